@@ -1,0 +1,53 @@
+"""The whole configuration tree."""
+
+from datetime import date
+
+from pydantic import Field
+
+from conf.sections.base import Section
+from conf.sections.features import CandidatesConf, EncoderConf, FeaturesConf
+from conf.sections.ingest import IngestConf
+from conf.sections.platform import SparkConf, SplitConf, StorageConf, TrackingConf
+from conf.sections.source import SimulatedSource, SourceConf
+from conf.sections.training import (
+    CalibrationConf,
+    FeedConf,
+    ModelConf,
+    TrainerConf,
+    TrainingSetConf,
+)
+from conf.sections.value import EvaluationConf, ScoringConf, ValueConf
+
+
+class Conf(Section):
+    """Everything that a run depends on besides its inputs and the code."""
+
+    name: str = Field("default", pattern=r"^[a-z0-9_-]+$", description="name of this configuration")
+    run_date: date | None = Field(
+        None, description="day that is served; the log ends the day before (UTC)"
+    )
+    seed: int = Field(17, ge=1, description="seed of everything that draws random numbers")
+    regions: tuple[str, ...] = Field(
+        ("us", "uk", "de", "fr", "jp"), min_length=1, description="known regions, in a fixed order"
+    )
+    spark: SparkConf = Field(default_factory=SparkConf, description="Spark session")
+    storage: StorageConf = Field(default_factory=StorageConf, description="outputs")
+    tracking: TrackingConf = Field(default_factory=TrackingConf, description="MLflow")
+    split: SplitConf = Field(default_factory=SplitConf, description="split of the queries")
+    source: SourceConf = Field(default_factory=SimulatedSource, description="raw data")
+    ingest: IngestConf = Field(default_factory=IngestConf, description="row rules")
+    encoder: EncoderConf = Field(default_factory=EncoderConf, description="sentence encoder")
+    features: FeaturesConf = Field(default_factory=FeaturesConf, description="features")
+    candidates: CandidatesConf = Field(default_factory=CandidatesConf, description="candidates")
+    training_set: TrainingSetConf = Field(
+        default_factory=TrainingSetConf, description="training examples"
+    )
+    feed: FeedConf = Field(default_factory=FeedConf, description="snapshot reader")
+    model: ModelConf = Field(default_factory=ModelConf, description="ranker")
+    trainer: TrainerConf = Field(default_factory=TrainerConf, description="optimisation")
+    calibration: CalibrationConf = Field(
+        default_factory=CalibrationConf, description="probability calibration"
+    )
+    value: ValueConf = Field(default_factory=ValueConf, description="value model")
+    scoring: ScoringConf = Field(default_factory=ScoringConf, description="nightly scoring")
+    evaluation: EvaluationConf = Field(default_factory=EvaluationConf, description="metrics")

@@ -1,0 +1,70 @@
+"""Where a run happens: Spark, storage, tracking, and the split of queries."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from conf.sections.base import Section
+
+
+class SparkConf(Section):
+    """The Spark session that a job opens when it is not handed one."""
+
+    master: str | None = Field(
+        "local[2]", description="Spark master; null: what spark-submit or the platform sets"
+    )
+    driver_memory: str = Field("3g", description="driver heap, a JVM size such as 3g")
+    shuffle_partitions: int = Field(
+        4, ge=1, description="tasks a shuffle (count); adaptive execution may coalesce them"
+    )
+    delta_jars: Literal["ivy", "provided"] = Field(
+        "ivy",
+        description="ivy: fetch Delta's JARs into a local cache; provided: the cluster has it",
+    )
+    options: dict[str, str] = Field(
+        default_factory=dict, description="further spark.* settings, taken as they are"
+    )
+
+
+class StorageConf(Section):
+    """Where tables, snapshots, models and reports are kept."""
+
+    root: str = Field(
+        "warehouse/default", description="folder (or mounted volume) of all outputs of this conf"
+    )
+    database: str | None = Field(
+        None,
+        description="catalog.schema for the Delta tables; null: tables by path under root/tables",
+    )
+
+
+class SplitConf(Section):
+    """Which queries train, validate and test: crc32(lower(trim(query_text))) % buckets."""
+
+    buckets: int = Field(10, ge=2, description="number of hash buckets (count)")
+    train: tuple[int, ...] = Field((0, 1, 2, 3, 4, 5, 6, 7), description="buckets that train")
+    validation: tuple[int, ...] = Field((8,), description="buckets for early stop and tuning")
+    test: tuple[int, ...] = Field((9,), description="buckets that only `evaluate` reads")
+
+    @model_validator(mode="after")
+    def _disjoint_and_in_range(self) -> Self:
+        named = [*self.train, *self.validation, *self.test]
+        outside = [b for b in named if not 0 <= b < self.buckets]
+        if outside:
+            raise ValueError(f"buckets {outside} are outside 0..{self.buckets - 1}")
+        twice = sorted({b for b in named if named.count(b) > 1})
+        if twice:
+            raise ValueError(f"buckets {twice} stand in more than one of train, validation, test")
+        if not (self.train and self.validation and self.test):
+            raise ValueError("train, validation and test each need at least one bucket")
+        return self
+
+
+class TrackingConf(Section):
+    """Where training metrics are logged besides the JSON lines in the model directory."""
+
+    mlflow: bool = Field(True, description="log to MLflow where it is installed")
+    uri: str | None = Field(
+        None, description="MLflow tracking URI; null: a SQLite file under storage.root"
+    )
+    experiment: str = Field("counterpoise", description="MLflow experiment name")

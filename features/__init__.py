@@ -1,0 +1,1 @@
+"""Pure DataFrame -> DataFrame functions, feature declarations and table contracts."""

@@ -1,0 +1,84 @@
+"""Embeddings, candidates and the three feature tables."""
+
+from collections.abc import Sequence
+
+from features.contracts.table import Check, Column, Table, required
+from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
+from features.spec import Feature
+
+_DATES = (
+    ("run_date", "date", "run that made the row"),
+    ("as_of_date", "date", "only events before this day, known before it, were used"),
+)
+
+
+def feature_columns(features: Sequence[Feature]) -> tuple[Column, ...]:
+    """One NOT NULL float column a feature, its description as the comment."""
+    return required((f.name, f.sql_type, f.description) for f in features)
+
+
+TEXT_EMBEDDINGS = Table(
+    name="text_embeddings",
+    grain="one row per distinct text and encoder version",
+    columns=required(
+        [
+            ("text_hash", "string", "sha256 of the normalised text"),
+            ("encoder_version", "string", "hash of the encoder's weights and settings"),
+            ("embedding", "array<float>", "unit-length sentence embedding"),
+        ]
+    ),
+    key=("text_hash", "encoder_version"),
+    cluster_by=("text_hash",),
+)
+
+CANDIDATES = Table(
+    name="candidates",
+    grain="one row per query and item to be scored",
+    columns=required(
+        [
+            ("run_date", "date", "run that made the row"),
+            ("query_id", "string", "query"),
+            ("region", "string", "region of the query"),
+            ("item_id", "string", "item"),
+            ("from_log", "boolean", "shown lately"),
+            ("from_judgment", "boolean", "judged"),
+            ("from_retrieval", "boolean", "among the top of lexical retrieval"),
+        ]
+    ),
+    key=("run_date", "query_id", "item_id"),
+    checks=(Check("has_an_origin", "from_log OR from_judgment OR from_retrieval"),),
+    cluster_by=("run_date", "query_id"),
+)
+
+QUERY_FEATURES = Table(
+    name="query_features",
+    grain="one row per query and as-of day",
+    columns=(
+        *required([*_DATES, ("query_id", "string", "query"), ("region", "string", "region")]),
+        *feature_columns(QUERY_LEVEL),
+    ),
+    key=("run_date", "as_of_date", "query_id"),
+    cluster_by=("run_date", "as_of_date"),
+)
+
+ITEM_FEATURES = Table(
+    name="item_features",
+    grain="one row per item, region and as-of day",
+    columns=(
+        *required([*_DATES, ("item_id", "string", "item"), ("region", "string", "region")]),
+        *feature_columns(ITEM_LEVEL),
+    ),
+    key=("run_date", "as_of_date", "item_id", "region"),
+    cluster_by=("run_date", "as_of_date"),
+)
+
+QUERY_ITEM_FEATURES = Table(
+    name="query_item_features",
+    grain="one row per query, item and as-of day",
+    columns=(
+        *required([*_DATES, ("query_id", "string", "query"), ("item_id", "string", "item")]),
+        *feature_columns(PAIR_LEVEL),
+    ),
+    key=("run_date", "as_of_date", "query_id", "item_id"),
+    cluster_by=("run_date", "as_of_date"),
+)

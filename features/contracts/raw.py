@@ -1,0 +1,170 @@
+"""The raw tables that `ingest` writes, the quarantine, and the simulator's planted truth."""
+
+from features.contracts.table import Check, Table, optional, required
+
+_DATASET = ("dataset", "string", "source adapter that the row came through")
+
+ITEMS = Table(
+    name="items",
+    grain="one row per item of the catalogue",
+    columns=(
+        *required(
+            [
+                ("item_id", "string", "item"),
+                ("title", "string", "title as the seller wrote it"),
+                ("price", "double", "current price, in the market's currency"),
+            ]
+        ),
+        *optional(
+            [
+                ("description", "string", "longer text"),
+                ("brand", "string", "brand"),
+                ("item_type", "string", "type or category"),
+                ("colour", "string", "colour"),
+                ("size", "string", "size"),
+                ("material", "string", "material"),
+                ("listed_on", "date", "first day on sale"),
+            ]
+        ),
+        *required([_DATASET, ("simulated", "boolean", "price or item itself is simulated")]),
+    ),
+    key=("item_id",),
+    checks=(Check("price_positive", "price > 0 AND price < 1e12"),),
+    cluster_by=("item_id",),
+)
+
+QUERIES = Table(
+    name="queries",
+    grain="one row per query: a text in a region",
+    columns=required(
+        [
+            ("query_id", "string", "query: text and region"),
+            ("query_text", "string", "text as the shopper typed it"),
+            ("region", "string", "region"),
+            ("bucket", "int", "crc32(lower(trim(query_text))) % split.buckets"),
+            _DATASET,
+            ("simulated", "boolean", "the text is simulated"),
+        ]
+    ),
+    key=("query_id",),
+    checks=(Check("bucket_not_negative", "bucket >= 0"),),
+    cluster_by=("query_id",),
+)
+
+IMPRESSIONS = Table(
+    name="impressions",
+    grain="one row per item shown on a result page",
+    columns=(
+        *required(
+            [
+                ("search_id", "string", "one result page shown"),
+                ("query_id", "string", "query of the page"),
+                ("item_id", "string", "item shown"),
+                ("region", "string", "region of the shopper"),
+                ("position", "int", "rank on the page, from 1"),
+                ("event_time", "timestamp", "when the page was shown (UTC)"),
+                ("known_at", "timestamp", "when the row reached the log (UTC)"),
+                ("event_date", "date", "day of event_time (UTC)"),
+                ("price", "double", "price shown"),
+                ("clicked", "boolean", "clicked"),
+                ("carted", "boolean", "put into the cart"),
+                ("purchased", "boolean", "bought"),
+            ]
+        ),
+        *optional(
+            [
+                ("carted_at", "timestamp", "when it was put into the cart; null: with the page"),
+                ("purchased_at", "timestamp", "when it was bought; null: with the page"),
+                ("propensity", "double", "probability that the logger put this item here"),
+            ]
+        ),
+        *required([_DATASET, ("simulated", "boolean", "the engagement is simulated")]),
+    ),
+    key=("search_id", "item_id"),
+    checks=(
+        Check("position_from_one", "position >= 1"),
+        Check("price_shown_positive", "price > 0 AND price < 1e12"),
+        Check("known_not_before_event", "known_at >= event_time"),
+        Check("propensity_in_unit", "propensity IS NULL OR (propensity > 0 AND propensity <= 1)"),
+    ),
+    cluster_by=("event_date", "query_id"),
+)
+
+JUDGMENTS = Table(
+    name="judgments",
+    grain="one row per judged query and item, and source of the grade",
+    columns=(
+        *required(
+            [
+                ("query_id", "string", "query"),
+                ("item_id", "string", "item"),
+                ("source", "string", "human, or assumed (a filler taken as irrelevant)"),
+                ("grade", "int", "0 irrelevant, 1 moderately relevant, 2 highly relevant"),
+            ]
+        ),
+        *optional(
+            [
+                ("rating", "double", "rating on the source's own scale"),
+                ("judged_at", "timestamp", "when it was judged (UTC)"),
+            ]
+        ),
+        *required([_DATASET, ("simulated", "boolean", "the grade is simulated or assumed")]),
+    ),
+    key=("query_id", "item_id", "source"),
+    checks=(
+        Check("grade_in_range", "grade IN (0, 1, 2)"),
+        Check("source_known", "source IN ('human', 'assumed')"),
+    ),
+    cluster_by=("query_id",),
+)
+
+QUARANTINE = Table(
+    name="quarantine",
+    grain="one row per raw row that broke a contract",
+    columns=required(
+        [
+            ("run_date", "date", "run that met the row"),
+            ("table_name", "string", "table that it was meant for"),
+            ("dataset", "string", "source adapter"),
+            ("rule", "string", "first rule broken"),
+            ("reason", "string", "all that is wrong, in words"),
+            ("raw_row", "string", "the row as JSON, or the line as read"),
+        ]
+    ),
+    key=(),
+    cluster_by=("run_date", "table_name"),
+)
+
+MARKET_TRUTH = Table(
+    name="market_truth",
+    grain="one row per query and item of the simulated market; no feature or trainer reads it",
+    columns=required(
+        [
+            ("query_id", "string", "query"),
+            ("item_id", "string", "item"),
+            ("region", "string", "region"),
+            ("true_grade", "int", "grade by attribute match"),
+            ("true_p_click", "double", "P(click) when shown at position 1"),
+            ("true_p_cart", "double", "P(cart) when shown at position 1"),
+            ("true_p_purchase", "double", "P(purchase) when shown at position 1"),
+        ]
+    ),
+    key=("query_id", "item_id"),
+    checks=(
+        Check("funnel_order", "true_p_purchase <= true_p_cart AND true_p_cart <= true_p_click"),
+    ),
+    cluster_by=("query_id",),
+)
+
+MARKET_PARAMETERS = Table(
+    name="market_parameters",
+    grain="one row per planted parameter; no feature or trainer reads it",
+    columns=required(
+        [
+            ("name", "string", "parameter, dotted"),
+            ("value", "double", "value"),
+            ("meaning", "string", "what it does, with its unit"),
+        ]
+    ),
+    key=("name",),
+)

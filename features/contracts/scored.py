@@ -1,0 +1,154 @@
+"""Predictions, value weights, scores and metrics."""
+
+from features.contracts.table import Check, Table, optional, required
+
+_PROBABILITIES = (
+    ("p_click", "float", "calibrated P(click) when shown at position 1"),
+    ("p_cart", "float", "calibrated P(cart) when shown at position 1"),
+    ("p_purchase", "float", "calibrated P(purchase) when shown at position 1"),
+    ("p_ge_1", "float", "P(grade >= 1)"),
+    ("p_ge_2", "float", "P(grade >= 2)"),
+    ("relevance", "float", "p_ge_1 + p_ge_2, the expected grade"),
+)
+_ORDERED = Check("grades_ordered", "p_ge_2 <= p_ge_1")
+
+EXAMPLE_SCORES = Table(
+    name="example_scores",
+    grain="one row per validation or test example, with the model's predictions",
+    columns=(
+        *required(
+            [
+                ("run_date", "date", "run that made the row"),
+                ("split", "string", "validation or test"),
+                ("example_id", "string", "as in training_examples"),
+                ("query_id", "string", "query"),
+                ("item_id", "string", "item"),
+                ("region", "string", "region"),
+                ("position", "float", "rank on the page, from 1; 0 never shown"),
+                ("label_click", "float", "1 clicked"),
+                ("mask_click", "float", "1 where known"),
+                ("label_cart", "float", "1 put into the cart"),
+                ("mask_cart", "float", "1 where known"),
+                ("label_purchase", "float", "1 bought"),
+                ("mask_purchase", "float", "1 where known"),
+                ("simulated_engagement", "boolean", "engagement labels are simulated"),
+            ]
+        ),
+        *optional(
+            [
+                ("search_id", "string", "result page; null if never shown"),
+                ("grade", "int", "grade of the relevance label"),
+                ("label_source", "string", "source of the relevance label"),
+            ]
+        ),
+        *required(_PROBABILITIES),
+        *required(
+            [
+                ("bm25", "float", "baseline: pair_bm25"),
+                ("popularity", "float", "baseline: item_region_popularity"),
+                ("model_version", "string", "model that predicted"),
+            ]
+        ),
+    ),
+    key=("run_date", "example_id"),
+    checks=(_ORDERED,),
+    cluster_by=("run_date", "split"),
+)
+
+_WEIGHTS = (
+    ("w_click", "double", "weight of p_click"),
+    ("w_cart", "double", "weight of p_cart"),
+    ("w_purchase", "double", "weight of p_purchase"),
+    ("w_relevance", "double", "weight of relevance / 2"),
+)
+
+VALUE_CURVE = Table(
+    name="value_curve",
+    grain="one row per region and relevance weight tried on validation queries",
+    columns=required(
+        [
+            ("run_date", "date", "run that made the row"),
+            ("region", "string", "region, or all"),
+            *_WEIGHTS,
+            ("relevance_ndcg", "double", "relevance NDCG@k, gain 2^g - 1"),
+            ("engagement_ndcg", "double", "engagement NDCG@k, weighted by the engagement weights"),
+            ("queries", "long", "validation queries behind the two figures"),
+            ("picked", "boolean", "chosen by the rule"),
+            ("rule", "string", "rule in words"),
+            ("model_version", "string", "model that predicted"),
+            ("simulated_engagement", "boolean", "engagement labels are simulated"),
+        ]
+    ),
+    key=("run_date", "region", "w_relevance"),
+    cluster_by=("run_date",),
+)
+
+VALUE_WEIGHTS = Table(
+    name="value_weights",
+    grain="one row per region: the weights in force from this run on",
+    columns=required(
+        [
+            ("run_date", "date", "run that made the row"),
+            ("region", "string", "region"),
+            *_WEIGHTS,
+            ("weights_version", "string", "hash of the weights of all regions"),
+            ("origin", "string", "conf or tuned"),
+        ]
+    ),
+    key=("run_date", "region"),
+    cluster_by=("run_date",),
+)
+
+SCORES = Table(
+    name="scores",
+    grain="one row per query and candidate item",
+    columns=required(
+        [
+            ("run_date", "date", "run that made the row"),
+            ("query_id", "string", "query"),
+            ("region", "string", "region"),
+            ("item_id", "string", "item"),
+            *_PROBABILITIES,
+            ("value", "float", "sum_t w_t p_t + w_rel * relevance / 2"),
+            ("rank", "int", "rank by value within the query, from 1"),
+            ("model_version", "string", "model that predicted"),
+            ("weights_version", "string", "weights that ranked"),
+        ]
+    ),
+    key=("run_date", "query_id", "item_id"),
+    checks=(_ORDERED, Check("rank_from_one", "rank >= 1")),
+    cluster_by=("run_date", "query_id"),
+)
+
+METRICS = Table(
+    name="metrics",
+    grain="one row per ranker, metric and region on test queries",
+    columns=(
+        *required(
+            [
+                ("run_date", "date", "run that made the row"),
+                ("split", "string", "test"),
+                ("ranker", "string", "joint, engagement_only, relevance_only, bm25, ..."),
+                ("metric", "string", "name with its cut-off and gain"),
+                ("region", "string", "region, or all"),
+                ("value", "double", "mean over queries, or the pooled figure"),
+                ("low", "double", "lower end of the interval"),
+                ("high", "double", "upper end of the interval"),
+                ("queries", "long", "queries behind it"),
+                ("seed", "long", "seed of the bootstrap"),
+                ("simulated", "boolean", "rests on simulated engagement"),
+                ("model_version", "string", "model that predicted"),
+            ]
+        ),
+        *optional(
+            [
+                ("reference", "string", "ranker that the difference is taken from"),
+                ("difference", "double", "paired difference from the reference"),
+                ("difference_low", "double", "lower end of its interval"),
+                ("difference_high", "double", "upper end of its interval"),
+            ]
+        ),
+    ),
+    key=("run_date", "ranker", "metric", "region"),
+    cluster_by=("run_date",),
+)

@@ -1,0 +1,97 @@
+"""What a table contract is, and the SQL that creates the table from it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+
+class ContractError(ValueError):
+    """A DataFrame does not have the columns of its contract; the message lists both."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: `type` is a Spark SQL type; `required` means NOT NULL."""
+
+    name: str
+    type: str
+    comment: str
+    required: bool = True
+
+    def ddl(self) -> str:
+        """The column in CREATE TABLE."""
+        null = " NOT NULL" if self.required else ""
+        return f"`{self.name}` {self.type}{null} COMMENT {_literal(self.comment)}"
+
+
+@dataclass(frozen=True)
+class Check:
+    """A CHECK constraint: `expression` is SQL that must not be false for a row."""
+
+    name: str
+    expression: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """The contract of one Delta table.
+
+    Attributes:
+        grain: "one row per ...", the table's comment.
+        key: columns that name a row; writers de-duplicate by them.
+        cluster_by: liquid clustering columns, the most filtered first.
+    """
+
+    name: str
+    grain: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...]
+    checks: tuple[Check, ...] = ()
+    cluster_by: tuple[str, ...] = ()
+
+    @property
+    def column_names(self) -> list[str]:
+        """Column names in the order of the contract."""
+        return [column.name for column in self.columns]
+
+    def ddl(self, identifier: str) -> str:
+        """CREATE TABLE IF NOT EXISTS for a SQL identifier such as delta.`/path`."""
+        columns = ",\n  ".join(column.ddl() for column in self.columns)
+        cluster = f"\nCLUSTER BY ({', '.join(self.cluster_by)})" if self.cluster_by else ""
+        properties = {f"delta.constraints.{c.name}": c.expression for c in self.checks}
+        properties["counterpoise.key"] = ",".join(self.key)
+        listed = ", ".join(f"{_literal(k)} = {_literal(v)}" for k, v in properties.items())
+        return (
+            f"CREATE TABLE IF NOT EXISTS {identifier} (\n  {columns}\n) USING delta"
+            f"\nCOMMENT {_literal(self.grain)}{cluster}\nTBLPROPERTIES ({listed})"
+        )
+
+    def conform(self, df: DataFrame) -> DataFrame:
+        """Select the contract's columns in order, cast to its types.
+
+        Raises:
+            ContractError: a column is missing.
+        """
+        missing = [name for name in self.column_names if name not in df.columns]
+        if missing:
+            raise ContractError(
+                f"table {self.name}: columns {missing} are missing; present: {sorted(df.columns)}"
+            )
+        return df.select(*(F.col(c.name).cast(c.type).alias(c.name) for c in self.columns))
+
+
+def required(columns: Iterable[tuple[str, str, str]]) -> tuple[Column, ...]:
+    """NOT NULL columns from (name, type, comment)."""
+    return tuple(Column(name, type_, comment) for name, type_, comment in columns)
+
+
+def optional(columns: Iterable[tuple[str, str, str]]) -> tuple[Column, ...]:
+    """Nullable columns from (name, type, comment)."""
+    return tuple(Column(name, type_, comment, required=False) for name, type_, comment in columns)
+
+
+def _literal(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("'", "\\'")
+    return f"'{escaped}'"

@@ -1,0 +1,105 @@
+"""The features of the ranker, in the order in which the model sees them."""
+
+from dataclasses import replace
+
+from conf.schema import Conf
+from features.spec import Feature
+
+WINDOWS = (1, 7, 28)
+
+QUERY_LEVEL: tuple[Feature, ...] = (
+    Feature(
+        "region_index",
+        "query",
+        "position of the region in conf `regions`, from 1; 0 unknown",
+        kind="category",
+        regional=True,
+    ),
+    Feature("query_chars", "query", "length of the query text (characters)"),
+    Feature("query_tokens", "query", "tokens of the query text (count)"),
+    Feature("query_has_number", "query", "1 where a token holds a digit"),
+    Feature("query_has_size", "query", "1 where the text names a size or dimension"),
+    Feature("query_traffic_28d", "query", "log1p of result pages in 28 days", regional=True),
+    Feature("query_type_entropy", "query", "entropy of clicks over item types, 28 days (nats)"),
+    Feature("query_ctr_28d", "query", "smoothed clicks per impression, 28 days", regional=True),
+    Feature(
+        "query_cart_rate_28d", "query", "smoothed carts per impression, 28 days", regional=True
+    ),
+    Feature(
+        "query_purchase_rate_28d",
+        "query",
+        "smoothed purchases per impression, 28 days",
+        regional=True,
+    ),
+)
+
+_COUNTS = tuple(
+    Feature(f"item_{what}_{days}d", "item", f"log1p of {what} in {days} days, all regions")
+    for what in ("impressions", "clicks", "carts", "purchases")
+    for days in WINDOWS
+)
+_RATES = tuple(
+    Feature(f"item_{rate}_{days}d", "item", f"smoothed {meaning} per impression, {days} days")
+    for rate, meaning in (("ctr", "clicks"), ("cart_rate", "carts"), ("purchase_rate", "purchases"))
+    for days in WINDOWS
+)
+
+ITEM_LEVEL: tuple[Feature, ...] = (
+    Feature("item_brand", "item", "hashed brand; 0 unknown", kind="category"),
+    Feature("item_type", "item", "hashed item type; 0 unknown", kind="category"),
+    Feature("item_log_price", "item", "log of the price", regional=True),
+    Feature(
+        "item_price_percentile",
+        "item",
+        "price percentile within item type and region (fraction)",
+        default=0.5,
+        regional=True,
+    ),
+    Feature("item_price_vs_median", "item", "log of price over the region's median", regional=True),
+    Feature("item_age_days", "item", "log1p of days on sale"),
+    Feature("item_title_chars", "item", "length of the title (characters)"),
+    *_COUNTS,
+    *_RATES,
+    Feature("item_debiased_ctr_28d", "item", "clicks over examinations expected at the positions"),
+    Feature(
+        "item_region_popularity",
+        "item",
+        "log1p of clicks, carts and purchases in the region, 28 days",
+        regional=True,
+    ),
+    Feature("item_region_ctr_28d", "item", "smoothed click rate in the region", regional=True),
+)
+
+PAIR_LEVEL: tuple[Feature, ...] = (
+    Feature("pair_bm25", "query_item", "BM25 of the query over the catalogue's titles and brands"),
+    Feature(
+        "pair_token_overlap", "query_item", "share of query tokens in the item's text (fraction)"
+    ),
+    Feature("pair_trigram_overlap", "query_item", "share of query character trigrams (fraction)"),
+    Feature("pair_cosine", "query_item", "cosine of the text embeddings"),
+    Feature("pair_brand_match", "query_item", "1 where the query names the item's brand"),
+    Feature("pair_colour_match", "query_item", "1 same colour, -1 another colour, 0 none named"),
+    Feature("pair_size_match", "query_item", "1 same size, -1 another size, 0 none named"),
+    Feature("pair_number_match", "query_item", "share of the query's numbers in the text; 0 none"),
+    Feature(
+        "pair_impressions_28d", "query_item", "log1p of impressions of the pair", regional=True
+    ),
+    Feature("pair_ctr_28d", "query_item", "smoothed click rate of the pair", regional=True),
+    Feature("pair_cart_rate_28d", "query_item", "smoothed cart rate of the pair", regional=True),
+    Feature(
+        "pair_purchase_rate_28d", "query_item", "smoothed purchase rate of the pair", regional=True
+    ),
+)
+
+FEATURES: tuple[Feature, ...] = (*QUERY_LEVEL, *ITEM_LEVEL, *PAIR_LEVEL)
+
+
+def declared(conf: Conf) -> tuple[Feature, ...]:
+    """The declarations with the sizes of the categories filled in from conf."""
+    sizes = {"region_index": len(conf.regions) + 1}
+    return tuple(
+        replace(f, buckets=sizes.get(f.name, conf.features.hash_buckets))
+        if f.kind == "category"
+        else f
+        for f in FEATURES
+    )

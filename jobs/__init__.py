@@ -1,0 +1,1 @@
+"""One module a job; each makes the tables that its docstring names."""

@@ -1,0 +1,1 @@
+"""What every job stands on: session, tables, command line, run report, run state."""

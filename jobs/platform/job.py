@@ -1,0 +1,37 @@
+"""What a job is to the command line and to `nightly`."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from pyspark.sql import SparkSession
+
+from conf.load import ResolvedConf
+from features.contracts import Table
+from jobs.platform.report import JobReport
+
+
+@dataclass(frozen=True)
+class Job:
+    """A job and what it depends on; `nightly` skips it where none of that changed.
+
+    Attributes:
+        name: sub-command of `counterpoise`.
+        summary: one line for the help.
+        run: does the work.
+        reads: tables whose versions the outputs depend on.
+        writes: tables that it makes.
+        sections: conf sections that the outputs depend on.
+        artifacts_in: other outputs of earlier jobs that it reads, e.g. "snapshot" or "model".
+        artifacts_out: other outputs that it makes.
+        external: fingerprint of inputs outside our tables (files of a source), or None.
+    """
+
+    name: str
+    summary: str
+    run: Callable[[SparkSession, ResolvedConf], JobReport]
+    reads: tuple[Table, ...] = ()
+    writes: tuple[Table, ...] = ()
+    sections: tuple[str, ...] = ()
+    artifacts_in: tuple[str, ...] = ()
+    artifacts_out: tuple[str, ...] = ()
+    external: Callable[[ResolvedConf], str] | None = None

@@ -1,0 +1,66 @@
+"""Runs one job: opens the report, times it, saves conf and report beside the outputs."""
+
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import yaml
+from pyspark.sql import SparkSession
+
+from conf.load import ResolvedConf
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.warehouse import Warehouse
+
+
+def open_warehouse(
+    spark: SparkSession, conf: ResolvedConf, job: str
+) -> tuple[Warehouse, JobReport]:
+    """A fresh report and the warehouse that fills it: the first line of every job's `run`."""
+    report = JobReport(job, conf.run_date.isoformat(), conf.hash, conf.dry_run)
+    return Warehouse(spark, conf, report), report
+
+
+def run_job(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Run `job`, time it, and save its report and the resolved conf (not in a dry run)."""
+    started = time.monotonic()
+    with _described(spark, job.name):
+        report = job.run(spark, conf)
+    report.seconds = round(time.monotonic() - started, 2)
+    if not conf.dry_run:
+        folder = Warehouse(spark, conf, report).report_dir()
+        write_text(folder / f"{job.name}.json", json.dumps(report.to_json(), indent=1, default=str))
+        write_text(folder / "conf.yaml", conf_text(conf))
+    return report
+
+
+def conf_text(conf: ResolvedConf) -> str:
+    """The resolved tree as YAML, headed by its hash; reading it back gives the same tree."""
+    body = yaml.safe_dump(conf.tree.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return f"# conf hash {conf.hash}\n{body}"
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file so that a reader sees the old or the new one, never half of it."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
+
+
+def read_json(path: Path) -> Any:
+    """The parsed file, or None where it does not exist."""
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
+
+
+@contextmanager
+def _described(spark: SparkSession, name: str) -> Iterator[None]:
+    spark.conf.set("spark.job.description", name)
+    try:
+        yield
+    finally:
+        spark.conf.unset("spark.job.description")

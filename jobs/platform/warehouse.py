@@ -1,0 +1,193 @@
+"""The only reads and writes of Delta tables, and where everything else is kept."""
+
+import json
+from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+
+from conf.load import ResolvedConf
+from features.contracts import Table
+from jobs.platform.report import JobReport
+
+
+class MissingTableError(FileNotFoundError):
+    """A table that a job reads was never written; the message names the job that makes it."""
+
+
+@dataclass(frozen=True)
+class Written:
+    """Outcome of a write: rows written and the table version that holds them (-1: dry run)."""
+
+    rows: int
+    version: int
+
+
+@dataclass
+class Warehouse:
+    """Tables of one configuration; remembers the versions read and written in the report."""
+
+    spark: SparkSession
+    conf: ResolvedConf
+    report: JobReport
+    _made: set[str] = field(default_factory=set)
+
+    # --- places -------------------------------------------------------------------------------
+
+    @property
+    def root(self) -> Path:
+        """Root folder of all outputs, absolute."""
+        return Path(self.conf.tree.storage.root).absolute()
+
+    def snapshot_dir(self) -> Path:
+        """Folder of the run date's training snapshot."""
+        return self.root / "snapshots" / self.conf.run_date.isoformat()
+
+    def model_dir(self) -> Path:
+        """Folder of the run date's model."""
+        return self.root / "models" / self.conf.run_date.isoformat()
+
+    def report_dir(self) -> Path:
+        """Folder of the run date's reports and resolved conf."""
+        return self.root / "reports" / self.conf.run_date.isoformat()
+
+    def identifier(self, table: Table) -> str:
+        """SQL identifier: catalog.schema.name, or delta.`path`."""
+        database = self.conf.tree.storage.database
+        return f"{database}.{table.name}" if database else f"delta.`{self._path(table)}`"
+
+    # --- reads --------------------------------------------------------------------------------
+
+    def exists(self, table: Table) -> bool:
+        """Whether the table was ever created."""
+        if self.conf.tree.storage.database:
+            return bool(self.spark.catalog.tableExists(self.identifier(table)))
+        return DeltaTable.isDeltaTable(self.spark, self._path(table))
+
+    def version(self, table: Table) -> int:
+        """Latest version of an existing table."""
+        return int(self._last_commit(table)["version"])
+
+    def read(self, table: Table, at: int | None = None) -> DataFrame:
+        """The table at a pinned version (the latest by default), noted in the report.
+
+        Raises:
+            MissingTableError: the table does not exist.
+        """
+        if not self.exists(table):
+            raise MissingTableError(
+                f"table {table.name} does not exist ({self.identifier(table)}); run "
+                f"`counterpoise nightly`, or the job that makes it, for this conf first"
+            )
+        pinned = self.version(table) if at is None else at
+        self.report.inputs[table.name] = pinned
+        reader = self.spark.read.format("delta").option("versionAsOf", pinned)
+        if self.conf.tree.storage.database:
+            return reader.table(self.identifier(table))
+        return reader.load(self._path(table))
+
+    def read_run(self, table: Table) -> DataFrame:
+        """The rows of this run date of a per-run table."""
+        return self.read(table).where(f"run_date = DATE'{self.conf.run_date.isoformat()}'")
+
+    # --- writes -------------------------------------------------------------------------------
+
+    def create(self, table: Table) -> None:
+        """Create the table from its contract where it does not exist."""
+        if table.name not in self._made:
+            if not self.exists(table):
+                self.spark.sql(table.ddl(self.identifier(table)))
+            self._made.add(table.name)
+
+    def replace(self, table: Table, df: DataFrame, where: str) -> Written:
+        """Replace the rows that satisfy `where` (all new rows must) in one commit."""
+        rows = table.conform(df)
+        if self.conf.dry_run:
+            return self._planned(table, rows, f"replace where {where}")
+        self.create(table)
+        writer = (
+            rows.write.format("delta")
+            .mode("overwrite")
+            .option("replaceWhere", where)
+            .option("userMetadata", self._metadata())
+        )
+        if self.conf.tree.storage.database:
+            writer.saveAsTable(self.identifier(table))
+        else:
+            writer.save(self._path(table))
+        return self._written(table)
+
+    def replace_run(self, table: Table, df: DataFrame) -> Written:
+        """Replace the rows of this run date."""
+        return self.replace(table, df, f"run_date = DATE'{self.conf.run_date.isoformat()}'")
+
+    def merge(self, table: Table, df: DataFrame, *, update: bool = True) -> Written:
+        """Upsert rows that are unique by the table's key; `update=False` only inserts new keys.
+
+        Written.rows counts the rows of `df` that the merge touched or left as they were.
+        """
+        rows = table.conform(df)
+        if self.conf.dry_run:
+            return self._planned(table, rows, f"merge on {', '.join(table.key)}")
+        self.create(table)
+        condition = " AND ".join(f"t.`{k}` = s.`{k}`" for k in table.key)
+        merge = self._delta(table).alias("t").merge(rows.alias("s"), condition)
+        if update:
+            changed = " OR ".join(
+                f"NOT (t.`{c}` <=> s.`{c}`)" for c in table.column_names if c not in table.key
+            )
+            merge = merge.whenMatchedUpdateAll(condition=changed)
+        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", self._metadata())
+        try:
+            merge.whenNotMatchedInsertAll().execute()
+        finally:
+            self.spark.conf.unset("spark.databricks.delta.commitInfo.userMetadata")
+        return self._written(table, "numSourceRows")
+
+    # --- inside -------------------------------------------------------------------------------
+
+    def _path(self, table: Table) -> str:
+        return str(self.root / "tables" / table.name)
+
+    def _delta(self, table: Table) -> DeltaTable:
+        if self.conf.tree.storage.database:
+            return DeltaTable.forName(self.spark, self.identifier(table))
+        return DeltaTable.forPath(self.spark, self._path(table))
+
+    def _last_commit(self, table: Table) -> dict[str, Any]:
+        row = self._delta(table).history(1).select("version", "operationMetrics").first()
+        if row is None:
+            raise MissingTableError(f"table {table.name} has no commit")
+        return row.asDict()
+
+    def _written(self, table: Table, metric: str = "numOutputRows") -> Written:
+        commit = self._last_commit(table)
+        outcome = Written(int(commit["operationMetrics"].get(metric, 0)), int(commit["version"]))
+        self.report.outputs[table.name] = outcome.version
+        return outcome
+
+    def _planned(self, table: Table, rows: DataFrame, how: str) -> Written:
+        count = rows.count()
+        self.report.notes.append(f"dry run: would write {count} rows to {table.name} ({how})")
+        return Written(count, -1)
+
+    def _metadata(self) -> str:
+        return json.dumps(
+            {
+                "job": self.report.job,
+                "run_date": self.report.run_date,
+                "conf_hash": self.report.conf_hash,
+                "code_version": code_version(),
+            }
+        )
+
+
+def code_version() -> str:
+    """Version of the installed package, or "source" in a checkout that is not installed."""
+    try:
+        return version("counterpoise")
+    except PackageNotFoundError:
+        return "source"

@@ -1,0 +1,29 @@
+"""All jobs, in the order of the nightly chain."""
+
+from importlib import import_module
+
+from jobs.platform.job import Job
+
+CHAIN: tuple[str, ...] = (
+    "ingest",
+    "import_labels",
+    "build_candidates",
+    "embed_texts",
+    "build_features",
+    "build_training_set",
+    "train",
+    "score_examples",
+    "tune_value_model",
+    "score_catalog",
+    "evaluate",
+    "check_market",
+)
+EXTRA: tuple[str, ...] = ("reweight",)
+
+
+def load_job(name: str) -> Job:
+    """The `JOB` of module jobs.<name>."""
+    job = import_module(f"jobs.{name}").JOB
+    if not isinstance(job, Job):
+        raise TypeError(f"jobs.{name}.JOB is a {type(job).__name__}, not a Job")
+    return job

@@ -1,0 +1,1 @@
+"""One adapter a data set; all give the same four raw frames."""

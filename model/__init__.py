@@ -1,0 +1,1 @@
+"""PyTorch side: feed, ranker, heads, losses, calibration, value model, metrics, trainer."""

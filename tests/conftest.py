@@ -1,0 +1,59 @@
+"""One Spark session for all tests, and a small conf rooted in a temporary folder."""
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+from conf.load import ResolvedConf, load_conf
+
+REPOSITORY = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def spark() -> Iterator[SparkSession]:
+    """Local Spark with Delta; started once."""
+    from jobs.platform.session import get_session
+
+    conf = load_conf(
+        settings=[
+            "spark.driver_memory=1500m",
+            "spark.shuffle_partitions=2",
+        ]
+    )
+    session = get_session(conf.tree)
+    yield session
+    session.stop()
+
+
+@pytest.fixture
+def make_conf(tmp_path: Path) -> Callable[..., ResolvedConf]:
+    """`make_conf("a.b=c", ..., files=[...])`: a resolved conf whose outputs are temporary."""
+
+    def make(*settings: str, files: tuple[str, ...] = (), dry_run: bool = False) -> ResolvedConf:
+        root = f"storage.root={tmp_path / 'warehouse'}"
+        return load_conf(
+            [REPOSITORY / "conf" / f for f in files],
+            [root, "tracking.mlflow=false", *settings],
+            dry_run=dry_run,
+        )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of the real data sets; skips where it is absent."""
+    folder = Path(os.environ.get("COUNTERPOISE_DATA", REPOSITORY.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"no real data at {folder} (set COUNTERPOISE_DATA)")
+    return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark every test that asks for the Spark session."""
+    for item in items:
+        if "spark" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.spark)
