@@ -65,7 +65,7 @@ class Warehouse:
         """Whether the table was ever created."""
         if self.conf.tree.storage.database:
             return bool(self.spark.catalog.tableExists(self.identifier(table)))
-        return DeltaTable.isDeltaTable(self.spark, self._path(table))
+        return bool(DeltaTable.isDeltaTable(self.spark, self._path(table)))
 
     def version(self, table: Table) -> int:
         """Latest version of an existing table."""
@@ -161,7 +161,8 @@ class Warehouse:
         row = self._delta(table).history(1).select("version", "operationMetrics").first()
         if row is None:
             raise MissingTableError(f"table {table.name} has no commit")
-        return row.asDict()
+        commit: dict[str, Any] = row.asDict()
+        return commit
 
     def _written(self, table: Table, metric: str = "numOutputRows") -> Written:
         commit = self._last_commit(table)
