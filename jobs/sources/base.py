@@ -1,0 +1,104 @@
+"""What every source adapter gives to `ingest`, and the errors of a source that cannot be read."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol, cast
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.load import ConfError, ResolvedConf, section_hash
+from features.contracts import Table
+from features.split import normalised
+
+MALFORMED = "_malformed"
+"""Optional column of a raw frame: the line as read where it could not be parsed, else null."""
+
+_ADAPTERS = {
+    "simulated": "jobs.sources.simulated",
+    "homedepot": "jobs.sources.homedepot",
+    "esci": "jobs.sources.esci",
+    "wands": "jobs.sources.wands",
+    "tables": "jobs.sources.tables",
+}
+
+
+class SourceError(ConfError):
+    """A source cannot be read; the message names the file or column and the mend."""
+
+
+@dataclass(frozen=True)
+class RawFrames:
+    """The four raw tables as a source gives them.
+
+    Columns are those of `features.contracts.raw`. Optional columns, `event_date` and `bucket` may
+    be left out; types may still be text: `ingest` casts, checks and quarantines. `extras` are
+    written as they are, each replacing its table.
+    """
+
+    items: DataFrame
+    queries: DataFrame
+    impressions: DataFrame
+    judgments: DataFrame
+    extras: Mapping[Table, DataFrame] = field(default_factory=dict)
+
+
+class Adapter(Protocol):
+    """The module of one kind of source."""
+
+    def read(self, spark: SparkSession, conf: ResolvedConf) -> RawFrames:
+        """The raw frames. Raises SourceError where the source cannot be read."""
+
+    def fingerprint(self, conf: ResolvedConf) -> str:
+        """A text that changes when what `read` gives changes."""
+
+
+def load_adapter(kind: str) -> Adapter:
+    """The adapter of conf `source.kind`."""
+    return cast(Adapter, import_module(_ADAPTERS[kind]))
+
+
+def query_key(text: Column, region: Column) -> Column:
+    """query_id: first 16 hex digits of sha256(lower(trim(text)) | region); null if either is."""
+    return F.substring(F.sha2(F.concat(normalised(text), F.lit("|"), region), 256), 1, 16)
+
+
+def require_file(path: str | Path, mend: str) -> Path:
+    """The absolute path of an existing file or folder that is not empty.
+
+    Raises:
+        SourceError: it does not exist or has no content; `mend` says what to do.
+    """
+    found = Path(path).expanduser().absolute()
+    if not found.exists():
+        raise SourceError(f"{found} does not exist; {mend}")
+    empty = not any(found.iterdir()) if found.is_dir() else found.stat().st_size == 0
+    if empty:
+        raise SourceError(f"{found} is empty; {mend}")
+    return found
+
+
+def require_columns(df: DataFrame, columns: Iterable[str], where: str) -> DataFrame:
+    """The frame itself.
+
+    Raises:
+        SourceError: a column is missing; the message lists missing and present ones.
+    """
+    missing = [name for name in columns if name not in df.columns]
+    if missing:
+        raise SourceError(
+            f"{where}: columns {missing} are missing; present: {df.columns}; "
+            f"check the file, its delimiter and header, or map the columns in conf"
+        )
+    return df
+
+
+def files_fingerprint(paths: Iterable[Path]) -> str:
+    """Hash of names, sizes and modification times of files, folders walked."""
+    files = sorted(
+        file for path in paths for file in ([path] if path.is_file() else path.rglob("*"))
+    )
+    stats = [(str(f), f.stat().st_size, f.stat().st_mtime_ns) for f in files if f.is_file()]
+    return section_hash(stats)
