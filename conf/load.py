@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from importlib.resources import files
 from pathlib import Path
 from typing import Any, get_args
 
@@ -21,7 +22,7 @@ from pydantic_core import ErrorDetails
 
 from conf.schema import Conf
 
-DEFAULT_FILE = Path(__file__).with_name("default.yaml")
+DEFAULT_FILE = "default.yaml"
 _VARIABLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -59,7 +60,7 @@ def section_hash(value: Any) -> str:
 
 
 def load_conf(
-    files: Sequence[str | Path] = (),
+    layers: Sequence[str | Path] = (),
     settings: Sequence[str] = (),
     run_date: str | None = None,
     dry_run: bool = False,
@@ -71,7 +72,8 @@ def load_conf(
     """
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    for path in [DEFAULT_FILE, *map(Path, files)]:
+    _merge(merged, _parse_yaml(_packaged_default(), DEFAULT_FILE), DEFAULT_FILE, origins)
+    for path in map(Path, layers):
         _merge(merged, _read_yaml(path), path.name, origins)
     for setting in settings:
         _merge(merged, _parse_setting(setting), f"--set {setting.partition('=')[0]}", origins)
@@ -107,17 +109,29 @@ def _leaves(value: Any, prefix: str) -> Iterable[tuple[str, Any]]:
         yield prefix, value
 
 
+def _packaged_default() -> str:
+    """Read through importlib: inside a wheel given to spark-submit there is no file to open."""
+    return files("conf").joinpath(DEFAULT_FILE).read_text(encoding="utf-8")
+
+
 def _read_yaml(path: Path) -> dict[str, Any]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return _parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
         raise ConfError(f"conf file {path} does not exist") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ConfError(f"conf file {path} is not valid YAML in UTF-8: {error}") from None
+    except UnicodeDecodeError as error:
+        raise ConfError(f"conf file {path} is not UTF-8: {error}") from None
+
+
+def _parse_yaml(text: str, name: str) -> dict[str, Any]:
+    try:
+        content = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfError(f"conf file {name} is not valid YAML: {error}") from None
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise ConfError(f"conf file {path} must hold a mapping, not a {type(content).__name__}")
+        raise ConfError(f"conf file {name} must hold a mapping, not a {type(content).__name__}")
     return content
 
 

@@ -30,10 +30,13 @@ class StorageConf(Section):
     """Where tables, snapshots, models and reports are kept."""
 
     root: str = Field(
-        "warehouse/default", description="folder (or mounted volume) of all outputs of this conf"
+        "warehouse/default",
+        pattern=r"^[^`'\"\n\r;]+$",
+        description="folder (or mounted volume) of all outputs of this conf",
     )
     database: str | None = Field(
         None,
+        pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$",
         description="catalog.schema for the Delta tables; null: tables by path under root/tables",
     )
 

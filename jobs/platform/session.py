@@ -1,12 +1,14 @@
-"""The Spark session of a job."""
+"""The Spark session of a job. Run as a module it fetches Delta's JARs into the local cache."""
 
 import os
 import sys
+from importlib.metadata import version
 from pathlib import Path
 
 from delta import configure_spark_with_delta_pip
 from pyspark.sql import SparkSession
 
+from conf.load import load_conf
 from conf.schema import Conf
 
 _DELTA_SETTINGS = {
@@ -19,39 +21,69 @@ _LOCAL_SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.sql.sources.parallelPartitionDiscovery.parallelism": "2",
 }
 _SESSION_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
 }
+_LOG_SETTINGS = Path(__file__).parents[2] / "conf" / "log4j2.properties"
 
 
-def ivy_cache() -> Path:
-    """Folder of fetched JARs: COUNTERPOISE_IVY, else .cache/ivy of the working directory."""
-    return Path(os.environ.get("COUNTERPOISE_IVY", ".cache/ivy")).absolute()
+def jar_cache() -> Path:
+    """Ivy folder of fetched JARs: COUNTERPOISE_IVY, else the user's cache folder."""
+    default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "counterpoise/ivy"
+    return Path(os.environ.get("COUNTERPOISE_IVY", default)).absolute()
+
+
+def cached_jars() -> list[str]:
+    """Delta's JARs in the cache; empty where the installed version was not fetched yet."""
+    jars = jar_cache() / "jars"
+    if not list(jars.glob(f"io.delta_delta-spark*-{version('delta-spark')}.jar")):
+        return []
+    return sorted(str(path) for path in jars.glob("*.jar"))
 
 
 def get_session(conf: Conf) -> SparkSession:
     """The active session (spark-submit, notebook), else a new one as conf describes it."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(f"counterpoise-{conf.name}")
+    for key, value in (_settings(conf) | conf.spark.options).items():
+        builder = builder.config(key, value)
+    if conf.spark.delta_jars == "ivy" and not cached_jars():
+        builder = configure_spark_with_delta_pip(builder)
+    session = builder.getOrCreate()
+    session.conf.set("spark.sql.session.timeZone", "UTC")
+    return session
+
+
+def _settings(conf: Conf) -> dict[str, str]:
     settings = {
         **_SESSION_SETTINGS,
         "spark.sql.shuffle.partitions": str(conf.spark.shuffle_partitions),
     }
     if conf.spark.master is not None:
-        builder = builder.master(conf.spark.master)
-        settings |= {"spark.driver.memory": conf.spark.driver_memory}
-        if conf.spark.master.startswith("local"):
-            settings |= _LOCAL_SETTINGS
+        settings |= {
+            "spark.master": conf.spark.master,
+            "spark.driver.memory": conf.spark.driver_memory,
+        }
+    if conf.spark.master is not None and conf.spark.master.startswith("local"):
+        settings |= _LOCAL_SETTINGS | _quiet_logs()
     if conf.spark.delta_jars == "ivy":
-        settings |= {**_DELTA_SETTINGS, "spark.jars.ivy": str(ivy_cache())}
-    for key, value in (settings | conf.spark.options).items():
-        builder = builder.config(key, value)
-    if conf.spark.delta_jars == "ivy":
-        builder = configure_spark_with_delta_pip(builder)
-    session = builder.getOrCreate()
-    session.conf.set("spark.sql.session.timeZone", "UTC")
-    return session
+        settings |= {**_DELTA_SETTINGS, "spark.jars.ivy": str(jar_cache())}
+        jars = cached_jars()
+        if jars:
+            settings["spark.jars"] = ",".join(jars)
+    return settings
+
+
+def _quiet_logs() -> dict[str, str]:
+    """Errors only: a night's log should show the jobs' own lines (not inside a zipped wheel)."""
+    if not _LOG_SETTINGS.is_file():
+        return {}
+    option = f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
+    return {"spark.driver.extraJavaOptions": option}
+
+
+if __name__ == "__main__":
+    get_session(load_conf().tree).stop()

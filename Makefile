@@ -1,0 +1,60 @@
+# Counterpoise. `make help` lists the targets.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+BIN := .venv/bin
+CONF ?=
+RUN_DATE ?=
+ARGS ?=
+JOB_ARGS = $(foreach file,$(CONF),--conf $(file)) $(if $(RUN_DATE),--run-date $(RUN_DATE)) $(ARGS)
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
+
+.PHONY: setup
+setup: ## check Java and Python, build .venv from the lock, fetch Delta's JARs (seconds when done)
+	@.ci/setup
+
+.PHONY: nightly
+nightly: setup ## run the whole chain (CONF="FILE ...", RUN_DATE=YYYY-MM-DD, ARGS="--from train ...")
+	@$(BIN)/counterpoise nightly $(JOB_ARGS)
+
+.PHONY: test
+test: setup ## all tests
+	@$(BIN)/python -m pytest $(ARGS)
+
+.PHONY: test-fast
+test-fast: setup ## the tests that need no Spark
+	@$(BIN)/python -m pytest -m "not spark" $(ARGS)
+
+.PHONY: lint
+lint: setup ## ruff, ruff format, mypy --strict on the packages
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+.PHONY: format
+format: setup ## format and fix what ruff can
+	@$(BIN)/ruff check --fix .
+	@$(BIN)/ruff format .
+
+.PHONY: bench
+bench: setup ## measure feed, scoring and the nightly run as ratios (see bench/README.md)
+	@$(BIN)/python -m bench $(ARGS)
+
+.PHONY: wheel
+wheel: setup ## build dist/*.whl for spark-submit and Databricks
+	@rm -rf build dist
+	@.ci/uv build --wheel --out-dir dist --quiet
+	@ls dist/*.whl
+
+.PHONY: lock
+lock: ## resolve requirements.lock again from pyproject.toml
+	@.ci/uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes \
+	  --no-emit-index-url --no-header --quiet -o requirements.lock
+
+.PHONY: clean
+clean: ## remove build output and the warehouses (not .venv)
+	@rm -rf build dist warehouse spark-warehouse .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -1,0 +1,176 @@
+"""Runs the chain for one run date: the plan first, a line a step, a closing table.
+
+A step whose code, conf, inputs and outputs are unchanged since its last success is skipped and
+says so. A run that was killed goes on at the step that it was in: `counterpoise nightly` again.
+
+    counterpoise nightly [--conf FILE ...] [--from STEP | --only STEP] [--force]
+"""
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from pyspark.sql import SparkSession
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from conf.load import ConfError, ResolvedConf
+from jobs.platform.cli import job_parser, resolve
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse, run_job
+from jobs.platform.session import get_session
+from jobs.platform.state import RunState
+from jobs.registry import CHAIN, load_job
+
+
+class StepFailedError(RuntimeError):
+    """A step of the chain failed; the message names it and how to go on."""
+
+
+@dataclass
+class Nightly:
+    """One run of the chain, or of a part of it."""
+
+    spark: SparkSession
+    conf: ResolvedConf
+    steps: list[Job]
+    chain: list[Job]
+    force: bool = False
+    console: Console = field(default_factory=lambda: Console(soft_wrap=True))
+
+    def __post_init__(self) -> None:
+        warehouse, _ = open_warehouse(self.spark, self.conf, "nightly")
+        self.state = RunState(warehouse)
+
+    def plan(self) -> None:
+        """Print each step and, as far as can be known before it starts, whether it will run."""
+        table = RichTable("step", "makes", "plan", title=f"nightly {self.conf.run_date}")
+        upstream_runs: set[str] = set()
+        for job in self.steps:
+            made = [t.name for t in job.writes] + list(job.artifacts_out)
+            why = self._planned_reason(job, upstream_runs)
+            if why is not None:
+                upstream_runs |= set(made)
+            table.add_row(job.name, ", ".join(made), why or "skip: unchanged")
+        self.console.print(table)
+
+    def run(self) -> list[JobReport]:
+        """Run the steps in order.
+
+        Raises:
+            StepFailedError: from the step's own error.
+        """
+        return [self._step(number, job) for number, job in enumerate(self.steps, 1)]
+
+    def _planned_reason(self, job: Job, upstream_runs: set[str]) -> str | None:
+        if self.force:
+            return "run: forced"
+        inputs = {t.name for t in job.reads} | set(job.artifacts_in)
+        if inputs & upstream_runs:
+            return f"run: after {', '.join(sorted(inputs & upstream_runs))}"
+        why = self.state.why_run(job, self.state.fingerprint(job, self.chain))
+        return f"run: {why}" if why else None
+
+    def _step(self, number: int, job: Job) -> JobReport:
+        fingerprint = self.state.fingerprint(job, self.chain)
+        label = f"[{number}/{len(self.steps)}] {job.name}"
+        if not self.force and self.state.why_run(job, fingerprint) is None:
+            self._say(f"{label}: skipped, unchanged")
+            return self._skipped(job)
+        self._say(f"{label} ...")
+        started = time.monotonic()
+        try:
+            report = run_job(job, self.spark, self.conf)
+        except Exception as error:
+            raise StepFailedError(_failure(job, error)) from error
+        if not self.conf.dry_run:
+            self.state.record(job, fingerprint, report)
+        self._say(f"{label}: {time.monotonic() - started:.1f} s")
+        for note in report.notes:
+            self._say(f"    {note}")
+        return report
+
+    def _skipped(self, job: Job) -> JobReport:
+        last = self.state.last_report(job)
+        report = JobReport(job.name, self.conf.run_date.isoformat(), self.conf.hash, skipped=True)
+        report.outputs = last.get("outputs", {})
+        for count in last.get("counts", []):
+            report.count(**count)
+        return report
+
+    def _say(self, line: str) -> None:
+        self.console.print(line, markup=False, highlight=False)
+
+
+def closing_table(reports: Sequence[JobReport]) -> RichTable:
+    """Step, table, rows in, out and quarantined, seconds, table version."""
+    table = RichTable(
+        "step", "table", "rows in", "rows out", "quarantined", "version", "seconds", title="done"
+    )
+    for report in reports:
+        seconds = "skipped" if report.skipped else f"{report.seconds:.1f}"
+        for i, count in enumerate(report.counts):
+            first = (report.job, seconds) if i == 0 else ("", "")
+            numbers = (count.rows_in, count.rows_out, count.rows_quarantined)
+            version = str(report.outputs.get(count.table, "-"))
+            table.add_row(first[0], count.table, *(f"{n:,}" for n in numbers), version, first[1])
+        if not report.counts:
+            table.add_row(report.job, "-", "-", "-", "-", "-", seconds)
+    return table
+
+
+def select_steps(first: str | None, only: str | None) -> list[str]:
+    """Names of the steps to run.
+
+    Raises:
+        ConfError: a name that is not a step.
+    """
+    for name in filter(None, (first, only)):
+        if name not in CHAIN:
+            raise ConfError(f"no step {name!r}; the steps are: {', '.join(CHAIN)}")
+    if only:
+        return [only]
+    return list(CHAIN[CHAIN.index(first) :] if first else CHAIN)
+
+
+def _failure(job: Job, error: Exception) -> str:
+    first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+    return (
+        f"step {job.name} failed: {type(error).__name__}: {first}\n"
+        f"mend it and run the same command again: finished steps are skipped"
+    )
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = job_parser("nightly", "Run the whole chain for one run date.")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--from", dest="first", metavar="STEP", help="start at this step")
+    group.add_argument("--only", metavar="STEP", help="run this step alone")
+    parser.add_argument("--force", action="store_true", help="run steps that are unchanged too")
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Plan, run and report; exit code 1 where a step failed."""
+    arguments = _parser().parse_args(argv)
+    conf = resolve(arguments)
+    chain = [load_job(name) for name in CHAIN]
+    names = select_steps(arguments.first, arguments.only)
+    steps = [job for job in chain if job.name in names]
+    started = time.monotonic()
+    nightly = Nightly(get_session(conf.tree), conf, steps, chain, arguments.force)
+    nightly.plan()
+    if conf.dry_run:
+        nightly.console.print("dry run: nothing was written", markup=False)
+        return 0
+    try:
+        reports = nightly.run()
+    except StepFailedError as error:
+        print(f"counterpoise nightly: {error}", file=sys.stderr)
+        return 1
+    nightly.console.print(closing_table(reports))
+    nightly.console.print(f"whole run: {time.monotonic() - started:.1f} s", highlight=False)
+    return 0

@@ -1,0 +1,111 @@
+"""What each step of a run date last did, so that an unchanged step can be skipped.
+
+A step's fingerprint covers the code, the conf sections that it declares, the versions of the
+tables and artifacts that it reads, and the fingerprint of its external source. The record is
+written only after the step succeeded: a step that was killed has none and runs again.
+"""
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from conf.load import ResolvedConf, section_hash
+from features.contracts import Table
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import read_json, write_text
+from jobs.platform.warehouse import Warehouse
+
+_PACKAGES = ("conf", "features", "model", "udfs", "jobs")
+_ALWAYS = ("seed", "regions", "split", "storage")
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Records of one run date, kept as JSON under storage.root/state."""
+
+    warehouse: Warehouse
+
+    @property
+    def conf(self) -> ResolvedConf:
+        """The resolved conf of the run."""
+        return self.warehouse.conf
+
+    def fingerprint(self, job: Job, chain: list[Job]) -> str:
+        """Hash of everything that the job's outputs depend on."""
+        tree = self.conf.tree.model_dump(mode="json")
+        parts: dict[str, Any] = {
+            "code": code_hash(),
+            "run_date": self.conf.run_date.isoformat(),
+            "conf": {name: tree[name] for name in sorted({*_ALWAYS, *job.sections})},
+            "tables": {table.name: self._input_version(table, chain) for table in job.reads},
+            "artifacts": {name: self._artifact(name) for name in job.artifacts_in},
+            "external": job.external(self.conf) if job.external else None,
+        }
+        return section_hash(parts)
+
+    def why_run(self, job: Job, fingerprint: str) -> str | None:
+        """Why the step must run, or None where its record says that nothing changed."""
+        record = read_json(self._path(job))
+        if record is None:
+            return "never finished for this run date"
+        if record["fingerprint"] != fingerprint:
+            return "inputs, conf or code changed"
+        missing = [t.name for t in job.writes if t.name in record["outputs"] and not self._has(t)]
+        if missing:
+            return f"outputs {missing} are gone"
+        changed = [n for n in job.artifacts_out if self._artifact(n) != record["artifacts"].get(n)]
+        return f"artifacts {changed} changed" if changed else None
+
+    def last_report(self, job: Job) -> dict[str, Any]:
+        """The report of the step's last success."""
+        record = read_json(self._path(job))
+        report: dict[str, Any] = record["report"] if record else {}
+        return report
+
+    def record(self, job: Job, fingerprint: str, report: JobReport) -> None:
+        """Note that the step succeeded."""
+        content = {
+            "fingerprint": fingerprint,
+            "outputs": report.outputs,
+            "artifacts": {name: self._artifact(name) for name in job.artifacts_out},
+            "report": report.to_json(),
+        }
+        write_text(self._path(job), json.dumps(content, indent=1, default=str))
+
+    def _input_version(self, table: Table, chain: list[Job]) -> Any:
+        """For a per-run table what its maker last did on this run date (other dates do not
+        matter); for an entity table, or without a record, the table's version."""
+        if "run_date" in table.key:
+            makers = [job for job in chain if table in job.writes]
+            records = [read_json(self._path(job)) for job in makers]
+            versions = [r["outputs"].get(table.name) for r in records if r]
+            if versions:
+                return versions
+        return self.warehouse.version(table) if self._has(table) else None
+
+    def _has(self, table: Table) -> bool:
+        return self.warehouse.exists(table)
+
+    def _artifact(self, name: str) -> str | None:
+        folder = {"snapshot": self.warehouse.snapshot_dir, "model": self.warehouse.model_dir}[name]
+        manifest = folder() / "manifest.json"
+        return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.exists() else None
+
+    def _path(self, job: Job) -> Path:
+        return self.warehouse.root / "state" / self.conf.run_date.isoformat() / f"{job.name}.json"
+
+
+@cache
+def code_hash() -> str:
+    """Hash of the packages' sources: a changed function makes its step run again."""
+    digest = hashlib.sha256()
+    top = Path(__file__).parents[2]
+    for package in _PACKAGES:
+        for path in sorted((top / package).rglob("*.py")):
+            digest.update(str(path.relative_to(top)).encode())
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
