@@ -1,8 +1,9 @@
 """Training set, feed, model, trainer and calibration."""
 
+from math import isfinite
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from conf.sections.base import Section
 
@@ -11,11 +12,34 @@ class TrainingSetConf(Section):
     """How training examples are put together."""
 
     attribution_days: int = Field(
-        7, ge=0, description="a cart or purchase counts so long after its impression (days)"
+        7,
+        ge=0,
+        description="a cart or purchase counts so long after the day of its impression (days)",
+    )
+    source_weights: dict[Literal["human", "llm", "assumed"], float] = Field(
+        default_factory=lambda: {"human": 1.0, "llm": 0.5, "assumed": 0.3},
+        description="weight of a relevance label in the loss, by its source",
     )
     rows_per_file: int = Field(
-        32_768, ge=1, description="rows of a snapshot file, one row group each (count)"
+        32_768,
+        ge=1,
+        le=2_000_000,
+        description="rows of a snapshot file, one row group each (count)",
     )
+    compression: Literal["none", "snappy", "zstd"] = Field(
+        "snappy", description="codec of the snapshot's Parquet files"
+    )
+
+    @field_validator("source_weights")
+    @classmethod
+    def _complete(cls, weights: dict[str, float]) -> dict[str, float]:
+        missing = sorted({"human", "llm", "assumed"} - set(weights))
+        if missing:
+            raise ValueError(f"no weight for sources {missing}")
+        wrong = {k: v for k, v in weights.items() if not (isfinite(v) and v >= 0)}
+        if wrong:
+            raise ValueError(f"weights must be finite and not negative, given {wrong}")
+        return weights
 
 
 class FeedConf(Section):

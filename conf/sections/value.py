@@ -43,6 +43,13 @@ class ScoringConf(Section):
     """The nightly scoring."""
 
     batch_queries: int = Field(64, ge=1, description="queries a batch sent to a worker (count)")
+    max_candidates: int = Field(
+        2_000,
+        ge=1,
+        le=100_000,
+        description="candidates scored a query at most (count); judged ones and then the best by "
+        "BM25 are kept, the rest is noted in the report",
+    )
 
 
 class EvaluationConf(Section):
