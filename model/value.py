@@ -10,6 +10,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,7 @@ from numpy.typing import NDArray
 from conf.load import section_hash
 from conf.sections.value import ValueConf, Weights
 
-Floats = NDArray[np.floating]
+Floats = NDArray[np.floating[Any]]
 PROBABILITIES = ("p_click", "p_cart", "p_purchase")
 
 
@@ -120,7 +121,7 @@ def value(predictions: Mapping[str, Floats], weights: NDArray[np.float64]) -> ND
     return total.astype(np.float32)
 
 
-def ranks(values: Floats, counts: NDArray[np.integer]) -> NDArray[np.int32]:
+def ranks(values: Floats, counts: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
     """Rank from 1 within each query by descending value; ties keep the order of the candidates.
 
     Args:

@@ -1,11 +1,18 @@
 """Training set, feed, model, trainer and calibration."""
 
-from math import isfinite
 from typing import Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
 from conf.sections.base import Section
+
+
+class SourceWeights(Section):
+    """Weight of a relevance label in the loss, by its source."""
+
+    human: float = Field(1.0, ge=0, allow_inf_nan=False, description="graded by people")
+    llm: float = Field(0.5, ge=0, allow_inf_nan=False, description="graded by a language model")
+    assumed: float = Field(0.3, ge=0, allow_inf_nan=False, description="fillers taken as grade 0")
 
 
 class TrainingSetConf(Section):
@@ -16,9 +23,8 @@ class TrainingSetConf(Section):
         ge=0,
         description="a cart or purchase counts so long after the day of its impression (days)",
     )
-    source_weights: dict[Literal["human", "llm", "assumed"], float] = Field(
-        default_factory=lambda: {"human": 1.0, "llm": 0.5, "assumed": 0.3},
-        description="weight of a relevance label in the loss, by its source",
+    source_weights: SourceWeights = Field(
+        default_factory=SourceWeights, description="loss weight of a relevance label"
     )
     rows_per_file: int = Field(
         32_768,
@@ -29,17 +35,6 @@ class TrainingSetConf(Section):
     compression: Literal["none", "snappy", "zstd"] = Field(
         "snappy", description="codec of the snapshot's Parquet files"
     )
-
-    @field_validator("source_weights")
-    @classmethod
-    def _complete(cls, weights: dict[str, float]) -> dict[str, float]:
-        missing = sorted({"human", "llm", "assumed"} - set(weights))
-        if missing:
-            raise ValueError(f"no weight for sources {missing}")
-        wrong = {k: v for k, v in weights.items() if not (isfinite(v) and v >= 0)}
-        if wrong:
-            raise ValueError(f"weights must be finite and not negative, given {wrong}")
-        return weights
 
 
 class FeedConf(Section):
