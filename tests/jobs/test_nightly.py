@@ -1,0 +1,128 @@
+"""Planning, skipping, failing and going on, with two small jobs in place of the chain."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from io import StringIO
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from rich.console import Console
+
+from conf.load import ConfError, ResolvedConf
+from features.contracts import Table
+from features.contracts.table import required
+from jobs.nightly import Nightly, StepFailedError, closing_table, select_steps
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+
+A = Table("a", "one row per a", required([("a", "long", "a")]), key=("a",))
+B = Table("b", "one row per b", required([("a", "long", "a")]), key=("a",))
+MakeConf = Callable[..., ResolvedConf]
+
+
+@dataclass
+class Chain:
+    """Makes a, then b from a; counts how often each ran and can be told to fail."""
+
+    ran: list[str] = field(default_factory=list)
+    broken: bool = False
+
+    def jobs(self) -> list[Job]:
+        first = Job("first", "makes a", self._first, writes=(A,), sections=("feed",))
+        second = Job("second", "makes b", self._second, reads=(A,), writes=(B,))
+        return [first, second]
+
+    def _first(self, spark: SparkSession, conf: ResolvedConf) -> JobReport:
+        rows = spark.range(conf.tree.feed.batch_size).toDF("a")
+        return self._write("first", spark, conf, A, rows)
+
+    def _second(self, spark: SparkSession, conf: ResolvedConf) -> JobReport:
+        if self.broken:
+            raise ValueError("no luck")
+        warehouse, _ = open_warehouse(spark, conf, "second")
+        return self._write("second", spark, conf, B, warehouse.read(A))
+
+    def _write(
+        self, name: str, spark: SparkSession, conf: ResolvedConf, table: Table, rows: DataFrame
+    ) -> JobReport:
+        self.ran.append(name)
+        warehouse, report = open_warehouse(spark, conf, name)
+        report.count(table.name, rows.count(), warehouse.replace(table, rows, "true").rows)
+        return report
+
+
+def nightly(spark: SparkSession, conf: ResolvedConf, chain: Chain, force: bool = False) -> Nightly:
+    jobs = chain.jobs()
+    return Nightly(spark, conf, jobs, jobs, force, Console(quiet=True))
+
+
+def with_batch(conf: ResolvedConf, size: int) -> ResolvedConf:
+    feed = conf.tree.feed.model_copy(update={"batch_size": size})
+    return replace(conf, tree=conf.tree.model_copy(update={"feed": feed}))
+
+
+def test_second_run_skips_and_says_so(spark: SparkSession, make_conf: MakeConf) -> None:
+    chain, conf = Chain(), make_conf("feed.batch_size=3")
+    nightly(spark, conf, chain).run()
+    reports = nightly(spark, conf, chain).run()
+    assert chain.ran == ["first", "second"]
+    assert [r.skipped for r in reports] == [True, True]
+    assert [r.counts[0].rows_out for r in reports] == [3, 3]
+
+
+def test_changed_conf_reruns_the_step_and_what_hangs_on_it(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    chain, conf = Chain(), make_conf("feed.batch_size=3")
+    nightly(spark, conf, chain).run()
+    reports = nightly(spark, with_batch(conf, 4), chain).run()
+    assert chain.ran == ["first", "second"] * 2
+    assert reports[1].counts[0].rows_out == 4
+
+
+def test_other_section_reruns_nothing(spark: SparkSession, make_conf: MakeConf) -> None:
+    chain = Chain()
+    nightly(spark, make_conf("feed.batch_size=3"), chain).run()
+    nightly(spark, make_conf("feed.batch_size=3", "trainer.epochs=2"), chain).run()
+    assert chain.ran == ["first", "second"]
+
+
+def test_failed_step_is_named_and_the_next_run_goes_on_there(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    chain, conf = Chain(broken=True), make_conf("feed.batch_size=3")
+    with pytest.raises(StepFailedError, match="step second failed: ValueError: no luck"):
+        nightly(spark, conf, chain).run()
+    chain.broken = False
+    reports = nightly(spark, conf, chain).run()
+    assert chain.ran == ["first", "second"]
+    assert [r.skipped for r in reports] == [True, False]
+
+
+def test_force_runs_everything(spark: SparkSession, make_conf: MakeConf) -> None:
+    chain, conf = Chain(), make_conf("feed.batch_size=3")
+    nightly(spark, conf, chain).run()
+    nightly(spark, conf, chain, force=True).run()
+    assert chain.ran == ["first", "second"] * 2
+
+
+def test_closing_table_has_a_line_a_table() -> None:
+    report = JobReport("first", "2026-03-01", "abc", seconds=1.5)
+    report.count("a", 5, 3, 2)
+    report.outputs["a"] = 7
+    output = StringIO()
+    console = Console(width=120, file=output)
+    console.print(closing_table([report]))
+    lines = output.getvalue().splitlines()
+    line = next(x for x in lines if "first" in x)
+    assert [cell.strip() for cell in line.strip("│ ").split("│")] == [
+        *("first", "a", "5", "3", "2", "7", "1.5")
+    ]
+
+
+def test_steps_can_be_chosen() -> None:
+    assert select_steps(None, "train") == ["train"]
+    assert select_steps("score_catalog", None)[0] == "score_catalog"
+    with pytest.raises(ConfError, match="no step 'trian'; the steps are: ingest"):
+        select_steps("trian", None)
