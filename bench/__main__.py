@@ -1,0 +1,40 @@
+"""`python -m bench [NAME ...]`: run the measurements and print what came out against the limits."""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import import_module
+
+from rich.console import Console
+from rich.table import Table
+
+from bench.result import Result
+
+NAMES = ("feed", "scoring", "nightly")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the named measurements (all by default); exit code 1 where a limit is missed."""
+    parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(NAMES))
+    names = parser.parse_args(argv).names or NAMES
+    unknown = [name for name in names if name not in NAMES]
+    if unknown:
+        parser.error(f"no measurement {unknown[0]!r}; there are: {', '.join(NAMES)}")
+    results: list[Result] = []
+    for name in names:
+        results += import_module(f"bench.{name}").measure()
+    Console().print(table(results))
+    return 0 if all(result.holds for result in results) else 1
+
+
+def table(results: Sequence[Result]) -> Table:
+    """One line a result."""
+    lines = Table("what", "measured", "limit", "holds", title="bench")
+    for r in results:
+        lines.add_row(r.what, r.measured, r.limit, "yes" if r.holds else "NO")
+    return lines
+
+
+if __name__ == "__main__":
+    sys.exit(main())
