@@ -1,8 +1,9 @@
 """Training set, feed, model, trainer and calibration."""
 
+import math
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from conf.sections.base import Section
 
@@ -48,11 +49,31 @@ class FeedConf(Section):
 class ModelConf(Section):
     """Widths and parts of the ranker."""
 
-    hidden: tuple[int, ...] = Field((128, 64), description="widths of the shared layers (units)")
+    backbone: Literal["shared_bottom"] = Field(
+        "shared_bottom", description="layers between the input and the heads"
+    )
+    region_mask: Literal["none"] = Field(
+        "none", description="what the region does to the input before the backbone"
+    )
+    relevance_head: Literal["corn"] = Field(
+        "corn", description="form of the relevance head; corn: conditional ordinal chain"
+    )
+    hidden: tuple[int, ...] = Field(
+        (128, 64), min_length=1, description="widths of the shared layers (units)"
+    )
     tower: tuple[int, ...] = Field((32,), description="hidden widths of a task tower (units)")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate (fraction)")
-    position_bias: Literal["additive", "none"] = Field(
+    embedding_width: int = Field(
+        16, ge=1, description="width at most of a category's embedding (units)"
+    )
+    clip: float = Field(
+        8.0, gt=0, description="standardised inputs are cut at so many standard deviations"
+    )
+    position_bias: Literal["additive", "multiplicative", "none"] = Field(
         "additive", description="position tower used in training only"
+    )
+    max_position: int = Field(
+        100, ge=1, description="positions behind it share its bias (ranks from 1)"
     )
 
 
@@ -63,14 +84,34 @@ class TrainerConf(Section):
         "inprocess", description="inprocess, or Spark's TorchDistributor"
     )
     processes: int = Field(1, ge=1, description="training processes of the distributor (count)")
+    local: bool = Field(
+        True, description="distributor: processes on the driver, else on Spark's workers"
+    )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: cuda (with bf16 autocast) where torch sees one, else cpu"
+    )
+    threads: int = Field(
+        0, ge=0, description="torch threads a process (count); 0: what torch chooses"
+    )
     epochs: int = Field(8, ge=1, description="epochs at most (count)")
     patience: int = Field(2, ge=1, description="epochs without a better validation loss (count)")
-    learning_rate: float = Field(1e-3, gt=0, description="Adam step size")
-    weight_decay: float = Field(1e-5, ge=0, description="decoupled weight decay")
+    learning_rate: float = Field(1e-3, gt=0, description="AdamW step size")
+    weight_decay: float = Field(
+        1e-5, ge=0, description="decoupled weight decay of the matrices (per step and step size)"
+    )
     loss_weights: dict[str, float] = Field(
         default_factory=lambda: {"click": 1.0, "cart": 1.0, "purchase": 1.0, "relevance": 1.0},
-        description="static weight of a task's loss, by task",
+        description="static weight of a task's loss, by task; a task left out has weight 1",
     )
+    progress: bool = Field(True, description="progress bar on the terminal")
+
+    @field_validator("loss_weights")
+    @classmethod
+    def _finite_and_not_negative(cls, weights: dict[str, float]) -> dict[str, float]:
+        wrong = {task: w for task, w in weights.items() if not (math.isfinite(w) and w >= 0)}
+        if wrong:
+            raise ValueError(f"loss weights must be finite and not negative: {wrong}")
+        return weights
 
 
 class CalibrationConf(Section):
@@ -79,5 +120,9 @@ class CalibrationConf(Section):
     method: Literal["isotonic", "platt", "none"] = Field("isotonic", description="form of the map")
     by_region: bool = Field(True, description="one map a region where data allow")
     min_positives: int = Field(
-        200, ge=1, description="positives a region needs for a map of its own (count)"
+        200, ge=1, description="positives, and negatives, that a map needs (count)"
     )
+    bins: int = Field(
+        200, ge=2, description="isotonic: bins of equal weight before pooling, at most (count)"
+    )
+    bin_rows: int = Field(50, ge=1, description="isotonic: rows a bin, at least (count)")
