@@ -5,23 +5,44 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from conf.sections.base import Section
+from conf.sections.market import MarketSource
 
 
-class SimulatedSource(Section):
+class SimulatedSource(MarketSource):
     """A market made in Spark from the seed; nothing is read."""
 
     kind: Literal["simulated"] = "simulated"
     items: int = Field(20_000, ge=10, description="items in the catalogue (count)")
     queries: int = Field(2_000, ge=5, description="distinct query texts (count)")
-    days: int = Field(28, ge=2, description="days of log before the run date")
-    impressions: int = Field(300_000, ge=100, description="impressions over all days (count)")
+    typo_share: float = Field(0.08, ge=0, le=1, description="query texts with a typo (fraction)")
+    synonym_share: float = Field(
+        0.25, ge=0, le=1, description="words that shoppers replace by a synonym (fraction)"
+    )
+    pool_matches: int = Field(
+        14, ge=1, description="items of a query's pool that match it best (count)"
+    )
+    pool_popular: int = Field(
+        16, ge=0, description="popular items of the right type in a query's pool (count)"
+    )
+    pool_misfits: int = Field(
+        10, ge=0, description="popular items of other types in a query's pool (count)"
+    )
+    judged_share: float = Field(0.6, ge=0, le=1, description="query texts judged (fraction)")
+    judged_items: int = Field(32, ge=1, description="items judged a judged query, about (count)")
 
 
-class HomeDepotSource(Section):
+class HomeDepotSource(MarketSource):
     """Real queries, titles, brands and human grades; engagement simulated."""
 
     kind: Literal["homedepot"] = "homedepot"
     path: str = Field(description="folder of homedepot_pairs.csv.gz and homedepot_brands.csv.gz")
+    impressions: int = Field(450_000, ge=100, description="impressions over all days (count)")
+    fillers: int = Field(
+        8, ge=0, description="popular items of other kinds in a query's pool (count)"
+    )
+    filler_groups: int = Field(
+        4_096, ge=1, description="groups of products; a filler is the most popular of one (count)"
+    )
 
 
 class EsciSource(Section):

@@ -1,0 +1,74 @@
+"""What the two simulated engagement logs share: traffic, logging policy, shoppers."""
+
+from typing import Self
+
+from pydantic import Field, model_validator
+
+from conf.sections.base import Section
+
+
+class PolicyConf(Section):
+    """How the logger ranked a result page: a weighted sum of standardised terms."""
+
+    exploration: float = Field(
+        0.25, gt=0, le=1, description="share of pages in a uniformly random order (fraction)"
+    )
+    popularity: float = Field(1.0, description="weight of the item's popularity (z-score)")
+    price: float = Field(0.6, description="weight of a price below the type's usual one (z-score)")
+    match: float = Field(0.4, description="weight of a step of the grade")
+    drift_sd: float = Field(0.5, ge=0, description="day-to-day noise of an item's rank score (sd)")
+
+
+class ShoppersConf(Section):
+    """Planted behaviour. Terms add up on the logit of each step of the funnel."""
+
+    click_intercept: float = Field(-0.5, description="click of an average item (logit)")
+    cart_intercept: float = Field(-0.8, description="cart given click of an average item (logit)")
+    purchase_intercept: float = Field(-0.2, description="purchase given cart (logit)")
+    relevance_strength: float = Field(
+        0.5, ge=0, description="effect of a step of the grade; 0 none, 0.5 weak, 2 strong (logit)"
+    )
+    popularity: float = Field(0.6, description="effect of popularity on clicks (logit per sd)")
+    quality: float = Field(0.3, description="effect of quality on every step (logit per sd)")
+    price_sensitivity_min: float = Field(
+        0.3, ge=0, description="effect of a low price in the least sensitive region (logit per sd)"
+    )
+    price_sensitivity_max: float = Field(
+        0.9, ge=0, description="effect of a low price in the most sensitive region (logit per sd)"
+    )
+    brand_taste_sd: float = Field(
+        0.4, ge=0, description="spread of a region's liking of a brand, on clicks (logit, sd)"
+    )
+    pair_noise_sd: float = Field(
+        0.3, ge=0, description="spread of what nothing explains for a query and item (logit, sd)"
+    )
+
+    @model_validator(mode="after")
+    def _sensitivities_in_order(self) -> Self:
+        if self.price_sensitivity_min > self.price_sensitivity_max:
+            raise ValueError("price_sensitivity_min must not exceed price_sensitivity_max")
+        return self
+
+
+class MarketSource(Section):
+    """Traffic and behaviour of a simulated log."""
+
+    days: int = Field(28, ge=2, le=3_650, description="days of log before the run date (days)")
+    impressions: int = Field(
+        300_000, ge=100, description="impressions over all days, about (count)"
+    )
+    page_size: int = Field(12, ge=1, le=100, description="items of a result page (count)")
+    zipf_exponent: float = Field(
+        0.9, ge=0, le=3, description="query traffic falls as rank to the minus this"
+    )
+    region_skew: float = Field(
+        0.5, ge=0, description="region traffic falls as place in `regions` to the minus this"
+    )
+    late_share: float = Field(
+        0.02, ge=0, le=1, description="rows that reach the log 1 to 3 days late (fraction)"
+    )
+    delayed_share: float = Field(
+        0.2, ge=0, le=1, description="carts and purchases up to 3 days after the step before"
+    )
+    policy: PolicyConf = Field(default_factory=PolicyConf, description="logging policy")
+    shoppers: ShoppersConf = Field(default_factory=ShoppersConf, description="planted behaviour")
