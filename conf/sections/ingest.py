@@ -1,6 +1,8 @@
 """What a raw row must satisfy, and how much may be quarantined."""
 
-from pydantic import Field
+from typing import Self
+
+from pydantic import Field, model_validator
 
 from conf.sections.base import Section
 
@@ -15,6 +17,32 @@ class IngestConf(Section):
     allow_purchase_without_cart: bool = Field(
         False, description="true where one-click purchase exists"
     )
+    history_days: int | None = Field(
+        None,
+        ge=1,
+        description="impressions of so many days before the run date are read and replaced (days); "
+        "null: all that the source gives",
+    )
     max_quarantined_share: float = Field(
         0.5, gt=0, le=1, description="share of a table's rows above which the job fails (fraction)"
     )
+
+
+class LabelsConf(Section):
+    """How `import_labels` turns a judgment into P(grade >= k)."""
+
+    soft: bool = Field(
+        False,
+        description="true: probabilities from the mean rating; false: 0 or 1 from the grade",
+    )
+    rating_range: tuple[float, float] = Field(
+        (1.0, 3.0),
+        description="lowest and highest rating of the source's scale, grade 0 and grade 2 (rating)",
+    )
+
+    @model_validator(mode="after")
+    def _ascending(self) -> Self:
+        low, high = self.rating_range
+        if not low < high:
+            raise ValueError(f"rating_range {low}, {high} must ascend")
+        return self

@@ -12,11 +12,11 @@ ITEMS = Table(
             [
                 ("item_id", "string", "item"),
                 ("title", "string", "title as the seller wrote it"),
-                ("price", "double", "current price, in the market's currency"),
             ]
         ),
         *optional(
             [
+                ("price", "double", "current price, in the market's currency; null: not given"),
                 ("description", "string", "longer text"),
                 ("brand", "string", "brand"),
                 ("item_type", "string", "type or category"),
@@ -29,7 +29,7 @@ ITEMS = Table(
         *required([_DATASET, ("simulated", "boolean", "price or item itself is simulated")]),
     ),
     key=("item_id",),
-    checks=(Check("price_positive", "price > 0 AND price < 1e12"),),
+    checks=(Check("price_positive", "price IS NULL OR (price > 0 AND price < 1e12)"),),
     cluster_by=("item_id",),
 )
 

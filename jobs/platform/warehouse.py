@@ -124,8 +124,12 @@ class Warehouse:
         """Replace the rows of this run date."""
         return self.replace(table, df, f"run_date = DATE'{self.conf.run_date.isoformat()}'")
 
-    def merge(self, table: Table, df: DataFrame, *, update: bool = True) -> Written:
+    def merge(
+        self, table: Table, df: DataFrame, *, update: bool = True, prune: str | None = None
+    ) -> Written:
         """Upsert rows that are unique by the table's key; `update=False` only inserts new keys.
+
+        `prune` is SQL over the table: rows that satisfy it and have no row in `df` are deleted.
 
         Written.rows counts the rows of `df` that the merge touched or left as they were.
         """
@@ -140,6 +144,8 @@ class Warehouse:
                 f"NOT (t.`{c}` <=> s.`{c}`)" for c in table.column_names if c not in table.key
             )
             merge = merge.whenMatchedUpdateAll(condition=changed)
+        if prune is not None:
+            merge = merge.whenNotMatchedBySourceDelete(condition=prune)
         self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", self._metadata())
         try:
             merge.whenNotMatchedInsertAll().execute()

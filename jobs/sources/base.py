@@ -13,9 +13,6 @@ from conf.load import ConfError, ResolvedConf, section_hash
 from features.contracts import Table
 from features.split import normalised
 
-MALFORMED = "_malformed"
-"""Optional column of a raw frame: the line as read where it could not be parsed, else null."""
-
 _ADAPTERS = {
     "simulated": "jobs.sources.simulated",
     "homedepot": "jobs.sources.homedepot",
@@ -34,8 +31,13 @@ class RawFrames:
     """The four raw tables as a source gives them.
 
     Columns are those of `features.contracts.raw`. Optional columns, `event_date` and `bucket` may
-    be left out; types may still be text: `ingest` casts, checks and quarantines. `extras` are
+    be left out; types may still be text: `ingest` casts, checks and quarantines. A row that could
+    not be parsed carries its line in the column MALFORMED of `features.quality.typed`. `extras` are
     written as they are, each replacing its table.
+
+    `closed`: the frames are the whole data set, so items and queries that are not in them are
+    removed from the tables. A team's catalogue is open: what left it is still referred to by the
+    log.
     """
 
     items: DataFrame
@@ -43,6 +45,7 @@ class RawFrames:
     impressions: DataFrame
     judgments: DataFrame
     extras: Mapping[Table, DataFrame] = field(default_factory=dict)
+    closed: bool = True
 
 
 class Adapter(Protocol):

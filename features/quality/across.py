@@ -1,0 +1,78 @@
+"""Rules across rows: duplicate keys, conflicting grades, references to another table."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, Window, WindowSpec
+from pyspark.sql import functions as F
+
+from features.contracts import Table
+from features.quality.rule import RULE, Rule, judge
+
+SALT = "_salt"
+_KNOWN = "_known"
+_SAME = "_same"
+_TURN = "_turn"
+_LOW = "_low"
+_HIGH = "_high"
+
+
+def refer(
+    df: DataFrame, rule: str, known: DataFrame, key: str, place: str, same: str | None = None
+) -> DataFrame:
+    """Judge rows whose `key` is not among the rows of `known`, which is unique by `key`.
+
+    With `same`, rows whose value of that column is not the one of the row referred to fail too.
+    A left join to a narrow frame: the reference is unique, so no row is made; a head key makes the
+    many side skewed, which adaptive execution splits (it may split the left side of a left join).
+    """
+    shared = [F.col(same).alias(_SAME)] if same else []
+    reference = known.select(key, F.lit(True).alias(_KNOWN), *shared)
+    unknown = F.col(key).isNotNull() & F.col(_KNOWN).isNull()
+    failure = F.when(unknown, F.concat(F.lit(f"{key} "), F.col(key), F.lit(f" is not in {place}")))
+    rules = [Rule(rule, failure)]
+    if same:
+        what = F.concat(F.lit(f"{same} is "), F.col(_SAME), F.lit(f" in {place}"))
+        rules.append(Rule(f"{same}_differs", F.when(F.col(same) != F.col(_SAME), what)))
+    return df.join(reference, on=key, how="left").transform(judge, rules).drop(_KNOWN, _SAME)
+
+
+def unique(df: DataFrame, table: Table, newest: Sequence[str] = ()) -> DataFrame:
+    """Judge all rows of a key but one, so that what passes is unique by the table's key.
+
+    Kept is, among the rows that break no other rule, the one that is latest by the `newest`
+    columns; ties go by the values of all columns, so that order and partitioning never matter.
+    """
+    order = [F.col(RULE).isNull().desc(), *(F.col(name).desc_nulls_last() for name in newest)]
+    turn = F.row_number().over(_by_key(table).orderBy(*order, *table.column_names))
+    again = F.col(RULE).isNull() & (F.col(_TURN) > 1)
+    what = F.concat(F.lit("another row of this key is kept: "), F.concat_ws(" | ", *table.key))
+    rule = Rule("duplicate_key", F.when(again, what))
+    return _salted(df, table).withColumn(_TURN, turn).transform(judge, [rule]).drop(_TURN)
+
+
+def agreeing(df: DataFrame, table: Table, value: str) -> DataFrame:
+    """Judge all rows of a key whose rows (those that break no other rule) differ in `value`."""
+    window = _by_key(table)
+    fit = F.when(F.col(RULE).isNull(), F.col(value))
+    bounds = {_LOW: F.min(fit).over(window), _HIGH: F.max(fit).over(window)}
+    differs = F.col(RULE).isNull() & (F.col(_LOW) != F.col(_HIGH))
+    what = F.concat(
+        F.lit(f"{value}s from "), F.col(_LOW), F.lit(" to "), F.col(_HIGH), F.lit(" for one key")
+    )
+    rule = Rule(f"conflicting_{value}s", F.when(differs, what))
+    return _salted(df, table).withColumns(bounds).transform(judge, [rule]).drop(_LOW, _HIGH)
+
+
+def _by_key(table: Table) -> WindowSpec:
+    return Window.partitionBy(*table.key, SALT)
+
+
+def _salted(df: DataFrame, table: Table) -> DataFrame:
+    """Spread the rows of a null key, which break a rule of their own, over the tasks.
+
+    The column stays, so that two windows over the same key need one shuffle.
+    """
+    if SALT in df.columns:
+        return df
+    key = F.concat(*(F.col(name).cast("string") for name in table.key))
+    return df.withColumn(SALT, F.when(key.isNull(), F.xxhash64(*table.column_names)))

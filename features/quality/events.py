@@ -1,0 +1,54 @@
+"""Rules on the times and the funnel of a log row.
+
+A log row of run date R must have happened before R and be known before R. A row that is known only
+later is not wrong, it has not arrived yet: it is quarantined by a rule of its own and comes in with
+a later run date. NOT_YET names those rules; they do not count as broken input.
+"""
+
+from datetime import date
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from features.quality.rule import Rule, all_failures
+from features.quality.typed import shown
+
+NOT_YET = ("event_after_run_date", "known_after_run_date")
+
+
+def event_after_run_date(run_date: date, *columns: str) -> Rule:
+    """A time on or after the run date."""
+    what = f"is on or after the run date {run_date}"
+    failures = [_says(name, F.col(name) >= F.lit(run_date), what) for name in columns]
+    return Rule("event_after_run_date", all_failures(failures))
+
+
+def known_after_run_date(run_date: date) -> Rule:
+    """Known on or after the run date: not in the log yet."""
+    wrong = F.col("known_at") >= F.lit(run_date)
+    what = f"is on or after the run date {run_date}"
+    return Rule("known_after_run_date", _says("known_at", wrong, what))
+
+
+def known_before_event() -> Rule:
+    """Known before it happened."""
+    wrong = F.col("known_at") < F.col("event_time")
+    return Rule("known_before_event", _says("known_at", wrong, "is before event_time"))
+
+
+def step_before_event(*columns: str) -> Rule:
+    """A later step of the funnel that happened before the page was shown."""
+    failures = [
+        _says(name, F.col(name) < F.col("event_time"), "is before event_time") for name in columns
+    ]
+    return Rule("step_before_event", all_failures(failures))
+
+
+def step_without(name: str, step: str, earlier: str) -> Rule:
+    """A step of the funnel without the one that must come before it."""
+    wrong = F.col(step) & ~F.col(earlier)
+    return Rule(name, F.when(wrong, F.lit(f"{step} but not {earlier}")))
+
+
+def _says(column: str, wrong: Column, what: str) -> Column:
+    return F.when(wrong, F.concat(F.lit(f"{column} "), shown(F.col(column)), F.lit(f" {what}")))

@@ -1,0 +1,160 @@
+"""The rules of each raw table, and the checked frame that they make.
+
+A checked frame holds the contract's columns, typed, and the verdict on each row: `_rule` (null: it
+passes), `_reason`, and `_raw_row` (the row as JSON, or the line as read) where it fails. It has
+exactly the rows of the raw frame.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.schema import Conf
+from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
+from features.quality.across import agreeing, refer, unique
+from features.quality.events import (
+    event_after_run_date,
+    known_after_run_date,
+    known_before_event,
+    step_before_event,
+    step_without,
+)
+from features.quality.rule import RAW_ROW, RULE, VERDICT, Rule, judge
+from features.quality.typed import MALFORMED, ROW, malformed_line, raw_value, typed, wrong_type
+from features.quality.values import (
+    in_unit,
+    member,
+    missing_value,
+    null_key,
+    position_from_one,
+    price_positive,
+    text_length,
+    wrong_encoding,
+)
+from features.split import bucket
+
+DERIVED = ("bucket", "event_date")
+"""Columns that are made here, whatever the source gives."""
+
+GRADES = (0, 1, 2)
+JUDGMENT_SOURCES = ("human", "assumed")
+
+
+_FREE_TEXT = ("description",)
+
+
+@dataclass(frozen=True)
+class Known:
+    """What rows may refer to: `items` unique by item_id, `queries` by query_id, with region."""
+
+    items: DataFrame
+    queries: DataFrame
+
+
+def checked_items(raw: DataFrame, conf: Conf) -> DataFrame:
+    """Items and their verdicts; of one item_id one row passes."""
+    return (
+        raw.transform(_row_rules, ITEMS, conf, [price_positive()])
+        .transform(unique, ITEMS)
+        .transform(_finished, ITEMS)
+    )
+
+
+def checked_queries(raw: DataFrame, conf: Conf) -> DataFrame:
+    """Queries with their bucket, and verdicts; of one query_id one row passes."""
+    rules = [member("unknown_region", "region", conf.regions, "conf regions")]
+    return (
+        raw.transform(_row_rules, QUERIES, conf, rules)
+        .withColumn("bucket", bucket(F.col("query_text"), conf.split.buckets))
+        .transform(unique, QUERIES)
+        .transform(_finished, QUERIES)
+    )
+
+
+def checked_judgments(raw: DataFrame, conf: Conf, run_date: date, known: Known) -> DataFrame:
+    """Judgments and their verdicts; all rows of a key with conflicting grades fail."""
+    rules = [
+        member("grade_range", "grade", GRADES, "0, 1, 2"),
+        member("judgment_source", "source", JUDGMENT_SOURCES, "human, assumed"),
+        event_after_run_date(run_date, "judged_at"),
+    ]
+    return (
+        raw.transform(_row_rules, JUDGMENTS, conf, rules)
+        .transform(refer, "unknown_query", known.queries, "query_id", "queries")
+        .transform(refer, "unknown_item", known.items, "item_id", "items")
+        .transform(agreeing, JUDGMENTS, "grade")
+        .transform(unique, JUDGMENTS, ["judged_at"])
+        .transform(_finished, JUDGMENTS)
+    )
+
+
+def checked_impressions(raw: DataFrame, conf: Conf, run_date: date, known: Known) -> DataFrame:
+    """Impressions with their day, and verdicts; of one page and item the last known row passes."""
+    return (
+        raw.transform(_row_rules, IMPRESSIONS, conf, _impression_rules(conf, run_date))
+        .withColumn("event_date", F.to_date("event_time"))
+        .transform(refer, "unknown_query", known.queries, "query_id", "queries", "region")
+        .transform(refer, "unknown_item", known.items, "item_id", "items")
+        .transform(unique, IMPRESSIONS, ["known_at"])
+        .transform(_finished, IMPRESSIONS)
+    )
+
+
+def required_columns(table: Table) -> list[str]:
+    """Columns that a raw frame of the table must have."""
+    return [c.name for c in table.columns if c.required and c.name not in DERIVED]
+
+
+def _impression_rules(conf: Conf, run_date: date) -> list[Rule]:
+    rules = [
+        member("unknown_region", "region", conf.regions, "conf regions"),
+        position_from_one(),
+        price_positive(),
+        in_unit("propensity"),
+        event_after_run_date(run_date, "event_time", "carted_at", "purchased_at"),
+        known_before_event(),
+        known_after_run_date(run_date),
+        step_before_event("carted_at", "purchased_at"),
+    ]
+    if not conf.ingest.allow_cart_without_click:
+        rules.append(step_without("cart_without_click", "carted", "clicked"))
+    if not conf.ingest.allow_purchase_without_cart:
+        rules.append(step_without("purchase_without_cart", "purchased", "carted"))
+    return rules
+
+
+def _row_rules(raw: DataFrame, table: Table, conf: Conf, own: Sequence[Rule]) -> DataFrame:
+    """Type the columns and judge each row by itself."""
+    texts = [c.name for c in table.columns if c.type == "string" and c.name not in _FREE_TEXT]
+    filled = [c.name for c in table.columns if c.name in texts and c.required]
+    df = typed(raw, table)
+    rules = [
+        *([malformed_line()] if MALFORMED in raw.columns else []),
+        wrong_type(raw.columns, table),
+        null_key(table),
+        missing_value(table, raw.columns),
+        wrong_encoding(texts),
+        text_length(texts, set(filled) - set(table.key), conf.ingest.max_text_chars),
+        *own,
+    ]
+    line = [raw_value(MALFORMED)] if MALFORMED in raw.columns else []
+    row = _as_json([raw_value(name).alias(name) for name in raw.columns if name != MALFORMED])
+    judged = df.transform(judge, rules)
+    return judged.withColumn(RAW_ROW, F.when(F.col(RULE).isNotNull(), F.coalesce(*line, row))).drop(
+        ROW
+    )
+
+
+def _finished(df: DataFrame, table: Table) -> DataFrame:
+    """The contract's columns and the verdict; a row that only failed beside others is its columns
+    as JSON."""
+    row = _as_json([F.col(name) for name in table.column_names])
+    raw_row = F.when(F.col(RULE).isNotNull(), F.coalesce(RAW_ROW, row)).alias(RAW_ROW)
+    return df.select(*table.column_names, *VERDICT[:2], raw_row)
+
+
+def _as_json(columns: Sequence[Column]) -> Column:
+    return F.to_json(F.struct(*columns), {"ignoreNullFields": "false"})

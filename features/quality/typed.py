@@ -1,0 +1,89 @@
+"""Raw columns cast to the types of a contract, without failing on a value that does not fit."""
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import (
+    BooleanType,
+    DataType,
+    DateType,
+    NumericType,
+    TimestampNTZType,
+    TimestampType,
+)
+
+from features.contracts import Table
+from features.quality.rule import Rule, all_failures
+
+MALFORMED = "_malformed"
+"""Optional column of a raw frame: the line as read where it could not be parsed, else null."""
+
+ROW = "_row"
+_MOMENTS = (DateType, TimestampType, TimestampNTZType)
+_SHOWN_CHARS = 40
+
+
+def typed(df: DataFrame, table: Table) -> DataFrame:
+    """Select the contract's columns cast to its types, and the raw columns as the struct `_row`.
+
+    A value that does not fit becomes null; a column that the frame lacks is null throughout.
+    """
+    types = {field.name: field.dataType for field in df.schema.fields}
+    columns = [
+        try_cast(F.col(c.name), types[c.name], c.type).alias(c.name)
+        if c.name in types
+        else F.lit(None).cast(c.type).alias(c.name)
+        for c in table.columns
+    ]
+    return df.select(*columns, F.struct(*df.columns).alias(ROW))
+
+
+def wrong_type(given: Sequence[str], table: Table) -> Rule:
+    """Values of the `given` raw columns that do not fit the contract's type."""
+    failures = [
+        F.when(
+            raw_value(c.name).isNotNull() & F.col(c.name).isNull(),
+            F.concat(F.lit(f"{c.name} "), shown(raw_value(c.name)), F.lit(f" is not {c.type}")),
+        )
+        for c in table.columns
+        if c.name in given and c.type != "string"
+    ]
+    return Rule("wrong_type", all_failures(failures))
+
+
+def malformed_line() -> Rule:
+    """A line that the reader could not parse."""
+    line = raw_value(MALFORMED)
+    return Rule("malformed_line", F.when(line.isNotNull(), F.lit("the line does not parse")))
+
+
+def raw_value(name: str) -> Column:
+    """The raw value of a column of a `typed` frame."""
+    return F.col(f"{ROW}.`{name}`")
+
+
+def shown(value: Column) -> Column:
+    """The first characters of a value in quotes, for a reason."""
+    return F.concat(F.lit("'"), F.substring(value.cast("string"), 1, _SHOWN_CHARS), F.lit("'"))
+
+
+def try_cast(value: Column, source: DataType, target: str) -> Column:
+    """Cast that gives null instead of an error, and never rounds on the way.
+
+    A fraction does not become an int (2.0 and "2.0" do, 2.5 does not); numbers as a timestamp are
+    seconds since 1970.
+    """
+    if source.simpleString() == target:
+        return value
+    if target in ("int", "long", "bigint"):
+        number = _direct_or_text(value, source, "double")
+        return F.when(number == F.rint(number), number.try_cast(target))
+    return _direct_or_text(value, source, target)
+
+
+def _direct_or_text(value: Column, source: DataType, target: str) -> Column:
+    numeric = isinstance(source, NumericType | BooleanType)
+    moment = isinstance(source, _MOMENTS)
+    direct = (numeric and target != "date") or (moment and target in ("date", "timestamp"))
+    return value.try_cast(target) if direct else value.cast("string").try_cast(target)

@@ -1,0 +1,88 @@
+"""Rules on one value: keys, missing values, text, numbers, members of a known set."""
+
+from collections.abc import Iterable, Sequence
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from features.contracts import Table
+from features.quality.rule import Rule, all_failures
+from features.quality.typed import raw_value, shown
+
+MAX_PRICE = 1e12
+REPLACEMENT = "\ufffd"
+"""What a reader puts in the place of bytes that it cannot decode."""
+
+
+def null_key(table: Table) -> Rule:
+    """A column of the key is null or blank."""
+    return Rule("null_key", all_failures(_when_blank(F.col(name), name) for name in table.key))
+
+
+def missing_value(table: Table, given: Iterable[str]) -> Rule:
+    """A required column that the source gives is null in this row (keys have their own rule)."""
+    names = [
+        c.name for c in table.columns if c.required and c.name not in table.key and c.name in given
+    ]
+    failures = [F.when(raw_value(name).isNull(), F.lit(f"{name} is null")) for name in names]
+    return Rule("missing_value", all_failures(failures))
+
+
+def wrong_encoding(columns: Iterable[str]) -> Rule:
+    """Text that holds bytes which are not UTF-8, or the mark that a reader left for them."""
+    failures = [
+        F.when(
+            F.col(name).contains(REPLACEMENT) | ~F.is_valid_utf8(F.col(name)),
+            F.lit(f"{name} holds bytes that are not UTF-8"),
+        )
+        for name in columns
+    ]
+    return Rule("wrong_encoding", all_failures(failures))
+
+
+def text_length(columns: Iterable[str], filled: Iterable[str], max_chars: int) -> Rule:
+    """Text over `max_chars` characters, or blank in a column that must be `filled`."""
+    long = [
+        F.when(
+            F.length(name) > max_chars,
+            F.concat(F.lit(f"{name} has "), F.length(name), F.lit(f" characters of {max_chars}")),
+        )
+        for name in columns
+    ]
+    blank = [F.when(F.trim(name) == "", F.lit(f"{name} is blank")) for name in filled]
+    return Rule("text_length", all_failures([*blank, *long]))
+
+
+def price_positive(column: str = "price") -> Rule:
+    """A price that is not positive, not finite, or beyond MAX_PRICE; null passes."""
+    price = F.col(column)
+    wrong = F.isnan(price) | ~((price > 0) & (price < MAX_PRICE))
+    return Rule("price_positive", _says(column, price, wrong, "is not positive and finite"))
+
+
+def in_unit(column: str) -> Rule:
+    """A probability outside (0, 1]; null passes."""
+    value = F.col(column)
+    wrong = F.isnan(value) | ~((value > 0) & (value <= 1))
+    return Rule(f"{column}_in_unit", _says(column, value, wrong, "is not in (0, 1]"))
+
+
+def position_from_one() -> Rule:
+    """A position below 1."""
+    position = F.col("position")
+    return Rule("position_from_one", _says("position", position, position < 1, "is below 1"))
+
+
+def member(name: str, column: str, known: Sequence[str | int], place: str) -> Rule:
+    """A value outside a known set; null passes."""
+    value = F.col(column)
+    return Rule(name, _says(column, value, ~value.isin(*known), f"is not in {place}"))
+
+
+def _says(column: str, value: Column, wrong: Column, what: str) -> Column:
+    return F.when(wrong, F.concat(F.lit(f"{column} "), shown(value), F.lit(f" {what}")))
+
+
+def _when_blank(value: Column, name: str) -> Column:
+    blank = value.isNull() | (F.trim(value) == "")
+    return F.when(blank, F.lit(f"{name} is null or blank"))
