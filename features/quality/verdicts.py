@@ -1,0 +1,42 @@
+"""What becomes of checked rows: those that passed, and the rows of the quarantine."""
+
+from collections.abc import Mapping
+from datetime import date
+from functools import reduce
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from features.contracts import Table
+from features.quality.rule import RAW_ROW, REASON, RULE
+
+
+def accepted(checked: DataFrame) -> DataFrame:
+    """The rows of a checked frame that passed."""
+    return checked.where(F.col(RULE).isNull())
+
+
+def quarantined(checked: Mapping[Table, DataFrame], run_date: date, source: str) -> DataFrame:
+    """The rows of the checked frames that did not pass, as rows of the quarantine.
+
+    `source` stands in for the data set of a row that does not say it.
+    """
+    parts = [
+        df.where(F.col(RULE).isNotNull()).select(
+            F.lit(run_date).alias("run_date"),
+            F.lit(table.name).alias("table_name"),
+            F.coalesce("dataset", F.lit(source)).alias("dataset"),
+            F.col(RULE).alias("rule"),
+            F.col(REASON).alias("reason"),
+            F.col(RAW_ROW).alias("raw_row"),
+        )
+        for table, df in checked.items()
+    ]
+    return reduce(DataFrame.unionByName, parts)
+
+
+def by_rule(checked: DataFrame) -> dict[str, int]:
+    """Rows by the first rule that they broke, the most frequent first."""
+    broken = checked.where(F.col(RULE).isNotNull()).groupBy(RULE).count().collect()
+    counts = {row[RULE]: int(row["count"]) for row in broken}
+    return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))
