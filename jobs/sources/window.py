@@ -1,4 +1,4 @@
-"""The days of impressions that a run reads and replaces: before the run date, as far as conf says."""
+"""The days of impressions that a run reads and replaces."""
 
 from datetime import date, timedelta
 
