@@ -1,8 +1,9 @@
 """Value model, scoring and evaluation."""
 
+from itertools import pairwise
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from conf.sections.base import Section
 
@@ -36,7 +37,20 @@ class ValueConf(Section):
     engagement_loss: float = Field(
         0.01, ge=0, le=1, description="largest relative loss of engagement NDCG@10 (fraction)"
     )
+    min_queries: int = Field(
+        50,
+        ge=1,
+        description="validation queries behind each of the two figures that a region needs for a "
+        "pick of its own; else it takes the pick of all regions (count)",
+    )
     tuned: bool = Field(True, description="score with the tuned weights where they exist")
+
+    @field_validator("sweep")
+    @classmethod
+    def _ascending(cls, sweep: tuple[float, ...]) -> tuple[float, ...]:
+        if not sweep or sweep[0] < 0 or any(b <= a for a, b in pairwise(sweep)):
+            raise ValueError("give weights from 0 upwards, each larger than the one before")
+        return sweep
 
 
 class ScoringConf(Section):
@@ -58,3 +72,26 @@ class EvaluationConf(Section):
     k: int = Field(10, ge=1, description="cut-off of NDCG (ranks)")
     bootstrap: int = Field(500, ge=10, description="bootstrap replicates over queries (count)")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="level of the intervals (fraction)")
+    blocks: int = Field(
+        200, ge=20, le=2_000, description="groups of query texts that the bootstrap draws (count)"
+    )
+    examination: tuple[float, ...] | None = Field(
+        None,
+        description="P(examined) at positions 1, 2, ... over that at position 1 (fraction); null: "
+        "estimated from validation pages",
+    )
+    max_position: int = Field(
+        100, ge=1, le=1_000, description="positions beyond are examined like this one (rank)"
+    )
+    min_examination: float = Field(
+        0.02, gt=0, le=1, description="least examination used, bounds its inverse (fraction)"
+    )
+    calibration_groups: int = Field(
+        15, ge=2, description="groups of equal mass of the calibration error (count)"
+    )
+    logit_bin: float = Field(
+        0.05, gt=0, le=1, description="width of a bin of predictions (logits), for the AUC"
+    )
+    truth_sample: int = Field(
+        100_000, ge=100, description="pairs that `check_market` compares with the truth (count)"
+    )

@@ -18,6 +18,7 @@ from features.contracts.raw import (
 )
 from features.contracts.scored import (
     EXAMPLE_SCORES,
+    MARKET_CHECKS,
     METRICS,
     SCORES,
     VALUE_CURVE,
@@ -47,6 +48,7 @@ ALL_TABLES: tuple[Table, ...] = (
     VALUE_WEIGHTS,
     SCORES,
     METRICS,
+    MARKET_CHECKS,
 )
 
 __all__ = [
@@ -57,6 +59,7 @@ __all__ = [
     "ITEMS",
     "ITEM_FEATURES",
     "JUDGMENTS",
+    "MARKET_CHECKS",
     "MARKET_PARAMETERS",
     "MARKET_TRUTH",
     "METRICS",

@@ -65,19 +65,31 @@ _WEIGHTS = (
 VALUE_CURVE = Table(
     name="value_curve",
     grain="one row per region and relevance weight tried on validation queries",
-    columns=required(
-        [
-            ("run_date", "date", "run that made the row"),
-            ("region", "string", "region, or all"),
-            *_WEIGHTS,
-            ("relevance_ndcg", "double", "relevance NDCG@k, gain 2^g - 1"),
-            ("engagement_ndcg", "double", "engagement NDCG@k, weighted by the engagement weights"),
-            ("queries", "long", "validation queries behind the two figures"),
-            ("picked", "boolean", "chosen by the rule"),
-            ("rule", "string", "rule in words"),
-            ("model_version", "string", "model that predicted"),
-            ("simulated_engagement", "boolean", "engagement labels are simulated"),
-        ]
+    columns=(
+        *required(
+            [
+                ("run_date", "date", "run that made the row"),
+                ("region", "string", "region, or all"),
+                *_WEIGHTS,
+                ("relevance_queries", "long", "validation queries behind relevance_ndcg"),
+                ("engagement_queries", "long", "validation queries behind engagement_ndcg"),
+                ("picked", "boolean", "chosen by the rule for this region"),
+                ("rule", "string", "rule in words, and whose pick the region takes"),
+                ("relevance_labels", "string", "human, or all: what relevance_ndcg is taken over"),
+                ("model_version", "string", "model that predicted"),
+                ("simulated_engagement", "boolean", "engagement labels are simulated"),
+            ]
+        ),
+        *optional(
+            [
+                ("relevance_ndcg", "double", "relevance NDCG@k, gain 2^g - 1; null: no query"),
+                ("relevance_low", "double", "lower end of its interval"),
+                ("relevance_high", "double", "upper end of its interval"),
+                ("engagement_ndcg", "double", "engagement NDCG@k, gains w_t y_t; null: no query"),
+                ("engagement_low", "double", "lower end of its interval"),
+                ("engagement_high", "double", "upper end of its interval"),
+            ]
+        ),
     ),
     key=("run_date", "region", "w_relevance"),
     cluster_by=("run_date",),
@@ -128,12 +140,10 @@ METRICS = Table(
             [
                 ("run_date", "date", "run that made the row"),
                 ("split", "string", "test"),
-                ("ranker", "string", "joint, engagement_only, relevance_only, bm25, ..."),
+                ("ranker", "string", "joint, engagement_only, ..., or model: no ranking"),
                 ("metric", "string", "name with its cut-off and gain"),
                 ("region", "string", "region, or all"),
                 ("value", "double", "mean over queries, or the pooled figure"),
-                ("low", "double", "lower end of the interval"),
-                ("high", "double", "upper end of the interval"),
                 ("queries", "long", "queries behind it"),
                 ("seed", "long", "seed of the bootstrap"),
                 ("simulated", "boolean", "rests on simulated engagement"),
@@ -142,6 +152,8 @@ METRICS = Table(
         ),
         *optional(
             [
+                ("low", "double", "lower end of the interval; null: too few queries for one"),
+                ("high", "double", "upper end of the interval"),
                 ("reference", "string", "ranker that the difference is taken from"),
                 ("difference", "double", "paired difference from the reference"),
                 ("difference_low", "double", "lower end of its interval"),
@@ -150,5 +162,26 @@ METRICS = Table(
         ),
     ),
     key=("run_date", "ranker", "metric", "region"),
+    cluster_by=("run_date",),
+)
+
+MARKET_CHECKS = Table(
+    name="market_checks",
+    grain="one row per comparison of predictions with the planted truth of a simulated market",
+    columns=(
+        *required(
+            [
+                ("run_date", "date", "run that made the row"),
+                ("queries", "string", "test (never trained on) or all"),
+                ("region", "string", "region, or all"),
+                ("check", "string", "what is compared, e.g. p_click.spearman"),
+                ("value", "double", "the figure"),
+                ("rows", "long", "pairs or queries behind it"),
+                ("meaning", "string", "how to read it"),
+            ]
+        ),
+        *optional([("passed", "boolean", "for a yes-or-no check")]),
+    ),
+    key=("run_date", "queries", "region", "check"),
     cluster_by=("run_date",),
 )

@@ -1,0 +1,1 @@
+"""Ranking metrics and calibration in Spark, down to sums of a bounded number of query blocks."""

@@ -1,0 +1,73 @@
+"""The two kinds of lists that are ranked again: a query's judged items, and a page as shown."""
+
+from collections.abc import Callable, Mapping
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.sections.value import Weights
+from features.evaluation.rankers import TASKS, engagement
+from features.split import normalised
+
+
+def with_block(queries: DataFrame, seed: int, blocks: int) -> Callable[[DataFrame], DataFrame]:
+    """Add `block`: a hash of the query's text, so that a text's regions are drawn together."""
+    texts = queries.select("query_id", normalised(F.col("query_text")).alias("text"))
+    text = F.coalesce("text", "query_id")
+    block = F.pmod(F.xxhash64(F.lit(seed), F.lit("block"), text), F.lit(blocks)).cast("int")
+
+    def transform(rows: DataFrame) -> DataFrame:
+        joined = rows.join(texts, on="query_id", how="left")
+        return joined.withColumn("block", block).drop("text")
+
+    return transform
+
+
+def judged_lists(rows: DataFrame, *, human_only: bool) -> DataFrame:
+    """The graded rows, one list (`unit`) a query; each judged pair is one row by contract."""
+    judged = F.col("grade").isNotNull()
+    if human_only:
+        judged &= F.col("label_source") == "human"
+    return rows.where(judged).withColumn("unit", F.col("query_id"))
+
+
+def relevance_gains() -> dict[str, Column]:
+    """Gain 2^grade - 1 (`exp`) and the grade itself (`linear`)."""
+    grade = F.col("grade").cast("double")
+    return {"exp": F.pow(F.lit(2.0), grade) - 1.0, "linear": grade}
+
+
+def pages(rows: DataFrame) -> DataFrame:
+    """The rows that were shown, one list (`unit`) a result page."""
+    return rows.where(F.col("search_id").isNotNull()).withColumn("unit", F.col("search_id"))
+
+
+def label(task: str) -> Column:
+    """The engagement label of a task, null where its mask says that it is not known."""
+    return F.when(F.col(f"mask_{task}") > 0, F.col(f"label_{task}").cast("double"))
+
+
+def engagement_gains(
+    weights: Mapping[str, Weights], default: Weights, examination: Column | None = None
+) -> dict[str, Column]:
+    """Gains of a page: `click`, `cart`, `purchase`, their weighted sum `combined`, and, given the
+    relative examination of the row's position, `click_debiased` = click / examination.
+
+    A logged click needed an examination, so logged clicks reward the logger's own order; dividing
+    by the examination gives every click its expected count at position 1 (inverse propensity,
+    Joachims et al. 2017). It corrects for nothing else: items that the page did not show, trust in
+    the top, an error of the examination curve; and as each page is divided by its own ideal, the
+    mean over pages is not exactly unbiased.
+    """
+    gains = {task: label(task) for task in TASKS}
+    gains["combined"] = engagement(weights, default, list(gains.values()))
+    if examination is not None:
+        gains["click_debiased"] = label("click") / examination
+    return gains
+
+
+def examination_at_position(curve: list[float]) -> Column:
+    """Relative examination of the row's `position`; beyond the curve its last value."""
+    values = F.array(*(F.lit(float(v)) for v in curve))
+    index = F.least(F.col("position").cast("int"), F.lit(len(curve))) - 1
+    return F.get(values, F.greatest(index, F.lit(0)))

@@ -1,0 +1,76 @@
+"""The orders that are compared: each ranker is a score column over the rows of EXAMPLE_SCORES."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from pyspark.sql import Column
+from pyspark.sql import functions as F
+
+from conf.sections.value import Weights
+
+TASKS = ("click", "cart", "purchase")
+REFERENCE = "engagement_only"
+LOG_FED = frozenset({"engagement_only", "joint", "relevance_only", "popularity", "logged"})
+"""Rankers that learn from or count the log: with simulated engagement they rest on it."""
+
+
+def by_region(
+    weights: Mapping[str, Weights], default: Weights, of: Callable[[Weights], float]
+) -> Column:
+    """A weight as a column of the row's `region`; a region that is not listed takes `default`."""
+    column = F.lit(float(of(default)))
+    for region in sorted(weights):
+        weight = F.lit(float(of(weights[region])))
+        column = F.when(F.col("region") == region, weight).otherwise(column)
+    return column
+
+
+def engagement(weights: Mapping[str, Weights], default: Weights, parts: Sequence[Column]) -> Column:
+    """w_click a + w_cart b + w_purchase c of three columns a, b, c, weights by region."""
+    click, cart, purchase = (part.cast("double") for part in parts)
+    return (
+        by_region(weights, default, lambda w: w.click) * click
+        + by_region(weights, default, lambda w: w.cart) * cart
+        + by_region(weights, default, lambda w: w.purchase) * purchase
+    )
+
+
+def predicted_engagement(weights: Mapping[str, Weights], default: Weights) -> Column:
+    """The engagement part of the value model."""
+    return engagement(weights, default, [F.col(f"p_{task}") for task in TASKS])
+
+
+def model_rankers(weights: Mapping[str, Weights], default: Weights, seed: int) -> dict[str, Column]:
+    """Name -> score of every ranker that can order any row.
+
+    `joint` is the value model with the weights in force; `engagement_only` the same with a
+    relevance weight of 0; `random` a hash of (seed, query, item), the same on every page.
+    """
+    engaged = predicted_engagement(weights, default)
+    relevance = F.col("relevance").cast("double") / 2.0
+    return {
+        "engagement_only": engaged,
+        "joint": engaged + by_region(weights, default, lambda w: w.relevance) * relevance,
+        "relevance_only": relevance,
+        "bm25": F.col("bm25").cast("double"),
+        "popularity": F.col("popularity").cast("double"),
+        "random": F.xxhash64(F.lit(seed), F.lit("random"), "query_id", "item_id").cast("double"),
+    }
+
+
+def logged_ranker() -> dict[str, Column]:
+    """The order in which the page was shown; says nothing of rows that were never shown."""
+    return {"logged": -F.col("position").cast("double")}
+
+
+def sweep_name(weight: float) -> str:
+    """Name of the ranker of one relevance weight."""
+    return f"{weight:.12g}"
+
+
+def sweep_rankers(
+    weights: Mapping[str, Weights], default: Weights, sweep: Sequence[float]
+) -> dict[str, Column]:
+    """The value model under each relevance weight of a sweep, named by `sweep_name`."""
+    engaged = predicted_engagement(weights, default)
+    relevance = F.col("relevance").cast("double") / 2.0
+    return {sweep_name(w): engaged + F.lit(float(w)) * relevance for w in sweep}

@@ -1,0 +1,107 @@
+"""Discounted gains of many rankers over many lists in one pass."""
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+LIST_KEYS = ("unit", "query_id", "region", "block")
+
+
+def discounted_gains(
+    rankers: Mapping[str, Column], gains: Mapping[str, Column], discounts: Sequence[float]
+) -> Callable[[DataFrame], DataFrame]:
+    """Rows of items -> one row per list and ranker.
+
+    The items of equal score share the mean discount of the ranks that they fill (McSherry and
+    Najork 2008; `model.metrics.expected_discounts`): nothing depends on the order of rows.
+    Lists are brought together once, before the rankers multiply the rows.
+
+    Args:
+        rankers: name -> score, higher is better; null ranks last.
+        gains: name -> gain; null where unknown.
+        discounts: by rank from 1; later ranks count nothing.
+
+    Returns:
+        unit, query_id, region, block, ranker, items, and for each gain g: `dcg_g`, `ideal_g` (the
+        best dcg_g that any order reaches) and `known_g`, how many items have the gain.
+    """
+    scored = F.array(
+        *(
+            F.struct(F.lit(n).alias("ranker"), s.cast("double").alias("score"))
+            for n, s in rankers.items()
+        )
+    )
+    by_score = Window.partitionBy("unit", "ranker").orderBy(F.col("score").desc_nulls_last())
+    to_peers = by_score.rangeBetween(Window.unboundedPreceding, Window.currentRow)
+    share = _filled("last", "first", discounts) / (F.col("last") - F.col("first") + 1)
+
+    def transform(rows: DataFrame) -> DataFrame:
+        return (
+            rows.select(
+                *LIST_KEYS,
+                *(g.cast("double").alias(n) for n, g in gains.items()),
+                scored.alias("scored"),
+            )
+            .repartition("unit")
+            .select(*LIST_KEYS, *gains, F.inline("scored"))
+            .withColumn("first", F.rank().over(by_score))
+            .withColumn("last", F.count(F.lit(1)).over(to_peers))
+            .withColumn("share", share)
+            .groupBy(*LIST_KEYS, "ranker")
+            .agg(F.count(F.lit(1)).alias("items"), *_aggregates(gains, discounts))
+        )
+
+    return transform
+
+
+def normalised(gains: Iterable[str]) -> Callable[[DataFrame], DataFrame]:
+    """`discounted_gains` -> NDCG: a column g for each gain, and `why_g` where it is null.
+
+    A list says nothing where it has fewer than two items (`short`), where the gain of an item is
+    not known yet (`masked`: to drop the item alone would leave only those with early good news),
+    or where no item has a positive gain (`no_positive`).
+    """
+
+    def transform(lists: DataFrame) -> DataFrame:
+        columns: list[Column] = []
+        for g in gains:
+            why = (
+                F.when(F.col("items") < 2, "short")
+                .when(F.col(f"known_{g}") < F.col("items"), "masked")
+                .when(~(F.col(f"ideal_{g}") > 0), "no_positive")
+            )
+            ndcg = F.when(why.isNull(), F.try_divide(f"dcg_{g}", f"ideal_{g}"))
+            columns += [ndcg.alias(g), why.alias(f"why_{g}")]
+        return lists.select(*LIST_KEYS, "ranker", *columns)
+
+    return transform
+
+
+def _aggregates(gains: Iterable[str], discounts: Sequence[float]) -> list[Column]:
+    columns = []
+    for g in gains:
+        best = F.slice(F.sort_array(F.collect_list(g), asc=False), 1, len(discounts))
+        columns += [
+            F.coalesce(F.sum(F.col(g) * F.col("share")), F.lit(0.0)).alias(f"dcg_{g}"),
+            _dot(best, discounts).alias(f"ideal_{g}"),
+            F.count(g).alias(f"known_{g}"),
+        ]
+    return columns
+
+
+def _filled(last: str, first: str, discounts: Sequence[float]) -> Column:
+    """Sum of the discounts of the ranks first..last."""
+    sums = [0.0]
+    for d in discounts:
+        sums.append(sums[-1] + float(d))
+    cumulative, k = F.array(*map(F.lit, sums)), len(discounts)
+    upto = F.get(cumulative, F.least(F.col(last), F.lit(k)).cast("int"))
+    return upto - F.get(cumulative, F.least(F.col(first) - 1, F.lit(k)).cast("int"))
+
+
+def _dot(values: Column, discounts: Sequence[float]) -> Column:
+    """Sum of value x discount over the values of an array no longer than `discounts`."""
+    weights = F.array(*(F.lit(float(d)) for d in discounts))
+    products = F.zip_with(values, weights, lambda v, d: F.coalesce(v * d, F.lit(0.0)))
+    return F.aggregate(products, F.lit(0.0), lambda total, p: total + p)

@@ -1,0 +1,97 @@
+"""Histograms of predicted probabilities: AUC, log loss and calibration from bounded sums."""
+
+from collections.abc import Callable
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from features.evaluation.lists import label
+from features.evaluation.rankers import TASKS
+
+_LEAST, _MOST = -12.0, 6.0
+_TINY = 1e-7
+
+
+def prediction_histogram(width: float, examination: Column) -> Callable[[DataFrame], DataFrame]:
+    """Shown rows -> one row per block, region, task and bin of the prediction.
+
+    Bins are `width` wide in the logit of P(task | position 1), from -12 to 6. A prediction holds
+    for position 1, a label for the position where the item stood: the row's probability is taken
+    as prediction x relative examination. Rows shown at position 1 are summed on their own, too:
+    they need no examination, but only cover what the logger put first.
+
+    Args:
+        width: width of a bin (logits).
+        examination: P(examined) of the row's position over that of position 1.
+
+    Returns:
+        block, region, task, bin, rows, positives, expected (sum of probabilities), loss (sum of
+        cross-entropies, nats), and rows, positives, expected of position 1 as `first_...`.
+    """
+    tasks = F.array(
+        *(
+            F.struct(
+                F.lit(t).alias("task"),
+                F.col(f"p_{t}").cast("double").alias("p"),
+                label(t).alias("label"),
+            )
+            for t in TASKS
+        )
+    )
+    first = F.col("position") == 1
+
+    def transform(rows: DataFrame) -> DataFrame:
+        return (
+            rows.select("block", "region", "position", examination.alias("seen"), F.inline(tasks))
+            .where(F.col("label").isNotNull())
+            .withColumn("expected", F.col("p") * F.col("seen"))
+            .groupBy("block", "region", "task", _bin(F.col("p"), width).alias("bin"))
+            .agg(
+                F.count(F.lit(1)).alias("rows"),
+                F.sum("label").alias("positives"),
+                F.sum("expected").alias("expected"),
+                F.sum(_cross_entropy(F.col("expected"), F.col("label"))).alias("loss"),
+                F.count_if(first).alias("first_rows"),
+                F.sum(F.when(first, F.col("label")).otherwise(0.0)).alias("first_positives"),
+                F.sum(F.when(first, F.col("p")).otherwise(0.0)).alias("first_expected"),
+            )
+        )
+
+    return transform
+
+
+def queries_by_task(rows: DataFrame) -> DataFrame:
+    """region -> queries with a shown row whose label is known: one column a task."""
+    counted = [
+        F.count_distinct(F.when(label(t).isNotNull(), F.col("query_id"))).alias(t) for t in TASKS
+    ]
+    return rows.groupBy("region").agg(*counted)
+
+
+def position_counts(max_position: int) -> Callable[[DataFrame], DataFrame]:
+    """Shown rows -> clicks and expected clicks (sum of p_click) by position, at most so many.
+
+    What `model.examination.examination_curve` is fitted to.
+    """
+    position = F.least(F.col("position").cast("int"), F.lit(max_position))
+
+    def transform(rows: DataFrame) -> DataFrame:
+        known = rows.where(F.col("search_id").isNotNull() & label("click").isNotNull())
+        return known.groupBy(position.alias("position")).agg(
+            F.sum("label_click").alias("clicks"),
+            F.sum(F.col("p_click").cast("double")).alias("expected"),
+        )
+
+    return transform
+
+
+def _bin(p: Column, width: float) -> Column:
+    inside = F.greatest(F.least(p, F.lit(1 - _TINY)), F.lit(_TINY))
+    logit = F.log(inside / (1 - inside))
+    kept = F.greatest(F.least(logit, F.lit(_MOST)), F.lit(_LEAST))
+    return F.floor((kept - _LEAST) / width).cast("int")
+
+
+def _cross_entropy(p: Column, y: Column) -> Column:
+    inside = F.greatest(F.least(p, F.lit(1 - _TINY)), F.lit(_TINY))
+    return -(y * F.log(inside) + (1 - y) * F.log1p(-inside))

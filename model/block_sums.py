@@ -1,0 +1,59 @@
+"""Sums of query blocks as arrays, by region, ranker and metric: what intervals are made of."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+ALL = "all"
+LIST_COUNTS = ("lists", "short", "masked", "no_positive")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One figure's sums: totals and queries by block, [blocks] each, and counts of lists."""
+
+    totals: NDArray[np.float64]
+    queries: NDArray[np.float64]
+    lists: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def query_count(self) -> int:
+        """Queries behind the figure."""
+        return int(self.queries.sum())
+
+
+class BlockSums:
+    """Cells by (region, ranker, metric); region "all" is the sum over the regions."""
+
+    def __init__(self, sums: pd.DataFrame, blocks: int) -> None:
+        """Take what `features.evaluation.sums.block_sums` gives, collected."""
+        self._blocks = blocks
+        self.metrics = list(dict.fromkeys(sums["metric"]))
+        self.regions = [ALL, *sorted(set(sums["region"]))]
+        keys = ["region", "ranker", "metric"]
+        self._cells = {tuple(map(str, key)): self._cell(part) for key, part in sums.groupby(keys)}
+        for key, part in sums.groupby(["ranker", "metric"]):
+            self._cells[ALL, str(key[0]), str(key[1])] = self._cell(part)
+
+    def get(self, region: str, ranker: str, metric: str) -> Cell | None:
+        """The cell, or None where no list of it was seen."""
+        return self._cells.get((region, ranker, metric))
+
+    def rankers(self, metric: str) -> list[str]:
+        """Rankers that have the metric."""
+        return sorted({r for _, r, m in self._cells if m == metric})
+
+    def _cell(self, part: pd.DataFrame) -> Cell:
+        at = part["block"].to_numpy(np.int64)
+        return Cell(
+            self._by_block(at, part["total"]),
+            self._by_block(at, part["queries"]),
+            {name: int(part[name].sum()) for name in LIST_COUNTS},
+        )
+
+    def _by_block(self, at: NDArray[np.int64], values: "pd.Series[Any]") -> NDArray[np.float64]:
+        weights = values.to_numpy(np.float64)
+        return np.asarray(np.bincount(at, weights, minlength=self._blocks), np.float64)

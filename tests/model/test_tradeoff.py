@@ -1,0 +1,39 @@
+"""The two rules that pick the relevance weight."""
+
+import pytest
+
+from model.tradeoff import CurvePoint, Rule, pick
+
+CURVE = [
+    CurvePoint(0.0, 0.80, 0.500),
+    CurvePoint(0.1, 0.88, 0.504),
+    CurvePoint(0.5, 0.93, 0.497),
+    CurvePoint(2.0, 0.95, 0.450),
+]
+
+
+def test_most_relevance_within_a_loss_of_the_best_engagement() -> None:
+    assert pick(CURVE, "max_relevance", 0.0, 0.02).point.w_relevance == 0.5
+    assert pick(CURVE, "max_relevance", 0.0, 0.0).point.w_relevance == 0.1
+    assert pick(CURVE, "max_relevance", 0.0, 1.0).point.w_relevance == 2.0
+
+
+def test_most_engagement_above_tau() -> None:
+    chosen = pick(CURVE, "max_engagement", 0.9, 0.0)
+    assert (chosen.point.w_relevance, chosen.satisfied) == (0.5, True)
+
+
+def test_tau_out_of_reach_falls_back_to_the_closest_and_says_so() -> None:
+    chosen = pick(CURVE, "max_engagement", 0.99, 0.0)
+    assert (chosen.point.w_relevance, chosen.satisfied) == (2.0, False)
+
+
+@pytest.mark.parametrize("rule", ["max_relevance", "max_engagement"])
+def test_of_equal_points_the_smaller_weight_wins(rule: Rule) -> None:
+    flat = [CurvePoint(w, 0.9, 0.5) for w in (0.0, 0.1, 1.0)]
+    assert pick(flat, rule, 0.9, 0.01).point.w_relevance == 0.0
+
+
+def test_nothing_to_pick_from() -> None:
+    with pytest.raises(ValueError, match="no points"):
+        pick([], "max_relevance", 0.9, 0.01)
