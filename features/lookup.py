@@ -1,0 +1,87 @@
+"""Joins the three feature tables to rows that say which query, item, region and day they mean."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
+from features.spec import Feature
+
+Transform = Callable[[DataFrame], DataFrame]
+
+QUERY_KEY = ("as_of_date", "query_id")
+ITEM_KEY = ("as_of_date", "item_id", "region")
+PAIR_KEY = ("as_of_date", "query_id", "item_id")
+MISSING = ("missing_query", "missing_item", "missing_query_item")
+
+
+@dataclass(frozen=True)
+class FeatureTables:
+    """The rows of one run of query_features, item_features and query_item_features."""
+
+    query: DataFrame
+    item: DataFrame
+    query_item: DataFrame
+
+    def as_of(self, day: Column) -> "FeatureTables":
+        """Only the rows as of one day."""
+        return FeatureTables(
+            *(
+                table.where(F.col("as_of_date") == day)
+                for table in (self.query, self.item, self.query_item)
+            )
+        )
+
+
+def with_features(tables: FeatureTables) -> Transform:
+    """Add every declared feature to rows with as_of_date, query_id, item_id and region.
+
+    A row without its feature row takes the declared defaults and has 1 in the column of MISSING
+    that names the table; else 0. The keys of the feature tables are unique, so no row is doubled.
+    """
+
+    def transform(df: DataFrame) -> DataFrame:
+        return (
+            df.transform(_lookup(tables.query, QUERY_KEY, QUERY_LEVEL, "missing_query"))
+            .transform(_lookup(tables.item, ITEM_KEY, ITEM_LEVEL, "missing_item"))
+            .transform(_lookup(tables.query_item, PAIR_KEY, PAIR_LEVEL, "missing_query_item"))
+        )
+
+    return transform
+
+
+def with_query_features(tables: FeatureTables) -> Transform:
+    """Add the query's features to rows with as_of_date and query_id."""
+    return _lookup(tables.query, QUERY_KEY, QUERY_LEVEL, "missing_query")
+
+
+def with_candidate_features(tables: FeatureTables) -> Transform:
+    """Add the features of item and pair to rows with as_of_date, query_id, item_id and region."""
+
+    def transform(df: DataFrame) -> DataFrame:
+        return df.transform(_lookup(tables.item, ITEM_KEY, ITEM_LEVEL, "missing_item")).transform(
+            _lookup(tables.query_item, PAIR_KEY, PAIR_LEVEL, "missing_query_item")
+        )
+
+    return transform
+
+
+def pack(features: Sequence[Feature]) -> Column:
+    """The features as one array<float>, in order."""
+    return F.array(*(F.col(feature.name).cast("float") for feature in features))
+
+
+def _lookup(
+    table: DataFrame, key: tuple[str, ...], features: Sequence[Feature], missing: str
+) -> Transform:
+    names = [feature.name for feature in features]
+    found = table.select(*key, *names, F.lit(0).alias(missing))
+
+    def transform(df: DataFrame) -> DataFrame:
+        joined = df.join(found, on=list(key), how="left")
+        filled = {f.name: F.coalesce(f.name, F.lit(f.default).cast("float")) for f in features}
+        return joined.withColumns({**filled, missing: F.coalesce(missing, F.lit(1))})
+
+    return transform

@@ -1,0 +1,85 @@
+"""Which row of the training set goes to which snapshot file: a shuffle that scales.
+
+Rows are ordered by a hash of (seed, example_id), so partitioning never changes the order. The hash
+space is cut into equal ranges; the counts of the ranges, a bounded number, give every row its place
+in the whole order without a sort of everything in one task.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from features.contracts.training import LABEL_COLUMNS
+from features.declarations import FEATURES
+from features.lookup import Transform
+
+SPLITS = ("train", "validation")
+RANGE_BITS = 10
+COLUMNS: tuple[str, ...] = (
+    *(feature.name for feature in FEATURES),
+    "position",
+    *(name for name, _, _ in LABEL_COLUMNS),
+)
+
+
+def shuffled_rows(seed: int) -> Transform:
+    """The float32 columns of the rows that a trainer may read, with their place in the shuffle.
+
+    Adds `hash` (order within a split) and `hash_range` (its leading RANGE_BITS, in that order).
+    """
+    hashed = F.xxhash64(F.lit(seed), F.lit("snapshot"), F.col("example_id"))
+    return lambda examples: (
+        examples.where(F.col("split").isin(*SPLITS))
+        .withColumn("hash", hashed)
+        .select(
+            "split",
+            "example_id",
+            "hash",
+            F.shiftright("hash", 64 - RANGE_BITS).alias("hash_range"),
+            *(F.col(name).cast("float").alias(name) for name in COLUMNS),
+        )
+    )
+
+
+def range_counts(rows: DataFrame) -> DataFrame:
+    """Rows of each split and range of the hash: at most 2 x 2^RANGE_BITS rows."""
+    return rows.groupBy("split", "hash_range").agg(F.count(F.lit(1)).alias("n"))
+
+
+def range_offsets(counts: Iterable[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
+    """Rows of the split before each range, from (split, range, rows)."""
+    total: dict[str, int] = {}
+    offsets = []
+    for split, hash_range, rows in sorted(counts):
+        offsets.append((split, hash_range, total.get(split, 0)))
+        total[split] = total.get(split, 0) + rows
+    return offsets
+
+
+def file_counts(rows: Mapping[str, int], rows_per_file: int) -> dict[str, int]:
+    """Files of each split, so that none holds more than `rows_per_file` rows."""
+    return {split: -(-n // rows_per_file) for split, n in rows.items()}
+
+
+def assign_files(offsets: DataFrame, rows: Mapping[str, int], rows_per_file: int) -> Transform:
+    """Add `place` (from 0 within the split) and `file`, whose sizes differ by one row at most.
+
+    Args:
+        offsets: split, hash_range, offset, as `range_offsets` gives them.
+        rows: rows of each split.
+        rows_per_file: rows of a file at most.
+    """
+    files = file_counts(rows, rows_per_file)
+    window = Window.partitionBy("split", "hash_range").orderBy("hash", "example_id")
+    place = F.col("offset") + F.row_number().over(window) - 1
+    file = F.lit(None).cast("int")
+    for split, n in rows.items():
+        file = F.when(
+            F.col("split") == split, F.expr(f"int(place * {files[split]} div {n})")
+        ).otherwise(file)
+    return lambda df: (
+        df.join(F.broadcast(offsets), on=["split", "hash_range"], how="inner")
+        .withColumn("place", place)
+        .withColumn("file", file)
+    )

@@ -1,0 +1,145 @@
+"""Makes training_examples and the snapshot that a trainer reads.
+
+Grain: one row per impression of the days [R - features.training_days, R - 1] whose query is in a
+split, and per labelled pair that none of them shows. Inputs: impressions, queries,
+relevance_labels, and the run's query_features, item_features and query_item_features.
+Idempotency key: run_date; the snapshot folder of the run date is replaced as a whole.
+
+    counterpoise build_training_set --conf conf/homedepot.yaml --run-date 2026-03-01
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import functions as F
+
+from conf.load import ResolvedConf
+from features.contracts import (
+    IMPRESSIONS,
+    ITEM_FEATURES,
+    QUERIES,
+    QUERY_FEATURES,
+    QUERY_ITEM_FEATURES,
+    RELEVANCE_LABELS,
+    TRAINING_EXAMPLES,
+)
+from features.declarations import declared
+from features.lookup import MISSING, FeatureTables
+from features.spec import spec_json
+from features.training_set import (
+    PAIR,
+    TASKS,
+    TrainingInputs,
+    labelled_pairs,
+    shown_rows,
+    training_examples,
+)
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.snapshot import SnapshotOptions, write_snapshot
+from jobs.platform.warehouse import Warehouse, code_version
+
+
+def build(inputs: TrainingInputs, conf: ResolvedConf) -> DataFrame:
+    """The rows of training_examples, and beside them the flags of missing feature rows."""
+    return training_examples(inputs, conf.tree, conf.run_date)
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Write the training examples and, unless it is a dry run, the snapshot."""
+    warehouse, report = open_warehouse(spark, conf, "build_training_set")
+    inputs = read_inputs(warehouse)
+    missing = Observation("missing_features")
+    rows = build(inputs, conf).observe(missing, *(F.sum(name).alias(name) for name in MISSING))
+    written = warehouse.replace_run(TRAINING_EXAMPLES, rows)
+    report.count(TRAINING_EXAMPLES.name, expected_rows(inputs, conf), written.rows)
+    note_missing(report, missing.get)
+    if not conf.dry_run:
+        _write_snapshot(warehouse, conf, report)
+    return report
+
+
+def read_inputs(warehouse: Warehouse) -> TrainingInputs:
+    """The tables at their pinned versions."""
+    return TrainingInputs(
+        impressions=warehouse.read(IMPRESSIONS),
+        queries=warehouse.read(QUERIES),
+        labels=warehouse.read(RELEVANCE_LABELS),
+        features=FeatureTables(
+            query=warehouse.read_run(QUERY_FEATURES),
+            item=warehouse.read_run(ITEM_FEATURES),
+            query_item=warehouse.read_run(QUERY_ITEM_FEATURES),
+        ),
+    )
+
+
+def expected_rows(inputs: TrainingInputs, conf: ResolvedConf) -> int:
+    """Impressions of the window, and labelled pairs that none of them shows."""
+    shown = shown_rows(inputs, conf.tree, conf.run_date)
+    labelled = inputs.labels.transform(labelled_pairs(inputs.queries, conf.tree))
+    unshown = labelled.join(shown.select(*PAIR), on=PAIR, how="left_anti")
+    return shown.count() + unshown.count()
+
+
+def note_missing(report: JobReport, counts: Mapping[str, int | None]) -> None:
+    """Note rows that took the declared defaults because their feature row is not there."""
+    report.details["rows_without_features"] = {name: counts.get(name) or 0 for name in MISSING}
+    for name in MISSING:
+        if counts.get(name):
+            table = name.removeprefix("missing_") + "_features"
+            report.notes.append(f"{counts[name]} rows have no row in {table}: defaults taken")
+
+
+def _write_snapshot(warehouse: Warehouse, conf: ResolvedConf, report: JobReport) -> None:
+    examples = warehouse.read_run(TRAINING_EXAMPLES)
+    settings = conf.tree.training_set
+    options = SnapshotOptions(conf.tree.seed, settings.rows_per_file, settings.compression)
+    manifest = write_snapshot(examples, warehouse.snapshot_dir(), options, _header(conf, report))
+    rows = sum(split["rows"] for split in manifest["splits"].values())
+    report.count("snapshot", examples.where("split != 'test'").count(), rows)
+    report.outputs["snapshot"] = manifest["snapshot_version"]
+    report.details["snapshot"] = {
+        name: {"rows": split["rows"], "files": len(split["files"])}
+        for name, split in manifest["splits"].items()
+    }
+
+
+def _header(conf: ResolvedConf, report: JobReport) -> dict[str, Any]:
+    return {
+        "conf_hash": conf.hash,
+        "code_version": code_version(),
+        "table_versions": dict(report.inputs),
+        "features": spec_json(declared(conf.tree)),
+        "tasks": list(TASKS),
+        "regions": list(conf.tree.regions),
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("build_training_set", argv)
+
+
+JOB = Job(
+    name="build_training_set",
+    summary="training examples and the snapshot that a trainer reads",
+    run=run,
+    reads=(
+        IMPRESSIONS,
+        QUERIES,
+        RELEVANCE_LABELS,
+        QUERY_FEATURES,
+        ITEM_FEATURES,
+        QUERY_ITEM_FEATURES,
+    ),
+    writes=(TRAINING_EXAMPLES,),
+    sections=("seed", "regions", "split", "features", "training_set"),
+    artifacts_out=("snapshot",),
+)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,172 @@
+"""Writes a training snapshot: plain Parquet that a trainer reads, and the manifest that pins it.
+
+Besides `jobs.platform.warehouse` this is the only writer of data. A snapshot holds train and
+validation rows, never test rows; each file is one row group of float32 columns, and the sizes of a
+split's files differ by one row at most. `manifest.json` names every file with rows and sha256.
+"""
+
+import hashlib
+import json
+import shutil
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame
+
+from conf.load import section_hash
+from features.snapshot import (
+    COLUMNS,
+    SPLITS,
+    assign_files,
+    range_counts,
+    range_offsets,
+    shuffled_rows,
+)
+
+MANIFEST = "manifest.json"
+_BYTES_PER_VALUE = 4
+
+
+class SnapshotError(RuntimeError):
+    """The files written are not what the manifest must promise."""
+
+
+@dataclass(frozen=True)
+class SnapshotOptions:
+    """How the files are cut.
+
+    Attributes:
+        seed: of the shuffle.
+        rows_per_file: rows of a file at most (count).
+        compression: Parquet codec.
+    """
+
+    seed: int
+    rows_per_file: int
+    compression: str
+
+
+def write_snapshot(
+    examples: DataFrame, folder: Path, options: SnapshotOptions, header: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Write the snapshot of `examples` to `folder` in place of an older one.
+
+    Args:
+        examples: rows of one run of training_examples, all splits.
+        folder: the snapshot; appears whole or not at all.
+        options: seed, file size, codec.
+        header: entries of the manifest besides the files: conf_hash, code_version, table_versions,
+            features, tasks, regions.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        SnapshotError: no training row, or files that differ from the plan.
+    """
+    rows = examples.transform(shuffled_rows(options.seed))
+    counted = [(r["split"], r["hash_range"], r["n"]) for r in range_counts(rows).collect()]
+    totals = {split: sum(n for s, _, n in counted if s == split) for split in SPLITS}
+    if not totals["train"]:
+        raise SnapshotError("no training example is in split train; check conf `split`")
+    offsets = examples.sparkSession.createDataFrame(
+        range_offsets(counted), "split string, hash_range long, offset long"
+    )
+    placed = rows.transform(assign_files(offsets, totals, options.rows_per_file))
+    with _replacing(folder) as new:
+        _write_parquet(placed, new / "spark", options)
+        splits = {split: _collect_files(new, split, totals[split]) for split in SPLITS}
+        shutil.rmtree(new / "spark")
+        manifest = {**_versioned(header, splits), "splits": splits}
+        (new / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
+    return manifest
+
+
+def _write_parquet(placed: DataFrame, folder: Path, options: SnapshotOptions) -> None:
+    """One file a (split, file): each in one task, in the order that the writer sorts by."""
+    files = placed.repartition("split", "file").sortWithinPartitions("split", "file", "place")
+    (
+        files.select("split", "file", *COLUMNS)
+        .write.option("compression", options.compression)
+        .option("parquet.block.size", _row_group_bytes(options.rows_per_file))
+        .partitionBy("split", "file")
+        .parquet(str(folder))
+    )
+
+
+def _row_group_bytes(rows: int) -> int:
+    """Twice the plain bytes of a file, so that its rows stay in one row group."""
+    return max(128 << 20, 2 * rows * len(COLUMNS) * _BYTES_PER_VALUE)
+
+
+def _collect_files(new: Path, split: str, expected: int) -> dict[str, Any]:
+    """Move the files of a split to their names and describe them."""
+    (new / split).mkdir()
+    folders = sorted((new / "spark" / f"split={split}").glob("file=*"), key=_file_index)
+    files = []
+    for index, folder in enumerate(folders):
+        (part,) = folder.glob("*.parquet")
+        target = new / split / f"part-{index:05d}.parquet"
+        part.rename(target)
+        files.append(_describe(target, new))
+    rows = sum(entry["rows"] for entry in files)
+    if rows != expected:
+        raise SnapshotError(f"split {split}: {expected} rows planned, {rows} rows written")
+    return {"rows": rows, "files": files}
+
+
+def _file_index(folder: Path) -> int:
+    return int(folder.name.partition("=")[2])
+
+
+def _describe(path: Path, root: Path) -> dict[str, Any]:
+    footer = pq.read_metadata(path)
+    if footer.num_row_groups != 1:
+        raise SnapshotError(f"{path.name} has {footer.num_row_groups} row groups instead of one")
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return {
+        "path": path.relative_to(root).as_posix(),
+        "rows": footer.num_rows,
+        "row_groups": footer.num_row_groups,
+        "sha256": digest,
+    }
+
+
+def _versioned(header: Mapping[str, Any], splits: Mapping[str, Any]) -> dict[str, Any]:
+    """The header, led by a version that changes exactly with the data and what it means."""
+    meaning = {key: header[key] for key in ("features", "tasks", "regions")}
+    return {"snapshot_version": section_hash([meaning, splits]), **header}
+
+
+@contextmanager
+def _replacing(folder: Path) -> Iterator[Path]:
+    """A new folder that takes the place of `folder` when the block ends well.
+
+    A kill between the two renames leaves no snapshot, never half of one.
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for stale in _leftovers(folder):
+        shutil.rmtree(stale)
+    new = folder.with_name(f".{folder.name}.new-{uuid.uuid4().hex[:8]}")
+    new.mkdir()
+    try:
+        yield new
+        old = folder.with_name(f".{folder.name}.old-{uuid.uuid4().hex[:8]}")
+        if folder.exists():
+            folder.rename(old)
+        new.rename(folder)
+        shutil.rmtree(old, ignore_errors=True)
+    except BaseException:
+        shutil.rmtree(new, ignore_errors=True)
+        raise
+
+
+def _leftovers(folder: Path) -> Sequence[Path]:
+    """Folders that a killed run left."""
+    return sorted(folder.parent.glob(f".{folder.name}.*-????????"))
