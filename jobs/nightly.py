@@ -9,8 +9,10 @@ says so. A run that was killed goes on at the step that it was in: `counterpoise
 import argparse
 import sys
 import time
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from pyspark.sql import SparkSession
 from rich.console import Console
@@ -20,7 +22,7 @@ from conf.load import ConfError, ResolvedConf
 from jobs.platform.cli import job_parser, resolve
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse, run_job
+from jobs.platform.runner import open_warehouse, run_job, write_text
 from jobs.platform.session import get_session
 from jobs.platform.state import RunState
 from jobs.registry import CHAIN, load_job
@@ -85,7 +87,9 @@ class Nightly:
         try:
             report = run_job(job, self.spark, self.conf)
         except Exception as error:
-            raise StepFailedError(_failure(job, error)) from error
+            log = self.state.warehouse.report_dir() / f"{job.name}.error.txt"
+            write_text(log, traceback.format_exc())
+            raise StepFailedError(_failure(job, error, log)) from error
         if not self.conf.dry_run:
             self.state.record(job, fingerprint, report)
         self._say(f"{label}: {time.monotonic() - started:.1f} s")
@@ -136,10 +140,11 @@ def select_steps(first: str | None, only: str | None) -> list[str]:
     return list(CHAIN[CHAIN.index(first) :] if first else CHAIN)
 
 
-def _failure(job: Job, error: Exception) -> str:
+def _failure(job: Job, error: Exception, log: Path) -> str:
     first = str(error).strip().splitlines()[0] if str(error).strip() else ""
     return (
         f"step {job.name} failed: {type(error).__name__}: {first}\n"
+        f"(the whole trace: {log})\n"
         f"mend it and run the same command again: finished steps are skipped"
     )
 

@@ -26,15 +26,21 @@ def open_warehouse(
 
 
 def run_job(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
-    """Run `job`, time it, and save its report and the resolved conf (not in a dry run)."""
+    """Run `job`, time it, and save its report (not in a dry run).
+
+    The resolved conf is saved first, under its hash: that hash stands in the user metadata of
+    every commit, in the snapshot's and the model's manifest, and leads back to the whole tree.
+    """
+    warehouse, _ = open_warehouse(spark, conf, job.name)
+    if not conf.dry_run:
+        write_text(warehouse.root / "conf" / f"{conf.hash}.yaml", conf_text(conf))
     started = time.monotonic()
     with _described(spark, job.name):
         report = job.run(spark, conf)
     report.seconds = round(time.monotonic() - started, 2)
     if not conf.dry_run:
-        folder = Warehouse(spark, conf, report).report_dir()
-        write_text(folder / f"{job.name}.json", json.dumps(report.to_json(), indent=1, default=str))
-        write_text(folder / "conf.yaml", conf_text(conf))
+        path = warehouse.report_dir() / f"{job.name}.json"
+        write_text(path, json.dumps(report.to_json(), indent=1, default=str))
     return report
 
 

@@ -1,0 +1,127 @@
+"""The whole chain on a tiny simulated market: rows balance, a forced second run changes nothing,
+and a run that is killed in the middle of steps ends with the tables of an undisturbed one."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from rich.console import Console
+
+from conf.load import ResolvedConf, load_conf
+from features.contracts import ALL_TABLES, TEXT_EMBEDDINGS
+from jobs.nightly import Nightly, closing_table
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.registry import CHAIN, load_job
+
+TINY = (
+    "source.items=300",
+    "source.queries=60",
+    "source.days=6",
+    "source.impressions=6000",
+    "regions=[us,uk]",
+    "features.training_days=5",
+    "candidates.retrieved=10",
+    "trainer.epochs=2",
+    "evaluation.bootstrap=20",
+    "spark.driver_memory=1500m",
+    "spark.shuffle_partitions=2",
+)
+KILLED_IN = ("ingest", "build_features", "train", "score_catalog")
+
+
+def settings(root: Path) -> list[str]:
+    return [f"storage.root={root}", *TINY]
+
+
+def contents(spark: SparkSession, conf: ResolvedConf) -> dict[str, list[str]]:
+    """Rows of every table as sorted text; versions and ids of a run left out."""
+    warehouse, _ = open_warehouse(spark, conf, "test")
+    return {
+        table.name: sorted(_lines(warehouse.read(table)))
+        for table in ALL_TABLES
+        if warehouse.exists(table) and table is not TEXT_EMBEDDINGS
+    }
+
+
+def _lines(rows: DataFrame) -> list[str]:
+    return [row["line"] for row in rows.select(F.to_json(F.struct("*")).alias("line")).collect()]
+
+
+@pytest.fixture(scope="module")
+def undisturbed(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[ResolvedConf, Nightly, list[JobReport]]]:
+    conf = load_conf(settings=settings(tmp_path_factory.mktemp("chain")))
+    jobs = [load_job(name) for name in CHAIN]
+    run = Nightly(spark, conf, jobs, jobs, console=Console(file=StringIO(), width=150))
+    yield conf, run, run.run()
+
+
+def test_every_step_reports_balanced_rows(
+    undisturbed: tuple[ResolvedConf, Nightly, list[JobReport]],
+) -> None:
+    _, _, reports = undisturbed
+    assert [report.job for report in reports] == list(CHAIN)
+    counts = {c.table: c for report in reports for c in report.counts}
+    for table in ("items", "impressions", "training_examples", "scores"):
+        assert counts[table].rows_out > 0, table
+    assert closing_table(reports).row_count >= len(CHAIN)
+
+
+def test_forced_second_run_leaves_the_same_rows(
+    spark: SparkSession, undisturbed: tuple[ResolvedConf, Nightly, list[JobReport]]
+) -> None:
+    conf, run, first = undisturbed
+    before = contents(spark, conf)
+    second = Nightly(spark, conf, run.steps, run.chain, force=True, console=run.console).run()
+    after = contents(spark, conf)
+    assert {name: len(rows) for name, rows in after.items()} == {
+        name: len(rows) for name, rows in before.items()
+    }
+    assert after == before
+    for old, new in zip(first, second, strict=True):
+        for table, version in new.outputs.items():
+            if isinstance(version, int):
+                assert version - int(old.outputs[table]) <= 2, table
+
+
+def test_killed_run_ends_like_an_undisturbed_one(
+    spark: SparkSession,
+    undisturbed: tuple[ResolvedConf, Nightly, list[JobReport]],
+    tmp_path: Path,
+) -> None:
+    conf = load_conf(settings=settings(tmp_path))
+    for step in KILLED_IN:
+        _run_and_kill_in(step, tmp_path)
+    jobs = [load_job(name) for name in CHAIN]
+    reports = Nightly(spark, conf, jobs, jobs, console=Console(file=StringIO())).run()
+    assert [r.job for r in reports if r.skipped][:1] == ["ingest"]
+    assert contents(spark, conf) == contents(spark, undisturbed[0])
+
+
+def _run_and_kill_in(step: str, root: Path) -> None:
+    """Start `nightly`, wait for the step's line, let it work for a moment, and kill -9."""
+    command = [sys.executable, "-u", "-m", "jobs.platform.cli", "nightly"]
+    for setting in settings(root):
+        command += ["--set", setting]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ}
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if f"] {step} ..." in line:
+            time.sleep(1.5)
+            break
+    else:
+        pytest.fail(f"nightly ended before {step}")
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
