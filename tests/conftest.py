@@ -1,13 +1,15 @@
 """One Spark session for all tests, and a small conf rooted in a temporary folder."""
 
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from datetime import date
 from pathlib import Path
 
 import pytest
-from pyspark.sql import SparkSession
+from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf, load_conf
+from features.contracts import Table
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -39,6 +41,30 @@ def make_conf(tmp_path: Path) -> Callable[..., ResolvedConf]:
             [root, "tracking.mlflow=false", *settings],
             dry_run=dry_run,
         )
+
+    return make
+
+
+@pytest.fixture
+def table_frame(spark: SparkSession) -> Callable[..., DataFrame]:
+    """`table_frame(TABLE, rows, column=value, ...)`: rows of a contract from partial dicts.
+
+    A column that a row leaves out takes the keyword's value, else a zero of its type where it is
+    required and null where it is not.
+    """
+    zeros: dict[str, object] = {
+        "string": "",
+        "date": date(2026, 3, 1),
+        "boolean": False,
+        "int": 0,
+        "long": 0,
+    }
+
+    def make(table: Table, rows: Sequence[dict[str, object]], **given: object) -> DataFrame:
+        filler = {c.name: zeros.get(c.type, 0.0) if c.required else None for c in table.columns}
+        schema = ", ".join(f"`{c.name}` {c.type}" for c in table.columns)
+        data = [tuple((filler | given | row)[n] for n in table.column_names) for row in rows]
+        return spark.createDataFrame(data, schema)
 
     return make
 
