@@ -91,7 +91,10 @@ class TrainerConf(Section):
         "auto", description="auto: cuda (with bf16 autocast) where torch sees one, else cpu"
     )
     threads: int = Field(
-        0, ge=0, description="torch threads a process (count); 0: what torch chooses"
+        1,
+        ge=0,
+        description="torch threads a process (count); 0: what torch chooses. More than 1 pays "
+        "for wide layers on idle cores only",
     )
     epochs: int = Field(8, ge=1, description="epochs at most (count)")
     patience: int = Field(2, ge=1, description="epochs without a better validation loss (count)")

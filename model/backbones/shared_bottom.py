@@ -1,0 +1,31 @@
+"""Shared bottom: one stack of layers for all tasks (Caruana 1997)."""
+
+from torch import Tensor, nn
+
+from conf.sections.training import ModelConf
+from model.backbones.base import Backbone
+from model.layers import mlp
+
+
+class SharedBottom(Backbone):
+    """Linear and ReLU layers of widths `conf.hidden`; every task sees the same output."""
+
+    def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
+        super().__init__()
+        self.in_dim, self.out_dim = in_dim, conf.hidden[-1]
+        self.tasks = tasks
+        self.layers = mlp(in_dim, conf.hidden, conf.dropout)
+
+    def forward(self, x: Tensor) -> dict[str, Tensor]:
+        """[B, in_dim] -> the same [B, out_dim] for every task."""
+        return dict.fromkeys(self.tasks, self.layers(x))
+
+    def first_linear(self) -> nn.Linear:
+        """The first layer."""
+        layer = self.layers[0]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
+        """[B, hidden[0]] -> the same [B, out_dim] for every task."""
+        return dict.fromkeys(self.tasks, self.layers[1:](hidden))

@@ -1,0 +1,194 @@
+"""Calibration of predicted probabilities, fitted on validation rows, kept as JSON.
+
+Engagement maps are fitted on predictions that include the position bias, against labels logged
+at those positions, and applied to predictions for position 1. That is sound as far as the bias
+term is right: the map then corrects the attractiveness part only, on the whole range that the
+predictions at position 1 cover. Fitting on position-1 predictions against labels of all
+positions would teach the map the average examination instead.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from conf.sections.training import CalibrationConf
+
+Array = npt.NDArray[np.float64]
+_TILT = 1e-3
+_EDGE = 1e-12
+
+
+class Calibrator(Protocol):
+    """A monotone map of probabilities."""
+
+    def __call__(self, p: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """[N] probabilities -> [N] calibrated ones."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON for `from_json`."""
+        ...
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Leaves the probability as it is: no method, or too few labels."""
+
+    def __call__(self, p: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return p
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "identity"}
+
+
+@dataclass(frozen=True)
+class Knots:
+    """Linear between the knots: what isotonic regression becomes.
+
+    Attributes:
+        x: predicted, from 0 to 1, strictly increasing.
+        y: calibrated, strictly increasing.
+    """
+
+    x: Array
+    y: Array
+
+    def __call__(self, p: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return np.interp(p, self.x, self.y)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "knots", "x": self.x.tolist(), "y": self.y.tolist()}
+
+
+@dataclass(frozen=True)
+class Platt:
+    """sigmoid(slope * logit(p) + offset), slope > 0 (Platt 1999, on the logit)."""
+
+    slope: float
+    offset: float
+
+    def __call__(self, p: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return _sigmoid(self.slope * _logit(p) + self.offset)
+
+    def to_json(self) -> dict[str, Any]:
+        return {"kind": "platt", "slope": self.slope, "offset": self.offset}
+
+
+def fit(p: Array, label: Array, weight: Array, conf: CalibrationConf) -> Calibrator | None:
+    """The map of conf's method, or None where positives or negatives are too few.
+
+    Args:
+        p: [N] predicted probabilities.
+        label: [N] in 0..1, soft labels allowed.
+        weight: [N], 0 where the label is unknown.
+    """
+    known = weight > 0
+    p, label, weight = p[known], label[known], weight[known]
+    positives, negatives = label.sum(), (1.0 - label).sum()
+    if min(positives, negatives) < conf.min_positives:
+        return None
+    if conf.method == "isotonic":
+        return fit_isotonic(p, label, weight, conf.bins, conf.bin_rows)
+    return fit_platt(p, label, weight) if conf.method == "platt" else Identity()
+
+
+def fit_isotonic(p: Array, label: Array, weight: Array, bins: int, bin_rows: int) -> Knots:
+    """Isotonic regression whose blocks are joined by straight lines between their centres.
+
+    Plain isotonic regression is a step function: all pairs of a block would tie, and the ranking
+    by value with them. Here a block stands at its mean prediction, the map runs linearly from
+    (0, 0) over the blocks' centres to (1, 1), and each label is mixed with 0.1 % of its own
+    prediction, so that even a block without a positive rises: the map is strictly increasing.
+    Rows are first put into at most `bins` bins of about equal rows, `bin_rows` at least, so that
+    a single row at an end makes no block.
+    """
+    order = np.argsort(p, kind="stable")
+    p, label, weight = p[order], label[order], weight[order]
+    count = max(1, min(bins, len(p) // bin_rows))
+    starts = np.unique(np.searchsorted(p, p[np.arange(count) * len(p) // count], side="left"))
+    mass = np.add.reduceat(weight, starts)
+    x = np.add.reduceat(weight * p, starts) / mass
+    y = np.add.reduceat(weight * ((1.0 - _TILT) * label + _TILT * p), starts) / mass
+    blocks = np.array(_pool(x, y, mass))
+    inside = (blocks[:, 0] > _EDGE) & (blocks[:, 0] < 1.0 - _EDGE)
+    centres = blocks[inside]
+    return Knots(
+        np.concatenate([[0.0], centres[:, 0], [1.0]]), np.concatenate([[0.0], centres[:, 1], [1.0]])
+    )
+
+
+def fit_platt(p: Array, label: Array, weight: Array, steps: int = 50) -> Calibrator:
+    """Weighted logistic regression of the label on the logit, by Newton's method.
+
+    A fit whose slope is not positive would turn the ranking round: the slope is then kept at 1
+    and the offset alone is fitted.
+    """
+    x = _logit(p)
+    slope, offset = _newton(np.stack([x, np.ones_like(x)]), np.zeros_like(x), label, weight, steps)
+    if slope > 0:
+        return Platt(float(slope), float(offset))
+    (offset,) = _newton(np.ones((1, len(x))), x, label, weight, steps)
+    return Platt(1.0, float(offset))
+
+
+def from_json(content: Mapping[str, Any]) -> Calibrator:
+    """The map that `to_json` described.
+
+    Raises:
+        ValueError: an unknown kind, or knots that do not increase.
+    """
+    kind = content.get("kind")
+    if kind == "identity":
+        return Identity()
+    if kind == "platt":
+        return Platt(float(content["slope"]), float(content["offset"]))
+    if kind == "knots":
+        x, y = np.asarray(content["x"], float), np.asarray(content["y"], float)
+        if x.shape != y.shape or (np.diff(x) <= 0).any() or (np.diff(y) < 0).any():
+            raise ValueError("knots of a calibrator must increase")
+        return Knots(x, y)
+    raise ValueError(f"unknown calibrator {kind!r}")
+
+
+def _pool(x: Array, y: Array, weight: Array) -> list[tuple[float, float]]:
+    """Pool adjacent violators: centres (x, y) of the blocks, y strictly increasing."""
+    blocks: list[tuple[float, float, float]] = []
+    for block in zip(x.tolist(), y.tolist(), weight.tolist(), strict=True):
+        while blocks and blocks[-1][1] >= block[1]:
+            block = _merged(blocks.pop(), block)
+        blocks.append(block)
+    return [(centre, level) for centre, level, _ in blocks]
+
+
+def _merged(
+    a: tuple[float, float, float], b: tuple[float, float, float]
+) -> tuple[float, float, float]:
+    total = a[2] + b[2]
+    return (a[0] * a[2] + b[0] * b[2]) / total, (a[1] * a[2] + b[1] * b[2]) / total, total
+
+
+def _newton(design: Array, base: Array, label: Array, weight: Array, steps: int) -> Array:
+    """Coefficients [K] of a logistic regression with offset `base`; design [K, N]."""
+    beta = np.zeros(len(design))
+    ridge = 1e-6 * np.eye(len(design))
+    for _ in range(steps):
+        q = _sigmoid(beta @ design + base)
+        gradient = design @ (weight * (label - q))
+        curvature = (design * (weight * q * (1.0 - q))) @ design.T + ridge
+        step = np.clip(np.linalg.solve(curvature, gradient), -2.0, 2.0)
+        beta = beta + step
+        if np.abs(step).max() < 1e-10:
+            break
+    return beta
+
+
+def _logit(p: npt.NDArray[Any]) -> Array:
+    kept = np.clip(np.asarray(p, float), 1e-9, 1.0 - 1e-9)
+    return np.asarray(np.log(kept) - np.log1p(-kept))
+
+
+def _sigmoid(x: Array) -> Array:
+    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))

@@ -1,0 +1,170 @@
+"""Batches of tensors from a snapshot: one interface over both engines."""
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from conf.sections.training import FeedConf
+from model.feed.engines import Floats, engine
+from model.feed.snapshot import Snapshot, SnapshotFile
+
+POSITION = "position"
+
+
+class FeedError(RuntimeError):
+    """What was read is not what the manifest promises."""
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one step.
+
+    Attributes:
+        features: [B, F] float32, columns in the order of the spec.
+        labels: [B, L] float32, columns in the order of `label_names`.
+        position: [B] float32, rank on the page from 1; 0 never shown.
+        weight: [B] float32, 1 for a row of the snapshot, 0 for padding.
+        label_names: names of the label columns.
+    """
+
+    features: Tensor
+    labels: Tensor
+    position: Tensor
+    weight: Tensor
+    label_names: tuple[str, ...]
+
+    def label(self, name: str) -> Tensor:
+        """One label column [B]."""
+        return self.labels[:, self.label_names.index(name)]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        return Batch(
+            self.features.to(device),
+            self.labels.to(device),
+            self.position.to(device),
+            self.weight.to(device),
+            self.label_names,
+        )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of a snapshot, in which order.
+
+    Attributes:
+        split: train or validation.
+        shard: which of `shards` equal parts (by files) is read, from 0.
+        shuffle: whether files and rows are mixed, as a function of (seed, epoch).
+    """
+
+    split: str
+    shard: int = 0
+    shards: int = 1
+    epoch: int = 0
+    seed: int = 1
+    shuffle: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.shard < self.shards:
+            raise ValueError(f"shard {self.shard} is not one of 0..{self.shards - 1}")
+
+    def draw(self, what: str) -> int:
+        """A seed in 1 .. 2**31 - 1 for one use, a pure function of (seed, epoch, shard, use)."""
+        key = f"{self.seed}|{self.epoch}|{self.shard}|{what}".encode()
+        return 1 + int.from_bytes(hashlib.sha256(key).digest()[:4]) % (2**31 - 1)
+
+
+def steps_per_epoch(snapshot: Snapshot, rows: Rows, batch_size: int) -> int:
+    """Steps of an epoch (count): the same on every shard, enough for the largest."""
+    shards = [_shard(snapshot, rows.split, s, rows.shards) for s in range(rows.shards)]
+    largest = max(sum(file.rows for file in files) for files in shards)
+    return -(-largest // batch_size)
+
+
+def batches(snapshot: Snapshot, rows: Rows, conf: FeedConf) -> Iterator[Batch]:
+    """The batches of one epoch: `steps_per_epoch` of exactly `batch_size` rows.
+
+    Rows are mixed within `conf.shuffle_files` files at a time. A short last batch, and a shard
+    with fewer rows than another, are filled up with rows of weight 0 (and labels 0).
+
+    Raises:
+        FeedError: the rows read differ from the manifest's.
+    """
+    spec = snapshot.spec
+    columns = [*spec.names, *spec.label_columns, POSITION]
+    files = _shard(snapshot, rows.split, rows.shard, rows.shards)
+    seen = 0
+    steps = steps_per_epoch(snapshot, rows, conf.batch_size)
+    for block in _blocks(_matrices(snapshot, files, columns, rows, conf), conf.batch_size):
+        seen += len(block)
+        steps -= 1
+        yield _batch(block, len(spec.features), tuple(spec.label_columns), conf.batch_size)
+    expected = sum(file.rows for file in files)
+    if seen != expected:
+        raise FeedError(
+            f"{rows.split}, shard {rows.shard} of {rows.shards}, epoch {rows.epoch}: "
+            f"{seen} rows read, the manifest has {expected}"
+        )
+    empty = np.zeros((0, len(columns)), np.float32)
+    for _ in range(steps):
+        yield _batch(empty, len(spec.features), tuple(spec.label_columns), conf.batch_size)
+
+
+def _shard(snapshot: Snapshot, split: str, shard: int, shards: int) -> list[SnapshotFile]:
+    return list(snapshot.splits[split][shard::shards])
+
+
+def _matrices(
+    snapshot: Snapshot,
+    files: Sequence[SnapshotFile],
+    columns: Sequence[str],
+    rows: Rows,
+    conf: FeedConf,
+) -> Iterator[Floats]:
+    """Row-major matrices [rows, columns] of `shuffle_files` files each, rows mixed."""
+    paths = [snapshot.folder / file.path for file in files]
+    mix = np.random.default_rng(rows.draw("rows"))
+    window: list[Floats] = []
+    groups = engine(conf.engine)(paths, columns, rows.draw("files") if rows.shuffle else None)
+    for read, group in enumerate(groups, start=1):
+        window.append(group)
+        if len(window) == conf.shuffle_files or read == len(paths):
+            yield _rows_of(window, mix if rows.shuffle else None)
+            window = []
+    if window:
+        yield _rows_of(window, mix if rows.shuffle else None)
+
+
+def _rows_of(window: Sequence[Floats], mix: np.random.Generator | None) -> Floats:
+    packed = np.concatenate([np.ascontiguousarray(group.T) for group in window])
+    return packed if mix is None else packed[mix.permutation(len(packed))]
+
+
+def _blocks(matrices: Iterator[Floats], size: int) -> Iterator[Floats]:
+    """Cut matrices into blocks of `size` rows across their borders; the last may be short."""
+    rest: Floats | None = None
+    for matrix in matrices:
+        rows = matrix if rest is None or not len(rest) else np.concatenate([rest, matrix])
+        whole = len(rows) - len(rows) % size
+        for start in range(0, whole, size):
+            yield rows[start : start + size]
+        rest = rows[whole:]
+    if rest is not None and len(rest):
+        yield rest
+
+
+def _batch(block: Floats, features: int, label_names: tuple[str, ...], size: int) -> Batch:
+    weight = torch.zeros(size)
+    weight[: len(block)] = 1.0
+    if len(block) < size:
+        block = np.concatenate([block, np.zeros((size - len(block), block.shape[1]), np.float32)])
+    packed = torch.from_numpy(block)
+    labels = features + len(label_names)
+    return Batch(
+        packed[:, :features], packed[:, features:labels], packed[:, labels], weight, label_names
+    )

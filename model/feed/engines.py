@@ -1,0 +1,42 @@
+"""The engines by name, and what an engine is."""
+
+from collections.abc import Iterator, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float32]
+
+
+class Engine(Protocol):
+    """Reads row groups; everything else of a feed is shared by all engines."""
+
+    def __call__(
+        self, paths: Sequence[Path], columns: Sequence[str], seed: int | None
+    ) -> Iterator[Floats]:
+        """Yield each file's rows as a matrix [columns, rows].
+
+        Files come in the order of `order_of(paths, seed)`.
+        """
+        ...
+
+
+def engine(name: str) -> Engine:
+    """The engine `name` (petastorm or pyarrow); only the one that is used is imported."""
+    read: Engine = import_module(f"model.feed.{name}").read_files
+    return read
+
+
+def order_of(paths: Sequence[Path], seed: int | None) -> list[Path]:
+    """Order in which every engine reads the files: by path, or shuffled by the seed.
+
+    The shuffle is the one that petastorm's ventilator does: numpy's legacy generator over the
+    list of files sorted by path.
+    """
+    ordered = sorted(paths, key=str)
+    if seed is not None:
+        np.random.RandomState(seed).shuffle(ordered)  # type: ignore[arg-type]
+    return ordered

@@ -1,0 +1,116 @@
+"""The manifest of a training snapshot and the check of its files."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from model.spec import InputSpec, SpecError
+
+MANIFEST = "manifest.json"
+_UNPICKLED_BY_READERS = ("_common_metadata", "_metadata")
+_CHUNK_BYTES = 1 << 20
+
+
+class SnapshotError(ValueError):
+    """A snapshot must not be trained on; the message names the file and the reason."""
+
+
+@dataclass(frozen=True)
+class SnapshotFile:
+    """One Parquet file: its path below the snapshot's folder, its rows and its sha256."""
+
+    path: str
+    rows: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A snapshot as its manifest describes it.
+
+    Attributes:
+        folder: absolute folder.
+        version: snapshot_version of the manifest.
+        manifest_sha256: digest of the manifest itself, which names every file's digest.
+        spec: features, tasks and regions.
+        splits: files by split name, sorted by path.
+    """
+
+    folder: Path
+    version: str
+    manifest_sha256: str
+    spec: InputSpec
+    splits: Mapping[str, tuple[SnapshotFile, ...]]
+
+    def rows(self, split: str) -> int:
+        """Rows of a split (count)."""
+        return sum(file.rows for file in self.splits[split])
+
+    def verify(self) -> None:
+        """Compare every file with its sha256.
+
+        Raises:
+            SnapshotError: a file is missing or changed, or the folder holds a metadata file
+                that a Parquet reader would unpickle.
+        """
+        for name in _UNPICKLED_BY_READERS:
+            found = next(self.folder.rglob(name), None)
+            if found is not None:
+                raise SnapshotError(f"{found} must not be in a snapshot: readers unpickle it")
+        for file in (file for files in self.splits.values() for file in files):
+            path = self.folder / file.path
+            if not path.is_file():
+                raise SnapshotError(f"snapshot file {path} is missing")
+            if file_sha256(path) != file.sha256:
+                raise SnapshotError(f"snapshot file {path} differs from the manifest's sha256")
+
+
+def open_snapshot(folder: Path) -> Snapshot:
+    """Read the manifest of `folder`; the files themselves are checked by `Snapshot.verify`.
+
+    Raises:
+        FileNotFoundError: there is no manifest.
+        SnapshotError: it lacks a key, names a file outside the folder, or a split is empty.
+    """
+    path = folder.absolute() / MANIFEST
+    if not path.is_file():
+        raise FileNotFoundError(f"no training snapshot at {folder}: run build_training_set first")
+    raw = path.read_bytes()
+    try:
+        content: dict[str, Any] = json.loads(raw)
+        spec = InputSpec.from_json(content)
+        splits = {name: _files(path.parent, entry) for name, entry in content["splits"].items()}
+        version = str(content["snapshot_version"])
+    except (KeyError, TypeError, json.JSONDecodeError, SpecError) as error:
+        raise SnapshotError(f"manifest {path} cannot be used: {error!r}") from error
+    for split in ("train", "validation"):
+        if not splits.get(split):
+            raise SnapshotError(f"manifest {path} has no rows in split {split}")
+    return Snapshot(path.parent, version, hashlib.sha256(raw).hexdigest(), spec, splits)
+
+
+def file_sha256(path: Path) -> str:
+    """Hex sha256 of a file's bytes."""
+    digest = hashlib.sha256()
+    with path.open("rb") as stream:
+        while chunk := stream.read(_CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()
+
+
+def _files(folder: Path, split: Mapping[str, Any]) -> tuple[SnapshotFile, ...]:
+    """Files of one split; empty ones are dropped, since no reader returns a batch of them."""
+    files = [
+        SnapshotFile(str(entry["path"]), int(entry["rows"]), str(entry["sha256"]))
+        for entry in split["files"]
+    ]
+    for file in files:
+        if not (folder / file.path).resolve().is_relative_to(folder.resolve()):
+            raise SnapshotError(f"{file.path} lies outside the snapshot's folder")
+    listed = sum(file.rows for file in files)
+    if listed != int(split["rows"]):
+        raise SnapshotError(f"its files have {listed} rows, the split says {split['rows']}")
+    return tuple(sorted((f for f in files if f.rows), key=lambda file: file.path))

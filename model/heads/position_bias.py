@@ -1,0 +1,89 @@
+"""What the position on the page does to the logged engagement; used in training only.
+
+Every form is neutral at position 1 and at position 0 (never shown, or not logged), so that a
+prediction without a position means "shown at position 1". A log without positions therefore
+trains towards its average position. Where the logger ranked by relevance, a bias tower can
+absorb some of it (arXiv 2212.13937): the forms here are close to 1 / position, which leaves
+little room for that.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.losses.bernoulli import LogProb, log1m_exp, of_logit
+
+
+class PositionBias(nn.Module):
+    """Turns the logits of position 1 into log-probabilities at the logged position."""
+
+    def __init__(self, tasks: int, max_position: int) -> None:
+        super().__init__()
+        self.max_position = max_position
+
+    def forward(self, logits: Tensor, position: Tensor | None) -> LogProb:
+        """[B, T] logits and [B] positions (None: position 1) -> log-probabilities [B, T]."""
+        if position is None:
+            return of_logit(logits)
+        return self.shown(logits.float(), position.clamp(0, self.max_position).long())
+
+    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
+        """The same for whole positions 0 .. max_position."""
+        raise NotImplementedError
+
+
+class NoBias(PositionBias):
+    """The position does not count."""
+
+    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
+        """[B, T] and [B] -> log-probabilities [B, T]."""
+        return of_logit(logits)
+
+
+class AdditiveBias(PositionBias):
+    """logit_t + b_t(position), b_t(p) = -a_t log p + r_t[p], b_t(1) = 0.
+
+    An additive tower on the logits as in YouTube's ranker (RecSys 2019). The slope a_t starts
+    at 1, for examination that falls as 1 / p, and the table r_t at 0.
+    """
+
+    def __init__(self, tasks: int, max_position: int) -> None:
+        super().__init__(tasks, max_position)
+        self.slope = nn.Parameter(torch.ones(tasks))
+        self.table = nn.Parameter(torch.zeros(max_position + 1, tasks))
+
+    def bias(self, position: Tensor) -> Tensor:
+        """[B] whole positions -> [B, T], 0 at positions 0 and 1."""
+        log = position.clamp(min=1).float().log().unsqueeze(1)
+        return (position > 1).unsqueeze(1) * (self.table[position] - self.slope * log)
+
+    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
+        """[B, T] and [B] -> log-probabilities [B, T]."""
+        return of_logit(logits + self.bias(position))
+
+
+class MultiplicativeBias(PositionBias):
+    """p_t = seen_t(position) * sigmoid(logit_t): PAL (RecSys 2019).
+
+    seen_t(p) = p ** -softplus(s_t + r_t[p]): 1 at position 1, never above 1, and 1 / p at the
+    start.
+    """
+
+    def __init__(self, tasks: int, max_position: int) -> None:
+        super().__init__(tasks, max_position)
+        self.slope = nn.Parameter(torch.full((tasks,), math.log(math.expm1(1.0))))
+        self.table = nn.Parameter(torch.zeros(max_position + 1, tasks))
+
+    def log_seen(self, position: Tensor) -> Tensor:
+        """[B] whole positions -> log seen [B, T], 0 at positions 0 and 1."""
+        log = position.clamp(min=1).float().log().unsqueeze(1)
+        return -log * functional.softplus(self.slope + self.table[position])
+
+    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
+        """[B, T] and [B] -> log-probabilities [B, T]."""
+        attractive = of_logit(logits)
+        log_p = attractive.log_p + self.log_seen(position)
+        first = (position <= 1).unsqueeze(1)
+        return LogProb(log_p, torch.where(first, attractive.log_not_p, log1m_exp(log_p)))

@@ -1,0 +1,16 @@
+"""Small layers that several parts share."""
+
+from collections.abc import Sequence
+
+from torch import nn
+
+
+def mlp(in_dim: int, widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
+    """Linear, ReLU (and dropout) a width; [B, in_dim] -> [B, widths[-1]], identity if no width."""
+    layers: list[nn.Module] = []
+    for out_dim in widths:
+        layers += [nn.Linear(in_dim, out_dim), nn.ReLU()]
+        if dropout > 0:
+            layers.append(nn.Dropout(dropout))
+        in_dim = out_dim
+    return nn.Sequential(*layers)

@@ -1,0 +1,39 @@
+"""The contract of every loss and the weighted sum over tasks."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class TaskLoss(NamedTuple):
+    """Loss of one task over the rows whose label is known.
+
+    Attributes:
+        total: scalar, sum of weight * loss; 0 where no label is known.
+        weight: scalar, sum of the weights; total / weight is the mean loss.
+    """
+
+    total: Tensor
+    weight: Tensor
+
+
+def total_loss(
+    losses: Mapping[str, TaskLoss],
+    weights: Mapping[str, float],
+    behind: Mapping[str, Tensor] | None = None,
+) -> Tensor:
+    """sum_t w_t * total_t / weight_t as a scalar; a task without labels adds 0.
+
+    Args:
+        losses: by task.
+        weights: static weight w_t by task; 1 where a task is not named.
+        behind: weight_t to divide by instead of the batch's own, such as the sum over all ranks.
+    """
+    parts = []
+    for task, loss in losses.items():
+        weight = loss.weight if behind is None else behind[task]
+        safe = torch.where(weight > 0, weight, torch.ones_like(weight))
+        parts.append(weights.get(task, 1.0) * loss.total / safe)
+    return torch.stack(parts).sum()

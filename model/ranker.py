@@ -1,0 +1,95 @@
+"""The ranker: input layer, region part, backbone, heads; composed by conf."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from conf.sections.training import ModelConf
+from model.backbones import BACKBONES, Backbone
+from model.feed import Batch
+from model.heads import POSITION_BIASES, RELEVANCE_HEADS, CornHead, EngagementHead
+from model.inputs import InputLayer
+from model.losses import LogProb, TaskLoss, masked_bce
+from model.regions import PARTS
+from model.spec import GRADES, RELEVANCE, InputSpec
+from model.standardise import Standardisation
+
+
+class Ranker(nn.Module):
+    """All tasks of one pair.
+
+    The contract that every model keeps: `forward(batch)` gives a TaskLoss a task (the trainer
+    knows no more), `predict(features)` gives one probability an output name (scoring knows no
+    more).
+    """
+
+    def __init__(
+        self,
+        spec: InputSpec,
+        inputs: InputLayer,
+        region: nn.Module,
+        backbone: Backbone,
+        engagement: EngagementHead,
+        relevance: CornHead,
+    ) -> None:
+        super().__init__()
+        self.spec = spec
+        self.inputs, self.region, self.backbone = inputs, region, backbone
+        self.engagement, self.relevance = engagement, relevance
+
+    def represent(self, features: Tensor) -> dict[str, Tensor]:
+        """[B, F] raw features -> representation [B, out_dim] by task."""
+        position = self.spec.region_position
+        if position is None:
+            ids = torch.zeros(len(features), dtype=torch.long, device=features.device)
+        else:
+            ids = features[:, position].long()
+        by_task: dict[str, Tensor] = self.backbone(self.region(self.inputs(features), ids))
+        return by_task
+
+    def forward(self, batch: Batch) -> dict[str, TaskLoss]:
+        """Loss of every task; a label that is not known counts nowhere."""
+        by_task = self.represent(batch.features)
+        losses = self._engagement_losses(self.engagement(by_task, batch.position), batch)
+        label_ge = torch.stack([batch.label(f"label_{grade}") for grade in GRADES], dim=1)
+        weight = (
+            batch.weight * batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
+        )
+        losses[RELEVANCE] = self.relevance.loss(
+            self.relevance(by_task[RELEVANCE]), label_ge, weight
+        )
+        return losses
+
+    def predict(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
+        """Probabilities [B] by output name, at the given positions [B] or at position 1."""
+        return self.read_out(self.represent(features), position)
+
+    def read_out(
+        self, by_task: Mapping[str, Tensor], position: Tensor | None = None
+    ) -> dict[str, Tensor]:
+        """The heads' probabilities [B] by output name from the representations."""
+        engaged = self.engagement(by_task, position).log_p.exp()
+        grades = self.relevance.probabilities(self.relevance(by_task[RELEVANCE]))
+        return dict(zip(self.spec.outputs, [*engaged.unbind(1), *grades.unbind(1)], strict=True))
+
+    def _engagement_losses(self, prob: LogProb, batch: Batch) -> dict[str, TaskLoss]:
+        losses = {}
+        for i, task in enumerate(self.spec.tasks):
+            weight = batch.weight * batch.label(f"mask_{task}")
+            one = LogProb(prob.log_p[:, i], prob.log_not_p[:, i])
+            losses[task] = masked_bce(one, batch.label(f"label_{task}"), weight)
+        return losses
+
+
+def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ranker:
+    """A fresh ranker as conf describes it; weights drawn from torch's generator."""
+    inputs = InputLayer(spec, scale, conf.embedding_width, conf.clip)
+    region = PARTS[conf.region_mask](inputs.regional, len(spec.regions))
+    backbone = BACKBONES[conf.backbone](inputs.dim, spec.loss_tasks, conf)
+    bias = POSITION_BIASES[conf.position_bias](len(spec.tasks), conf.max_position)
+    engagement = EngagementHead(backbone.out_dim, spec.tasks, conf, bias)
+    relevance = RELEVANCE_HEADS[conf.relevance_head](backbone.out_dim, conf)
+    engagement.start_at(scale.rates)
+    relevance.start_at(scale.rates)
+    return Ranker(spec, inputs, region, backbone, engagement, relevance)

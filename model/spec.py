@@ -1,0 +1,123 @@
+"""What a model takes and what it predicts, as the snapshot's manifest declares it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+REGION_FEATURE = "region_index"
+RELEVANCE = "relevance"
+GRADES = ("ge_1", "ge_2")
+
+
+class SpecError(ValueError):
+    """The declared features or tasks cannot be used; the message says which and why."""
+
+
+@dataclass(frozen=True)
+class InputFeature:
+    """One declared feature: the fields of `features.spec.Feature` that the manifest carries."""
+
+    name: str
+    table: Literal["query", "item", "query_item"]
+    kind: Literal["numeric", "category"] = "numeric"
+    default: float = 0.0
+    regional: bool = False
+    buckets: int = 0
+    description: str = ""
+
+
+@dataclass(frozen=True)
+class InputSpec:
+    """Features in the order of the input matrix, engagement tasks, and regions.
+
+    Attributes:
+        features: columns of the input matrix [N, F], in order.
+        tasks: engagement tasks from the first step to the last, e.g. click, cart, purchase.
+        regions: regions[i] has region_index i + 1; 0 is an unknown region.
+    """
+
+    features: tuple[InputFeature, ...]
+    tasks: tuple[str, ...]
+    regions: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        names = self.names
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if not names or twice:
+            raise SpecError(
+                f"features must be named once each; given twice: {twice or 'none at all'}"
+            )
+        unsized = [f.name for f in self.features if f.kind == "category" and f.buckets < 1]
+        if unsized:
+            raise SpecError(f"categories {unsized} declare no buckets")
+        if not self.tasks or RELEVANCE in self.tasks:
+            raise SpecError(f"tasks must name engagement steps only, given {list(self.tasks)}")
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "InputSpec":
+        """The spec in a manifest's or a model's JSON (keys features, tasks, regions).
+
+        Raises:
+            SpecError: a key is missing or a declaration has an unknown field.
+        """
+        try:
+            features = tuple(InputFeature(**entry) for entry in content["features"])
+            tasks, regions = tuple(content["tasks"]), tuple(content.get("regions", ()))
+        except (KeyError, TypeError) as error:
+            raise SpecError(f"the declaration of the features cannot be read: {error}") from error
+        return cls(features, tasks, regions)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON from which `from_json` makes an equal spec."""
+        return {
+            "features": [asdict(feature) for feature in self.features],
+            "tasks": list(self.tasks),
+            "regions": list(self.regions),
+        }
+
+    @property
+    def names(self) -> list[str]:
+        """Feature names in order."""
+        return [feature.name for feature in self.features]
+
+    @cached_property
+    def query_positions(self) -> list[int]:
+        """Columns of the query features: one value a query."""
+        return [i for i, f in enumerate(self.features) if f.table == "query"]
+
+    @cached_property
+    def candidate_positions(self) -> list[int]:
+        """Columns of the item and query-item features: one value a candidate."""
+        return [i for i, f in enumerate(self.features) if f.table != "query"]
+
+    @cached_property
+    def region_position(self) -> int | None:
+        """Column of the region's id, or None where the spec has none."""
+        return self.names.index(REGION_FEATURE) if REGION_FEATURE in self.names else None
+
+    @property
+    def label_columns(self) -> list[str]:
+        """Label columns of a training row, in the order of a batch's label matrix."""
+        engagement = [f"{kind}_{task}" for task in self.tasks for kind in ("label", "mask")]
+        grades = [f"label_{grade}" for grade in GRADES]
+        return [*engagement, *grades, f"mask_{RELEVANCE}", f"weight_{RELEVANCE}"]
+
+    @property
+    def loss_tasks(self) -> tuple[str, ...]:
+        """Tasks of the loss: the engagement tasks, then relevance."""
+        return (*self.tasks, RELEVANCE)
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the predicted probabilities: p_<task> of each task, p_ge_1, p_ge_2."""
+        return tuple(f"p_{name}" for name in (*self.tasks, *GRADES))
+
+
+def difference(expected: Sequence[str], found: Sequence[str]) -> str:
+    """How two lists of feature names differ, in words; empty where they do not."""
+    missing = [name for name in expected if name not in found]
+    extra = [name for name in found if name not in expected]
+    if missing or extra:
+        return f"missing {missing}, not declared {extra}"
+    return "" if list(expected) == list(found) else "same names in another order"

@@ -1,0 +1,128 @@
+"""Means and spreads of the inputs and label rates, in one pass over the training split."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from model.feed import Snapshot, SnapshotError, engine
+from model.spec import GRADES, InputSpec
+
+Doubles = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Standardisation:
+    """What the input layer needs to know of the training rows.
+
+    Attributes:
+        mean: by numeric feature.
+        std: by numeric feature; 1 where the feature is constant.
+        rates: mean of each label where it is known, by task or grade; absent where never known.
+        rows: rows behind it (count).
+    """
+
+    mean: Mapping[str, float]
+    std: Mapping[str, float]
+    rates: Mapping[str, float]
+    rows: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON; `Standardisation(**content)` gives it back."""
+        return asdict(self)
+
+
+@dataclass
+class _Moments:
+    """Count, mean and sum of squared deviations of every column, merged file by file."""
+
+    count: int
+    mean: Doubles
+    squares: Doubles
+
+    def merge(self, block: Doubles) -> None:
+        """Add [columns, rows] (Chan, Golub and LeVeque 1983, eq. 2.1)."""
+        rows = block.shape[1]
+        total = self.count + rows
+        mean = block.mean(axis=1)
+        delta = mean - self.mean
+        self.squares += ((block - mean[:, None]) ** 2).sum(axis=1)
+        self.squares += delta**2 * (self.count * rows / total)
+        self.mean += delta * (rows / total)
+        self.count = total
+
+
+def measure(snapshot: Snapshot) -> Standardisation:
+    """One pass over the train split, file by file.
+
+    Raises:
+        SnapshotError: a feature is not finite, or a category's id is not a whole number below
+            its declared buckets.
+    """
+    spec = snapshot.spec
+    features = len(spec.features)
+    columns = [*spec.names, *spec.label_columns]
+    moments = _Moments(0, np.zeros(features), np.zeros(features))
+    labels = _LabelSums(spec)
+    paths = [snapshot.folder / file.path for file in snapshot.splits["train"]]
+    for group in engine("pyarrow")(paths, columns, None):
+        _check(spec, group[:features])
+        moments.merge(group[:features].astype(np.float64))
+        labels.add(dict(zip(spec.label_columns, group[features:], strict=True)))
+    spread = np.sqrt(moments.squares / max(moments.count, 1))
+    numeric = [i for i, f in enumerate(spec.features) if f.kind == "numeric"]
+    return Standardisation(
+        mean={spec.names[i]: float(moments.mean[i]) for i in numeric},
+        std={spec.names[i]: float(spread[i]) if spread[i] > 1e-6 else 1.0 for i in numeric},
+        rates=labels.rates(),
+        rows=moments.count,
+    )
+
+
+class _LabelSums:
+    """Sums of labels and of their masks, by task and grade."""
+
+    def __init__(self, spec: InputSpec) -> None:
+        self._tasks = spec.tasks
+        self._hits = dict.fromkeys((*spec.tasks, *GRADES), 0.0)
+        self._known = dict(self._hits)
+
+    def add(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> None:
+        for task in self._tasks:
+            self._count(task, columns[f"label_{task}"], columns[f"mask_{task}"])
+        weight = columns["mask_relevance"] * columns["weight_relevance"]
+        for grade in GRADES:
+            self._count(grade, columns[f"label_{grade}"], weight)
+
+    def _count(
+        self, name: str, label: npt.NDArray[np.float32], mask: npt.NDArray[np.float32]
+    ) -> None:
+        self._hits[name] += float((label * mask).sum(dtype=np.float64))
+        self._known[name] += float(mask.sum(dtype=np.float64))
+
+    def rates(self) -> dict[str, float]:
+        return {name: self._hits[name] / n for name, n in self._known.items() if n > 0}
+
+
+def _check(spec: InputSpec, values: npt.NDArray[np.float32]) -> None:
+    finite = np.isfinite(values).all(axis=1)
+    if not finite.all():
+        names = [name for name, ok in zip(spec.names, finite, strict=True) if not ok]
+        raise SnapshotError(f"features {names} hold values that are not finite")
+    for feature, column in zip(spec.features, values, strict=True):
+        if feature.kind == "category":
+            reason = bad_ids(column, feature.buckets)
+            if reason:
+                raise SnapshotError(f"category {feature.name}: {reason}")
+
+
+def bad_ids(column: npt.NDArray[np.float32], buckets: int) -> str:
+    """Why a column cannot be ids of a category with so many buckets; empty where it can."""
+    if column.size == 0:
+        return ""
+    low, high = float(column.min()), float(column.max())
+    if low < 0 or high >= buckets:
+        return f"ids run from {low:g} to {high:g}, declared are 0 to {buckets - 1}"
+    return "ids must be whole numbers" if (column != np.floor(column)).any() else ""
