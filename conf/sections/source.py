@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from conf.sections.base import Section
+from conf.sections.datasets import EsciSource, TablesSource, WandsSource
 from conf.sections.market import MarketSource
 
 
@@ -43,26 +43,6 @@ class HomeDepotSource(MarketSource):
     filler_groups: int = Field(
         4_096, ge=1, description="groups of products; a filler is the most popular of one (count)"
     )
-
-
-class EsciSource(Section):
-    """Amazon Shopping Queries (ESCI) Parquet files."""
-
-    kind: Literal["esci"] = "esci"
-    path: str = Field(description="folder of the Parquet files")
-
-
-class WandsSource(Section):
-    """Wayfair WANDS tab-separated files."""
-
-    kind: Literal["wands"] = "wands"
-    path: str = Field(description="folder of query.csv, product.csv and label.csv")
-
-
-class TablesSource(Section):
-    """A team's own Delta, Parquet or CSV tables, columns mapped in conf."""
-
-    kind: Literal["tables"] = "tables"
 
 
 SourceConf = Annotated[

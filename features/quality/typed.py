@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import (
-    BooleanType,
     DataType,
     DateType,
     NumericType,
@@ -71,19 +70,23 @@ def shown(value: Column) -> Column:
 def try_cast(value: Column, source: DataType, target: str) -> Column:
     """Cast that gives null instead of an error, and never rounds on the way.
 
-    A fraction does not become an int (2.0 and "2.0" do, 2.5 does not); numbers as a timestamp are
-    seconds since 1970.
+    A fraction does not become an int (2.0 and "2.0" do, 2.5 does not), a number other than 0 and 1
+    no boolean; numbers as a timestamp are seconds since 1970.
     """
     if source.simpleString() == target:
         return value
     if target in ("int", "long", "bigint"):
-        number = _direct_or_text(value, source, "double")
+        number = _through(value, source, "double")
         return F.when(number == F.rint(number), number.try_cast(target))
-    return _direct_or_text(value, source, target)
+    if target == "boolean":
+        number = _through(value, source, "double")
+        word = value.cast("string").try_cast("boolean")
+        return F.coalesce(word, F.when(number.isin(0.0, 1.0), number == 1.0))
+    return _through(value, source, target)
 
 
-def _direct_or_text(value: Column, source: DataType, target: str) -> Column:
-    numeric = isinstance(source, NumericType | BooleanType)
-    moment = isinstance(source, _MOMENTS)
-    direct = (numeric and target != "date") or (moment and target in ("date", "timestamp"))
-    return value.try_cast(target) if direct else value.cast("string").try_cast(target)
+def _through(value: Column, source: DataType, target: str) -> Column:
+    """Cast directly where Spark allows it for the pair of types, else by way of text."""
+    numeric = isinstance(source, NumericType) and target in ("double", "timestamp", "string")
+    moment = isinstance(source, _MOMENTS) and target in ("date", "timestamp", "string")
+    return value.try_cast(target) if numeric or moment else value.cast("string").try_cast(target)

@@ -68,6 +68,17 @@ def query_key(text: Column, region: Column) -> Column:
     return F.substring(F.sha2(F.concat(normalised(text), F.lit("|"), region), 256), 1, 16)
 
 
+def grade_of(label: Column, grades: Mapping[str, int]) -> Column:
+    """The grade of a label as text; a label that is not in `grades` stays as it is."""
+    named = [F.when(F.trim(label) == name, F.lit(str(grade))) for name, grade in grades.items()]
+    return F.coalesce(*named, label.cast("string"))
+
+
+def no_rows(spark: SparkSession, table: Table) -> DataFrame:
+    """An empty frame with the columns of a table, for what a source does not have."""
+    return spark.createDataFrame([], ", ".join(f"`{c.name}` {c.type}" for c in table.columns))
+
+
 def require_file(path: str | Path, mend: str) -> Path:
     """The absolute path of an existing file or folder that is not empty.
 
@@ -93,7 +104,7 @@ def require_columns(df: DataFrame, columns: Iterable[str], where: str) -> DataFr
     if missing:
         raise SourceError(
             f"{where}: columns {missing} are missing; present: {df.columns}; "
-            f"check the file, its delimiter and header, or map the columns in conf"
+            f"check the file, its delimiter, header and encoding, or map the columns in conf"
         )
     return df
 

@@ -2,7 +2,7 @@
 
 from datetime import date, timedelta
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
@@ -20,8 +20,7 @@ def within_history(impressions: DataFrame, conf: ResolvedConf) -> DataFrame:
     first = first_day(conf)
     if first is None:
         return impressions
-    source = impressions.schema["event_time"].dataType
-    early = try_cast(F.col("event_time"), source, "timestamp") < F.lit(first)
+    early = _moment(impressions, "event_time") < F.lit(first)
     return impressions.where(F.coalesce(~early, F.lit(True)))
 
 
@@ -30,3 +29,36 @@ def replaced_days(conf: ResolvedConf) -> str:
     first = first_day(conf)
     start = [] if first is None else [f"event_date >= DATE'{first}'"]
     return " AND ".join([*start, f"event_date < DATE'{conf.run_date}'"])
+
+
+def as_of(impressions: DataFrame, run_date: date) -> DataFrame:
+    """The raw impressions as the log stood when `run_date` began.
+
+    Rows that happened or were known later are left out; carts and purchases that came later are
+    undone. Rows whose times cannot be read stay.
+    """
+    kept = impressions
+    for name in ("event_time", "known_at"):
+        if name in kept.columns:
+            kept = kept.where(~_later(kept, name, run_date))
+    for name in ("carted", "purchased"):
+        if {name, f"{name}_at"} <= set(kept.columns):
+            kept = kept.transform(_undo, name, _later(kept, f"{name}_at", run_date))
+    return kept
+
+
+def _undo(impressions: DataFrame, step: str, later: Column) -> DataFrame:
+    undone = {
+        step: F.when(later, F.lit("false")).otherwise(F.col(step).cast("string")),
+        f"{step}_at": F.when(~later, F.col(f"{step}_at")),
+    }
+    return impressions.withColumns(undone)
+
+
+def _later(impressions: DataFrame, name: str, run_date: date) -> Column:
+    return F.coalesce(_moment(impressions, name) >= F.lit(run_date), F.lit(False))
+
+
+def _moment(impressions: DataFrame, name: str) -> Column:
+    source = impressions.schema[name].dataType
+    return try_cast(F.col(name), source, "timestamp")

@@ -1,0 +1,176 @@
+"""A team's own Delta, Parquet, CSV or JSON tables, their columns mapped in conf.
+
+`conf/tables.yaml` is a commented example. Columns are those of `features.contracts.raw`. Where a
+table has no query_id, it is made from query_text and region; where there is no table of queries,
+they are the texts and regions that impressions and judgments name. `dataset` is the conf's name of
+the data set, `simulated` false and a judgment's `source` human unless they are mapped or fixed.
+"""
+
+import re
+from collections.abc import Iterator
+from functools import reduce
+from pathlib import Path
+from uuid import uuid4
+
+from pyspark.errors import PySparkException
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.load import ResolvedConf, section_hash
+from conf.sections.datasets import TableInput, TablesSource
+from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
+from features.quality.typed import MALFORMED
+from jobs.sources.base import (
+    RawFrames,
+    SourceError,
+    files_fingerprint,
+    grade_of,
+    no_rows,
+    query_key,
+    require_columns,
+    require_file,
+)
+from jobs.sources.files import load, read_delimited, read_json_lines, unreadable
+from jobs.sources.window import as_of
+
+_REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+_QUERY_COLUMNS = ("query_text", "region")
+
+
+def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
+    """The raw frames.
+
+    Raises:
+        SourceError: a table or column is missing, a mapped name is not one of ours.
+    """
+    source = _section(conf)
+    items = _mapped(spark, source, source.items, ITEMS)
+    impressions = _optional(spark, source, source.impressions, IMPRESSIONS)
+    judgments = _optional(spark, source, source.judgments, JUDGMENTS)
+    if source.as_of_run_date:
+        impressions = as_of(impressions, conf.run_date)
+    if "grade" in judgments.columns:
+        judgments = judgments.withColumn("grade", grade_of(F.col("grade"), source.grades))
+    queries = (
+        _named_queries(source, [impressions, judgments])
+        if source.queries is None
+        else _mapped(spark, source, source.queries, QUERIES)
+    )
+    return RawFrames(items, queries, impressions, judgments, closed=False)
+
+
+def fingerprint(conf: ResolvedConf) -> str:
+    """Hash of names, sizes and times of local files (of a Delta table: of its log).
+
+    What cannot be seen without the platform, a table by name or a remote path, counts as changed
+    every time.
+    """
+    parts = [_input_fingerprint(table) for _, table in _inputs(_section(conf))]
+    return section_hash(parts)
+
+
+def _inputs(source: TablesSource) -> Iterator[tuple[str, TableInput]]:
+    for name in ("items", "queries", "impressions", "judgments"):
+        given = getattr(source, name)
+        if given is not None:
+            yield name, given
+
+
+def _input_fingerprint(given: TableInput) -> str:
+    if given.path is None or _REMOTE.match(given.path):
+        return uuid4().hex
+    path = Path(given.path)
+    return files_fingerprint([path / "_delta_log" if given.format == "delta" else path])
+
+
+def _optional(
+    spark: SparkSession, source: TablesSource, given: TableInput | None, table: Table
+) -> DataFrame:
+    return no_rows(spark, table) if given is None else _mapped(spark, source, given, table)
+
+
+def _mapped(
+    spark: SparkSession, source: TablesSource, given: TableInput, table: Table
+) -> DataFrame:
+    """The table's columns under our names, with what follows from them."""
+    _check_names(given, table)
+    df = _load(spark, given, table)
+    require_columns(df, given.columns.values(), f"source table {table.name}")
+    columns = {name: F.lit(value) for name, value in given.fixed.items()}
+    for name in [*table.column_names, *_QUERY_COLUMNS, MALFORMED]:
+        theirs = given.columns.get(name, name)
+        if name not in columns and theirs in df.columns:
+            columns[name] = F.col(f"`{theirs}`")
+    columns |= {k: v for k, v in _defaults(source, table).items() if k not in columns}
+    mapped = df.select(*(column.alias(name) for name, column in columns.items()))
+    if "query_id" in table.column_names and "query_id" not in columns:
+        require_columns(mapped, _QUERY_COLUMNS, f"source table {table.name} without query_id")
+        mapped = mapped.withColumn("query_id", query_key(*map(F.col, _QUERY_COLUMNS)))
+    return mapped
+
+
+def _defaults(source: TablesSource, table: Table) -> dict[str, Column]:
+    origin = {"dataset": F.lit(source.dataset), "simulated": F.lit(False)}
+    return origin | ({"source": F.lit("human")} if table is JUDGMENTS else {})
+
+
+def _check_names(given: TableInput, table: Table) -> None:
+    valid = {*table.column_names, *_QUERY_COLUMNS}
+    unknown = sorted({*given.columns, *given.fixed} - valid)
+    if unknown:
+        raise SourceError(
+            f"source.{table.name}: {unknown} are not columns of {table.name}; there are: "
+            f"{sorted(valid)}"
+        )
+
+
+def _named_queries(source: TablesSource, frames: list[DataFrame]) -> DataFrame:
+    """One row a query that impressions or judgments name by text and region."""
+    named = [
+        df.select("query_id", *_QUERY_COLUMNS).distinct()
+        for df in frames
+        if set(_QUERY_COLUMNS) <= set(df.columns)
+    ]
+    if not named:
+        raise SourceError(
+            "source.queries is not given, and neither impressions nor judgments have query_text "
+            "and region: map them, or give the table of queries"
+        )
+    union = reduce(DataFrame.unionByName, named)
+    return (
+        union.where(F.col("query_id").isNotNull())
+        .groupBy("query_id", "region")
+        .agg(F.min("query_text").alias("query_text"))
+        .withColumns({"dataset": F.lit(source.dataset), "simulated": F.lit(False)})
+    )
+
+
+def _load(spark: SparkSession, given: TableInput, table: Table) -> DataFrame:
+    if given.table is not None:
+        try:
+            return spark.read.table(given.table)
+        except PySparkException as error:
+            raise unreadable(f"source table {given.table}", error) from None
+    path = str(given.path)
+    if not _REMOTE.match(path):
+        path = str(require_file(path, f"set source.{table.name}.path"))
+    if given.format == "csv":
+        return read_delimited(
+            spark,
+            path,
+            given.delimiter,
+            header=given.header,
+            encoding=given.encoding,
+            quote=given.quote,
+            multiline=given.multiline,
+        )
+    if given.format == "json":
+        return read_json_lines(spark, path)
+    return load(spark, given.format, path)
+
+
+def _section(conf: ResolvedConf) -> TablesSource:
+    source = conf.tree.source
+    if not isinstance(source, TablesSource):
+        raise SourceError(f"source.kind is {source.kind!r}, not 'tables'")
+    return source
