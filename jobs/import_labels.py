@@ -1,0 +1,51 @@
+"""Makes relevance_labels from the judgments of people (and from assumed grades).
+
+Grain: one row per query, item, source and labeler version; here the version is the data set.
+Inputs: judgments. Idempotency: merged on the key; a second run leaves the same rows.
+Run: counterpoise import_labels [--conf FILE] [--run-date DATE]
+
+A label follows its judgment: a corrected grade is updated, and the label of a judgment that is gone
+is deleted. Labels of other sources (language models) are left alone.
+"""
+
+from collections.abc import Sequence
+
+from pyspark.sql import DataFrame, SparkSession
+
+from conf.load import ResolvedConf
+from features.contracts import JUDGMENTS, RELEVANCE_LABELS
+from features.labels import JUDGED_SOURCES, labels_from_judgments
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+
+
+def build(judgments: DataFrame, conf: ResolvedConf) -> DataFrame:
+    """The labels of the judgments, one each."""
+    return judgments.transform(labels_from_judgments, conf.tree.labels)
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Read the judgments, merge their labels."""
+    warehouse, report = open_warehouse(spark, conf, "import_labels")
+    judgments = warehouse.read(JUDGMENTS)
+    ours = ", ".join(f"'{source}'" for source in JUDGED_SOURCES)
+    written = warehouse.merge(RELEVANCE_LABELS, build(judgments, conf), prune=f"source IN ({ours})")
+    report.count(RELEVANCE_LABELS.name, judgments.count(), written.rows)
+    return report
+
+
+JOB = Job(
+    name="import_labels",
+    summary="Turn judgments into relevance labels.",
+    run=run,
+    reads=(JUDGMENTS,),
+    writes=(RELEVANCE_LABELS,),
+    sections=("labels",),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run from the command line."""
+    return job_main("import_labels", argv)
