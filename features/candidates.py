@@ -1,0 +1,102 @@
+"""Which items are scored for which queries."""
+
+from datetime import date, timedelta
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from conf.schema import Conf
+from features.lexical import retrieve
+from features.pair import query_texts
+from features.text import text_key
+
+ORIGINS = ("from_log", "from_judgment", "from_retrieval")
+
+
+def candidate_origins(
+    log: DataFrame,
+    judgments: DataFrame,
+    queries: DataFrame,
+    postings: DataFrame,
+    run_date: date,
+    conf: Conf,
+) -> DataFrame:
+    """Every reason to score an item for a query, one row each.
+
+    A query (text and region) without a page in `candidates.seen_days` and without a judgment has
+    none: nobody would see its scores.
+
+    Args:
+        log: of `visible_log`.
+        judgments, queries: rows of the raw tables.
+        postings: of `lexical.build_postings`.
+
+    Returns:
+        query_id, item_id and the ORIGINS (boolean, one of them true).
+    """
+    recent = log.where(F.to_date("event_time") >= _since(run_date, conf))
+    judged = known_judgments(judgments, run_date)
+    active = active_queries(recent, judged, queries)
+    retrieved = retrieve(_distinct_terms(active), postings, conf)
+    return (
+        _with_origin(seen_pairs(recent, conf), "from_log")
+        .unionByName(_with_origin(judged, "from_judgment"))
+        .unionByName(_with_origin(_by_query(retrieved, active), "from_retrieval"))
+    )
+
+
+def merged_origins(origins: DataFrame, queries: DataFrame, run_date: date) -> DataFrame:
+    """The candidates table of one run: one row a query and item, its origins put together."""
+    return (
+        origins.groupBy("query_id", "item_id")
+        .agg(*(F.bool_or(origin).alias(origin) for origin in ORIGINS))
+        .join(queries.select("query_id", "region"), on="query_id", how="inner")
+        .withColumn("run_date", F.lit(run_date))
+    )
+
+
+def seen_pairs(recent: DataFrame, conf: Conf) -> DataFrame:
+    """query_id, item_id: the `candidates.seen` items shown most often; ties by a hash of both."""
+    most_shown = Window.partitionBy("query_id").orderBy(
+        F.desc("shown"), F.xxhash64("query_id", "item_id"), "item_id"
+    )
+    return (
+        recent.groupBy("query_id", "item_id")
+        .agg(F.count("*").alias("shown"))
+        .withColumn("place", F.row_number().over(most_shown))
+        .where(F.col("place") <= conf.candidates.seen)
+        .select("query_id", "item_id")
+    )
+
+
+def known_judgments(judgments: DataFrame, run_date: date) -> DataFrame:
+    """query_id, item_id: the pairs judged before the run date (or at a time not told)."""
+    known = F.col("judged_at").isNull() | (F.to_date("judged_at") < F.lit(run_date))
+    return judgments.where(known).select("query_id", "item_id").distinct()
+
+
+def active_queries(recent: DataFrame, judged: DataFrame, queries: DataFrame) -> DataFrame:
+    """query_id, query_text, text: the queries with a recent page or a judgment."""
+    ids = recent.select("query_id").union(judged.select("query_id")).distinct()
+    return queries.join(ids, on="query_id", how="left_semi").select(
+        "query_id", "query_text", text_key(F.col("query_text")).alias("text")
+    )
+
+
+def _distinct_terms(active: DataFrame) -> DataFrame:
+    return query_texts(active).select("text", F.array_distinct("tokens").alias("terms"))
+
+
+def _by_query(retrieved: DataFrame, active: DataFrame) -> DataFrame:
+    return retrieved.join(active.select("query_id", "text"), on="text", how="inner").select(
+        "query_id", "item_id"
+    )
+
+
+def _with_origin(pairs: DataFrame, origin: str) -> DataFrame:
+    flags = [F.lit(name == origin).alias(name) for name in ORIGINS]
+    return pairs.select("query_id", "item_id", *flags)
+
+
+def _since(run_date: date, conf: Conf) -> Column:
+    return F.lit(run_date - timedelta(days=conf.candidates.seen_days))

@@ -1,0 +1,137 @@
+"""What was known before a day: daily counts summed over look-back windows.
+
+An event counts on its effective day, the later of the day it happened and the day the log knew
+it, and is seen by the days strictly after. Every measure is a whole number, so that a sum never
+depends on the order in which Spark adds.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from conf.schema import Conf
+
+ENGAGEMENT = ("impressions", "clicks", "carts", "purchases")
+RATES = (("ctr", "clicks"), ("cart_rate", "carts"), ("purchase_rate", "purchases"))
+MICRO = 1_000_000
+
+
+def visible_log(impressions: DataFrame, run_date: date) -> DataFrame:
+    """The impressions that happened, and were known, before the run date."""
+    before = F.lit(run_date)
+    return impressions.where((F.to_date("event_time") < before) & (F.to_date("known_at") < before))
+
+
+def effective_events(log: DataFrame) -> DataFrame:
+    """Up to three events an impression, each on the day from which it is known.
+
+    A page and its clicks count on the later of event_time and known_at, a cart and a purchase on
+    the later of that and their own time. The log may hold carts and purchases whose time lies
+    ahead of it: they count for no day until then.
+
+    Args:
+        log: rows of the impressions table.
+
+    Returns:
+        day (date), query_id, item_id, region, position, price, propensity, and the ENGAGEMENT
+        counts (long, 0 or 1).
+    """
+    shown = F.greatest(F.to_date("event_time"), F.to_date("known_at"))
+    carted = F.greatest(shown, F.to_date("carted_at"))
+    purchased = F.greatest(shown, F.to_date("purchased_at"))
+    events = F.array(
+        _event(F.lit(True), shown, impressions=F.lit(1), clicks=F.col("clicked").cast("int")),
+        _event(F.col("carted"), carted, carts=F.lit(1)),
+        _event(F.col("purchased"), purchased, purchases=F.lit(1)),
+    )
+    real = F.filter(events, lambda event: event["happened"])
+    keep = ("query_id", "item_id", "region", "position", "price", "propensity")
+    return log.select(*keep, F.inline(real)).drop("happened")
+
+
+def daily_counts(events: DataFrame, keys: Sequence[str], measures: Sequence[str]) -> DataFrame:
+    """One row a key and day: the sums of the measures (long)."""
+    return events.groupBy(*keys, "day").agg(*(F.sum(m).cast("long").alias(m) for m in measures))
+
+
+def history(
+    daily: DataFrame,
+    spine: DataFrame,
+    keys: Sequence[str],
+    measures: Sequence[str],
+    windows: Sequence[int],
+) -> DataFrame:
+    """The sums of the measures over the days before each (key, day) of the spine.
+
+    Daily rows and spine rows are put into one frame and summed by a window over the day number:
+    no range join, and one shuffle by key.
+
+    Args:
+        daily: keys, day, measures (long).
+        spine: keys, day; repeated rows count once, other columns are not kept.
+        windows: look-backs (days); w covers day - w .. day - 1.
+
+    Returns:
+        keys, day, and `<measure>_<w>d` (long) for every measure and window; 0 where nothing was.
+    """
+    nothing = [F.lit(0).cast("long").alias(m) for m in measures]
+    asked = spine.select(*keys, "day", *nothing, F.lit(1).alias("asked"))
+    counted = daily.select(*keys, "day", *measures, F.lit(0).alias("asked"))
+    days = (
+        asked.unionByName(counted)
+        .repartition(*keys)
+        .groupBy(*keys, "day")
+        .agg(*(F.sum(m).alias(m) for m in measures), F.max("asked").alias("asked"))
+        .withColumn("day_number", F.unix_date("day"))
+    )
+    by_key = Window.partitionBy(*keys).orderBy("day_number")
+    sums = [
+        F.coalesce(F.sum(m).over(by_key.rangeBetween(-w, -1)), F.lit(0)).alias(f"{m}_{w}d")
+        for w in windows
+        for m in measures
+    ]
+    return days.select(*keys, "day", "asked", *sums).where("asked = 1").drop("asked")
+
+
+def prior_rates(region_daily: DataFrame, days: DataFrame, window: int, conf: Conf) -> DataFrame:
+    """The rates that smoothing pulls towards, by day and region and over all regions.
+
+    Args:
+        region_daily: region, day, and the measures ENGAGEMENT and `examined` (long, micro).
+        days: day; the days of the spine.
+        window: look-back (days).
+
+    Returns:
+        day, region (conf.regions), prior_<rate> of the region, all_<rate> over all regions for
+        each of RATES, and all_debiased_ctr; 0 where nothing was logged in the window.
+    """
+    measures = (*ENGAGEMENT, "examined")
+    regions = F.explode(F.array(*map(F.lit, conf.regions))).alias("region")
+    spine = days.select("day", regions)
+    sums = history(region_daily, spine, ["region"], measures, [window])
+    everywhere = Window.partitionBy("day")
+    totals = {m: F.sum(f"{m}_{window}d").over(everywhere) for m in measures}
+    by_region = [
+        _rate(F.col(f"{what}_{window}d"), F.col(f"impressions_{window}d")).alias(f"prior_{rate}")
+        for rate, what in RATES
+    ]
+    overall = [_rate(totals[w], totals["impressions"]).alias(f"all_{rate}") for rate, w in RATES]
+    debiased = _rate(totals["clicks"], totals["examined"] / MICRO).alias("all_debiased_ctr")
+    return sums.select("day", "region", *by_region, *overall, debiased)
+
+
+def smoothed(events: Column, trials: Column, prior_rate: Column, conf: Conf) -> Column:
+    """(events + n * m) / (trials + n), n = features.prior_impressions and m the prior rate."""
+    strength = conf.features.prior_impressions
+    return (events + strength * prior_rate) / (trials + strength)
+
+
+def _rate(events: Column, trials: Column) -> Column:
+    return F.when(trials > 0, events / trials).otherwise(F.lit(0.0))
+
+
+def _event(happened: Column, day: Column, **counts: Column) -> Column:
+    values = [counts.get(m, F.lit(0)).cast("long").alias(m) for m in ENGAGEMENT]
+    return F.struct(happened.alias("happened"), day.alias("day"), *values)

@@ -1,0 +1,138 @@
+"""Features of a query and an item: how well the texts fit, and what became of the pair."""
+
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.schema import Conf
+from features.attributes import item_attributes, query_attributes, three_way
+from features.declarations import PAIR_LEVEL
+from features.frame import finished, flag, share
+from features.history import ENGAGEMENT, RATES, daily_counts, history, smoothed
+from features.lexical import bm25, item_weights
+from features.text import item_text, numbers, text_key, tokens, trigrams
+
+WINDOW = 28
+
+
+def pair_features(
+    spine: DataFrame,
+    queries: DataFrame,
+    texts: DataFrame,
+    daily: DataFrame,
+    priors: DataFrame,
+    run_date: date,
+    conf: Conf,
+) -> DataFrame:
+    """The query_item_features table of one run.
+
+    Rates are (events + n * m) / (impressions + n) over the pair's 28 days, m the region's rate of
+    the same days and n = features.prior_impressions.
+
+    Args:
+        spine: query_id, item_id, day.
+        queries: rows of the queries table.
+        texts: text, item_id and the text features, `pair_cosine` among them; one row a pair.
+        daily: query_id, item_id, day and the ENGAGEMENT counts.
+        priors: of `prior_rates`.
+    """
+    keys = ["query_id", "item_id"]
+    sums = history(daily_counts(daily, keys, ENGAGEMENT), spine, keys, ENGAGEMENT, [WINDOW])
+    known = queries.select("query_id", "region", text_key(F.col("query_text")).alias("text"))
+    return (
+        sums.join(known, on="query_id", how="inner")
+        .join(texts, on=["text", "item_id"], how="left")
+        .join(F.broadcast(priors), on=["day", "region"], how="left")
+        .withColumns(_engagement(conf))
+        .transform(finished, keys, PAIR_LEVEL, run_date)
+    )
+
+
+def query_texts(queries: DataFrame) -> DataFrame:
+    """text, tokens: one row a distinct query text."""
+    return (
+        queries.select(text_key(F.col("query_text")).alias("text"))
+        .distinct()
+        .select("text", tokens(F.col("text")).alias("tokens"))
+    )
+
+
+def item_tokens(items: DataFrame) -> DataFrame:
+    """item_id, tokens of title, brand and type."""
+    text = item_text(F.col("title"), F.col("brand"), F.col("item_type"))
+    return items.select("item_id", tokens(text).alias("tokens"))
+
+
+def text_features(
+    pairs: DataFrame, texts: DataFrame, items: DataFrame, postings: DataFrame
+) -> DataFrame:
+    """How well each distinct (query text, item) fits.
+
+    Args:
+        pairs: text, item_id; one row each.
+        texts: of `query_texts`.
+        items: rows of the items table.
+        postings: of `lexical.build_postings`.
+
+    Returns:
+        text, item_id, and the text features but the cosine.
+    """
+    return (
+        pairs.join(_query_side(texts, items), on="text", how="inner")
+        .join(_item_side(items, postings), on="item_id", how="inner")
+        .select(
+            "text",
+            "item_id",
+            bm25(F.col("q_terms"), F.col("weights")).alias("pair_bm25"),
+            _covered("q_terms", "i_terms").alias("pair_token_overlap"),
+            _covered("q_trigrams", "i_trigrams").alias("pair_trigram_overlap"),
+            flag(_names("q_terms", "brand_tokens")).alias("pair_brand_match"),
+            three_way(F.col("q_colours"), F.col("colours")).alias("pair_colour_match"),
+            three_way(F.col("q_sizes"), F.col("sizes")).alias("pair_size_match"),
+            _covered("q_numbers", "i_terms").alias("pair_number_match"),
+        )
+    )
+
+
+def _query_side(texts: DataFrame, items: DataFrame) -> DataFrame:
+    words = F.col("tokens")
+    return query_attributes(texts, items).select(
+        "text",
+        F.array_distinct(words).alias("q_terms"),
+        trigrams(words).alias("q_trigrams"),
+        numbers(words).alias("q_numbers"),
+        F.col("colours").alias("q_colours"),
+        F.col("sizes").alias("q_sizes"),
+    )
+
+
+def _item_side(items: DataFrame, postings: DataFrame) -> DataFrame:
+    words = F.col("tokens")
+    lexical = item_tokens(items).select(
+        "item_id", F.array_distinct(words).alias("i_terms"), trigrams(words).alias("i_trigrams")
+    )
+    return lexical.join(item_attributes(items), on="item_id", how="inner").join(
+        item_weights(postings), on="item_id", how="left"
+    )
+
+
+def _covered(query_side: str, item_side: str) -> Column:
+    """Share of the query's elements that the item has (fraction); 0 where there are none."""
+    return share(F.array_intersect(query_side, item_side), F.col(query_side))
+
+
+def _names(query_side: str, item_side: str) -> Column:
+    """Whether the query holds every token of a non-empty item array."""
+    missing = F.array_except(item_side, query_side)
+    return (F.size(item_side) > 0) & (F.size(missing) == 0)
+
+
+def _engagement(conf: Conf) -> dict[str, Column]:
+    """Counts and rates of the pair from the columns of its joined history and priors."""
+    shown = F.col("impressions_28d")
+    rates = {
+        f"pair_{rate}_28d": smoothed(F.col(f"{what}_28d"), shown, F.col(f"prior_{rate}"), conf)
+        for rate, what in RATES
+    }
+    return {"pair_impressions_28d": F.log1p("impressions_28d"), **rates}

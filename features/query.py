@@ -1,0 +1,116 @@
+"""Features of a query: its text, its traffic and what became of its pages."""
+
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.schema import Conf
+from features.declarations import QUERY_LEVEL
+from features.frame import finished, flag
+from features.history import ENGAGEMENT, RATES, daily_counts, history, smoothed
+from features.text import measures, numbers, tokens
+
+WINDOW = 28
+
+
+def query_features(
+    spine: DataFrame,
+    queries: DataFrame,
+    daily: DataFrame,
+    pages: DataFrame,
+    items: DataFrame,
+    priors: DataFrame,
+    run_date: date,
+    conf: Conf,
+) -> DataFrame:
+    """The query_features table of one run.
+
+    Rates are (events + n * m) / (impressions + n) over 28 days, m the region's rate of the same
+    days and n = features.prior_impressions.
+
+    Args:
+        spine: query_id, day.
+        queries: rows of the queries table.
+        daily: query_id, item_id, day and the ENGAGEMENT counts.
+        pages: query_id, day, pages (long): result pages by effective day.
+        items: item_id, item_type.
+        priors: of `prior_rates`.
+    """
+    counts = daily_counts(daily, ["query_id"], ENGAGEMENT)
+    traffic = counts.join(pages, on=["query_id", "day"], how="left").fillna(0, ["pages"])
+    measured = history(traffic, spine, ["query_id"], [*ENGAGEMENT, "pages"], [WINDOW])
+    entropy = click_entropy(daily, items, spine)
+    return (
+        measured.join(queries.transform(text_features, conf), on="query_id", how="inner")
+        .join(entropy, on=["query_id", "day"], how="left")
+        .join(F.broadcast(priors), on=["day", "region"], how="left")
+        .withColumns(_engagement(conf))
+        .transform(finished, ["query_id", "region"], QUERY_LEVEL, run_date)
+    )
+
+
+def text_features(queries: DataFrame, conf: Conf) -> DataFrame:
+    """query_id, region and the features of the text alone."""
+    words = queries.select(
+        "query_id", "region", "query_text", tokens(F.col("query_text")).alias("t")
+    )
+    return words.select(
+        "query_id",
+        "region",
+        _region_index(conf).alias("region_index"),
+        F.length("query_text").alias("query_chars"),
+        F.size("t").alias("query_tokens"),
+        flag(F.exists("t", lambda token: token.rlike(r"\d"))).alias("query_has_number"),
+        flag((F.size(measures(F.col("t"))) > 0) | (F.size(numbers(F.col("t"))) > 1)).alias(
+            "query_has_size"
+        ),
+    )
+
+
+def click_entropy(daily: DataFrame, items: DataFrame, spine: DataFrame) -> DataFrame:
+    """query_id, day, query_type_entropy: -sum_t p_t ln p_t over the item types clicked (nats).
+
+    With c_t clicks on type t and C in all, that is ln C - sum_t c_t ln c_t / C. No click: no row.
+    """
+    typed = (
+        daily.where("clicks > 0")
+        .join(items.select("item_id", "item_type"), on="item_id", how="inner")
+        .withColumn("item_type", F.coalesce("item_type", F.lit("")))
+        .transform(daily_counts, ["query_id", "item_type"], ["clicks"])
+    )
+    clicked_types = typed.select("query_id", "item_type").distinct()
+    asked = spine.join(clicked_types, on="query_id", how="inner")
+    clicks = F.col(f"clicks_{WINDOW}d")
+    total, weighted = F.sum(clicks), F.sum(clicks * F.log(clicks))
+    return (
+        history(typed, asked, ["query_id", "item_type"], ["clicks"], [WINDOW])
+        .where(clicks > 0)
+        .groupBy("query_id", "day")
+        .agg(F.greatest(F.log(total) - weighted / total, F.lit(0.0)).alias("query_type_entropy"))
+    )
+
+
+def daily_pages(log: DataFrame) -> DataFrame:
+    """query_id, day, pages (long): a result page counts once, on the day its first row is known."""
+    known = F.greatest(F.to_date("event_time"), F.to_date("known_at"))
+    return (
+        log.groupBy("query_id", "search_id")
+        .agg(F.min(known).alias("day"))
+        .groupBy("query_id", "day")
+        .agg(F.count("*").alias("pages"))
+    )
+
+
+def _engagement(conf: Conf) -> dict[str, Column]:
+    """Traffic and rates from the columns of the joined history and priors."""
+    shown = F.col("impressions_28d")
+    rates = {
+        f"query_{rate}_28d": smoothed(F.col(f"{what}_28d"), shown, F.col(f"prior_{rate}"), conf)
+        for rate, what in RATES
+    }
+    return {"query_traffic_28d": F.log1p("pages_28d"), **rates}
+
+
+def _region_index(conf: Conf) -> Column:
+    return F.array_position(F.array(*map(F.lit, conf.regions)), F.col("region"))

@@ -1,0 +1,99 @@
+"""Prices as a region sees them.
+
+The items table knows one price an item, today's, or none; the log knows the prices shown. So that
+no feature of an old day uses a later shown price, and that regions with a currency of their own
+compare, with b_i the catalogue price of item i (1 where it has none):
+    ln price of i in r as of d = ln b_i + mean of ln(shown / b_i) over the item's impressions in r
+        in the 28 days before d (0 where it was not shown)
+    level of r as of d = mean of ln(shown / b_i) over all impressions of priced items in r
+Both come from daily sums. Where the log shows the catalogue's prices, all levels are 0.
+"""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from features.history import MICRO, daily_counts, history
+
+WINDOW = 28
+STEPS = 50
+_ACCURACY = 10_000
+
+
+def with_price_ratio(events: DataFrame, items: DataFrame) -> DataFrame:
+    """Replace `price` by sums-to-be (long): price_ratio (micro log units), priced (0 or 1).
+
+    price_ratio is ln(shown / b_i) of an impression; priced says that the item has a price of its
+    own in the catalogue. Both are 0 for the events that are no impression.
+    """
+    catalogue = items.select("item_id", F.col("price").alias("catalogue_price"))
+    base = F.coalesce("catalogue_price", F.lit(1.0))
+    ratio = F.round(F.log(F.col("price") / base) * MICRO).cast("long")
+    return (
+        events.join(catalogue, on="item_id", how="inner")
+        .withColumn("price_ratio", ratio * F.col("impressions"))
+        .withColumn(
+            "priced", F.col("impressions") * F.col("catalogue_price").isNotNull().cast("long")
+        )
+        .drop("catalogue_price", "price")
+    )
+
+
+def price_levels(daily: DataFrame, spine: DataFrame) -> DataFrame:
+    """day, region, price_level (log units) for each (region, day) of the spine."""
+    measures = ["price_ratio", "priced"]
+    sums = history(
+        daily_counts(daily.where("priced > 0"), ["region"], measures),
+        spine.select("region", "day").distinct(),
+        ["region"],
+        measures,
+        [WINDOW],
+    )
+    level = mean_ratio(F.col(f"priced_{WINDOW}d"))
+    return sums.select("day", "region", F.coalesce(level, F.lit(0.0)).alias("price_level"))
+
+
+def mean_ratio(shown: Column) -> Column:
+    """Mean log price ratio (log units) over `shown` impressions of a history; null where none."""
+    return F.when(shown > 0, F.col(f"price_ratio_{WINDOW}d") / shown / MICRO)
+
+
+def regional_prices() -> dict[str, Column]:
+    """The price features from price, item_ratio, price_level, price_steps and median_price.
+
+    item_price_percentile and item_price_vs_median compare the price, its region's level taken
+    off, with the catalogue's prices of the item's type and with the catalogue's median.
+    """
+    base = F.coalesce("price", F.lit(1.0))
+    known = F.coalesce("item_ratio", F.when(F.col("price").isNotNull(), F.lit(0.0)))
+    log_price = F.log(base) + known
+    level_off = log_price - F.col("price_level")
+    return {
+        "item_log_price": log_price,
+        "item_price_percentile": price_percentile(F.exp(level_off), F.col("price_steps")),
+        "item_price_vs_median": level_off - F.log("median_price"),
+    }
+
+
+def type_prices(items: DataFrame) -> DataFrame:
+    """type_name, price_steps: the catalogue's 0, 2, .. 100 % price quantiles of each type."""
+    points = [step / STEPS for step in range(STEPS + 1)]
+    return (
+        items.where("price IS NOT NULL")
+        .groupBy(F.coalesce("item_type", F.lit("")).alias("type_name"))
+        .agg(F.percentile_approx("price", points, _ACCURACY).alias("price_steps"))
+    )
+
+
+def price_percentile(price: Column, steps: Column) -> Column:
+    """Share of the type's quantiles below the price, ties counted half (fraction, 0 .. 1).
+
+    Prices equal to one part in a million count as ties: they went through logarithms.
+    """
+    below = F.size(F.filter(steps, lambda step: step < price * (1 - 1e-6)))
+    up_to = F.size(F.filter(steps, lambda step: step <= price * (1 + 1e-6)))
+    return (below + up_to) / (2.0 * F.size(steps))
+
+
+def median_price(items: DataFrame) -> DataFrame:
+    """One row: median_price, the catalogue's median; null where no item has a price."""
+    return items.agg(F.percentile_approx("price", 0.5, _ACCURACY).alias("median_price"))

@@ -1,0 +1,112 @@
+"""Makes `text_embeddings`: the sentence embedding of every query text and item title.
+
+Grain: one row per distinct text (by hash) and encoder version. Inputs: items, queries.
+Idempotent by key: only texts without an embedding of this encoder are encoded, and appended by
+MERGE.
+Run: counterpoise embed_texts --run-date 2026-03-01
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.load import ResolvedConf
+from conf.schema import Conf
+from features.contracts import ITEMS, QUERIES, TEXT_EMBEDDINGS
+from features.text import encoder_text, item_title, text_hash
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from model.encoder import EncoderSpec, find_encoder
+from udfs.embed import embed_udf
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Rows of the raw tables, what is embedded already (None: nothing), and the encoder."""
+
+    items: DataFrame
+    queries: DataFrame
+    embedded: DataFrame | None
+    encoder: EncoderSpec
+
+
+def new_texts(inputs: Inputs) -> DataFrame:
+    """text_hash, text: the distinct texts that have no embedding of this encoder yet."""
+    titles = inputs.items.select(item_title(F.col("title"), F.col("brand")).alias("raw"))
+    texts = (
+        inputs.queries.select(F.col("query_text").alias("raw"))
+        .unionByName(titles)
+        .select(
+            text_hash(F.col("raw")).alias("text_hash"), encoder_text(F.col("raw")).alias("text")
+        )
+        .distinct()
+    )
+    if inputs.embedded is None:
+        return texts
+    known = inputs.embedded.where(F.col("encoder_version") == inputs.encoder.version)
+    return texts.join(known.select("text_hash"), on="text_hash", how="left_anti")
+
+
+def build(inputs: Inputs, conf: Conf) -> DataFrame:
+    """The embeddings of the new texts.
+
+    Equal inputs meet the encoder in equal batches: partitions by hash, sorted by length.
+    """
+    return (
+        new_texts(inputs)
+        .repartition(conf.spark.shuffle_partitions, "text_hash")
+        .sortWithinPartitions(F.length("text"), "text_hash")
+        .select(
+            "text_hash",
+            F.lit(inputs.encoder.version).alias("encoder_version"),
+            embed_udf(inputs.encoder)("text").alias("embedding"),
+        )
+        .transform(TEXT_EMBEDDINGS.conform)
+    )
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Encode and append; rows in are the new texts."""
+    warehouse, report = open_warehouse(spark, conf, "embed_texts")
+    exists = warehouse.exists(TEXT_EMBEDDINGS)
+    inputs = Inputs(
+        items=warehouse.read(ITEMS),
+        queries=warehouse.read(QUERIES),
+        embedded=warehouse.read(TEXT_EMBEDDINGS) if exists else None,
+        encoder=find_encoder(conf.tree.encoder),
+    )
+    texts = new_texts(inputs).count()
+    report.details["encoder_version"] = inputs.encoder.version
+    if texts == 0 or conf.dry_run:
+        report.notes.append(f"{texts} texts without an embedding of {inputs.encoder.version}")
+        report.count(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=texts)
+        return report
+    vectors = build(inputs, conf.tree).persist()
+    written = warehouse.merge(TEXT_EMBEDDINGS, vectors, update=False)
+    report.count(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=written.rows)
+    vectors.unpersist()
+    return report
+
+
+JOB = Job(
+    name="embed_texts",
+    summary="sentence embeddings of new query texts and item titles",
+    run=run,
+    reads=(ITEMS, QUERIES),
+    writes=(TEXT_EMBEDDINGS,),
+    sections=("encoder",),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("embed_texts", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
