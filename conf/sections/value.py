@@ -95,3 +95,12 @@ class EvaluationConf(Section):
     truth_sample: int = Field(
         100_000, ge=100, description="pairs that `check_market` compares with the truth (count)"
     )
+
+    @field_validator("examination")
+    @classmethod
+    def _relative_to_the_first(cls, curve: tuple[float, ...] | None) -> tuple[float, ...] | None:
+        if curve is not None and (
+            not curve or curve[0] != 1.0 or not all(0 < e <= 1 for e in curve)
+        ):
+            raise ValueError("give 1.0 for position 1, then values above 0 and at most 1")
+        return curve

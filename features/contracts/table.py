@@ -1,9 +1,10 @@
 """What a table contract is, and the SQL that creates the table from it."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 
@@ -80,6 +81,12 @@ class Table:
                 f"table {self.name}: columns {missing} are missing; present: {sorted(df.columns)}"
             )
         return df.select(*(F.col(c.name).cast(c.type).alias(c.name) for c in self.columns))
+
+    def local_frame(self, spark: SparkSession, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
+        """A DataFrame of the contract's columns from a few rows that the driver made."""
+        schema = ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
+        data = [tuple(row.get(name) for name in self.column_names) for row in rows]
+        return spark.createDataFrame(data, schema)
 
 
 def required(columns: Iterable[tuple[str, str, str]]) -> tuple[Column, ...]:

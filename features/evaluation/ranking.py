@@ -1,11 +1,17 @@
 """Discounted gains of many rankers over many lists in one pass."""
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 LIST_KEYS = ("unit", "query_id", "region", "block")
+
+
+def log_discounts(k: int) -> list[float]:
+    """1 / log2(rank + 1) for the ranks 1..k: the discounts of DCG."""
+    return [1.0 / math.log2(rank + 1) for rank in range(1, k + 1)]
 
 
 def discounted_gains(

@@ -5,7 +5,32 @@ from collections.abc import Callable, Mapping
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from features.evaluation.ranking import discounted_gains, log_discounts, normalised
+
 REASONS = ("short", "masked", "no_positive")
+
+
+def ranked_sums(
+    rankers: Mapping[str, Column], gains: Mapping[str, Column], metrics: Mapping[str, str], k: int
+) -> Callable[[DataFrame], DataFrame]:
+    """Lists of items -> block sums of NDCG@k for every ranker and gain.
+
+    Args:
+        rankers: name -> score.
+        gains: gain column -> gain.
+        metrics: gain column -> name of its metric.
+        k: cut-off (ranks).
+    """
+
+    def transform(rows: DataFrame) -> DataFrame:
+        return (
+            rows.transform(discounted_gains(rankers, gains, log_discounts(k)))
+            .transform(normalised(gains))
+            .transform(query_means(list(gains)))
+            .transform(block_sums(metrics))
+        )
+
+    return transform
 
 
 def query_means(gains: list[str]) -> Callable[[DataFrame], DataFrame]:

@@ -1,0 +1,194 @@
+"""Makes value_curve and value_weights: the relevance weight that the rule of conf picks.
+
+Grain: value_curve one row per region (and "all") and relevance weight tried; value_weights one row
+per region. Inputs: the run's example_scores, validation rows only, and queries. The engagement
+weights stay as conf gives them; a region with too few validation queries takes the pick of all
+regions. Idempotency key: run_date.
+
+    counterpoise tune_value_model --set value.rule=max_engagement --set value.tau=0.9
+"""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass
+from typing import Any
+
+from pyspark.sql import DataFrame, Row, SparkSession
+
+from conf.load import ResolvedConf
+from conf.schema import Conf
+from conf.sections.value import Weights
+from features.contracts import EXAMPLE_SCORES, QUERIES, VALUE_CURVE, VALUE_WEIGHTS
+from features.evaluation.facts import example_facts
+from features.evaluation.lists import (
+    engagement_gains,
+    judged_lists,
+    pages,
+    relevance_gains,
+    with_block,
+)
+from features.evaluation.rankers import sweep_name, sweep_rankers
+from features.evaluation.sums import ranked_sums
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.value_report import curve_notes, write_curve_section
+from model.block_sums import ALL, BlockSums
+from model.bootstrap import BlockBootstrap, Estimate
+from model.curve import ENGAGEMENT, RELEVANCE, PickRule, SweptPoint, pick_all, swept_curve
+from model.value import ValueWeights, WeightTable
+
+
+class TestQueriesError(ValueError):
+    """Rows of test queries reached the tuning of the weights."""
+
+    __test__ = False
+
+
+@dataclass(frozen=True)
+class TuningInputs:
+    """Validation rows of EXAMPLE_SCORES, and QUERIES."""
+
+    examples: DataFrame
+    queries: DataFrame
+
+
+def build(inputs: TuningInputs, conf: ResolvedConf) -> DataFrame:
+    """The rows of value_curve, swept and picked (regions x weights: few).
+
+    Raises:
+        TestQueriesError: a row is marked as test, or its query falls into a test bucket.
+    """
+    tree = conf.tree
+    facts = example_facts(inputs.examples, inputs.queries, tree.split.test).collect()[0]
+    if facts["test_rows"]:
+        raise TestQueriesError(
+            f"{facts['test_rows']} of {facts['rows']} rows belong to test queries; the weights "
+            "may only be tuned on validation queries"
+        )
+    human_only = bool(facts["human_rows"])
+    curves = _curves(_sums(inputs, tree, human_only), tree)
+    shared = {
+        "run_date": conf.run_date,
+        "relevance_labels": "human" if human_only else "all",
+        "model_version": facts["model_version"] or "none",
+        "simulated_engagement": facts["simulated_engagement"],
+    }
+    rows = [shared | row for row in _rows(curves, tree)]
+    return VALUE_CURVE.local_frame(inputs.examples.sparkSession, rows)
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Sweep, pick, and write the curve and the weights of every region."""
+    warehouse, report = open_warehouse(spark, conf, "tune_value_model")
+    validation = warehouse.read_run(EXAMPLE_SCORES).where("split = 'validation'")
+    curve = build(TuningInputs(validation, warehouse.read(QUERIES)), conf)
+    rows = curve.collect()
+    weights = picked_weights(rows, conf)
+    written = warehouse.replace_run(VALUE_CURVE, curve)
+    report.count(VALUE_CURVE.name, len(rows), written.rows)
+    written = warehouse.replace_run(VALUE_WEIGHTS, VALUE_WEIGHTS.local_frame(spark, weights))
+    report.count(VALUE_WEIGHTS.name, len(conf.tree.regions), written.rows)
+    report.notes += curve_notes(rows, conf.tree)
+    report.details["weights"] = [w | {"run_date": report.run_date} for w in weights]
+    if not conf.dry_run:
+        write_curve_section(warehouse.report_dir(), rows, weights, conf.tree)
+    return report
+
+
+def picked_weights(curve: Sequence[Row], conf: ResolvedConf) -> list[dict[str, Any]]:
+    """One row of value_weights per region: tuned where conf asks for it and the rule picked."""
+    tree = conf.tree
+    tuned = (
+        {r["region"]: r["w_relevance"] for r in curve if r["picked"]} if tree.value.tuned else {}
+    )
+    by_region = {}
+    for region in tree.regions:
+        weights = _conf_weights(tree, region)
+        if region in tuned:
+            weights = weights.model_copy(update={"relevance": tuned[region]})
+        by_region[region] = ValueWeights.of(weights)
+    version = WeightTable(ValueWeights.of(tree.value.weights), by_region).version
+    return [
+        _weight_columns(weights.as_tuple())
+        | {
+            "run_date": conf.run_date,
+            "region": region,
+            "weights_version": version,
+            "origin": "tuned" if region in tuned else "conf",
+        }
+        for region, weights in by_region.items()
+    ]
+
+
+def _sums(inputs: TuningInputs, tree: Conf, human_only: bool) -> BlockSums:
+    rows = inputs.examples.transform(with_block(inputs.queries, tree.seed, tree.evaluation.blocks))
+    value, k = tree.value, tree.evaluation.k
+    rankers = sweep_rankers(value.by_region, value.weights, value.sweep)
+    exponential = {"exp": relevance_gains()["exp"]}
+    combined = {"combined": engagement_gains(value.by_region, value.weights)["combined"]}
+    relevance = judged_lists(rows, human_only=human_only).transform(
+        ranked_sums(rankers, exponential, {"exp": RELEVANCE}, k)
+    )
+    engagement = pages(rows).transform(ranked_sums(rankers, combined, {"combined": ENGAGEMENT}, k))
+    return BlockSums(relevance.unionByName(engagement).toPandas(), tree.evaluation.blocks)
+
+
+def _curves(sums: BlockSums, tree: Conf) -> dict[str, list[SweptPoint]]:
+    e = tree.evaluation
+    bootstrap = BlockBootstrap(e.blocks, e.bootstrap, e.confidence, tree.seed)
+    names = [(w, sweep_name(w)) for w in tree.value.sweep]
+    return {region: swept_curve(sums, region, names, bootstrap) for region in (ALL, *tree.regions)}
+
+
+def _rows(curves: dict[str, list[SweptPoint]], tree: Conf) -> list[dict[str, Any]]:
+    v = tree.value
+    rule = PickRule(v.rule, v.tau, v.engagement_loss, v.min_queries, tree.evaluation.k)
+    picks = pick_all(curves, rule)
+    return [
+        _weight_columns(ValueWeights.of(_conf_weights(tree, region)).as_tuple())
+        | _estimate_columns("relevance", point.relevance)
+        | _estimate_columns("engagement", point.engagement)
+        | {
+            "region": region,
+            "w_relevance": point.w_relevance,
+            "relevance_queries": point.relevance_queries,
+            "engagement_queries": point.engagement_queries,
+            "picked": point.w_relevance == picks[region].w_relevance,
+            "rule": picks[region].words,
+        }
+        for region, points in curves.items()
+        for point in points
+    ]
+
+
+def _conf_weights(tree: Conf, region: str) -> Weights:
+    return tree.value.by_region.get(region, tree.value.weights)
+
+
+def _weight_columns(weights: tuple[float, float, float, float]) -> dict[str, Any]:
+    return dict(zip(("w_click", "w_cart", "w_purchase", "w_relevance"), weights, strict=True))
+
+
+def _estimate_columns(name: str, estimate: Estimate | None) -> dict[str, Any]:
+    names = (f"{name}_ndcg", f"{name}_low", f"{name}_high")
+    return dict(zip(names, astuple(estimate) if estimate else (None,) * 3, strict=True))
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("tune_value_model", argv)
+
+
+JOB = Job(
+    name="tune_value_model",
+    summary="sweep the relevance weight on validation queries and pick it",
+    run=run,
+    reads=(EXAMPLE_SCORES, QUERIES),
+    writes=(VALUE_CURVE, VALUE_WEIGHTS),
+    sections=("seed", "regions", "split", "value", "evaluation"),
+)
+
+if __name__ == "__main__":
+    sys.exit(main())

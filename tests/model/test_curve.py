@@ -1,0 +1,73 @@
+"""Picks by region from a swept curve."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from model.block_sums import ALL, BlockSums
+from model.bootstrap import BlockBootstrap, Estimate
+from model.curve import PickRule, SweptPoint, pick_all, swept_curve
+
+RULE = PickRule("max_relevance", tau=0.9, engagement_loss=0.02, min_queries=10, k=10)
+
+
+def _point(weight: float, relevance: float, engagement: float, queries: int = 100) -> SweptPoint:
+    known = (Estimate(relevance, None, None), Estimate(engagement, None, None))
+    return SweptPoint(weight, known[0], queries, known[1], queries)
+
+
+def test_a_region_with_enough_queries_picks_for_itself() -> None:
+    curves = {
+        ALL: [_point(0.0, 0.8, 0.5), _point(1.0, 0.9, 0.495)],
+        "us": [_point(0.0, 0.8, 0.5), _point(1.0, 0.9, 0.4)],
+    }
+    picks = pick_all(curves, RULE)
+    assert (picks[ALL].w_relevance, picks["us"].w_relevance) == (1.0, 0.0)
+    assert picks["us"].own
+
+
+def test_a_region_with_few_queries_takes_the_common_pick() -> None:
+    curves = {
+        ALL: [_point(0.0, 0.8, 0.5), _point(1.0, 0.9, 0.495)],
+        "us": [_point(0.0, 0.8, 0.5, queries=9), _point(1.0, 0.9, 0.4, queries=9)],
+    }
+    us = pick_all(curves, RULE)["us"]
+    assert (us.w_relevance, us.own) == (1.0, False)
+    assert "pick of all regions: 9 < 10" in us.words
+
+
+def test_without_a_figure_nothing_is_picked() -> None:
+    curves = {ALL: [SweptPoint(0.0, None, 0, Estimate(0.5, None, None), 20)]}
+    pick = pick_all(curves, RULE)[ALL]
+    assert pick.w_relevance is None
+    assert "no validation query" in pick.words
+
+
+def test_a_rule_out_of_reach_says_how_close_it_came() -> None:
+    rule = PickRule("max_engagement", 0.99, 0.0, 10, 10)
+    pick = pick_all({ALL: [_point(0.0, 0.8, 0.5), _point(1.0, 0.9, 0.4)]}, rule)[ALL]
+    assert (pick.w_relevance, pick.satisfied) == (1.0, False)
+    assert "no weight reaches it, the closest is 0.9000" in pick.words
+
+
+def test_curve_from_block_sums() -> None:
+    rows = [
+        (0, "us", "0", "relevance", 1.5, 2),
+        (1, "us", "0", "relevance", 0.9, 1),
+        (1, "uk", "0", "relevance", 0.2, 1),
+        (1, "uk", "0", "engagement", 0.0, 0),
+    ]
+    frame = pd.DataFrame(rows, columns=["block", "region", "ranker", "metric", "total", "queries"])
+    sums = BlockSums(frame.assign(lists=1, short=0, masked=2, no_positive=0), blocks=20)
+    bootstrap = BlockBootstrap(20, 50, 0.95, 1)
+    us = swept_curve(sums, "us", [(0.0, "0")], bootstrap)[0]
+    every = swept_curve(sums, ALL, [(0.0, "0")], bootstrap)[0]
+    assert us.relevance is not None and every.relevance is not None
+    assert us.relevance.value == pytest.approx(0.8)
+    assert every.relevance.value == pytest.approx(2.6 / 4)
+    assert (us.relevance_queries, every.relevance_queries) == (3, 4)
+    assert (us.engagement, every.engagement) == (None, None)
+    cell = sums.get(ALL, "0", "relevance")
+    assert cell is not None
+    assert cell.lists == {"lists": 3, "short": 0, "masked": 6, "no_positive": 0}
+    assert np.flatnonzero(cell.queries).tolist() == [0, 1]
