@@ -1,0 +1,40 @@
+"""What the driver reads of a model directory, without loading the model."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from model.spec import InputSpec
+
+
+class ModelFilesError(ValueError):
+    """A folder is no model directory; the message says what it lacks."""
+
+
+def read_spec(model_dir: str | Path) -> InputSpec:
+    """Features, tasks and regions of the model.
+
+    Raises:
+        ModelFilesError: the folder has no spec.json.
+    """
+    return InputSpec.from_json(_read_json(model_dir, "spec.json"))
+
+
+def model_version(model_dir: str | Path) -> str:
+    """Version of the model.
+
+    Raises:
+        ModelFilesError: the folder has no manifest.json, or one without a version.
+    """
+    manifest = _read_json(model_dir, "manifest.json")
+    if "model_version" not in manifest:
+        raise ModelFilesError(f"{model_dir}/manifest.json names no model_version")
+    return str(manifest["model_version"])
+
+
+def _read_json(model_dir: str | Path, name: str) -> dict[str, Any]:
+    path = Path(model_dir) / name
+    if not path.is_file():
+        raise ModelFilesError(f"{model_dir} is not a model directory: it has no {name}")
+    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content

@@ -1,0 +1,103 @@
+"""What every scoring UDF does with a batch: predict, weigh, rank.
+
+The model is loaded once a Python worker and kept as long as the same version is asked for; torch
+runs one thread there, because Spark gives each core a worker of its own.
+"""
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.value import WeightTable, ranks, value
+
+PROBABILITIES = ("p_click", "p_cart", "p_purchase", "p_ge_1", "p_ge_2")
+FLOAT_OUTPUTS = (*PROBABILITIES, "relevance", "value")
+OUTPUTS = (*FLOAT_OUTPUTS, "rank")
+
+Floats = NDArray[np.float32]
+
+
+class CandidateRanker(Protocol):
+    """The part of a loaded model that scoring needs."""
+
+    def predict_candidates(
+        self, query_values: Floats, candidate_values: Floats, counts: NDArray[np.int64]
+    ) -> dict[str, Floats]:
+        """Calibrated probabilities [N] by name, from [Q, Fq], [N, Fc] and [Q] summing to N."""
+
+
+class ScoringError(ValueError):
+    """Rows that the model cannot score; the message says what it expected."""
+
+
+@lru_cache(maxsize=2)
+def ranker_of(model_dir: str, version: str) -> Any:
+    """The model of a folder, verified and loaded once a worker.
+
+    Raises:
+        ScoringError: the folder holds another version than the driver saw.
+    """
+    import torch
+
+    from model.artifact import load_model
+
+    torch.set_num_threads(1)
+    ranker = load_model(model_dir)
+    if ranker.version != version:
+        raise ScoringError(f"model {model_dir} is version {ranker.version}, not {version}")
+    return ranker
+
+
+@lru_cache(maxsize=2)
+def weights_of(weights_json: str) -> WeightTable:
+    """The weights behind their JSON."""
+    return WeightTable.from_json(weights_json)
+
+
+def score_candidates(
+    ranker: CandidateRanker,
+    weights: WeightTable,
+    query_values: Floats,
+    candidate_values: Floats,
+    counts: NDArray[np.int64],
+    regions: Sequence[str | None],
+) -> dict[str, NDArray[Any]]:
+    """Predictions, value and rank of the candidates of Q queries.
+
+    Args:
+        query_values: [Q, Fq] query features.
+        candidate_values: [N, Fc] item and pair features, one query's candidates after the other.
+        counts: [Q] candidates of each query, sum N.
+        regions: [Q] regions; one without weights of its own takes the default.
+
+    Returns:
+        [N] float32 by FLOAT_OUTPUTS, and int32 `rank`, from 1 within each query.
+    """
+    if not counts.sum():
+        nothing = np.empty(0, np.float32)
+        return {**dict.fromkeys(FLOAT_OUTPUTS, nothing), "rank": np.empty(0, np.int32)}
+    predicted = ranker.predict_candidates(query_values, candidate_values, counts)
+    result: dict[str, NDArray[Any]] = {
+        name: np.asarray(predicted[name], dtype=np.float32) for name in PROBABILITIES
+    }
+    result["relevance"] = result["p_ge_1"] + result["p_ge_2"]
+    by_query = weights.matrix(["" if region is None else region for region in regions])
+    result["value"] = value(result, np.repeat(by_query, counts, axis=0))
+    result["rank"] = ranks(result["value"], counts)
+    return result
+
+
+def as_matrix(flat: Floats, rows: int, what: str) -> Floats:
+    """`rows` equal rows from their values one after the other.
+
+    Raises:
+        ScoringError: the values do not divide into that many rows.
+    """
+    if rows == 0 and len(flat) == 0:
+        return flat.reshape(0, 0)
+    if rows == 0 or len(flat) % rows:
+        raise ScoringError(f"{what}: {len(flat)} values are not {rows} equal rows")
+    return flat.reshape(rows, -1)
