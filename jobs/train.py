@@ -1,0 +1,111 @@
+"""Makes the run date's model directory from its training snapshot.
+
+Output: `storage.root`/models/RUN_DATE (see `model.artifact`), no table.
+Grain: one ranker, its calibrators and metrics.
+Inputs: the snapshot of the run date, written by `build_training_set`.
+Idempotency key: run date; a second run replaces the directory with an equal one. A killed run
+leaves its checkpoint in models/.RUN_DATE.training, and the next one goes on from it.
+Run: `counterpoise train --conf conf/homedepot.yaml --run-date 2026-03-01`
+"""
+
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from conf.load import ResolvedConf
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import conf_text, open_warehouse
+from jobs.platform.warehouse import code_version
+from model.artifact import load_model, save_model
+from model.feed import Snapshot, open_snapshot
+from model.fit import Fitted, fit
+from model.tracking import log_to_mlflow
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Verify the snapshot, train, calibrate, write the model directory.
+
+    Raises:
+        FileNotFoundError: there is no snapshot of the run date.
+        SnapshotError: a file of it is missing or changed.
+    """
+    warehouse, report = open_warehouse(spark, conf, "train")
+    snapshot = open_snapshot(warehouse.snapshot_dir())
+    snapshot.verify()
+    if conf.dry_run:
+        rows = {split: snapshot.rows(split) for split in snapshot.splits}
+        report.notes.append(f"dry run: would train on {rows} rows of snapshot {snapshot.version}")
+        return report
+    place = warehouse.model_dir()
+    scratch = place.with_name(f".{place.name}.training")
+    origin = {"conf_hash": conf.hash, "code_version": code_version()}
+    fitted = fit(snapshot, conf.tree, scratch, conf_text(conf), origin)
+    version = save_model(fitted.artifact, place)
+    load_model(place, features=snapshot.spec.names)
+    shutil.rmtree(scratch)
+    _tell(report, snapshot, fitted, place, version)
+    _track(report, conf, warehouse.root, fitted, version)
+    return report
+
+
+def _tell(report: JobReport, snapshot: Snapshot, fitted: Fitted, place: Path, version: str) -> None:
+    rows = snapshot.rows("train") + snapshot.rows("validation")
+    read = fitted.metrics["rows"]["train"] + fitted.metrics["rows"]["validation"]
+    report.count("model", rows, read)
+    report.outputs["model"] = version
+    report.details = {"model_version": version, "folder": str(place), **fitted.metrics}
+    progress = fitted.progress
+    report.notes.append(
+        f"model {version}: {progress.epoch} epochs, best {progress.best_epoch} "
+        f"(validation loss {progress.best_loss:.4f})"
+    )
+    for name, found in fitted.metrics["validation"].items():
+        report.notes.append(
+            f"validation {name}: AUC {found.get('auc', float('nan')):.4f}, "
+            f"log loss {found.get('loss', float('nan')):.4f}, n {found['n']:,}"
+        )
+
+
+def _track(report: JobReport, conf: ResolvedConf, root: Path, fitted: Fitted, version: str) -> None:
+    tree = conf.tree
+    parameters = {
+        "conf_hash": conf.hash,
+        "run_date": conf.run_date.isoformat(),
+        **{f"model.{k}": v for k, v in tree.model.model_dump().items()},
+        **{f"trainer.{k}": v for k, v in tree.trainer.model_dump().items()},
+    }
+    failure = log_to_mlflow(
+        tree.tracking,
+        root,
+        f"{tree.name} {conf.run_date.isoformat()}",
+        version,
+        parameters,
+        fitted.progress.history,
+        fitted.metrics,
+    )
+    if failure:
+        report.notes.append(failure)
+
+
+JOB = Job(
+    name="train",
+    summary="train and calibrate the ranker on the run date's snapshot",
+    run=run,
+    sections=("seed", "feed", "model", "trainer", "calibration"),
+    artifacts_in=("snapshot",),
+    artifacts_out=("model",),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point: `python -m jobs.train --run-date 2026-03-01`."""
+    return job_main("train", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,99 @@
+"""Checkpoint of a training, one safetensors file: tensors, and the rest as JSON in its header.
+
+There is no random state in it: every epoch draws from a seed of its own (`model.trainer`).
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import safe_open
+from safetensors.torch import save as save_tensors
+from torch import Tensor
+
+FILE = "checkpoint.safetensors"
+State = dict[str, Tensor]
+
+
+@dataclass
+class Progress:
+    """How far a training has come.
+
+    Attributes:
+        fingerprint: hash of everything that decides the result; another one is not resumed.
+        epoch: epochs done (count).
+        best_epoch: epoch of the lowest validation loss, from 1; 0 before the first.
+        best_loss: that loss.
+        finished: no further epoch is to be trained.
+        history: one record an epoch, as in metrics.jsonl.
+    """
+
+    fingerprint: str
+    epoch: int = 0
+    best_epoch: int = 0
+    best_loss: float = float("inf")
+    finished: bool = False
+    history: list[dict[str, Any]] = field(default_factory=list)
+
+
+@dataclass
+class Checkpoint:
+    """Progress with its tensors by name: current weights, best weights, optimizer state."""
+
+    progress: Progress
+    model: State
+    best: State
+    optimizer: State
+
+
+def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
+    """Replace the checkpoint of `folder` so that a kill leaves the old one or the new one."""
+    tensors = {}
+    for group in ("model", "best", "optimizer"):
+        for name, tensor in getattr(checkpoint, group).items():
+            # A copy: best and model may share memory, which safetensors refuses.
+            tensors[f"{group}.{name}"] = tensor.detach().cpu().clone().contiguous()
+    content = save_tensors(tensors, metadata={"progress": json.dumps(asdict(checkpoint.progress))})
+    folder.mkdir(parents=True, exist_ok=True)
+    partial = folder / f".{FILE}.{os.getpid()}"
+    with partial.open("wb") as stream:
+        stream.write(content)
+        stream.flush()
+        os.fsync(stream.fileno())
+    partial.replace(folder / FILE)
+
+
+def load_checkpoint(folder: Path, fingerprint: str) -> Checkpoint | None:
+    """The checkpoint of `folder`, or None where there is none of this fingerprint."""
+    path = folder / FILE
+    if not path.is_file():
+        return None
+    with safe_open(path, framework="pt", device="cpu") as opened:
+        progress = Progress(**json.loads(opened.metadata()["progress"]))
+        if progress.fingerprint != fingerprint:
+            return None
+        groups: dict[str, State] = {"model": {}, "best": {}, "optimizer": {}}
+        for key in opened.keys():  # noqa: SIM118 (not a dict: safetensors' handle has no iterator)
+            group, _, name = key.partition(".")
+            groups[group][name] = opened.get_tensor(key)
+    return Checkpoint(progress, groups["model"], groups["best"], groups["optimizer"])
+
+
+def optimizer_tensors(optimizer: torch.optim.Optimizer) -> State:
+    """Its state as named tensors: "<parameter index>.<key>"."""
+    state = optimizer.state_dict()["state"]
+    return {f"{i}.{key}": value for i, entry in state.items() for key, value in entry.items()}
+
+
+def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
+    """Load what `optimizer_tensors` gave into an optimizer over the same parameters."""
+    state: dict[int, dict[str, Tensor]] = {}
+    for name, tensor in tensors.items():
+        index, _, key = name.partition(".")
+        state.setdefault(int(index), {})[key] = tensor
+    groups = optimizer.state_dict()["param_groups"]
+    optimizer.load_state_dict({"state": state, "param_groups": groups})

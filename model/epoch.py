@@ -1,0 +1,45 @@
+"""Losses summed over an epoch and over the processes of a training."""
+
+from collections.abc import Iterable, Mapping
+
+import torch
+
+from model.distributed import Ranks
+from model.losses import TaskLoss, total_loss
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says at which epoch and why."""
+
+
+class EpochSums:
+    """Sums of losses and weights by task over an epoch, on the device."""
+
+    def __init__(self, tasks: Iterable[str], ranks: Ranks) -> None:
+        self.tasks, self.ranks = tuple(tasks), ranks
+        self.sums = torch.zeros(len(self.tasks), 2, dtype=torch.float64, device=ranks.device)
+
+    def add(self, losses: Mapping[str, TaskLoss]) -> None:
+        """Add one batch."""
+        rows = [torch.stack([losses[task].total, losses[task].weight]) for task in self.tasks]
+        self.sums += torch.stack(rows).detach()
+
+    def checked(self, epoch: int, what: str) -> "EpochSums":
+        """Sum over all processes; raises TrainingError where that is not finite."""
+        self.sums = self.ranks.all_sum(self.sums)
+        if not bool(torch.isfinite(self.sums).all()):
+            raise TrainingError(f"the {what} loss of epoch {epoch} is not finite: {self.means()}")
+        return self
+
+    def means(self) -> dict[str, float | None]:
+        """Mean loss by task; None where no label was known."""
+        pairs = zip(self.tasks, self.sums.tolist(), strict=True)
+        return {task: total / weight if weight > 0 else None for task, (total, weight) in pairs}
+
+    def total(self, weights: Mapping[str, float]) -> float:
+        """The weighted sum over tasks, as in training."""
+        split: dict[str, TaskLoss] = {
+            task: TaskLoss(pair[0], pair[1])
+            for task, pair in zip(self.tasks, self.sums, strict=True)
+        }
+        return float(total_loss(split, weights))

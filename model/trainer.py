@@ -1,0 +1,177 @@
+"""Trains any model that keeps the contract of `model.ranker`: forward(batch) -> TaskLoss a task.
+
+    train(task)      to the end, from the checkpoint in task.folder where there is one
+    trained(task)    the best weights
+
+Every epoch seeds torch from (seed, epoch, rank), and the feed's order is a function of (seed,
+epoch): a training that was killed and goes on from its last checkpoint gives the same weights,
+bit for bit on CPU, as one that was not.
+"""
+
+import time
+from typing import Any
+
+import torch
+from torch import nn
+
+from conf.sections.training import TrainerConf
+from model.checkpoint import (
+    Checkpoint,
+    Progress,
+    State,
+    load_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+)
+from model.distributed import Ranks, joined
+from model.epoch import EpochSums, TrainingError
+from model.feed import Batch, Rows, batches, open_snapshot, steps_per_epoch
+from model.losses import TaskLoss, total_loss
+from model.progress import EpochBar
+from model.ranker import Ranker, build_ranker
+from model.tracking import append_line, write_lines
+from model.training_task import TrainTask
+
+
+def train(task: TrainTask) -> None:
+    """Train until the last epoch or until the validation loss stops falling.
+
+    Raises:
+        FeedError: an epoch did not read the manifest's rows.
+        TrainingError: the loss is not finite.
+    """
+    with joined(task.trainer) as ranks, torch.random.fork_rng(_cuda_devices(ranks)):
+        training = _Training(task, ranks)
+        while not training.progress.finished:
+            training.run_epoch()
+
+
+def trained(task: TrainTask) -> tuple[Ranker, Progress]:
+    """The ranker with the best weights of a finished training.
+
+    Raises:
+        TrainingError: there is no finished training of this task in its folder.
+    """
+    snapshot = open_snapshot(task.snapshot)
+    checkpoint = load_checkpoint(task.folder, task.fingerprint(snapshot))
+    if checkpoint is None or not checkpoint.progress.finished:
+        raise TrainingError(f"{task.folder} holds no finished training of this task")
+    ranker = build_ranker(snapshot.spec, task.scale, task.model)
+    ranker.load_state_dict(checkpoint.best)
+    return ranker.eval(), checkpoint.progress
+
+
+class _Training:
+    """State of one process of a training."""
+
+    def __init__(self, task: TrainTask, ranks: Ranks) -> None:
+        self.task, self.ranks = task, ranks
+        self.snapshot = open_snapshot(task.snapshot)
+        torch.manual_seed(task.seed)
+        self.ranker = build_ranker(self.snapshot.spec, task.scale, task.model).to(ranks.device)
+        self.optimizer = _optimizer(self.ranker, task.trainer)
+        self.progress = Progress(task.fingerprint(self.snapshot))
+        self.best: State = {}
+        self._resume()
+        self.module = ranks.wrap(self.ranker)
+
+    def run_epoch(self) -> None:
+        """One epoch of training and validation, then the checkpoint."""
+        started = time.monotonic()
+        epoch = self.progress.epoch + 1
+        torch.manual_seed(self._rows("train", epoch).draw("torch"))
+        learned = self._train(epoch)
+        validation = self._validate(epoch)
+        seconds = time.monotonic() - started
+        record = {
+            "epoch": epoch,
+            "train": learned.means(),
+            "validation": validation.means(),
+            "rows": self.snapshot.rows("train"),
+            "seconds": round(seconds, 3),
+        }
+        self._advance(record, validation.total(self.task.trainer.loss_weights))
+
+    def _train(self, epoch: int) -> "EpochSums":
+        self.module.train()
+        sums = EpochSums(self.snapshot.spec.loss_tasks, self.ranks)
+        rows = self._rows("train", epoch)
+        steps = steps_per_epoch(self.snapshot, rows, self.task.feed.batch_size)
+        with EpochBar(epoch, self.task.trainer.epochs, steps, self._shows_bar()) as bar:
+            for batch in batches(self.snapshot, rows, self.task.feed):
+                losses = self._losses(batch)
+                behind = self.ranks.all_sum(torch.stack([t.weight for t in losses.values()]))
+                loss = total_loss(
+                    losses,
+                    self.task.trainer.loss_weights,
+                    dict(zip(losses, behind.unbind(), strict=True)),
+                )
+                self.optimizer.zero_grad(set_to_none=True)
+                # Processes average their gradients, and the loss is already divided by the
+                # weight of all of them: times the processes makes it their sum.
+                (loss * self.ranks.size).backward()  # type: ignore[no-untyped-call]
+                self.optimizer.step()
+                sums.add(losses)
+                bar.step(loss)
+        return sums.checked(epoch, "training")
+
+    @torch.no_grad()
+    def _validate(self, epoch: int) -> "EpochSums":
+        self.ranker.eval()
+        sums = EpochSums(self.snapshot.spec.loss_tasks, self.ranks)
+        for batch in batches(self.snapshot, self._rows("validation", epoch), self.task.feed):
+            sums.add(self._losses(batch, self.ranker))
+        return sums.checked(epoch, "validation")
+
+    def _losses(self, batch: Batch, module: nn.Module | None = None) -> dict[str, TaskLoss]:
+        device = self.ranks.device
+        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
+            losses: dict[str, TaskLoss] = (module or self.module)(batch.to(device))
+        return losses
+
+    def _advance(self, record: dict[str, Any], loss: float) -> None:
+        conf, progress = self.task.trainer, self.progress
+        progress.epoch += 1
+        if loss < progress.best_loss:
+            progress.best_loss, progress.best_epoch = loss, progress.epoch
+            self.best = {k: v.detach().clone() for k, v in self.ranker.state_dict().items()}
+        waited = progress.epoch - progress.best_epoch
+        progress.finished = progress.epoch >= conf.epochs or waited >= conf.patience
+        progress.history.append(record | {"validation_loss": loss})
+        if self.ranks.rank == 0:
+            state = optimizer_tensors(self.optimizer)
+            kept = Checkpoint(progress, self.ranker.state_dict(), self.best, state)
+            save_checkpoint(kept, self.task.folder)
+            append_line(self.task.folder, progress.history[-1])
+
+    def _resume(self) -> None:
+        checkpoint = load_checkpoint(self.task.folder, self.progress.fingerprint)
+        if checkpoint is not None:
+            self.progress, self.best = checkpoint.progress, checkpoint.best
+            self.ranker.load_state_dict(checkpoint.model)
+            restore_optimizer(self.optimizer, checkpoint.optimizer)
+        if self.ranks.rank == 0:
+            write_lines(self.task.folder, self.progress.history)
+
+    def _rows(self, split: str, epoch: int) -> Rows:
+        shard, shards = self.ranks.rank, self.ranks.size
+        return Rows(split, shard, shards, epoch, self.task.seed, shuffle=split == "train")
+
+    def _shows_bar(self) -> bool:
+        return self.task.trainer.progress and self.ranks.rank == 0
+
+
+def _optimizer(ranker: nn.Module, conf: TrainerConf) -> torch.optim.Optimizer:
+    """AdamW (decoupled decay); biases and other vectors do not decay."""
+    matrices = [p for p in ranker.parameters() if p.ndim > 1]
+    vectors = [p for p in ranker.parameters() if p.ndim <= 1]
+    groups: list[dict[str, Any]] = [
+        {"params": matrices, "weight_decay": conf.weight_decay},
+        {"params": vectors, "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=conf.learning_rate, fused=True)
+
+
+def _cuda_devices(ranks: Ranks) -> list[torch.device]:
+    return [ranks.device] if ranks.device.type == "cuda" else []

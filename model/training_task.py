@@ -1,0 +1,42 @@
+"""What a training is made from."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from conf.load import section_hash
+from conf.sections.training import FeedConf, ModelConf, TrainerConf
+from model.feed import Snapshot
+from model.standardise import Standardisation
+
+
+@dataclass(frozen=True)
+class TrainTask:
+    """Everything that a training process needs; sent as it is to the distributor's processes.
+
+    Attributes:
+        snapshot: folder of a verified snapshot, readable by every process.
+        folder: where the checkpoint and metrics.jsonl are kept, shared by all processes.
+        seed: seed of the weights, the order of the rows and dropout.
+    """
+
+    snapshot: Path
+    folder: Path
+    scale: Standardisation
+    model: ModelConf
+    feed: FeedConf
+    trainer: TrainerConf
+    seed: int
+
+    def fingerprint(self, snapshot: Snapshot) -> str:
+        """Hash of what decides the trained weights."""
+        free = {"progress", "local"}
+        return section_hash(
+            {
+                "snapshot": snapshot.manifest_sha256,
+                "scale": asdict(self.scale),
+                "model": self.model.model_dump(),
+                "feed": self.feed.model_dump(),
+                "trainer": self.trainer.model_dump(exclude=free),
+                "seed": self.seed,
+            }
+        )
