@@ -41,15 +41,11 @@ def with_features(tables: FeatureTables) -> Transform:
     A row without its feature row takes the declared defaults and has 1 in the column of MISSING
     that names the table; else 0. The keys of the feature tables are unique, so no row is doubled.
     """
-
-    def transform(df: DataFrame) -> DataFrame:
-        return (
-            df.transform(_lookup(tables.query, QUERY_KEY, QUERY_LEVEL, "missing_query"))
-            .transform(_lookup(tables.item, ITEM_KEY, ITEM_LEVEL, "missing_item"))
-            .transform(_lookup(tables.query_item, PAIR_KEY, PAIR_LEVEL, "missing_query_item"))
-        )
-
-    return transform
+    return lambda df: (
+        df.transform(with_query_features(tables))
+        .transform(with_item_features(tables))
+        .transform(with_pair_features(tables))
+    )
 
 
 def with_query_features(tables: FeatureTables) -> Transform:
@@ -57,15 +53,14 @@ def with_query_features(tables: FeatureTables) -> Transform:
     return _lookup(tables.query, QUERY_KEY, QUERY_LEVEL, "missing_query")
 
 
-def with_candidate_features(tables: FeatureTables) -> Transform:
-    """Add the features of item and pair to rows with as_of_date, query_id, item_id and region."""
+def with_item_features(tables: FeatureTables) -> Transform:
+    """Add the item's features to rows with as_of_date, item_id and region."""
+    return _lookup(tables.item, ITEM_KEY, ITEM_LEVEL, "missing_item")
 
-    def transform(df: DataFrame) -> DataFrame:
-        return df.transform(_lookup(tables.item, ITEM_KEY, ITEM_LEVEL, "missing_item")).transform(
-            _lookup(tables.query_item, PAIR_KEY, PAIR_LEVEL, "missing_query_item")
-        )
 
-    return transform
+def with_pair_features(tables: FeatureTables) -> Transform:
+    """Add the pair's features to rows with as_of_date, query_id and item_id."""
+    return _lookup(tables.query_item, PAIR_KEY, PAIR_LEVEL, "missing_query_item")
 
 
 def pack(features: Sequence[Feature]) -> Column:

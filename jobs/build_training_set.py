@@ -9,7 +9,7 @@ Idempotency key: run_date; the snapshot folder of the run date is replaced as a 
 """
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -26,7 +26,7 @@ from features.contracts import (
     TRAINING_EXAMPLES,
 )
 from features.declarations import declared
-from features.lookup import MISSING, FeatureTables
+from features.lookup import MISSING
 from features.spec import spec_json
 from features.training_set import (
     PAIR,
@@ -37,6 +37,7 @@ from features.training_set import (
     training_examples,
 )
 from jobs.platform.cli import job_main
+from jobs.platform.feature_reads import note_missing, read_features
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
@@ -69,11 +70,7 @@ def read_inputs(warehouse: Warehouse) -> TrainingInputs:
         impressions=warehouse.read(IMPRESSIONS),
         queries=warehouse.read(QUERIES),
         labels=warehouse.read(RELEVANCE_LABELS),
-        features=FeatureTables(
-            query=warehouse.read_run(QUERY_FEATURES),
-            item=warehouse.read_run(ITEM_FEATURES),
-            query_item=warehouse.read_run(QUERY_ITEM_FEATURES),
-        ),
+        features=read_features(warehouse),
     )
 
 
@@ -83,15 +80,6 @@ def expected_rows(inputs: TrainingInputs, conf: ResolvedConf) -> int:
     labelled = inputs.labels.transform(labelled_pairs(inputs.queries, conf.tree))
     unshown = labelled.join(shown.select(*PAIR), on=PAIR, how="left_anti")
     return shown.count() + unshown.count()
-
-
-def note_missing(report: JobReport, counts: Mapping[str, int | None]) -> None:
-    """Note rows that took the declared defaults because their feature row is not there."""
-    report.details["rows_without_features"] = {name: counts.get(name) or 0 for name in MISSING}
-    for name in MISSING:
-        if counts.get(name):
-            table = name.removeprefix("missing_") + "_features"
-            report.notes.append(f"{counts[name]} rows have no row in {table}: defaults taken")
 
 
 def _write_snapshot(warehouse: Warehouse, conf: ResolvedConf, report: JobReport) -> None:

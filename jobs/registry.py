@@ -10,6 +10,7 @@ CHAIN: tuple[str, ...] = (
     "build_candidates",
     "embed_texts",
     "build_features",
+    "build_scoring_rows",
     "build_training_set",
     "train",
     "score_examples",

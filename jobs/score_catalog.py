@@ -1,0 +1,85 @@
+"""Makes scores: the probabilities, value and rank of every candidate.
+
+Grain: one row per query and candidate item. Inputs: the run's scoring_rows and value_weights (those
+of conf where there are none), and the model directory of the run date (else the latest earlier
+one). Idempotency key: run_date.
+
+    counterpoise score_catalog --conf conf/homedepot.yaml --run-date 2026-03-01
+"""
+
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.load import ResolvedConf
+from features.contracts import SCORES, SCORING_ROWS, VALUE_WEIGHTS
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.serving import WeightsInForce, model_in_force, weights_in_force
+from udfs.model_files import model_version
+from udfs.score_rows import score_rows
+
+_BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
+
+
+def build(
+    rows: DataFrame, model_dir: Path, weights: WeightsInForce, conf: ResolvedConf
+) -> DataFrame:
+    """The rows of scores from those of scoring_rows."""
+    return score_rows(rows, model_dir, weights.table.to_json()).withColumns(
+        {
+            "run_date": F.lit(conf.run_date),
+            "model_version": F.lit(model_version(model_dir)),
+            "weights_version": F.lit(weights.version),
+        }
+    )
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Score the packed candidates of the run."""
+    warehouse, report = open_warehouse(spark, conf, "score_catalog")
+    rows = warehouse.read_run(SCORING_ROWS)
+    model_dir, weights = model_in_force(warehouse), weights_in_force(warehouse)
+    with arrow_batches(spark, conf.tree.scoring.batch_queries):
+        written = warehouse.replace_run(SCORES, build(rows, model_dir, weights, conf))
+    pairs = rows.agg(F.sum(F.size("item_ids"))).collect()[0][0] or 0
+    report.count(SCORES.name, pairs, written.rows)
+    report.details["model_version"] = model_version(model_dir)
+    report.details["weights_version"] = weights.version
+    return report
+
+
+@contextmanager
+def arrow_batches(spark: SparkSession, rows: int) -> Iterator[None]:
+    """Rows of arrays are large: send so many to a worker at once, instead of Spark's 10,000."""
+    before = spark.conf.get(_BATCH_ROWS)
+    spark.conf.set(_BATCH_ROWS, str(rows))
+    try:
+        yield
+    finally:
+        spark.conf.set(_BATCH_ROWS, before or "10000")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("score_catalog", argv)
+
+
+JOB = Job(
+    name="score_catalog",
+    summary="probabilities, value and rank of every candidate",
+    run=run,
+    reads=(SCORING_ROWS, VALUE_WEIGHTS),
+    writes=(SCORES,),
+    sections=("value", "scoring"),
+    artifacts_in=("model",),
+)
+
+if __name__ == "__main__":
+    sys.exit(main())
