@@ -117,3 +117,12 @@ class InputLayer(nn.Module):
             ],
             dim=1,
         )
+
+    def joined(self, query_values: Tensor, candidate_values: Tensor) -> Tensor:
+        """[N, Fq] and [N, Fc] -> [N, F] in the order of the spec."""
+        features = query_values.new_empty(
+            len(query_values), len(self.query_columns) + len(self.candidate_columns)
+        )
+        features[:, self.query_columns] = query_values
+        features[:, self.candidate_columns] = candidate_values
+        return features

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from conf.sections.training import ModelConf
 from model.backbones import BACKBONES, Backbone
@@ -11,7 +12,7 @@ from model.feed import Batch
 from model.heads import POSITION_BIASES, RELEVANCE_HEADS, CornHead, EngagementHead
 from model.inputs import InputLayer
 from model.losses import LogProb, TaskLoss, masked_bce
-from model.regions import PARTS
+from model.regions import PARTS, NoMask
 from model.spec import GRADES, RELEVANCE, InputSpec
 from model.standardise import Standardisation
 
@@ -64,6 +65,27 @@ class Ranker(nn.Module):
     def predict(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
         """Probabilities [B] by output name, at the given positions [B] or at position 1."""
         return self.read_out(self.represent(features), position)
+
+    def predict_candidates(
+        self, query_values: Tensor, candidate_values: Tensor, counts: Tensor
+    ) -> dict[str, Tensor]:
+        """`predict` with the query's part of the first layer computed once a query.
+
+        Args:
+            query_values: [Q, Fq] query features.
+            candidate_values: [N, Fc] other features, a query's candidates one after the other.
+            counts: [Q] candidates a query; they add up to N.
+        """
+        first = self.backbone.first_linear()
+        if first is None or not isinstance(self.region, NoMask):
+            repeated = query_values.repeat_interleave(counts, dim=0)
+            return self.predict(self.inputs.joined(repeated, candidate_values))
+        query, candidate = self.inputs.blocks
+        weight = torch.split(first.weight, [query.dim, candidate.dim], dim=1)
+        once = functional.linear(query(query_values), weight[0], first.bias)  # [Q, H]
+        each = functional.linear(candidate(candidate_values), weight[1])  # [N, H]
+        hidden = each.add_(once.repeat_interleave(counts, dim=0))
+        return self.read_out(self.backbone.after_first(hidden))
 
     def read_out(
         self, by_task: Mapping[str, Tensor], position: Tensor | None = None

@@ -62,11 +62,21 @@ class LoadedRanker:
 
         Returns and raises: as `predict`, with N candidates.
         """
-        repeated = np.repeat(np.asarray(query_values, np.float32), counts, axis=0)
-        features = np.empty((len(candidate_values), len(self.spec.features)), np.float32)
-        features[:, self.spec.query_positions] = repeated
-        features[:, self.spec.candidate_positions] = candidate_values
-        return self.predict(features)
+        queries = np.ascontiguousarray(query_values, np.float32)
+        candidates = np.ascontiguousarray(candidate_values, np.float32)
+        repeats = np.asarray(counts, np.int64)
+        self._check(queries, self.spec.query_positions)
+        self._check(candidates, self.spec.candidate_positions)
+        if len(repeats) != len(queries) or int(repeats.sum()) != len(candidates):
+            raise ValueError(
+                f"counts of {len(repeats)} queries add up to {int(repeats.sum())}, given are "
+                f"{len(queries)} queries and {len(candidates)} candidates"
+            )
+        with torch.inference_mode():
+            raw = self._ranker.predict_candidates(
+                torch.from_numpy(queries), torch.from_numpy(candidates), torch.from_numpy(repeats)
+            )
+        return self._finish(raw, np.repeat(self._query_regions(queries), repeats))
 
     def _finish(self, raw: dict[str, torch.Tensor], regions: npt.NDArray[Any]) -> Arrays:
         out = self._calibrators.apply({k: v.numpy() for k, v in raw.items()}, regions)
@@ -76,6 +86,12 @@ class LoadedRanker:
     def _regions(self, values: Floats) -> npt.NDArray[Any]:
         position = self.spec.region_position
         return np.zeros(len(values)) if position is None else values[:, position]
+
+    def _query_regions(self, values: Floats) -> npt.NDArray[Any]:
+        position = self.spec.region_position
+        if position is None:
+            return np.zeros(len(values))
+        return values[:, self.spec.query_positions.index(position)]
 
     def _check(self, values: Floats, positions: list[int]) -> None:
         features = [self.spec.features[i] for i in positions]
