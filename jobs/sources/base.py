@@ -1,6 +1,6 @@
 """What every source adapter gives to `ingest`, and the errors of a source that cannot be read."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
@@ -102,11 +102,16 @@ def require_columns(df: DataFrame, columns: Iterable[str], where: str) -> DataFr
     """
     missing = [name for name in columns if name not in df.columns]
     if missing:
-        raise SourceError(
-            f"{where}: columns {missing} are missing; present: {df.columns}; "
-            f"check the file, its delimiter, header and encoding, or map the columns in conf"
-        )
+        raise missing_columns(missing, df.columns, where)
     return df
+
+
+def missing_columns(missing: Sequence[str], present: Sequence[str], where: str) -> SourceError:
+    """The error of a source that lacks columns."""
+    return SourceError(
+        f"{where}: columns {list(missing)} are missing; present: {list(present)}; check the file, "
+        f"its delimiter, header and encoding, or map the columns in conf"
+    )
 
 
 def files_fingerprint(paths: Iterable[Path]) -> str:

@@ -40,6 +40,8 @@ def read_delimited(
         "multiLine": multiline,
         "mode": "PERMISSIVE",
         "columnNameOfCorruptRecord": MALFORMED,
+        # Else a line counts as malformed or not by which columns a query happens to read.
+        "columnPruning": False,
     }
     names = load(spark, "csv", path, options).columns
     _check_delimiter(names, delimiter, path)

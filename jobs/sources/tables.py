@@ -19,12 +19,14 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf, section_hash
 from conf.sections.datasets import TableInput, TablesSource
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
+from features.quality.tables import required_columns
 from features.quality.typed import MALFORMED
 from jobs.sources.base import (
     RawFrames,
     SourceError,
     files_fingerprint,
     grade_of,
+    missing_columns,
     no_rows,
     query_key,
     require_columns,
@@ -102,11 +104,16 @@ def _mapped(
         if name not in columns and theirs in df.columns:
             columns[name] = F.col(f"`{theirs}`")
     columns |= {k: v for k, v in _defaults(source, table).items() if k not in columns}
-    mapped = df.select(*(column.alias(name) for name, column in columns.items()))
-    if "query_id" in table.column_names and "query_id" not in columns:
-        require_columns(mapped, _QUERY_COLUMNS, f"source table {table.name} without query_id")
-        mapped = mapped.withColumn("query_id", query_key(*map(F.col, _QUERY_COLUMNS)))
-    return mapped
+    if (
+        "query_id" in table.column_names
+        and "query_id" not in columns
+        and set(_QUERY_COLUMNS) <= set(columns)
+    ):
+        columns["query_id"] = query_key(*(columns[name] for name in _QUERY_COLUMNS))
+    missing = [name for name in required_columns(table) if name not in columns]
+    if missing:
+        raise missing_columns(missing, df.columns, f"source table {table.name}")
+    return df.select(*(column.alias(name) for name, column in columns.items()))
 
 
 def _defaults(source: TablesSource, table: Table) -> dict[str, Column]:
