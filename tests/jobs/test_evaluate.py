@@ -1,0 +1,143 @@
+"""Every ranker on the test queries, with intervals, paired differences and the report."""
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+
+from conf.load import ResolvedConf
+from features.contracts import (
+    EXAMPLE_SCORES,
+    METRICS,
+    QUERIES,
+    RELEVANCE_LABELS,
+    VALUE_WEIGHTS,
+)
+from jobs import evaluate
+from jobs.platform.runner import open_warehouse
+from model.metrics import log_discounts
+
+Frame = Callable[..., DataFrame]
+MakeConf = Callable[..., ResolvedConf]
+
+SETTINGS = ("regions=[us, uk]", "evaluation.blocks=20", "evaluation.bootstrap=50")
+ITEMS = {
+    "fit": {"p_click": 0.1, "relevance": 1.8, "grade": 2, "bm25": 5.0, "popularity": 1.0},
+    "misfit": {"p_click": 0.5, "relevance": 0.2, "grade": 0, "bm25": 1.0, "popularity": 9.0},
+    "filler": {"p_click": 0.3, "relevance": 0.1, "grade": 0, "bm25": 0.0, "popularity": 5.0},
+}
+
+
+def _page(query: str, split: str, simulated: bool) -> list[dict[str, Any]]:
+    """A page shown as misfit, filler, fit; the fit is clicked and bought, carts are not known."""
+    shared = {
+        "split": split,
+        "query_id": query,
+        "region": query[:2],
+        "search_id": f"s|{query}",
+        "simulated_engagement": simulated,
+        "model_version": "m1",
+        "mask_click": 1.0,
+        "mask_purchase": 1.0,
+    }
+    position = {"misfit": 1.0, "filler": 2.0, "fit": 3.0}
+    bought = {"label_click": 1.0, "label_purchase": 1.0}
+    return [
+        shared
+        | values
+        | {
+            "item_id": item,
+            "example_id": f"{query}|{item}",
+            "position": position[item],
+            "label_source": "assumed" if item == "filler" else "human",
+        }
+        | (bought if item == "fit" else {})
+        for item, values in ITEMS.items()
+    ]
+
+
+def _prepare(spark: SparkSession, conf: ResolvedConf, table_frame: Frame, simulated: bool) -> Any:
+    warehouse, _ = open_warehouse(spark, conf, "test")
+    queries = {f"{region}-{q}": f"text {q}" for q in range(6) for region in ("us", "uk")}
+    splits = {query: "validation" if query.endswith("0") else "test" for query in queries}
+    rows = [row for q in queries for row in _page(q, splits[q], simulated)]
+    warehouse.replace_run(EXAMPLE_SCORES, table_frame(EXAMPLE_SCORES, rows))
+    named = [{"query_id": q, "query_text": text} for q, text in queries.items()]
+    warehouse.merge(QUERIES, table_frame(QUERIES, named))
+    labels = [{"source": "human"}, {"source": "assumed", "simulated": True}]
+    warehouse.merge(RELEVANCE_LABELS, table_frame(RELEVANCE_LABELS, labels))
+    weights = [{"region": r, "w_click": 1.0, "w_relevance": 2.0} for r in ("us", "uk")]
+    warehouse.replace_run(VALUE_WEIGHTS, table_frame(VALUE_WEIGHTS, weights))
+    return warehouse
+
+
+def test_run_measures_dry_then_twice_the_same(
+    spark: SparkSession, make_conf: MakeConf, table_frame: Frame
+) -> None:
+    conf = make_conf(*SETTINGS)
+    warehouse = _prepare(spark, conf, table_frame, simulated=True)
+    evaluate.run(spark, make_conf(*SETTINGS, dry_run=True))
+    assert not warehouse.exists(METRICS) and not warehouse.report_dir().exists()
+
+    report = evaluate.run(spark, conf)
+    rows = warehouse.read(METRICS).collect()
+    by_name = {(r["ranker"], r["metric"], r["region"]): r for r in rows}
+    second, third = (float(d) for d in log_discounts(3)[1:])
+    joint = by_name["joint", "relevance_ndcg@10_exp", "all"]
+    assert (joint["value"], joint["queries"], joint["split"]) == (1.0, 10, "test")
+    assert joint["difference"] == pytest.approx(1 - second)
+    assert joint["reference"] == "engagement_only"
+    every = by_name["engagement_only", "relevance_ndcg@10_exp_all_labels", "us"]
+    assert (every["value"], every["queries"]) == (pytest.approx(third), 5)
+    for ranker, value in [("joint", 1.0), ("bm25", 1.0), ("popularity", third), ("logged", third)]:
+        row = by_name[ranker, "engagement_ndcg@10_click", "uk"]
+        assert row["value"] == pytest.approx(value)
+        assert row["low"] is None or row["low"] <= row["value"] <= row["high"]
+    assert not any("_cart" in metric for _, metric, _ in by_name)
+    assert by_name["model", "auc_click", "all"]["value"] == 0.0
+    assert by_name["model", "auc_click", "all"]["queries"] == 10
+    assert not any(r["queries"] == 0 for r in rows)
+    assert report.details["left_out"]["engagement_ndcg@10_cart"]["masked"] == 10
+
+    flags = {(r["ranker"], r["metric"]): r["simulated"] for r in rows}
+    assert flags["joint", "engagement_ndcg@10_click"]
+    assert flags["joint", "relevance_ndcg@10_exp"]
+    assert not flags["bm25", "relevance_ndcg@10_exp"]
+    assert flags["bm25", "relevance_ndcg@10_exp_all_labels"]
+    text = (warehouse.report_dir() / "report.md").read_text()
+    assert "## Evaluation on test queries (simulated engagement)" in text
+    assert "click NDCG@10 (simulated)" in text and "relevance NDCG@10, human |" in text
+    assert any("joint" in note and "1.000" in note for note in report.notes)
+
+    assert evaluate.run(spark, conf).counts == report.counts
+    assert {tuple(r) for r in warehouse.read(METRICS).collect()} == {tuple(r) for r in rows}
+
+
+def test_real_engagement_is_not_called_simulated(
+    spark: SparkSession, make_conf: MakeConf, table_frame: Frame
+) -> None:
+    conf = make_conf(*SETTINGS, "evaluation.examination=[1.0, 0.5, 0.25]", "value.tuned=false")
+    inputs = evaluate.EvaluationInputs(
+        test=table_frame(EXAMPLE_SCORES, _page("us-1", "test", simulated=False)),
+        validation=table_frame(EXAMPLE_SCORES, []),
+        queries=table_frame(QUERIES, []),
+        labels=table_frame(RELEVANCE_LABELS, [{"source": "human"}]),
+        weights={},
+    )
+    findings = evaluate.find(inputs, conf)
+    assert findings.examination == [1.0, 0.5, 0.25]
+    assert not any(row["simulated"] for row in findings.rows)
+    ratio = findings.by_name()["model", "calibration_ratio_click_at_position"]
+    assert ratio["value"] == pytest.approx(0.5 + 0.3 * 0.5 + 0.1 * 0.25)
+    assert "simulated" not in "".join(findings.headings().values())
+
+
+def test_nothing_to_measure_says_so(make_conf: MakeConf, table_frame: Frame) -> None:
+    empty = table_frame(EXAMPLE_SCORES, [])
+    inputs = evaluate.EvaluationInputs(
+        empty, empty, table_frame(QUERIES, []), table_frame(RELEVANCE_LABELS, []), {}
+    )
+    findings = evaluate.find(inputs, make_conf(*SETTINGS))
+    assert findings.rows == []
+    assert "no test row" in evaluate.side_by_side(findings)[0]
