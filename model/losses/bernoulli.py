@@ -40,6 +40,7 @@ def masked_bce(prob: LogProb, label: Tensor, weight: Tensor) -> TaskLoss:
         label: [B] in 0..1, soft labels allowed; any value where weight is 0.
         weight: [B], 0 where the label is unknown or the row is padding.
     """
-    loss = -(label * prob.log_p + (1.0 - label) * prob.log_not_p)
-    kept = torch.where(weight > 0, weight * loss, torch.zeros_like(loss))
-    return TaskLoss(kept.sum(), weight.sum())
+    # Unknown labels are replaced before the product: nan * 0 would reach the gradient.
+    known = torch.where(weight > 0, label, torch.zeros_like(label))
+    loss = -(known * prob.log_p + (1.0 - known) * prob.log_not_p)
+    return TaskLoss((weight * loss).sum(), weight.sum())

@@ -22,11 +22,9 @@ def corn_loss(logits: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLoss:
         weight: [B], 0 where there is no label.
     """
     wide = logits.float()
-    before = torch.cat([torch.ones_like(label_ge[:, :1]), label_ge[:, :-1]], dim=1)  # [B, K]
+    known = torch.where((weight > 0).unsqueeze(1), label_ge, torch.zeros_like(label_ge))
+    before = torch.cat([torch.ones_like(known[:, :1]), known[:, :-1]], dim=1)  # [B, K]
     hit, miss = functional.logsigmoid(wide), functional.logsigmoid(-wide)
-    loss = -(label_ge * hit + (before - label_ge) * miss)
-    mass = weight.unsqueeze(1) * before
-    known = (weight > 0).unsqueeze(1)
-    zero = torch.zeros_like(loss)
-    kept = torch.where(known, weight.unsqueeze(1) * loss, zero)
-    return TaskLoss(kept.sum(), torch.where(known, mass, zero).sum())
+    loss = -(known * hit + (before - known) * miss)
+    each = weight.unsqueeze(1)
+    return TaskLoss((each * loss).sum(), (each * before).sum())

@@ -1,0 +1,134 @@
+"""The composed ranker: contract of outputs and losses, masks, split form, batch of one."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from conf.sections.training import FeedConf, ModelConf
+from model.feed import Batch, Rows, Snapshot, batches
+from model.inputs import FeatureBlock, embedding_width
+from model.losses import total_loss
+from model.ranker import Ranker, build_ranker
+from model.spec import InputFeature
+from model.standardise import Standardisation
+
+SMALL = ModelConf(hidden=(16, 8), tower=(4,))
+
+
+@pytest.fixture
+def ranker(snapshot: Snapshot, scale: Standardisation) -> Ranker:
+    torch.manual_seed(3)
+    return build_ranker(snapshot.spec, scale, SMALL)
+
+
+@pytest.fixture
+def batch(snapshot: Snapshot) -> Batch:
+    return next(batches(snapshot, Rows("train"), FeedConf(batch_size=32, engine="pyarrow")))
+
+
+def with_label(batch: Batch, name: str, values: torch.Tensor) -> Batch:
+    labels = batch.labels.clone()
+    labels[:, batch.label_names.index(name)] = values
+    return replace(batch, labels=labels)
+
+
+def test_outputs_are_ordered_probabilities(ranker: Ranker, batch: Batch) -> None:
+    out = ranker.predict(batch.features)
+    assert list(out) == ["p_click", "p_cart", "p_purchase", "p_ge_1", "p_ge_2"]
+    assert all(p.shape == (32,) and bool(((p > 0) & (p < 1)).all()) for p in out.values())
+    assert bool((out["p_ge_1"] >= out["p_ge_2"]).all())
+
+
+def test_a_batch_of_one(ranker: Ranker, batch: Batch) -> None:
+    one = ranker.predict(batch.features[:1])
+    torch.testing.assert_close(one["p_cart"], ranker.predict(batch.features)["p_cart"][:1])
+
+
+def test_serving_means_position_1(ranker: Ranker, batch: Batch) -> None:
+    at_1 = ranker.predict(batch.features, torch.ones(32))
+    at_5 = ranker.predict(batch.features, torch.full((32,), 5.0))
+    serving = ranker.predict(batch.features)
+    torch.testing.assert_close(serving["p_click"], at_1["p_click"])
+    assert bool((at_5["p_click"] < serving["p_click"]).all())
+    torch.testing.assert_close(at_5["p_ge_1"], serving["p_ge_1"])
+
+
+def test_a_missing_label_is_not_a_negative(ranker: Ranker, batch: Batch) -> None:
+    masked = with_label(batch, "mask_cart", torch.zeros(32))
+    before = {task: loss.total for task, loss in ranker(batch).items()}
+    after = ranker(masked)
+    assert float(after["cart"].total) == 0.0 and float(after["cart"].weight) == 0.0
+    assert float(after["click"].total) == float(before["click"])
+    flipped = with_label(masked, "label_cart", 1.0 - batch.label("label_cart"))
+    assert float(ranker(flipped)["cart"].total) == 0.0
+
+
+def test_padding_counts_nowhere(ranker: Ranker, batch: Batch) -> None:
+    short = replace(batch, weight=torch.cat([torch.ones(20), torch.zeros(12)]))
+    cut = Batch(
+        batch.features[:20],
+        batch.labels[:20],
+        batch.position[:20],
+        torch.ones(20),
+        batch.label_names,
+    )
+    for task, loss in ranker(short).items():
+        torch.testing.assert_close(loss.total, ranker(cut)[task].total)
+        torch.testing.assert_close(loss.weight, ranker(cut)[task].weight)
+
+
+def test_all_labels_missing_trains_nothing(ranker: Ranker, batch: Batch) -> None:
+    loss = total_loss(ranker(replace(batch, weight=torch.zeros(32))), {})
+    loss.backward()
+    assert float(loss.detach()) == 0.0
+    gradients = [p.grad for p in ranker.parameters() if p.grad is not None]
+    assert gradients and all(float(g.abs().max()) == 0.0 for g in gradients)
+
+
+@pytest.mark.parametrize("kind", ["additive", "multiplicative", "none"])
+def test_every_parameter_learns(
+    snapshot: Snapshot, scale: Standardisation, batch: Batch, kind: str
+) -> None:
+    torch.manual_seed(3)
+    conf = SMALL.model_copy(update={"position_bias": kind})
+    ranker = build_ranker(snapshot.spec, scale, conf)
+    total_loss(ranker(batch), {}).backward()
+    silent = [n for n, p in ranker.named_parameters() if p.grad is None]
+    assert silent == []
+
+
+def test_towers_start_at_the_rates_of_the_log(ranker: Ranker, scale: Standardisation) -> None:
+    last = ranker.engagement.towers["purchase"][-1]
+    assert isinstance(last, torch.nn.Linear)
+    assert float(torch.sigmoid(last.bias)) == pytest.approx(scale.rates["purchase"], rel=1e-5)
+    first, second = torch.sigmoid(ranker.relevance.tower[-1].bias).tolist()
+    assert first * second == pytest.approx(scale.rates["ge_2"], rel=1e-5)
+
+
+def test_the_query_part_once_gives_the_same(ranker: Ranker, batch: Batch) -> None:
+    spec = ranker.spec
+    counts = torch.tensor([3, 0, 2])
+    queries = batch.features[:3][:, spec.query_positions]
+    candidates = batch.features[:5][:, spec.candidate_positions]
+    whole = ranker.inputs.joined(queries.repeat_interleave(counts, dim=0), candidates)
+    split = ranker.predict_candidates(queries, candidates, counts)
+    for name, p in ranker.predict(whole).items():
+        torch.testing.assert_close(split[name], p)
+
+
+def test_input_block_by_hand() -> None:
+    features = [
+        InputFeature("kind", "item", "category", buckets=4, regional=True),
+        InputFeature("price", "item"),
+    ]
+    scale = Standardisation(mean={"price": 3.0}, std={"price": 2.0}, rates={}, rows=1)
+    block = FeatureBlock(features, scale, width=8, clip=5.0)
+    found = block(torch.tensor([[2.0, 7.0], [0.0, -100.0]]))
+    assert found[:, 0].tolist() == [2.0, -5.0]
+    torch.testing.assert_close(found[0, 1:], block.embeddings[0].weight[2])
+    assert block.regional == [False, True, True] and block.dim == 3
+
+
+def test_embedding_width() -> None:
+    assert [embedding_width(n, 16) for n in (2, 6, 100, 4096)] == [2, 3, 10, 16]

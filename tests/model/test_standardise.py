@@ -1,0 +1,68 @@
+"""Statistics of the train split against numpy, and refusals."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from model.feed import Snapshot, SnapshotError, open_snapshot
+from model.standardise import Standardisation, bad_ids, measure
+
+
+def columns(snapshot: Snapshot, name: str) -> np.ndarray:
+    files = [snapshot.folder / f.path for f in snapshot.splits["train"]]
+    return np.concatenate([pq.read_table(f)[name].to_numpy() for f in files]).astype(float)
+
+
+def rewrite(folder: Path, name: str, value: float) -> Snapshot:
+    path = folder / "train" / "part-00000.parquet"
+    table = pq.read_table(path)
+    changed = table[name].to_numpy().copy()
+    changed[0] = value
+    index = table.column_names.index(name)
+    pq.write_table(table.set_column(index, name, pa.array(changed)), path)
+    return open_snapshot(folder)
+
+
+def test_means_spreads_and_rates(snapshot: Snapshot, scale: Standardisation) -> None:
+    assert scale.rows == 1_000
+    assert set(scale.mean) == {f.name for f in snapshot.spec.features if f.kind == "numeric"}
+    for name in scale.mean:
+        assert scale.mean[name] == pytest.approx(columns(snapshot, name).mean(), rel=1e-6)
+        assert scale.std[name] == pytest.approx(columns(snapshot, name).std(), rel=1e-6)
+    assert scale.rates["click"] == pytest.approx(columns(snapshot, "label_click").mean())
+    known = columns(snapshot, "mask_relevance").sum()
+    assert scale.rates["ge_2"] == pytest.approx(columns(snapshot, "label_ge_2").sum() / known)
+
+
+def test_it_survives_json(scale: Standardisation) -> None:
+    assert Standardisation(**json.loads(json.dumps(scale.to_json()))) == scale
+
+
+def test_values_that_cannot_be_trained_on(own_snapshot: Path) -> None:
+    with pytest.raises(SnapshotError, match=r"\['item_1'\] hold values that are not finite"):
+        measure(rewrite(own_snapshot, "item_1", float("nan")))
+    rewrite(own_snapshot, "item_1", 0.0)
+    with pytest.raises(SnapshotError, match="item_type: ids run from"):
+        measure(rewrite(own_snapshot, "item_type", 8.0))
+
+
+def test_a_constant_feature_keeps_the_spread_one(own_snapshot: Path) -> None:
+    for i in range(3):
+        path = own_snapshot / "train" / f"part-{i:05d}.parquet"
+        table = pq.read_table(path)
+        flat = pa.array(np.full(len(table), 7.0, np.float32))
+        pq.write_table(table.set_column(table.column_names.index("item_0"), "item_0", flat), path)
+    found = measure(open_snapshot(own_snapshot))
+    assert found.mean["item_0"] == 7.0 and found.std["item_0"] == 1.0
+
+
+def test_bad_ids() -> None:
+    assert bad_ids(np.array([0.0, 3.0], np.float32), 4) == ""
+    assert "0 to 3" in bad_ids(np.array([4.0], np.float32), 4)
+    assert "0 to 3" in bad_ids(np.array([-1.0], np.float32), 4)
+    assert "whole" in bad_ids(np.array([1.5], np.float32), 4)
+    assert bad_ids(np.zeros(0, np.float32), 4) == ""

@@ -1,0 +1,206 @@
+"""Training: it learns what was planted, stops in time, and goes on after a kill bit for bit."""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+import model.trainer
+from bench.synthetic import Planted, write_snapshot
+from conf.load import load_conf
+from conf.sections.training import FeedConf, ModelConf, TrainerConf
+from model.artifact import Artifact, load_model, save_model
+from model.checkpoint import Progress, load_checkpoint
+from model.epoch import TrainingError
+from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
+from model.fit import fit
+from model.metrics import auc
+from model.standardise import Standardisation, measure
+from model.trainer import train, trained
+from model.training_task import TrainTask
+
+Make = Callable[..., TrainTask]
+Fit = tuple[Snapshot, Progress, dict[str, Any], Artifact]
+
+
+@pytest.fixture
+def make_task(snapshot: Snapshot, scale: Standardisation, tmp_path: Path) -> Make:
+    """`make_task("name", epochs=3, ...)`: a short task whose folder is tmp_path / name."""
+
+    def make(name: str, dropout: float = 0.0, **trainer: object) -> TrainTask:
+        settings: dict[str, object] = {"epochs": 3, "learning_rate": 0.01, "progress": False}
+        return TrainTask(
+            snapshot=snapshot.folder,
+            folder=tmp_path / name,
+            scale=scale,
+            model=ModelConf(hidden=(16, 8), tower=(4,), dropout=dropout),
+            feed=FeedConf(batch_size=100, engine="pyarrow", shuffle_files=2),
+            trainer=TrainerConf.model_validate(settings | trainer),
+            seed=11,
+        )
+
+    return make
+
+
+def weights(task: TrainTask) -> dict[str, torch.Tensor]:
+    return trained(task)[0].state_dict()
+
+
+def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
+    return set(a) == set(b) and all(torch.equal(a[name], b[name]) for name in a)
+
+
+class KilledError(BaseException):
+    """Stands for a kill: not an Exception, so that nothing can catch it by mistake."""
+
+
+def kill_in(monkeypatch: pytest.MonkeyPatch, epoch: int, step: int) -> None:
+    """Make the feed raise at one step of one epoch."""
+
+    def interrupted(snapshot: Snapshot, rows: Rows, conf: FeedConf) -> Iterator[Batch]:
+        for i, batch in enumerate(batches(snapshot, rows, conf)):
+            if rows.split == "train" and (rows.epoch, i) == (epoch, step):
+                raise KilledError
+            yield batch
+
+    monkeypatch.setattr(model.trainer, "batches", interrupted)
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
+def test_killed_and_resumed_is_undisturbed_bit_for_bit(
+    make_task: Make, dropout: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole, killed = make_task("whole", dropout), make_task("killed", dropout)
+    train(whole)
+    with monkeypatch.context() as patched:
+        kill_in(patched, epoch=3, step=4)
+        with pytest.raises(KilledError):
+            train(killed)
+    checkpoint = load_checkpoint(killed.folder, killed.fingerprint(open_snapshot(killed.snapshot)))
+    assert checkpoint is not None and checkpoint.progress.epoch == 2
+    train(killed)
+    assert same(weights(whole), weights(killed))
+    lines = (killed.folder / "metrics.jsonl").read_text().splitlines()
+    assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
+
+
+def test_a_finished_training_is_not_trained_again(
+    make_task: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    task = make_task("done")
+    train(task)
+    kill_in(monkeypatch, epoch=1, step=0)
+    train(task)
+    assert trained(task)[1].epoch == 3
+
+
+def test_a_checkpoint_of_another_task_is_not_resumed(make_task: Make) -> None:
+    task = make_task("shared", epochs=1)
+    train(task)
+    other = make_task("shared", epochs=1, learning_rate=0.02)
+    with pytest.raises(TrainingError, match="no finished training"):
+        trained(other)
+    train(other)
+    with pytest.raises(TrainingError, match="no finished training"):
+        trained(task)
+
+
+def test_the_callers_random_state_and_threads_are_left_alone(make_task: Make) -> None:
+    torch.manual_seed(1)
+    expected, threads = torch.rand(3), torch.get_num_threads()
+    torch.manual_seed(1)
+    train(make_task("quiet", epochs=1, threads=1))
+    assert torch.equal(torch.rand(3), expected)
+    assert torch.get_num_threads() == threads
+
+
+def test_it_stops_early_and_keeps_the_best_weights(make_task: Make) -> None:
+    task = make_task("early", epochs=40, patience=1, learning_rate=0.1)
+    train(task)
+    ranker, progress = trained(task)
+    losses = [record["validation_loss"] for record in progress.history]
+    assert len(losses) == progress.best_epoch + 1 < 40
+    assert progress.best_loss == min(losses) == losses[-2]
+    stopped = make_task("stopped", epochs=progress.best_epoch, patience=1, learning_rate=0.1)
+    train(stopped)
+    assert same(ranker.state_dict(), weights(stopped))
+
+
+def test_a_loss_that_is_not_finite_ends_it(make_task: Make) -> None:
+    with pytest.raises(TrainingError, match="epoch 1 is not finite"):
+        train(make_task("burst", learning_rate=1e30, epochs=2))
+
+
+def test_a_task_without_any_label_trains_the_others(own_snapshot: Path, tmp_path: Path) -> None:
+    snapshot = open_snapshot(write_snapshot(own_snapshot, Planted(rows=(60, 20), grades=0.0)))
+    task = TrainTask(
+        snapshot.folder,
+        tmp_path / "t",
+        measure(snapshot),
+        ModelConf(hidden=(4,), tower=()),
+        FeedConf(engine="pyarrow", batch_size=16),
+        TrainerConf(epochs=2, progress=False),
+        3,
+    )
+    train(task)
+    history = trained(task)[1].history
+    assert [record["validation"]["relevance"] for record in history] == [None, None]
+    assert np.isfinite(history[-1]["validation_loss"])
+
+
+@pytest.fixture(scope="module")
+def planted_fit(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Fit:
+    folder = tmp_path_factory.mktemp("planted")
+    planted = Planted(rows=(20_000, 6_000), files=(3, 2), grades=0.5)
+    snapshot = open_snapshot(write_snapshot(folder / "snapshot", planted))
+    conf = load_conf(
+        settings=["trainer.epochs=4", "trainer.learning_rate=0.003", "feed.batch_size=256"]
+    )
+    found = fit(snapshot, conf.tree, folder / "scratch", "x: 1\n", {"conf_hash": conf.hash})
+    return snapshot, found.progress, found.metrics, found.artifact
+
+
+def test_it_finds_the_planted_effects(planted_fit: Fit) -> None:
+    _, progress, metrics, artifact = planted_fit
+    assert metrics["validation"]["p_click"]["auc"] > 0.75
+    assert metrics["validation"]["p_ge_2"]["auc"] > 0.78
+    assert progress.history[-1]["train"]["click"] < progress.history[0]["train"]["click"]
+    with torch.no_grad():
+        bias = artifact.ranker.engagement.bias.bias(torch.tensor([1, 2, 5, 10]))[:, 0]
+    assert bool((bias[1:] < bias[:-1]).all()), "clicks fall with the position"
+    assert float(bias[3]) < -1.5  # planted: log(1 / 10) = -2.3
+
+
+def test_metrics_carry_their_counts(planted_fit: Fit) -> None:
+    snapshot, _, metrics, _ = planted_fit
+    found = metrics["validation"]["p_click"]
+    assert found["n"] == snapshot.rows("validation") == 6_000
+    assert found["calibrated_loss"] <= found["loss"] + 1e-3
+    assert found["calibration_ratio"] == pytest.approx(1.0, abs=0.05)
+    assert metrics["rows"] == {"train": 20_000, "validation": 6_000}
+
+
+def test_serving_predictions_are_calibrated_at_position_1(planted_fit: Fit, tmp_path: Path) -> None:
+    snapshot, _, _, artifact = planted_fit
+    save_model(artifact, tmp_path / "m")
+    conf = FeedConf(engine="pyarrow", batch_size=6_000)
+    batch = next(batches(snapshot, Rows("validation"), conf))
+    out = load_model(tmp_path / "m").predict(batch.features.numpy())
+    first = (batch.position == 1).numpy()
+    clicks = batch.label("label_click").numpy()[first]
+    assert out["p_click"][first].mean() == pytest.approx(clicks.mean(), rel=0.12)
+    assert auc(out["p_click"][first], clicks) > 0.7
+
+
+def test_multiplicative_bias_trains_too(make_task: Make) -> None:
+    task = make_task("pal", epochs=2)
+    task = replace(task, model=task.model.model_copy(update={"position_bias": "multiplicative"}))
+    train(task)
+    assert trained(task)[1].epoch == 2
