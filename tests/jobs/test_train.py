@@ -1,0 +1,115 @@
+"""The train job: a model directory from a snapshot, again, after a kill, in a dry run."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from pyspark.sql import SparkSession
+
+import jobs.train
+from bench.synthetic import Planted, write_snapshot
+from conf.load import ResolvedConf
+from jobs.platform.report import JobReport
+from jobs.platform.warehouse import Warehouse
+from jobs.train import JOB, run
+from model.artifact import load_model
+from model.feed import SnapshotError
+
+Make = Callable[..., ResolvedConf]
+SHORT = (
+    "run_date=2026-03-01",
+    "trainer.epochs=2",
+    "trainer.progress=false",
+    "model.hidden=[16, 8]",
+    "model.tower=[4]",
+    "feed.batch_size=128",
+)
+
+
+@pytest.fixture
+def conf(spark: SparkSession, make_conf: Make) -> ResolvedConf:
+    """A short training with a snapshot in place."""
+    resolved = make_conf(*SHORT)
+    write_snapshot(
+        warehouse(spark, resolved).snapshot_dir(), Planted(rows=(600, 200), files=(2, 1))
+    )
+    return resolved
+
+
+def warehouse(spark: SparkSession, conf: ResolvedConf) -> Warehouse:
+    return Warehouse(spark, conf, JobReport("train", conf.run_date.isoformat(), conf.hash))
+
+
+def test_it_writes_a_model_that_loads(spark: SparkSession, conf: ResolvedConf) -> None:
+    report = run(spark, conf)
+    folder = warehouse(spark, conf).model_dir()
+    loaded = load_model(folder)
+    assert report.outputs["model"] == loaded.version
+    assert [(c.table, c.rows_in, c.rows_out) for c in report.counts] == [("model", 800, 800)]
+    found = report.details["validation"]["p_click"]
+    assert found["n"] == 200 and 0.5 < found["auc"] <= 1.0 and found["loss"] > 0
+    assert sorted(p.name for p in folder.iterdir()) == [
+        "calibrators.json",
+        "conf.yaml",
+        "manifest.json",
+        "metrics.json",
+        "metrics.jsonl",
+        "model.safetensors",
+        "spec.json",
+    ]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["conf_hash"] == conf.hash and len(manifest["snapshot_manifest_sha256"]) == 64
+    assert [p.name for p in folder.parent.iterdir()] == ["2026-03-01"]
+
+
+def test_twice_gives_the_same_model(spark: SparkSession, conf: ResolvedConf) -> None:
+    first, second = run(spark, conf), run(spark, conf)
+    assert first.outputs["model"] == second.outputs["model"]
+
+
+def test_killed_before_the_model_is_written_it_goes_on(
+    spark: SparkSession, conf: ResolvedConf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = run(spark, conf).outputs["model"]
+    with monkeypatch.context() as patched:
+        patched.setattr(
+            jobs.train, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
+        )
+        with pytest.raises(KeyboardInterrupt):
+            run(spark, conf)
+    folder = warehouse(spark, conf).model_dir()
+    assert load_model(folder).version == expected  # the old one is untouched
+    assert run(spark, conf).outputs["model"] == expected
+    assert [p.name for p in folder.parent.iterdir()] == ["2026-03-01"]
+
+
+def test_a_dry_run_writes_nothing(spark: SparkSession, make_conf: Make) -> None:
+    dry = make_conf(*SHORT, dry_run=True)
+    write_snapshot(warehouse(spark, dry).snapshot_dir(), Planted(rows=(600, 200)))
+    report = run(spark, dry)
+    assert "600" in report.notes[0] and report.counts == []
+    assert not warehouse(spark, dry).model_dir().parent.exists()
+
+
+def test_without_a_snapshot_it_names_the_job_to_run(spark: SparkSession, make_conf: Make) -> None:
+    with pytest.raises(FileNotFoundError, match="build_training_set"):
+        run(spark, make_conf(*SHORT))
+
+
+def test_a_changed_snapshot_is_refused(spark: SparkSession, conf: ResolvedConf) -> None:
+    path: Path = next(warehouse(spark, conf).snapshot_dir().glob("train/*.parquet"))
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(SnapshotError, match="differs from the manifest"):
+        run(spark, conf)
+
+
+def test_a_tracking_store_that_fails_is_a_note(spark: SparkSession, make_conf: Make) -> None:
+    resolved = make_conf(*SHORT, "tracking.mlflow=true", "tracking.uri='no-such-scheme://x'")
+    write_snapshot(warehouse(spark, resolved).snapshot_dir(), Planted(rows=(600, 200)))
+    assert any(note.startswith("MLflow: not logged") for note in run(spark, resolved).notes)
+
+
+def test_the_job_says_what_it_depends_on() -> None:
+    assert JOB.artifacts_in == ("snapshot",) and JOB.artifacts_out == ("model",)
+    assert {"seed", "feed", "model", "trainer", "calibration"} <= set(JOB.sections)
