@@ -15,26 +15,26 @@ class PolicyConf(Section):
     )
     popularity: float = Field(1.0, description="weight of the item's popularity (z-score)")
     price: float = Field(0.6, description="weight of a price below the type's usual one (z-score)")
-    match: float = Field(0.4, description="weight of a step of the grade")
+    match: float = Field(0.8, description="weight of a step of the grade")
     drift_sd: float = Field(0.5, ge=0, description="day-to-day noise of an item's rank score (sd)")
 
 
 class ShoppersConf(Section):
     """Planted behaviour. Terms add up on the logit of each step of the funnel."""
 
-    click_intercept: float = Field(-0.5, description="click of an average item (logit)")
-    cart_intercept: float = Field(-0.8, description="cart given click of an average item (logit)")
-    purchase_intercept: float = Field(-0.2, description="purchase given cart (logit)")
+    click_intercept: float = Field(-1.5, description="click of an average item (logit)")
+    cart_intercept: float = Field(-1.2, description="cart given click of an average item (logit)")
+    purchase_intercept: float = Field(-0.5, description="purchase given cart (logit)")
     relevance_strength: float = Field(
-        0.5, ge=0, description="effect of a step of the grade; 0 none, 0.5 weak, 2 strong (logit)"
+        0.8, ge=0, description="effect of a step of the grade; 0 none, 0.5 weak, 2 strong (logit)"
     )
-    popularity: float = Field(0.6, description="effect of popularity on clicks (logit per sd)")
+    popularity: float = Field(0.5, description="effect of popularity on clicks (logit per sd)")
     quality: float = Field(0.3, description="effect of quality on every step (logit per sd)")
     price_sensitivity_min: float = Field(
-        0.3, ge=0, description="effect of a low price in the least sensitive region (logit per sd)"
+        0.2, ge=0, description="effect of a low price in the least sensitive region (logit per sd)"
     )
     price_sensitivity_max: float = Field(
-        0.9, ge=0, description="effect of a low price in the most sensitive region (logit per sd)"
+        0.7, ge=0, description="effect of a low price in the most sensitive region (logit per sd)"
     )
     brand_taste_sd: float = Field(
         0.4, ge=0, description="spread of a region's liking of a brand, on clicks (logit, sd)"

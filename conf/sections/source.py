@@ -19,10 +19,10 @@ class SimulatedSource(MarketSource):
         0.25, ge=0, le=1, description="words that shoppers replace by a synonym (fraction)"
     )
     pool_matches: int = Field(
-        14, ge=1, description="items of a query's pool that match it best (count)"
+        20, ge=1, description="items of a query's pool that match it best (count)"
     )
     pool_popular: int = Field(
-        16, ge=0, description="popular items of the right type in a query's pool (count)"
+        10, ge=0, description="popular items of the right type in a query's pool (count)"
     )
     pool_misfits: int = Field(
         10, ge=0, description="popular items of other types in a query's pool (count)"

@@ -32,19 +32,18 @@ class Draws:
         return F.floor(self.uniform(purpose, *keys) * count)
 
 
-def zipf_rank(uniform: Column, count: Column, exponent: float) -> Column:
+def zipf_rank(uniform: Column, count: int, exponent: float) -> Column:
     """Rank from 0 whose frequency falls about as (rank + 1)^-exponent, a long.
 
     Inverse of the distribution function with density x^-exponent on [1, count + 1):
     P(rank < r) = H(r + 1) / H(count + 1), H(x) = integral from 1 to x.
     """
-    last = count + F.lit(1.0)
     if exponent == 1.0:
-        drawn = F.pow(last, uniform)
+        drawn = F.pow(F.lit(count + 1.0), uniform)
     else:
         power = 1.0 - exponent
-        drawn = F.pow(uniform * (F.pow(last, F.lit(power)) - 1) + 1, F.lit(1 / power))
-    return F.least(F.floor(drawn) - 1, count.cast("long") - 1)
+        drawn = F.pow(uniform * ((count + 1.0) ** power - 1) + 1, F.lit(1 / power))
+    return F.least(F.floor(drawn) - 1, F.lit(count - 1).cast("long"))
 
 
 def cumulative(weights: Sequence[float]) -> list[float]:

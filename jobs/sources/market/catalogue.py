@@ -1,0 +1,132 @@
+"""Items of the simulated market."""
+
+from datetime import date, timedelta
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.sections.source import SimulatedSource
+from jobs.sources.market.draws import Draws, lookup
+from jobs.sources.market.offers import price_of, with_latents
+from jobs.sources.market.vocabulary import (
+    BRANDS,
+    BRANDS_PER_TYPE,
+    COLOURS,
+    MATERIALS,
+    SERIES,
+    SIZES,
+    TYPES,
+    brand_of,
+)
+
+SHARD_ITEMS = 20_000
+"""Items of one shard. A query looks for items in its own shard only, which keeps the work of
+making pools proportional to the number of queries, whatever the size of the catalogue."""
+ATTRIBUTES = ("brand", "colour", "size", "material")
+_LISTED_FROM = date(2019, 1, 1)
+_LISTED_OVER_DAYS = 1_800
+
+
+def shards(source: SimulatedSource) -> int:
+    """Number of shards of the catalogue."""
+    return max(1, source.items // SHARD_ITEMS)
+
+
+def catalogue(spark: SparkSession, source: SimulatedSource, draws: Draws, first: date) -> DataFrame:
+    """One row per item: attributes, title, price, latents, and the shard it belongs to.
+
+    Args:
+        first: first day of the log; every item is listed before it.
+    """
+    number = F.col("number")
+    return (
+        spark.range(source.items)
+        .withColumnRenamed("id", "number")
+        .withColumn("item_id", F.concat(F.lit("i"), F.lpad(number.cast("string"), 9, "0")))
+        .withColumn("shard", (number % shards(source)).cast("int"))
+        .withColumn("type_index", item_type_index(draws, number))
+        .transform(lambda df: with_attributes(df, draws))
+        .transform(lambda df: with_latents(df, draws))
+        .withColumn("price", price_of(_of_type([F.lit(t.price) for t in TYPES])))
+        .withColumn("title", _title(draws))
+        .withColumn("listed_on", _listed_on(draws, first))
+    )
+
+
+def item_type_index(draws: Draws, number: Column) -> Column:
+    """Index into TYPES; the first types are somewhat more common."""
+    skewed = F.pow(draws.uniform("type", number), F.lit(1.2))
+    return F.floor(skewed * len(TYPES)).cast("int")
+
+
+def with_attributes(df: DataFrame, draws: Draws) -> DataFrame:
+    """Add item_type, brand, colour, size and material of the item with `number` and `type_index`.
+
+    A query names attributes of a target item: it calls this with the target's number.
+    """
+    number = F.col("number")
+    brand_choice = F.floor(
+        F.pow(draws.uniform("brand", number), F.lit(1.5)) * BRANDS_PER_TYPE
+    ).cast("int")
+    brands = [
+        F.array(*(F.lit(BRANDS[brand_of(t, c)]) for c in range(BRANDS_PER_TYPE)))
+        for t in range(len(TYPES))
+    ]
+    sizes = [F.array(*map(F.lit, SIZES[t.sizes])) for t in TYPES]
+    materials = [F.array(*map(F.lit, MATERIALS[t.materials])) for t in TYPES]
+    return (
+        df.withColumn("item_type", lookup([t.name for t in TYPES], F.col("type_index")))
+        .withColumn("brand", F.element_at(_of_type(brands), brand_choice + 1))
+        .withColumn(
+            "colour",
+            lookup([name for name, _ in COLOURS], draws.below(len(COLOURS), "colour", number)),
+        )
+        .withColumn("size", _any_of(_of_type(sizes), draws, "size"))
+        .withColumn("material", _any_of(_of_type(materials), draws, "material"))
+    )
+
+
+def _of_type(by_type: list[Column]) -> Column:
+    """The entry of the row's type."""
+    return F.element_at(F.array(*by_type), F.col("type_index") + 1)
+
+
+def _any_of(options: Column, draws: Draws, purpose: str) -> Column:
+    index = draws.below(F.size(options), purpose, F.col("number"))
+    return F.element_at(options, (index + 1).cast("int"))
+
+
+def _title(draws: Draws) -> Column:
+    """The title as a seller writes it: one of three orders, some words left out or replaced."""
+    number = F.col("number")
+    brand, size = F.col("brand"), F.regexp_replace("size", r"( in| ft| oz| gal)$", "$1.")
+    name = F.initcap(_written_type(draws))
+    colour = F.initcap("colour")
+    material = F.when(draws.uniform("title/material", number) < 0.9, F.initcap("material"))
+    series = lookup(SERIES, draws.below(len(SERIES), "title/series", number))
+    packs = F.concat(F.lit("("), draws.below(3, "title/pack", number) + 2, F.lit("-Pack)"))
+    pack = F.when(draws.uniform("title/packed", number) < 0.1, packs)
+    orders = (
+        F.concat_ws(" ", brand, size, material, name, F.lit("in"), colour, pack),
+        F.concat_ws(" ", brand, series, colour, material, name, F.concat(F.lit("- "), size), pack),
+        F.concat_ws(" ", series, size, colour, name, F.lit("by"), brand, pack),
+    )
+    style = draws.below(len(orders), "title/order", number)
+    return F.element_at(F.array(*orders), (style + 1).cast("int"))
+
+
+def _written_type(draws: Draws) -> Column:
+    """The type's name, or now and then another name for it."""
+    number = F.col("number")
+    synonyms = _of_type([F.array(*map(F.lit, t.synonyms)) for t in TYPES])
+    synonym = F.element_at(
+        synonyms, (draws.below(F.size(synonyms), "title/synonym", number) + 1).cast("int")
+    )
+    replaced = draws.uniform("title/replaced", number) < 0.12
+    return F.when(replaced, synonym).otherwise(F.col("item_type"))
+
+
+def _listed_on(draws: Draws, first: date) -> Column:
+    days = draws.below(_LISTED_OVER_DAYS, "listed", F.col("number")).cast("int")
+    drawn = F.date_add(F.lit(_LISTED_FROM), days)
+    return F.least(drawn, F.lit(first - timedelta(days=1)))

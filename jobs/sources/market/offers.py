@@ -1,0 +1,42 @@
+"""What an item brings to the shelf besides its text: quality, price and popularity."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from jobs.sources.market.draws import Draws
+
+LOG_PRICE_SD = 0.45
+"""Spread of log prices within a type."""
+
+
+def with_latents(items: DataFrame, draws: Draws) -> DataFrame:
+    """Add quality, cheapness and popularity, each of mean 0 and spread 1 over items.
+
+    cheapness is minus the z-score of the log price within the type: dear brands and good items
+    cost more. popularity is what the logger knows: good and cheap items are more popular.
+
+    Args:
+        items: has item_id and brand (null allowed).
+    """
+    item, brand = F.col("item_id"), F.coalesce(F.col("brand"), F.lit(""))
+    price_z = (
+        0.5 * draws.normal("brand tier", brand)
+        + 0.3 * F.col("quality")
+        + F.sqrt(F.lit(1 - 0.5**2 - 0.3**2)) * draws.normal("price", item)
+    )
+    # corr(quality, cheapness) = -0.3 leaves this much for noise in a popularity of spread 1
+    own = (1 - 0.5**2 - 0.4**2 + 2 * 0.5 * 0.4 * 0.3) ** 0.5
+    popularity = (
+        0.5 * F.col("quality") + 0.4 * F.col("cheapness") + own * draws.normal("popularity", item)
+    )
+    return (
+        items.withColumn("quality", draws.normal("quality", item))
+        .withColumn("cheapness", -price_z)
+        .withColumn("popularity", popularity)
+    )
+
+
+def price_of(middle: Column) -> Column:
+    """Price from the type's middle price and the item's cheapness, in whole cents."""
+    drawn = middle * F.exp(F.lit(-LOG_PRICE_SD) * F.col("cheapness"))
+    return F.greatest(F.round(drawn, 2), F.lit(0.01))

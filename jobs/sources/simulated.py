@@ -1,0 +1,106 @@
+"""The simulated market: nothing is read, all is drawn from conf `seed`.
+
+Items have a type, brand, colour, size, material and written titles; queries name a type and up to
+three attributes, with synonyms and typos; grades follow from the attributes. Impressions,
+judgments and grades are marked simulated. The planted truth goes to `market_truth` and
+`market_parameters`, which no feature or trainer reads.
+"""
+
+from datetime import timedelta
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.load import ResolvedConf
+from conf.sections.source import SimulatedSource
+from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
+from jobs.sources.base import RawFrames, SourceError
+from jobs.sources.market.catalogue import catalogue
+from jobs.sources.market.draws import Draws
+from jobs.sources.market.engine import Engine, Market
+from jobs.sources.market.intents import intents
+from jobs.sources.market.parameters import parameters
+from jobs.sources.market.pools import pools
+
+DATASET = "simulated"
+MARKET_VERSION = "1"
+"""Raised when the code draws another market from the same conf."""
+
+
+def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
+    """The market of conf `source` and `seed` as the log of the days before the run date knows it.
+
+    The pairs that compete are kept on the workers' disks: impressions, judgments and truth all
+    start from them.
+
+    Raises:
+        SourceError: conf `source` is of another kind.
+    """
+    source, draws = _source(conf), Draws(conf.tree.seed)
+    items = catalogue(spark, source, draws, conf.run_date - timedelta(days=source.days))
+    wanted = intents(spark, source, draws)
+    market = Market(
+        texts=wanted.select("text_number", "query_text"),
+        text_count=source.queries,
+        items=items,
+        pairs=pools(wanted, items, source, draws).persist(StorageLevel.DISK_ONLY),
+    )
+    engine = Engine(spark, conf, source, market)
+    return RawFrames(
+        items=_marked(_visible(items)),
+        queries=_marked(engine.queries().select("query_id", "query_text", "region")),
+        impressions=_marked(engine.impressions()),
+        judgments=_marked(_judgments(engine, market, source, draws)),
+        extras={
+            MARKET_TRUTH: engine.truth(),
+            MARKET_PARAMETERS: parameters(spark, conf, source, items),
+        },
+    )
+
+
+def fingerprint(conf: ResolvedConf) -> str:
+    """The version of the market's code: all else is in conf."""
+    return f"simulated market {MARKET_VERSION}"
+
+
+def _source(conf: ResolvedConf) -> SimulatedSource:
+    source = conf.tree.source
+    if not isinstance(source, SimulatedSource):
+        raise SourceError(f"source.kind is {source.kind}; set it to simulated")
+    return source
+
+
+def _visible(items: DataFrame) -> DataFrame:
+    """What a shop knows of its items: no latents."""
+    return items.select(
+        "item_id",
+        "title",
+        "price",
+        "brand",
+        "item_type",
+        "colour",
+        "size",
+        "material",
+        "listed_on",
+    )
+
+
+def _judgments(engine: Engine, market: Market, source: SimulatedSource, draws: Draws) -> DataFrame:
+    """Grades of part of the pools of part of the texts, in every region with traffic."""
+    text, item = F.col("text_number"), F.col("item_id")
+    pool = source.pool_matches + source.pool_popular + source.pool_misfits
+    is_judged = (draws.uniform("judged", text) < source.judged_share) & (
+        draws.uniform("judged", text, item) < source.judged_items / pool
+    )
+    searched = engine.searches().select("text_number", "region").distinct()
+    queries = engine.queries().join(searched, on=["text_number", "region"], how="left_semi")
+    return (
+        market.pairs.where(is_judged)
+        .join(queries, on="text_number", how="inner")
+        .select("query_id", "item_id", F.lit("human").alias("source"), "grade")
+    )
+
+
+def _marked(df: DataFrame) -> DataFrame:
+    return df.withColumn("dataset", F.lit(DATASET)).withColumn("simulated", F.lit(True))
