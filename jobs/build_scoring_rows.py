@@ -28,6 +28,7 @@ from jobs.platform.feature_reads import note_missing, read_features
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
+from jobs.platform.warehouse import Warehouse
 
 
 def build(inputs: ScoringInputs, conf: ResolvedConf) -> DataFrame:
@@ -38,7 +39,7 @@ def build(inputs: ScoringInputs, conf: ResolvedConf) -> DataFrame:
 def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     """Pack the candidates of the run."""
     warehouse, report = open_warehouse(spark, conf, "build_scoring_rows")
-    inputs = ScoringInputs(warehouse.read_run(CANDIDATES), read_features(warehouse))
+    inputs = read_inputs(warehouse)
     seen = Observation("scoring_rows")
     sums = [F.sum(name).alias(name) for name in ("candidates", *MISSING)]
     written = warehouse.replace_run(SCORING_ROWS, build(inputs, conf).observe(seen, *sums))
@@ -49,6 +50,11 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     note_missing(report, seen.get)
     _note_cut(report, totals.pairs, seen.get, conf.tree.scoring.max_candidates)
     return report
+
+
+def read_inputs(warehouse: Warehouse) -> ScoringInputs:
+    """The candidates of the run and its feature tables."""
+    return ScoringInputs(warehouse.read_run(CANDIDATES), read_features(warehouse))
 
 
 def _note_cut(
