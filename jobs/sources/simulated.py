@@ -16,16 +16,16 @@ from conf.load import ResolvedConf
 from conf.sections.source import SimulatedSource
 from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
 from jobs.sources.base import RawFrames, SourceError
+from jobs.sources.market import MARKET_VERSION
 from jobs.sources.market.catalogue import catalogue
 from jobs.sources.market.draws import Draws
 from jobs.sources.market.engine import Engine, Market
 from jobs.sources.market.intents import intents
+from jobs.sources.market.offers import on_shelf
 from jobs.sources.market.parameters import parameters
 from jobs.sources.market.pools import pools
 
 DATASET = "simulated"
-MARKET_VERSION = "1"
-"""Raised when the code draws another market from the same conf."""
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
@@ -48,7 +48,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     )
     engine = Engine(spark, conf, source, market)
     return RawFrames(
-        items=_marked(_visible(items)),
+        items=_marked(on_shelf(items)),
         queries=_marked(engine.queries().select("query_id", "query_text", "region")),
         impressions=_marked(engine.impressions()),
         judgments=_marked(_judgments(engine, market, source, draws)),
@@ -61,7 +61,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 
 def fingerprint(conf: ResolvedConf) -> str:
     """The version of the market's code: all else is in conf."""
-    return f"simulated market {MARKET_VERSION}"
+    return f"market {MARKET_VERSION}"
 
 
 def _source(conf: ResolvedConf) -> SimulatedSource:
@@ -69,21 +69,6 @@ def _source(conf: ResolvedConf) -> SimulatedSource:
     if not isinstance(source, SimulatedSource):
         raise SourceError(f"source.kind is {source.kind}; set it to simulated")
     return source
-
-
-def _visible(items: DataFrame) -> DataFrame:
-    """What a shop knows of its items: no latents."""
-    return items.select(
-        "item_id",
-        "title",
-        "price",
-        "brand",
-        "item_type",
-        "colour",
-        "size",
-        "material",
-        "listed_on",
-    )
 
 
 def _judgments(engine: Engine, market: Market, source: SimulatedSource, draws: Draws) -> DataFrame:

@@ -5,3 +5,6 @@ are real and prices, popularity and engagement are drawn. Every draw is a functi
 of the keys of its row, so a row is the same whatever the partitions, the size of the cluster or
 the run date.
 """
+
+MARKET_VERSION = "1"
+"""Raised when the code draws another market from the same conf."""

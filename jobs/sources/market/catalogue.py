@@ -1,13 +1,13 @@
 """Items of the simulated market."""
 
-from datetime import date, timedelta
+from datetime import date
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.sections.source import SimulatedSource
 from jobs.sources.market.draws import Draws, lookup
-from jobs.sources.market.offers import price_of, with_latents
+from jobs.sources.market.offers import listed_on, price_of, with_latents
 from jobs.sources.market.vocabulary import (
     BRANDS,
     BRANDS_PER_TYPE,
@@ -23,8 +23,6 @@ SHARD_ITEMS = 20_000
 """Items of one shard. A query looks for items in its own shard only, which keeps the work of
 making pools proportional to the number of queries, whatever the size of the catalogue."""
 ATTRIBUTES = ("brand", "colour", "size", "material")
-_LISTED_FROM = date(2019, 1, 1)
-_LISTED_OVER_DAYS = 1_800
 
 
 def shards(source: SimulatedSource) -> int:
@@ -49,7 +47,7 @@ def catalogue(spark: SparkSession, source: SimulatedSource, draws: Draws, first:
         .transform(lambda df: with_latents(df, draws))
         .withColumn("price", price_of(_of_type([F.lit(t.price) for t in TYPES])))
         .withColumn("title", _title(draws))
-        .withColumn("listed_on", _listed_on(draws, first))
+        .withColumn("listed_on", listed_on(draws, first))
     )
 
 
@@ -124,9 +122,3 @@ def _written_type(draws: Draws) -> Column:
     )
     replaced = draws.uniform("title/replaced", number) < 0.12
     return F.when(replaced, synonym).otherwise(F.col("item_type"))
-
-
-def _listed_on(draws: Draws, first: date) -> Column:
-    days = draws.below(_LISTED_OVER_DAYS, "listed", F.col("number")).cast("int")
-    drawn = F.date_add(F.lit(_LISTED_FROM), days)
-    return F.least(drawn, F.lit(first - timedelta(days=1)))

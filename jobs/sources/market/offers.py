@@ -1,5 +1,7 @@
 """What an item brings to the shelf besides its text: quality, price and popularity."""
 
+from datetime import date, timedelta
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
@@ -7,6 +9,8 @@ from jobs.sources.market.draws import Draws
 
 LOG_PRICE_SD = 0.45
 """Spread of log prices within a type."""
+_LISTED_FROM = date(2019, 1, 1)
+_LISTED_OVER_DAYS = 1_800
 
 
 def with_latents(items: DataFrame, draws: Draws) -> DataFrame:
@@ -40,3 +44,25 @@ def price_of(middle: Column) -> Column:
     """Price from the type's middle price and the item's cheapness, in whole cents."""
     drawn = middle * F.exp(F.lit(-LOG_PRICE_SD) * F.col("cheapness"))
     return F.greatest(F.round(drawn, 2), F.lit(0.01))
+
+
+def listed_on(draws: Draws, first: date) -> Column:
+    """First day on sale: a day of five years, always before the log's first day."""
+    days = draws.below(_LISTED_OVER_DAYS, "listed", F.col("item_id")).cast("int")
+    drawn = F.date_add(F.lit(_LISTED_FROM), days)
+    return F.least(drawn, F.lit(first - timedelta(days=1)))
+
+
+def on_shelf(items: DataFrame) -> DataFrame:
+    """What a shop knows of its items: no latents."""
+    return items.select(
+        "item_id",
+        "title",
+        "price",
+        "brand",
+        "item_type",
+        "colour",
+        "size",
+        "material",
+        "listed_on",
+    )

@@ -71,7 +71,9 @@ def _matches(
         .withColumn("place", F.row_number().over(best))
         .where(F.col("place") <= source.pool_matches)
         .select(
-            "text_number", "item_id", F.when(F.col("mismatches") == 0, 2).otherwise(1).alias("grade")
+            "text_number",
+            "item_id",
+            F.when(F.col("mismatches") == 0, 2).otherwise(1).alias("grade"),
         )
     )
 

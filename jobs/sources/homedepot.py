@@ -1,0 +1,216 @@
+"""Home Depot: real queries, titles, brands and human grades; engagement simulated.
+
+Files in `source.path`: homedepot_pairs.csv.gz (id, product_uid, product_title, search_term,
+relevance) and homedepot_brands.csv.gz (an index, product_uid as a float, brand), CSV in UTF-8.
+The grade of the mean rating, which is 1 to 3: up to 1.5 is 0, up to 2.34 is 1, above is 2.
+Every query exists in every region of conf, with the same judgments.
+
+What is real: query text, title, brand, rating and grade. What is derived from the title by rule:
+item type, colour, size, material (see `titles`). What is drawn: price, popularity, listing day
+and all engagement, over the judged items of a query and fillers, popular cheap items of other
+types that share no word with the query; their grade 0 is an assumption (source `assumed`).
+Items, impressions and fillers are marked simulated, queries and human judgments are not.
+"""
+
+from datetime import timedelta
+from pathlib import Path
+
+from pyspark import StorageLevel
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.load import ResolvedConf
+from conf.sections.source import HomeDepotSource
+from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
+from features.quality.typed import MALFORMED
+from features.split import normalised
+from jobs.sources.base import (
+    RawFrames,
+    SourceError,
+    files_fingerprint,
+    query_key,
+    require_columns,
+    require_file,
+)
+from jobs.sources.files import read_delimited
+from jobs.sources.market import MARKET_VERSION
+from jobs.sources.market.draws import Draws
+from jobs.sources.market.engine import Engine, Market
+from jobs.sources.market.fillers import fillers
+from jobs.sources.market.offers import listed_on, on_shelf, price_of, with_latents
+from jobs.sources.market.parameters import parameters
+from jobs.sources.titles import colour_in, head_noun, material_in, size_in
+
+DATASET = "homedepot"
+PAIRS_FILE, BRANDS_FILE = "homedepot_pairs.csv.gz", "homedepot_brands.csv.gz"
+_COLUMNS = {
+    PAIRS_FILE: ("product_uid", "product_title", "search_term", "relevance"),
+    BRANDS_FILE: ("product_uid", "brand"),
+}
+_NO_BRAND = ("n/a", "unbranded", "")
+
+
+def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
+    """The four raw frames, the planted truth of the simulated engagement and its parameters.
+
+    The pairs that compete are kept on the workers' disks; the texts are counted on the way.
+
+    Raises:
+        SourceError: a file or column is missing, or the delimiter is not a comma.
+    """
+    source, draws = _section(conf), Draws(conf.tree.seed)
+    rated = _rated(_load(spark, source, PAIRS_FILE))
+    first = conf.run_date - timedelta(days=source.days)
+    items = (
+        _items(rated, _brands(_load(spark, source, BRANDS_FILE)))
+        .transform(lambda df: with_latents(df, draws))
+        .withColumn("price", price_of(_middle_price(draws)))
+        .withColumn("listed_on", listed_on(draws, first))
+    )
+    texts = numbered_texts(rated, draws)
+    pairs = _pairs(rated, texts, items, source, draws).persist(StorageLevel.DISK_ONLY)
+    engine = Engine(spark, conf, source, Market(texts, texts.count(), items, pairs))
+    return RawFrames(
+        items=_marked(on_shelf(items), simulated=True),
+        queries=_marked(
+            engine.queries().select("query_id", "query_text", "region"), simulated=False
+        ),
+        impressions=_marked(engine.impressions(), simulated=True),
+        judgments=_judgments(rated, pairs, engine, conf),
+        extras={
+            MARKET_TRUTH: engine.truth(),
+            MARKET_PARAMETERS: parameters(spark, conf, source, items),
+        },
+    )
+
+
+def fingerprint(conf: ResolvedConf) -> str:
+    """Hash of the files' names, sizes and times, and the version of the drawn part."""
+    files = files_fingerprint(_file(_section(conf), name) for name in _COLUMNS)
+    return f"{files} market {MARKET_VERSION}"
+
+
+def grade_of_rating(rating: Column) -> Column:
+    """Grade of a mean rating (double, 1 to 3): up to 1.5 is 0, up to 2.34 is 1, above is 2."""
+    return (
+        F.when(~rating.between(1, 3), F.lit(None).cast("int"))
+        .when(rating <= 1.5, 0)
+        .when(rating <= 2.34, 1)
+        .when(rating > 2.34, 2)
+    )
+
+
+def numbered_texts(rated: DataFrame, draws: Draws) -> DataFrame:
+    """One row per query text: query_text and text_number, 0 .. n - 1 in an order that is drawn.
+
+    The order is made in one array: the set has some ten thousand texts.
+    """
+    texts = rated.where(F.col("query_text").isNotNull()).groupBy(
+        normalised(F.col("query_text")).alias("key")
+    )
+    listed = texts.agg(F.min("query_text").alias("query_text")).agg(
+        F.array_sort(
+            F.collect_list(F.struct(draws.uniform("traffic", F.col("key")), "query_text"))
+        ).alias("texts")
+    )
+    return listed.select(F.posexplode("texts").alias("text_number", "text")).select(
+        F.col("text_number").cast("long"), "text.query_text"
+    )
+
+
+def _rated(raw: DataFrame) -> DataFrame:
+    """The pairs file in our names; ids and ratings still text, `grade` null where unreadable."""
+    return raw.select(
+        F.col("product_uid").alias("item_id"),
+        F.col("product_title").alias("title"),
+        F.col("search_term").alias("query_text"),
+        F.col("relevance").alias("rating"),
+        grade_of_rating(F.col("relevance").try_cast("double")).alias("grade"),
+        MALFORMED,
+    )
+
+
+def _brands(raw: DataFrame) -> DataFrame:
+    """item_id, brand; the file writes 100001 as 100001.0, and no brand in several ways."""
+    brand = F.when(~F.lower(F.trim("brand")).isin(*_NO_BRAND), F.trim("brand"))
+    uid = F.col("product_uid").try_cast("double").cast("long").cast("string")
+    return raw.groupBy(uid.alias("item_id")).agg(F.min(brand).alias("brand"))
+
+
+def _items(rated: DataFrame, brands: DataFrame) -> DataFrame:
+    """One row per product of the pairs, with what its title says."""
+    title = F.col("title")
+    return (
+        rated.where(F.col("item_id").isNotNull())
+        .groupBy("item_id")
+        .agg(F.min("title").alias("title"))
+        .join(brands, on="item_id", how="left")
+        .withColumn("item_type", head_noun(title))
+        .withColumn("colour", colour_in(title))
+        .withColumn("size", size_in(title))
+        .withColumn("material", material_in(title))
+    )
+
+
+def _middle_price(draws: Draws) -> Column:
+    """Middle price of the item's type: mostly 10 to 100."""
+    item_type = F.coalesce(F.col("item_type"), F.lit(""))
+    return F.exp(3.4 + 0.8 * draws.normal("type price", item_type))
+
+
+def _pairs(
+    rated: DataFrame, texts: DataFrame, items: DataFrame, source: HomeDepotSource, draws: Draws
+) -> DataFrame:
+    """text_number, item_id, grade, is_filler: judged pairs that can be read, and fillers."""
+    keyed = texts.select("text_number", normalised(F.col("query_text")).alias("key"))
+    judged = (
+        rated.where(F.col("grade").isNotNull() & F.col("item_id").isNotNull())
+        .withColumn("key", normalised(F.col("query_text")))
+        .join(keyed, on="key", how="inner")
+        .groupBy("text_number", "item_id")
+        .agg(F.max("grade").alias("grade"))
+    )
+    filled = fillers(texts, judged.select("text_number", "item_id"), items, source, draws)
+    return judged.withColumn("is_filler", F.lit(False)).unionByName(
+        filled.withColumn("is_filler", F.lit(True))
+    )
+
+
+def _judgments(rated: DataFrame, pairs: DataFrame, engine: Engine, conf: ResolvedConf) -> DataFrame:
+    """Every line of the pairs file in every region, and the fillers as assumed grades."""
+    region = F.explode(F.array(*map(F.lit, conf.tree.regions))).alias("region")
+    human = (
+        rated.select("query_text", "item_id", "rating", "grade", MALFORMED, region)
+        .withColumn("query_id", query_key(F.col("query_text"), F.col("region")))
+        .withColumn("source", F.lit("human"))
+        .drop("query_text", "region")
+    )
+    assumed = (
+        pairs.where("is_filler")
+        .join(engine.queries(), on="text_number", how="inner")
+        .select("query_id", "item_id", F.lit("assumed").alias("source"), "grade")
+    )
+    return _marked(human, simulated=False).unionByName(
+        _marked(assumed, simulated=True), allowMissingColumns=True
+    )
+
+
+def _load(spark: SparkSession, source: HomeDepotSource, name: str) -> DataFrame:
+    path = _file(source, name)
+    return require_columns(read_delimited(spark, str(path)), _COLUMNS[name], name)
+
+
+def _file(source: HomeDepotSource, name: str) -> Path:
+    mend = "set source.path or COUNTERPOISE_DATA to the folder of the Home Depot files"
+    return require_file(Path(source.path) / name, mend)
+
+
+def _section(conf: ResolvedConf) -> HomeDepotSource:
+    source = conf.tree.source
+    if not isinstance(source, HomeDepotSource):
+        raise SourceError(f"source.kind is {source.kind!r}, not 'homedepot'")
+    return source
+
+
+def _marked(df: DataFrame, simulated: bool) -> DataFrame:
+    return df.withColumn("dataset", F.lit(DATASET)).withColumn("simulated", F.lit(simulated))

@@ -1,0 +1,82 @@
+"""Popular items of other kinds that fill up the pools of real queries."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.sections.source import HomeDepotSource
+from jobs.sources.market.draws import Draws
+from jobs.sources.market.pools import shelf_score
+
+
+def fillers(
+    texts: DataFrame,
+    judged: DataFrame,
+    items: DataFrame,
+    source: HomeDepotSource,
+    draws: Draws,
+) -> DataFrame:
+    """One row per text and filler: text_number, item_id, grade 0.
+
+    A filler wins a random group of products by its shelf score. It is of none of the types of the
+    items judged for the text, and its title shares no word with the text.
+
+    Args:
+        texts: text_number, query_text.
+        judged: text_number, item_id.
+        items: item_id, title, item_type, popularity, cheapness.
+    """
+    shelf = items.select(
+        "item_id",
+        "item_type",
+        _words("title").alias("title_words"),
+        shelf_score(source.policy).alias("shelf_score"),
+        draws.below(source.filler_groups, "filler group", F.col("item_id")).alias("group"),
+    )
+    noise = draws.normal("filler", F.col("text_number"), F.col("item_id"))
+    fits = F.arrays_overlap("title_words", "text_words") | F.array_contains(
+        F.col("judged_types"), F.col("item_type")
+    )
+    return (
+        _drawn_groups(texts, _judged_types(judged, shelf), source, draws)
+        .join(shelf, on="group", how="inner")
+        .where(~F.coalesce(fits, F.lit(False)))
+        .withColumn("score", F.col("shelf_score") + 0.5 * noise)
+        .groupBy("text_number", "draw")
+        .agg(F.max_by("item_id", "score").alias("item_id"))
+        .select("text_number", "item_id", F.lit(0).alias("grade"))
+        .distinct()
+        .join(judged, on=["text_number", "item_id"], how="left_anti")
+    )
+
+
+def _judged_types(judged: DataFrame, shelf: DataFrame) -> DataFrame:
+    return (
+        judged.join(shelf.select("item_id", "item_type"), on="item_id", how="inner")
+        .groupBy("text_number")
+        .agg(F.collect_set("item_type").alias("judged_types"))
+    )
+
+
+def _drawn_groups(
+    texts: DataFrame, types: DataFrame, source: HomeDepotSource, draws: Draws
+) -> DataFrame:
+    draw = F.explode(F.sequence(F.lit(1), F.lit(source.fillers)))
+    group = draws.below(source.filler_groups, "filler draw", F.col("text_number"), F.col("draw"))
+    return (
+        texts.join(types, on="text_number", how="left")
+        .where(F.lit(source.fillers > 0))
+        .select(
+            "text_number",
+            "judged_types",
+            _words("query_text").alias("text_words"),
+            draw.alias("draw"),
+        )
+        .withColumn("group", group)
+    )
+
+
+def _words(column: str) -> Column:
+    """Words of three letters or more, lower case, without a plural s."""
+    words = F.split(F.regexp_replace(F.lower(column), r"[^a-z]+", " "), " ")
+    singular = F.transform(words, lambda w: F.regexp_replace(w, "(?<=[a-z]{2}[^s])s$", ""))
+    return F.filter(singular, lambda w: F.length(w) >= 3)
