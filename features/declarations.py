@@ -18,7 +18,9 @@ QUERY_LEVEL: tuple[Feature, ...] = (
     Feature("query_chars", "query", "length of the query text (characters)"),
     Feature("query_tokens", "query", "tokens of the query text (count)"),
     Feature("query_has_number", "query", "1 where a token holds a digit"),
-    Feature("query_has_size", "query", "1 where the text names a size or dimension"),
+    Feature(
+        "query_has_size", "query", "1 where the text holds a number with a unit or several numbers"
+    ),
     Feature("query_traffic_28d", "query", "log1p of result pages in 28 days", regional=True),
     Feature("query_type_entropy", "query", "entropy of clicks over item types, 28 days (nats)"),
     Feature("query_ctr_28d", "query", "smoothed clicks per impression, 28 days", regional=True),

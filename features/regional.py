@@ -4,7 +4,7 @@ The items table knows one price an item, today's, or none; the log knows the pri
 no feature of an old day uses a later shown price, and that regions with a currency of their own
 compare, with b_i the catalogue price of item i (1 where it has none):
     ln price of i in r as of d = ln b_i + mean of ln(shown / b_i) over the item's impressions in r
-        in the 28 days before d (0 where it was not shown)
+        in the 28 days before d (the level of r where it was not shown)
     level of r as of d = mean of ln(shown / b_i) over all impressions of priced items in r
 Both come from daily sums. Where the log shows the catalogue's prices, all levels are 0.
 """
@@ -64,8 +64,8 @@ def regional_prices() -> dict[str, Column]:
     off, with the catalogue's prices of the item's type and with the catalogue's median.
     """
     base = F.coalesce("price", F.lit(1.0))
-    known = F.coalesce("item_ratio", F.when(F.col("price").isNotNull(), F.lit(0.0)))
-    log_price = F.log(base) + known
+    ratio = F.coalesce("item_ratio", F.when(F.col("price").isNotNull(), F.col("price_level")))
+    log_price = F.log(base) + ratio
     level_off = log_price - F.col("price_level")
     return {
         "item_log_price": log_price,

@@ -1,0 +1,297 @@
+"""Candidates, embeddings and features on a tiny market: rows, values, run twice, point in time."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
+
+from conf.load import ResolvedConf, load_conf
+from features.contracts import (
+    CANDIDATES,
+    IMPRESSIONS,
+    ITEM_FEATURES,
+    ITEMS,
+    JUDGMENTS,
+    QUERIES,
+    QUERY_FEATURES,
+    QUERY_ITEM_FEATURES,
+    TEXT_EMBEDDINGS,
+    Table,
+)
+from features.cosine import MissingEmbeddingsError
+from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
+from jobs import build_candidates, build_features, embed_texts
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.warehouse import Warehouse
+
+RUN = dt.date(2026, 3, 1)
+TABLES = {QUERY_FEATURES: QUERY_LEVEL, ITEM_FEATURES: ITEM_LEVEL, QUERY_ITEM_FEATURES: PAIR_LEVEL}
+MADE = {"dataset": "test", "simulated": True}
+TITLES = [
+    ("sofa1", "Red velvet sofa 84 in.", "Acme", "sofa", "Red", 400.0),
+    ("sofa2", "Blue sofa", "Acme", "sofa", "Blue", 200.0),
+    ("sofa3", "Plain sofa, three seats", None, "sofa", None, None),
+    ("lamp1", "Acme red lamp", "Acme", "lamp", "Red", 30.0),
+    ("lamp2", "Desk lamp", "Belux", None, None, 50.0),
+]
+
+
+def query(text: str, region: str) -> dict[str, Any]:
+    return {"query_id": f"{text}|{region}", "query_text": text, "region": region, "bucket": 0}
+
+
+def shown(day: dt.date, text: str, item: str, position: int, **changes: Any) -> dict[str, Any]:
+    at = dt.datetime.combine(day, dt.time(12))
+    return {
+        "search_id": f"{text}{day}",
+        "query_id": f"{text}|us",
+        "item_id": item,
+        "region": "us",
+        "position": position,
+        "event_time": at,
+        "known_at": at,
+        "event_date": day,
+        "price": 100.0,
+        "clicked": False,
+        "carted": False,
+        "purchased": False,
+        **changes,
+    }
+
+
+def log() -> list[dict[str, Any]]:
+    """Two days of one query's pages, and a page of another query from before `seen_days`."""
+    first, second = dt.date(2026, 2, 26), dt.date(2026, 2, 27)
+    return [
+        shown(first, "red sofa", "sofa1", 1, clicked=True, carted=True, purchased=True),
+        shown(first, "red sofa", "lamp1", 2, clicked=True),
+        shown(second, "red sofa", "sofa1", 1),
+        shown(second, "red sofa", "sofa2", 2, clicked=True),
+        shown(dt.date(2026, 1, 20), "lamp", "lamp2", 1, clicked=True),
+    ]
+
+
+@dataclass(frozen=True)
+class Market:
+    """A warehouse with raw tables, and how to open it."""
+
+    spark: SparkSession
+    root: str
+    encoder: str
+
+    def conf(self, *settings: str, dry_run: bool = False) -> ResolvedConf:
+        fixed = [
+            f"storage.root={self.root}",
+            f"encoder.path={self.encoder}",
+            "encoder.dtype=float32",
+            "encoder.max_tokens=32",
+            "regions=[us, uk]",
+            "candidates.retrieved=2",
+            "features.cosine_blocks=2",
+        ]
+        return load_conf(settings=[*fixed, *settings], run_date=str(RUN), dry_run=dry_run)
+
+    def warehouse(self) -> Warehouse:
+        return open_warehouse(self.spark, self.conf(), "test")[0]
+
+    def rows(self, table: Table) -> list[Row]:
+        """The rows of the run date in the order of the key, or all of a table without runs."""
+        warehouse = self.warehouse()
+        per_run = "run_date" in table.key
+        frame = warehouse.read_run(table) if per_run else warehouse.read(table)
+        return list(frame.orderBy(*table.key).collect())
+
+    def frame(self, table: Table, rows: list[dict[str, Any]]) -> DataFrame:
+        full = [{c.name: {**MADE, **row}.get(c.name) for c in table.columns} for row in rows]
+        ddl = ", ".join(f"{c.name} {c.type}" for c in table.columns)
+        return self.spark.createDataFrame(full, ddl)
+
+    def write(self, table: Table, rows: list[dict[str, Any]]) -> None:
+        self.warehouse().replace(table, self.frame(table, rows), "true")
+
+
+@pytest.fixture(scope="module")
+def market(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str
+) -> Iterator[Market]:
+    made = Market(spark, str(tmp_path_factory.mktemp("market")), tiny_encoder)
+    names = ("item_id", "title", "brand", "item_type", "colour", "price")
+    made.write(ITEMS, [dict(zip(names, row, strict=True)) for row in TITLES])
+    queries = [query(t, r) for t in ("red sofa", "lamp") for r in ("us", "uk")]
+    made.write(QUERIES, [*queries, query("desk", "uk")])
+    made.write(IMPRESSIONS, log())
+    judged = {"query_id": "desk|uk", "item_id": "sofa3", "source": "human", "grade": 0}
+    late = {**judged, "item_id": "sofa2", "judged_at": dt.datetime(2026, 3, 1)}
+    made.write(JUDGMENTS, [judged, late])
+    yield made
+
+
+@pytest.fixture(scope="module")
+def reports(market: Market) -> dict[str, JobReport]:
+    """The three jobs, run once."""
+    conf = market.conf()
+    return {
+        job.JOB.name: job.run(market.spark, conf)
+        for job in (build_candidates, embed_texts, build_features)
+    }
+
+
+def test_candidates_are_seen_judged_and_retrieved(
+    market: Market, reports: dict[str, JobReport]
+) -> None:
+    """Idle queries (`red sofa|uk`; `lamp`, last shown 40 days ago) have none."""
+    origins: dict[str, dict[str, str]] = {}
+    for row in market.rows(CANDIDATES):
+        letters = "".join("LJR"[n] for n in range(3) if row[4 + n])
+        origins.setdefault(row["query_id"], {})[row["item_id"]] = letters
+    assert origins["red sofa|us"].items() >= {"sofa1": "LR"}.items()
+    assert set(origins["red sofa|us"]) >= {"sofa1", "sofa2", "lamp1"}
+    assert "".join(origins["red sofa|us"].values()).count("R") == 2
+    assert origins["desk|uk"] == {"lamp2": "R", "sofa3": "J"}
+    assert set(origins) == {"red sofa|us", "desk|uk"}
+    count = reports["build_candidates"].counts[0]
+    assert count.rows_in == count.rows_out == len(market.rows(CANDIDATES))
+
+
+def test_only_new_texts_are_embedded(market: Market, reports: dict[str, JobReport]) -> None:
+    count = reports["embed_texts"].counts[0]
+    assert count.rows_out == len(TITLES) + 3
+    first = market.rows(TEXT_EMBEDDINGS)
+    again = embed_texts.run(market.spark, market.conf())
+    assert again.counts[0].rows_out == 0 and "text_embeddings" not in again.outputs
+    assert market.rows(TEXT_EMBEDDINGS) == first
+    assert {len(row["embedding"]) for row in first} == {16}
+
+
+def test_features_have_a_row_a_spine_key(market: Market, reports: dict[str, JobReport]) -> None:
+    days = {
+        (row["as_of_date"], row["query_id"], row["item_id"])
+        for row in market.rows(QUERY_ITEM_FEATURES)
+    }
+    scored = {(RUN, row["query_id"], row["item_id"]) for row in market.rows(CANDIDATES)}
+    recent = [row for row in log() if row["event_date"] >= dt.date(2026, 2, 1)]
+    training = {(row["event_date"], row["query_id"], row["item_id"]) for row in recent}
+    assert days == scored | training
+    assert {c.table: c.rows_out for c in reports["build_features"].counts} == {
+        table.name: len(market.rows(table)) for table in TABLES
+    }
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_features_are_finite(market: Market, reports: dict[str, JobReport], table: Table) -> None:
+    names = [f.name for f in TABLES[table]]
+    frame = market.warehouse().read_run(table)
+    assert {frame.schema[name].dataType.simpleString() for name in names} == {"float"}
+    broken = [
+        F.count_if(F.col(n).isNull() | F.isnan(n) | (F.abs(n) == float("inf"))) for n in names
+    ]
+    assert set(frame.agg(*broken).collect()[0]) == {0}
+
+
+def test_values_of_the_run_date(market: Market, reports: dict[str, JobReport]) -> None:
+    """Hand-worked, with n = 50 and, over the 28 days, 4 impressions, 3 clicks, 1 cart."""
+    pair = next(
+        r
+        for r in market.rows(QUERY_ITEM_FEATURES)
+        if r["as_of_date"] == RUN and r["item_id"] == "sofa1" and r["query_id"] == "red sofa|us"
+    )
+    assert pair["pair_impressions_28d"] == pytest.approx(1.0986123)
+    assert pair["pair_ctr_28d"] == pytest.approx((1 + 50 * 0.75) / 52)
+    assert pair["pair_cart_rate_28d"] == pytest.approx((1 + 50 * 0.25) / 52)
+    assert (pair["pair_token_overlap"], pair["pair_colour_match"]) == (1.0, 1.0)
+    assert pair["pair_brand_match"] == pair["pair_number_match"] == pair["pair_size_match"] == 0.0
+    item = next(
+        r
+        for r in market.rows(ITEM_FEATURES)
+        if r["as_of_date"] == RUN and r["item_id"] == "sofa1" and r["region"] == "us"
+    )
+    assert item["item_impressions_7d"] == pytest.approx(1.0986123)
+    assert item["item_impressions_1d"] == 0.0
+    assert item["item_region_popularity"] == pytest.approx(1.3862944)
+    asked = next(r for r in market.rows(QUERY_FEATURES) if r["query_id"] == "red sofa|us")
+    assert asked["region_index"] == 1.0
+
+
+def test_run_twice_gives_the_same_rows_in_one_more_version(
+    market: Market, reports: dict[str, JobReport]
+) -> None:
+    tables = (CANDIDATES, *TABLES)
+    before = {table: market.rows(table) for table in tables}
+    again = [job.run(market.spark, market.conf()) for job in (build_candidates, build_features)]
+    first = reports["build_candidates"].outputs | reports["build_features"].outputs
+    for table in tables:
+        assert market.rows(table) == before[table]
+        written = again[table is not CANDIDATES].outputs[table.name]
+        assert int(written) == int(first[table.name]) + 1
+
+
+def test_dry_run_writes_nothing(market: Market, reports: dict[str, JobReport]) -> None:
+    before = {table: market.warehouse().version(table) for table in (CANDIDATES, *TABLES)}
+    conf = market.conf(dry_run=True)
+    for job in (build_candidates, embed_texts, build_features):
+        assert job.run(market.spark, conf).outputs.keys() <= {t.name for t in before}
+    assert {table: market.warehouse().version(table) for table in before} == before
+
+
+def test_features_need_the_embeddings(market: Market, reports: dict[str, JobReport]) -> None:
+    with pytest.raises(MissingEmbeddingsError, match="run `counterpoise embed_texts`"):
+        build_features.run(market.spark, market.conf("encoder.max_tokens=16"))
+
+
+def test_no_feature_moves_with_late_or_future_events(
+    market: Market, reports: dict[str, JobReport]
+) -> None:
+    """As of the 28th: nothing that happened from the 28th on, or was known only then."""
+    asked = dt.date(2026, 2, 28)
+    late, future = dt.date(2026, 2, 27), asked
+    funnel = {"clicked": True, "carted": True, "purchased": True, "price": 9999.0}
+    known_late = {"known_at": dt.datetime(2026, 2, 28, 1), "search_id": "late"}
+    bought_late = {
+        "carted": True,
+        "carted_at": dt.datetime(2026, 2, 28, 2),
+        "purchased": True,
+        "purchased_at": dt.datetime(2026, 2, 28, 3),
+    }
+    planted = log()
+    planted[3] |= bought_late
+    planted += [
+        shown(late, "red sofa", item, 1, **known_late, **funnel) for item in ("sofa1", "sofa3")
+    ]
+    planted += [shown(future, "red sofa", item, 2, **funnel) for item in ("lamp1", "sofa2")]
+    quiet, moved = (as_of(market, rows, [asked, RUN]) for rows in (log(), planted))
+    for table in TABLES:
+        assert quiet[table, asked] == moved[table, asked]
+        assert quiet[table, RUN] != moved[table, RUN]
+
+
+def as_of(
+    market: Market, rows: list[dict[str, Any]], days: list[dt.date]
+) -> dict[tuple[Table, dt.date], list[Row]]:
+    """The features that one log gives as of some days, for the keys that any log here shows."""
+    conf = market.conf()
+    warehouse = market.warehouse()
+    impressions, items = market.frame(IMPRESSIONS, rows), warehouse.read(ITEMS)
+    shown_items = ("sofa1", "sofa2", "sofa3", "lamp1")
+    keys = [("red sofa|us", item, "us", day) for item in shown_items for day in days]
+    inputs = build_features.Inputs(
+        items=items,
+        queries=warehouse.read(QUERIES),
+        log=impressions,
+        embeddings=warehouse.read(TEXT_EMBEDDINGS),
+        spine=market.spark.createDataFrame(
+            keys, "query_id string, item_id string, region string, day date"
+        ),
+        daily=build_features.daily_log(impressions, items, conf.tree).persist(),
+        run_date=RUN,
+    )
+    found: dict[tuple[Table, dt.date], list[Row]] = {}
+    for table, features in build_features.build(inputs, conf.tree).items():
+        for row in features.orderBy(*table.key).collect():
+            found.setdefault((table, row["as_of_date"]), []).append(row)
+    inputs.daily.unpersist()
+    return found
