@@ -136,9 +136,17 @@ def ranks(values: Floats, counts: NDArray[np.integer[Any]]) -> NDArray[np.int32]
     """
     if int(counts.sum()) != len(values):
         raise ValueModelError(f"counts add up to {int(counts.sum())}, there are {len(values)}")
-    query = np.repeat(np.arange(len(counts)), counts)
-    order = np.lexsort((-values, query))
+    query = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
+    order = np.argsort((query << np.uint64(32)) | _descending(values), kind="stable")
     starts = np.cumsum(counts) - counts
     result = np.empty(len(values), dtype=np.int32)
-    result[order] = np.arange(len(values)) - starts[query] + 1
+    result[order] = np.arange(len(values)) - np.repeat(starts, counts) + 1
     return result
+
+
+def _descending(values: Floats) -> NDArray[np.uint32]:
+    """Unsigned integers in the opposite order of float32 values: one integer sort is cheaper than
+    a lexical sort by query and value."""
+    bits = (values.astype(np.float32) + np.float32(0.0)).view(np.uint32)  # -0.0 becomes 0.0
+    sign = np.uint32(1 << 31)
+    return np.where(bits & sign, bits, ~(bits | sign)).astype(np.uint32)

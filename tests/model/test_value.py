@@ -43,7 +43,7 @@ def test_ranks_start_anew_in_every_query_and_ties_keep_their_order() -> None:
 
 @given(
     st.lists(
-        st.lists(st.floats(0, 1, width=16), min_size=0, max_size=6),
+        st.lists(st.floats(-1, 1, width=16) | st.floats(0, 1, width=32), max_size=6),
         min_size=0,
         max_size=5,
     )

@@ -1,0 +1,120 @@
+"""Scoring, Delta to Delta, against a plain Spark copy of the same rows on the same cores.
+
+Both read every column of the same scoring rows and write the columns of `scores` for every
+candidate; the copy takes its figures from the features instead of a model. They alternate, and
+medians are compared.
+
+    python -m bench scoring
+    python -m bench.scoring --queries 20000 --candidates 200
+"""
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from dataclasses import replace
+
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from bench.result import Result
+from bench.scoring_data import CANDIDATE_LEVEL, prepare
+from conf.load import ResolvedConf, load_conf
+from features.contracts import SCORES, SCORING_ROWS
+from jobs import score_catalog
+from jobs.platform.runner import open_warehouse
+from jobs.platform.session import get_session
+
+QUERIES, CANDIDATES, ROUNDS = 10_000, 200, 3
+LIMIT = 0.5
+COPIES = replace(SCORES, name="scores_copy")
+
+
+def measure(
+    queries: int = QUERIES, candidates: int = CANDIDATES, rounds: int = ROUNDS
+) -> list[Result]:
+    """Median pairs a second of the scoring job and of the copy, and their ratio."""
+    with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
+        conf = load_conf(settings=[f"storage.root={folder}/warehouse", "value.tuned=false"])
+        spark = get_session(conf.tree)
+        prepare(spark, conf, queries, candidates)
+        jobs: dict[str, Callable[[], int]] = {
+            "copy": lambda: copy(spark, conf),
+            "scoring": lambda: score_catalog.run(spark, conf).counts[0].rows_out,
+        }
+        seconds: dict[str, list[float]] = {name: [] for name in jobs}
+        for _ in range(rounds + 1):
+            for name, job in jobs.items():
+                seconds[name].append(timed(job, queries * candidates))
+        spark.stop()
+    rates = {
+        name: queries * candidates / statistics.median(times[1:]) for name, times in seconds.items()
+    }
+    ratio = rates["scoring"] / rates["copy"]
+    return [
+        Result(
+            f"scoring, Delta to Delta, {queries:,} queries x {candidates} candidates",
+            f"{ratio:.2f} of a copy ({rates['scoring']:,.0f} against {rates['copy']:,.0f} pairs/s)",
+            f">= {LIMIT}",
+            ratio >= LIMIT,
+        )
+    ]
+
+
+def timed(job: Callable[[], int], expected: int) -> float:
+    """Seconds of a job, which must write `expected` rows."""
+    started = time.perf_counter()
+    rows = job()
+    seconds = time.perf_counter() - started
+    if rows != expected:
+        raise RuntimeError(f"{rows} rows written instead of {expected}")
+    return seconds
+
+
+def copy(spark: SparkSession, conf: ResolvedConf) -> int:
+    """The plain copy: one row a candidate, its columns taken from the arrays."""
+    warehouse, _ = open_warehouse(spark, conf, "copy")
+    rows = warehouse.read_run(SCORING_ROWS)
+    written = warehouse.replace_run(COPIES, rows.transform(copied))
+    rows.agg(F.sum(F.size("item_ids"))).collect()
+    return written.rows
+
+
+def copied(rows: DataFrame) -> DataFrame:
+    """As many columns of the same types as scores, from every column of the scoring rows."""
+    kept = ["run_date", "query_id", "region", "query_values", "candidate_values"]
+    exploded = rows.select(*kept, F.posexplode("item_ids").alias("pos", "item_id"))
+    first, second = _value(-1), _value(-2)
+    return exploded.select(
+        "run_date",
+        "query_id",
+        "region",
+        "item_id",
+        _value(-3).alias("p_click"),
+        _value(-4).alias("p_cart"),
+        _value(-5).alias("p_purchase"),
+        F.greatest(first, second).alias("p_ge_1"),
+        F.least(first, second).alias("p_ge_2"),
+        (first + second).alias("relevance"),
+        (_value(-6) + F.col("query_values")[1]).alias("value"),
+        (F.col("pos") + 1).alias("rank"),
+        F.lit("copy").alias("model_version"),
+        F.lit("copy").alias("weights_version"),
+    )
+
+
+def _value(offset: int) -> Column:
+    """A feature of the candidate, counted from the end of its values."""
+    place = (F.col("pos") + 1) * len(CANDIDATE_LEVEL) + offset
+    return F.col("candidate_values")[place]
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--queries", type=int, default=QUERIES)
+    parser.add_argument("--candidates", type=int, default=CANDIDATES)
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    given = parser.parse_args()
+    for result in measure(given.queries, given.candidates, given.rounds):
+        print(f"{result.what}: {result.measured}, limit {result.limit}")
