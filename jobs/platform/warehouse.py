@@ -172,7 +172,10 @@ class Warehouse:
 
     def _written(self, table: Table, metric: str = "numOutputRows") -> Written:
         commit = self._last_commit(table)
-        outcome = Written(int(commit["operationMetrics"].get(metric, 0)), int(commit["version"]))
+        metrics = commit["operationMetrics"]
+        # replaceWhere rewrites files that also hold rows outside of it, and counts those as output.
+        copied = int(metrics.get("numCopiedRows", 0)) if metric == "numOutputRows" else 0
+        outcome = Written(int(metrics.get(metric, 0)) - copied, int(commit["version"]))
         self.report.outputs[table.name] = outcome.version
         return outcome
 
