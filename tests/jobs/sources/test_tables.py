@@ -1,0 +1,118 @@
+"""A team's own tables: formats, mapped names, and the log as it stood at a run date."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from pyspark.sql import SparkSession
+
+from conf.load import ConfError, ResolvedConf
+from features.quality.typed import MALFORMED
+from jobs.sources.base import SourceError
+from jobs.sources.tables import fingerprint, read
+from jobs.sources.window import as_of, replaced_days, within_history
+
+MakeConf = Callable[..., ResolvedConf]
+
+
+@pytest.fixture
+def settings(spark: SparkSession, tmp_path: Path) -> list[str]:
+    """Items as Delta, judgments as JSON lines with labels; no table of queries."""
+    items = pd.DataFrame({"sku": ["a", "b"], "name": ["lamp", "rug"], "price": [1.5, None]})
+    spark.createDataFrame(items).write.format("delta").save(str(tmp_path / "items"))
+    pairs = [
+        {"search_term": "Lamp", "item_id": "a", "label": "good"},
+        {"search_term": "lamp ", "item_id": "b", "label": "odd", "market": {"x": 1}},
+    ]
+    lines = [*map(json.dumps, pairs), '{"search_term": "broken']
+    (tmp_path / "pairs.json").write_text("\n".join(lines))
+    return [
+        "source.kind=tables",
+        "source.dataset=shop",
+        f"source.items.path={tmp_path / 'items'}",
+        "source.items.columns={item_id: sku, title: name}",
+        f"source.judgments.path={tmp_path / 'pairs.json'}",
+        "source.judgments.format=json",
+        "source.judgments.columns={query_text: search_term, grade: label}",
+        "source.judgments.fixed={region: us}",
+        "source.grades={good: 2, bad: 0}",
+    ]
+
+
+def test_names_are_mapped_and_queries_made_from_texts(
+    spark: SparkSession, make_conf: MakeConf, settings: list[str]
+) -> None:
+    raw = read(spark, make_conf(*settings))
+    items = {r["item_id"]: (r["title"], r["dataset"], r["simulated"]) for r in raw.items.collect()}
+    assert items == {"a": ("lamp", "shop", False), "b": ("rug", "shop", False)}
+    judged = raw.judgments.orderBy("item_id").collect()
+    assert [(r["item_id"], r["grade"], r["source"]) for r in judged] == [
+        (None, None, "human"),
+        ("a", "2", "human"),
+        ("b", "odd", "human"),
+    ]
+    assert judged[0][MALFORMED] == '{"search_term": "broken'
+    queries = raw.queries.collect()
+    assert [(r["query_text"], r["region"]) for r in queries] == [("Lamp", "us")]
+    assert queries[0]["query_id"] == judged[1]["query_id"] == judged[2]["query_id"]
+    assert not raw.closed
+
+
+def test_fingerprint_follows_the_files(make_conf: MakeConf, settings: list[str]) -> None:
+    conf = make_conf(*settings)
+    before = fingerprint(conf)
+    assert fingerprint(conf) == before
+    path = Path(str(conf.tree.source.model_dump()["judgments"]["path"]))
+    path.write_text(path.read_text() + "\n")
+    assert fingerprint(conf) != before
+    remote = make_conf(*settings, "source.items={path: null, table: main.shop.items}")
+    assert fingerprint(remote) != fingerprint(remote)
+
+
+def test_texts_are_needed_where_queries_are_not_given(
+    spark: SparkSession, make_conf: MakeConf, settings: list[str]
+) -> None:
+    by_id = [s.replace("query_text:", "query_id:") for s in settings]
+    with pytest.raises(SourceError, match=r"source.queries is not given"):
+        read(spark, make_conf(*by_id))
+    missing = "source.items={path: null, table: no_such_table}"
+    with pytest.raises(SourceError, match=r"source table no_such_table cannot be read"):
+        read(spark, make_conf(*settings, missing))
+
+
+def test_conf_asks_for_one_place_and_something_to_learn(
+    make_conf: MakeConf, settings: list[str]
+) -> None:
+    with pytest.raises(ConfError, match="give either path or table"):
+        make_conf(*settings, "source.items.table=x")
+    with pytest.raises(ConfError, match="give impressions, judgments or both"):
+        make_conf("source.kind=tables", "source.items.path=x")
+
+
+LOG = [
+    ("before", "2026-02-27 10:00:00", "2026-02-27 10:01:00", "2026-02-28 09:00:00", "true"),
+    ("cart-later", "2026-02-27 10:00:00", "2026-02-27 10:01:00", "2026-03-01 00:00:00", "true"),
+    ("shown-later", "2026-03-01 00:00:00", "2026-03-01 00:01:00", None, "false"),
+    ("known-later", "2026-02-28 23:00:00", "2026-03-01 00:00:00", None, "false"),
+    ("old", "2026-01-01 10:00:00", "2026-01-01 10:01:00", None, "false"),
+    ("unreadable", "noon", "2026-02-27 10:01:00", None, "false"),
+]
+
+
+def test_log_as_it_stood_at_the_run_date_and_within_history(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    names = "search_id string, event_time string, known_at string, carted_at string, carted string"
+    log = spark.createDataFrame(LOG, names)
+    conf = make_conf("run_date=2026-03-01", "ingest.history_days=28")
+    then = as_of(within_history(log, conf), conf.run_date)
+    found = {r["search_id"]: (r["carted"], r["carted_at"]) for r in then.collect()}
+    assert found == {
+        "before": ("true", "2026-02-28 09:00:00"),
+        "cart-later": ("false", None),
+        "unreadable": ("false", None),
+    }
+    assert replaced_days(conf) == "event_date >= DATE'2026-02-01' AND event_date < DATE'2026-03-01'"
+    assert replaced_days(make_conf("run_date=2026-03-01")) == "event_date < DATE'2026-03-01'"
