@@ -11,7 +11,7 @@ from model.standardise import Standardisation, measure
 
 @pytest.fixture(scope="session")
 def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    """3 train files of 334, 333, 333 rows and 2 validation files of 150; never written to."""
+    """3 train files of 333, 333, 334 rows and 2 validation files of 150; never written to."""
     folder = tmp_path_factory.mktemp("snapshot")
     return open_snapshot(write_snapshot(folder, Planted(rows=(1_000, 300), files=(3, 2))))
 

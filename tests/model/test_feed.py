@@ -95,6 +95,22 @@ def test_order_is_a_function_of_seed_and_epoch(snapshot: Snapshot, engine: str) 
     assert not torch.equal(order(1, 5), order(1, 6))
 
 
+def test_files_and_rows_are_both_mixed(snapshot: Snapshot) -> None:
+    """One file at a time: the set of the first 300 rows tells the file, their order the mixing."""
+    conf = FeedConf(engine="petastorm", batch_size=300, shuffle_files=1)
+    in_order = stored(snapshot, "train")
+    files = [set(map(tuple, part.tolist())) for part in in_order.split([333, 333, 334])]
+    first = set()
+    for epoch in range(1, 7):
+        rows = Rows("train", epoch=epoch, seed=5, shuffle=True)
+        block = packed([next(batches(snapshot, rows, conf))]).tolist()
+        (file,) = [i for i, known in enumerate(files) if set(map(tuple, block)) <= known]
+        first.add(file)
+        start = 333 * file
+        assert block != in_order[start : start + 300].tolist()
+    assert first == {0, 1, 2}
+
+
 @pytest.mark.parametrize("engine", ENGINES)
 def test_shards_take_equal_steps_and_no_row_twice(snapshot: Snapshot, engine: str) -> None:
     shards = [read(snapshot, Rows("train", s, 2, 1, 5, shuffle=True), engine) for s in (0, 1)]

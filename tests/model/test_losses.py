@@ -93,3 +93,22 @@ def test_log_prob_of_certain_rows_is_finite() -> None:
     prob = of_logit(torch.tensor([500.0]))
     loss = masked_bce(LogProb(*prob), torch.zeros(1), torch.ones(1))
     assert float(loss.total) == pytest.approx(500.0)
+
+
+def test_shards_divided_by_the_weight_of_all_add_up_to_the_whole() -> None:
+    """What the trainer does with several processes: average of gradients, times processes."""
+    logit = torch.linspace(-1, 1, 6)
+    label, weight = torch.tensor([1.0, 0, 0, 1, 0, 1]), torch.tensor([1.0, 1, 1, 1, 0, 0])
+
+    def losses(rows: slice, x: torch.Tensor) -> dict[str, TaskLoss]:
+        return {"click": masked_bce(of_logit(x[rows]), label[rows], weight[rows])}
+
+    def gradient(rows: slice, behind: dict[str, torch.Tensor] | None) -> torch.Tensor:
+        x = logit.clone().requires_grad_()
+        total_loss(losses(rows, x), {"click": 0.5}, behind).backward()
+        assert x.grad is not None
+        return x.grad
+
+    behind = {"click": weight.sum()}
+    shards = [gradient(slice(0, 3), behind), gradient(slice(3, 6), behind)]
+    torch.testing.assert_close(shards[0] + shards[1], gradient(slice(0, 6), None))

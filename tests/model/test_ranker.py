@@ -1,5 +1,6 @@
 """The composed ranker: contract of outputs and losses, masks, split form, batch of one."""
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -7,6 +8,7 @@ import torch
 
 from conf.sections.training import FeedConf, ModelConf
 from model.feed import Batch, Rows, Snapshot, batches
+from model.heads import CornHead
 from model.inputs import FeatureBlock, embedding_width
 from model.losses import total_loss
 from model.ranker import Ranker, build_ranker
@@ -58,10 +60,10 @@ def test_a_missing_label_is_not_a_negative(ranker: Ranker, batch: Batch) -> None
     masked = with_label(batch, "mask_cart", torch.zeros(32))
     before = {task: loss.total for task, loss in ranker(batch).items()}
     after = ranker(masked)
-    assert float(after["cart"].total) == 0.0 and float(after["cart"].weight) == 0.0
-    assert float(after["click"].total) == float(before["click"])
+    assert after["cart"].total.item() == 0.0 and float(after["cart"].weight) == 0.0
+    assert after["click"].total.item() == before["click"].item()
     flipped = with_label(masked, "label_cart", 1.0 - batch.label("label_cart"))
-    assert float(ranker(flipped)["cart"].total) == 0.0
+    assert ranker(flipped)["cart"].total.item() == 0.0
 
 
 def test_padding_counts_nowhere(ranker: Ranker, batch: Batch) -> None:
@@ -101,7 +103,9 @@ def test_every_parameter_learns(
 def test_towers_start_at_the_rates_of_the_log(ranker: Ranker, scale: Standardisation) -> None:
     last = ranker.engagement.towers["purchase"][-1]
     assert isinstance(last, torch.nn.Linear)
-    assert float(torch.sigmoid(last.bias)) == pytest.approx(scale.rates["purchase"], rel=1e-5)
+    assert float(torch.sigmoid(last.bias.detach())) == pytest.approx(
+        scale.rates["purchase"], rel=1e-5
+    )
     first, second = torch.sigmoid(ranker.relevance.tower[-1].bias).tolist()
     assert first * second == pytest.approx(scale.rates["ge_2"], rel=1e-5)
 
@@ -132,3 +136,11 @@ def test_input_block_by_hand() -> None:
 
 def test_embedding_width() -> None:
     assert [embedding_width(n, 16) for n in (2, 6, 100, 4096)] == [2, 3, 10, 16]
+
+
+def test_the_ordinal_head_is_a_chain_for_any_logits() -> None:
+    head = CornHead(4, SMALL)
+    found = head.probabilities(torch.tensor([[0.0, 3.0], [-2.0, 9.0], [60.0, 60.0]]))
+    half, most = 0.5, 1 / (1 + math.exp(-3.0))
+    assert found[0].tolist() == pytest.approx([half, half * most])
+    assert bool((found[:, 0] >= found[:, 1]).all())
