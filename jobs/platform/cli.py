@@ -59,7 +59,7 @@ def print_report(report: JobReport) -> None:
         )
     console.print(table)
     for note in report.notes:
-        console.print(note, markup=False, highlight=False)
+        console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
 def show_conf(argv: Sequence[str]) -> int:

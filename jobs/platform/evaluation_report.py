@@ -1,5 +1,6 @@
 """The figures of `evaluate` side by side: as text for the terminal and in report.md."""
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from io import StringIO
@@ -85,11 +86,15 @@ def side_by_side(findings: Findings) -> list[str]:
     """Lines of two tables for the terminal: values, and differences from the reference."""
     if not findings.rows:
         return ["no test row could be measured: no metrics"]
-    level = f"{findings.confidence:.0%}"
-    values = _text(findings, value_cell, f"test queries, {level} intervals")
-    title = f"paired difference from {REFERENCE}, {level} intervals (* excludes 0)"
-    lines = values + _text(findings, difference_cell, title)
-    return [*lines, *_warnings(findings)]
+    rankers, level = _shown(findings), f"{findings.confidence:.0%}"
+    others = [ranker for ranker in rankers if ranker != REFERENCE]
+    return [
+        f"test queries: mean over queries [{level} interval]",
+        *_text(findings, value_cell, rankers),
+        f"paired difference from {REFERENCE} [{level} interval], * where it excludes 0",
+        *_text(findings, difference_cell, others),
+        *_warnings(findings),
+    ]
 
 
 def write_evaluation_section(folder: Path, findings: Findings) -> Path:
@@ -133,14 +138,22 @@ def _shown(findings: Findings) -> list[str]:
     return [ranker for ranker in RANKERS if ranker in present]
 
 
-def _text(findings: Findings, cell: Callable[[Figure | None], str], title: str) -> list[str]:
+def _text(
+    findings: Findings, cell: Callable[[Figure | None], str], rankers: Sequence[str]
+) -> list[str]:
     headings, rows = findings.headings(), findings.by_name()
-    rich = RichTable("ranker", *headings.values(), title=title, box=box.SIMPLE_HEAD)
-    for ranker in _shown(findings):
-        rich.add_row(ranker, *(cell(rows.get((ranker, metric))) for metric in headings))
+    columns = [heading.replace(" (", "\n(").replace(", ", ",\n") for heading in headings.values()]
+    rich = RichTable("ranker", *columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for ranker in rankers:
+        rich.add_row(ranker, *(_compact(cell(rows.get((ranker, m)))) for m in headings))
     buffer = StringIO()
-    Console(file=buffer, width=150, color_system=None, markup=False).print(rich)
+    Console(file=buffer, width=140, color_system=None, markup=False).print(rich)
     return [line.rstrip() for line in buffer.getvalue().splitlines() if line.strip()]
+
+
+def _compact(cell: str) -> str:
+    """Figures below 1 without their leading zero, so that six columns fit a terminal."""
+    return re.sub(r"(?<!\d)0\.", ".", cell).replace(",", "")
 
 
 def _side_by_side(findings: Findings, cell: Callable[[Figure | None], str]) -> str:
