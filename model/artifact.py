@@ -11,7 +11,6 @@ manifest.json       sha256 of every other file, model version, snapshot, conf ha
 
 import hashlib
 import json
-import os
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -71,7 +70,7 @@ def save_model(artifact: Artifact, folder: Path) -> str:
         "files": digests,
     }
     files[MANIFEST] = _json(manifest)
-    partial = folder.with_name(f".{folder.name}.{os.getpid()}")
+    partial = folder.with_name(f".{folder.name}.new")
     shutil.rmtree(partial, ignore_errors=True)
     partial.mkdir(parents=True)
     for name, content in files.items():

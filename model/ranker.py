@@ -66,10 +66,10 @@ class Ranker(nn.Module):
         """Probabilities [B] by output name, at the given positions [B] or at position 1."""
         return self.read_out(self.represent(features), position)
 
-    def predict_candidates(
+    def represent_candidates(
         self, query_values: Tensor, candidate_values: Tensor, counts: Tensor
     ) -> dict[str, Tensor]:
-        """`predict` with the query's part of the first layer computed once a query.
+        """`represent` with the query's part of the first layer computed once a query.
 
         Args:
             query_values: [Q, Fq] query features.
@@ -79,13 +79,13 @@ class Ranker(nn.Module):
         first = self.backbone.first_linear()
         if first is None or not isinstance(self.region, NoMask):
             repeated = query_values.repeat_interleave(counts, dim=0)
-            return self.predict(self.inputs.joined(repeated, candidate_values))
+            return self.represent(self.inputs.joined(repeated, candidate_values))
         query, candidate = self.inputs.blocks
         weight = torch.split(first.weight, [query.dim, candidate.dim], dim=1)
         once = functional.linear(query(query_values), weight[0], first.bias)  # [Q, H]
         each = functional.linear(candidate(candidate_values), weight[1])  # [N, H]
-        hidden = each.add_(once.repeat_interleave(counts, dim=0))
-        return self.read_out(self.backbone.after_first(hidden))
+        hidden = each + once.repeat_interleave(counts, dim=0)
+        return self.backbone.after_first(hidden)
 
     def read_out(
         self, by_task: Mapping[str, Tensor], position: Tensor | None = None

@@ -8,6 +8,7 @@ import torch
 
 from model.calibrators import Arrays, Calibrators
 from model.ranker import Ranker
+from model.serving_network import ServingNetwork
 from model.spec import GRADES, InputSpec
 from model.standardise import bad_ids
 
@@ -25,7 +26,7 @@ class LoadedRanker:
     def __init__(self, ranker: Ranker, calibrators: Calibrators, version: str) -> None:
         self.spec: InputSpec = ranker.spec
         self.version = version
-        self._ranker = ranker.eval()
+        self._network = ServingNetwork(ranker)
         self._calibrators = calibrators
 
     def predict(self, features: Floats, regions: npt.NDArray[Any] | None = None) -> Arrays:
@@ -45,8 +46,7 @@ class LoadedRanker:
         """
         values = np.ascontiguousarray(features, np.float32)
         self._check(values, list(range(len(self.spec.features))))
-        with torch.inference_mode():
-            raw = self._ranker.predict(torch.from_numpy(values))
+        raw = self._network.pairs(torch.from_numpy(values))
         return self._finish(raw, self._regions(values) if regions is None else regions)
 
     def predict_candidates(
@@ -72,14 +72,15 @@ class LoadedRanker:
                 f"counts of {len(repeats)} queries add up to {int(repeats.sum())}, given are "
                 f"{len(queries)} queries and {len(candidates)} candidates"
             )
-        with torch.inference_mode():
-            raw = self._ranker.predict_candidates(
-                torch.from_numpy(queries), torch.from_numpy(candidates), torch.from_numpy(repeats)
-            )
+        raw = self._network.candidates(
+            torch.from_numpy(queries), torch.from_numpy(candidates), torch.from_numpy(repeats)
+        )
         return self._finish(raw, np.repeat(self._query_regions(queries), repeats))
 
-    def _finish(self, raw: dict[str, torch.Tensor], regions: npt.NDArray[Any]) -> Arrays:
-        out = self._calibrators.apply({k: v.numpy() for k, v in raw.items()}, regions)
+    def _finish(self, raw: torch.Tensor, regions: npt.NDArray[Any]) -> Arrays:
+        columns = np.ascontiguousarray(raw.numpy().T)
+        named = dict(zip(self.spec.outputs, columns, strict=True))
+        out = self._calibrators.apply(named, regions)
         first, second = (out[f"p_{grade}"] for grade in GRADES)
         return out | {"relevance": first + second}
 

@@ -9,10 +9,12 @@ class Backbone(nn.Module):
     Attributes:
         in_dim: width of the input (units).
         out_dim: width of each task's representation (units).
+        shared: every task gets the same tensor.
     """
 
     in_dim: int
     out_dim: int
+    shared = False
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """[B, in_dim] -> [B, out_dim] by task; tasks may share one tensor."""

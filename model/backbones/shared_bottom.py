@@ -10,6 +10,8 @@ from model.layers import mlp
 class SharedBottom(Backbone):
     """Linear and ReLU layers of widths `conf.hidden`; every task sees the same output."""
 
+    shared = True
+
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
         super().__init__()
         self.in_dim, self.out_dim = in_dim, conf.hidden[-1]

@@ -36,6 +36,10 @@ class EngagementHead(nn.Module):
         """Representations [B, in_dim] by task -> logits at position 1 [B, T], tasks in order."""
         return torch.cat([self.towers[task](by_task[task]) for task in self.tasks], dim=1)
 
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Logits [B, T] -> probabilities at position 1 [B, T]."""
+        return torch.sigmoid(logits.float())
+
     def forward(self, by_task: Mapping[str, Tensor], position: Tensor | None) -> LogProb:
         """Log-probabilities [B, T] at the positions [B]; None means position 1."""
         prob: LogProb = self.bias(self.logits(by_task), position)

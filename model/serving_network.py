@@ -1,0 +1,102 @@
+"""The forward pass of scoring: in pieces that stay in the cache, all towers at once."""
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from model.ranker import Ranker
+from model.spec import GRADES, RELEVANCE
+
+CHUNK_ROWS = 1_024
+"""Rows of a piece: its hidden layers fit a core's second-level cache (128 units: 0.5 MiB)."""
+
+
+class ServingNetwork:
+    """A ranker's probabilities at position 1, without gradients.
+
+    Where the backbone gives every task the same representation, the towers are run as one stack
+    of layers: their first layers side by side, the others as blocks of one matrix.
+    """
+
+    def __init__(self, ranker: Ranker) -> None:
+        self.ranker = ranker.eval()
+        self.towers: nn.Sequential | None = None
+        if ranker.backbone.shared:
+            engagement = [ranker.engagement.towers[task] for task in ranker.spec.tasks]
+            self.towers = side_by_side([*engagement, ranker.relevance.tower])
+
+    @torch.inference_mode()
+    def pairs(self, features: Tensor) -> Tensor:
+        """[N, F] raw features -> probabilities [N, outputs], in the order of the spec."""
+        found = features.new_empty(len(features), len(self.ranker.spec.outputs))
+        for start in range(0, len(features), CHUNK_ROWS):
+            rows = slice(start, start + CHUNK_ROWS)
+            found[rows] = self._read_out(self.ranker.represent(features[rows]))
+        return found
+
+    @torch.inference_mode()
+    def candidates(self, query_values: Tensor, candidate_values: Tensor, counts: Tensor) -> Tensor:
+        """[Q, Fq], [N, Fc] and [Q] counts -> probabilities [N, outputs]."""
+        found = candidate_values.new_empty(len(candidate_values), len(self.ranker.spec.outputs))
+        for queries, rows in _pieces(counts.tolist()):
+            by_task = self.ranker.represent_candidates(
+                query_values[queries], candidate_values[rows], counts[queries]
+            )
+            found[rows] = self._read_out(by_task)
+        return found
+
+    def _read_out(self, by_task: dict[str, Tensor]) -> Tensor:
+        if self.towers is None:
+            return torch.stack(list(self.ranker.read_out(by_task).values()), dim=1)
+        logits = self.towers(by_task[RELEVANCE])
+        engaged, grades = logits.split([len(self.ranker.spec.tasks), len(GRADES)], dim=1)
+        return torch.cat(
+            [
+                self.ranker.engagement.probabilities(engaged),
+                self.ranker.relevance.probabilities(grades),
+            ],
+            dim=1,
+        )
+
+
+def side_by_side(towers: Sequence[nn.Module]) -> nn.Sequential:
+    """One stack of layers that gives the outputs of equally deep towers, one after the other.
+
+    Linear layers of `model.layers.mlp` towers; dropout is left out, so it is for serving only.
+    """
+    linears = [
+        [layer for layer in tower.modules() if isinstance(layer, nn.Linear)] for tower in towers
+    ]
+    layers: list[nn.Module] = []
+    for depth, group in enumerate(zip(*linears, strict=True)):
+        weights = [layer.weight.detach() for layer in group]
+        weight = _blocks(weights) if depth else torch.cat(weights)
+        fused = nn.Linear(weight.shape[1], weight.shape[0])
+        fused.weight.data.copy_(weight)
+        fused.bias.data.copy_(torch.cat([layer.bias.detach() for layer in group]))
+        layers += [fused, nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers[:-1]).eval()
+
+
+def _blocks(weights: Sequence[Tensor]) -> Tensor:
+    """Matrices on the diagonal of one, zeros elsewhere."""
+    whole = torch.zeros(sum(len(w) for w in weights), sum(w.shape[1] for w in weights))
+    row = column = 0
+    for weight in weights:
+        rows, columns = weight.shape
+        whole[row : row + rows, column : column + columns] = weight
+        row, column = row + rows, column + columns
+    return whole
+
+
+def _pieces(counts: Sequence[int]) -> Iterator[tuple[slice, slice]]:
+    """Neighbouring queries whose candidates together are about CHUNK_ROWS, with their rows."""
+    query = row = size = 0
+    for i, count in enumerate(counts):
+        if size and size + count > CHUNK_ROWS:
+            yield slice(query, i), slice(row, row + size)
+            query, row, size = i, row + size, 0
+        size += count
+    if size:
+        yield slice(query, len(counts)), slice(row, row + size)
