@@ -1,7 +1,8 @@
 """The nightly form of scoring: whole Arrow batches of scoring rows in, one row a candidate out.
 
-It does what `udfs.score.score_udf` does, and measured twice as fast: the arrays are taken as they
-lie in the Arrow buffers, without a Python object an array or a value.
+It does what `udfs.score.score_udf` does in half the CPU time of a worker (measured: 1.1 against
+2.1 microseconds a pair): values stay in dense buffers, where the pandas form makes a Python object
+of every array in and of every value out.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -81,6 +82,7 @@ def score_batch(ranker: Any, weights: Any, batch: pa.RecordBatch) -> pa.RecordBa
 
 
 def _values(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
-    """All floats of a list column, without a copy."""
-    values: NDArray[np.float32] = batch.column(name).flatten().to_numpy(zero_copy_only=False)
+    """All floats of a list column, copied once: torch wants to own what it is given."""
+    flat = batch.column(name).flatten()
+    values: NDArray[np.float32] = flat.to_numpy(zero_copy_only=False, writable=True)
     return values
