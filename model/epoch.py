@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 import torch
+from torch import Tensor
 
 from model.distributed import Ranks
 from model.losses import TaskLoss, total_loss
@@ -18,15 +19,22 @@ class EpochSums:
     def __init__(self, tasks: Iterable[str], ranks: Ranks) -> None:
         self.tasks, self.ranks = tuple(tasks), ranks
         self.sums = torch.zeros(len(self.tasks), 2, dtype=torch.float64, device=ranks.device)
+        self._rows = torch.zeros((), dtype=torch.float64, device=ranks.device)
 
-    def add(self, losses: Mapping[str, TaskLoss]) -> None:
-        """Add one batch."""
+    @property
+    def rows(self) -> int:
+        """Rows read, padding not counted; of all processes after `checked`."""
+        return int(self._rows.item())
+
+    def add(self, losses: Mapping[str, TaskLoss], row_weight: Tensor) -> None:
+        """Add one batch; `row_weight` [B] is 0 for padding."""
         rows = [torch.stack([losses[task].total, losses[task].weight]) for task in self.tasks]
         self.sums += torch.stack(rows).detach()
+        self._rows += row_weight.sum()
 
     def checked(self, epoch: int, what: str) -> "EpochSums":
         """Sum over all processes; raises TrainingError where that is not finite."""
-        self.sums = self.ranks.all_sum(self.sums)
+        self.sums, self._rows = self.ranks.all_sum(self.sums), self.ranks.all_sum(self._rows)
         if not bool(torch.isfinite(self.sums).all()):
             raise TrainingError(f"the {what} loss of epoch {epoch} is not finite: {self.means()}")
         return self

@@ -23,7 +23,7 @@ class Fitted:
     """A fitted ranker, ready to be saved, and how it came about.
 
     Attributes:
-        metrics: JSON-able: epochs, losses, and validation metrics by output.
+        metrics: JSON-able: epochs, losses, rows read an epoch, validation metrics by output.
     """
 
     artifact: Artifact
@@ -56,7 +56,7 @@ def fit(
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "validation_loss": progress.best_loss,
-        "rows": {split: snapshot.rows(split) for split in snapshot.splits},
+        "rows": progress.history[-1]["rows"],
         "validation": metrics_of(validated, calibrators),
     }
     artifact = Artifact(

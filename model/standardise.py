@@ -58,8 +58,8 @@ def measure(snapshot: Snapshot) -> Standardisation:
     """One pass over the train split, file by file.
 
     Raises:
-        SnapshotError: a feature is not finite, or a category's id is not a whole number below
-            its declared buckets.
+        SnapshotError: a feature is not finite, a category's id is not a whole number below its
+            declared buckets, or no label of any task is known.
     """
     spec = snapshot.spec
     features = len(spec.features)
@@ -71,6 +71,8 @@ def measure(snapshot: Snapshot) -> Standardisation:
         _check(spec, group[:features])
         moments.merge(group[:features].astype(np.float64))
         labels.add(dict(zip(spec.label_columns, group[features:], strict=True)))
+    if not labels.rates():
+        raise SnapshotError("no label of any task is known in split train: nothing to learn")
     spread = np.sqrt(moments.squares / max(moments.count, 1))
     numeric = [i for i, f in enumerate(spec.features) if f.kind == "numeric"]
     return Standardisation(

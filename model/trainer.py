@@ -88,7 +88,7 @@ class _Training:
             "epoch": epoch,
             "train": learned.means(),
             "validation": validation.means(),
-            "rows": self.snapshot.rows("train"),
+            "rows": {"train": learned.rows, "validation": validation.rows},
             "seconds": round(seconds, 3),
         }
         self._advance(record, validation.total(self.task.trainer.loss_weights))
@@ -112,7 +112,7 @@ class _Training:
                 # weight of all of them: times the processes makes it their sum.
                 (loss * self.ranks.size).backward()  # type: ignore[no-untyped-call]
                 self.optimizer.step()
-                sums.add(losses)
+                sums.add(losses, batch.weight)
                 bar.step(loss)
         return sums.checked(epoch, "training")
 
@@ -121,7 +121,7 @@ class _Training:
         self.ranker.eval()
         sums = EpochSums(self.snapshot.spec.loss_tasks, self.ranks)
         for batch in batches(self.snapshot, self._rows("validation", epoch), self.task.feed):
-            sums.add(self._losses(batch, self.ranker))
+            sums.add(self._losses(batch, self.ranker), batch.weight)
         return sums.checked(epoch, "validation")
 
     def _losses(self, batch: Batch, module: nn.Module | None = None) -> dict[str, TaskLoss]:

@@ -1,9 +1,9 @@
 """Training set, feed, model, trainer and calibration."""
 
 import math
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from conf.sections.base import Section
 
@@ -115,6 +115,12 @@ class TrainerConf(Section):
         if wrong:
             raise ValueError(f"loss weights must be finite and not negative: {wrong}")
         return weights
+
+    @model_validator(mode="after")
+    def _several_processes_need_the_distributor(self) -> Self:
+        if self.processes > 1 and self.backend == "inprocess":
+            raise ValueError(f"{self.processes} processes need backend: distributor")
+        return self
 
 
 class CalibrationConf(Section):

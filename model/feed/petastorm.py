@@ -1,6 +1,7 @@
 """Engine over Petastorm's batch reader: the default one."""
 
 import re
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
@@ -10,6 +11,9 @@ from petastorm import make_batch_reader
 from model.feed.engines import Floats
 
 _READ_AHEAD = 4
+
+# Petastorm 0.12.1 reads through pyarrow's old dataset classes: 17 warnings a reader.
+warnings.filterwarnings("ignore", category=FutureWarning, module="petastorm")
 
 
 def read_files(paths: Sequence[Path], columns: Sequence[str], seed: int | None) -> Iterator[Floats]:

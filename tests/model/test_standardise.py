@@ -66,3 +66,15 @@ def test_bad_ids() -> None:
     assert "0 to 3" in bad_ids(np.array([-1.0], np.float32), 4)
     assert "whole" in bad_ids(np.array([1.5], np.float32), 4)
     assert bad_ids(np.zeros(0, np.float32), 4) == ""
+
+
+def test_a_snapshot_without_any_label_is_refused(own_snapshot: Path) -> None:
+    for i in range(3):
+        path = own_snapshot / "train" / f"part-{i:05d}.parquet"
+        table = pq.read_table(path)
+        for name in [n for n in table.column_names if n.startswith("mask_")]:
+            zeros = pa.array(np.zeros(len(table), np.float32))
+            table = table.set_column(table.column_names.index(name), name, zeros)
+        pq.write_table(table, path)
+    with pytest.raises(SnapshotError, match="no label of any task"):
+        measure(open_snapshot(own_snapshot))

@@ -85,6 +85,7 @@ def test_killed_and_resumed_is_undisturbed_bit_for_bit(
     assert checkpoint is not None and checkpoint.progress.epoch == 2
     train(killed)
     assert same(weights(whole), weights(killed))
+    assert trained(killed)[1].history[0]["rows"] == {"train": 1_000, "validation": 300}
     lines = (killed.folder / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
 

@@ -1,0 +1,22 @@
+"""Training conf that cannot be meant is refused with its key."""
+
+import pytest
+
+from conf.load import ConfError, load_conf
+
+
+@pytest.mark.parametrize(
+    ("setting", "reason"),
+    [
+        ("trainer.loss_weights.click=-1", "finite and not negative"),
+        ("trainer.loss_weights={click: .nan}", "finite and not negative"),
+        ("trainer.processes=2", "need backend: distributor"),
+        ("model.backbone=transformer", "shared_bottom"),
+        ("model.hidden=[]", "at least 1 item"),
+        ("feed.engine=csv", "petastorm"),
+        ("calibration.methods=platt", "nearest valid one is calibration.method"),
+    ],
+)
+def test_refused(setting: str, reason: str) -> None:
+    with pytest.raises(ConfError, match=reason):
+        load_conf(settings=[setting])
