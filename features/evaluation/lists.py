@@ -31,10 +31,10 @@ def judged_lists(rows: DataFrame, *, human_only: bool) -> DataFrame:
     return rows.where(judged).withColumn("unit", F.col("query_id"))
 
 
-def relevance_gains() -> dict[str, Column]:
-    """Gain 2^grade - 1 (`exp`) and the grade itself (`linear`)."""
-    grade = F.col("grade").cast("double")
-    return {"exp": F.pow(F.lit(2.0), grade) - 1.0, "linear": grade}
+def relevance_gains(grade: Column | None = None) -> dict[str, Column]:
+    """Gain 2^grade - 1 (`exp`) and the grade itself (`linear`); the column `grade` by default."""
+    linear = (F.col("grade") if grade is None else grade).cast("double")
+    return {"exp": F.pow(F.lit(2.0), linear) - 1.0, "linear": linear}
 
 
 def pages(rows: DataFrame) -> DataFrame:

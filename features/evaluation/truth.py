@@ -1,0 +1,76 @@
+"""Scores beside the planted truth of a simulated market; for checks, never for training."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from features.evaluation.lists import relevance_gains
+from features.evaluation.rankers import TASKS
+from features.evaluation.ranking import discounted_gains, log_discounts, normalised
+
+_STEPS = 1_000_000
+
+
+def beside_truth(
+    truth: DataFrame, queries: DataFrame, test_buckets: Sequence[int]
+) -> Callable[[DataFrame], DataFrame]:
+    """Scored pairs of which the truth is known, with `true_...` and `test` (a test query)."""
+    planted = truth.drop("region")
+    split = queries.select("query_id", F.col("bucket").isin(*test_buckets).alias("test"))
+
+    def transform(scores: DataFrame) -> DataFrame:
+        known = scores.join(planted, on=["query_id", "item_id"], how="inner")
+        return known.join(split, on="query_id", how="inner")
+
+    return transform
+
+
+def pair_sample(seed: int, share: float) -> Callable[[DataFrame], DataFrame]:
+    """About `share` of the pairs, chosen by a hash of (seed, query, item)."""
+    draw = F.pmod(F.xxhash64(F.lit(seed), F.lit("truth"), "query_id", "item_id"), F.lit(_STEPS))
+    return lambda pairs: pairs.where(draw < F.lit(int(share * _STEPS)))
+
+
+def true_outcomes(
+    rankers: Mapping[str, Column], combined: Column, examination: Sequence[float]
+) -> Callable[[DataFrame], DataFrame]:
+    """Test pairs -> what each ranker truly brings among the first ranks of a query's candidates.
+
+    Args:
+        rankers: name -> score.
+        combined: weighted sum of the true probabilities.
+        examination: P(examined) at the ranks 1..k, over that at rank 1.
+
+    Returns:
+        ranker; relevance (mean NDCG@k of the true grades) and relevance_queries; click, cart,
+        purchase and combined (mean over queries of the sum of true probability x examination)
+        and queries.
+    """
+    discounts = log_discounts(len(examination))
+    gains = {task: F.col(f"true_p_{task}") for task in TASKS} | {"combined": combined}
+    grades = {"relevance": relevance_gains(F.col("true_grade"))["exp"]}
+
+    def transform(pairs: DataFrame) -> DataFrame:
+        lists = pairs.where("test").select(
+            "*", F.col("query_id").alias("unit"), F.lit(0).alias("block")
+        )
+        ranked = lists.transform(discounted_gains(rankers, grades, discounts))
+        ndcg = ranked.transform(normalised(grades)).groupBy("ranker")
+        seen = lists.transform(discounted_gains(rankers, gains, examination)).groupBy("ranker")
+        relevance = ndcg.agg(
+            F.avg("relevance").alias("relevance"), F.count("relevance").alias("relevance_queries")
+        )
+        expected = [F.avg(f"dcg_{gain}").alias(gain) for gain in gains]
+        engaged = seen.agg(*expected, F.count(F.lit(1)).alias("queries"))
+        return engaged.join(relevance, on="ranker", how="left")
+
+    return transform
+
+
+def grade_confusion(labels: DataFrame, truth: DataFrame) -> DataFrame:
+    """How many pairs have each human grade and true grade: at most nine rows."""
+    human = labels.where("source = 'human'").select("query_id", "item_id", "grade")
+    planted = truth.select("query_id", "item_id", "true_grade")
+    joined = human.join(planted, on=["query_id", "item_id"], how="inner")
+    return joined.groupBy("grade", "true_grade").agg(F.count(F.lit(1)).alias("pairs"))

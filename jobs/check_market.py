@@ -1,0 +1,215 @@
+"""Makes market_checks: predictions and the value curve against a simulated market's planted truth.
+
+Grain: one row per comparison, set of queries (test, all) and region. Inputs: the run's scores and
+value_curve, market_truth, market_parameters, queries and relevance_labels. Correlations are taken
+on a hash sample of at most about `evaluation.truth_sample` pairs. Without market_truth there is
+nothing to check: nothing is written. Idempotency key: run_date.
+
+    counterpoise check_market
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.load import ResolvedConf
+from conf.schema import Conf
+from features.contracts import (
+    MARKET_CHECKS,
+    MARKET_PARAMETERS,
+    MARKET_TRUTH,
+    QUERIES,
+    RELEVANCE_LABELS,
+    SCORES,
+    VALUE_CURVE,
+)
+from features.evaluation.rankers import TASKS, engagement, sweep_name, sweep_rankers
+from features.evaluation.truth import (
+    beside_truth,
+    grade_confusion,
+    pair_sample,
+    true_outcomes,
+)
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.truth_report import Truths, truth_notes, write_truth_section
+from jobs.platform.warehouse import Warehouse
+from model.block_sums import ALL
+from model.truth import Check, Deciles, deciles, direction_checks, grade_checks, sample_checks
+
+
+@dataclass(frozen=True)
+class TruthInputs:
+    """The run's SCORES and VALUE_CURVE (None where it was not swept), and the rest."""
+
+    scores: DataFrame
+    curve: DataFrame | None
+    truth: DataFrame
+    parameters: DataFrame
+    queries: DataFrame
+    labels: DataFrame
+
+
+def build(inputs: TruthInputs, conf: ResolvedConf) -> DataFrame:
+    """The rows of market_checks (few)."""
+    return MARKET_CHECKS.local_frame(inputs.scores.sparkSession, find(inputs, conf).rows)
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Compare with the planted truth where there is one."""
+    warehouse, report = open_warehouse(spark, conf, "check_market")
+    if not warehouse.exists(MARKET_TRUTH):
+        report.notes.append("no planted truth: skipped")
+        return report
+    truths = find(read_inputs(warehouse), conf)
+    written = warehouse.replace_run(MARKET_CHECKS, MARKET_CHECKS.local_frame(spark, truths.rows))
+    report.count(MARKET_CHECKS.name, len(truths.rows), written.rows)
+    report.notes += truth_notes(truths)
+    report.details["pairs"] = {"known": truths.known_pairs, "scored": truths.scored_pairs}
+    if not conf.dry_run:
+        write_truth_section(warehouse.report_dir(), truths)
+    return report
+
+
+def read_inputs(warehouse: Warehouse) -> TruthInputs:
+    """The tables at their pinned versions."""
+    swept = warehouse.exists(VALUE_CURVE)
+    return TruthInputs(
+        scores=warehouse.read_run(SCORES),
+        curve=warehouse.read_run(VALUE_CURVE) if swept else None,
+        truth=warehouse.read(MARKET_TRUTH),
+        parameters=warehouse.read(MARKET_PARAMETERS),
+        queries=warehouse.read(QUERIES),
+        labels=warehouse.read(RELEVANCE_LABELS),
+    )
+
+
+def find(inputs: TruthInputs, conf: ResolvedConf) -> Truths:
+    """All comparisons."""
+    tree = conf.tree
+    pairs = inputs.scores.transform(beside_truth(inputs.truth, inputs.queries, tree.split.test))
+    known, scored = pairs.count(), inputs.scores.count()
+    share = min(1.0, tree.evaluation.truth_sample / max(known, 1))
+    columns = ("region", "test", "p_ge_1", "p_ge_2", "relevance", "true_grade")
+    probabilities = [name for task in TASKS for name in (f"p_{task}", f"true_p_{task}")]
+    sampled = pairs.transform(pair_sample(tree.seed, share)).select(*columns, *probabilities)
+    sample = sampled.toPandas()
+    swept = _true_curve(pairs, inputs.parameters, tree).toPandas()
+    confusion = grade_confusion(inputs.labels, inputs.truth).toPandas()
+    found = [(group, region, check) for group, region, check in _pair_checks(sample)]
+    found += [("all", ALL, check) for check in grade_checks(confusion)]
+    found += [("test", ALL, check) for check in _curve_checks(swept, inputs.curve, tree)]
+    return Truths(
+        rows=[_row(conf, *entry) for entry in found],
+        deciles=_deciles(sample[sample["test"]]),
+        swept=swept,
+        known_pairs=known,
+        scored_pairs=scored,
+        k=tree.evaluation.k,
+    )
+
+
+def _pair_checks(sample: pd.DataFrame) -> list[tuple[str, str, Check]]:
+    found = []
+    for group, part in (("test", sample[sample["test"]]), ("all", sample)):
+        regions = [(ALL, part), *((str(r), rows) for r, rows in part.groupby("region"))]
+        found += [(group, r, check) for r, rows in regions for check in sample_checks(rows)]
+    return found
+
+
+def _true_curve(pairs: DataFrame, parameters: DataFrame, tree: Conf) -> DataFrame:
+    value, k = tree.value, tree.evaluation.k
+    rankers = sweep_rankers(value.by_region, value.weights, value.sweep)
+    planted = engagement(value.by_region, value.weights, [F.col(f"true_p_{t}") for t in TASKS])
+    rankers |= {"in force": F.col("value"), "best engagement": planted}
+    return pairs.transform(true_outcomes(rankers, planted, _examination(parameters, k)))
+
+
+def _examination(parameters: DataFrame, k: int) -> list[float]:
+    """Planted examination of the ranks 1..k, the last known one for later ranks."""
+    rows = parameters.where(F.col("name").rlike(r"^examination\.\d+$")).collect()
+    planted = {int(row["name"].split(".")[1]): float(row["value"]) for row in rows}
+    if not planted:
+        return [1.0] * k
+    return [planted.get(rank, planted[max(planted)]) for rank in range(1, k + 1)]
+
+
+def _curve_checks(swept: pd.DataFrame, curve: DataFrame | None, tree: Conf) -> list[Check]:
+    by_ranker = swept.set_index("ranker")
+    names = [sweep_name(w) for w in tree.value.sweep]
+    if not set(names) <= set(by_ranker.index):
+        return []
+    true = by_ranker.loc[names]
+    measured: Mapping[float, Any] = (
+        {r["w_relevance"]: r for r in curve.where(F.col("region") == ALL).collect()}
+        if curve is not None
+        else {}
+    )
+    points = [measured.get(w) for w in tree.value.sweep]
+    figures = {
+        name: np.array([np.nan if p is None or p[name] is None else p[name] for p in points])
+        for name in ("relevance_ndcg", "engagement_ndcg")
+    }
+    return direction_checks(
+        true["relevance"].to_numpy(np.float64),
+        true["combined"].to_numpy(np.float64),
+        figures["relevance_ndcg"],
+        figures["engagement_ndcg"],
+        int(true["queries"].iloc[0]),
+    )
+
+
+def _deciles(sample: pd.DataFrame) -> dict[str, Deciles]:
+    return {
+        task: deciles(
+            sample[f"p_{task}"].to_numpy(np.float64), sample[f"true_p_{task}"].to_numpy(np.float64)
+        )
+        for task in TASKS
+        if len(sample)
+    }
+
+
+def _row(conf: ResolvedConf, queries: str, region: str, check: Check) -> dict[str, Any]:
+    return {
+        "run_date": conf.run_date,
+        "queries": queries,
+        "region": region,
+        "check": check.name,
+        "value": check.value,
+        "rows": check.rows,
+        "meaning": check.meaning,
+        "passed": check.passed,
+    }
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("check_market", argv)
+
+
+JOB = Job(
+    name="check_market",
+    summary="predictions against the planted truth of a simulated market",
+    run=run,
+    reads=(
+        SCORES,
+        VALUE_CURVE,
+        MARKET_TRUTH,
+        MARKET_PARAMETERS,
+        QUERIES,
+        RELEVANCE_LABELS,
+    ),
+    writes=(MARKET_CHECKS,),
+    sections=("seed", "regions", "split", "value", "evaluation"),
+)
+
+if __name__ == "__main__":
+    sys.exit(main())
