@@ -36,9 +36,13 @@ class HomeDepotSource(MarketSource):
 
     kind: Literal["homedepot"] = "homedepot"
     path: str = Field(description="folder of homedepot_pairs.csv.gz and homedepot_brands.csv.gz")
-    impressions: int = Field(450_000, ge=100, description="impressions over all days (count)")
+    impressions: int = Field(
+        500_000,
+        ge=100,
+        description="impressions if all pages were full; small pools make it fewer (count)",
+    )
     fillers: int = Field(
-        8, ge=0, description="popular items of other kinds in a query's pool (count)"
+        5, ge=0, description="popular items of other kinds in a query's pool (count)"
     )
     filler_groups: int = Field(
         4_096, ge=1, description="groups of products; a filler is the most popular of one (count)"

@@ -5,6 +5,7 @@ from pyspark.sql import functions as F
 
 _ENDS = r" in | with | without | for | by | featuring | - |,|\(|-discontinued"
 _GENERIC = "kit|set|pack|system|unit|assembly|collection|accessory|part|combo|bundle"
+_NO_NOUNS = "in|ft|gal|oz|lb|sq|cu|amp|quot|series|model|style"
 _COLOURS = (
     "black|white|gray|grey|blue|brown|red|green|beige|yellow|pink|orange|purple|silver|gold|"
     "bronze|chrome|nickel|espresso|almond|ivory|tan|cherry"
@@ -25,7 +26,9 @@ def head_noun(title: Column) -> Column:
     """
     lowered = F.lower(title)
     before = F.regexp_extract(lowered, rf"^(.*?)(?:{_ENDS}|$)", 1)
-    words = F.trim(F.regexp_replace(before, r"[^a-z]+", " "))
+    worded = F.regexp_replace(before, r"[^a-z]+", " ")
+    words = F.trim(F.regexp_replace(worded, rf"\b(?:{_NO_NOUNS}|{_COLOURS})\b", " "))
+    words = F.regexp_replace(words, r" +", " ")
     pair = F.regexp_extract(words, rf"(\S+ (?:{_GENERIC})s?)$", 1)
     last = F.regexp_extract(words, r"(\S\S+)$", 1)
     noun = F.coalesce(_or_null(pair), _or_null(last))
