@@ -43,7 +43,7 @@ class Planted:
 def declarations(planted: Planted) -> list[dict[str, Any]]:
     """Feature declarations as a manifest carries them: query, item, then query_item ones."""
     tables = ("query", "item", "query_item")
-    numeric = {table: [] for table in tables}  # type: dict[str, list[dict[str, Any]]]
+    numeric: dict[str, list[dict[str, Any]]] = {table: [] for table in tables}
     for i in range(planted.numerics):
         table = tables[i % 3]
         numeric[table].append(_feature(f"{table}_{i // 3}", table, regional=i % 4 == 0))
