@@ -20,13 +20,14 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
+from conf.errors import UserError
 from conf.schema import Conf
 
 DEFAULT_FILE = "default.yaml"
 _VARIABLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}")
 
 
-class ConfError(ValueError):
+class ConfError(UserError, ValueError):
     """The configuration cannot be used; the message names the key or file and the mend."""
 
 

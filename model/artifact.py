@@ -21,6 +21,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
+from conf.errors import UserError
 from conf.sections.training import ModelConf
 from model.calibrators import Calibrators
 from model.ranker import Ranker, build_ranker
@@ -34,7 +35,7 @@ MANIFEST = "manifest.json"
 _DEFINING = (WEIGHTS, SPEC, CALIBRATORS)
 
 
-class ModelError(ValueError):
+class ModelError(UserError, ValueError):
     """A model directory must not be used; the message names the file and the reason."""
 
 

@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from conf.errors import UserError
 from conf.sections.features import EncoderConf
 
 WEIGHTS = "model.safetensors"
@@ -20,7 +21,7 @@ MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9d
 """all-MiniLM-L6-v2 as the default package carries it."""
 
 
-class EncoderError(RuntimeError):
+class EncoderError(UserError, RuntimeError):
     """The encoder is absent or not the expected one; the message names the file and the mend."""
 
 

@@ -5,12 +5,14 @@ from dataclasses import asdict, dataclass
 from functools import cached_property
 from typing import Any, Literal
 
+from conf.errors import UserError
+
 REGION_FEATURE = "region_index"
 RELEVANCE = "relevance"
 GRADES = ("ge_1", "ge_2")
 
 
-class SpecError(ValueError):
+class SpecError(UserError, ValueError):
     """The declared features or tasks cannot be used; the message says which and why."""
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.errors import UserError
 from conf.load import section_hash
 from conf.sections.value import ValueConf, Weights
 
@@ -22,7 +23,7 @@ Floats = NDArray[np.floating[Any]]
 PROBABILITIES = ("p_click", "p_cart", "p_purchase")
 
 
-class ValueModelError(ValueError):
+class ValueModelError(UserError, ValueError):
     """Weights or probabilities that cannot rank anything; the message names them."""
 
 

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 from typing import Any
 
+from conf.errors import UserError
 from model.spec import InputSpec
 
 
-class ModelFilesError(ValueError):
+class ModelFilesError(UserError, ValueError):
     """A folder is no model directory; the message says what it lacks."""
 
 

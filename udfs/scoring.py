@@ -11,6 +11,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.errors import UserError
 from model.value import WeightTable, ranks, value
 
 PROBABILITIES = ("p_click", "p_cart", "p_purchase", "p_ge_1", "p_ge_2")
@@ -29,7 +30,7 @@ class CandidateRanker(Protocol):
         """Calibrated probabilities [N] by name, from [Q, Fq], [N, Fc] and [Q] summing to N."""
 
 
-class ScoringError(ValueError):
+class ScoringError(UserError, ValueError):
     """Rows that the model cannot score; the message says what it expected."""
 
 

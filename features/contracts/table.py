@@ -7,8 +7,10 @@ from typing import Any
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.errors import UserError
 
-class ContractError(ValueError):
+
+class ContractError(UserError, ValueError):
     """A DataFrame does not have the columns of its contract; the message lists both."""
 
 

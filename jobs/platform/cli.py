@@ -9,7 +9,8 @@ from importlib import import_module
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from conf.load import ConfError, ResolvedConf, flatten, load_conf, origin_of
+from conf.errors import UserError
+from conf.load import ResolvedConf, flatten, load_conf, origin_of
 from jobs.platform.report import JobReport
 
 
@@ -94,7 +95,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if name == "nightly":
             return int(import_module("jobs.nightly").main(rest))
         return job_main(name, rest)
-    except (ConfError, FileNotFoundError) as error:
+    except UserError as error:
         print(f"counterpoise {name}: {error}", file=sys.stderr)
         return 2
 

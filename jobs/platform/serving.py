@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from conf.errors import UserError
 from features.contracts import VALUE_WEIGHTS
 from jobs.platform.warehouse import Warehouse
 from model.value import ValueWeights, WeightTable
 
 
-class NoModelError(FileNotFoundError):
+class NoModelError(UserError, FileNotFoundError):
     """No model was trained on or before the run date."""
 
 

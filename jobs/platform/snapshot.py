@@ -18,6 +18,7 @@ from typing import Any
 import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
+from conf.errors import UserError
 from conf.load import section_hash
 from features.snapshot import (
     COLUMNS,
@@ -32,7 +33,7 @@ MANIFEST = "manifest.json"
 _BYTES_PER_VALUE = 4
 
 
-class SnapshotError(RuntimeError):
+class SnapshotError(UserError, RuntimeError):
     """The files written are not what the manifest must promise."""
 
 

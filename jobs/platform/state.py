@@ -91,9 +91,10 @@ class RunState:
         return self.warehouse.exists(table)
 
     def _artifact(self, name: str) -> str | None:
+        """The version in the artifact's manifest: a hash of its content, not of its timings."""
         folder = {"snapshot": self.warehouse.snapshot_dir, "model": self.warehouse.model_dir}[name]
-        manifest = folder() / "manifest.json"
-        return hashlib.sha256(manifest.read_bytes()).hexdigest() if manifest.exists() else None
+        manifest = read_json(folder() / "manifest.json")
+        return str(manifest[f"{name}_version"]) if manifest else None
 
     def _path(self, job: Job) -> Path:
         return self.warehouse.root / "state" / self.conf.run_date.isoformat() / f"{job.name}.json"

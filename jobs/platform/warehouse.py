@@ -9,12 +9,13 @@ from typing import Any
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
 
+from conf.errors import UserError
 from conf.load import ResolvedConf
 from features.contracts import Table
 from jobs.platform.report import JobReport
 
 
-class MissingTableError(FileNotFoundError):
+class MissingTableError(UserError, FileNotFoundError):
     """A table that a job reads was never written; the message names the job that makes it."""
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from conf.errors import UserError
 from model.spec import InputSpec, SpecError
 
 MANIFEST = "manifest.json"
@@ -14,7 +15,7 @@ _UNPICKLED_BY_READERS = ("_common_metadata", "_metadata")
 _CHUNK_BYTES = 1 << 20
 
 
-class SnapshotError(ValueError):
+class SnapshotError(UserError, ValueError):
     """A snapshot must not be trained on; the message names the file and the reason."""
 
 
