@@ -45,6 +45,17 @@ from jobs.platform.warehouse import Warehouse
 from model.block_sums import ALL
 from model.truth import Check, Deciles, deciles, direction_checks, grade_checks, sample_checks
 
+_PAIR_COLUMNS = (
+    "query_id",
+    "item_id",
+    "region",
+    *(f"p_{task}" for task in TASKS),
+    "p_ge_1",
+    "p_ge_2",
+    "relevance",
+    "value",
+)
+
 
 @dataclass(frozen=True)
 class TruthInputs:
@@ -93,18 +104,19 @@ def read_inputs(warehouse: Warehouse) -> TruthInputs:
 
 
 def find(inputs: TruthInputs, conf: ResolvedConf) -> Truths:
-    """All comparisons."""
+    """All comparisons. The scored pairs are kept while they are read three times."""
     tree = conf.tree
-    pairs = inputs.scores.transform(beside_truth(inputs.truth, inputs.queries, tree.split.test))
-    known, scored = pairs.count(), inputs.scores.count()
-    share = min(1.0, tree.evaluation.truth_sample / max(known, 1))
-    columns = ("region", "test", "p_ge_1", "p_ge_2", "relevance", "true_grade")
-    probabilities = [name for task in TASKS for name in (f"p_{task}", f"true_p_{task}")]
-    sampled = pairs.transform(pair_sample(tree.seed, share)).select(*columns, *probabilities)
-    sample = sampled.toPandas()
-    swept = _true_curve(pairs, inputs.parameters, tree).toPandas()
+    beside = beside_truth(inputs.truth, inputs.queries, tree.split.test)
+    pairs = inputs.scores.select(*_PAIR_COLUMNS).transform(beside).persist()
+    try:
+        known = pairs.count()
+        share = min(1.0, tree.evaluation.truth_sample / max(known, 1))
+        sample = pairs.transform(pair_sample(tree.seed, share)).toPandas()
+        swept = _true_curve(pairs, inputs.parameters, tree).toPandas()
+    finally:
+        pairs.unpersist()
     confusion = grade_confusion(inputs.labels, inputs.truth).toPandas()
-    found = [(group, region, check) for group, region, check in _pair_checks(sample)]
+    found = _pair_checks(sample)
     found += [("all", ALL, check) for check in grade_checks(confusion)]
     found += [("test", ALL, check) for check in _curve_checks(swept, inputs.curve, tree)]
     return Truths(
@@ -112,7 +124,7 @@ def find(inputs: TruthInputs, conf: ResolvedConf) -> Truths:
         deciles=_deciles(sample[sample["test"]]),
         swept=swept,
         known_pairs=known,
-        scored_pairs=scored,
+        scored_pairs=inputs.scores.count(),
         k=tree.evaluation.k,
     )
 

@@ -38,7 +38,8 @@ from features.evaluation.reliability import (
 )
 from features.evaluation.sums import ranked_sums
 from jobs.platform.cli import job_main
-from jobs.platform.evaluation_report import Findings, side_by_side, write_evaluation_section
+from jobs.platform.evaluation_report import side_by_side, write_evaluation_section
+from jobs.platform.findings import Findings
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse

@@ -2,17 +2,15 @@
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
-from typing import Any
 
 from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
-from features.evaluation.names import headline_metrics, is_relevance
 from features.evaluation.rankers import REFERENCE
+from jobs.platform.findings import Figure, Findings
 from jobs.platform.markdown import interval, table, write_section
 from model.block_sums import ALL
 from model.evaluated import NO_RANKING, TASKS
@@ -26,46 +24,6 @@ RANKERS = (
     "random",
     "logged",
 )
-Figure = dict[str, Any]
-
-
-@dataclass(frozen=True)
-class Findings:
-    """What `evaluate` found.
-
-    Attributes:
-        rows: rows of metrics, as dicts.
-        facts: of the test rows, see `features.evaluation.facts`.
-        simulated_grades: label source -> whether its grades are simulated or assumed.
-        examination: relative examination by position that was used.
-        left_out: lists behind each metric, and those left out by reason.
-        k: cut-off (ranks).
-        confidence: level of the intervals.
-    """
-
-    rows: list[Figure]
-    facts: Mapping[str, Any]
-    simulated_grades: Mapping[str, bool]
-    examination: list[float]
-    left_out: Mapping[str, Mapping[str, int]]
-    k: int
-    confidence: float
-
-    def by_name(self, region: str = ALL) -> dict[tuple[str, str], Figure]:
-        """(ranker, metric) -> row of one region."""
-        return {(r["ranker"], r["metric"]): r for r in self.rows if r["region"] == region}
-
-    def headings(self) -> dict[str, str]:
-        """Headline metric -> heading, marked where its labels are simulated."""
-        return {m: h + self._mark(m) for m, h in headline_metrics(self.k).items()}
-
-    def _mark(self, metric: str) -> str:
-        simulated = (
-            self.simulated_grades.get("human", False)
-            if is_relevance(metric)
-            else self.facts["simulated_engagement"]
-        )
-        return " (simulated)" if simulated else ""
 
 
 def value_cell(row: Figure | None) -> str:
@@ -109,6 +67,8 @@ def write_evaluation_section(folder: Path, findings: Findings) -> Path:
         _side_by_side(findings, value_cell),
         f"Paired difference from {REFERENCE} (* the interval excludes 0):",
         _side_by_side(findings, difference_cell),
+        "### Further rankings",
+        _side_by_side(findings, value_cell, findings.further()),
         f"### By region: joint, and its difference from {REFERENCE}",
         _by_region(findings, regions),
         f"### The model's probabilities{simulated}",
@@ -156,8 +116,12 @@ def _compact(cell: str) -> str:
     return re.sub(r"(?<!\d)0\.", ".", cell).replace(",", "")
 
 
-def _side_by_side(findings: Findings, cell: Callable[[Figure | None], str]) -> str:
-    headings, rows = findings.headings(), findings.by_name()
+def _side_by_side(
+    findings: Findings,
+    cell: Callable[[Figure | None], str],
+    columns: Mapping[str, str] | None = None,
+) -> str:
+    headings, rows = columns or findings.headings(), findings.by_name()
     return table(
         ["ranker", *headings.values()],
         [

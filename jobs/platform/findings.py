@@ -1,0 +1,56 @@
+"""What `evaluate` found, and how its figures are named."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from features.evaluation.names import headline_metrics, is_relevance
+from model.block_sums import ALL
+from model.evaluated import NO_RANKING
+
+Figure = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Findings:
+    """What `evaluate` found.
+
+    Attributes:
+        rows: rows of metrics, as dicts.
+        facts: of the test rows, see `features.evaluation.facts`.
+        simulated_grades: label source -> whether its grades are simulated or assumed.
+        examination: relative examination by position that was used.
+        left_out: lists behind each metric, and those left out by reason.
+        k: cut-off (ranks).
+        confidence: level of the intervals.
+    """
+
+    rows: list[Figure]
+    facts: Mapping[str, Any]
+    simulated_grades: Mapping[str, bool]
+    examination: list[float]
+    left_out: Mapping[str, Mapping[str, int]]
+    k: int
+    confidence: float
+
+    def by_name(self, region: str = ALL) -> dict[tuple[str, str], Figure]:
+        """(ranker, metric) -> row of one region."""
+        return {(r["ranker"], r["metric"]): r for r in self.rows if r["region"] == region}
+
+    def headings(self) -> dict[str, str]:
+        """Headline metric -> heading, marked where its labels are simulated."""
+        return {m: h + self._mark(m) for m, h in headline_metrics(self.k).items()}
+
+    def further(self) -> dict[str, str]:
+        """The other ranking metrics -> their names, marked likewise."""
+        known = {r["metric"] for r in self.rows if r["ranker"] != NO_RANKING}
+        return {m: m + self._mark(m) for m in sorted(known - set(headline_metrics(self.k)))}
+
+    def _mark(self, metric: str) -> str:
+        sources = self.simulated_grades if metric.endswith("_all_labels") else {"human"}
+        simulated = (
+            any(self.simulated_grades.get(source, False) for source in sources)
+            if is_relevance(metric)
+            else self.facts["simulated_engagement"]
+        )
+        return " (simulated)" if simulated else ""
