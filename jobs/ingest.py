@@ -119,9 +119,12 @@ def _raw_tables(raw: RawFrames) -> dict[Table, DataFrame]:
 
 
 def _keep(df: DataFrame, kept: ExitStack) -> DataFrame:
-    """Cache a frame that is read more than once, until the job ends."""
+    """Keep a frame that is read more than once on local disk, until the job ends.
+
+    On disk, because the log may be many times the memory; it is read in whole columns anyway.
+    """
     kept.callback(df.unpersist)
-    return df.persist(StorageLevel.MEMORY_AND_DISK)
+    return df.persist(StorageLevel.DISK_ONLY)
 
 
 def _known(items: DataFrame, queries: DataFrame, earlier: Known | None) -> Known:

@@ -44,6 +44,7 @@ JUDGMENT_SOURCES = ("human", "assumed")
 
 
 _FREE_TEXT = ("description",)
+"""Columns of any length, in which one bad character is not worth an item."""
 
 
 @dataclass(frozen=True)
@@ -128,8 +129,9 @@ def _impression_rules(conf: Conf, run_date: date) -> list[Rule]:
 
 def _row_rules(raw: DataFrame, table: Table, conf: Conf, own: Sequence[Rule]) -> DataFrame:
     """Type the columns and judge each row by itself."""
-    texts = [c.name for c in table.columns if c.type == "string" and c.name not in _FREE_TEXT]
-    filled = [c.name for c in table.columns if c.name in texts and c.required]
+    strings = [c for c in table.columns if c.type == "string" and c.name not in _FREE_TEXT]
+    texts = [c.name for c in strings]
+    filled = [c.name for c in strings if c.required and c.name not in table.key]
     df = typed(raw, table)
     rules = [
         *([malformed_line()] if MALFORMED in raw.columns else []),
@@ -137,7 +139,7 @@ def _row_rules(raw: DataFrame, table: Table, conf: Conf, own: Sequence[Rule]) ->
         null_key(table),
         missing_value(table, raw.columns),
         wrong_encoding(texts),
-        text_length(texts, set(filled) - set(table.key), conf.ingest.max_text_chars),
+        text_length(texts, filled, conf.ingest.max_text_chars),
         *own,
     ]
     line = [raw_value(MALFORMED)] if MALFORMED in raw.columns else []

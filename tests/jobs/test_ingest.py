@@ -23,6 +23,7 @@ from jobs.platform.runner import open_warehouse
 from jobs.sources.base import RawFrames, SourceError
 
 MakeConf = Callable[..., ResolvedConf]
+PARAMETERS = "select 'a' as name, 1D as value, '' as meaning"
 TABLES = (ITEMS, QUERIES, IMPRESSIONS, JUDGMENTS, QUARANTINE)
 
 
@@ -38,17 +39,14 @@ class Market:
 
     def frames(self, spark: SparkSession) -> RawFrames:
         """The raw frames: pages of query q in region us in February 2026."""
-        origin = "'tiny' as dataset, true as simulated"
+        origin = ("'tiny' as dataset", "true as simulated")
         times = [(item, datetime(2026, 2, day, 12)) for item, day in self.shown]
         return RawFrames(
             items=_frame(spark, self.items, "item_id string, price double").selectExpr(
-                "*",
-                "concat('title ', item_id) as title",
-                origin.split(", ")[0],
-                "true as simulated",
+                "*", "concat('title ', item_id) as title", *origin
             ),
             queries=_frame(spark, self.queries, "query_id string, query_text string").selectExpr(
-                "*", "'us' as region", *origin.split(", ")
+                "*", "'us' as region", *origin
             ),
             impressions=_frame(spark, times, "item_id string, event_time timestamp").selectExpr(
                 "*",
@@ -61,12 +59,12 @@ class Market:
                 "true as clicked",
                 "false as carted",
                 "false as purchased",
-                *origin.split(", "),
+                *origin,
             ),
             judgments=_frame(spark, self.judged, "item_id string, grade int").selectExpr(
-                "*", "'q' as query_id", "'human' as source", *origin.split(", ")
+                "*", "'q' as query_id", "'human' as source", *origin
             ),
-            extras={MARKET_PARAMETERS: spark.sql("select 'a' as name, 1D as value, '' as meaning")},
+            extras={MARKET_PARAMETERS: spark.sql(PARAMETERS)} if self.closed else {},
             closed=self.closed,
         )
 
@@ -80,6 +78,14 @@ FIRST = Market(
     queries=[("q", "Lamp"), ("r", "rug")],
     shown=[("a", 1), ("b", 2), ("c", 2)],
     judged=[("a", 2), ("b", 1)],
+)
+
+
+SECOND = Market(
+    items=[("a", 9.0), ("d", 1.0)],
+    queries=[("q", "Lamp")],
+    shown=[("a", 3)],
+    judged=[("a", 0)],
 )
 
 
@@ -109,7 +115,9 @@ def rows(spark: SparkSession, conf: ResolvedConf, table: Table, *columns: str) -
 Go = Callable[[Market, ResolvedConf], JobReport]
 
 
-def test_twice_leaves_the_same_rows(spark: SparkSession, make_conf: MakeConf, ingested: Go) -> None:
+def test_twice_leaves_the_same_rows_and_a_closed_source_is_mirrored(
+    spark: SparkSession, make_conf: MakeConf, ingested: Go
+) -> None:
     conf = make_conf("ingest.max_quarantined_share=0.9")
     reports = [ingested(FIRST, conf)]
     once = {t.name: rows(spark, conf, t, "*") for t in (*TABLES, MARKET_PARAMETERS)}
@@ -132,19 +140,6 @@ def test_twice_leaves_the_same_rows(spark: SparkSession, make_conf: MakeConf, in
         "2026-02-01",
         "2026-02-02",
     ]
-
-
-SECOND = Market(
-    items=[("a", 9.0), ("d", 1.0)],
-    queries=[("q", "Lamp")],
-    shown=[("a", 3)],
-    judged=[("a", 0)],
-)
-
-
-def test_closed_source_is_mirrored(spark: SparkSession, make_conf: MakeConf, ingested: Go) -> None:
-    conf = make_conf()
-    ingested(FIRST, conf)
     ingested(SECOND, conf)
     assert rows(spark, conf, ITEMS, "item_id", "price") == [("a", 9.0), ("d", 1.0)]
     assert rows(spark, conf, QUERIES, "query_id") == [("q",)]
