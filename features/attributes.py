@@ -11,16 +11,36 @@ from features.text import basic_colours, measures, tokens
 
 
 def query_attributes(texts: DataFrame, items: DataFrame) -> DataFrame:
-    """Add `colours` and `sizes` (array<string>) to text, tokens."""
-    colours = named_values(texts, items.select(F.col("colour").alias("value")), "named_colours")
-    sizes = named_values(texts, items.select(F.col("size").alias("value")), "named_sizes")
+    """The colours and sizes that each text names.
+
+    Values of the catalogue are met by their first token: the join is an equality and grows with
+    the texts, not with texts x values.
+
+    Args:
+        texts: text, tokens; one row a text.
+        items: rows of the items table.
+
+    Returns:
+        text, tokens, colours, sizes (array<string>, a value as its tokens joined by a space).
+    """
     words = F.col("tokens")
+    met = texts.withColumn("token", F.explode_outer(F.array_distinct("tokens"))).join(
+        _vocabulary(items), on="token", how="left"
+    )
+    all_there = F.size(F.array_except("parts", "tokens")) == 0
+    values = {
+        f"named_{kind}": F.collect_set(F.when(all_there & (F.col("kind") == kind), F.col("value")))
+        for kind in ("colour", "size")
+    }
     return (
-        texts.join(colours, on="text", how="left")
-        .join(sizes, on="text", how="left")
-        .withColumn("colours", _union(basic_colours(words), F.col("named_colours")))
-        .withColumn("sizes", _union(measures(words), F.col("named_sizes")))
-        .drop("named_colours", "named_sizes")
+        met.groupBy("text")
+        .agg(F.first("tokens").alias("tokens"), *(v.alias(name) for name, v in values.items()))
+        .select(
+            "text",
+            "tokens",
+            F.array_union(basic_colours(words), F.col("named_colour")).alias("colours"),
+            F.array_union(measures(words), F.col("named_size")).alias("sizes"),
+        )
     )
 
 
@@ -40,35 +60,6 @@ def item_attributes(items: DataFrame) -> DataFrame:
     )
 
 
-def named_values(texts: DataFrame, values: DataFrame, name: str) -> DataFrame:
-    """The values whose tokens all occur in a text.
-
-    Values are met by their first token, so the join is an equality and grows with the texts, not
-    with texts x values.
-
-    Args:
-        texts: text, tokens.
-        values: value (string, may repeat and be null).
-
-    Returns:
-        text, `name` (array<string>, each value as its tokens joined by a space).
-    """
-    vocabulary = (
-        values.distinct()
-        .select(tokens(F.col("value")).alias("parts"))
-        .where(F.size("parts") > 0)
-        .distinct()
-        .withColumn("token", F.get("parts", F.lit(0)))
-    )
-    return (
-        texts.select("text", "tokens", F.explode(F.array_distinct("tokens")).alias("token"))
-        .join(vocabulary, on="token", how="inner")
-        .where(F.size(F.array_except("parts", "tokens")) == 0)
-        .groupBy("text")
-        .agg(F.sort_array(F.collect_set(F.concat_ws(" ", "parts"))).alias(name))
-    )
-
-
 def three_way(named: Column, owned: Column) -> Column:
     """1.0 one of the named values is the item's, -1.0 none is, 0.0 either side names none."""
     both = (F.size(named) > 0) & (F.size(owned) > 0)
@@ -83,5 +74,24 @@ def _joined(parts: Column) -> Column:
     return F.array(F.concat_ws(" ", parts))
 
 
-def _union(first: Column, second: Column) -> Column:
-    return F.array_union(first, F.coalesce(second, F.array().cast("array<string>")))
+def _vocabulary(items: DataFrame) -> DataFrame:
+    """token (the first of parts), parts, value, kind: the catalogue's colours and sizes."""
+    values = F.array(
+        *(
+            F.struct(F.lit(kind).alias("kind"), F.col(kind).alias("raw"))
+            for kind in ("colour", "size")
+        )
+    )
+    return (
+        items.select(F.inline(values))
+        .distinct()
+        .select("kind", tokens(F.col("raw")).alias("parts"))
+        .where(F.size("parts") > 0)
+        .distinct()
+        .select(
+            "kind",
+            "parts",
+            F.concat_ws(" ", "parts").alias("value"),
+            F.get("parts", F.lit(0)).alias("token"),
+        )
+    )

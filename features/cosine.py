@@ -28,9 +28,9 @@ def check_embedded(texts: DataFrame, items: DataFrame, embeddings: DataFrame) ->
         )
 
 
-def blocked_pairs(pairs: DataFrame, blocks: int) -> DataFrame:
-    """block (int), text, item_id."""
-    return pairs.select(_block(blocks), "text", "item_id")
+def blocked(pairs: DataFrame, blocks: int) -> DataFrame:
+    """Add `block` (int) to pairs with an item_id."""
+    return pairs.withColumn("block", _block(blocks))
 
 
 def blocked_vectors(
@@ -45,20 +45,19 @@ def blocked_vectors(
         embeddings: text_hash, embedding.
     """
     of_texts = (
-        blocked_pairs(pairs, blocks)
+        blocked(pairs, blocks)
         .select("block", "text")
         .distinct()
         .join(_text_vectors(texts, embeddings), on="text", how="inner")
         .select("block", F.lit("text").alias("kind"), F.col("text").alias("name"), "embedding")
     )
-    of_items = _item_vectors(items, embeddings).join(
-        pairs.select("item_id").distinct(), on="item_id", how="left_semi"
+    of_items = _item_vectors(items, embeddings).select(
+        _block(blocks).alias("block"),
+        F.lit("item").alias("kind"),
+        F.col("item_id").alias("name"),
+        "embedding",
     )
-    return of_texts.unionByName(
-        of_items.select(
-            _block(blocks), F.lit("item").alias("kind"), F.col("item_id").alias("name"), "embedding"
-        )
-    )
+    return of_texts.unionByName(of_items)
 
 
 def _text_vectors(texts: DataFrame, embeddings: DataFrame) -> DataFrame:
@@ -73,4 +72,4 @@ def _item_vectors(items: DataFrame, embeddings: DataFrame) -> DataFrame:
 
 
 def _block(blocks: int) -> Column:
-    return F.pmod(F.xxhash64("item_id"), F.lit(blocks)).cast("int").alias("block")
+    return F.pmod(F.xxhash64("item_id"), F.lit(blocks)).cast("int")

@@ -95,11 +95,11 @@ def history(
     return days.select(*keys, "day", "asked", *sums).where("asked = 1").drop("asked")
 
 
-def prior_rates(region_daily: DataFrame, days: DataFrame, window: int, conf: Conf) -> DataFrame:
+def prior_rates(daily: DataFrame, days: DataFrame, window: int, conf: Conf) -> DataFrame:
     """The rates that smoothing pulls towards, by day and region and over all regions.
 
     Args:
-        region_daily: region, day, and the measures ENGAGEMENT and `examined` (long, micro).
+        daily: region, day, and the measures ENGAGEMENT and `examined` (long, micro).
         days: day; the days of the spine.
         window: look-back (days).
 
@@ -110,16 +110,17 @@ def prior_rates(region_daily: DataFrame, days: DataFrame, window: int, conf: Con
     measures = (*ENGAGEMENT, "examined")
     regions = F.explode(F.array(*map(F.lit, conf.regions))).alias("region")
     spine = days.select("day", regions)
-    sums = history(region_daily, spine, ["region"], measures, [window])
+    by_region = daily_counts(daily, ["region"], measures)
+    sums = history(by_region, spine, ["region"], measures, [window])
     everywhere = Window.partitionBy("day")
     totals = {m: F.sum(f"{m}_{window}d").over(everywhere) for m in measures}
-    by_region = [
+    regional = [
         _rate(F.col(f"{what}_{window}d"), F.col(f"impressions_{window}d")).alias(f"prior_{rate}")
         for rate, what in RATES
     ]
     overall = [_rate(totals[w], totals["impressions"]).alias(f"all_{rate}") for rate, w in RATES]
     debiased = _rate(totals["clicks"], totals["examined"] / MICRO).alias("all_debiased_ctr")
-    return sums.select("day", "region", *by_region, *overall, debiased)
+    return sums.select("day", "region", *regional, *overall, debiased)
 
 
 def smoothed(events: Column, trials: Column, prior_rate: Column, conf: Conf) -> Column:

@@ -10,7 +10,7 @@ from features.attributes import item_attributes, query_attributes, three_way
 from features.declarations import PAIR_LEVEL
 from features.frame import finished, flag, share
 from features.history import ENGAGEMENT, RATES, daily_counts, history, smoothed
-from features.lexical import bm25, item_weights
+from features.lexical import bm25, build_postings, item_weights
 from features.text import item_text, numbers, text_key, tokens, trigrams
 
 WINDOW = 28
@@ -65,7 +65,7 @@ def item_tokens(items: DataFrame) -> DataFrame:
 
 
 def text_features(
-    pairs: DataFrame, texts: DataFrame, items: DataFrame, postings: DataFrame
+    pairs: DataFrame, texts: DataFrame, items: DataFrame, words: DataFrame, conf: Conf
 ) -> DataFrame:
     """How well each distinct (query text, item) fits.
 
@@ -73,14 +73,14 @@ def text_features(
         pairs: text, item_id; one row each.
         texts: of `query_texts`.
         items: rows of the items table.
-        postings: of `lexical.build_postings`.
+        words: of `item_tokens`; worth persisting, it is read several times.
 
     Returns:
         text, item_id, and the text features but the cosine.
     """
     return (
         pairs.join(_query_side(texts, items), on="text", how="inner")
-        .join(_item_side(items, postings), on="item_id", how="inner")
+        .join(_item_side(items, words, conf), on="item_id", how="inner")
         .select(
             "text",
             "item_id",
@@ -107,13 +107,15 @@ def _query_side(texts: DataFrame, items: DataFrame) -> DataFrame:
     )
 
 
-def _item_side(items: DataFrame, postings: DataFrame) -> DataFrame:
-    words = F.col("tokens")
-    lexical = item_tokens(items).select(
-        "item_id", F.array_distinct(words).alias("i_terms"), trigrams(words).alias("i_trigrams")
+def _item_side(items: DataFrame, words: DataFrame, conf: Conf) -> DataFrame:
+    lexical = words.select(
+        "item_id",
+        F.array_distinct("tokens").alias("i_terms"),
+        trigrams(F.col("tokens")).alias("i_trigrams"),
     )
+    weights = item_weights(build_postings(words, conf))
     return lexical.join(item_attributes(items), on="item_id", how="inner").join(
-        item_weights(postings), on="item_id", how="left"
+        weights, on="item_id", how="left"
     )
 
 

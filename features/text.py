@@ -73,9 +73,10 @@ def measures(token_array: Column) -> Column:
 def trigrams(token_array: Column) -> Column:
     """array<string>: the distinct character trigrams of the tokens, each with a space around."""
     padded = F.concat(F.lit(" "), F.concat_ws(" ", token_array), F.lit(" "))
-    starts = F.sequence(F.lit(1), F.length(padded) - 2)
-    cut = F.array_distinct(F.transform(starts, lambda at: F.substr(padded, at, F.lit(3))))
-    return F.when(F.size(token_array) > 0, cut).otherwise(F.array().cast("array<string>"))
+    # Through an array of one, the text is put together once and not once a trigram.
+    cut = F.flatten(F.transform(F.array(padded), _triples))
+    empty = F.array().cast("array<string>")
+    return F.when(F.size(token_array) > 0, F.array_distinct(cut)).otherwise(empty)
 
 
 def basic_colours(token_array: Column) -> Column:
@@ -126,6 +127,11 @@ def _spelling(text: Column) -> Column:
     for pattern, replacement in _PLURALS:
         spelt = F.regexp_replace(spelt, pattern, replacement)
     return spelt
+
+
+def _triples(text: Column) -> Column:
+    starts = F.sequence(F.lit(1), F.length(text) - 2)
+    return F.transform(starts, lambda at: F.substr(text, at, F.lit(3)))
 
 
 def _one_grey(colour: Column) -> Column:

@@ -14,6 +14,7 @@ from datetime import date
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import FloatType, StructField, StructType
 
 from conf.load import ResolvedConf
 from conf.schema import Conf
@@ -28,11 +29,10 @@ from features.contracts import (
     TEXT_EMBEDDINGS,
     Table,
 )
-from features.cosine import blocked_pairs, blocked_vectors, check_embedded
+from features.cosine import blocked, blocked_vectors, check_embedded
 from features.debias import with_examination
 from features.history import ENGAGEMENT, daily_counts, effective_events, prior_rates, visible_log
 from features.item import item_features
-from features.lexical import build_postings
 from features.pair import item_tokens, pair_features, query_texts, text_features
 from features.query import daily_pages, query_features
 from features.regional import with_price_ratio
@@ -44,7 +44,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 from model.encoder import find_encoder
-from udfs.embed import COSINE_SCHEMA, cosine_block
+from udfs.cosine import add_cosines
 
 PRIOR_WINDOW = 28
 MEASURES = (*ENGAGEMENT, "examined", "price_ratio", "priced")
@@ -57,36 +57,75 @@ class Inputs:
 
     Attributes:
         items, queries: rows of the raw tables.
-        log: the impressions visible at the run date.
+        pages: query_id, day, pages.
         embeddings: text_hash, embedding of the encoder in use.
+        words: item_id, tokens.
         spine: query_id, item_id, region, day.
+        pairs: text, item_id; the distinct ones of the spine.
         daily: query_id, item_id, region, day and the MEASURES (long).
+        priors: the rates that smoothing pulls towards.
     """
+
+    items: DataFrame
+    queries: DataFrame
+    pages: DataFrame
+    embeddings: DataFrame
+    words: DataFrame
+    spine: DataFrame
+    pairs: DataFrame
+    daily: DataFrame
+    priors: DataFrame
+    run_date: date
+
+    def shared(self) -> tuple[DataFrame, ...]:
+        """The frames that several tables are made of."""
+        return self.words, self.spine, self.pairs, self.daily, self.priors
+
+
+@dataclass(frozen=True)
+class Tables:
+    """Rows of the tables read; `log` is what was visible at the run date."""
 
     items: DataFrame
     queries: DataFrame
     log: DataFrame
     embeddings: DataFrame
-    spine: DataFrame
-    daily: DataFrame
+    candidates: DataFrame
     run_date: date
 
 
-def read_inputs(warehouse: Warehouse, conf: ResolvedConf) -> Inputs:
-    """Read the tables; spine and daily counts, which everything hangs on, are kept in memory."""
-    items, queries = warehouse.read(ITEMS), warehouse.read(QUERIES)
-    log = visible_log(warehouse.read(IMPRESSIONS), conf.run_date)
+def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> Tables:
+    """Read the run's rows, and the embeddings of the encoder in use."""
     version = find_encoder(conf.tree.encoder).version
     embeddings = warehouse.read(TEXT_EMBEDDINGS).where(F.col("encoder_version") == version)
-    candidates = warehouse.read_run(CANDIDATES)
-    return Inputs(
-        items=items,
-        queries=queries,
-        log=log,
+    return Tables(
+        items=warehouse.read(ITEMS),
+        queries=warehouse.read(QUERIES),
+        log=visible_log(warehouse.read(IMPRESSIONS), conf.run_date),
         embeddings=embeddings.select("text_hash", "embedding"),
-        spine=feature_spine(log, candidates, conf.run_date, conf.tree).persist(),
-        daily=daily_log(log, items, conf.tree).persist(),
+        candidates=warehouse.read_run(CANDIDATES),
         run_date=conf.run_date,
+    )
+
+
+def prepare(tables: Tables, asked: DataFrame, conf: Conf) -> Inputs:
+    """What is shared between the feature tables, for a spine; kept in memory."""
+    known = tables.queries.select("query_id", text_key(F.col("query_text")).alias("text"))
+    spine = asked.persist()
+    daily = daily_log(tables.log, tables.items, conf).persist()
+    pairs = spine.join(known, on="query_id", how="inner").select("text", "item_id").distinct()
+    priors = prior_rates(daily, spine.select("day").distinct(), PRIOR_WINDOW, conf)
+    return Inputs(
+        items=tables.items,
+        queries=tables.queries,
+        pages=daily_pages(tables.log),
+        embeddings=tables.embeddings,
+        words=item_tokens(tables.items).persist(),
+        spine=spine,
+        pairs=pairs.persist(),
+        daily=daily,
+        priors=priors.persist(),
+        run_date=tables.run_date,
     )
 
 
@@ -102,54 +141,46 @@ def daily_log(log: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
 
 def build(inputs: Inputs, conf: Conf) -> dict[Table, DataFrame]:
     """The three feature tables of the run date."""
-    days = inputs.spine.select("day").distinct()
-    by_region = daily_counts(inputs.daily, ["region"], [*ENGAGEMENT, "examined"])
-    priors = prior_rates(by_region, days, PRIOR_WINDOW, conf)
-    spine, daily, day, pages = inputs.spine, inputs.daily, inputs.run_date, daily_pages(inputs.log)
-    items, queries, texts = inputs.items, inputs.queries, pair_texts(inputs, conf)
+    i, day = inputs, inputs.run_date
+    texts = pair_texts(inputs, conf)
     built = {
-        QUERY_FEATURES: query_features(spine, queries, daily, pages, items, priors, day, conf),
-        ITEM_FEATURES: item_features(spine, items, daily, priors, day, conf),
-        QUERY_ITEM_FEATURES: pair_features(spine, queries, texts, daily, priors, day, conf),
+        QUERY_FEATURES: query_features(
+            i.spine, i.queries, i.daily, i.pages, i.items, i.priors, day, conf
+        ),
+        ITEM_FEATURES: item_features(i.spine, i.items, i.daily, i.priors, day, conf),
+        QUERY_ITEM_FEATURES: pair_features(i.spine, i.queries, texts, i.daily, i.priors, day, conf),
     }
     return {table: table.conform(frame) for table, frame in built.items()}
 
 
 def pair_texts(inputs: Inputs, conf: Conf) -> DataFrame:
     """text, item_id and all text features of the distinct pairs, the cosine among them."""
-    known = inputs.queries.select("query_id", text_key(F.col("query_text")).alias("text"))
-    pairs = (
-        inputs.spine.join(known, on="query_id", how="inner").select("text", "item_id").distinct()
-    )
-    texts = query_texts(inputs.queries)
-    postings = inputs.items.transform(item_tokens).transform(build_postings, conf)
-    fit = text_features(pairs, texts, inputs.items, postings)
-    return fit.join(pair_cosines(pairs, texts, inputs, conf), on=["text", "item_id"], how="left")
-
-
-def pair_cosines(pairs: DataFrame, texts: DataFrame, inputs: Inputs, conf: Conf) -> DataFrame:
-    """text, item_id, pair_cosine."""
     blocks = conf.features.cosine_blocks
-    vectors = blocked_vectors(pairs, texts, inputs.items, inputs.embeddings, blocks)
+    texts = query_texts(inputs.queries)
+    fit = text_features(inputs.pairs, texts, inputs.items, inputs.words, conf)
+    vectors = blocked_vectors(inputs.pairs, texts, inputs.items, inputs.embeddings, blocks)
+    schema = StructType([*fit.schema.fields, StructField("pair_cosine", FloatType())])
     return (
-        blocked_pairs(pairs, blocks)
+        blocked(fit, blocks)
         .groupBy("block")
         .cogroup(vectors.groupBy("block"))
-        .applyInPandas(cosine_block, schema=COSINE_SCHEMA)
+        .applyInPandas(add_cosines, schema=schema)
     )
 
 
 def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     """Read, build, write; rows in are the distinct keys of each table's spine."""
     warehouse, report = open_warehouse(spark, conf, "build_features")
-    inputs = read_inputs(warehouse, conf)
-    check_embedded(query_texts(inputs.queries), inputs.items, inputs.embeddings)
+    tables = read_tables(warehouse, conf)
+    check_embedded(query_texts(tables.queries), tables.items, tables.embeddings)
+    spine = feature_spine(tables.log, tables.candidates, conf.run_date, conf.tree)
+    inputs = prepare(tables, spine, conf.tree)
     for table, features in build(inputs, conf.tree).items():
         keys = inputs.spine.select(*SPINES[table]).distinct().count()
         written = warehouse.replace_run(table, features)
         report.count(table.name, rows_in=keys, rows_out=written.rows)
-    inputs.spine.unpersist()
-    inputs.daily.unpersist()
+    for frame in inputs.shared():
+        frame.unpersist()
     return report
 
 

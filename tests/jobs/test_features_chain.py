@@ -2,7 +2,7 @@
 
 import datetime as dt
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -274,24 +274,19 @@ def as_of(
 ) -> dict[tuple[Table, dt.date], list[Row]]:
     """The features that one log gives as of some days, for the keys that any log here shows."""
     conf = market.conf()
-    warehouse = market.warehouse()
-    impressions, items = market.frame(IMPRESSIONS, rows), warehouse.read(ITEMS)
     shown_items = ("sofa1", "sofa2", "sofa3", "lamp1")
     keys = [("red sofa|us", item, "us", day) for item in shown_items for day in days]
-    inputs = build_features.Inputs(
-        items=items,
-        queries=warehouse.read(QUERIES),
-        log=impressions,
-        embeddings=warehouse.read(TEXT_EMBEDDINGS),
-        spine=market.spark.createDataFrame(
-            keys, "query_id string, item_id string, region string, day date"
-        ),
-        daily=build_features.daily_log(impressions, items, conf.tree).persist(),
-        run_date=RUN,
+    tables = replace(
+        build_features.read_tables(market.warehouse(), conf), log=market.frame(IMPRESSIONS, rows)
     )
+    spine = market.spark.createDataFrame(
+        keys, "query_id string, item_id string, region string, day date"
+    )
+    inputs = build_features.prepare(tables, spine, conf.tree)
     found: dict[tuple[Table, dt.date], list[Row]] = {}
     for table, features in build_features.build(inputs, conf.tree).items():
         for row in features.orderBy(*table.key).collect():
             found.setdefault((table, row["as_of_date"]), []).append(row)
-    inputs.daily.unpersist()
+    for frame in inputs.shared():
+        frame.unpersist()
     return found

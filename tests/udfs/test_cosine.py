@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-import udfs.embed
-from udfs.embed import cosine_block
+import udfs.cosine
+from udfs.cosine import add_cosines
 
 
 def unit(*values: float) -> np.ndarray:
@@ -26,13 +26,13 @@ VECTORS = pd.DataFrame(
 
 @pytest.mark.parametrize("chunk", [1, 16_384])
 def test_cosines(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
-    monkeypatch.setattr(udfs.embed, "_CHUNK", chunk)
+    monkeypatch.setattr(udfs.cosine, "_CHUNK", chunk)
     pairs = pd.DataFrame(
         [("sofa", "i2"), ("lamp", "i2"), ("sofa", "sofa")],
         columns=["text", "item_id"],
         index=[7, 8, 9],
     )
-    found = cosine_block((0,), pairs, VECTORS)
+    found = add_cosines((0,), pairs, VECTORS)
     assert found["text"].tolist() == ["sofa", "lamp", "sofa"]
     assert found["item_id"].tolist() == ["i2", "i2", "sofa"]
     np.testing.assert_allclose(found["pair_cosine"], [0.6, 1.4 / np.sqrt(2), 0.0], atol=1e-6)
@@ -41,6 +41,6 @@ def test_cosines(monkeypatch: pytest.MonkeyPatch, chunk: int) -> None:
 def test_a_missing_vector_is_named() -> None:
     pairs = pd.DataFrame([("sofa", "i2"), ("sofa", "i9")], columns=["text", "item_id"])
     with pytest.raises(KeyError, match="no embedding of item 'i9'"):
-        cosine_block((0,), pairs, VECTORS)
+        add_cosines((0,), pairs, VECTORS)
     with pytest.raises(KeyError, match="no embedding of text 'rug'"):
-        cosine_block((0,), pairs.assign(text="rug"), VECTORS)
+        add_cosines((0,), pairs.assign(text="rug"), VECTORS)

@@ -1,0 +1,42 @@
+"""Cosines of query texts and items in Spark's Python workers."""
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+_CHUNK = 16_384
+
+
+def add_cosines(block: tuple[Any, ...], pairs: pd.DataFrame, vectors: pd.DataFrame) -> pd.DataFrame:
+    """The pairs of one block with their `pair_cosine` (float32).
+
+    Args:
+        block: the block's key.
+        pairs: text, item_id and columns that are passed on.
+        vectors: kind ("text" or "item"), name, embedding (unit length): all that the pairs need.
+
+    Raises:
+        KeyError: a vector is missing.
+    """
+    cosines = np.empty(len(pairs), dtype=np.float32)
+    texts, at_text = _matrix(vectors, "text", pairs["text"])
+    items, at_item = _matrix(vectors, "item", pairs["item_id"])
+    for start in range(0, len(pairs), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        cosines[part] = np.einsum("nd,nd->n", texts[at_text[part]], items[at_item[part]])
+    return pairs.drop(columns="block", errors="ignore").assign(pair_cosine=cosines)
+
+
+def _matrix(
+    vectors: pd.DataFrame, kind: str, wanted: pd.Series
+) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
+    """The vectors of one kind, (rows, dimension), and the row of each wanted name."""
+    rows = vectors[vectors["kind"] == kind]
+    at = pd.Index(rows["name"]).get_indexer(pd.Index(wanted))
+    if len(at) and at.min() < 0:
+        raise KeyError(f"no embedding of {kind} {wanted.iloc[int(at.argmin())]!r}")
+    if not len(rows):
+        return np.empty((0, 0), dtype=np.float32), at
+    return np.stack(rows["embedding"].to_list()).astype(np.float32, copy=False), at
