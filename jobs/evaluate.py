@@ -97,15 +97,7 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
 def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     """Measure the rankers and write metrics and report."""
     warehouse, report = open_warehouse(spark, conf, "evaluate")
-    examples = warehouse.read_run(EXAMPLE_SCORES)
-    inputs = EvaluationInputs(
-        test=examples.where("split = 'test'"),
-        validation=examples.where("split = 'validation'"),
-        queries=warehouse.read(QUERIES),
-        labels=warehouse.read(RELEVANCE_LABELS),
-        weights=weights_in_force(warehouse),
-    )
-    findings = find(inputs, conf)
+    findings = find(read_inputs(warehouse), conf)
     written = warehouse.replace_run(METRICS, METRICS.local_frame(spark, findings.rows))
     report.count(METRICS.name, len(findings.rows), written.rows)
     report.notes += side_by_side(findings)
@@ -115,6 +107,18 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         path = write_evaluation_section(warehouse.report_dir(), findings)
         report.notes.append(f"report: {path}")
     return report
+
+
+def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
+    """The tables at their pinned versions."""
+    examples = warehouse.read_run(EXAMPLE_SCORES)
+    return EvaluationInputs(
+        test=examples.where("split = 'test'"),
+        validation=examples.where("split = 'validation'"),
+        queries=warehouse.read(QUERIES),
+        labels=warehouse.read(RELEVANCE_LABELS),
+        weights=weights_in_force(warehouse),
+    )
 
 
 def weights_in_force(warehouse: Warehouse) -> dict[str, Weights]:
