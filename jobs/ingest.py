@@ -17,9 +17,7 @@ does not count towards `ingest.max_quarantined_share`: a later run date brings i
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import replace
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -41,7 +39,6 @@ from features.quality.tables import (
     checked_items,
     checked_judgments,
     checked_queries,
-    required_columns,
 )
 from features.quality.verdicts import accepted, by_rule, quarantined
 from jobs.platform.cli import job_main
@@ -49,8 +46,9 @@ from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
-from jobs.sources.base import RawFrames, SourceError, load_adapter, require_columns
-from jobs.sources.window import replaced_days, within_history
+from jobs.sources.base import RawFrames, SourceError, load_adapter
+from jobs.sources.reading import keep, read_once
+from jobs.sources.window import replaced_days
 
 RuleCounts = Mapping[str, int]
 _SHOWN_RULES = 3
@@ -84,47 +82,16 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         QuarantineError: too many rows broke their rules; only the quarantine was written.
     """
     warehouse, report = open_warehouse(spark, conf, "ingest")
-    raw = read_source(spark, conf)
     with ExitStack() as kept:
-        rows_in = {table: _keep(df, kept).count() for table, df in _raw_tables(raw).items()}
+        raw = read_once(spark, conf, kept)
+        rows_in = {table: df.count() for table, df in raw.by_table().items()}
         _require_rows(rows_in, conf, report)
         checked = build(raw, None if raw.closed else _earlier(warehouse), conf)
-        broken = {table: by_rule(_keep(df, kept)) for table, df in checked.items()}
+        broken = {table: by_rule(keep(df, kept)) for table, df in checked.items()}
         _write_quarantine(warehouse, checked, broken)
         _limit_quarantined(rows_in, broken, conf)
         _write(warehouse, checked, raw, rows_in, broken)
     return report
-
-
-def read_source(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-    """The raw frames of the conf's source, impressions of `ingest.history_days` only.
-
-    Raises:
-        SourceError: a file or a required column is missing.
-    """
-    kind = conf.tree.source.kind
-    raw = load_adapter(kind).read(spark, conf)
-    for table, df in _raw_tables(raw).items():
-        require_columns(df, required_columns(table), f"source {kind}, {table.name}")
-    return replace(raw, impressions=within_history(raw.impressions, conf))
-
-
-def _raw_tables(raw: RawFrames) -> dict[Table, DataFrame]:
-    return {
-        ITEMS: raw.items,
-        QUERIES: raw.queries,
-        IMPRESSIONS: raw.impressions,
-        JUDGMENTS: raw.judgments,
-    }
-
-
-def _keep(df: DataFrame, kept: ExitStack) -> DataFrame:
-    """Keep a frame that is read more than once on local disk, until the job ends.
-
-    On disk, because the log may be many times the memory; it is read in whole columns anyway.
-    """
-    kept.callback(df.unpersist)
-    return df.persist(StorageLevel.DISK_ONLY)
 
 
 def _known(items: DataFrame, queries: DataFrame, earlier: Known | None) -> Known:

@@ -15,7 +15,7 @@ class PolicyConf(Section):
     )
     popularity: float = Field(1.0, description="weight of the item's popularity (z-score)")
     price: float = Field(0.6, description="weight of a price below the type's usual one (z-score)")
-    match: float = Field(0.8, description="weight of a step of the grade")
+    match: float = Field(0.3, description="weight of a step of the grade")
     drift_sd: float = Field(0.5, ge=0, description="day-to-day noise of an item's rank score (sd)")
 
 
@@ -26,7 +26,7 @@ class ShoppersConf(Section):
     cart_intercept: float = Field(-1.2, description="cart given click of an average item (logit)")
     purchase_intercept: float = Field(-0.5, description="purchase given cart (logit)")
     relevance_strength: float = Field(
-        0.8, ge=0, description="effect of a step of the grade; 0 none, 0.5 weak, 2 strong (logit)"
+        1.2, ge=0, description="effect of a step of the grade; 0 none, 0.5 weak, 2 strong (logit)"
     )
     popularity: float = Field(0.5, description="effect of popularity on clicks (logit per sd)")
     quality: float = Field(0.3, description="effect of quality on every step (logit per sd)")

@@ -10,7 +10,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ConfError, ResolvedConf, section_hash
-from features.contracts import Table
+from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
 from features.split import normalised
 
 _ADAPTERS = {
@@ -46,6 +46,15 @@ class RawFrames:
     judgments: DataFrame
     extras: Mapping[Table, DataFrame] = field(default_factory=dict)
     closed: bool = True
+
+    def by_table(self) -> dict[Table, DataFrame]:
+        """The four frames by the table that they are meant for."""
+        return {
+            ITEMS: self.items,
+            QUERIES: self.queries,
+            IMPRESSIONS: self.impressions,
+            JUDGMENTS: self.judgments,
+        }
 
 
 class Adapter(Protocol):

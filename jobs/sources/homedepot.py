@@ -53,7 +53,8 @@ _NO_BRAND = ("n/a", "unbranded", "")
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     """The four raw frames, the planted truth of the simulated engagement and its parameters.
 
-    The pairs that compete are kept on the workers' disks; the texts are counted on the way.
+    Items, texts and the pairs that compete are kept on the workers' disks; the texts are counted
+    on the way.
 
     Raises:
         SourceError: a file or column is missing, or the delimiter is not a comma.
@@ -64,17 +65,17 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     items = (
         _items(rated, _brands(_load(spark, source, BRANDS_FILE)))
         .transform(lambda df: with_latents(df, draws))
-        .withColumn("price", price_of(_middle_price(draws)))
-        .withColumn("listed_on", listed_on(draws, first))
+        .withColumns(
+            {"price": price_of(_middle_price(draws)), "listed_on": listed_on(draws, first)}
+        )
+        .persist(StorageLevel.DISK_ONLY)
     )
-    texts = numbered_texts(rated, draws)
+    texts = numbered_texts(rated, draws).persist(StorageLevel.DISK_ONLY)
     pairs = _pairs(rated, texts, items, source, draws).persist(StorageLevel.DISK_ONLY)
     engine = Engine(spark, conf, source, Market(texts, texts.count(), items, pairs))
     return RawFrames(
         items=_marked(on_shelf(items), simulated=True),
-        queries=_marked(
-            engine.queries().select("query_id", "query_text", "region"), simulated=False
-        ),
+        queries=_marked(engine.queries.select("query_id", "query_text", "region"), simulated=False),
         impressions=_marked(engine.impressions(), simulated=True),
         judgments=_judgments(rated, pairs, engine, conf),
         extras={
@@ -145,10 +146,14 @@ def _items(rated: DataFrame, brands: DataFrame) -> DataFrame:
         .groupBy("item_id")
         .agg(F.min("title").alias("title"))
         .join(brands, on="item_id", how="left")
-        .withColumn("item_type", head_noun(title))
-        .withColumn("colour", colour_in(title))
-        .withColumn("size", size_in(title))
-        .withColumn("material", material_in(title))
+        .withColumns(
+            {
+                "item_type": head_noun(title),
+                "colour": colour_in(title),
+                "size": size_in(title),
+                "material": material_in(title),
+            }
+        )
     )
 
 
@@ -187,7 +192,7 @@ def _judgments(rated: DataFrame, pairs: DataFrame, engine: Engine, conf: Resolve
     )
     assumed = (
         pairs.where("is_filler")
-        .join(engine.queries(), on="text_number", how="inner")
+        .join(engine.queries, on="text_number", how="inner")
         .select("query_id", "item_id", F.lit("assumed").alias("source"), "grade")
     )
     return _marked(human, simulated=False).unionByName(
@@ -213,4 +218,4 @@ def _section(conf: ResolvedConf) -> HomeDepotSource:
 
 
 def _marked(df: DataFrame, simulated: bool) -> DataFrame:
-    return df.withColumn("dataset", F.lit(DATASET)).withColumn("simulated", F.lit(simulated))
+    return df.withColumns({"dataset": F.lit(DATASET), "simulated": F.lit(simulated)})

@@ -31,15 +31,16 @@ DATASET = "simulated"
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     """The market of conf `source` and `seed` as the log of the days before the run date knows it.
 
-    The pairs that compete are kept on the workers' disks: impressions, judgments and truth all
-    start from them.
+    Items, queries and the pairs that compete are kept on the workers' disks: impressions,
+    judgments and truth all start from them.
 
     Raises:
         SourceError: conf `source` is of another kind.
     """
     source, draws = _source(conf), Draws(conf.tree.seed)
-    items = catalogue(spark, source, draws, conf.run_date - timedelta(days=source.days))
-    wanted = intents(spark, source, draws)
+    first = conf.run_date - timedelta(days=source.days)
+    items = catalogue(spark, source, draws, first).persist(StorageLevel.DISK_ONLY)
+    wanted = intents(spark, source, draws).persist(StorageLevel.DISK_ONLY)
     market = Market(
         texts=wanted.select("text_number", "query_text"),
         text_count=source.queries,
@@ -49,7 +50,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     engine = Engine(spark, conf, source, market)
     return RawFrames(
         items=_marked(on_shelf(items)),
-        queries=_marked(engine.queries().select("query_id", "query_text", "region")),
+        queries=_marked(engine.queries.select("query_id", "query_text", "region")),
         impressions=_marked(engine.impressions()),
         judgments=_marked(_judgments(engine, market, source, draws)),
         extras={
@@ -78,8 +79,8 @@ def _judgments(engine: Engine, market: Market, source: SimulatedSource, draws: D
     is_judged = (draws.uniform("judged", text) < source.judged_share) & (
         draws.uniform("judged", text, item) < source.judged_items / pool
     )
-    searched = engine.searches().select("text_number", "region").distinct()
-    queries = engine.queries().join(searched, on=["text_number", "region"], how="left_semi")
+    searched = engine.searches.select("text_number", "region").distinct()
+    queries = engine.queries.join(searched, on=["text_number", "region"], how="left_semi")
     return (
         market.pairs.where(is_judged)
         .join(queries, on="text_number", how="inner")
@@ -88,4 +89,4 @@ def _judgments(engine: Engine, market: Market, source: SimulatedSource, draws: D
 
 
 def _marked(df: DataFrame) -> DataFrame:
-    return df.withColumn("dataset", F.lit(DATASET)).withColumn("simulated", F.lit(True))
+    return df.withColumns({"dataset": F.lit(DATASET), "simulated": F.lit(True)})

@@ -20,6 +20,7 @@ from features.contracts import (
 from jobs import ingest
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
+from jobs.sources import reading
 from jobs.sources.base import RawFrames, SourceError
 
 MakeConf = Callable[..., ResolvedConf]
@@ -101,7 +102,7 @@ def ingested(
             def read(self, spark: SparkSession, conf: ResolvedConf) -> RawFrames:
                 return market.frames(spark)
 
-        monkeypatch.setattr(ingest, "load_adapter", lambda kind: Source())
+        monkeypatch.setattr(reading, "load_adapter", lambda kind: Source())
         return ingest.run(spark, conf)
 
     return go

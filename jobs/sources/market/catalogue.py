@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.sections.source import SimulatedSource
-from jobs.sources.market.draws import Draws, lookup
+from jobs.sources.market.draws import Draws, entry, lookup
 from jobs.sources.market.offers import listed_on, price_of, with_latents
 from jobs.sources.market.vocabulary import (
     BRANDS,
@@ -37,17 +37,25 @@ def catalogue(spark: SparkSession, source: SimulatedSource, draws: Draws, first:
         first: first day of the log; every item is listed before it.
     """
     number = F.col("number")
+    key = {
+        "item_id": F.concat(F.lit("i"), F.lpad(number.cast("string"), 9, "0")),
+        "shard": (number % shards(source)).cast("int"),
+        "type_index": item_type_index(draws, number),
+    }
+    middle = lookup([t.price for t in TYPES], F.col("type_index"))
     return (
         spark.range(source.items)
         .withColumnRenamed("id", "number")
-        .withColumn("item_id", F.concat(F.lit("i"), F.lpad(number.cast("string"), 9, "0")))
-        .withColumn("shard", (number % shards(source)).cast("int"))
-        .withColumn("type_index", item_type_index(draws, number))
+        .withColumns(key)
         .transform(lambda df: with_attributes(df, draws))
         .transform(lambda df: with_latents(df, draws))
-        .withColumn("price", price_of(_of_type([F.lit(t.price) for t in TYPES])))
-        .withColumn("title", _title(draws))
-        .withColumn("listed_on", listed_on(draws, first))
+        .withColumns(
+            {
+                "price": price_of(middle),
+                "title": _title(draws),
+                "listed_on": listed_on(draws, first),
+            }
+        )
     )
 
 
@@ -62,36 +70,26 @@ def with_attributes(df: DataFrame, draws: Draws) -> DataFrame:
 
     A query names attributes of a target item: it calls this with the target's number.
     """
-    number = F.col("number")
-    brand_choice = F.floor(
-        F.pow(draws.uniform("brand", number), F.lit(1.5)) * BRANDS_PER_TYPE
-    ).cast("int")
-    brands = [
-        F.array(*(F.lit(BRANDS[brand_of(t, c)]) for c in range(BRANDS_PER_TYPE)))
-        for t in range(len(TYPES))
-    ]
-    sizes = [F.array(*map(F.lit, SIZES[t.sizes])) for t in TYPES]
-    materials = [F.array(*map(F.lit, MATERIALS[t.materials])) for t in TYPES]
-    return (
-        df.withColumn("item_type", lookup([t.name for t in TYPES], F.col("type_index")))
-        .withColumn("brand", F.element_at(_of_type(brands), brand_choice + 1))
-        .withColumn(
-            "colour",
-            lookup([name for name, _ in COLOURS], draws.below(len(COLOURS), "colour", number)),
-        )
-        .withColumn("size", _any_of(_of_type(sizes), draws, "size"))
-        .withColumn("material", _any_of(_of_type(materials), draws, "material"))
+    number, type_index = F.col("number"), F.col("type_index")
+    brands = [[BRANDS[brand_of(t, c)] for c in range(BRANDS_PER_TYPE)] for t in range(len(TYPES))]
+    brand = F.floor(F.pow(draws.uniform("brand", number), F.lit(1.5)) * BRANDS_PER_TYPE)
+    sizes = lookup([SIZES[t.sizes] for t in TYPES], type_index)
+    materials = lookup([MATERIALS[t.materials] for t in TYPES], type_index)
+    colour = draws.below(len(COLOURS), "colour", number)
+    return df.withColumns(
+        {
+            "item_type": lookup([t.name for t in TYPES], type_index),
+            "brand": entry(lookup(brands, type_index), brand),
+            "colour": lookup([name for name, _ in COLOURS], colour),
+            "size": any_of(sizes, draws, "size", number),
+            "material": any_of(materials, draws, "material", number),
+        }
     )
 
 
-def _of_type(by_type: list[Column]) -> Column:
-    """The entry of the row's type."""
-    return F.element_at(F.array(*by_type), F.col("type_index") + 1)
-
-
-def _any_of(options: Column, draws: Draws, purpose: str) -> Column:
-    index = draws.below(F.size(options), purpose, F.col("number"))
-    return F.element_at(options, (index + 1).cast("int"))
+def any_of(options: Column, draws: Draws, purpose: str, key: Column) -> Column:
+    """A random entry of an array column."""
+    return entry(options, draws.below(F.size(options), purpose, key))
 
 
 def _title(draws: Draws) -> Column:
@@ -110,15 +108,13 @@ def _title(draws: Draws) -> Column:
         F.concat_ws(" ", series, size, colour, name, F.lit("by"), brand, pack),
     )
     style = draws.below(len(orders), "title/order", number)
-    return F.element_at(F.array(*orders), (style + 1).cast("int"))
+    return entry(F.array(*orders), style)
 
 
 def _written_type(draws: Draws) -> Column:
     """The type's name, or now and then another name for it."""
     number = F.col("number")
-    synonyms = _of_type([F.array(*map(F.lit, t.synonyms)) for t in TYPES])
-    synonym = F.element_at(
-        synonyms, (draws.below(F.size(synonyms), "title/synonym", number) + 1).cast("int")
-    )
+    synonyms = lookup([t.synonyms for t in TYPES], F.col("type_index"))
     replaced = draws.uniform("title/replaced", number) < 0.12
+    synonym = any_of(synonyms, draws, "title/synonym", number)
     return F.when(replaced, synonym).otherwise(F.col("item_type"))

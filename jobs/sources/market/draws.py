@@ -62,9 +62,31 @@ def choose(values: Sequence[str], weights: Sequence[float], uniform: Column) -> 
     return chosen
 
 
-def lookup(values: Sequence[str], index: Column) -> Column:
+Values = Sequence["str | float | Values"]
+
+
+def literals(values: Values) -> Column:
+    """The values as one array literal; sequences in it become arrays."""
+    return F.expr(_sql(values))
+
+
+def lookup(values: Values, index: Column) -> Column:
     """values[index], index from 0."""
-    return F.element_at(F.array(*map(F.lit, values)), (index + 1).cast("int"))
+    return entry(literals(values), index)
+
+
+def entry(values: Column, index: Column) -> Column:
+    """The entry of an array column, index from 0."""
+    return F.element_at(values, (index + 1).cast("int"))
+
+
+def _sql(value: "str | float | Values") -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace("'", "\\'")
+        return f"'{escaped}'"
+    if isinstance(value, int | float):
+        return f"{float(value)!r}D"
+    return f"array({', '.join(map(_sql, value))})"
 
 
 def sigmoid(logit: Column) -> Column:

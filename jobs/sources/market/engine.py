@@ -1,6 +1,7 @@
 """From texts, items and graded pairs to a log and its planted truth: what both front ends share."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -45,6 +46,7 @@ class Engine:
         self._spark = spark
         self._market = market
 
+    @cached_property
     def queries(self) -> DataFrame:
         """One row per query: text_number, query_text, region, query_id."""
         regions = F.explode(F.array(*map(F.lit, self._regions))).alias("region")
@@ -52,6 +54,7 @@ class Engine:
             "query_id", query_key(F.col("query_text"), F.col("region"))
         )
 
+    @cached_property
     def searches(self) -> DataFrame:
         """One row per result page; see `traffic.searches`."""
         return searches(
@@ -63,6 +66,7 @@ class Engine:
             self._draws,
         )
 
+    @cached_property
     def pairs(self) -> DataFrame:
         """One row per query and competing item, with the planted probabilities of its funnel."""
         items = self._market.items.select(
@@ -70,7 +74,7 @@ class Engine:
         )
         return (
             self._market.pairs.join(items, on="item_id", how="inner")
-            .join(self.queries(), on="text_number", how="inner")
+            .join(self.queries, on="text_number", how="inner")
             .transform(
                 lambda df: with_probabilities(df, self._source.shoppers, self._regions, self._draws)
             )
@@ -78,12 +82,12 @@ class Engine:
 
     def impressions(self) -> DataFrame:
         """The log; see `pages.impressions`."""
-        shown = ranked_pages(self.searches(), self.pairs(), self._source, self._draws)
+        shown = ranked_pages(self.searches, self.pairs, self._source, self._draws)
         return impressions(shown, self._source, self._run_date, self._draws)
 
     def truth(self) -> DataFrame:
         """The planted truth of every pair that may be shown or judged."""
-        return self.pairs().select(
+        return self.pairs.select(
             "query_id",
             "item_id",
             "region",

@@ -7,8 +7,14 @@ from pyspark.sql import functions as F
 
 from conf.sections.source import SimulatedSource
 from features.split import normalised
-from jobs.sources.market.catalogue import ATTRIBUTES, item_type_index, shards, with_attributes
-from jobs.sources.market.draws import Draws, lookup
+from jobs.sources.market.catalogue import (
+    ATTRIBUTES,
+    any_of,
+    item_type_index,
+    shards,
+    with_attributes,
+)
+from jobs.sources.market.draws import Draws, entry, literals, lookup
 from jobs.sources.market.vocabulary import COLOURS, MODIFIERS, TYPES
 
 MAX_WORDS = 5
@@ -44,10 +50,12 @@ def _with_target(df: DataFrame, source: SimulatedSource, draws: Draws) -> DataFr
     text = F.col("text_number")
     shard = text % count
     target = draws.below(source.items // count, "target", text) * count + shard
-    return (
-        df.withColumn("shard", shard.cast("int"))
-        .withColumn("number", target)
-        .withColumn("type_index", item_type_index(draws, F.col("number")))
+    return df.withColumns(
+        {
+            "shard": shard.cast("int"),
+            "number": target,
+            "type_index": item_type_index(draws, target),
+        }
     )
 
 
@@ -62,11 +70,9 @@ def _with_wants(df: DataFrame, source: SimulatedSource, draws: Draws) -> DataFra
     for a, b in combinations(ATTRIBUTES, 2):
         first = (order[a] < order[b]).cast("int")
         place[b], place[a] = place[b] + first, place[a] + 1 - first
-    df = df.withColumn("named", named)
-    for attribute in ATTRIBUTES:
-        is_named = place[attribute] < F.col("named")
-        df = df.withColumn(wants(attribute), F.when(is_named, F.col(attribute)))
-    return df
+    return df.withColumn("named", named).withColumns(
+        {wants(a): F.when(place[a] < F.col("named"), F.col(a)) for a in ATTRIBUTES}
+    )
 
 
 def _wording(source: SimulatedSource, draws: Draws) -> Column:
@@ -81,26 +87,22 @@ def _wording(source: SimulatedSource, draws: Draws) -> Column:
         F.concat_ws(" ", brand, material, name, colour, size),
     )
     order = draws.below(len(orders), "wording", text)
-    return F.element_at(F.array(*orders), (order + 1).cast("int"))
+    return entry(F.array(*orders), order)
 
 
 def _spoken_type(source: SimulatedSource, draws: Draws) -> Column:
     text = F.col("text_number")
-    synonyms = F.element_at(
-        F.array(*(F.array(*map(F.lit, t.synonyms)) for t in TYPES)), F.col("type_index") + 1
-    )
-    index = draws.below(F.size(synonyms), "synonym/type", text)
+    synonyms = lookup([t.synonyms for t in TYPES], F.col("type_index"))
     replaced = draws.uniform("replaced/type", text) < source.synonym_share
-    synonym = F.element_at(synonyms, (index + 1).cast("int"))
+    synonym = any_of(synonyms, draws, "synonym/type", text)
     return F.when(replaced, synonym).otherwise(F.col("item_type"))
 
 
 def _spoken_colour(source: SimulatedSource, draws: Draws) -> Column:
     text, colour = F.col("text_number"), F.col(wants("colour"))
-    synonym = F.lit(None).cast("string")
-    for name, others in COLOURS:
-        other = lookup(others, draws.below(len(others), "synonym/colour", text))
-        synonym = F.when(colour == name, other).otherwise(synonym)
+    place = F.array_position(literals([name for name, _ in COLOURS]), colour) - 1
+    options = lookup([others for _, others in COLOURS], place)
+    synonym = any_of(options, draws, "synonym/colour", text)
     replaced = draws.uniform("replaced/colour", text) < source.synonym_share
     return F.when(replaced, synonym).otherwise(colour)
 

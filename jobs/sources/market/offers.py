@@ -23,21 +23,13 @@ def with_latents(items: DataFrame, draws: Draws) -> DataFrame:
         items: has item_id and brand (null allowed).
     """
     item, brand = F.col("item_id"), F.coalesce(F.col("brand"), F.lit(""))
-    price_z = (
-        0.5 * draws.normal("brand tier", brand)
-        + 0.3 * F.col("quality")
-        + F.sqrt(F.lit(1 - 0.5**2 - 0.3**2)) * draws.normal("price", item)
-    )
+    quality = draws.normal("quality", item)
+    price_noise = (1 - 0.5**2 - 0.3**2) ** 0.5 * draws.normal("price", item)
+    cheapness = -(0.5 * draws.normal("brand tier", brand) + 0.3 * quality + price_noise)
     # corr(quality, cheapness) = -0.3 leaves this much for noise in a popularity of spread 1
     own = (1 - 0.5**2 - 0.4**2 + 2 * 0.5 * 0.4 * 0.3) ** 0.5
-    popularity = (
-        0.5 * F.col("quality") + 0.4 * F.col("cheapness") + own * draws.normal("popularity", item)
-    )
-    return (
-        items.withColumn("quality", draws.normal("quality", item))
-        .withColumn("cheapness", -price_z)
-        .withColumn("popularity", popularity)
-    )
+    popularity = 0.5 * quality + 0.4 * cheapness + own * draws.normal("popularity", item)
+    return items.withColumns({"quality": quality, "cheapness": cheapness, "popularity": popularity})
 
 
 def price_of(middle: Column) -> Column:

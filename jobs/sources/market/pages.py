@@ -6,10 +6,11 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.market import MarketSource, PolicyConf
-from jobs.sources.market.draws import Draws
+from jobs.sources.market.draws import Draws, lookup
 from jobs.sources.market.pools import shelf_score
 from jobs.sources.market.shoppers import examination, price_level
 
+_CARRIED = ("item_id", "price", "p_click", "p_cart", "p_purchase")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 
 
@@ -30,16 +31,17 @@ def ranked_pages(
     by_score = F.array_sort(F.transform("pool", lambda x: _scored(x, source.policy, draws)))
     return (
         searches.join(_pools(pairs, source.policy), on=["text_number", "region"], how="inner")
-        .withColumn("explore", explore)
-        .withColumn("by_score", by_score)
+        .withColumns({"explore": explore, "by_score": by_score, "pool_size": F.size("pool")})
         .withColumn("shown", F.slice(F.array_sort(_ordered(draws)), 1, source.page_size))
-        .withColumn("pool_size", F.size("pool"))
-        .drop("pool", "by_score")
         .select("*", F.posexplode("shown").alias("place", "row"))
-        .withColumn("position", F.col("place") + 1)
-        .withColumn("propensity", _propensity(source.policy.exploration))
         .select(
-            "search_id", "query_id", "region", "event_second", "position", "propensity", "row.*"
+            "search_id",
+            "query_id",
+            "region",
+            "event_second",
+            (F.col("place") + 1).alias("position"),
+            _propensity(source.policy.exploration).alias("propensity"),
+            "row.*",
         )
     )
 
@@ -79,8 +81,7 @@ def impressions(shown: DataFrame, source: MarketSource, run_date: date, draws: D
 def _pools(pairs: DataFrame, policy: PolicyConf) -> DataFrame:
     """One row per query with its pool as an array; a pool is bounded by conf, not by traffic."""
     base = shelf_score(policy) + policy.match * F.col("grade")
-    fields = ("item_id", "price", "p_click", "p_cart", "p_purchase")
-    entry = F.struct(base.alias("base"), *fields)
+    entry = F.struct(base.alias("base"), *_CARRIED)
     return pairs.groupBy("text_number", "region", "query_id").agg(
         F.collect_list(entry).alias("pool")
     )
@@ -91,11 +92,7 @@ def _scored(entry: Column, policy: PolicyConf, draws: Draws) -> Column:
     drift = policy.drift_sd * draws.normal("drift", entry["item_id"], F.col("day"))
     return F.struct(
         (-(entry["base"] + drift)).alias("minus_score"),
-        entry["item_id"].alias("item_id"),
-        entry["price"].alias("price"),
-        entry["p_click"].alias("p_click"),
-        entry["p_cart"].alias("p_cart"),
-        entry["p_purchase"].alias("p_purchase"),
+        *(entry[name].alias(name) for name in _CARRIED),
     )
 
 
@@ -114,29 +111,20 @@ def _ordered(draws: Draws) -> Column:
     return F.transform("by_score", keyed)
 
 
-_CARRIED = ("item_id", "price", "p_click", "p_cart", "p_purchase")
-
-
 def _propensity(exploration: float) -> Column:
-    greedy = F.when(F.col("row.rank_by_score") == F.col("position"), 1.0 - exploration)
+    greedy = F.when(F.col("row.rank_by_score") == F.col("place") + 1, 1.0 - exploration)
     return exploration / F.col("pool_size") + greedy.otherwise(0.0)
 
 
 def _with_funnel(df: DataFrame, source: MarketSource, draws: Draws) -> DataFrame:
     """Add clicked, carted, purchased: what the shopper does in the end."""
     page = (F.col("search_id"), F.col("item_id"))
-    examined = F.element_at(
-        F.array(*map(F.lit, examination(source.page_size))), F.col("position").cast("int")
-    )
-    click = draws.uniform("examine", *page) < examined
-    return (
-        df.withColumn("clicked", click & (draws.uniform("click", *page) < F.col("p_click")))
-        .withColumn("carted", F.col("clicked") & (draws.uniform("cart", *page) < F.col("p_cart")))
-        .withColumn(
-            "purchased",
-            F.col("carted") & (draws.uniform("purchase", *page) < F.col("p_purchase")),
-        )
-    )
+    examined = lookup(examination(source.page_size), F.col("position") - 1)
+    looks = draws.uniform("examine", *page) < examined
+    clicked = looks & (draws.uniform("click", *page) < F.col("p_click"))
+    carted = clicked & (draws.uniform("cart", *page) < F.col("p_cart"))
+    purchased = carted & (draws.uniform("purchase", *page) < F.col("p_purchase"))
+    return df.withColumns({"clicked": clicked, "carted": carted, "purchased": purchased})
 
 
 def _with_delays(df: DataFrame, source: MarketSource, cutoff: int, draws: Draws) -> DataFrame:
@@ -145,13 +133,16 @@ def _with_delays(df: DataFrame, source: MarketSource, cutoff: int, draws: Draws)
     late = draws.uniform("late", *page) < source.late_share
     days_late = F.when(late, 1 + draws.below(2 * _DAY, "days late", *page) / _DAY).otherwise(0)
     minutes = _MINUTE + draws.below(14 * _MINUTE, "known", F.col("search_id"))
-    event = F.col("event_second")
-    return (
-        df.withColumn("known_second", event + minutes + F.floor(days_late * _DAY))
-        .withColumn("cart_second", event + _delay("cart", source, draws))
-        .withColumn("purchase_second", F.col("cart_second") + _delay("purchase", source, draws))
-        .withColumn("carted", F.col("carted") & (F.col("cart_second") < cutoff))
-        .withColumn("purchased", F.col("purchased") & (F.col("purchase_second") < cutoff))
+    cart = F.col("event_second") + _delay("cart", source, draws)
+    purchase = cart + _delay("purchase", source, draws)
+    return df.withColumns(
+        {
+            "known_second": F.col("event_second") + minutes + F.floor(days_late * _DAY),
+            "cart_second": cart,
+            "purchase_second": purchase,
+            "carted": F.col("carted") & (cart < cutoff),
+            "purchased": F.col("purchased") & (purchase < cutoff),
+        }
     )
 
 

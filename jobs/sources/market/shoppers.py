@@ -72,10 +72,13 @@ def with_probabilities(
         + brand_taste(conf, draws)
         + unexplained
     )
-    return (
-        pairs.withColumn("p_click", sigmoid(click))
-        .withColumn("p_cart", sigmoid(conf.cart_intercept + fit + quality + 0.5 * cheap))
-        .withColumn("p_purchase", sigmoid(conf.purchase_intercept + fit + quality + 0.5 * cheap))
+    later = fit + quality + 0.5 * cheap
+    return pairs.withColumns(
+        {
+            "p_click": sigmoid(click),
+            "p_cart": sigmoid(conf.cart_intercept + later),
+            "p_purchase": sigmoid(conf.purchase_intercept + later),
+        }
     )
 
 

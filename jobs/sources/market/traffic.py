@@ -37,14 +37,19 @@ def searches(
     slot = F.col("slot")
     return (
         spark.range(source.days * most)
-        .withColumn("day", _day(F.col("id"), most, source.days, run_date))
-        .withColumn("slot", F.col("id") % most)
+        .select(
+            _day(F.col("id"), most, source.days, run_date).alias("day"),
+            (F.col("id") % most).alias("slot"),
+        )
         .where(slot + draws.uniform("traffic", F.col("day")) < pages * _weekday_traffic())
         .transform(lambda df: _with_sessions(df, source, regions, draws))
-        .withColumn("text_number", zipf_rank(_intent(draws), texts, source.zipf_exponent))
-        .withColumn("event_second", _event_second(draws))
-        .withColumn("search_id", _search_id())
-        .select("search_id", "text_number", "region", "day", "event_second")
+        .select(
+            _search_id().alias("search_id"),
+            zipf_rank(_intent(draws), texts, source.zipf_exponent).alias("text_number"),
+            "region",
+            "day",
+            _event_second(draws).alias("event_second"),
+        )
     )
 
 
@@ -60,7 +65,7 @@ def _day(number: Column, most: int, days: int, run_date: date) -> Column:
 
 
 def _weekday_traffic() -> Column:
-    return F.element_at(F.array(*map(F.lit, WEEKDAY_TRAFFIC)), F.weekday("day") + 1)
+    return lookup(WEEKDAY_TRAFFIC, F.weekday("day"))
 
 
 def _with_sessions(
@@ -74,12 +79,10 @@ def _with_sessions(
     region = choose(
         regions,
         list(region_shares(source, regions).values()),
-        draws.uniform("region", F.col("session")),
+        draws.uniform("region", session),
     )
-    return (
-        df.withColumn("session", session)
-        .withColumn("page", place - F.instr(split, own) + 1)
-        .withColumn("region", region)
+    return df.withColumns(
+        {"session": session, "page": place - F.instr(split, own) + 1, "region": region}
     )
 
 
