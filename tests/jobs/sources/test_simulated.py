@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf, load_conf
+from conf.sections.market import ShoppersConf
 from jobs.sources.base import SourceError
 from jobs.sources.market.shoppers import examination
 from jobs.sources.simulated import read
@@ -117,7 +118,7 @@ def test_parameters_hold_conf_curve_regions_and_tastes(market: Tables) -> None:
     table = market["market_parameters"]
     assert table.name.is_unique and (table.meaning.str.len() > 0).all()
     values = table.set_index("name").value
-    assert values["shoppers.relevance_strength"] == 0.8
+    assert values["shoppers.relevance_strength"] == ShoppersConf().relevance_strength
     assert values["examination.1"] == 1.0
     assert {"price_sensitivity.us", "price_level.uk", "traffic.us"} <= set(values.index)
     tastes = values[values.index.str.startswith("brand_taste.us.")]
