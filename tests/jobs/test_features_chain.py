@@ -119,8 +119,6 @@ class Market:
 def market(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory, tiny_encoder: str
 ) -> Iterator[Market]:
-    # Compiling the plans costs more than these few rows do.
-    spark.conf.set("spark.sql.codegen.wholeStage", "false")
     made = Market(spark, str(tmp_path_factory.mktemp("market")), tiny_encoder)
     names = ("item_id", "title", "brand", "item_type", "colour", "price")
     made.write(ITEMS, [dict(zip(names, row, strict=True)) for row in TITLES])
@@ -131,7 +129,6 @@ def market(
     late = {**judged, "item_id": "sofa2", "judged_at": dt.datetime(2026, 3, 1)}
     made.write(JUDGMENTS, [judged, late])
     yield made
-    spark.conf.unset("spark.sql.codegen.wholeStage")
 
 
 @pytest.fixture(scope="module")
