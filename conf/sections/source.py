@@ -13,7 +13,12 @@ class SimulatedSource(MarketSource):
 
     kind: Literal["simulated"] = "simulated"
     items: int = Field(20_000, ge=10, description="items in the catalogue (count)")
-    queries: int = Field(2_000, ge=5, description="distinct query texts (count)")
+    queries: int = Field(
+        2_000,
+        ge=5,
+        description="query texts (count); about 1 % fall out: they repeat another text "
+        "and are too long for a further word",
+    )
     typo_share: float = Field(0.08, ge=0, le=1, description="query texts with a typo (fraction)")
     synonym_share: float = Field(
         0.25, ge=0, le=1, description="words that shoppers replace by a synonym (fraction)"

@@ -64,7 +64,7 @@ class ModelConf(Section):
     tower: tuple[int, ...] = Field((32,), description="hidden widths of a task tower (units)")
     dropout: float = Field(0.0, ge=0, lt=1, description="dropout rate (fraction)")
     embedding_width: int = Field(
-        16, ge=1, description="width at most of a category's embedding (units)"
+        2, ge=1, description="width at most of a category's embedding (units)"
     )
     clip: float = Field(
         8.0, gt=0, description="standardised inputs are cut at so many standard deviations"
@@ -96,11 +96,11 @@ class TrainerConf(Section):
         description="torch threads a process (count); 0: what torch chooses. More than 1 pays "
         "for wide layers on idle cores only",
     )
-    epochs: int = Field(8, ge=1, description="epochs at most (count)")
+    epochs: int = Field(12, ge=1, description="epochs at most (count)")
     patience: int = Field(2, ge=1, description="epochs without a better validation loss (count)")
-    learning_rate: float = Field(1e-3, gt=0, description="AdamW step size")
+    learning_rate: float = Field(3e-4, gt=0, description="AdamW step size")
     weight_decay: float = Field(
-        1e-5, ge=0, description="decoupled weight decay of the matrices (per step and step size)"
+        0.1, ge=0, description="decoupled weight decay of the matrices (per step and step size)"
     )
     loss_weights: dict[str, float] = Field(
         default_factory=lambda: {"click": 1.0, "cart": 1.0, "purchase": 1.0, "relevance": 1.0},

@@ -19,8 +19,11 @@ def is_relevance(metric: str) -> bool:
     return metric.startswith("relevance_")
 
 
-def headline_metrics(k: int) -> dict[str, str]:
-    """Metric -> short heading of the side-by-side table."""
+def headline_metrics(k: int, *, all_labels: bool = False) -> dict[str, str]:
+    """Metric -> short heading of the side-by-side table; relevance over all labels if asked."""
     engagement = engagement_metrics(k)
     headings = {relevance_metrics(k, human_only=True)["exp"]: f"relevance NDCG@{k}, human"}
+    if all_labels:
+        every = relevance_metrics(k, human_only=False)["exp"]
+        headings[every] = f"relevance NDCG@{k}, all labels"
     return headings | {engagement[g]: f"{g} NDCG@{k}" for g in (*TASKS, "combined")}

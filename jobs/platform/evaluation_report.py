@@ -107,12 +107,12 @@ def _text(
     for ranker in rankers:
         rich.add_row(ranker, *(_compact(cell(rows.get((ranker, m)))) for m in headings))
     buffer = StringIO()
-    Console(file=buffer, width=140, color_system=None, markup=False).print(rich)
+    Console(file=buffer, width=160, color_system=None, markup=False).print(rich)
     return [line.rstrip() for line in buffer.getvalue().splitlines() if line.strip()]
 
 
 def _compact(cell: str) -> str:
-    """Figures below 1 without their leading zero, so that six columns fit a terminal."""
+    """Figures below 1 without their leading zero, so that seven columns fit a terminal."""
     return re.sub(r"(?<!\d)0\.", ".", cell).replace(",", "")
 
 

@@ -38,13 +38,21 @@ class Findings:
         return {(r["ranker"], r["metric"]): r for r in self.rows if r["region"] == region}
 
     def headings(self) -> dict[str, str]:
-        """Headline metric -> heading, marked where its labels are simulated."""
-        return {m: h + self._mark(m) for m, h in headline_metrics(self.k).items()}
+        """Headline metric -> heading, marked where its labels are simulated.
+
+        Where labels of several sources were measured (fillers taken as irrelevant beside human
+        grades), relevance over all of them has a column of its own behind the human one.
+        """
+        return {m: h + self._mark(m) for m, h in self._headline().items()}
 
     def further(self) -> dict[str, str]:
         """The other ranking metrics -> their names, marked likewise."""
         known = {r["metric"] for r in self.rows if r["ranker"] != NO_RANKING}
-        return {m: m + self._mark(m) for m in sorted(known - set(headline_metrics(self.k)))}
+        return {m: m + self._mark(m) for m in sorted(known - set(self._headline()))}
+
+    def _headline(self) -> dict[str, str]:
+        several = len(self.simulated_grades) > 1
+        return headline_metrics(self.k, all_labels=several)
 
     def _mark(self, metric: str) -> str:
         sources = self.simulated_grades if metric.endswith("_all_labels") else {"human"}

@@ -30,10 +30,13 @@ def run_job(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
 
     The resolved conf is saved first, under its hash: that hash stands in the user metadata of
     every commit, in the snapshot's and the model's manifest, and leads back to the whole tree.
+    The step's record of an earlier success goes before the work starts: a run that is killed half
+    way must not be taken for that one.
     """
     warehouse, _ = open_warehouse(spark, conf, job.name)
     if not conf.dry_run:
         write_text(warehouse.root / "conf" / f"{conf.hash}.yaml", conf_text(conf))
+        state_path(warehouse, job).unlink(missing_ok=True)
     started = time.monotonic()
     with _described(spark, job.name):
         report = job.run(spark, conf)
@@ -42,6 +45,12 @@ def run_job(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
         path = warehouse.report_dir() / f"{job.name}.json"
         write_text(path, json.dumps(report.to_json(), indent=1, default=str))
     return report
+
+
+def state_path(warehouse: Warehouse, job: Job) -> Path:
+    """Where the record of the job's last success for the run date is kept."""
+    folder = warehouse.root / "state" / warehouse.conf.run_date.isoformat()
+    return folder / f"{job.name}.json"
 
 
 def conf_text(conf: ResolvedConf) -> str:

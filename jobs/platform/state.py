@@ -16,7 +16,7 @@ from conf.load import ResolvedConf, section_hash
 from features.contracts import Table
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import read_json, write_text
+from jobs.platform.runner import read_json, state_path, write_text
 from jobs.platform.warehouse import Warehouse
 
 _PACKAGES = ("conf", "features", "model", "udfs", "jobs")
@@ -49,7 +49,7 @@ class RunState:
 
     def why_run(self, job: Job, fingerprint: str) -> str | None:
         """Why the step must run, or None where its record says that nothing changed."""
-        record = read_json(self._path(job))
+        record = read_json(state_path(self.warehouse, job))
         if record is None:
             return "never finished for this run date"
         if record["fingerprint"] != fingerprint:
@@ -62,7 +62,7 @@ class RunState:
 
     def last_report(self, job: Job) -> dict[str, Any]:
         """The report of the step's last success."""
-        record = read_json(self._path(job))
+        record = read_json(state_path(self.warehouse, job))
         report: dict[str, Any] = record["report"] if record else {}
         return report
 
@@ -74,14 +74,14 @@ class RunState:
             "artifacts": {name: self._artifact(name) for name in job.artifacts_out},
             "report": report.to_json(),
         }
-        write_text(self._path(job), json.dumps(content, indent=1, default=str))
+        write_text(state_path(self.warehouse, job), json.dumps(content, indent=1, default=str))
 
     def _input_version(self, table: Table, chain: list[Job]) -> Any:
         """For a per-run table what its maker last did on this run date (other dates do not
         matter); for an entity table, or without a record, the table's version."""
         if "run_date" in table.key:
             makers = [job for job in chain if table in job.writes]
-            records = [read_json(self._path(job)) for job in makers]
+            records = [read_json(state_path(self.warehouse, job)) for job in makers]
             versions = [r["outputs"].get(table.name) for r in records if r]
             if versions:
                 return versions
@@ -95,9 +95,6 @@ class RunState:
         folder = {"snapshot": self.warehouse.snapshot_dir, "model": self.warehouse.model_dir}[name]
         manifest = read_json(folder() / "manifest.json")
         return str(manifest[f"{name}_version"]) if manifest else None
-
-    def _path(self, job: Job) -> Path:
-        return self.warehouse.root / "state" / self.conf.run_date.isoformat() / f"{job.name}.json"
 
 
 @cache

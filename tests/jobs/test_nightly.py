@@ -14,7 +14,7 @@ from features.contracts.table import required
 from jobs.nightly import Nightly, StepFailedError, closing_table, select_steps
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.runner import open_warehouse, run_job
 
 A = Table("a", "one row per a", required([("a", "long", "a")]), key=("a",))
 B = Table("b", "one row per b", required([("a", "long", "a")]), key=("a",))
@@ -98,6 +98,17 @@ def test_failed_step_is_named_and_the_next_run_goes_on_there(
     reports = nightly(spark, conf, chain).run()
     assert chain.ran == ["first", "second"]
     assert [r.skipped for r in reports] == [True, False]
+
+
+def test_a_job_run_alone_is_run_again_by_the_chain(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    chain, conf = Chain(), make_conf("feed.batch_size=3")
+    nightly(spark, conf, chain).run()
+    run_job(chain.jobs()[0], spark, with_batch(conf, 4))
+    reports = nightly(spark, conf, chain).run()
+    assert chain.ran == ["first", "second", "first", "first", "second"]
+    assert [r.counts[0].rows_out for r in reports] == [3, 3]
 
 
 def test_force_runs_everything(spark: SparkSession, make_conf: MakeConf) -> None:

