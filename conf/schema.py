@@ -7,6 +7,7 @@ from pydantic import Field
 from conf.sections.base import Section
 from conf.sections.features import CandidatesConf, EncoderConf, FeaturesConf
 from conf.sections.ingest import IngestConf, LabelsConf
+from conf.sections.labelers import LabelerConf
 from conf.sections.platform import SparkConf, SplitConf, StorageConf, TrackingConf
 from conf.sections.source import SimulatedSource, SourceConf
 from conf.sections.training import (
@@ -37,6 +38,7 @@ class Conf(Section):
     source: SourceConf = Field(default_factory=SimulatedSource, description="raw data")
     ingest: IngestConf = Field(default_factory=IngestConf, description="row rules")
     labels: LabelsConf = Field(default_factory=LabelsConf, description="relevance labels")
+    labeler: LabelerConf = Field(default_factory=LabelerConf, description="relevance labeler")
     encoder: EncoderConf = Field(default_factory=EncoderConf, description="sentence encoder")
     features: FeaturesConf = Field(default_factory=FeaturesConf, description="features")
     candidates: CandidatesConf = Field(default_factory=CandidatesConf, description="candidates")

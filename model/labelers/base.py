@@ -1,0 +1,141 @@
+"""What every labeler takes and gives."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.errors import UserError
+
+Floats = NDArray[np.float64]
+GRADE_COUNT = 3
+_ORDER_SLACK = 1e-6
+
+
+class LabelerError(UserError, ValueError):
+    """A labeler cannot be fitted, read or used; the message names the input and the mend."""
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """N query and item texts, side by side; the item's text is its title, led by its brand."""
+
+    queries: Sequence[str]
+    items: Sequence[str]
+
+    def __post_init__(self) -> None:
+        if len(self.queries) != len(self.items):
+            raise LabelerError(f"{len(self.queries)} queries beside {len(self.items)} items")
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    def take(self, rows: NDArray[Any]) -> "Pairs":
+        """The pairs of these row numbers (or of this mask), in their order."""
+        at = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
+        return Pairs([self.queries[i] for i in at], [self.items[i] for i in at])
+
+
+@dataclass(frozen=True)
+class Probabilities:
+    """P(grade >= 1) and P(grade >= 2) of N pairs, [N] each.
+
+    Raises:
+        LabelerError: a value outside [0, 1], not finite, or p_ge_2 above p_ge_1.
+    """
+
+    p_ge_1: Floats
+    p_ge_2: Floats
+
+    def __post_init__(self) -> None:
+        first, second = self.p_ge_1, self.p_ge_2
+        if first.shape != second.shape or first.ndim != 1:
+            raise LabelerError(f"p_ge_1 has shape {first.shape}, p_ge_2 {second.shape}")
+        both = np.concatenate([first, second])
+        if not np.all(np.isfinite(both)) or np.any((both < 0) | (both > 1)):
+            raise LabelerError("a label probability is not a number in [0, 1]")
+        if np.any(second > first + _ORDER_SLACK):
+            raise LabelerError("P(grade >= 2) lies above P(grade >= 1)")
+
+    def __len__(self) -> int:
+        return len(self.p_ge_1)
+
+    @property
+    def expected(self) -> Floats:
+        """[N] expected grade, P(>= 1) + P(>= 2), in [0, 2]."""
+        return np.asarray(self.p_ge_1 + self.p_ge_2, np.float64)
+
+    @property
+    def grades(self) -> NDArray[np.int64]:
+        """[N] the most probable grade; the lower one of a tie."""
+        masses = np.stack([1 - self.p_ge_1, self.p_ge_1 - self.p_ge_2, self.p_ge_2], axis=1)
+        return np.asarray(masses.argmax(axis=1), np.int64)
+
+
+@dataclass(frozen=True)
+class Targets:
+    """What a labeler learns: soft cumulative labels [N] and the weight of each pair [N]."""
+
+    label_ge_1: Floats
+    label_ge_2: Floats
+    weight: Floats
+
+    @classmethod
+    def of_grades(cls, grades: NDArray[Any]) -> Self:
+        """Hard labels of grades 0, 1, 2 [N], weight 1.
+
+        Raises:
+            LabelerError: a grade outside 0..2; the first such row is named.
+        """
+        wrong = np.flatnonzero(~np.isin(grades, range(GRADE_COUNT)))
+        if wrong.size:
+            at = int(wrong[0])
+            raise LabelerError(f"row {at}: grade {grades[at]} is not 0, 1 or 2")
+        known = np.asarray(grades, np.float64)
+        return cls((known >= 1).astype(float), (known >= 2).astype(float), np.ones(len(known)))
+
+    def __len__(self) -> int:
+        return len(self.weight)
+
+    def take(self, rows: NDArray[Any]) -> "Targets":
+        """The targets of these row numbers (or of this mask)."""
+        return Targets(self.label_ge_1[rows], self.label_ge_2[rows], self.weight[rows])
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """How a fit went: pairs seen, seconds, and what else the labeler has to say (JSON-able)."""
+
+    pairs: int
+    seconds: float
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Labeler(Protocol):
+    """One interface of all labelers; see `model.labelers.store` for how they are kept."""
+
+    kind: str
+
+    @property
+    def version(self) -> str:
+        """16 hex digits over the base model, template, training data and conf."""
+
+    @property
+    def prompt_hash(self) -> str | None:
+        """Hash of the prompt or template; None where the labeler reads none."""
+
+    def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
+        """Learn from `pairs`; choose what is to be chosen on `validation` only.
+
+        Raises:
+            LabelerError: no pairs, lengths differ, or a grade is absent from the targets.
+        """
+
+    def predict(self, pairs: Pairs) -> Probabilities:
+        """Probabilities of the pairs, in their order."""
+
+    def save(self, folder: Path) -> None:
+        """Write safetensors and JSON files into an existing empty folder."""
