@@ -10,7 +10,7 @@ run's value_weights where there are any. Idempotency key: run_date.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ from jobs.platform.findings import Findings
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
+from jobs.platform.serving import weights_in_force
 from jobs.platform.warehouse import Warehouse
 from model.block_sums import BlockSums
 from model.bootstrap import BlockBootstrap
@@ -112,22 +113,14 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
 def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
     """The tables at their pinned versions."""
     examples = warehouse.read_run(EXAMPLE_SCORES)
+    weights = weights_in_force(warehouse)
     return EvaluationInputs(
         test=examples.where("split = 'test'"),
         validation=examples.where("split = 'validation'"),
         queries=warehouse.read(QUERIES),
         labels=warehouse.read(RELEVANCE_LABELS),
-        weights=weights_in_force(warehouse),
+        weights={r: Weights(**asdict(w)) for r, w in weights.table.by_region.items()},
     )
-
-
-def weights_in_force(warehouse: Warehouse) -> dict[str, Weights]:
-    """The run's tuned weights by region where conf asks for them and they exist, else conf's."""
-    value = warehouse.conf.tree.value
-    if not value.tuned or not warehouse.exists(VALUE_WEIGHTS):
-        return dict(value.by_region)
-    rows = warehouse.read_run(VALUE_WEIGHTS).collect()
-    return dict(value.by_region) | {row["region"]: _weights(row) for row in rows}
 
 
 def rests_on_simulation(engagement: bool, grades: Mapping[str, bool]) -> Callable[[str, str], bool]:
@@ -189,15 +182,6 @@ def _tasks(
     histogram = shown.transform(prediction_histogram(e.logit_bin, examination_at_position(curve)))
     counts = queries_by_task(shown)
     return task_rows(histogram.toPandas(), counts.toPandas(), bootstrap, e.calibration_groups)
-
-
-def _weights(row: Row) -> Weights:
-    return Weights(
-        click=row["w_click"],
-        cart=row["w_cart"],
-        purchase=row["w_purchase"],
-        relevance=row["w_relevance"],
-    )
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -67,6 +67,20 @@ class Nightly:
         """
         return [self._step(number, job) for number, job in enumerate(self.steps, 1)]
 
+    def rehearse(self) -> list[JobReport]:
+        """Dry-run each step that would run over the inputs as they are now; nothing is written.
+
+        A step whose inputs do not exist yet is passed over, and says which one it waits for.
+        """
+        reports: list[JobReport] = []
+        for job in self.steps:
+            waits = self.state.missing_inputs(job)
+            if waits:
+                self._say(f"{job.name}: rows not known before {', '.join(waits)} exist")
+            elif self.force or self.state.why_run(job, self.state.fingerprint(job, self.chain)):
+                reports.append(run_job(job, self.spark, self.conf))
+        return reports
+
     def _planned_reason(self, job: Job, upstream_runs: set[str]) -> str | None:
         if self.force:
             return "run: forced"
@@ -109,10 +123,10 @@ class Nightly:
         self.console.print(line, markup=False, highlight=False)
 
 
-def closing_table(reports: Sequence[JobReport]) -> RichTable:
+def closing_table(reports: Sequence[JobReport], title: str = "done") -> RichTable:
     """Step, table, rows in, out and quarantined, seconds, table version."""
     table = RichTable(
-        "step", "table", "rows in", "rows out", "quarantined", "version", "seconds", title="done"
+        "step", "table", "rows in", "rows out", "quarantined", "version", "seconds", title=title
     )
     for report in reports:
         seconds = "skipped" if report.skipped else f"{report.seconds:.1f}"
@@ -169,6 +183,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     nightly = Nightly(get_session(conf.tree), conf, steps, chain, arguments.force)
     nightly.plan()
     if conf.dry_run:
+        nightly.console.print(closing_table(nightly.rehearse(), "would write"))
         nightly.console.print("dry run: nothing was written", markup=False)
         return 0
     try:

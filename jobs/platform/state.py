@@ -60,6 +60,11 @@ class RunState:
         changed = [n for n in job.artifacts_out if self._artifact(n) != record["artifacts"].get(n)]
         return f"artifacts {changed} changed" if changed else None
 
+    def missing_inputs(self, job: Job) -> list[str]:
+        """Tables and artifacts that the job reads and that do not exist."""
+        tables = [table.name for table in job.reads if not self._has(table)]
+        return tables + [name for name in job.artifacts_in if self._artifact(name) is None]
+
     def last_report(self, job: Job) -> dict[str, Any]:
         """The report of the step's last success."""
         record = read_json(state_path(self.warehouse, job))

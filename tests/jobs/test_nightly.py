@@ -111,6 +111,17 @@ def test_a_job_run_alone_is_run_again_by_the_chain(
     assert [r.counts[0].rows_out for r in reports] == [3, 3]
 
 
+def test_a_dry_run_counts_what_can_be_counted(spark: SparkSession, make_conf: MakeConf) -> None:
+    chain, conf = Chain(), make_conf("feed.batch_size=3")
+    dry = replace(conf, dry_run=True)
+    assert [r.job for r in nightly(spark, dry, chain).rehearse()] == ["first"]
+    run_job(chain.jobs()[0], spark, conf)
+    reports = nightly(spark, dry, chain).rehearse()
+    assert [(r.job, r.counts[0].rows_out) for r in reports] == [("first", 3), ("second", 3)]
+    warehouse, _ = open_warehouse(spark, conf, "test")
+    assert not warehouse.exists(B)
+
+
 def test_force_runs_everything(spark: SparkSession, make_conf: MakeConf) -> None:
     chain, conf = Chain(), make_conf("feed.batch_size=3")
     nightly(spark, conf, chain).run()
