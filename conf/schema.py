@@ -4,6 +4,7 @@ from datetime import date
 
 from pydantic import Field
 
+from conf.sections.audit import AuditConf, JudgingConf
 from conf.sections.base import Section
 from conf.sections.features import CandidatesConf, EncoderConf, FeaturesConf
 from conf.sections.ingest import IngestConf, LabelsConf
@@ -39,6 +40,8 @@ class Conf(Section):
     ingest: IngestConf = Field(default_factory=IngestConf, description="row rules")
     labels: LabelsConf = Field(default_factory=LabelsConf, description="relevance labels")
     labeler: LabelerConf = Field(default_factory=LabelerConf, description="relevance labeler")
+    audit: AuditConf = Field(default_factory=AuditConf, description="audit of human grades")
+    judging: JudgingConf = Field(default_factory=JudgingConf, description="grades by raters")
     encoder: EncoderConf = Field(default_factory=EncoderConf, description="sentence encoder")
     features: FeaturesConf = Field(default_factory=FeaturesConf, description="features")
     candidates: CandidatesConf = Field(default_factory=CandidatesConf, description="candidates")

@@ -1,5 +1,11 @@
 """Every Delta table of Counterpoise: schema, key, constraints, comments, clustering."""
 
+from features.contracts.audit import (
+    JUDGMENT_SAMPLE,
+    LABEL_AUDIT,
+    RATER_ANSWERS,
+    RESOLVED_JUDGMENTS,
+)
 from features.contracts.feature_tables import (
     CANDIDATES,
     ITEM_FEATURES,
@@ -41,6 +47,10 @@ ALL_TABLES: tuple[Table, ...] = (
     ITEM_FEATURES,
     QUERY_ITEM_FEATURES,
     RELEVANCE_LABELS,
+    LABEL_AUDIT,
+    JUDGMENT_SAMPLE,
+    RATER_ANSWERS,
+    RESOLVED_JUDGMENTS,
     TRAINING_EXAMPLES,
     SCORING_ROWS,
     EXAMPLE_SCORES,
@@ -59,6 +69,8 @@ __all__ = [
     "ITEMS",
     "ITEM_FEATURES",
     "JUDGMENTS",
+    "JUDGMENT_SAMPLE",
+    "LABEL_AUDIT",
     "MARKET_CHECKS",
     "MARKET_PARAMETERS",
     "MARKET_TRUTH",
@@ -67,7 +79,9 @@ __all__ = [
     "QUERIES",
     "QUERY_FEATURES",
     "QUERY_ITEM_FEATURES",
+    "RATER_ANSWERS",
     "RELEVANCE_LABELS",
+    "RESOLVED_JUDGMENTS",
     "SCORES",
     "SCORING_ROWS",
     "TEXT_EMBEDDINGS",

@@ -1,0 +1,93 @@
+"""Units whose engagement contradicts their grade, at a controlled false discovery rate."""
+
+from collections.abc import Callable, Mapping
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.sections.audit import ContradictionConf
+from features.audit.discovery import with_q_values
+from features.audit.rates import GradeRates, by_grade, fit_rates
+from features.history import MICRO
+
+Tails = Callable[..., Column]
+"""`udfs.contradiction.contradiction_udf()`: nine columns in, a struct with z and p out."""
+
+
+def fit_without_outliers(
+    units: DataFrame, conf: ContradictionConf, tails: Tails
+) -> dict[int, GradeRates]:
+    """The rates of each grade, from the units that do not contradict it.
+
+    A wrong grade looks like a pair that differs very much, and would hide itself by widening the
+    spread: each pass leaves out the units whose p-value under the pass before is below
+    `outlier_p`.
+
+    Args:
+        units: of `features.audit.evidence`, read `2 * passes` times: persist them.
+    """
+    rates = fit_rates(units)
+    for _ in range(conf.passes - 1):
+        scored = units.transform(lambda df, known=rates: with_scores(df, known, tails))
+        rates = fit_rates(scored.where(F.col("p") >= conf.outlier_p))
+    return rates
+
+
+def with_scores(units: DataFrame, rates: Mapping[int, GradeRates], tails: Tails) -> DataFrame:
+    """Add expected_clicks, expected_carts, expected_purchases, and z and p of the engagement.
+
+    Carts are expected of the clicks that came, purchases of the carts that came.
+    """
+    expected = by_grade({g: r.scale for g, r in rates.items()}) * F.col("expected") / MICRO
+    cart = by_grade({g: r.cart.rate for g, r in rates.items()})
+    purchase = by_grade({g: r.purchase.rate for g, r in rates.items()})
+    score = tails(
+        *_doubles("clicks", expected, by_grade({g: r.dispersion for g, r in rates.items()})),
+        *_doubles("carts", cart, by_grade({g: r.cart.correlation for g, r in rates.items()})),
+        *_doubles(
+            "purchases", purchase, by_grade({g: r.purchase.correlation for g, r in rates.items()})
+        ),
+    )
+    return (
+        units.withColumns(
+            {
+                "expected_clicks": expected,
+                "expected_carts": F.col("clicks") * cart,
+                "expected_purchases": F.col("carts") * purchase,
+                "_score": score,
+            }
+        )
+        .withColumns({"z": F.col("_score.z"), "p": F.col("_score.p")})
+        .drop("_score")
+    )
+
+
+def tested(
+    units: DataFrame, rates: Mapping[int, GradeRates], conf: ContradictionConf, tails: Tails
+) -> DataFrame:
+    """The units with engagement_z, p_value, q_value and contradicts: 1, -1 or 0.
+
+    A unit is tested where its grade lets expect enough clicks; without a test p and q are null.
+    contradicts is 1 where the engagement is too much for the grade at q <= fdr, -1 where it is too
+    little, else 0.
+    """
+    is_tested = F.col("expected_clicks") >= conf.min_expected_clicks
+    found = F.coalesce(F.col("q_value") <= conf.fdr, F.lit(False))
+    return (
+        units.transform(lambda df: with_scores(df, rates, tails))
+        .withColumns(
+            {
+                "engagement_z": F.when(is_tested, F.col("z")),
+                "p_value": F.when(is_tested, F.col("p")),
+            }
+        )
+        .drop("z", "p", "expected")
+        .transform(with_q_values)
+        .withColumn(
+            "contradicts", F.when(found, F.signum("engagement_z")).otherwise(0.0).cast("int")
+        )
+    )
+
+
+def _doubles(counts: str, *others: Column) -> tuple[Column, ...]:
+    return (F.col(counts).cast("double"), *others)

@@ -1,0 +1,71 @@
+"""Which units a model reads again, with what texts, and in which fold."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.sections.audit import RereadConf
+from features.audit.evidence import UNIT
+from features.text import item_title
+
+_VALIDATION_PARTS = 10
+
+
+def texts_to_read(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: int) -> DataFrame:
+    """UNIT, query_text, item_text, fold: what the model is to read, longest texts together.
+
+    Args:
+        tested: units with `contradicts`.
+        items: rows of the items table.
+    """
+    asked = tested if conf.scope == "all" else tested.where("contradicts != 0")
+    return with_texts(asked, items).select(
+        *UNIT, "query_text", "item_text", fold(conf.folds, seed).alias("fold")
+    )
+
+
+def pairs_to_fit(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: int) -> DataFrame:
+    """query_text, item_text, grade, fold, validates: what the labelers of the folds learn from.
+
+    Units whose engagement contradicts their grade are left out. At most so many rows are kept that
+    the other folds of a fold hold `max_fit_pairs`, drawn by hash; a tenth of the query texts
+    validates.
+    """
+    most = conf.max_fit_pairs * conf.folds // (conf.folds - 1)
+    chance = F.xxhash64(F.lit(seed), F.lit("audit/fit"), *UNIT)
+    part = F.pmod(F.xxhash64(F.lit(seed), F.lit("audit/validate"), "text_key"), _VALIDATION_PARTS)
+    return (
+        with_texts(tested.where("contradicts = 0"), items)
+        .orderBy(chance, *UNIT)
+        .limit(most)
+        .select(
+            "query_text",
+            "item_text",
+            "grade",
+            fold(conf.folds, seed).alias("fold"),
+            (part == 0).alias("validates"),
+        )
+    )
+
+
+def with_texts(units: DataFrame, items: DataFrame) -> DataFrame:
+    """Add item_text: the title, led by the brand where it lacks it."""
+    text = item_title(F.col("title"), F.col("brand"))
+    return units.join(items.select("item_id", text.alias("item_text")), on="item_id", how="inner")
+
+
+def fold(folds: int, seed: int) -> Column:
+    """Fold of a unit (int, 0 .. folds - 1): all units of a query text share it."""
+    return F.pmod(F.xxhash64(F.lit(seed), F.lit("audit/fold"), "text_key"), folds).cast("int")
+
+
+def with_reading(tested: DataFrame, read: DataFrame, held_out: bool) -> DataFrame:
+    """Add what the model said to the units; nulls where it did not read one.
+
+    Args:
+        read: UNIT, model_version, model_p_ge_1, model_p_ge_2, model_grade.
+    """
+    said = ("model_version", "model_p_ge_1", "model_p_ge_2", "model_grade")
+    held = F.when(F.col("model_version").isNotNull(), F.lit(held_out))
+    return tested.join(read.select(*UNIT, *said), on=list(UNIT), how="left").withColumn(
+        "model_held_out", held
+    )

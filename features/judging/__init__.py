@@ -1,0 +1,1 @@
+"""Which pairs raters are asked for, and what becomes of their answers."""

@@ -1,0 +1,56 @@
+"""Labelers that read no pair which they were fitted on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.labelers.base import Labeler, LabelerError, Pairs, Targets
+from model.labelers.store import save_labeler
+
+
+@dataclass(frozen=True)
+class FoldLabelers:
+    """Directory and version of the labeler of each fold, and the pairs it was fitted on."""
+
+    folders: dict[int, str]
+    versions: dict[int, str]
+    fitted_on: dict[int, int]
+
+
+def fit_out_of_fold(
+    pairs: Pairs,
+    targets: Targets,
+    folds: NDArray[Any],
+    validates: NDArray[Any],
+    make: Callable[[], Labeler],
+    root: Path,
+) -> FoldLabelers:
+    """Fit one labeler a fold on the pairs of all other folds, and save each under `root`.
+
+    Args:
+        folds: fold of each pair [N]; pairs of one query text share it.
+        validates: pairs [N] (bool) that choose what the labeler chooses, and are not fitted on.
+
+    Raises:
+        LabelerError: fewer than two folds have pairs, or nothing is left to fit or validate on.
+    """
+    names = sorted({int(fold) for fold in folds})
+    if len(names) < 2:
+        raise LabelerError("out of fold needs pairs of two query texts in different folds")
+    found = FoldLabelers({}, {}, {})
+    for name in names:
+        fit, choose = (folds != name) & ~validates, (folds != name) & validates
+        if not fit.any() or not choose.any():
+            raise LabelerError(f"fold {name}: no pairs of other folds to fit or to validate on")
+        labeler = make()
+        labeler.fit(pairs.take(fit), targets.take(fit), (pairs.take(choose), targets.take(choose)))
+        folder = root / f"fold-{name}"
+        save_labeler(labeler, folder, {"left_out_fold": name})
+        found.folders[name] = str(folder)
+        found.versions[name] = labeler.version
+        found.fitted_on[name] = int(np.count_nonzero(fit))
+    return found

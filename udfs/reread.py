@@ -1,0 +1,48 @@
+"""A second reading of pairs by a labeler, in Spark's Python workers."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+
+import numpy as np
+import pandas as pd
+
+from model.labelers.base import Labeler, Pairs
+from model.labelers.store import load_labeler
+
+READ_COLUMNS = "model_version string, model_p_ge_1 double, model_p_ge_2 double, model_grade int"
+Reader = Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]]
+
+
+def reader(folders: Mapping[int, str], versions: Mapping[int, str]) -> Reader:
+    """A function for `mapInPandas`: adds READ_COLUMNS and drops query_text and item_text.
+
+    Args:
+        folders: labeler directory of each value of the column `fold`, readable by the workers.
+        versions: their versions; a directory that was replaced meanwhile is loaded again.
+    """
+    known = dict(folders), dict(versions)
+
+    def read(batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+        for batch in batches:
+            for fold, rows in batch.groupby("fold", sort=True):
+                number = int(str(fold))
+                yield read_again(rows, _loaded(known[0][number], known[1][number]))
+
+    return read
+
+
+def read_again(rows: pd.DataFrame, labeler: Labeler) -> pd.DataFrame:
+    """The rows with what the labeler says of their query_text and item_text."""
+    pairs = Pairs(rows["query_text"].tolist(), rows["item_text"].tolist())
+    said = labeler.predict(pairs)
+    return rows.drop(columns=["query_text", "item_text"]).assign(
+        model_version=labeler.version,
+        model_p_ge_1=said.p_ge_1,
+        model_p_ge_2=said.p_ge_2,
+        model_grade=said.grades.astype(np.int32),
+    )
+
+
+@lru_cache(maxsize=4)
+def _loaded(folder: str, version: str) -> Labeler:
+    return load_labeler(folder)
