@@ -22,8 +22,8 @@ nightly: setup ## run the whole chain (CONF="FILE ...", RUN_DATE=YYYY-MM-DD, ARG
 	@$(BIN)/counterpoise nightly $(JOB_ARGS)
 
 .PHONY: test
-test: setup ## all tests
-	@$(BIN)/python -m pytest $(ARGS)
+test: setup ## all tests, in two processes with a Spark session each
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 2 --dist loadfile $(ARGS)
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no Spark
