@@ -9,6 +9,7 @@ from conf.sections.base import Section
 from conf.sections.features import CandidatesConf, EncoderConf, FeaturesConf
 from conf.sections.ingest import IngestConf, LabelsConf
 from conf.sections.labelers import LabelerConf
+from conf.sections.labeling import LabelingConf
 from conf.sections.platform import SparkConf, SplitConf, StorageConf, TrackingConf
 from conf.sections.source import SimulatedSource, SourceConf
 from conf.sections.training import (
@@ -40,6 +41,9 @@ class Conf(Section):
     ingest: IngestConf = Field(default_factory=IngestConf, description="row rules")
     labels: LabelsConf = Field(default_factory=LabelsConf, description="relevance labels")
     labeler: LabelerConf = Field(default_factory=LabelerConf, description="relevance labeler")
+    labeling: LabelingConf = Field(
+        default_factory=LabelingConf, description="fitting, admitting and using the labeler"
+    )
     audit: AuditConf = Field(default_factory=AuditConf, description="audit of human grades")
     judging: JudgingConf = Field(default_factory=JudgingConf, description="grades by raters")
     encoder: EncoderConf = Field(default_factory=EncoderConf, description="sentence encoder")

@@ -13,6 +13,12 @@ from features.contracts.feature_tables import (
     QUERY_ITEM_FEATURES,
     TEXT_EMBEDDINGS,
 )
+from features.contracts.labeling import (
+    LABEL_CHUNKS,
+    LABELER_DECISIONS,
+    LABELER_QUERIES,
+    LABELER_VERSIONS,
+)
 from features.contracts.raw import (
     IMPRESSIONS,
     ITEMS,
@@ -47,6 +53,10 @@ ALL_TABLES: tuple[Table, ...] = (
     ITEM_FEATURES,
     QUERY_ITEM_FEATURES,
     RELEVANCE_LABELS,
+    LABELER_VERSIONS,
+    LABELER_QUERIES,
+    LABELER_DECISIONS,
+    LABEL_CHUNKS,
     LABEL_AUDIT,
     JUDGMENT_SAMPLE,
     RATER_ANSWERS,
@@ -71,6 +81,10 @@ __all__ = [
     "JUDGMENTS",
     "JUDGMENT_SAMPLE",
     "LABEL_AUDIT",
+    "LABELER_DECISIONS",
+    "LABELER_QUERIES",
+    "LABELER_VERSIONS",
+    "LABEL_CHUNKS",
     "MARKET_CHECKS",
     "MARKET_PARAMETERS",
     "MARKET_TRUTH",

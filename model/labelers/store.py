@@ -16,7 +16,7 @@ from model.labelers.base import Labeler, LabelerError
 
 DESCRIPTION = "labeler.json"
 FORMAT_VERSION = 1
-_MODULES = {
+MODULES = {
     "cross_encoder": "model.labelers.cross_encoder",
     "causal_lm": "model.labelers.causal_lm",
     "openai_compatible": "model.labelers.endpoint",
@@ -66,8 +66,8 @@ def read_description(folder: Path) -> dict[str, Any]:
     found = description.get("format_version")
     if found != FORMAT_VERSION:
         raise LabelerError(f"{path} has format version {found}, this code reads {FORMAT_VERSION}")
-    if description.get("kind") not in _MODULES:
-        kinds = ", ".join(_MODULES)
+    if description.get("kind") not in MODULES:
+        kinds = ", ".join(MODULES)
         raise LabelerError(f"{path}: kind {description.get('kind')!r} is not one of {kinds}")
     return description
 
@@ -86,7 +86,7 @@ def load_labeler(folder: Path | str) -> Labeler:
             raise LabelerError(f"labeler file {path} is missing")
         if file_sha256(path) != digest:
             raise LabelerError(f"labeler file {path} differs from its sha256 in {DESCRIPTION}")
-    labeler: Labeler = import_module(_MODULES[description["kind"]]).load(root)
+    labeler: Labeler = import_module(MODULES[description["kind"]]).load(root)
     if labeler.version != description["version"]:
         raise LabelerError(
             f"{root} says version {description['version']}, its files make {labeler.version}"
