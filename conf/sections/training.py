@@ -1,7 +1,7 @@
 """Training set, feed, model, trainer and calibration."""
 
 import math
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
@@ -26,6 +26,15 @@ class TrainingSetConf(Section):
     )
     source_weights: SourceWeights = Field(
         default_factory=SourceWeights, description="loss weight of a relevance label"
+    )
+    version_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
+        default_factory=dict,
+        description="further factor of the loss weight, by labeler_version; a version left out has "
+        "1",
+    )
+    audited: bool = Field(
+        False,
+        description="true: human grades as `audit_labels` last decided on them; false: as given",
     )
     rows_per_file: int = Field(
         32_768,

@@ -72,6 +72,8 @@ TRAINING_EXAMPLES = Table(
                 ("propensity", "double", "probability that the logger put this item here"),
                 ("label_source", "string", "source of the relevance label"),
                 ("grade", "int", "grade of the relevance label"),
+                ("labeler_version", "string", "version of the relevance label's labeler"),
+                ("label_admitted", "boolean", "the last decision on that version admits it"),
             ]
         ),
         *required(LABEL_COLUMNS),
@@ -81,6 +83,10 @@ TRAINING_EXAMPLES = Table(
     checks=(
         Check("split_known", "split IN ('train', 'validation', 'test')"),
         Check("labels_ordered", "label_ge_2 <= label_ge_1"),
+        Check(
+            "labeler_admitted",
+            "label_source IS NULL OR label_source != 'llm' OR coalesce(label_admitted, false)",
+        ),
     ),
     cluster_by=("run_date", "split"),
 )
