@@ -5,7 +5,8 @@ Inputs: judgments. Idempotency: merged on the key; a second run leaves the same 
 Run: counterpoise import_labels [--conf FILE] [--run-date DATE]
 
 A label follows its judgment: a corrected grade is updated, and the label of a judgment that is gone
-is deleted. Labels of other sources (language models) are left alone.
+is deleted. Labels of other sources (language models), and those of raters that `import_judgments`
+made, are left alone.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import JUDGMENTS, RELEVANCE_LABELS
+from features.judging.answers import VERSION_PREFIX
 from features.labels import JUDGED_SOURCES, labels_from_judgments
 from jobs.platform.cli import job_main
 from jobs.platform.job import Job
@@ -31,7 +33,8 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     warehouse, report = open_warehouse(spark, conf, "import_labels")
     judgments = warehouse.read(JUDGMENTS)
     ours = ", ".join(f"'{source}'" for source in JUDGED_SOURCES)
-    written = warehouse.merge(RELEVANCE_LABELS, build(judgments, conf), prune=f"source IN ({ours})")
+    gone = f"source IN ({ours}) AND NOT startswith(labeler_version, '{VERSION_PREFIX}')"
+    written = warehouse.merge(RELEVANCE_LABELS, build(judgments, conf), prune=gone)
     report.count(RELEVANCE_LABELS.name, judgments.count(), written.rows)
     return report
 

@@ -19,7 +19,7 @@ CHAIN: tuple[str, ...] = (
     "evaluate",
     "check_market",
 )
-EXTRA: tuple[str, ...] = ("reweight",)
+EXTRA: tuple[str, ...] = ("reweight", "audit_labels", "sample_for_judgment", "import_judgments")
 
 
 def load_job(name: str) -> Job:

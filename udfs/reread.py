@@ -6,7 +6,8 @@ from functools import lru_cache
 import numpy as np
 import pandas as pd
 
-from model.labelers.base import Labeler, Pairs
+from model.labelers.base import Labeler, Pairs, Probabilities
+from model.labelers.partial import predict_some
 from model.labelers.store import load_labeler
 
 READ_COLUMNS = "model_version string, model_p_ge_1 double, model_p_ge_2 double, model_grade int"
@@ -32,10 +33,15 @@ def reader(folders: Mapping[int, str], versions: Mapping[int, str]) -> Reader:
 
 
 def read_again(rows: pd.DataFrame, labeler: Labeler) -> pd.DataFrame:
-    """The rows with what the labeler says of their query_text and item_text."""
+    """The rows with what the labeler says of their query_text and item_text.
+
+    A pair that it cannot answer is left out: it stays unread.
+    """
     pairs = Pairs(rows["query_text"].tolist(), rows["item_text"].tolist())
-    said = labeler.predict(pairs)
-    return rows.drop(columns=["query_text", "item_text"]).assign(
+    answers = predict_some(labeler, pairs)
+    said = Probabilities(answers.p_ge_1[answers.answered], answers.p_ge_2[answers.answered])
+    read = rows[answers.answered].drop(columns=["query_text", "item_text"])
+    return read.assign(
         model_version=labeler.version,
         model_p_ge_1=said.p_ge_1,
         model_p_ge_2=said.p_ge_2,

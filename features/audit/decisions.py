@@ -77,14 +77,14 @@ def audit_rows(pairs: DataFrame, decided: DataFrame, run_date: date) -> DataFram
 
 
 def latest_audit(audit: DataFrame, run_date: date) -> DataFrame:
-    """The newest decision of each pair and label version up to a run date."""
-    row = F.struct("grade", "audited_grade")
-    return (
+    """The rows of label_audit that hold at a run date: the newest of each pair and version."""
+    key = ["query_id", "item_id", "labeler_version"]
+    newest = (
         audit.where(F.col("run_date") <= F.lit(run_date))
-        .groupBy("query_id", "item_id", "labeler_version")
-        .agg(F.max_by(row, "run_date").alias("_found"))
-        .select("query_id", "item_id", "labeler_version", "_found.*")
+        .groupBy(*key)
+        .agg(F.max("run_date").alias("run_date"))
     )
+    return audit.join(newest, on=[*key, "run_date"], how="left_semi")
 
 
 def audited_labels(labels: DataFrame, audit: DataFrame) -> DataFrame:

@@ -19,10 +19,10 @@ LABEL_AUDIT = Table(
                 ("path", "string", "which step decided, see features.audit.decisions"),
                 ("flagged_by", "string", "none, engagement, model or both"),
                 ("simulated_engagement", "boolean", "some of the engagement is simulated"),
-                ("impressions", "bigint", "times shown, in all regions (count)"),
-                ("clicks", "bigint", "clicks, in all regions (count)"),
-                ("carts", "bigint", "put into the cart, in all regions (count)"),
-                ("purchases", "bigint", "bought, in all regions (count)"),
+                ("impressions", "long", "times shown, in all regions (count)"),
+                ("clicks", "long", "clicks, in all regions (count)"),
+                ("carts", "long", "put into the cart, in all regions (count)"),
+                ("purchases", "long", "bought, in all regions (count)"),
             ]
         ),
         *optional(

@@ -55,6 +55,10 @@ class Warehouse:
         """Folder of the run date's reports and resolved conf."""
         return self.root / "reports" / self.conf.run_date.isoformat()
 
+    def judging_dir(self) -> Path:
+        """Folder of what the raters of the run date get and send."""
+        return self.root / "judging" / self.conf.run_date.isoformat()
+
     def identifier(self, table: Table) -> str:
         """SQL identifier: catalog.schema.name, or delta.`path`."""
         database = self.conf.tree.storage.database

@@ -1,0 +1,89 @@
+"""How far raters agree: quadratic weighted kappa of two, Krippendorff's alpha of all.
+
+Spark counts; the formulas work on counts that do not grow with the answers.
+"""
+
+from collections.abc import Mapping, Sequence
+from itertools import combinations
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+GRADES = (0, 1, 2)
+Confusion = Mapping[tuple[int, int], int]
+"""Pairs by the grades of two raters."""
+
+
+def confusions(answers: DataFrame) -> dict[tuple[str, str], Confusion]:
+    """For each two raters (in alphabetical order) that share pairs: pairs by their two grades.
+
+    Args:
+        answers: query_id, item_id, rater, grade; one row a pair and rater.
+    """
+    key = ["query_id", "item_id"]
+    first = answers.select(*key, F.col("rater").alias("a"), F.col("grade").alias("grade_a"))
+    second = answers.select(*key, F.col("rater").alias("b"), F.col("grade").alias("grade_b"))
+    counted = (
+        first.join(second, on=key, how="inner")
+        .where("a < b")
+        .groupBy("a", "b", "grade_a", "grade_b")
+        .count()
+    )
+    found: dict[tuple[str, str], dict[tuple[int, int], int]] = {}
+    for row in counted.collect():
+        found.setdefault((row["a"], row["b"]), {})[row["grade_a"], row["grade_b"]] = row["count"]
+    return dict(sorted(found.items()))
+
+
+def grade_counts(answers: DataFrame) -> dict[tuple[int, ...], int]:
+    """Pairs by how many raters gave each grade: (answers 0, answers 1, answers 2) -> pairs."""
+    given = [F.count_if(F.col("grade") == grade).alias(f"n{grade}") for grade in GRADES]
+    names = [f"n{grade}" for grade in GRADES]
+    counted = answers.groupBy("query_id", "item_id").agg(*given).groupBy(*names).count()
+    return {tuple(int(row[n]) for n in names): int(row["count"]) for row in counted.collect()}
+
+
+def weighted_kappa(confusion: Confusion) -> float | None:
+    """Cohen's kappa with quadratic weights (Cohen 1968); None where it is not defined.
+
+    1 - sum d^2 o_ab / sum d^2 e_ab, o the observed and e the shares expected of two raters who keep
+    their own mix but grade independently, d the distance in grades. Not defined without pairs, or
+    where both raters gave one and the same grade throughout.
+    """
+    total = sum(confusion.values())
+    if total == 0:
+        return None
+    rows = {a: sum(n for (i, _), n in confusion.items() if i == a) for a in GRADES}
+    columns = {b: sum(n for (_, j), n in confusion.items() if j == b) for b in GRADES}
+    observed = sum((a - b) ** 2 * n for (a, b), n in confusion.items())
+    expected = sum((a - b) ** 2 * rows[a] * columns[b] for a in GRADES for b in GRADES) / total
+    return None if expected == 0 else 1.0 - observed / expected
+
+
+def krippendorff_alpha(counts: Mapping[tuple[int, ...], int]) -> float | None:
+    """Krippendorff's alpha with the ordinal metric; None where it is not defined.
+
+    1 - (n - 1) sum_{c<k} o_ck d_ck / sum_{c<k} n_c n_k d_ck over the answers of pairs that have two
+    or more: o_ck coincidences (each two answers of a pair, by 1 / (answers - 1)), n_c answers c,
+    and d_ck = (sum_{g=c..k} n_g - (n_c + n_k) / 2)^2 (Krippendorff 2011, Computing Krippendorff's
+    alpha-reliability, ordinal metric). Not defined where all answers are one grade.
+
+    Args:
+        counts: of `grade_counts`.
+    """
+    paired = {given: pairs for given, pairs in counts.items() if sum(given) >= 2}
+    answers = [sum(given[c] * pairs for given, pairs in paired.items()) for c in GRADES]
+    steps = list(combinations(GRADES, 2))
+    distance = {step: _ordinal_distance(answers, *step) for step in steps}
+    observed = sum(
+        pairs * given[c] * given[k] / (sum(given) - 1) * distance[c, k]
+        for given, pairs in paired.items()
+        for c, k in steps
+    )
+    expected = sum(answers[c] * answers[k] * distance[c, k] for c, k in steps)
+    return None if expected == 0 else 1.0 - (sum(answers) - 1) * observed / expected
+
+
+def _ordinal_distance(answers: Sequence[int], low: int, high: int) -> float:
+    between = sum(answers[low : high + 1])
+    return (between - (answers[low] + answers[high]) / 2.0) ** 2

@@ -1,0 +1,165 @@
+"""Makes `label_audit`: which human grades are likely wrong, why, and what they should be.
+
+Grain: one row per run and human-graded query and item, with the decision and its evidence.
+Inputs: relevance_labels (human ones), queries, items, impressions; a labeler directory by conf
+`audit.reread.labeler`, else labelers fitted here, out of fold, under audit/<run date>/.
+Idempotency: the rows of the run date are replaced. The labels themselves are never changed:
+`features.audit.decisions.audited_labels` derives the audited view.
+Run: counterpoise audit_labels [--conf FILE] [--run-date DATE]
+
+Engagement contradicts a grade where the clicks, carts and purchases of the pair, given where it was
+shown and how attractive its item is elsewhere, are too many or too few for pairs of that grade
+(`features.audit.contradiction`). Such pairs, and by conf all others, are read again by a model;
+where human and model differ, the types that the query is for decide (`features.audit.taxonomy`).
+"""
+
+import sys
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+
+from conf.load import ResolvedConf
+from features.audit.contradiction import fit_without_outliers, tested
+from features.audit.decisions import audit_rows, with_decisions
+from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
+from features.audit.rates import GradeRates, rates_json
+from features.audit.reading import with_reading
+from features.audit.taxonomy import with_type_evidence
+from features.audit.types import item_types
+from features.contracts import IMPRESSIONS, ITEMS, LABEL_AUDIT, QUERIES, RELEVANCE_LABELS
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.second_reading import Reading, read_again
+from jobs.platform.warehouse import Warehouse
+from udfs.contradiction import contradiction_udf
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a decision rests on.
+
+    Attributes:
+        pairs: the audited pairs.
+        tested: their units with the engagement test.
+        reading: what a model said of the units.
+        items: rows of the items table.
+    """
+
+    pairs: DataFrame
+    tested: DataFrame
+    reading: Reading
+    items: DataFrame
+
+
+def build(evidence: Evidence, conf: ResolvedConf) -> DataFrame:
+    """The rows of label_audit: reading, taxonomy and decision of each pair."""
+    audit = conf.tree.audit
+    types = item_types(evidence.items, audit.taxonomy)
+    read, held_out = evidence.reading.read, evidence.reading.held_out
+    decided = (
+        evidence.tested.transform(lambda df: with_reading(df, read, held_out))
+        .transform(lambda df: with_type_evidence(df, types, audit.taxonomy))
+        .transform(lambda df: with_decisions(df, audit))
+    )
+    return audit_rows(evidence.pairs, decided, conf.run_date)
+
+
+def evidence_units(pairs: DataFrame, impressions: DataFrame, conf: ResolvedConf) -> DataFrame:
+    """The units of the pairs with their counts and expected clicks."""
+    engagement = pair_engagement(impressions, conf.tree, conf.run_date)
+    prior = conf.tree.audit.contradiction.prior_clicks
+    return units(pairs, engagement).transform(lambda df: with_attraction(df, prior))
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Test, read again, decide, write."""
+    warehouse, report = open_warehouse(spark, conf, "audit_labels")
+    labels, queries, items = map(warehouse.read, (RELEVANCE_LABELS, QUERIES, ITEMS))
+    impressions = warehouse.read(IMPRESSIONS)
+    with ExitStack() as kept:
+        pairs = _keep(audited_pairs(labels, queries), kept)
+        count = pairs.count()
+        if count == 0:
+            report.notes.append("no human labels to audit")
+        if count == 0 or conf.dry_run:
+            report.count(LABEL_AUDIT.name, count, count)
+            return report
+        rows = _keep(_audit(pairs, items, impressions, warehouse, kept), kept)
+        written = warehouse.replace_run(LABEL_AUDIT, rows)
+        report.count(LABEL_AUDIT.name, count, written.rows)
+        _tell(rows, report)
+    return report
+
+
+def _audit(
+    pairs: DataFrame,
+    items: DataFrame,
+    impressions: DataFrame,
+    warehouse: Warehouse,
+    kept: ExitStack,
+) -> DataFrame:
+    conf = warehouse.conf
+    found, rates = tested_units(_keep(evidence_units(pairs, impressions, conf), kept), conf)
+    warehouse.report.details["rates"] = rates_json(rates)
+    checked = _keep(found, kept)
+    folder = warehouse.root / "audit" / conf.run_date.isoformat()
+    reading = read_again(checked, items, conf, folder)
+    if not reading.held_out:
+        warehouse.report.notes.append(
+            f"the labeler at {conf.tree.audit.reread.labeler} may have been fitted on the grades "
+            "that it read again: model_held_out is false"
+        )
+    return build(Evidence(pairs, checked, reading, items), conf)
+
+
+def tested_units(
+    counted: DataFrame, conf: ResolvedConf
+) -> tuple[DataFrame, Mapping[int, GradeRates]]:
+    """The units with their test, and the rates of the grades that it rests on."""
+    settings, tails = conf.tree.audit.contradiction, contradiction_udf()
+    rates = fit_without_outliers(counted, settings, tails)
+    return counted.transform(lambda df: tested(df, rates, settings, tails)), rates
+
+
+def _tell(rows: DataFrame, report: JobReport) -> None:
+    """Rows by path and decision, in the details and in a note."""
+    counted = rows.groupBy("path", "decision", "flagged_by").count().collect()
+    found = sorted((r["path"], r["decision"], r["flagged_by"], int(r["count"])) for r in counted)
+    report.details["decisions"] = [
+        {"path": path, "decision": decision, "flagged_by": flag, "pairs": pairs}
+        for path, decision, flag, pairs in found
+    ]
+    changed = sum(pairs for _, decision, _, pairs in found if decision != "kept")
+    flagged = sum(pairs for _, _, flag, pairs in found if flag != "none")
+    report.notes.append(
+        f"{flagged:,} pairs flagged, {changed:,} grades changed in the audited view"
+    )
+
+
+def _keep(df: DataFrame, kept: ExitStack) -> DataFrame:
+    kept.callback(df.unpersist)
+    return df.persist(StorageLevel.DISK_ONLY)
+
+
+JOB = Job(
+    name="audit_labels",
+    summary="find human grades that engagement, a model and the query's types contradict",
+    run=run,
+    reads=(RELEVANCE_LABELS, QUERIES, ITEMS, IMPRESSIONS),
+    writes=(LABEL_AUDIT,),
+    sections=("audit", "labeler", "encoder", "features", "seed"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("audit_labels", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

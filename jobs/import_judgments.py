@@ -1,0 +1,165 @@
+"""Makes `rater_answers`, `resolved_judgments` and human labels from the files that raters send.
+
+Grain: one row per run, pair and rater; one row per run and pair; one label per query and item.
+Inputs: judgment_sample, queries, and CSV files (pair, rater, grade) of conf `judging.answers`, or
+all in judging/<run date>/answers under the storage root.
+Idempotency: the rows of the run date, and the labels of its version `judging-<run date>`, are
+replaced. Rows that break a rule go to the quarantine with their reason.
+Run: counterpoise import_judgments --run-date DATE   (the run date of the sample)
+"""
+
+import sys
+from collections.abc import Sequence
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+
+from conf.errors import UserError
+from conf.load import ResolvedConf
+from features.contracts import (
+    JUDGMENT_SAMPLE,
+    QUARANTINE,
+    QUERIES,
+    RATER_ANSWERS,
+    RELEVANCE_LABELS,
+    RESOLVED_JUDGMENTS,
+)
+from features.judging.agreement import (
+    confusions,
+    grade_counts,
+    krippendorff_alpha,
+    weighted_kappa,
+)
+from features.judging.answers import (
+    VERSION_PREFIX,
+    checked_answers,
+    judged_labels,
+    resolved,
+)
+from features.quality.verdicts import accepted, by_rule, quarantined
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.warehouse import Warehouse
+from jobs.sources.base import require_columns
+from jobs.sources.files import read_delimited
+
+_COLUMNS = ("pair", "rater", "grade")
+
+
+class AnswersError(UserError, ValueError):
+    """There are no answers to import; the message says where they belong."""
+
+
+def build(answers: DataFrame, conf: ResolvedConf) -> DataFrame:
+    """The resolved judgments of accepted answers, one row a pair."""
+    return answers.transform(lambda df: resolved(df, conf.tree.judging))
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Check, tell the agreement, resolve, write."""
+    warehouse, report = open_warehouse(spark, conf, "import_judgments")
+    sample = warehouse.read_run(JUDGMENT_SAMPLE)
+    raw = _raw_answers(warehouse)
+    dataset = f"{VERSION_PREFIX}{conf.run_date.isoformat()}"
+    checked = checked_answers(raw, sample, conf.run_date, dataset)
+    checked = checked.persist(StorageLevel.MEMORY_AND_DISK)
+    answers = accepted(checked)
+    report.details["agreement"] = agreement(answers)
+    report.notes.append(_told(report))
+    _write_answers(warehouse, checked, raw.count(), dataset)
+    judgments = build(answers, conf).persist(StorageLevel.MEMORY_AND_DISK)
+    written = warehouse.replace_run(RESOLVED_JUDGMENTS, judgments)
+    report.count(RESOLVED_JUDGMENTS.name, judgments.count(), written.rows)
+    outcomes = judgments.groupBy("outcome").count().collect()
+    report.details["outcomes"] = {row["outcome"]: int(row["count"]) for row in outcomes}
+    labels = judged_labels(judgments, warehouse.read(QUERIES), conf.run_date, conf.tree.labels)
+    ours = f"source = 'human' AND labeler_version = '{dataset}'"
+    merged = warehouse.merge(RELEVANCE_LABELS, labels, prune=ours)
+    report.count(RELEVANCE_LABELS.name, labels.count(), merged.rows)
+    return report
+
+
+def agreement(answers: DataFrame) -> dict[str, object]:
+    """Krippendorff's alpha of all raters, and the kappa and shared pairs of each two."""
+    kappas = [
+        {
+            "raters": f"{a} / {b}",
+            "pairs": sum(confusion.values()),
+            "weighted_kappa": weighted_kappa(confusion),
+        }
+        for (a, b), confusion in confusions(answers).items()
+    ]
+    return {"krippendorff_alpha": krippendorff_alpha(grade_counts(answers)), "kappas": kappas}
+
+
+def _raw_answers(warehouse: Warehouse) -> DataFrame:
+    """All files as text columns.
+
+    Raises:
+        AnswersError: there is no file.
+        SourceError: a file cannot be read, or lacks a column.
+    """
+    folder = warehouse.judging_dir() / "answers"
+    paths = list(warehouse.conf.tree.judging.answers) or [
+        str(path) for path in sorted(folder.glob("*.csv"))
+    ]
+    if not paths:
+        raise AnswersError(
+            f"no answers: put the raters' CSV files into {folder}, or name them in judging.answers"
+        )
+    frames = [_read(warehouse.spark, path) for path in paths]
+    whole = frames[0]
+    for frame in frames[1:]:
+        whole = whole.unionByName(frame)
+    return whole
+
+
+def _read(spark: SparkSession, path: str) -> DataFrame:
+    frame = require_columns(read_delimited(spark, path, multiline=True), _COLUMNS, path)
+    return frame.select(*_COLUMNS, "_malformed")
+
+
+def _write_answers(warehouse: Warehouse, checked: DataFrame, rows_in: int, dataset: str) -> None:
+    conf, report = warehouse.conf, warehouse.report
+    rules = by_rule(checked)
+    report.details["quarantined"] = rules
+    if rules:
+        listed = ", ".join(f"{rule} {count}" for rule, count in rules.items())
+        report.notes.append(f"answers quarantined: {listed}")
+    rows = quarantined({RATER_ANSWERS: checked}, conf.run_date, dataset)
+    where = f"run_date = DATE'{conf.run_date}' AND table_name = '{RATER_ANSWERS.name}'"
+    broken = warehouse.replace(QUARANTINE, rows, where)
+    report.count(QUARANTINE.name, sum(rules.values()), broken.rows)
+    written = warehouse.replace_run(RATER_ANSWERS, accepted(checked))
+    report.count(RATER_ANSWERS.name, rows_in, written.rows, broken.rows)
+
+
+def _told(report: JobReport) -> str:
+    found = report.details["agreement"]
+    kappas = [k["weighted_kappa"] for k in found["kappas"] if k["weighted_kappa"] is not None]
+    alpha = found["krippendorff_alpha"]
+    said = "not defined" if alpha is None else f"{alpha:.3f}"
+    between = f", weighted kappa {min(kappas):.3f} to {max(kappas):.3f}" if kappas else ""
+    return f"agreement: Krippendorff's alpha (ordinal) {said}{between}"
+
+
+JOB = Job(
+    name="import_judgments",
+    summary="import raters' answers, tell their agreement, resolve them to human labels",
+    run=run,
+    reads=(JUDGMENT_SAMPLE, QUERIES),
+    writes=(RATER_ANSWERS, RESOLVED_JUDGMENTS, RELEVANCE_LABELS, QUARANTINE),
+    sections=("judging", "labels"),
+    artifacts_in=("judging",),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("import_judgments", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
