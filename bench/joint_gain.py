@@ -29,9 +29,14 @@ _CONF = Path(__file__).parents[1] / "conf" / "homedepot.yaml"
 
 def measure() -> list[Result]:
     """One result per strength and relevance: there is no limit, they explain."""
-    with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
-        confs = {s: _ran(s, Path(folder) / str(s)) for s in STRENGTHS}
-        return [result for s, conf in confs.items() for result in _explained(s, conf)]
+    results: list[Result] = []
+    for strength in STRENGTHS:
+        with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
+            found = _explained(strength, _ran(strength, Path(folder)))
+        for result in found:
+            print(f"{result.what}: {result.measured}", flush=True)
+        results += found
+    return results
 
 
 def _ran(strength: float, root: Path) -> ResolvedConf:
