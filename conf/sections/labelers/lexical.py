@@ -8,7 +8,25 @@ from conf.sections.base import Section
 class LexicalConf(Section):
     """Gradient boosting on overlap features and the cosine of the sentence encoder."""
 
-    rounds: int = Field(300, ge=1, description="boosting rounds (count)")
+    cosine: bool = Field(
+        True, description="true: the cosine of the encoder of section `encoder` is a feature"
+    )
+    rounds: int = Field(
+        400, ge=1, description="boosting rounds at most; validation pairs choose how many (count)"
+    )
+    patience: int = Field(
+        40, ge=1, description="rounds without a better validation loss before it stops (count)"
+    )
     learning_rate: float = Field(0.05, gt=0, le=1, description="shrinkage of a round")
-    leaves: int = Field(31, ge=2, description="leaves of a tree at most (count)")
+    leaves: tuple[int, ...] = Field(
+        (6, 31),
+        min_length=1,
+        description="leaves of a tree at most (count); validation pairs choose among these",
+    )
     min_leaf: int = Field(40, ge=1, description="pairs of a leaf at least (count)")
+    l2: float = Field(1.0, ge=0, description="L2 penalty on the value of a leaf")
+    feature_fraction: float = Field(0.7, gt=0, le=1, description="features of a tree (fraction)")
+    pair_fraction: float = Field(0.8, gt=0, le=1, description="pairs of a tree (fraction)")
+    threads: int = Field(
+        0, ge=0, description="threads of a fit (count); 0: all cores. A prediction takes one"
+    )

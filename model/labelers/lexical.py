@@ -1,0 +1,144 @@
+"""The labeler `lexical`: gradient boosting on overlap features and the encoder's cosine.
+
+The baseline beside every other labeler, and a quick one. Files: lexical.json (conf, seed, version),
+inputs.json (token frequencies, encoder), trees.json (LightGBM's text of both boosters).
+"""
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from conf.schema import Conf
+from conf.sections.features import EncoderConf
+from conf.sections.labelers.lexical import LexicalConf
+from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
+from model.labelers.boosting import Boosters, fit_boosters
+from model.labelers.fitting import check_fit, data_digest, version_of
+from model.labelers.lexical_inputs import LexicalInputs
+
+SETTINGS, INPUTS, TREES = "lexical.json", "inputs.json", "trees.json"
+
+
+class LexicalLabeler:
+    """Gradient boosting on overlap features."""
+
+    kind = "lexical"
+
+    def __init__(self, conf: LexicalConf, encoder: EncoderConf, seed: int) -> None:
+        """Nothing is read before `fit` or `load`; `encoder` is used where `conf.cosine` is true."""
+        self._conf, self._encoder, self._seed = conf, encoder, seed
+        self._inputs: LexicalInputs | None = None
+        self._boosters: Boosters | None = None
+        self._data: list[str] = []
+
+    @property
+    def prompt_hash(self) -> None:
+        """None: no prompt is read."""
+        return None
+
+    @property
+    def version(self) -> str:
+        """Hash of encoder, features, data and conf.
+
+        Raises:
+            LabelerError: the labeler is not fitted.
+        """
+        inputs, _ = self._fitted()
+        parts = {
+            "kind": self.kind,
+            "inputs": inputs.version,
+            "data": self._data,
+            "conf": self._conf.model_dump(mode="json", exclude={"threads"}),
+            "seed": self._seed,
+        }
+        return version_of(parts)
+
+    def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
+        """Count tokens and grow trees; `validation` chooses their number and size.
+
+        Raises:
+            LabelerError: no pairs, lengths differ, or a grade is absent.
+            EncoderError: the encoder is absent or not the expected one.
+        """
+        check_fit(pairs, targets, validation)
+        started = time.monotonic()
+        inputs = LexicalInputs.fit(pairs, self._encoder if self._conf.cosine else None)
+        judged = (inputs.matrix(validation[0]), validation[1])
+        boosters = fit_boosters(
+            inputs.matrix(pairs), targets, judged, self._conf, self._seed, inputs.names
+        )
+        self._inputs, self._boosters = inputs, boosters
+        self._data = [data_digest(pairs, targets), data_digest(*validation)]
+        return FitReport(len(pairs), time.monotonic() - started, _details(inputs, boosters))
+
+    def predict(self, pairs: Pairs) -> Probabilities:
+        """Probabilities of the pairs, in their order.
+
+        Raises:
+            LabelerError: the labeler is not fitted.
+        """
+        inputs, boosters = self._fitted()
+        return boosters.predict(inputs.matrix(pairs))
+
+    def save(self, folder: Path) -> None:
+        """Write the three JSON files."""
+        inputs, boosters = self._fitted()
+        settings = {
+            "conf": self._conf.model_dump(mode="json"),
+            "encoder": self._encoder.model_dump(mode="json"),
+            "seed": self._seed,
+            "data": self._data,
+        }
+        content = {SETTINGS: settings, INPUTS: inputs.as_json(), TREES: boosters.as_json()}
+        for name, entries in content.items():
+            (folder / name).write_text(json.dumps(entries) + "\n", encoding="utf-8")
+
+    def restore(self, inputs: LexicalInputs, boosters: Boosters, data: list[str]) -> None:
+        """Take a fitted state."""
+        self._inputs, self._boosters, self._data = inputs, boosters, data
+
+    def _fitted(self) -> tuple[LexicalInputs, Boosters]:
+        if self._inputs is None or self._boosters is None:
+            raise LabelerError("the labeler is not fitted")
+        return self._inputs, self._boosters
+
+
+def build(conf: Conf) -> LexicalLabeler:
+    """An unfitted labeler of a configuration."""
+    return LexicalLabeler(conf.labeler.lexical, conf.encoder, conf.seed)
+
+
+def load(folder: Path) -> LexicalLabeler:
+    """The labeler that `save` wrote.
+
+    Raises:
+        LabelerError: a file cannot be read, or the encoder is not that of the fit.
+    """
+    settings, inputs, trees = (_read(folder / name) for name in (SETTINGS, INPUTS, TREES))
+    labeler = LexicalLabeler(
+        LexicalConf(**settings["conf"]), EncoderConf(**settings["encoder"]), settings["seed"]
+    )
+    labeler.restore(
+        LexicalInputs.from_json(inputs), Boosters.from_json(trees), list(settings["data"])
+    )
+    return labeler
+
+
+def _details(inputs: LexicalInputs, boosters: Boosters) -> dict[str, Any]:
+    gain = boosters.ge_1.feature_importance("gain") + boosters.ge_2.feature_importance("gain")
+    ordered = sorted(zip(inputs.names, gain, strict=True), key=lambda entry: -entry[1])
+    return {
+        "leaves": boosters.leaves,
+        "rounds": [boosters.ge_1.num_trees(), boosters.ge_2.num_trees()],
+        "validation_loss": boosters.losses,
+        "gain": {name: round(float(value), 1) for name, value in ordered[:10]},
+    }
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        entries: dict[str, Any] = json.loads(path.read_bytes())
+    except (OSError, json.JSONDecodeError) as error:
+        raise LabelerError(f"labeler file {path} cannot be read: {error}") from error
+    return entries
