@@ -1,0 +1,47 @@
+"""What an endpoint may cost: calls and tokens, counted across threads."""
+
+import threading
+
+from conf.sections.labelers.endpoint import BudgetConf
+
+
+class Budget:
+    """Counts calls and tokens and says when no more may be spent.
+
+    A call reserves tokens before it is made and settles them after, so that calls at the same
+    time do not overspend together. What it reserves is an estimate, raised to the most that a
+    call has taken so far: until the first calls are back, they may go over.
+    """
+
+    def __init__(self, conf: BudgetConf) -> None:
+        self._conf = conf
+        self._lock = threading.Lock()
+        self._reserved = 0
+        self._largest = 0
+        self.calls = 0
+        self.tokens = 0
+
+    def reserve(self, tokens: int) -> int | None:
+        """Tokens set aside for one more call of about `tokens`; None where it may not be made."""
+        with self._lock:
+            if self._conf.calls is not None and self.calls >= self._conf.calls:
+                return None
+            expected = max(tokens, self._largest)
+            ahead = self.tokens + self._reserved + expected
+            if self._conf.tokens is not None and ahead > self._conf.tokens:
+                return None
+            self.calls += 1
+            self._reserved += expected
+            return expected
+
+    def settle(self, reserved: int, spent: int) -> None:
+        """Replace the estimate of a call by what it took."""
+        with self._lock:
+            self._reserved -= reserved
+            self.tokens += spent
+            self._largest = max(self._largest, spent)
+
+    def spent(self) -> dict[str, int]:
+        """Calls and tokens so far."""
+        with self._lock:
+            return {"calls": self.calls, "tokens": self.tokens}
