@@ -1,0 +1,111 @@
+"""The labeler `lexical`: it learns, keeps itself, and refuses what it cannot use."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conf.sections.features import EncoderConf
+from conf.sections.labelers import LexicalConf
+from model.labelers.base import LabelerError, Pairs, Targets
+from model.labelers.lexical import LexicalLabeler
+from model.labelers.metrics import label_metrics
+from model.labelers.store import load_labeler, save_labeler
+
+SMALL = LexicalConf(cosine=False, rounds=60, min_leaf=5, threads=1)
+Toy = tuple[Pairs, Targets]
+
+
+def fitted(toy: Toy, conf: LexicalConf = SMALL, seed: int = 1) -> LexicalLabeler:
+    pairs, targets = toy
+    labeler = LexicalLabeler(conf, EncoderConf(), seed)
+    rows = np.arange(len(pairs))
+    last = rows >= 450
+    labeler.fit(pairs.take(~last), targets.take(~last), (pairs.take(last), targets.take(last)))
+    return labeler
+
+
+@pytest.fixture(scope="module")
+def labeler(toy_pairs: Toy) -> LexicalLabeler:
+    """Fitted on the first 450 pairs."""
+    return fitted(toy_pairs)
+
+
+def test_it_learns_what_words_say(labeler: LexicalLabeler, toy_pairs: Toy) -> None:
+    pairs, targets = toy_pairs
+    grades = (targets.label_ge_1 + targets.label_ge_2).astype(int)
+    assert label_metrics(labeler.predict(pairs), grades)["qwk"] > 0.95
+
+
+def test_saved_and_loaded_it_predicts_the_same(
+    labeler: LexicalLabeler, toy_pairs: Toy, tmp_path: Path
+) -> None:
+    save_labeler(labeler, tmp_path / "lexical")
+    loaded = load_labeler(tmp_path / "lexical")
+    before, after = labeler.predict(toy_pairs[0]), loaded.predict(toy_pairs[0])
+    np.testing.assert_array_equal(before.p_ge_1, after.p_ge_1)
+    np.testing.assert_array_equal(before.p_ge_2, after.p_ge_2)
+    assert loaded.version == labeler.version and len(loaded.version) == 16
+    assert loaded.prompt_hash is None
+
+
+def test_same_seed_same_labeler_other_seed_other_version(
+    labeler: LexicalLabeler, toy_pairs: Toy
+) -> None:
+    again, other = fitted(toy_pairs), fitted(toy_pairs, seed=2)
+    np.testing.assert_array_equal(
+        labeler.predict(toy_pairs[0]).p_ge_2, again.predict(toy_pairs[0]).p_ge_2
+    )
+    assert again.version == labeler.version != other.version
+
+
+def test_odd_texts_get_probabilities_in_their_order(labeler: LexicalLabeler) -> None:
+    pairs = Pairs(
+        ["", "x" * 50_000, "🪜 лестница", "red sofa"], ["", "y " * 9_000, "梯子", "Red Sofa"]
+    )
+    found = labeler.predict(pairs)
+    alone = labeler.predict(Pairs(["red sofa"], ["Red Sofa"]))
+    assert len(found) == 4
+    assert found.p_ge_2[3] == alone.p_ge_2[0]
+    assert len(labeler.predict(Pairs([], []))) == 0
+
+
+def test_the_cosine_is_a_feature(toy_pairs: Toy, tiny_encoder: str, tmp_path: Path) -> None:
+    conf = SMALL.model_copy(update={"cosine": True, "rounds": 5})
+    labeler = LexicalLabeler(conf, EncoderConf(path=tiny_encoder), 1)
+    few = np.arange(120)
+    data = toy_pairs[0].take(few), toy_pairs[1].take(few)
+    labeler.fit(*data, data)
+    save_labeler(labeler, tmp_path / "cosine")
+    settings = json.loads((tmp_path / "cosine" / "inputs.json").read_text())
+    assert settings["encoder"]["path"] == tiny_encoder
+    settings["encoder_sha256"] = "0" * 64
+    with pytest.raises(LabelerError, match="was fitted with 0000"):
+        from model.labelers.lexical_inputs import LexicalInputs
+
+        LexicalInputs.from_json(settings)
+
+
+def test_what_cannot_be_learnt_from_is_refused(toy_pairs: Toy) -> None:
+    pairs, targets = toy_pairs
+    labeler = LexicalLabeler(SMALL, EncoderConf(), 1)
+    with pytest.raises(LabelerError, match="not fitted"):
+        labeler.predict(pairs)
+    with pytest.raises(LabelerError, match="no training pairs"):
+        labeler.fit(Pairs([], []), targets.take(np.arange(0)), toy_pairs)
+    with pytest.raises(LabelerError, match="600 training pairs beside 5 labels"):
+        labeler.fit(pairs, targets.take(np.arange(5)), toy_pairs)
+    without = targets.label_ge_1 == 1
+    with pytest.raises(LabelerError, match="no training pair has grade 0"):
+        labeler.fit(pairs.take(without), targets.take(without), toy_pairs)
+
+
+def test_damaged_trees_are_refused(labeler: LexicalLabeler, tmp_path: Path) -> None:
+    from model.labelers.lexical import load
+
+    labeler.save(tmp_path)
+    trees = json.loads((tmp_path / "trees.json").read_text())
+    (tmp_path / "trees.json").write_text(json.dumps(trees | {"ge_1": "nonsense"}))
+    with pytest.raises(LabelerError, match="boosted trees cannot be read"):
+        load(tmp_path)
