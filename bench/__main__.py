@@ -15,7 +15,7 @@ from rich.table import Table
 from bench.result import Result
 
 NAMES = ("feed", "scoring", "nightly")
-ON_REQUEST = ("joint_gain",)
+ON_REQUEST = ("joint_gain", "audit")
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -22,10 +22,10 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf
-from features.audit.contradiction import fit_without_outliers, tested
+from features.audit.contradiction import Numerics, checked_units, fit_without_outliers
 from features.audit.decisions import audit_rows, with_decisions
 from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
-from features.audit.rates import GradeRates, rates_json
+from features.audit.rates import CORRELATIONS, DISPERSIONS, GradeRates, rates_json
 from features.audit.reading import with_reading
 from features.audit.taxonomy import with_type_evidence
 from features.audit.types import item_types
@@ -36,7 +36,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.second_reading import Reading, read_again
 from jobs.platform.warehouse import Warehouse
-from udfs.contradiction import contradiction_udf
+from udfs.contradiction import centre_udf, contradiction_udf
 
 
 @dataclass(frozen=True)
@@ -121,9 +121,10 @@ def tested_units(
     counted: DataFrame, conf: ResolvedConf
 ) -> tuple[DataFrame, Mapping[int, GradeRates]]:
     """The units with their test, and the rates of the grades that it rests on."""
-    settings, tails = conf.tree.audit.contradiction, contradiction_udf()
-    rates = fit_without_outliers(counted, settings, tails)
-    return counted.transform(lambda df: tested(df, rates, settings, tails)), rates
+    settings = conf.tree.audit.contradiction
+    numerics = Numerics(contradiction_udf(), centre_udf(DISPERSIONS, CORRELATIONS))
+    rates = fit_without_outliers(counted, settings, numerics)
+    return counted.transform(lambda df: checked_units(df, rates, settings, numerics)), rates
 
 
 def _tell(rows: DataFrame, report: JobReport) -> None:

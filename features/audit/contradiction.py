@@ -1,39 +1,48 @@
 """Units whose engagement contradicts their grade, at a controlled false discovery rate."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.audit import ContradictionConf
 from features.audit.discovery import with_q_values
-from features.audit.rates import GradeRates, by_grade, fit_rates
+from features.audit.rates import Centres, GradeRates, by_grade, fit_rates
 from features.history import MICRO
 
-Tails = Callable[..., Column]
-"""`udfs.contradiction.contradiction_udf()`: nine columns in, a struct with z and p out."""
+
+@dataclass(frozen=True)
+class Numerics:
+    """What runs in Spark's Python workers; see `udfs.contradiction`.
+
+    Attributes:
+        scores: `contradiction_udf()`: nine columns in, a struct with z and p out.
+        centres: `centre_udf(DISPERSIONS, CORRELATIONS)`, which the spreads are fitted with.
+    """
+
+    scores: Callable[..., Column]
+    centres: Centres
 
 
 def fit_without_outliers(
-    units: DataFrame, conf: ContradictionConf, tails: Tails
+    units: DataFrame, conf: ContradictionConf, numerics: Numerics
 ) -> dict[int, GradeRates]:
     """The rates of each grade, from the units that do not contradict it.
 
-    A wrong grade looks like a pair that differs very much, and would hide itself by widening the
-    spread: each pass leaves out the units whose p-value under the pass before is below
-    `outlier_p`.
+    Each pass leaves out the units whose p-value under the pass before is below `outlier_p`.
 
     Args:
         units: of `features.audit.evidence`, read `2 * passes` times: persist them.
     """
-    rates = fit_rates(units)
+    rates = fit_rates(units, numerics.centres)
     for _ in range(conf.passes - 1):
-        scored = units.transform(lambda df, known=rates: with_scores(df, known, tails))
-        rates = fit_rates(scored.where(F.col("p") >= conf.outlier_p))
+        scored = units.transform(lambda df, known=rates: with_scores(df, known, numerics))
+        rates = fit_rates(scored.where(F.col("p") >= conf.outlier_p), numerics.centres)
     return rates
 
 
-def with_scores(units: DataFrame, rates: Mapping[int, GradeRates], tails: Tails) -> DataFrame:
+def with_scores(units: DataFrame, rates: Mapping[int, GradeRates], numerics: Numerics) -> DataFrame:
     """Add expected_clicks, expected_carts, expected_purchases, and z and p of the engagement.
 
     Carts are expected of the clicks that came, purchases of the carts that came.
@@ -41,7 +50,7 @@ def with_scores(units: DataFrame, rates: Mapping[int, GradeRates], tails: Tails)
     expected = by_grade({g: r.scale for g, r in rates.items()}) * F.col("expected") / MICRO
     cart = by_grade({g: r.cart.rate for g, r in rates.items()})
     purchase = by_grade({g: r.purchase.rate for g, r in rates.items()})
-    score = tails(
+    score = numerics.scores(
         *_doubles("clicks", expected, by_grade({g: r.dispersion for g, r in rates.items()})),
         *_doubles("carts", cart, by_grade({g: r.cart.correlation for g, r in rates.items()})),
         *_doubles(
@@ -62,8 +71,8 @@ def with_scores(units: DataFrame, rates: Mapping[int, GradeRates], tails: Tails)
     )
 
 
-def tested(
-    units: DataFrame, rates: Mapping[int, GradeRates], conf: ContradictionConf, tails: Tails
+def checked_units(
+    units: DataFrame, rates: Mapping[int, GradeRates], conf: ContradictionConf, numerics: Numerics
 ) -> DataFrame:
     """The units with engagement_z, p_value, q_value and contradicts: 1, -1 or 0.
 
@@ -74,7 +83,7 @@ def tested(
     is_tested = F.col("expected_clicks") >= conf.min_expected_clicks
     found = F.coalesce(F.col("q_value") <= conf.fdr, F.lit(False))
     return (
-        units.transform(lambda df: with_scores(df, rates, tails))
+        units.transform(lambda df: with_scores(df, rates, numerics))
         .withColumns(
             {
                 "engagement_z": F.when(is_tested, F.col("z")),

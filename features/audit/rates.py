@@ -3,11 +3,15 @@
 Clicks of a unit with E expected ones are taken as negative binomial, mean scale * E and variance
 mean + dispersion * mean^2: pairs of one grade differ in what the grade does not say. Carts among n
 clicks (and purchases among n carts) have mean n * rate and the binomial variance times
-1 + (n - 1) * correlation. All are fitted by moments, each unit of many trials weighing alike.
+1 + (n - 1) * correlation.
+
+Rates are ratios of sums. A spread is the least of a grid under which half of the units lie between
+their distribution's quartiles. Moments would not do: wrong grades lie far out, widen them, and so
+hide themselves; of the middle half a few wrong grades move little.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -15,8 +19,14 @@ from pyspark.sql import functions as F
 
 from features.history import MICRO
 
+DISPERSIONS = tuple(round(0.01 * 1.3**n, 6) for n in range(27))
+CORRELATIONS = (*(round(0.002 * 1.4**n, 6) for n in range(18)), 1.0)
 _DIGITS = 9
-_LEAST_DISPERSION = 1e-4
+_LEAST_UNITS = 30
+_WIDE = {"click": 1.0, "cart": 0.3, "purchase": 0.3}
+
+Centres = Callable[..., Column]
+"""`udfs.contradiction.centre_udf(DISPERSIONS, CORRELATIONS)`."""
 
 
 @dataclass(frozen=True)
@@ -46,8 +56,10 @@ class GradeRates:
     purchase: StepRate
 
 
-def fit_rates(units: DataFrame) -> dict[int, GradeRates]:
+def fit_rates(units: DataFrame, centres: Centres) -> dict[int, GradeRates]:
     """The rates of each grade that is there; two small aggregates reach the driver.
+
+    A spread that fewer than 30 units tell of is taken as wide, so that little is flagged.
 
     Args:
         units: grade, clicks, carts, purchases, expected (micro clicks).
@@ -55,14 +67,14 @@ def fit_rates(units: DataFrame) -> dict[int, GradeRates]:
     sums = {row["grade"]: row.asDict() for row in _sums(units).collect()}
     rates = {
         grade: {
-            "scale": _ratio(s["clicks"], s["expected"] / MICRO, 1.0),
+            "click": _ratio(s["clicks"], s["expected"] / MICRO, 1.0),
             "cart": _ratio(s["carts"], s["clicks"], 0.0),
             "purchase": _ratio(s["purchases"], s["carts"], 0.0),
         }
         for grade, s in sums.items()
     }
-    spreads = {row["grade"]: row.asDict() for row in _spreads(units, rates).collect()}
-    return {grade: _rates_of(sums[grade], rates[grade], spreads[grade]) for grade in sorted(sums)}
+    middles = {row["grade"]: row.asDict() for row in _middles(units, rates, centres).collect()}
+    return {g: _rates_of(int(sums[g]["units"]), rates[g], middles[g]) for g in sorted(sums)}
 
 
 def by_grade(values: Mapping[int, float]) -> Column:
@@ -78,6 +90,20 @@ def rates_json(rates: Mapping[int, GradeRates]) -> dict[str, object]:
     return {str(grade): asdict(rate) for grade, rate in rates.items()}
 
 
+def spread_of(grid: Sequence[float], middle: Sequence[float]) -> float:
+    """The spread at which the share of units in the middle half first reaches one half.
+
+    Args:
+        grid: spreads, ascending.
+        middle: the share for each of them; linear in between.
+    """
+    at = next((n for n, share in enumerate(middle) if share >= 0.5), None)
+    if at is None or at == 0:
+        return grid[-1] if at is None else grid[0]
+    part = (0.5 - middle[at - 1]) / (middle[at] - middle[at - 1])
+    return grid[at - 1] + part * (grid[at] - grid[at - 1])
+
+
 def _sums(units: DataFrame) -> DataFrame:
     names = ("clicks", "carts", "purchases", "expected")
     return units.groupBy("grade").agg(
@@ -85,57 +111,50 @@ def _sums(units: DataFrame) -> DataFrame:
     )
 
 
-def _spreads(units: DataFrame, rates: Mapping[int, Mapping[str, float]]) -> DataFrame:
-    """Numerator and denominator of each spread, by grade.
-
-    Clicks c of mean m: E[(c - m)^2 - m] = dispersion * m^2; a unit weighs 1 / (1 + m)^2.
-    Step x of n trials at rate r: E[(x - n r)^2 - n r (1 - r)] = correlation * n (n - 1) r (1 - r);
-    a unit weighs 1 / n^2.
-    """
-    scale, cart, purchase = (
-        by_grade({g: r[name] for g, r in rates.items()}) for name in ("scale", "cart", "purchase")
+def _middles(
+    units: DataFrame, rates: Mapping[int, Mapping[str, float]], centres: Centres
+) -> DataFrame:
+    """grade; for each step the units that tell (count) and their mean share for each spread."""
+    click, cart, purchase = (
+        by_grade({g: r[step] for g, r in rates.items()}) for step in ("click", "cart", "purchase")
     )
-    mean = scale * F.col("expected") / MICRO
-    weight = F.pow(1 + mean, F.lit(-2.0))
-    moments = {
-        "click": (
-            weight * (F.pow(F.col("clicks") - mean, F.lit(2.0)) - mean),
-            weight * mean * mean,
-        ),
-        "cart": _step_moments("carts", "clicks", cart),
-        "purchase": _step_moments("purchases", "carts", purchase),
-    }
-    return units.groupBy("grade").agg(
-        *(F.sum(over).alias(f"{name}_over") for name, (over, _) in moments.items()),
-        *(F.sum(under).alias(f"{name}_under") for name, (_, under) in moments.items()),
+    shares = centres(
+        F.col("clicks").cast("double"),
+        click * F.col("expected") / MICRO,
+        F.col("carts").cast("double"),
+        cart,
+        F.col("purchases").cast("double"),
+        purchase,
     )
-
-
-def _step_moments(happened: str, trials: str, rate: Column) -> tuple[Column, Column]:
-    n = F.col(trials).cast("double")
-    binomial = n * rate * (1 - rate)
-    over = F.pow(F.col(happened) - n * rate, F.lit(2.0)) - binomial
-    return (
-        F.when(n > 0, over / (n * n)).otherwise(0.0),
-        F.when(n > 0, (n - 1) * binomial / (n * n)).otherwise(0.0),
-    )
+    steps = {"click": DISPERSIONS, "cart": CORRELATIONS, "purchase": CORRELATIONS}
+    counts = [F.count(f"shares.{step}").alias(f"{step}_units") for step in steps]
+    means = [
+        F.array(*(F.avg(F.get(f"shares.{step}", F.lit(n))) for n in range(len(grid)))).alias(step)
+        for step, grid in steps.items()
+    ]
+    return units.select("grade", shares.alias("shares")).groupBy("grade").agg(*counts, *means)
 
 
 def _rates_of(
-    sums: Mapping[str, float], rates: Mapping[str, float], spreads: Mapping[str, float]
+    units: int, rates: Mapping[str, float], middles: Mapping[str, Sequence[float]]
 ) -> GradeRates:
     """Rounded, so that the order in which Spark adds never shows."""
-    click, cart, purchase = (
-        _ratio(spreads[f"{name}_over"], spreads[f"{name}_under"], 0.0)
-        for name in ("click", "cart", "purchase")
-    )
+    grids = {"click": DISPERSIONS, "cart": CORRELATIONS, "purchase": CORRELATIONS}
+    spreads = {
+        step: spread_of(grid, middles[step]) if _enough(middles, step) else _WIDE[step]
+        for step, grid in grids.items()
+    }
     return GradeRates(
-        units=int(sums["units"]),
-        scale=_rounded(rates["scale"]),
-        dispersion=max(_rounded(click), _LEAST_DISPERSION),
-        cart=StepRate(_rounded(rates["cart"]), _rounded(min(max(cart, 0.0), 1.0))),
-        purchase=StepRate(_rounded(rates["purchase"]), _rounded(min(max(purchase, 0.0), 1.0))),
+        units=units,
+        scale=_rounded(rates["click"]),
+        dispersion=_rounded(spreads["click"]),
+        cart=StepRate(_rounded(rates["cart"]), _rounded(spreads["cart"])),
+        purchase=StepRate(_rounded(rates["purchase"]), _rounded(spreads["purchase"])),
     )
+
+
+def _enough(middles: Mapping[str, object], step: str) -> bool:
+    return int(str(middles[f"{step}_units"])) >= _LEAST_UNITS
 
 
 def _ratio(over: float, under: float, otherwise: float) -> float:

@@ -4,44 +4,51 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from udfs.contradiction import (
-    clustered_binomial_tails,
-    contradiction,
-    negative_binomial_tails,
-    normal_score,
-)
+from udfs.contradiction import contradiction
+from udfs.tails import centre, clustered_binomial, negative_binomial, normal_score
 
 
-def test_negative_binomial_tails_are_mid_p() -> None:
+def test_negative_binomial_is_that_of_scipy() -> None:
     counts = np.arange(9.0)
-    lower, upper = negative_binomial_tails(counts, np.full(9, 3.0), np.full(9, 0.5))
+    found = negative_binomial(counts, np.full(9, 3.0), np.full(9, 0.5))
     known = stats.nbinom(2.0, 2.0 / 5.0)
-    np.testing.assert_allclose(lower, known.cdf(counts) - known.pmf(counts) / 2, atol=1e-12)
-    np.testing.assert_allclose(upper, known.sf(counts) + known.pmf(counts) / 2, atol=1e-12)
+    expected = known.cdf(counts - 1), known.cdf(counts), known.sf(counts), known.sf(counts - 1)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
-def test_binomial_tails_without_correlation_are_mid_p() -> None:
+def test_binomial_without_correlation_is_that_of_scipy() -> None:
     counts, trials = np.arange(6.0), np.full(6, 5.0)
-    lower, upper = clustered_binomial_tails(counts, trials, np.full(6, 0.3), np.zeros(6))
+    found = clustered_binomial(counts, trials, np.full(6, 0.3), np.zeros(6))
     known = stats.binom(5, 0.3)
-    np.testing.assert_allclose(lower, known.cdf(counts) - known.pmf(counts) / 2, atol=1e-12)
-    np.testing.assert_allclose(upper, known.sf(counts) + known.pmf(counts) / 2, atol=1e-12)
+    expected = known.cdf(counts - 1), known.cdf(counts), known.sf(counts), known.sf(counts - 1)
+    np.testing.assert_allclose(found, expected, atol=1e-12)
 
 
 def test_trials_of_one_unit_that_are_all_alike_count_as_one() -> None:
-    one = clustered_binomial_tails(*map(np.array, ([1.0], [1.0], [0.3], [0.0])))
-    ten_alike = clustered_binomial_tails(*map(np.array, ([10.0], [10.0], [0.3], [1.0])))
+    one = clustered_binomial(*map(np.array, ([1.0], [1.0], [0.3], [0.0])))
+    ten_alike = clustered_binomial(*map(np.array, ([10.0], [10.0], [0.3], [1.0])))
     np.testing.assert_allclose(one, ten_alike)
 
 
 def test_no_trials_say_nothing() -> None:
-    tails = clustered_binomial_tails(*map(np.array, ([0.0], [0.0], [0.3], [0.1])))
-    assert normal_score(*tails) == pytest.approx([0.0])
+    zero, one = np.zeros(1), np.ones(1)
+    found = contradiction((zero, one, one), (zero, 0.3 * one, zero), (zero, 0.5 * one, zero))
+    assert found["z_cart"] == found["z_purchase"] == [0.0]
 
 
 def test_far_tails_keep_their_digits() -> None:
-    lower, upper = negative_binomial_tails(*map(np.array, ([200.0], [1.0], [1e-4])))
-    assert normal_score(lower, upper) == pytest.approx([36.9], abs=0.2)
+    bounds = negative_binomial(*map(np.array, ([200.0], [1.0], [1e-4])))
+    assert normal_score(bounds) == pytest.approx([36.9], abs=0.2)
+
+
+@pytest.mark.parametrize("dispersion", [0.2, 1.0])
+def test_half_of_the_outcomes_lie_in_the_middle_of_their_own_distribution(
+    dispersion: float,
+) -> None:
+    counts = np.arange(400.0)
+    inside = centre(negative_binomial(counts, np.full(400, 3.0), np.full(400, dispersion)))
+    shape = 1 / dispersion
+    assert inside @ stats.nbinom(shape, shape / (shape + 3.0)).pmf(counts) == pytest.approx(0.5)
 
 
 def test_a_unit_without_clicks_is_judged_by_its_clicks_alone() -> None:
