@@ -7,7 +7,9 @@ from conf.sections.ingest import LabelsConf
 from features.contracts import RELEVANCE_LABELS
 
 JUDGED_SOURCES = ("human", "assumed")
-"""Label sources that come from judgments; language-model labels have a source of their own."""
+"""Label sources that come from judgments."""
+MODEL_SOURCE = "llm"
+"""Label source of every labeler, whatever its kind."""
 
 
 def labels_from_judgments(judgments: DataFrame, conf: LabelsConf) -> DataFrame:

@@ -5,6 +5,7 @@ that had reached the log by then. A grade is a property of the pair, not an even
 labels are not cut by time; the snapshot pins the version of their table.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -13,24 +14,37 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from conf.sections.platform import SplitConf
-from conf.sections.training import SourceWeights
+from conf.sections.training import TrainingSetConf
+from features.labels_admitted import with_admission
 from features.lookup import FeatureTables, Transform, with_features
 
 PAIR = ["query_id", "item_id"]
 TASKS = ("click", "cart", "purchase")
 SOURCES = ("human", "llm", "assumed")
 _SHOWN_KEY = ["search_id", "item_id"]
-_LABEL_COLUMNS = ["label_source", "grade", "label_ge_1", "label_ge_2", "weight_relevance"]
+_LABEL_COLUMNS = [
+    "label_source",
+    "grade",
+    "labeler_version",
+    "label_admitted",
+    "label_ge_1",
+    "label_ge_2",
+    "weight_relevance",
+]
 
 
 @dataclass(frozen=True)
 class TrainingInputs:
-    """What training examples are made of; the feature tables hold the rows of the run."""
+    """What training examples are made of; the feature tables hold the rows of the run.
+
+    `decisions` are those on labeler versions; None: there are none, and no model label is used.
+    """
 
     impressions: DataFrame
     queries: DataFrame
     labels: DataFrame
     features: FeatureTables
+    decisions: DataFrame | None = None
 
 
 def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
@@ -45,9 +59,8 @@ def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> Dat
 def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
     """The training examples before their features are looked up."""
     shown = shown_rows(inputs, conf, run_date)
-    carried = inputs.labels.transform(labelled_pairs(inputs.queries, conf)).transform(
-        with_carrier(shown)
-    )
+    labelled = labelled_pairs(inputs.queries, conf, inputs.decisions)
+    carried = inputs.labels.transform(labelled).transform(with_carrier(shown))
     on_page = carried.where("search_id IS NOT NULL").select(*_SHOWN_KEY, *_LABEL_COLUMNS)
     unshown = carried.where("search_id IS NULL").transform(_as_unshown(F.lit(run_date)))
     return (
@@ -111,31 +124,39 @@ def engagement_labels(attribution_days: int, run_date: date) -> Transform:
     )
 
 
-def labelled_pairs(queries: DataFrame, conf: Conf) -> Transform:
+def labelled_pairs(queries: DataFrame, conf: Conf, decisions: DataFrame | None = None) -> Transform:
     """One relevance label a pair of the queries that have a split, with region and split.
 
-    The source decides first (human, llm, assumed), then the latest `labelled_at`, then the
-    greatest `labeler_version`.
+    The source decides first (human, llm, assumed); among labels of models the version that was
+    admitted last; then the latest `labelled_at`, then the greatest `labeler_version`. Labels of
+    versions that are not admitted are left out.
+
+    Args:
+        decisions: rows of labeler_decisions; None: no version is admitted.
     """
     splits = queries.transform(with_split(conf.split))
+    value = F.struct("source", "grade", "labeler_version", "label_admitted", "p_ge_1", "p_ge_2")
 
     def transform(labels: DataFrame) -> DataFrame:
         order = F.struct(
             F.array_position(F.array(*map(F.lit, reversed(SOURCES))), F.col("source")),
+            "decision_no",
             "labelled_at",
             "labeler_version",
         )
-        best = F.max_by(F.struct("source", "grade", "p_ge_1", "p_ge_2"), order).alias("best")
+        usable = labels.transform(with_admission, decisions).where("label_admitted")
         return (
-            labels.groupBy(*PAIR)
-            .agg(best)
+            usable.groupBy(*PAIR)
+            .agg(F.max_by(value, order).alias("best"))
             .select(
                 *PAIR,
                 F.col("best.source").alias("label_source"),
-                F.col("best.grade").alias("grade"),
+                "best.grade",
+                "best.labeler_version",
+                "best.label_admitted",
                 F.col("best.p_ge_1").cast("float").alias("label_ge_1"),
                 F.col("best.p_ge_2").cast("float").alias("label_ge_2"),
-                _source_weight(conf.training_set.source_weights).alias("weight_relevance"),
+                _weight(conf.training_set).alias("weight_relevance"),
             )
             .join(splits.select("query_id", "region", "split"), on="query_id", how="inner")
         )
@@ -184,11 +205,19 @@ def _with_relevance_mask(df: DataFrame) -> DataFrame:
     return df.withColumns({**known, **filled})
 
 
-def _source_weight(weights: SourceWeights) -> Column:
-    by_source = F.create_map(
-        *(F.lit(part) for pair in weights.model_dump().items() for part in pair)
-    )
-    return by_source[F.col("best.source")].cast("float")
+def _weight(conf: TrainingSetConf) -> Column:
+    """Weight of the source times the factor of the version."""
+    weight = _mapped(conf.source_weights.model_dump(), "best.source")
+    if conf.version_weights:
+        factor = _mapped(conf.version_weights, "best.labeler_version")
+        weight = weight * F.coalesce(factor, F.lit(1.0))
+    return weight.cast("float")
+
+
+def _mapped(values: Mapping[str, float], key: str) -> Column:
+    """The value of a key; null where there is none."""
+    entries = F.create_map(*(F.lit(part) for pair in values.items() for part in pair))
+    return F.try_element_at(entries, F.col(key))
 
 
 def _flag(condition: Column) -> Column:

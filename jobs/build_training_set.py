@@ -2,7 +2,9 @@
 
 Grain: one row per impression of the days [R - features.training_days, R - 1] whose query is in a
 split, and per labelled pair that none of them shows. Inputs: impressions, queries,
-relevance_labels, and the run's query_features, item_features and query_item_features.
+relevance_labels, labeler_decisions (labels of models that are not admitted stay out), label_audit
+where conf `training_set.audited`, and the run's query_features, item_features and
+query_item_features.
 Idempotency key: run_date; the snapshot folder of the run date is replaced as a whole.
 
     counterpoise build_training_set --conf conf/homedepot.yaml --run-date 2026-03-01
@@ -19,6 +21,8 @@ from conf.load import ResolvedConf
 from features.contracts import (
     IMPRESSIONS,
     ITEM_FEATURES,
+    LABEL_AUDIT,
+    LABELER_DECISIONS,
     QUERIES,
     QUERY_FEATURES,
     QUERY_ITEM_FEATURES,
@@ -39,6 +43,7 @@ from features.training_set import (
 from jobs.platform.cli import job_main
 from jobs.platform.feature_reads import note_missing, read_features
 from jobs.platform.job import Job
+from jobs.platform.labelers import labels_in_force, optional
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.snapshot import SnapshotOptions, write_snapshot
@@ -69,15 +74,17 @@ def read_inputs(warehouse: Warehouse) -> TrainingInputs:
     return TrainingInputs(
         impressions=warehouse.read(IMPRESSIONS),
         queries=warehouse.read(QUERIES),
-        labels=warehouse.read(RELEVANCE_LABELS),
+        labels=labels_in_force(warehouse),
         features=read_features(warehouse),
+        decisions=optional(warehouse, LABELER_DECISIONS),
     )
 
 
 def expected_rows(inputs: TrainingInputs, conf: ResolvedConf) -> int:
     """Impressions of the window, and labelled pairs that none of them shows."""
     shown = shown_rows(inputs, conf.tree, conf.run_date)
-    labelled = inputs.labels.transform(labelled_pairs(inputs.queries, conf.tree))
+    one_each = labelled_pairs(inputs.queries, conf.tree, inputs.decisions)
+    labelled = inputs.labels.transform(one_each)
     unshown = labelled.join(shown.select(*PAIR), on=PAIR, how="left_anti")
     return shown.count() + unshown.count()
 
@@ -120,10 +127,13 @@ JOB = Job(
         IMPRESSIONS,
         QUERIES,
         RELEVANCE_LABELS,
+        LABELER_DECISIONS,
+        LABEL_AUDIT,
         QUERY_FEATURES,
         ITEM_FEATURES,
         QUERY_ITEM_FEATURES,
     ),
+    may_lack=(LABELER_DECISIONS, LABEL_AUDIT),
     writes=(TRAINING_EXAMPLES,),
     sections=("seed", "regions", "split", "features", "training_set"),
     artifacts_out=("snapshot",),

@@ -7,7 +7,10 @@ from jobs.platform.job import Job
 CHAIN: tuple[str, ...] = (
     "ingest",
     "import_labels",
+    "finetune_labeler",
+    "admit_labeler",
     "build_candidates",
+    "label_pairs",
     "embed_texts",
     "build_features",
     "build_scoring_rows",
@@ -19,7 +22,13 @@ CHAIN: tuple[str, ...] = (
     "evaluate",
     "check_market",
 )
-EXTRA: tuple[str, ...] = ("reweight", "audit_labels", "sample_for_judgment", "import_judgments")
+EXTRA: tuple[str, ...] = (
+    "reweight",
+    "revoke_labeler",
+    "audit_labels",
+    "sample_for_judgment",
+    "import_judgments",
+)
 
 
 def load_job(name: str) -> Job:

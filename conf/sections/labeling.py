@@ -144,9 +144,6 @@ class LabelingConf(Section):
     budget_minutes: float | None = Field(
         None, gt=0, description="no chunk is begun that would end later (minutes); null: no limit"
     )
-    batch_pairs: int = Field(
-        1_024, ge=1, description="pairs that a worker hands to the labeler at once (count)"
-    )
     partitions: int | None = Field(
         None,
         ge=1,
@@ -159,6 +156,13 @@ class LabelingConf(Section):
         le=1,
         description="total variation between the mix of grades of this run and of the last one "
         "that is worth a warning (fraction)",
+    )
+
+    revoke: str | None = Field(
+        None, description="version that `revoke_labeler` revokes; null: the one that labels"
+    )
+    revoke_reason: str = Field(
+        "by hand", min_length=1, description="why it is revoked, for the table of decisions"
     )
 
     @model_validator(mode="after")

@@ -19,6 +19,7 @@ class Job:
         summary: one line for the help.
         run: does the work.
         reads: tables whose versions the outputs depend on.
+        may_lack: tables among `reads` without which it runs, too.
         writes: tables that it makes.
         sections: conf sections that the outputs depend on.
         artifacts_in: other outputs of earlier jobs that it reads, e.g. "snapshot" or "model".
@@ -30,6 +31,7 @@ class Job:
     summary: str
     run: Callable[[SparkSession, ResolvedConf], JobReport]
     reads: tuple[Table, ...] = ()
+    may_lack: tuple[Table, ...] = ()
     writes: tuple[Table, ...] = ()
     sections: tuple[str, ...] = ()
     artifacts_in: tuple[str, ...] = ()

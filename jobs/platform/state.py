@@ -41,7 +41,7 @@ class RunState:
             "code": code_hash(),
             "run_date": self.conf.run_date.isoformat(),
             "conf": {name: tree[name] for name in sorted({*_ALWAYS, *job.sections})},
-            "tables": {table.name: self._input_version(table, chain) for table in job.reads},
+            "tables": {table.name: self._input_version(table, job, chain) for table in job.reads},
             "artifacts": {name: self._artifact(name) for name in job.artifacts_in},
             "external": job.external(self.conf) if job.external else None,
         }
@@ -62,7 +62,8 @@ class RunState:
 
     def missing_inputs(self, job: Job) -> list[str]:
         """Tables and artifacts that the job reads and that do not exist."""
-        tables = [table.name for table in job.reads if not self._has(table)]
+        needed = [table for table in job.reads if table not in job.may_lack]
+        tables = [table.name for table in needed if not self._has(table)]
         return tables + [name for name in job.artifacts_in if self._artifact(name) is None]
 
     def last_report(self, job: Job) -> dict[str, Any]:
@@ -81,16 +82,26 @@ class RunState:
         }
         write_text(state_path(self.warehouse, job), json.dumps(content, indent=1, default=str))
 
-    def _input_version(self, table: Table, chain: list[Job]) -> Any:
+    def _input_version(self, table: Table, job: Job, chain: list[Job]) -> Any:
         """For a per-run table what its maker last did on this run date (other dates do not
-        matter); for an entity table, or without a record, the table's version."""
+        matter); for an entity table, or without a record, the table's version.
+
+        What the step itself, or a step after it, added to a table that steps before it make, too,
+        is no input of it: labels of a model do not make the grades of people new."""
         if "run_date" in table.key:
-            makers = [job for job in chain if table in job.writes]
-            records = [read_json(state_path(self.warehouse, job)) for job in makers]
+            makers = [maker for maker in chain if table in maker.writes]
+            records = [read_json(state_path(self.warehouse, maker)) for maker in makers]
             versions = [r["outputs"].get(table.name) for r in records if r]
             if versions:
                 return versions
-        return self.warehouse.version(table) if self._has(table) else None
+        if not self._has(table):
+            return None
+        names = [step.name for step in chain]
+        later = chain[names.index(job.name) :] if job.name in names else [job]
+        own = [step.name for step in later if table in step.writes]
+        if not own:
+            return self.warehouse.version(table)
+        return self.warehouse.version_without(table, own)
 
     def _has(self, table: Table) -> bool:
         return self.warehouse.exists(table)

@@ -1,6 +1,7 @@
 """The only reads and writes of Delta tables, and where everything else is kept."""
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -8,15 +9,23 @@ from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from conf.errors import UserError
 from conf.load import ResolvedConf
 from features.contracts import Table
 from jobs.platform.report import JobReport
 
+_RECENT = 50
+"""Commits that are looked through for one that was made a moment ago."""
+
 
 class MissingTableError(UserError, FileNotFoundError):
     """A table that a job reads was never written; the message names the job that makes it."""
+
+
+class RivalRunError(UserError, RuntimeError):
+    """Two runs of one job write the same rows; the message names the table."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +84,19 @@ class Warehouse:
     def version(self, table: Table) -> int:
         """Latest version of an existing table."""
         return int(self._last_commit(table)["version"])
+
+    def version_without(self, table: Table, jobs: Collection[str]) -> int:
+        """Latest version that none of these jobs committed; -1 where the log holds none."""
+        history = self._delta(table).history()
+        job = F.coalesce(F.get_json_object("userMetadata", "$.job"), F.lit(""))
+        others = history.where(~job.isin(*jobs)) if jobs else history
+        found = others.agg(F.max("version").alias("version")).collect()[0]["version"]
+        return -1 if found is None else int(found)
+
+    def commits(self, table: Table, job: str, after: int) -> int:
+        """Commits of a job since a version."""
+        made = F.get_json_object("userMetadata", "$.job") == job
+        return int(self._delta(table).history().where(made & (F.col("version") > after)).count())
 
     def read(self, table: Table, at: int | None = None) -> DataFrame:
         """The table at a pinned version (the latest by default), noted in the report.
@@ -158,6 +180,30 @@ class Warehouse:
             self.spark.conf.unset("spark.databricks.delta.commitInfo.userMetadata")
         return self._written(table, "numSourceRows")
 
+    def append(self, table: Table, df: DataFrame, writer: str, number: int) -> Written:
+        """Add rows in one commit that a second try, or a rival, cannot add again.
+
+        Args:
+            writer: names the run that writes. Delta takes commit `number` of a writer once.
+            number: of this commit, from 0 upwards.
+
+        Raises:
+            RivalRunError: a commit of this number is there already: another run writes the same.
+        """
+        rows = table.conform(df)
+        if self.conf.dry_run:
+            return self._planned(table, rows, f"append {number}")
+        self.create(table)
+        before = self.version(table)
+        options = {"txnAppId": writer, "txnVersion": str(number)}
+        delta = rows.write.format("delta").mode("append").options(**options)
+        delta = delta.option("userMetadata", self._metadata(writer=writer, number=number))
+        if self.conf.tree.storage.database:
+            delta.saveAsTable(self.identifier(table))
+        else:
+            delta.save(self._path(table))
+        return self._appended(table, before, writer, number)
+
     # --- inside -------------------------------------------------------------------------------
 
     def _path(self, table: Table) -> str:
@@ -184,14 +230,31 @@ class Warehouse:
         self.report.outputs[table.name] = outcome.version
         return outcome
 
+    def _appended(self, table: Table, before: int, writer: str, number: int) -> Written:
+        """The commit of this writer and number among those after `before`."""
+        ours = (F.get_json_object("userMetadata", "$.writer") == writer) & (
+            F.get_json_object("userMetadata", "$.number") == str(number)
+        )
+        history = self._delta(table).history(_RECENT).where(F.col("version") > before).where(ours)
+        row = history.select("version", "operationMetrics").first()
+        if row is None:
+            raise RivalRunError(
+                f"table {table.name}: another run wrote part {number} of the same work; let only "
+                "one of them run"
+            )
+        rows = int(row["operationMetrics"].get("numOutputRows", 0))
+        self.report.outputs[table.name] = int(row["version"])
+        return Written(rows, int(row["version"]))
+
     def _planned(self, table: Table, rows: DataFrame, how: str) -> Written:
         count = rows.count()
         self.report.notes.append(f"dry run: would write {count} rows to {table.name} ({how})")
         return Written(count, -1)
 
-    def _metadata(self) -> str:
+    def _metadata(self, **more: str | int) -> str:
         return json.dumps(
             {
+                **more,
                 "job": self.report.job,
                 "run_date": self.report.run_date,
                 "conf_hash": self.report.conf_hash,

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.labelers.base import Labeler, LabelerError, Pairs, Probabilities
+from model.labelers.base import Floats, Labeler, LabelerError, Pairs, Probabilities
 from model.labelers.metrics import grades_by_cuts
 from model.labelers.partial import Answers, predict_some
 from model.labelers.prior_shift import corrected
@@ -82,6 +82,26 @@ class Deployed:
         first, second = answers.p_ge_1.copy(), answers.p_ge_2.copy()
         first[there], second[there] = moved.p_ge_1, moved.p_ge_2
         return Answers(first, second, answers.reasons, answers.suspected)
+
+
+def matched_cuts(expected: Floats, weight: Floats, mix: Mix) -> tuple[float, float]:
+    """Cut points of the expected grade that give weighted pairs this mix of grades.
+
+    Args:
+        expected: [N] expected grades of the answers.
+        weight: [N] what each pair stands for.
+        mix: wanted shares of grade 0, 1, 2.
+
+    Raises:
+        LabelerError: no pairs.
+    """
+    if len(expected) == 0:
+        raise LabelerError("no cut points from no pairs")
+    order = np.argsort(expected, kind="stable")
+    reached = np.cumsum(weight[order]) / float(weight.sum())
+    at = np.searchsorted(reached, np.cumsum(mix)[:2] - 1e-9, side="left")
+    low, high = expected[order][np.minimum(at, len(order) - 1)]
+    return float(low), float(high)
 
 
 def save_deployed(deployed: Deployed, folder: Path, extra: Mapping[str, Any]) -> None:

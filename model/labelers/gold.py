@@ -146,16 +146,15 @@ def _at_least(gold: Gold, grade: int) -> Floats:
     return (gold.grades >= grade).astype(np.float64)
 
 
-def unweighted(count: int) -> Floats:
-    """[count] weights of 1."""
-    return np.ones(count)
+def weights_to(masses: Floats, mix: Sequence[float]) -> Floats:
+    """[N] weights that give graded pairs another mix of grades; their mean is 1.
 
-
-def weights_to(grades: NDArray[np.int64], mix: Sequence[float]) -> Floats:
-    """[N] weights that give graded pairs another mix of grades; their mean is 1."""
-    counts = np.bincount(grades, minlength=GRADE_COUNT).astype(np.float64)
-    shares = counts / counts.sum()
+    Args:
+        masses: [N, 3] P(grade = 0), 1, 2 of the labels (0 and 1 where they are hard).
+        mix: the wanted shares.
+    """
+    shares = masses.mean(axis=0)
     wanted = np.asarray(mix, np.float64) / float(np.sum(mix))
     ratio = np.divide(wanted, shares, out=np.zeros(GRADE_COUNT), where=shares > 0)
-    weight = ratio[grades]
+    weight = masses @ ratio
     return np.asarray(weight / weight.mean(), np.float64)

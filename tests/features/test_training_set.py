@@ -4,11 +4,18 @@ import datetime as dt
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
-from features.contracts import IMPRESSIONS, QUERIES, RELEVANCE_LABELS, Table
+from features.contracts import (
+    IMPRESSIONS,
+    LABELER_DECISIONS,
+    QUERIES,
+    RELEVANCE_LABELS,
+    Table,
+)
 from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
 from features.lookup import FeatureTables
 from features.training_set import (
@@ -121,6 +128,24 @@ def inputs(
     )
 
 
+def decided(spark: SparkSession, *decisions: tuple[str, str]) -> DataFrame:
+    """Rows of labeler_decisions: version and decision, in their order."""
+    rows = [
+        {
+            "decision_no": number,
+            "labeler_version": version,
+            "run_date": RUN,
+            "decision": decision,
+            "reasons": ["tested"],
+            "metrics": "{}",
+            "gold_pairs": 1,
+            "gold_queries": 1,
+        }
+        for number, (version, decision) in enumerate(decisions, 1)
+    ]
+    return LABELER_DECISIONS.local_frame(spark, rows)
+
+
 def by_id(rows: DataFrame) -> dict[str, Row]:
     found = rows.collect()
     named = {row.example_id: row for row in found}
@@ -138,6 +163,7 @@ def test_carts_and_purchases_count_within_the_window_and_young_rows_are_masked(
     rows = frame(
         spark,
         IMPRESSIONS,
+        LABELER_DECISIONS,
         [
             shown("at_once", "a", 10, clicked=True, carted=True, purchased=True),
             shown("in_time", "a", 10, **late(10, 3)),
@@ -227,13 +253,48 @@ def test_human_before_llm_before_assumed_then_the_latest(
         ],
     )
     queries = frame(spark, QUERIES, [query("q1", 0)])
-    rows = labels.transform(labelled_pairs(queries, conf.tree)).collect()
+    decisions = decided(spark, ("v1", "admitted"), ("v9", "admitted"), ("v1", "admitted"))
+    rows = labels.transform(labelled_pairs(queries, conf.tree, decisions)).collect()
     best = {r.item_id: (r.label_source, r.grade, r.label_ge_1, r.weight_relevance) for r in rows}
     assert best == {
         "a": ("human", 2, 1, 1),
         "b": ("llm", 1, 0.75, 0.5),
         "c": ("assumed", 0, 0, 0.25),
     }
+
+
+def test_labels_of_a_version_count_while_its_last_decision_admits_it(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    conf = make_conf("training_set.version_weights={v2: 0.5}").tree
+    labels = frame(
+        spark,
+        RELEVANCE_LABELS,
+        [
+            label("q1", "a", "llm", 1, labeler_version="v1"),
+            label("q1", "a", "llm", 2, labeler_version="v2"),
+            label("q1", "b", "llm", 2, labeler_version="v3"),
+            label("q1", "b", "assumed", 0),
+            label("q1", "c", "human", 1, labeler_version="people"),
+        ],
+    )
+    queries = frame(spark, QUERIES, [query("q1", 0)])
+
+    def used(*decisions: tuple[str, str]) -> dict[str, tuple[str, float]]:
+        made = decided(spark, *decisions) if decisions else None
+        rows = labels.transform(labelled_pairs(queries, conf, made)).collect()
+        assert all(row.label_admitted for row in rows)
+        return {r.item_id: (r.labeler_version, r.weight_relevance) for r in rows}
+
+    plain = {"b": ("v1", 0.3), "c": ("people", 1.0)}
+    assumed = {item: (name, pytest.approx(weight)) for item, (name, weight) in plain.items()}
+    first, second = ("v1", "admitted"), ("v2", "admitted")
+    assert used() == assumed
+    assert used(("v1", "refused"), ("v3", "refused")) == assumed
+    assert used(first) == {"a": ("v1", 0.5), **assumed}
+    assert used(first, second) == {"a": ("v2", 0.25), **assumed}
+    assert used(first, second, ("v2", "revoked")) == {"a": ("v1", 0.5), **assumed}
+    assert used(second, first)["a"] == ("v1", 0.5)
 
 
 def test_features_are_as_of_the_day_and_missing_ones_are_flagged(

@@ -137,7 +137,7 @@ def test_segments_by_hand() -> None:
 
 def test_weights_give_another_mix() -> None:
     grades = np.array([0, 1, 1, 2, 2, 2, 2, 2, 2, 2], np.int64)
-    weight = weights_to(grades, (0.5, 0.3, 0.2))
+    weight = weights_to(np.eye(3)[grades], (0.5, 0.3, 0.2))
     shares = np.bincount(grades, weight) / weight.sum()
     np.testing.assert_allclose(shares, (0.5, 0.3, 0.2))
     assert weight.mean() == pytest.approx(1.0)

@@ -1,0 +1,129 @@
+"""Makes labeler_decisions: which labeler versions may label production.
+
+Grain: one row per decision; the last one of a version holds. Inputs: labeler_versions,
+labeler_queries, relevance_labels (human ones), queries, items, impressions; the labeler directories
+of the versions that wait for a decision, and of the admitted one.
+Idempotency key: labeler version: one that was decided on is not judged again.
+Run: counterpoise admit_labeler [--conf FILE] [--run-date DATE]
+
+The gold set is judged by conf `labeling.gate`. A version that is refused labels nothing, and the
+one that was admitted before goes on labelling.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+
+from pyspark.sql import SparkSession
+
+from conf.load import ResolvedConf
+from features.contracts import (
+    IMPRESSIONS,
+    ITEMS,
+    LABEL_AUDIT,
+    LABELER_DECISIONS,
+    LABELER_QUERIES,
+    LABELER_VERSIONS,
+    QUERIES,
+    RELEVANCE_LABELS,
+)
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.labeler_gate import Judged, gold_rows, judge_version
+from jobs.platform.labelers import Row, in_force, versions_with_status
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.warehouse import Warehouse
+
+
+def build(version: str, judged: Judged, number: int, conf: ResolvedConf) -> Row:
+    """The row of labeler_decisions."""
+    verdict = judged.verdict
+    return {
+        "decision_no": number,
+        "labeler_version": version,
+        "run_date": conf.run_date,
+        "decision": "admitted" if verdict.admitted else "refused",
+        "reasons": verdict.reasons,
+        "metrics": json.dumps(verdict.figures),
+        "gold_pairs": judged.pairs,
+        "gold_queries": judged.queries,
+        "compared_with": judged.compared_with,
+    }
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Judge each version that waits for a decision, the oldest first.
+
+    Raises:
+        LabelerError: the gold set has texts that a version was fitted on, or lacks a grade.
+    """
+    warehouse, report = open_warehouse(spark, conf, "admit_labeler")
+    versions = versions_with_status(warehouse)
+    waiting = sorted(
+        (row for row in versions if row["admitted"] is None),
+        key=lambda row: (row["run_date"], row["labeler_version"]),
+    )
+    if not waiting:
+        admitted = in_force(versions)
+        state = f"{admitted['labeler_version']} is admitted" if admitted else "none is admitted"
+        report.notes.append(f"no labeler version waits for a decision; {state}")
+        return report
+    if conf.dry_run:
+        report.count(LABELER_DECISIONS.name, len(waiting), len(waiting))
+        return report
+    rows = gold_rows(warehouse)
+    for row in waiting:
+        version = str(row["labeler_version"])
+        number = max((int(r["decision_no"]) for r in versions), default=0) + 1
+        judged = judge_version(warehouse, rows, version, in_force(versions))
+        row |= {"admitted": judged.verdict.admitted, "decision_no": number}
+        _write(warehouse, build(version, judged, number, conf), judged)
+    return report
+
+
+def _write(warehouse: Warehouse, row: Row, judged: Judged) -> None:
+    report = warehouse.report
+    written = warehouse.merge(
+        LABELER_DECISIONS, LABELER_DECISIONS.local_frame(warehouse.spark, [row])
+    )
+    report.count(LABELER_DECISIONS.name, 1, written.rows)
+    figures = judged.verdict.figures
+    report.details[row["labeler_version"]] = {"decision": row["decision"], **figures}
+    low, high = figures["qwk_interval"]
+    report.notes.append(
+        f"labeler {row['labeler_version']} {row['decision']} on {judged.pairs:,} gold pairs of "
+        f"{judged.queries:,} queries: kappa {figures['qwk']:.3f}"
+        + (f" ({low:.3f} to {high:.3f})" if low is not None else "")
+        + f", exact {figures['exact']:.3f}, within one {figures['within_one']:.3f}"
+    )
+    report.notes.extend(f"    {reason}" for reason in judged.verdict.reasons)
+
+
+JOB = Job(
+    name="admit_labeler",
+    summary="judge new labeler versions on the gold set; only admitted ones label",
+    run=run,
+    reads=(
+        LABELER_VERSIONS,
+        LABELER_QUERIES,
+        LABELER_DECISIONS,
+        RELEVANCE_LABELS,
+        LABEL_AUDIT,
+        QUERIES,
+        ITEMS,
+        IMPRESSIONS,
+    ),
+    may_lack=(LABELER_VERSIONS, LABELER_QUERIES, LABELER_DECISIONS, LABEL_AUDIT),
+    writes=(LABELER_DECISIONS,),
+    sections=("labeling", "labeler", "encoder", "training_set"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("admit_labeler", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

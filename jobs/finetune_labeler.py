@@ -1,0 +1,222 @@
+"""Makes a labeler version from human grades, where none serves yet.
+
+Output: `storage.root`/labelers/VERSION (see `model.labelers.deployed`), and
+Grain: one row of labeler_versions per fitted labeler, one of labeler_queries per text it saw.
+Inputs: relevance_labels (human ones), queries, items, labeler_decisions; impressions where conf
+`labeling.mix.production` asks for what is shown; label_audit where `training_set.audited` does.
+Idempotency key: conf and human grades: an equal version that exists is not fitted again.
+Run: counterpoise finetune_labeler [--conf FILE] [--run-date DATE]
+
+Grades of the training buckets are fitted on, those of the validation buckets choose, but for the
+gold set, which `admit_labeler` alone reads; test buckets are never touched. Which pairs are drawn,
+and of what grades, is up to conf `labeling`.
+"""
+
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pyspark.sql import SparkSession
+
+from conf.load import ResolvedConf
+from features.contracts import (
+    IMPRESSIONS,
+    ITEMS,
+    LABEL_AUDIT,
+    LABELER_DECISIONS,
+    LABELER_QUERIES,
+    LABELER_VERSIONS,
+    QUERIES,
+    RELEVANCE_LABELS,
+)
+from features.labeling import (
+    CHOOSE,
+    FIT,
+    GOLD,
+    Counts,
+    counts_by_role,
+    data_key,
+    distinct_texts,
+    graded_pairs,
+)
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.labeler_fit import Fitted, fit_labeler
+from jobs.platform.labelers import (
+    Row,
+    conf_key,
+    labeler_dir,
+    labels_in_force,
+    versions_with_status,
+)
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.warehouse import Warehouse
+from model.labelers.base import LabelerError
+from model.labelers.deployed import save_deployed
+from model.labelers.sampling import require_all_grades
+
+_SETS = {FIT: "the pairs to fit on", CHOOSE: "the pairs that choose", GOLD: "the gold set"}
+
+
+def build(fitted: Fitted, keys: Mapping[str, str], conf: ResolvedConf, simulated: bool) -> Row:
+    """The row of labeler_versions."""
+    deployed = fitted.deployed
+    deployment = deployed.deployment
+    return {
+        "labeler_version": deployed.version,
+        "kind": deployed.labeler.kind,
+        "run_date": conf.run_date,
+        **keys,
+        "folder": f"labelers/{deployed.version}",
+        "fit_pairs": len(fitted.fit),
+        "choose_pairs": len(fitted.choose),
+        "fitted_mix": list(deployment.fitted_mix),
+        "production_mix": list(deployment.production_mix),
+        "corrected": deployment.corrects,
+        "metrics": json.dumps(fitted.metrics),
+        "simulated": simulated,
+        "prompt_hash": deployed.prompt_hash,
+    }
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Fit, unless a version serves, or there is too little to fit on.
+
+    Raises:
+        LabelerError: conf `labeling.required` and too few human grades; or the fit fails.
+    """
+    warehouse, report = open_warehouse(spark, conf, "finetune_labeler")
+    if not conf.tree.labeling.enabled:
+        report.notes.append("labeling.enabled is false: no labeler is fitted")
+        return report
+    queries, items = warehouse.read(QUERIES), warehouse.read(ITEMS)
+    graded = graded_pairs(labels_in_force(warehouse), queries, items, conf.tree).persist()
+    texts = distinct_texts(graded).persist()
+    try:
+        counts = counts_by_role(texts)
+        report.details["pairs"] = {role: list(numbers) for role, numbers in counts.items()}
+        if not _enough(counts, conf, report):
+            return report
+        keys = {"conf_key": conf_key(conf.tree), "data_key": data_key(texts)}
+        serves = _serving(warehouse, keys)
+        if serves is not None:
+            report.notes.append(serves)
+        elif conf.dry_run:
+            report.count(LABELER_VERSIONS.name, 1, 1)
+            report.notes.append(f"dry run: would fit {conf.tree.labeler.kind} on {counts[FIT]}")
+        else:
+            simulated = bool(graded.where("simulated").limit(1).count())
+            fitted = fit_labeler(warehouse, graded, texts, counts)
+            _write(warehouse, fitted, build(fitted, keys, conf, simulated))
+    finally:
+        texts.unpersist()
+        graded.unpersist()
+    return report
+
+
+def _enough(counts: Mapping[str, Counts], conf: ResolvedConf, report: JobReport) -> bool:
+    """Whether there are grades to fit, to choose and to judge on; what lacks is said."""
+    try:
+        for role, what in _SETS.items():
+            pairs = sum(counts[role])
+            if pairs < conf.tree.labeling.min_pairs:
+                raise LabelerError(
+                    f"{what} are {pairs} pairs of texts, labeling.min_pairs asks for "
+                    f"{conf.tree.labeling.min_pairs}"
+                )
+            require_all_grades(counts[role], what)
+    except LabelerError as error:
+        if conf.tree.labeling.required:
+            raise
+        report.notes.append(f"no labeler is fitted: {error}")
+        return False
+    return True
+
+
+def _serving(warehouse: Warehouse, keys: Mapping[str, str]) -> str | None:
+    """Why no labeler is fitted: one serves, or an equal one was tried; None: fit."""
+    always = warehouse.conf.tree.labeling.refit == "data_changed"
+    for row in versions_with_status(warehouse):
+        version, same_data = row["labeler_version"], row["data_key"] == keys["data_key"]
+        if row["conf_key"] != keys["conf_key"] or not _is_there(warehouse, version):
+            continue
+        if row["admitted"] and (same_data or not always):
+            return f"version {version} of this conf is admitted: nothing to fit"
+        if same_data and row["admitted"] is None:
+            return f"version {version} is fitted already and waits for admit_labeler"
+        if same_data:
+            return (
+                f"version {version} of this conf and these grades was refused or revoked: another "
+                "fit would give the same; change the conf or have more pairs judged"
+            )
+    return None
+
+
+def _is_there(warehouse: Warehouse, version: str) -> bool:
+    return (labeler_dir(warehouse, version) / "labeler.json").is_file()
+
+
+def _write(warehouse: Warehouse, fitted: Fitted, row: Row) -> None:
+    """Directory and texts first: the row of the version says that both are whole."""
+    report, spark = warehouse.report, warehouse.spark
+    version = row["labeler_version"]
+    extra = {"metrics": fitted.metrics, "conf_hash": warehouse.conf.hash}
+    save_deployed(fitted.deployed, labeler_dir(warehouse, version), extra)
+    seen = _query_rows(fitted, version)
+    texts = warehouse.merge(LABELER_QUERIES, LABELER_QUERIES.local_frame(spark, seen))
+    report.count(LABELER_QUERIES.name, len(seen), texts.rows)
+    written = warehouse.merge(LABELER_VERSIONS, LABELER_VERSIONS.local_frame(spark, [row]))
+    report.count(LABELER_VERSIONS.name, 1, written.rows)
+    report.details |= {
+        "labeler_version": version,
+        "seconds": round(fitted.report.seconds, 1),
+        "metrics": fitted.metrics,
+        "fit": fitted.report.details,
+    }
+    report.notes.append(
+        f"labeler {version} ({row['kind']}): {row['fit_pairs']:,} pairs in "
+        f"{fitted.report.seconds:.0f} s; on {row['choose_pairs']:,} others kappa "
+        f"{fitted.metrics['qwk']:.3f}, exact {fitted.metrics['exact']:.3f}, within one "
+        f"{fitted.metrics['within_one']:.3f}"
+    )
+    if row["corrected"]:
+        report.notes.append(
+            f"answers corrected from the mix {_mix(row['fitted_mix'])} to "
+            f"{_mix(row['production_mix'])}"
+        )
+
+
+def _query_rows(fitted: Fitted, version: str) -> list[dict[str, Any]]:
+    """Rows of labeler_queries; roles are by text, so no text has two."""
+    texts = dict.fromkeys(fitted.choose["text_key"], CHOOSE)
+    texts |= dict.fromkeys(fitted.fit["text_key"], FIT)
+    return [
+        {"labeler_version": version, "text_key": text, "role": role}
+        for text, role in sorted(texts.items())
+    ]
+
+
+def _mix(mix: Sequence[float]) -> str:
+    return "/".join(f"{100 * share:.0f}" for share in mix) + " %"
+
+
+JOB = Job(
+    name="finetune_labeler",
+    summary="fit a relevance labeler on human grades, where none serves",
+    run=run,
+    reads=(RELEVANCE_LABELS, QUERIES, ITEMS, IMPRESSIONS, LABEL_AUDIT, LABELER_DECISIONS),
+    may_lack=(LABEL_AUDIT, LABELER_DECISIONS),
+    writes=(LABELER_VERSIONS, LABELER_QUERIES),
+    sections=("seed", "split", "labels", "labeler", "labeling", "encoder", "training_set"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("finetune_labeler", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

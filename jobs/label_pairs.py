@@ -1,0 +1,252 @@
+"""Adds model labels to relevance_labels: candidates without one of the admitted labeler version.
+
+Grain: one row per query, item and labeler version; one of label_chunks per commit. Inputs: the
+run's candidates, queries, items, impressions, relevance_labels, labeler_versions,
+labeler_decisions, and the labeler directory of the admitted version.
+Idempotency: a pair that has a label of the version is left alone. Distinct pairs of texts are read
+once, most shown first, in chunks that are committed as they finish: a run that is killed has lost
+at most the chunk that it was in, and the next one goes on behind it. Only one run at a time.
+Run: counterpoise label_pairs --set labeling.budget_minutes=60
+
+Without an admitted version nothing is labelled. Conf `labeling` says how long (budget_minutes,
+budget_pairs), whether pairs of people's grades are labelled, and what a new version labels again.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from rich.console import Console
+
+from conf.load import ResolvedConf
+from features.contracts import (
+    CANDIDATES,
+    IMPRESSIONS,
+    ITEMS,
+    LABEL_CHUNKS,
+    LABELER_DECISIONS,
+    LABELER_VERSIONS,
+    QUARANTINE,
+    QUERIES,
+    RELEVANCE_LABELS,
+)
+from features.label_plan import (
+    certain,
+    known_answers,
+    labels_of,
+    plan_chunks,
+    quarantine_rows,
+    rank_sizes,
+    text_pairs,
+    wanted_pairs,
+    with_chunk,
+    with_texts,
+)
+from features.labeling import TEXT_PAIR, shown_pairs
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.label_report import tell_mix
+from jobs.platform.labelers import Row, in_force, versions_with_status
+from jobs.platform.labelling import JOB_NAME, UNANSWERED, Chunks, Totals
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.warehouse import Warehouse
+
+_NO_TEXT = "no_text_to_label"
+
+
+@dataclass(frozen=True)
+class Inputs:
+    """Rows of the tables that say what is to be labelled.
+
+    Attributes:
+        stands: labels that stand: pairs with one of them are left out.
+        human: labels of people whose pairs are left out; None: label them, too.
+    """
+
+    candidates: DataFrame
+    queries: DataFrame
+    items: DataFrame
+    impressions: DataFrame
+    stands: list[DataFrame]
+    human: DataFrame | None
+
+
+def build(inputs: Inputs, conf: ResolvedConf) -> DataFrame:
+    """The pairs that want a label, with their texts, times shown, and why they can have none."""
+    shown = shown_pairs(inputs.impressions, conf.run_date)
+    return wanted_pairs(inputs.candidates, inputs.human, inputs.stands).transform(
+        with_texts, inputs.queries, inputs.items, shown
+    )
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Label what the budget allows; rows in are the pairs of the chunks that were begun."""
+    started = time.monotonic()
+    warehouse, report = open_warehouse(spark, conf, JOB_NAME)
+    versions = versions_with_status(warehouse) if conf.tree.labeling.enabled else []
+    version = in_force(versions)
+    if version is None:
+        report.notes.append("no labeler version is admitted: nothing is labelled")
+        return report
+    labels = warehouse.read(RELEVANCE_LABELS)
+    inputs = _read(warehouse, labels, version, versions)
+    with ExitStack() as kept:
+        pairs = _keep(build(inputs, conf), kept)
+        if conf.dry_run:
+            count = pairs.count()
+            report.notes.append(f"dry run: {count:,} pairs without a label of {version['kind']}")
+            report.count(RELEVANCE_LABELS.name, count, count)
+            return report
+        totals = Totals(quarantined=_quarantine(warehouse, pairs, version))
+        chunks = Chunks(warehouse, version, _printer())
+        able = pairs.where("reason IS NULL")
+        texts = _copy_known(chunks, labels, able, inputs, totals, kept)
+        _label(chunks, texts, totals, started, kept)
+        _tell(warehouse, version, totals, pairs.count())
+    return report
+
+
+def _read(warehouse: Warehouse, labels: DataFrame, version: Row, versions: list[Row]) -> Inputs:
+    conf = warehouse.conf.tree.labeling
+    stands = [labels_of(labels, str(version["labeler_version"]))]
+    before = in_force([row for row in versions if row is not version])
+    if conf.relabel == "differing" and before is not None:
+        stands.append(certain(labels_of(labels, str(before["labeler_version"])), conf.doubt))
+    return Inputs(
+        candidates=warehouse.read_run(CANDIDATES),
+        queries=warehouse.read(QUERIES),
+        items=warehouse.read(ITEMS),
+        impressions=warehouse.read(IMPRESSIONS),
+        stands=stands,
+        human=None if conf.judged_pairs else labels.where("source = 'human'"),
+    )
+
+
+def _quarantine(warehouse: Warehouse, pairs: DataFrame, version: Row) -> int:
+    """Pairs that cannot be labelled, in place of all that an earlier run of the date quarantined:
+    what got no answer then is asked again."""
+    run_date, rules = warehouse.conf.run_date, f"('{_NO_TEXT}', '{UNANSWERED}')"
+    unable = pairs.where("reason IS NOT NULL")
+    rows = quarantine_rows(unable, _NO_TEXT, str(version["labeler_version"]), run_date)
+    where = (
+        f"run_date = DATE'{run_date}' AND table_name = '{RELEVANCE_LABELS.name}' "
+        f"AND rule IN {rules}"
+    )
+    if unable.isEmpty() and not warehouse.exists(QUARANTINE):
+        return 0
+    return warehouse.replace(QUARANTINE, rows, where).rows
+
+
+def _copy_known(
+    chunks: Chunks,
+    labels: DataFrame,
+    pairs: DataFrame,
+    inputs: Inputs,
+    totals: Totals,
+    kept: ExitStack,
+) -> DataFrame:
+    """Give pairs whose texts the version labelled before that answer; the texts that are left."""
+    texts = _keep(text_pairs(pairs), kept)
+    of_version = labels_of(labels, str(chunks.version["labeler_version"]))
+    known = known_answers(of_version, pairs, inputs.queries, inputs.items)
+    unread = {"reason": F.lit(None).cast("string"), "suspected": F.lit(False)}
+    found = texts.join(known, on=list(TEXT_PAIR), how="inner").withColumns(unread)
+    copied = _keep(found.select("members", "p_ge_1", "p_ge_2", "grade", *unread), kept)
+    if copied.isEmpty():
+        return texts
+    chunks.commit(copied, totals)
+    chunks.say(f"{totals.counts['labels']:,} labels copied from pairs of the same texts")
+    return texts.join(known.select(*TEXT_PAIR), on=list(TEXT_PAIR), how="left_anti")
+
+
+def _label(
+    chunks: Chunks, texts: DataFrame, totals: Totals, started: float, kept: ExitStack
+) -> None:
+    """Plan the chunks and run them."""
+    tree, report = chunks.warehouse.conf.tree, chunks.warehouse.report
+    conf = tree.labeling
+    sizes = rank_sizes(texts)
+    if not sizes:
+        return
+    plan = plan_chunks(sizes, min(conf.chunk_pairs, conf.budget_pairs or conf.chunk_pairs))
+    plan = plan.within(conf.budget_pairs)
+    report.details["waiting"] = sum(sizes.values())
+    planned = with_chunk(texts, plan, tree.seed).where(F.col("chunk") < len(plan.sizes))
+    # By chunk, so that one chunk is read without the others.
+    tasks = max(tree.spark.shuffle_partitions, len(plan.sizes))
+    chunks.run(_keep(planned.repartition(tasks, "chunk"), kept), plan, totals, started)
+
+
+def _tell(warehouse: Warehouse, version: Row, totals: Totals, wanted: int) -> None:
+    report, counts = warehouse.report, totals.counts
+    report.count(
+        RELEVANCE_LABELS.name,
+        counts["labels"] + totals.quarantined,
+        counts["labels"],
+        totals.quarantined,
+    )
+    report.count(LABEL_CHUNKS.name, totals.chunks, totals.chunks)
+    waiting = wanted - counts["labels"] - totals.quarantined
+    report.details |= {**counts, "labeler_version": version["labeler_version"], "waiting": waiting}
+    report.notes.append(
+        f"labeler {version['labeler_version']}: {counts['text_pairs']:,} pairs of texts, "
+        f"{counts['labels']:,} labels, {totals.quarantined:,} quarantined, {waiting:,} pairs wait"
+    )
+    if counts["suspected"]:
+        report.notes.append(f"{counts['suspected']:,} texts look like orders to the labeler")
+    if counts["labels"]:
+        tell_mix(warehouse, version, counts)
+
+
+def _printer() -> "Printer":
+    return Printer(Console(soft_wrap=True))
+
+
+@dataclass(frozen=True)
+class Printer:
+    """Prints lines of progress."""
+
+    console: Console
+
+    def __call__(self, line: str) -> None:
+        """Print a line as it is."""
+        self.console.print(f"    {line}", markup=False, highlight=False)
+
+
+def _keep(df: DataFrame, kept: ExitStack) -> DataFrame:
+    kept.callback(df.unpersist)
+    return df.persist(StorageLevel.DISK_ONLY)
+
+
+JOB = Job(
+    name=JOB_NAME,
+    summary="labels of the admitted labeler for candidates that have none",
+    run=run,
+    reads=(
+        CANDIDATES,
+        QUERIES,
+        ITEMS,
+        IMPRESSIONS,
+        RELEVANCE_LABELS,
+        LABELER_VERSIONS,
+        LABELER_DECISIONS,
+    ),
+    may_lack=(LABELER_VERSIONS, LABELER_DECISIONS),
+    writes=(RELEVANCE_LABELS, LABEL_CHUNKS, QUARANTINE),
+    sections=("labeling", "seed"),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main(JOB_NAME, argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

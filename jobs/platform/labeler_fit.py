@@ -1,0 +1,158 @@
+"""Fits the labeler of a conf on drawn pairs, on the driver."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+
+from conf.schema import Conf
+from features.contracts import IMPRESSIONS, ITEMS, QUERIES
+from features.labeling import (
+    CHOOSE,
+    FIT,
+    Counts,
+    drawn,
+    graded_by_stratum,
+    mass_sums,
+    population_by_stratum,
+    sampled,
+    shown_pairs,
+    ungraded_texts,
+)
+from jobs.platform.warehouse import Warehouse
+from model.labelers.base import (
+    GRADE_COUNT,
+    FitReport,
+    Floats,
+    Labeler,
+    Pairs,
+    Probabilities,
+    Targets,
+)
+from model.labelers.build import build_labeler
+from model.labelers.deployed import Deployed, Deployment, matched_cuts
+from model.labelers.fitting import grade_masses
+from model.labelers.gold import weights_to
+from model.labelers.metrics import label_metrics
+from model.labelers.prior_shift import estimated_mix, masses_of
+from model.labelers.sampling import (
+    Mix,
+    mix_of_counts,
+    quotas,
+    stratified_mix,
+    total_variation,
+)
+
+_NEGLIGIBLE = 0.005
+"""Total variation between two mixes up to which nothing is corrected."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A fitted labeler with its deployment.
+
+    Attributes:
+        deployed: what labels.
+        report: of the fit.
+        fit, choose: texts and grades of the pairs that it was fitted on, and that chose.
+        metrics: figures on the pairs that chose.
+    """
+
+    deployed: Deployed
+    report: FitReport
+    fit: pd.DataFrame
+    choose: pd.DataFrame
+    metrics: dict[str, Any]
+
+
+def fit_labeler(
+    warehouse: Warehouse, graded: DataFrame, texts: DataFrame, counts: dict[str, Counts]
+) -> Fitted:
+    """Draw pairs by the conf's mix, fit, find production's mix and the cut points.
+
+    Args:
+        graded: of `features.labeling.graded_pairs`.
+        texts: of `features.labeling.distinct_texts`.
+        counts: pairs of grade 0, 1, 2 by role.
+
+    Raises:
+        LabelerError: the labeler cannot be fitted; the message says why.
+    """
+    tree = warehouse.conf.tree
+    labeling = tree.labeling
+    wanted = quotas(counts[FIT], labeling.mix, labeling.max_pairs)
+    fit = drawn(texts.where(f"role = '{FIT}'"), wanted, tree.seed).toPandas()
+    choices = texts.where(f"role = '{CHOOSE}'")
+    choose = sampled(choices, labeling.max_judging_pairs, tree.seed).toPandas()
+    labeler = build_labeler(tree)
+    targets = targets_of(fit)
+    report = labeler.fit(pairs_of(fit), targets, (pairs_of(choose), targets_of(choose)))
+    fitted_mix = mix_of_counts(grade_masses(targets))
+    answers = labeler.predict(pairs_of(choose))
+    production = fitted_mix
+    if labeling.mix.correct:
+        production = _production_mix(warehouse, graded, texts, labeler, fitted_mix)
+    if total_variation(production, fitted_mix) < _NEGLIGIBLE:
+        production = fitted_mix
+    deployment = _with_cuts(Deployment(fitted_mix, production), answers, choose, tree)
+    metrics = label_metrics(deployment.apply(answers), grades_of(choose), deployment.cuts)
+    return Fitted(Deployed(labeler, deployment), report, fit, choose, metrics)
+
+
+def pairs_of(rows: pd.DataFrame) -> Pairs:
+    """The texts of collected rows."""
+    return Pairs(rows["query_text"].tolist(), rows["item_text"].tolist())
+
+
+def grades_of(rows: pd.DataFrame) -> NDArray[np.int64]:
+    """[N] their grades."""
+    return rows["grade"].to_numpy(np.int64)
+
+
+def targets_of(rows: pd.DataFrame) -> Targets:
+    """Their soft labels, weight 1."""
+    first, second = (rows[name].to_numpy(np.float64) for name in ("p_ge_1", "p_ge_2"))
+    return Targets(first, second, np.ones(len(rows)))
+
+
+def _with_cuts(
+    deployment: Deployment, answers: Probabilities, choose: pd.DataFrame, tree: Conf
+) -> Deployment:
+    if tree.labeling.grades == "most_probable":
+        return deployment
+    weight = production_weights(deployment, choose, tree)
+    mix = mix_of_counts(np.bincount(grades_of(choose), weight, GRADE_COUNT).tolist())
+    cuts = matched_cuts(deployment.apply(answers).expected, weight, mix)
+    return replace(deployment, cuts=cuts)
+
+
+def production_weights(deployment: Deployment, rows: pd.DataFrame, tree: Conf) -> Floats:
+    """[N] what graded pairs stand for in production; 1 where its mix is that of the grades."""
+    if not deployment.corrects or tree.labeling.mix.production == "judged":
+        return np.ones(len(rows))
+    targets = targets_of(rows)
+    labels = Probabilities(targets.label_ge_1, targets.label_ge_2)
+    return weights_to(masses_of(labels), deployment.production_mix)
+
+
+def _production_mix(
+    warehouse: Warehouse, graded: DataFrame, texts: DataFrame, labeler: Labeler, fitted_mix: Mix
+) -> Mix:
+    """Production's mix of grades, as conf `labeling.mix.production` says."""
+    tree, run_date = warehouse.conf.tree, warehouse.conf.run_date
+    how = tree.labeling.mix.production
+    if how == "judged":
+        return mix_of_counts(mass_sums(texts.where(f"role = '{FIT}'")))
+    shown = shown_pairs(warehouse.read(IMPRESSIONS), run_date).persist()
+    try:
+        if how == "stratified":
+            known = graded.where(f"role = '{FIT}'")
+            return stratified_mix(graded_by_stratum(known, shown), population_by_stratum(shown))
+        unknown = ungraded_texts(shown, graded, warehouse.read(QUERIES), warehouse.read(ITEMS))
+        rows = sampled(unknown, tree.labeling.mix.em_pairs, tree.seed).toPandas()
+        return estimated_mix(labeler.predict(pairs_of(rows)), fitted_mix)
+    finally:
+        shown.unpersist()

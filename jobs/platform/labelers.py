@@ -1,0 +1,89 @@
+"""Labeler versions, what was decided on them, and which one labels."""
+
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from conf.load import section_hash
+from conf.schema import Conf
+from features.audit.decisions import audited_labels, latest_audit
+from features.contracts import (
+    LABEL_AUDIT,
+    LABELER_DECISIONS,
+    LABELER_VERSIONS,
+    RELEVANCE_LABELS,
+    Table,
+)
+from features.labels_admitted import version_status
+from jobs.platform.warehouse import Warehouse
+
+Row = dict[str, Any]
+
+
+def labeler_dir(warehouse: Warehouse, version: str) -> Path:
+    """Folder of a labeler version."""
+    return warehouse.root / "labelers" / version
+
+
+def optional(warehouse: Warehouse, table: Table) -> DataFrame | None:
+    """The table, or None where it was never written."""
+    return warehouse.read(table) if warehouse.exists(table) else None
+
+
+def versions_with_status(warehouse: Warehouse) -> list[Row]:
+    """Rows of labeler_versions with `admitted` (None: no decision yet) and `decision_no`.
+
+    One row a labeler that was ever fitted: bounded by the number of fits.
+    """
+    versions, decisions = (optional(warehouse, t) for t in (LABELER_VERSIONS, LABELER_DECISIONS))
+    if versions is None:
+        return []
+    if decisions is None:
+        blank = {"admitted": F.lit(None).cast("boolean"), "decision_no": F.lit(0).cast("long")}
+        rows = versions.withColumns(blank)
+    else:
+        status = version_status(decisions)
+        rows = versions.join(status, on="labeler_version", how="left").fillna(0, ["decision_no"])
+    return [row.asDict() for row in rows.collect()]
+
+
+def in_force(rows: list[Row]) -> Row | None:
+    """The version that labels: of those that are admitted now, the one admitted last."""
+    admitted = [row for row in rows if row["admitted"]]
+    return max(admitted, key=lambda row: int(row["decision_no"]), default=None)
+
+
+def labels_in_force(warehouse: Warehouse) -> DataFrame:
+    """relevance_labels of all sources, grades of people as audited where conf asks for it."""
+    labels = warehouse.read(RELEVANCE_LABELS)
+    if not warehouse.conf.tree.training_set.audited:
+        return labels
+    audit = optional(warehouse, LABEL_AUDIT)
+    if audit is None:
+        warehouse.report.notes.append("training_set.audited: no audit yet, grades as given")
+        return labels
+    changed = audited_labels(labels, latest_audit(audit, warehouse.conf.run_date))
+    return changed.drop("original_grade")
+
+
+def conf_key(tree: Conf) -> str:
+    """Hash of the conf that decides what a labeler becomes, its data apart."""
+    kind, labeling = tree.labeler.kind, tree.labeling
+    chosen = labeling.model_dump(
+        mode="json",
+        include={"gold_share", "max_pairs", "max_judging_pairs", "grades", "mix"},
+    )
+    return section_hash(
+        {
+            "kind": kind,
+            "labeler": getattr(tree.labeler, kind).model_dump(mode="json"),
+            "encoder": tree.encoder.model_dump(mode="json"),
+            "labels": tree.labels.model_dump(mode="json"),
+            "split": tree.split.model_dump(mode="json"),
+            "audited": tree.training_set.audited,
+            "seed": tree.seed,
+            "labeling": chosen,
+        }
+    )

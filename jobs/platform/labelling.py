@@ -1,0 +1,171 @@
+"""Labels a plan of texts chunk by chunk; each chunk is in the table before the next one begins."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from features.contracts import LABEL_CHUNKS, QUARANTINE, RELEVANCE_LABELS
+from features.label_plan import Plan, label_rows, quarantine_rows
+from jobs.platform.labelers import Row, labeler_dir
+from jobs.platform.warehouse import RivalRunError, Warehouse
+from udfs.label import label_udf
+
+JOB_NAME = "label_pairs"
+UNANSWERED = "labeler_gave_no_answer"
+COUNTS = ("text_pairs", "labels", "refused", "suspected", "grade_0", "grade_1", "grade_2")
+
+
+@dataclass
+class Totals:
+    """What a run did so far: the COUNTS summed over its chunks, and pairs without a label."""
+
+    counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
+    quarantined: int = 0
+    chunks: int = 0
+
+    def add(self, found: Row) -> None:
+        """Add the figures of a chunk."""
+        self.counts = {name: self.counts[name] + int(found[name] or 0) for name in COUNTS}
+        self.chunks += 1
+
+
+@dataclass(frozen=True)
+class Chunks:
+    """One run of one labeler version over planned texts.
+
+    Attributes:
+        warehouse: where labels go.
+        version: row of labeler_versions.
+        say: prints a line of progress.
+    """
+
+    warehouse: Warehouse
+    version: Row
+    say: Callable[[str], None]
+
+    def run(self, texts: DataFrame, plan: Plan, totals: Totals, started: float) -> None:
+        """Label the chunks in their order until all are done or the budget is spent.
+
+        Args:
+            texts: of `features.label_plan.with_chunk`, persisted: a chunk is read at a time.
+            totals: filled as chunks are committed.
+            started: `time.monotonic()` of the run's begin, which the minutes count from.
+        """
+        pace = Pace(plan.sizes, self.warehouse.conf.tree.labeling.budget_minutes, started)
+        for number, size in enumerate(plan.sizes):
+            if not pace.allows(size):
+                self.say(f"budget of {pace.minutes:g} minutes: {pace.left:,} pairs of texts wait")
+                return
+            self._guard(totals)
+            rows = self._answered(texts.where(F.col("chunk") == number))
+            try:
+                self.commit(rows, totals)
+            finally:
+                rows.unpersist()
+            self.say(pace.after(size))
+
+    def commit(self, answered: DataFrame, totals: Totals) -> None:
+        """Write the labels of answered texts, and quarantine those without an answer."""
+        wh, version = self.warehouse, str(self.version["labeler_version"])
+        there = answered.where("reason IS NULL")
+        prompt, simulated = self.version["prompt_hash"], bool(self.version["simulated"])
+        labels = label_rows(there, version, prompt, wh.conf.run_date, simulated)
+        written = wh.append(RELEVANCE_LABELS, labels, self._writer(), totals.chunks)
+        found = self._figures(answered, written.version)
+        if found["refused"]:
+            pairs = answered.where("reason IS NOT NULL").select(
+                F.explode("members").alias("pair"), "reason"
+            )
+            bad = quarantine_rows(
+                pairs.select("pair.*", "reason"), UNANSWERED, version, wh.conf.run_date
+            )
+            number = totals.chunks
+            totals.quarantined += wh.append(QUARANTINE, bad, self._writer(), number).rows
+        chunk = LABEL_CHUNKS.local_frame(wh.spark, [found])
+        wh.merge(LABEL_CHUNKS, chunk)
+        totals.add(found)
+
+    def _answered(self, texts: DataFrame) -> DataFrame:
+        """The texts of a chunk with their answers; longest last, so that batches pad little."""
+        conf = self.warehouse.conf.tree
+        label = label_udf(labeler_dir(self.warehouse, str(self.version["labeler_version"])))
+        length = F.length("query_text") + F.length("item_text")
+        return (
+            texts.repartition(conf.labeling.partitions or conf.spark.shuffle_partitions, "item_key")
+            .sortWithinPartitions(length, "text_key", "item_key")
+            .withColumn("said", label("query_text", "item_text"))
+            .select("members", "said.*")
+            .persist()
+        )
+
+    def _figures(self, answered: DataFrame, labels_version: int) -> Row:
+        size = F.when(F.col("reason").isNull(), F.size("members")).otherwise(0)
+        by_grade = {g: F.sum(F.when(F.col("grade") == g, size).otherwise(0)) for g in range(3)}
+        found = answered.agg(
+            F.count("*").alias("text_pairs"),
+            F.coalesce(F.sum(size), F.lit(0)).alias("labels"),
+            F.count_if(F.col("reason").isNotNull()).alias("refused"),
+            F.count_if("suspected").alias("suspected"),
+            *(F.coalesce(by_grade[g], F.lit(0)).alias(f"grade_{g}") for g in range(3)),
+        ).collect()[0]
+        return {
+            **found.asDict(),
+            "run_date": self.warehouse.conf.run_date,
+            "labeler_version": self.version["labeler_version"],
+            "labels_version": labels_version,
+        }
+
+    def _writer(self) -> str:
+        """The run's name to Delta: two runs that start from one table share it, and the second
+        one's commit is refused."""
+        start = self.warehouse.report.inputs[RELEVANCE_LABELS.name]
+        return f"{JOB_NAME}/{self.version['labeler_version']}/{start}"
+
+    def _guard(self, totals: Totals) -> None:
+        """Refuse to go on beside a run that started later and labels the same pairs.
+
+        Raises:
+            RivalRunError: another run committed since this one began.
+        """
+        start = self.warehouse.report.inputs[RELEVANCE_LABELS.name]
+        rivals = self.warehouse.commits(RELEVANCE_LABELS, JOB_NAME, start)
+        if rivals > totals.chunks:
+            raise RivalRunError(
+                f"another run of {JOB_NAME} writes to {RELEVANCE_LABELS.name}; let only one run"
+            )
+
+
+class Pace:
+    """Rate, time left, and whether the budget allows another chunk."""
+
+    def __init__(self, sizes: tuple[int, ...], minutes: float | None, started: float) -> None:
+        self.minutes, self._started = minutes or 0.0, started
+        self._limited = minutes is not None
+        self._total, self._done = sum(sizes), 0
+        self._first = time.monotonic()
+
+    @property
+    def left(self) -> int:
+        """Pairs of texts that are not labelled yet."""
+        return self._total - self._done
+
+    def allows(self, size: int) -> bool:
+        """Whether a chunk of this size is likely to end in time; the first one is begun if the
+        budget is not spent yet."""
+        now = time.monotonic()
+        expected = 0.0 if not self._done else (now - self._first) * size / self._done
+        return not self._limited or now - self._started + expected <= 60 * self.minutes
+
+    def after(self, size: int) -> str:
+        """Count a chunk; the line of progress."""
+        self._done += size
+        seconds = time.monotonic() - self._first
+        rate = self._done / max(seconds, 1e-9)
+        left = timedelta(seconds=round(self.left / rate))
+        return (
+            f"labelled {self._done:,} of {self._total:,} pairs of texts, {rate:,.0f}/s, {left} left"
+        )

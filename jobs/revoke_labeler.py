@@ -1,0 +1,84 @@
+"""Adds to labeler_decisions that a version is no longer admitted.
+
+Grain: one row per decision. Inputs: labeler_decisions. Idempotent: a version that is not admitted
+is not revoked again. Its labels stay readable in relevance_labels, and reach no training set any
+more; the version that was admitted before it labels again.
+Run: counterpoise revoke_labeler --set labeling.revoke=VERSION --set labeling.revoke_reason=WHY
+"""
+
+import sys
+from collections.abc import Sequence
+
+from pyspark.sql import SparkSession
+
+from conf.load import ConfError, ResolvedConf
+from features.contracts import LABELER_DECISIONS, LABELER_VERSIONS
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
+from jobs.platform.labelers import Row, in_force, versions_with_status
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+
+
+def build(version: str, number: int, conf: ResolvedConf) -> Row:
+    """The row of labeler_decisions."""
+    return {
+        "decision_no": number,
+        "labeler_version": version,
+        "run_date": conf.run_date,
+        "decision": "revoked",
+        "reasons": [conf.tree.labeling.revoke_reason],
+        "metrics": "{}",
+        "gold_pairs": 0,
+        "gold_queries": 0,
+    }
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Revoke the version of conf `labeling.revoke`, else the one that labels.
+
+    Raises:
+        ConfError: there is no such version, or it is not admitted.
+    """
+    warehouse, report = open_warehouse(spark, conf, "revoke_labeler")
+    versions = versions_with_status(warehouse)
+    version = _to_revoke(versions, conf)
+    number = max(int(row["decision_no"]) for row in versions) + 1
+    row = LABELER_DECISIONS.local_frame(spark, [build(version, number, conf)])
+    written = warehouse.merge(LABELER_DECISIONS, row)
+    report.count(LABELER_DECISIONS.name, 1, written.rows)
+    left = in_force([row for row in versions if row["labeler_version"] != version])
+    after = f"{left['labeler_version']} labels from now on" if left else "none is admitted now"
+    report.notes.append(f"labeler {version} revoked; {after}")
+    return report
+
+
+def _to_revoke(versions: list[Row], conf: ResolvedConf) -> str:
+    admitted = sorted(str(row["labeler_version"]) for row in versions if row["admitted"])
+    wanted = conf.tree.labeling.revoke
+    if wanted is None:
+        current = in_force(versions)
+        wanted = str(current["labeler_version"]) if current else None
+    if wanted is None or wanted not in admitted:
+        known = ", ".join(admitted) or "none"
+        raise ConfError(f"labeling.revoke: version {wanted} is not admitted; admitted: {known}")
+    return wanted
+
+
+JOB = Job(
+    name="revoke_labeler",
+    summary="withdraw a labeler version: its labels reach no training set any more",
+    run=run,
+    reads=(LABELER_VERSIONS, LABELER_DECISIONS),
+    writes=(LABELER_DECISIONS,),
+    sections=("labeling",),
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("revoke_labeler", argv)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

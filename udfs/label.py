@@ -1,0 +1,67 @@
+"""Relevance labels of pairs of texts in Spark's Python workers."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from pyspark.sql.pandas.functions import pandas_udf
+
+from model.labelers.base import Pairs, Probabilities
+from model.labelers.deployed import Deployed, deployed_version, load_deployed
+
+RESULT_TYPE = (
+    "struct<p_ge_1: double, p_ge_2: double, grade: int, reason: string, suspected: boolean>"
+)
+
+
+def label_udf(folder: str | Path) -> Any:
+    """A pandas UDF: query_text, item_text (strings) -> RESULT_TYPE.
+
+    The labeler is loaded once a worker. Sort a partition by length first: neighbours are read
+    together. Where there is no answer the probabilities and the grade are null and the reason says
+    why.
+
+    Args:
+        folder: a labeler directory that the workers can read.
+    """
+    place, version = str(folder), deployed_version(Path(folder))
+
+    def label(batches: Iterator[tuple[pd.Series, pd.Series]]) -> Iterator[pd.DataFrame]:
+        labeler = labeler_of(place, version)
+        for queries, items in batches:
+            yield label_series(labeler, queries, items)
+
+    wrap: Any = pandas_udf  # its overloads do not know an iterator of frames
+    return wrap(label, RESULT_TYPE)
+
+
+def label_series(
+    labeler: Deployed, queries: "pd.Series[str]", items: "pd.Series[str]"
+) -> pd.DataFrame:
+    """One batch of the UDF."""
+    answers = labeler.predict_some(Pairs(queries.tolist(), items.tolist()))
+    there = answers.answered
+    found = Probabilities(answers.p_ge_1[there], answers.p_ge_2[there])
+    grades = np.full(len(there), -1, np.int64)
+    grades[there] = labeler.deployment.grades(found)
+    return pd.DataFrame(
+        {
+            "p_ge_1": answers.p_ge_1,
+            # Rounding may put the second a hair above the first, which the table forbids.
+            "p_ge_2": np.minimum(answers.p_ge_1, answers.p_ge_2),
+            "grade": pd.Series(grades, dtype="Int32").mask(~there),
+            "reason": pd.Series(list(answers.reasons), dtype=object),
+            "suspected": np.asarray(answers.suspected, bool),
+        }
+    )
+
+
+@lru_cache(maxsize=1)
+def labeler_of(folder: str, version: str) -> Deployed:
+    """The labeler, loaded once a process; a directory that was replaced is loaded again."""
+    torch.set_num_threads(1)
+    return load_deployed(folder)
