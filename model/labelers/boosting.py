@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.sections.labelers.lexical import LexicalConf
-from model.labelers.base import Floats, LabelerError, Probabilities, Targets
+from model.labelers.base import LabelerError, Probabilities, Targets
+from model.labelers.fitting import cross_entropy
 
 Matrix = NDArray[np.float32]
 
@@ -91,7 +92,7 @@ def _fit_leaves(
     parameters = _parameters(conf, leaves, seed)
     judged, known = validation
     sides = ((targets.label_ge_1, known.label_ge_1), (targets.label_ge_2, known.label_ge_2))
-    boosters, loss = [], 0.0
+    grown = []
     for label, truth in sides:
         train = lightgbm.Dataset(features, label, weight=targets.weight, feature_name=list(names))
         watched = lightgbm.Dataset(judged, truth, weight=known.weight, reference=train)
@@ -102,9 +103,9 @@ def _fit_leaves(
             valid_sets=[watched],
             callbacks=[lightgbm.early_stopping(conf.patience, verbose=False)],
         )
-        loss += _loss(np.asarray(booster.predict(judged), np.float64), truth, known.weight)
-        boosters.append(booster)
-    return Boosters(boosters[0], boosters[1], leaves, {leaves: loss})
+        grown.append(booster)
+    boosters = Boosters(grown[0], grown[1], leaves, {})
+    return replace(boosters, losses={leaves: cross_entropy(boosters.predict(judged), known)})
 
 
 def _parameters(conf: LexicalConf, leaves: int, seed: int) -> dict[str, Any]:
@@ -123,10 +124,3 @@ def _parameters(conf: LexicalConf, leaves: int, seed: int) -> dict[str, Any]:
         "force_row_wise": True,
         "verbose": -1,
     }
-
-
-def _loss(p: Floats, label: Floats, weight: Floats) -> float:
-    """Weighted mean cross-entropy (nats) against soft labels."""
-    safe = p.clip(1e-7, 1 - 1e-7)
-    each = -(label * np.log(safe) + (1 - label) * np.log1p(-safe))
-    return float((weight * each).sum() / weight.sum())

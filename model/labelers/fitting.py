@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from model.labelers.base import GRADE_COUNT, LabelerError, Pairs, Targets
+from model.labelers.base import GRADE_COUNT, LabelerError, Pairs, Probabilities, Targets
 
 _ORDER_SLACK = 1e-6
+_TINY = 1e-7
 
 
 def check_fit(pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> None:
@@ -37,6 +38,16 @@ def grade_masses(targets: Targets) -> list[float]:
     """Weight of grade 0, 1 and 2 in (soft) targets."""
     first, second, weight = targets.label_ge_1, targets.label_ge_2, targets.weight
     return [float((weight * mass).sum()) for mass in (1 - first, first - second, second)]
+
+
+def cross_entropy(p: Probabilities, targets: Targets) -> float:
+    """Weighted mean cross-entropy of both thresholds together against soft labels (nats)."""
+    total = 0.0
+    for found, label in ((p.p_ge_1, targets.label_ge_1), (p.p_ge_2, targets.label_ge_2)):
+        safe = found.clip(_TINY, 1 - _TINY)
+        each = -(label * np.log(safe) + (1 - label) * np.log1p(-safe))
+        total += float((targets.weight * each).sum() / targets.weight.sum())
+    return total
 
 
 def data_digest(pairs: Pairs, targets: Targets) -> str:

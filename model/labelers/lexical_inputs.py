@@ -17,6 +17,7 @@ from model.labelers.lexical_features import (
     fit_vocabulary,
     lexical_features,
 )
+from model.labelers.normal import valid_text
 from model.labelers.vocabulary import Vocabulary
 
 
@@ -113,5 +114,5 @@ def cosines(pairs: Pairs, spec: EncoderSpec) -> NDArray[np.float32]:
 
 def _vectors(texts: Sequence[str], spec: EncoderSpec) -> dict[str, NDArray[np.float32]]:
     distinct = sorted(set(texts), key=lambda text: (len(text), text))
-    vectors = load_encoder(spec).encode(distinct)
+    vectors = load_encoder(spec).encode([valid_text(text) for text in distinct])
     return dict(zip(distinct, vectors, strict=True))

@@ -50,6 +50,11 @@ _NUMBER = regex.compile(r"[0-9./]+")
 _MEASURE = regex.compile(rf"(?:[0-9]+[./])?[0-9]+ (?:{'|'.join(u for u, _ in UNITS)}){_END}")
 
 
+def valid_text(text: str) -> str:
+    """The text with `?` for halves of characters (lone surrogates), which tokenizers refuse."""
+    return text.encode("utf-8", "replace").decode("utf-8")
+
+
 def tokens(text: str) -> list[str]:
     """The tokens of a text in their order, repeated ones kept."""
     spelt = text.lower()

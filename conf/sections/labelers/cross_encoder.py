@@ -16,14 +16,46 @@ class CrossEncoderConf(Section):
     sha256: str | None = Field(
         None, description="expected sha256 of the base weights; null: not checked for a path"
     )
-    max_tokens: int = Field(64, ge=8, le=512, description="tokens kept of a pair (count)")
+    max_tokens: int = Field(48, ge=8, le=512, description="tokens kept of a pair (count)")
+    pooling: Literal["mean", "first"] = Field(
+        "mean", description="mean: mean of the tokens of the pair; first: its first token"
+    )
+    lexical_features: bool = Field(
+        True, description="true: the overlap features join the pooled text in the head"
+    )
+    cosine: bool = Field(
+        True,
+        description="true: the cosine of the encoder of section `encoder` is one of the features",
+    )
+    tree_shares: tuple[float, ...] = Field(
+        (0.0, 0.25, 0.5, 0.75),
+        min_length=1,
+        description="share of the boosted trees (section `labeler.lexical`) in the probabilities, "
+        "0 to 1; validation pairs choose among these; only 0: no trees",
+    )
+    hidden: int = Field(128, ge=1, description="width of the head's hidden layer (units)")
+    dropout: float = Field(0.1, ge=0, lt=1, description="dropped units in training (fraction)")
+    frozen_layers: int = Field(
+        1,
+        ge=0,
+        description="parts that keep the base weights: 0 none, 1 the embeddings, 1 + n also the "
+        "first n layers (count)",
+    )
     epochs: int = Field(3, ge=1, description="passes over the training pairs (count)")
     batch_size: int = Field(32, ge=1, description="pairs a step (count)")
     learning_rate: float = Field(5e-5, gt=0, description="AdamW step size of the encoder")
     head_learning_rate: float = Field(1e-3, gt=0, description="AdamW step size of the head")
-    lexical_features: bool = Field(
-        True, description="true: the overlap features join the pooled text in the head"
+    weight_decay: float = Field(0.01, ge=0, description="AdamW decay of matrices")
+    warmup: float = Field(
+        0.06, ge=0, lt=1, description="steps of rising step size at the start (fraction)"
     )
+    predict_batch_size: int = Field(128, ge=1, description="pairs of a prediction batch (count)")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic; auto: bfloat16 where the machine multiplies it natively"
+    )
+    threads: int = Field(
+        0,
+        ge=0,
+        description="threads of a fit (count); 0: all cores. On a machine that others use, one is "
+        "several times faster than two",
     )

@@ -1,0 +1,210 @@
+"""The labeler `cross_encoder`: an encoder reads query and item together, with an ordinal head.
+
+The overlap features of `lexical` join the pooled text in the head, and boosted trees on the same
+features share in the probabilities, with a weight that validation pairs choose. Files: those of
+`cross_state`, and cross_encoder.json with conf and seed.
+"""
+
+import json
+import time
+from dataclasses import replace
+from pathlib import Path
+
+from conf.schema import Conf
+from conf.sections.features import EncoderConf
+from conf.sections.labelers import CrossEncoderConf, LexicalConf
+from model.encoder import resolve_dtype
+from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
+from model.labelers.boosting import Boosters, Matrix, fit_boosters
+from model.labelers.cross_state import (
+    CrossState,
+    load_state,
+    mixed,
+    network_features,
+    read_json,
+    ready,
+    save_state,
+)
+from model.labelers.cross_training import Training, device, fine_tune, seeded
+from model.labelers.encoder_base import EncoderBase, find_encoder_base, read_tokenizer, read_trunk
+from model.labelers.fitting import check_fit, cross_entropy, data_digest, version_of
+from model.labelers.lexical_inputs import LexicalInputs
+from model.labelers.pair_data import PairData
+from model.labelers.pair_encoder import PairEncoder
+from model.labelers.pair_tokens import PairTokenizer
+
+SETTINGS = "cross_encoder.json"
+_SPEED = {"path", "threads", "predict_batch_size"}
+"""Conf that says where the base model is and how fast it runs: no part of a version."""
+History = list[dict[str, float]]
+
+
+class CrossEncoderLabeler:
+    """An encoder over query and item, the features, and trees."""
+
+    kind = "cross_encoder"
+
+    def __init__(
+        self, conf: CrossEncoderConf, trees: LexicalConf, encoder: EncoderConf, seed: int
+    ) -> None:
+        """Nothing is read before `fit` or `load`.
+
+        Args:
+            trees: settings of the boosted trees.
+            encoder: the default base model, and the encoder of the cosine.
+        """
+        self._conf, self._trees, self._encoder, self._seed = conf, trees, encoder, seed
+        self._state: CrossState | None = None
+
+    @property
+    def prompt_hash(self) -> None:
+        """None: no prompt is read."""
+        return None
+
+    @property
+    def version(self) -> str:
+        """Hash of base model, features, data and conf.
+
+        Raises:
+            LabelerError: the labeler is not fitted.
+        """
+        state = self._fitted()
+        parts = {
+            "kind": self.kind,
+            "inputs": state.inputs.version,
+            "origin": dict(state.origin),
+            "conf": self._conf.model_dump(mode="json", exclude=_SPEED),
+            "trees": self._trees.model_dump(mode="json", exclude={"threads"}),
+            "dtype": state.dtype,
+            "seed": self._seed,
+        }
+        return version_of(parts)
+
+    def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
+        """Fine-tune; `validation` chooses the epoch, the trees and their share.
+
+        Raises:
+            LabelerError: no pairs, lengths differ, a grade is absent, or the base model cannot be
+                used.
+            EncoderError: the installed encoder is absent or not the expected one.
+        """
+        check_fit(pairs, targets, validation)
+        started = time.monotonic()
+        base = find_encoder_base(self._conf, self._encoder)
+        inputs = LexicalInputs.fit(pairs, self._encoder if self._conf.cosine else None)
+        features, judged = inputs.matrix(pairs), inputs.matrix(validation[0])
+        boosters = self._grow(features, targets, (judged, validation[1]), inputs)
+        tokenizer = PairTokenizer(read_tokenizer(base.folder), self._conf.max_tokens)
+        train = self._data(pairs, features, targets, tokenizer)
+        watched = self._data(validation[0], judged, validation[1], tokenizer)
+        network, history = self._tune(base, train, watched, tokenizer)
+        origin = {
+            "base_sha256": base.sha256,
+            "data": [data_digest(pairs, targets), data_digest(*validation)],
+        }
+        dtype = resolve_dtype(self._conf.dtype)
+        state = CrossState(inputs, tokenizer, ready(network, dtype), boosters, 0.0, dtype, origin)
+        self._state, losses = self._choose_share(state, validation, judged)
+        details = {
+            "epochs": history,
+            "tree_share": self._state.tree_share,
+            "validation_loss": losses,
+            "device": device(),
+        }
+        return FitReport(len(pairs), time.monotonic() - started, details)
+
+    def predict(self, pairs: Pairs) -> Probabilities:
+        """Probabilities of the pairs, in their order.
+
+        Raises:
+            LabelerError: the labeler is not fitted.
+        """
+        return self._fitted().predict(pairs, self._conf)
+
+    def save(self, folder: Path) -> None:
+        """Write settings, features, trees, tokenizer and weights."""
+        save_state(self._fitted(), folder)
+        settings = {
+            "conf": self._conf.model_dump(mode="json"),
+            "trees": self._trees.model_dump(mode="json"),
+            "encoder": self._encoder.model_dump(mode="json"),
+            "seed": self._seed,
+        }
+        (folder / SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+
+    def restore(self, state: CrossState) -> None:
+        """Take a fitted state."""
+        self._state = state
+
+    def _grow(
+        self,
+        features: Matrix,
+        targets: Targets,
+        judged: tuple[Matrix, Targets],
+        inputs: LexicalInputs,
+    ) -> Boosters | None:
+        if max(self._conf.tree_shares) == 0:
+            return None
+        return fit_boosters(features, targets, judged, self._trees, self._seed, inputs.names)
+
+    def _data(
+        self, pairs: Pairs, features: Matrix, targets: Targets, tokenizer: PairTokenizer
+    ) -> PairData:
+        seen = network_features(features, self._conf)
+        return PairData.of(tokenizer.tokens(pairs), seen, targets)
+
+    def _tune(
+        self, base: EncoderBase, train: PairData, judged: PairData, tokenizer: PairTokenizer
+    ) -> tuple[PairEncoder, History]:
+        """The network of the best epoch, and the losses of all."""
+        with seeded(self._seed):
+            trunk = read_trunk(base, self._conf.max_tokens, self._conf.dropout)
+            network = PairEncoder(trunk, train.features.shape[1], self._conf)
+        dtype = resolve_dtype(self._conf.dtype)
+        run = Training(self._conf, tokenizer, dtype == "bfloat16", device(), self._seed)
+        return network, fine_tune(network, train, judged, run)
+
+    def _choose_share(
+        self, state: CrossState, validation: tuple[Pairs, Targets], judged: Matrix
+    ) -> tuple[CrossState, dict[str, float]]:
+        """The state with the trees' share of the least validation loss (nats), and all losses."""
+        pairs, targets = validation
+        read = state.read(pairs, judged, self._conf)
+        if state.boosters is None:
+            return state, {}
+        trees = state.boosters.predict(judged)
+        losses = {
+            share: cross_entropy(mixed(read, trees, share), targets)
+            for share in self._conf.tree_shares
+        }
+        best = min(losses, key=lambda share: losses[share])
+        return replace(state, tree_share=best), {str(share): loss for share, loss in losses.items()}
+
+    def _fitted(self) -> CrossState:
+        if self._state is None:
+            raise LabelerError("the labeler is not fitted")
+        return self._state
+
+
+def build(conf: Conf) -> CrossEncoderLabeler:
+    """An unfitted labeler of a configuration."""
+    known = conf.labeler
+    return CrossEncoderLabeler(known.cross_encoder, known.lexical, conf.encoder, conf.seed)
+
+
+def load(folder: Path) -> CrossEncoderLabeler:
+    """The labeler that `save` wrote.
+
+    Raises:
+        LabelerError: a file cannot be read, or the encoder of the cosine is not that of the fit.
+    """
+    settings = read_json(folder / SETTINGS)
+    conf = CrossEncoderConf(**settings["conf"])
+    labeler = CrossEncoderLabeler(
+        conf,
+        LexicalConf(**settings["trees"]),
+        EncoderConf(**settings["encoder"]),
+        settings["seed"],
+    )
+    labeler.restore(load_state(folder, conf))
+    return labeler

@@ -1,0 +1,174 @@
+"""Fine-tuning of the cross-encoder: AdamW, warm-up and linear decay, best epoch on validation."""
+
+import copy
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from conf.sections.labelers.cross_encoder import CrossEncoderConf
+from model.labelers.pair_data import PairData
+from model.labelers.pair_encoder import PairEncoder
+from model.labelers.pair_tokens import PairTokenizer, shuffled_batches, sorted_batches
+from model.losses import corn_loss
+from model.progress import EpochBar
+
+_CLIP = 1.0
+
+
+@dataclass(frozen=True)
+class Training:
+    """What a fit is run with.
+
+    Attributes:
+        autocast: true: arithmetic in bfloat16 over float32 weights.
+        device: cpu or cuda.
+    """
+
+    conf: CrossEncoderConf
+    tokenizer: PairTokenizer
+    autocast: bool
+    device: str
+    seed: int
+
+
+def fine_tune(
+    network: PairEncoder, train: PairData, judged: PairData, run: Training
+) -> list[dict[str, float]]:
+    """Train in place and leave the weights of the best epoch; returns loss by epoch (nats)."""
+    conf = run.conf
+    network.standardise_like(train.features)
+    network.start_at(*_rates(train))
+    network.freeze(conf.frozen_layers)
+    network.to(run.device)
+    optimizer = _optimizer(network, conf)
+    steps = -(-len(train) // conf.batch_size)
+    schedule = _schedule(optimizer, steps * conf.epochs, conf.warmup)
+    history: list[dict[str, float]] = []
+    best: dict[str, Tensor] = {}
+    with seeded(run.seed), _threads(conf.threads):
+        for epoch in range(1, conf.epochs + 1):
+            loss = _epoch(network, train, run, epoch, optimizer, schedule)
+            validation = mean_loss(logits_of(network, judged, run), judged)
+            history.append({"epoch": epoch, "loss": loss, "validation_loss": validation})
+            if validation <= min(entry["validation_loss"] for entry in history):
+                best = copy.deepcopy(network.state_dict())
+    network.load_state_dict(best)
+    return history
+
+
+def logits_of(network: PairEncoder, data: PairData, run: Training) -> Tensor:
+    """[N, 2] logits of all pairs in their order; long pairs are computed together."""
+    network.eval()
+    out = torch.empty(len(data), 2)
+    with torch.inference_mode():
+        for rows in sorted_batches(data.lengths, run.conf.predict_batch_size):
+            out[rows] = _forward(network, data, rows, run).cpu()
+    return out
+
+
+def mean_loss(logits: Tensor, data: PairData) -> float:
+    """CORN's loss a pair against soft labels (nats)."""
+    return float(corn_loss(logits, data.labels, data.weight).total / data.weight.sum())
+
+
+def _epoch(
+    network: PairEncoder,
+    train: PairData,
+    run: Training,
+    epoch: int,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+) -> float:
+    """One pass over the pairs; mean training loss (nats)."""
+    network.train()
+    batches = shuffled_batches(train.lengths, run.conf.batch_size, run.seed * 1_000 + epoch)
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    total = torch.zeros(())
+    with EpochBar(epoch, run.conf.epochs, len(batches), shown=True) as bar:
+        for rows in batches:
+            logits = _forward(network, train, rows, run)
+            labels, weight = train.labels[rows].to(run.device), train.weight[rows].to(run.device)
+            loss = corn_loss(logits, labels, weight).total / weight.sum().clamp(min=1e-6)
+            optimizer.zero_grad(set_to_none=True)
+            torch.autograd.backward(loss)
+            nn.utils.clip_grad_norm_(trained, _CLIP)
+            optimizer.step()
+            schedule.step()
+            total += loss.detach().cpu() * weight.sum().cpu()
+            bar.step(loss)
+    return float(total / train.weight.sum())
+
+
+def _forward(
+    network: PairEncoder, data: PairData, rows: NDArray[np.int64], run: Training
+) -> Tensor:
+    tokens, features = data.batch(rows, run.tokenizer, run.device)
+    with torch.autocast(run.device, torch.bfloat16, enabled=run.autocast):
+        logits: Tensor = network(tokens, features)
+    return logits.float()
+
+
+def _rates(data: PairData) -> tuple[float, float]:
+    means = (data.labels * data.weight.unsqueeze(1)).sum(dim=0) / data.weight.sum()
+    return float(means[0]), float(means[1])
+
+
+def _optimizer(network: PairEncoder, conf: CrossEncoderConf) -> torch.optim.Optimizer:
+    """AdamW; decay on matrices only, a step size of its own for the head."""
+    groups = []
+    for part, step in (
+        (network.trunk, conf.learning_rate),
+        (network.head, conf.head_learning_rate),
+    ):
+        known = [p for p in part.parameters() if p.requires_grad]
+        for matrix in (True, False):
+            groups.append(
+                {
+                    "params": [p for p in known if (p.ndim > 1) == matrix],
+                    "lr": step,
+                    "weight_decay": conf.weight_decay if matrix else 0.0,
+                }
+            )
+    return torch.optim.AdamW([group for group in groups if group["params"]], fused=True)
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, steps: int, warmup: float
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Step size rising to the conf's over the warm-up, then falling linearly to 0."""
+    rising = max(1, round(warmup * steps))
+
+    def share(step: int) -> float:
+        return min((step + 1) / rising, (steps - step) / max(1, steps - rising))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+
+
+def device() -> str:
+    """cuda where torch finds one, else cpu."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's draws (dropout) fixed within, untouched outside."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _threads(count: int) -> Iterator[None]:
+    """Torch's threads within; 0: all cores."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or os.cpu_count() or 1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)

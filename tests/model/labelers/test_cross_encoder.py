@@ -1,0 +1,163 @@
+"""The labeler `cross_encoder` on a tiny encoder: it learns, keeps itself, refuses bad models."""
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from conf.sections.features import EncoderConf
+from conf.sections.labelers import CrossEncoderConf, LexicalConf
+from model.labelers.base import LabelerError, Pairs, Probabilities, Targets
+from model.labelers.cross_encoder import CrossEncoderLabeler
+from model.labelers.cross_state import mixed
+from model.labelers.metrics import label_metrics
+from model.labelers.store import load_labeler, save_labeler
+
+Toy = tuple[Pairs, Targets]
+TREES = LexicalConf(rounds=20, min_leaf=5, leaves=(6,), threads=1)
+
+
+def labeler_of(encoder: str, seed: int = 1, **settings: object) -> CrossEncoderLabeler:
+    small = {
+        "path": encoder,
+        "max_tokens": 32,
+        "epochs": 2,
+        "learning_rate": 1e-3,
+        "head_learning_rate": 1e-2,
+        "hidden": 16,
+        "frozen_layers": 0,
+        "threads": 1,
+    }
+    conf = CrossEncoderConf.model_validate(small | settings)
+    return CrossEncoderLabeler(conf, TREES, EncoderConf(path=encoder), seed)
+
+
+def fit(labeler: CrossEncoderLabeler, toy: Toy) -> dict[str, object]:
+    pairs, targets = toy
+    last = np.arange(len(pairs)) >= 450
+    report = labeler.fit(
+        pairs.take(~last), targets.take(~last), (pairs.take(last), targets.take(last))
+    )
+    return report.details
+
+
+@pytest.fixture(scope="module")
+def labeler(toy_pairs: Toy, tiny_encoder: str) -> CrossEncoderLabeler:
+    """Fitted with all that the default has."""
+    made = labeler_of(tiny_encoder)
+    fit(made, toy_pairs)
+    return made
+
+
+def test_it_learns(labeler: CrossEncoderLabeler, toy_pairs: Toy) -> None:
+    pairs, targets = toy_pairs
+    grades = (targets.label_ge_1 + targets.label_ge_2).astype(int)
+    assert label_metrics(labeler.predict(pairs), grades)["qwk"] > 0.9
+
+
+def test_text_alone_is_read(tiny_encoder: str) -> None:
+    """Without features and trees only the encoder can tell the grades apart."""
+    draw = np.random.default_rng(0).integers(0, 3, 400)
+    pairs = Pairs(["q"] * len(draw), ["xyz"[grade] for grade in draw])
+    settings = {"lexical_features": False, "tree_shares": (0.0,), "cosine": False, "epochs": 6}
+    reader = labeler_of(tiny_encoder, **settings)
+    data = pairs, Targets.of_grades(draw)
+    reader.fit(*data, data)
+    np.testing.assert_array_equal(reader.predict(pairs).grades, draw)
+
+
+def test_saved_and_loaded_it_predicts_the_same(
+    labeler: CrossEncoderLabeler, toy_pairs: Toy, tmp_path: Path
+) -> None:
+    save_labeler(labeler, tmp_path / "cross")
+    loaded = load_labeler(tmp_path / "cross")
+    before, after = labeler.predict(toy_pairs[0]), loaded.predict(toy_pairs[0])
+    np.testing.assert_array_equal(before.p_ge_1, after.p_ge_1)
+    np.testing.assert_array_equal(before.p_ge_2, after.p_ge_2)
+    assert loaded.version == labeler.version and len(loaded.version) == 16
+
+
+def test_same_seed_same_weights_other_seed_other_version(
+    labeler: CrossEncoderLabeler, toy_pairs: Toy, tiny_encoder: str
+) -> None:
+    torch.manual_seed(99)
+    again, other = labeler_of(tiny_encoder), labeler_of(tiny_encoder, seed=2)
+    fit(again, toy_pairs)
+    fit(other, toy_pairs)
+    np.testing.assert_array_equal(
+        labeler.predict(toy_pairs[0]).p_ge_2, again.predict(toy_pairs[0]).p_ge_2
+    )
+    assert again.version == labeler.version != other.version
+
+
+def test_odd_texts_get_probabilities_in_their_order(labeler: CrossEncoderLabeler) -> None:
+    queries = ["", "x" * 50_000, "🪜 лестница", "red sofa", "\ud800"]
+    items = ["", "y " * 9_000, "梯子", "Red Sofa", "Red Sofa"]
+    found = labeler.predict(Pairs(queries, items))
+    alone = labeler.predict(Pairs(["red sofa"], ["Red Sofa"]))
+    assert len(found) == 5
+    assert found.p_ge_2[3] == pytest.approx(alone.p_ge_2[0], abs=0.02)
+    assert len(labeler.predict(Pairs([], []))) == 0
+
+
+def test_the_best_epoch_is_kept(toy_pairs: Toy, tiny_encoder: str) -> None:
+    """With a step size that destroys it, a later epoch is worse and the first one is kept."""
+    wild = labeler_of(tiny_encoder, epochs=3, tree_shares=(0.0,), head_learning_rate=0.5)
+    history = fit(wild, toy_pairs)["epochs"]
+    assert isinstance(history, list)
+    pairs, targets = toy_pairs
+    last = np.arange(len(pairs)) >= 450
+    found = wild.predict(pairs.take(last))
+    labels = targets.take(last)
+    chain = labels.label_ge_1 * np.log(found.p_ge_1.clip(1e-9)) + (1 - labels.label_ge_1) * np.log(
+        (1 - found.p_ge_1).clip(1e-9)
+    )
+    assert -chain.mean() <= min(entry["validation_loss"] for entry in history) + 0.05
+
+
+def test_shares_mix_two_predictions() -> None:
+    trees = Probabilities(np.array([0.5]), np.array([0.5]))
+    found = mixed(np.array([[0.9, 0.1]]), trees, 0.25)
+    assert (found.p_ge_1[0], found.p_ge_2[0]) == pytest.approx((0.8, 0.2))
+
+
+def test_bad_base_models_are_named(toy_pairs: Toy, tiny_encoder: str, tmp_path: Path) -> None:
+    with pytest.raises(LabelerError, match="no base model at"):
+        fit(labeler_of(str(tmp_path / "nowhere")), toy_pairs)
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    with pytest.raises(LabelerError, match=r"no weights \(model.safetensors\)"):
+        fit(labeler_of(str(empty)), toy_pairs)
+    (empty / "pytorch_model.bin").write_bytes(b"never read")
+    with pytest.raises(LabelerError, match=r"pickle files only \(pytorch_model.bin\)"):
+        fit(labeler_of(str(empty)), toy_pairs)
+    with pytest.raises(LabelerError, match="expected 0000"):
+        fit(labeler_of(tiny_encoder, sha256="0" * 64), toy_pairs)
+    with pytest.raises(LabelerError, match=r"max_tokens is 128, .* reads 64"):
+        fit(labeler_of(tiny_encoder, max_tokens=128), toy_pairs)
+    bare = tmp_path / "bare"
+    shutil.copytree(tiny_encoder, bare)
+    (bare / "config.json").unlink()
+    with pytest.raises(LabelerError, match=r"no config.json"):
+        fit(labeler_of(str(bare)), toy_pairs)
+
+
+def test_the_right_checksum_is_accepted(tiny_encoder: str) -> None:
+    from model.labelers.encoder_base import find_encoder_base
+
+    digest = hashlib.sha256((Path(tiny_encoder) / "model.safetensors").read_bytes()).hexdigest()
+    conf = CrossEncoderConf(path=tiny_encoder, sha256=digest)
+    assert find_encoder_base(conf, EncoderConf()).sha256 == digest
+
+
+def test_what_cannot_be_learnt_from_is_refused(toy_pairs: Toy, tiny_encoder: str) -> None:
+    pairs, targets = toy_pairs
+    unfitted = labeler_of(tiny_encoder)
+    with pytest.raises(LabelerError, match="not fitted"):
+        unfitted.predict(pairs)
+    without = targets.label_ge_1 == 1
+    with pytest.raises(LabelerError, match="no training pair has grade 0"):
+        unfitted.fit(pairs.take(without), targets.take(without), toy_pairs)
