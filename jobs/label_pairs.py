@@ -194,6 +194,7 @@ def _tell(warehouse: Warehouse, version: Row, totals: Totals, wanted: int) -> No
     report.count(LABEL_CHUNKS.name, totals.chunks, totals.chunks)
     waiting = wanted - counts["labels"] - totals.quarantined
     report.details |= {**counts, "labeler_version": version["labeler_version"], "waiting": waiting}
+    report.details["pairs_per_second"] = round(totals.rate, 1)
     report.notes.append(
         f"labeler {version['labeler_version']}: {counts['text_pairs']:,} pairs of texts, "
         f"{counts['labels']:,} labels, {totals.quarantined:,} quarantined, {waiting:,} pairs wait"

@@ -79,6 +79,7 @@ def conf_key(tree: Conf) -> str:
         {
             "kind": kind,
             "labeler": getattr(tree.labeler, kind).model_dump(mode="json"),
+            "lexical": tree.labeler.lexical.model_dump(mode="json"),
             "encoder": tree.encoder.model_dump(mode="json"),
             "labels": tree.labels.model_dump(mode="json"),
             "split": tree.split.model_dump(mode="json"),

@@ -26,6 +26,8 @@ class Totals:
     counts: dict[str, int] = field(default_factory=lambda: dict.fromkeys(COUNTS, 0))
     quarantined: int = 0
     chunks: int = 0
+    rate: float = 0.0
+    """Pairs of texts read a second, commits included."""
 
     def add(self, found: Row) -> None:
         """Add the figures of a chunk."""
@@ -67,6 +69,7 @@ class Chunks:
             finally:
                 rows.unpersist()
             self.say(pace.after(size))
+            totals.rate = pace.rate
 
     def commit(self, answered: DataFrame, totals: Totals) -> None:
         """Write the labels of answered texts, and quarantine those without an answer."""
@@ -147,6 +150,7 @@ class Pace:
         self._limited = minutes is not None
         self._total, self._done = sum(sizes), 0
         self._first = time.monotonic()
+        self.rate = 0.0
 
     @property
     def left(self) -> int:

@@ -32,10 +32,17 @@ TINY = (
     "candidates.retrieved=10",
     "trainer.epochs=2",
     "evaluation.bootstrap=20",
+    "labeler.kind=lexical",
+    "labeler.lexical.cosine=false",
+    "labeler.lexical.min_leaf=5",
+    "labeling.min_pairs=10",
+    "labeling.budget_minutes=null",
+    "labeling.gate={min_qwk: -1, min_exact: 0, min_within_one: 0, min_recall: [0, 0, 0],"
+    " max_calibration_error: 1, min_segment_pairs: 100000}",
     "spark.driver_memory=1500m",
     "spark.shuffle_partitions=2",
 )
-KILLED_IN = ("ingest", "train", "score_catalog")
+KILLED_IN = ("ingest", "label_pairs", "train", "score_catalog")
 
 
 def settings(root: Path) -> list[str]:
@@ -73,7 +80,7 @@ def test_every_step_reports_balanced_rows(
     _, _, reports = undisturbed
     assert [report.job for report in reports] == list(CHAIN)
     counts = {c.table: c for report in reports for c in report.counts}
-    for table in ("items", "impressions", "training_examples", "scores"):
+    for table in ("items", "impressions", "label_chunks", "training_examples", "scores"):
         assert counts[table].rows_out > 0, table
     assert closing_table(reports).row_count >= len(CHAIN)
 

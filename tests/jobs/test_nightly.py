@@ -122,6 +122,32 @@ def test_a_dry_run_counts_what_can_be_counted(spark: SparkSession, make_conf: Ma
     assert not warehouse.exists(B)
 
 
+def test_what_a_step_adds_to_a_table_of_an_earlier_one_is_no_input_of_either(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    """Two steps share a table: one replaces its rows, the other adds to them."""
+    ran, conf = [], make_conf()
+
+    def step(name: str, number: int) -> Job:
+        def run(session: SparkSession, given: ResolvedConf) -> JobReport:
+            ran.append(name)
+            warehouse, report = open_warehouse(session, given, name)
+            rows = session.range(number, number + 1).toDF("a")
+            report.count("a", 1, warehouse.merge(A, rows).rows)
+            return report
+
+        return Job(name, name, run, reads=(A,), may_lack=(A,), writes=(A,))
+
+    jobs = [step("first", 1), step("second", 2)]
+    chain = Nightly(spark, conf, jobs, jobs, console=Console(quiet=True))
+    chain.run()
+    assert [report.skipped for report in chain.run()] == [True, True]
+    other, _ = open_warehouse(spark, conf, "somebody else")
+    other.merge(A, spark.range(7, 8).toDF("a"))
+    assert [report.skipped for report in chain.run()] == [False, False]
+    assert ran == ["first", "second"] * 2
+
+
 def test_force_runs_everything(spark: SparkSession, make_conf: MakeConf) -> None:
     chain, conf = Chain(), make_conf("feed.batch_size=3")
     nightly(spark, conf, chain).run()

@@ -1,0 +1,184 @@
+"""Labelling through Spark: the rate of the default labeler, and a run that is killed twice.
+
+Queries and titles are those of the Home Depot pairs (all buckets that the file has), in one region:
+COUNTERPOISE_LABEL_PAIRS of them (12,000) are candidates. The labeler is the cross-encoder, fitted
+for one epoch on a few hundred of them: what it says is of no matter here, how fast it says it is.
+The rate is `label_pairs`' own: pairs of texts read a second on local[2], from the first chunk's
+begin to the last one's end, commits included. The killed run is another process that gets SIGKILL
+after its first committed chunk, twice; then a third run ends the work.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+from rich.console import Console
+
+from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
+from bench.result import Result
+from conf.load import ResolvedConf, load_conf
+from features.contracts import (
+    CANDIDATES,
+    IMPRESSIONS,
+    ITEMS,
+    LABELER_DECISIONS,
+    LABELER_VERSIONS,
+    QUERIES,
+    RELEVANCE_LABELS,
+    Table,
+)
+from jobs import label_pairs
+from jobs.platform.labelers import labeler_dir
+from jobs.platform.runner import open_warehouse
+from jobs.platform.session import get_session
+from jobs.platform.warehouse import Warehouse
+from model.labelers.base import Targets
+from model.labelers.build import build_labeler
+from model.labelers.deployed import Deployed, Deployment, save_deployed
+
+PAIRS = int(os.environ.get("COUNTERPOISE_LABEL_PAIRS", "12000"))
+FIT, CHUNK, LIMIT = 300, 2_000, 450.0
+RUN_DATE = "2026-03-01"
+_THIRD = 1.0 / 3.0
+
+
+def measure() -> list[Result]:
+    """Both measurements; nothing where the data is absent."""
+    path = file_path()
+    if path is None:
+        Console().print("labelling: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
+        return []
+    given = read_pairs(path, range(10), PAIRS)
+    with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
+        fast, killed = (_conf(Path(folder) / name) for name in ("fast", "killed"))
+        spark = get_session(fast.tree)
+        deployed = _fitted(given, fast)
+        for conf in (fast, killed):
+            _prepare(open_warehouse(spark, conf, "bench")[0], given, deployed)
+        return [_rate(spark, fast), _killed_twice(spark, killed, len(given.pairs))]
+
+
+def _conf(root: Path, *settings: str) -> ResolvedConf:
+    fixed = [
+        f"storage.root={root}",
+        f"run_date={RUN_DATE}",
+        f"labeling.chunk_pairs={CHUNK}",
+        "labeling.partitions=2",
+        "labeling.budget_minutes=null",
+        "labeler.cross_encoder.epochs=1",
+        "regions=[us]",
+    ]
+    return load_conf(settings=[*fixed, *settings])
+
+
+def _fitted(given: GradedPairs, conf: ResolvedConf) -> Deployed:
+    """The default labeler, barely fitted."""
+    labeler = build_labeler(conf.tree)
+    rows = np.arange(FIT)
+    pairs, targets = given.pairs.take(rows), Targets.of_grades(given.grades[rows])
+    labeler.fit(pairs, targets, (pairs, targets))
+    return Deployed(labeler, Deployment((_THIRD,) * 3, (_THIRD,) * 3))
+
+
+def _rate(spark: SparkSession, conf: ResolvedConf) -> Result:
+    found = label_pairs.run(spark, conf).details
+    rate = float(found["pairs_per_second"])
+    words = f"{rate:.0f} pairs/s ({found['text_pairs']:,} pairs of texts)"
+    return Result("label_pairs, cross_encoder, local[2]", words, f">= {LIMIT:.0f}", rate >= LIMIT)
+
+
+def _killed_twice(spark: SparkSession, conf: ResolvedConf, pairs: int) -> Result:
+    counts = []
+    for _ in range(2):
+        _run_and_kill(conf)
+        counts.append(_labels(spark, conf).count())
+    label_pairs.run(spark, conf)
+    labels = _labels(spark, conf)
+    rows, distinct = labels.count(), labels.select("query_id", "item_id").distinct().count()
+    words = (
+        f"labels after each run: {counts[0]:,}, {counts[1]:,}, {rows:,}; doubles {rows - distinct}"
+    )
+    holds = rows == distinct == _candidates(spark, conf) and 0 < counts[0] < counts[1] < rows
+    return Result(f"killed twice, {pairs:,} pairs", words, "all labelled, no double", holds)
+
+
+def _run_and_kill(conf: ResolvedConf) -> None:
+    """Start label_pairs, wait for the line of a committed chunk, kill -9."""
+    command = [sys.executable, "-u", "-m", "jobs.platform.cli", "label_pairs"]
+    for setting in (
+        f"storage.root={conf.tree.storage.root}",
+        f"run_date={RUN_DATE}",
+        f"labeling.chunk_pairs={CHUNK}",
+        "labeling.budget_minutes=null",
+        "regions=[us]",
+    ):
+        command += ["--set", setting]
+    process = subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        start_new_session=True,
+    )
+    assert process.stdout is not None
+    for line in process.stdout:
+        if "labelled" in line:
+            break
+    os.killpg(process.pid, signal.SIGKILL)
+    process.wait()
+
+
+def _labels(spark: SparkSession, conf: ResolvedConf) -> DataFrame:
+    return open_warehouse(spark, conf, "bench")[0].read(RELEVANCE_LABELS).where("source = 'llm'")
+
+
+def _candidates(spark: SparkSession, conf: ResolvedConf) -> int:
+    return open_warehouse(spark, conf, "bench")[0].read(CANDIDATES).count()
+
+
+def _prepare(warehouse: Warehouse, given: GradedPairs, deployed: Deployed) -> None:
+    """Tables of the pairs, no log, and the labeler, admitted."""
+    spark, day = warehouse.spark, warehouse.conf.run_date
+    rows = list(zip(given.pairs.queries, given.pairs.items, strict=True))
+    pairs = spark.createDataFrame(rows, "query_text string, title string").distinct()
+    named = pairs.select(
+        F.md5("query_text").alias("query_id"), F.md5("title").alias("item_id"), "*"
+    ).persist()
+    filled = {"dataset": F.lit("homedepot"), "simulated": F.lit(False), "region": F.lit("us")}
+    flags = {"from_log": F.lit(False), "from_judgment": F.lit(True), "from_retrieval": F.lit(False)}
+    filled |= {"bucket": F.lit(0), "run_date": F.lit(day), **flags}
+    for table, key in ((QUERIES, "query_id"), (ITEMS, "item_id"), (CANDIDATES, None)):
+        frame = named.dropDuplicates([key] if key else ["query_id", "item_id"]).withColumns(filled)
+        warehouse.merge(table, _with_nulls(frame, table))
+    for table in (IMPRESSIONS, RELEVANCE_LABELS):
+        warehouse.create(table)
+    named.unpersist()
+    _admit(warehouse, deployed)
+
+
+def _with_nulls(frame: DataFrame, table: Table) -> DataFrame:
+    lacking = [column for column in table.columns if column.name not in frame.columns]
+    return frame.withColumns({c.name: F.lit(None).cast(c.type) for c in lacking})
+
+
+def _admit(warehouse: Warehouse, deployed: Deployed) -> None:
+    version, day = deployed.version, warehouse.conf.run_date
+    save_deployed(deployed, labeler_dir(warehouse, version), {})
+    mix = list(deployed.deployment.production_mix)
+    row: dict[str, Any] = {
+        **{"labeler_version": version, "kind": deployed.labeler.kind, "run_date": day},
+        **{"conf_key": "bench", "data_key": "bench", "folder": f"labelers/{version}"},
+        **{"fit_pairs": FIT, "choose_pairs": FIT, "fitted_mix": mix, "production_mix": mix},
+        **{"corrected": False, "metrics": "{}", "simulated": False},
+        **{"decision_no": 1, "decision": "admitted", "reasons": [], "gold_pairs": 0},
+        "gold_queries": 0,
+    }
+    for table in (LABELER_VERSIONS, LABELER_DECISIONS):
+        warehouse.merge(table, table.local_frame(warehouse.spark, [row]))
