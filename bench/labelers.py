@@ -1,0 +1,165 @@
+"""Labelers side by side on Home Depot: fitted on human grades, judged on queries never seen.
+
+Pairs of buckets 0 to 5 (see `bench.homedepot_pairs`; the item's text is its title, led by its
+brand) are fitted on, a tenth of their queries held out to choose epoch, trees and shares; bucket 6
+is the test. Settings were chosen before on fits on buckets 0 to 4 judged on 5. All labelers see
+the same pairs and the soft targets of the mean ratings.
+
+Predicted grades come from cut points of the expected grade that give the test predictions the mix
+of grades of training. Spearman is that of the expected grade and the raters' mean. Intervals: 95 %,
+bootstrap over queries, the same draws for all labelers, so that differences are paired.
+
+COUNTERPOISE_LABELERS names the kinds (lexical,cross_encoder), COUNTERPOISE_LABELER_PAIRS how many
+pairs are drawn from buckets 0 to 5 (all), COUNTERPOISE_LABELER_SET settings as after `--set`.
+"""
+
+import os
+import time
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from rich.console import Console
+
+from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
+from bench.result import Result
+from conf.load import load_conf
+from model.labelers.base import Labeler, Probabilities
+from model.labelers.build import build_labeler
+from model.labelers.metrics import cut_points, label_metrics, mix_of
+from model.metrics import spearman
+
+REPLICATES = 300
+SEED = 17
+FEW = 2_500
+TARGETS = {"qwk": (0.46, 0.40), "spearman_of_ratings": (0.55, 0.47), "within_one": (0.985, 0.0)}
+"""Least figure of the cross-encoder from all labels, and from 2,000."""
+MINUTES, RATE = 30.0, 450.0
+BASELINE, JUDGED = "lexical", "cross_encoder"
+Draws = list[NDArray[np.int64]]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """Figures of a labeler on the test, and on every bootstrap draw of queries [REPLICATES]."""
+
+    value: dict[str, float]
+    drawn: dict[str, NDArray[np.float64]]
+
+    def words(self, name: str) -> str:
+        """The figure with its interval."""
+        low, high = np.nanquantile(self.drawn[name], (0.025, 0.975))
+        return f"{self.value[name]:.3f} ({low:.3f} to {high:.3f})"
+
+
+def measure() -> list[Result]:
+    """Results of all labelers; nothing where the data is absent."""
+    path = file_path()
+    if path is None:
+        Console().print("labelers: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
+        return []
+    limit = int(os.environ.get("COUNTERPOISE_LABELER_PAIRS", "0")) or None
+    known = read_pairs(path, range(6), limit, seed=SEED, brands=True)
+    test = read_pairs(path, [6], brands=True)
+    held = np.array([_held_out(query) for query in known.pairs.queries])
+    draws = _draws(test)
+    outcomes: dict[str, Outcome] = {}
+    results: list[Result] = []
+    for kind in os.environ.get("COUNTERPOISE_LABELERS", f"{BASELINE},{JUDGED}").split(","):
+        labeler, minutes = _fitted(kind, known, held)
+        started = time.monotonic()
+        p = labeler.predict(test.pairs)
+        rate = len(test.pairs) / (time.monotonic() - started)
+        outcomes[kind] = _outcome(p, test, mix_of(known.grades), draws)
+        results += _speed(kind, minutes, rate, len(known.pairs))
+        results += _figures(kind, outcomes[kind], few=limit is not None and limit <= FEW)
+    return [*results, *_differences(outcomes)]
+
+
+def _fitted(kind: str, known: GradedPairs, held: NDArray[np.bool_]) -> tuple[Labeler, float]:
+    """The labeler, fitted, and the minutes that took."""
+    settings = os.environ.get("COUNTERPOISE_LABELER_SET", "").split()
+    labeler = build_labeler(load_conf(settings=[f"labeler.kind={kind}", *settings]).tree)
+    report = labeler.fit(
+        known.pairs.take(~held),
+        known.targets.take(~held),
+        (known.pairs.take(held), known.targets.take(held)),
+    )
+    Console().print(f"{kind}: {report.pairs} pairs, {report.details}")
+    return labeler, report.seconds / 60
+
+
+def _held_out(query: str) -> bool:
+    """Whether a query chooses: a tenth, whatever its bucket."""
+    return zlib.crc32(query.strip().lower().encode()) // 10 % 10 == 0
+
+
+def _draws(test: GradedPairs) -> Draws:
+    """Row numbers of the test pairs of queries drawn with replacement, a draw a replicate."""
+    keys = [query.strip().lower() for query in test.pairs.queries]
+    _, query = np.unique(keys, return_inverse=True)
+    rows = np.split(np.argsort(query, kind="stable"), np.cumsum(np.bincount(query))[:-1])
+    generator = np.random.default_rng(SEED)
+    picks = generator.integers(0, len(rows), (REPLICATES, len(rows)))
+    return [np.concatenate([rows[at] for at in pick]) for pick in picks]
+
+
+def _outcome(
+    p: Probabilities, test: GradedPairs, mix: tuple[float, float, float], draws: Draws
+) -> Outcome:
+    cuts = cut_points(p.expected, mix)
+
+    def figures(rows: NDArray[np.int64]) -> dict[str, float]:
+        some = Probabilities(p.p_ge_1[rows], p.p_ge_2[rows])
+        rank = spearman(some.expected, test.ratings[rows])
+        return label_metrics(some, test.grades[rows], cuts) | {"spearman_of_ratings": rank}
+
+    drawn = [figures(rows) for rows in draws]
+    value = figures(np.arange(len(p)))
+    return Outcome(value, {name: np.array([d[name] for d in drawn]) for name in value})
+
+
+def _speed(kind: str, minutes: float, rate: float, pairs: int) -> list[Result]:
+    judged = kind == JUDGED
+    return [
+        Result(
+            f"{kind}: fit on {pairs:,} pairs",
+            f"{minutes:.1f} min",
+            f"<= {MINUTES:.0f}" if judged else "none",
+            not judged or minutes <= MINUTES,
+        ),
+        Result(
+            f"{kind}: predict",
+            f"{rate:.0f} pairs/s",
+            f">= {RATE:.0f}" if judged else "none",
+            not judged or rate >= RATE,
+        ),
+    ]
+
+
+def _figures(kind: str, outcome: Outcome, few: bool) -> Iterator[Result]:
+    for name, value in outcome.value.items():
+        least = TARGETS[name][few] if kind == JUDGED and name in TARGETS else None
+        limit = "none" if least is None else f">= {least}"
+        holds = least is None or value >= least
+        yield Result(f"{kind}: {name}", outcome.words(name), limit, holds)
+
+
+def _differences(outcomes: dict[str, Outcome]) -> Iterator[Result]:
+    """Every labeler against `lexical`, on the same draws."""
+    base = outcomes.get(BASELINE)
+    for kind, outcome in outcomes.items():
+        if base is None or kind == BASELINE:
+            continue
+        for name in ("qwk", "spearman_of_ratings"):
+            low, high = np.quantile(outcome.drawn[name] - base.drawn[name], (0.025, 0.975))
+            gain = outcome.value[name] - base.value[name]
+            judged = kind == JUDGED
+            yield Result(
+                f"{kind} over {BASELINE}: {name}",
+                f"{gain:+.3f} ({low:+.3f} to {high:+.3f})",
+                "interval above 0" if judged else "none",
+                not judged or low > 0,
+            )
