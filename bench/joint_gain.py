@@ -21,7 +21,7 @@ from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.tune_value_model import TuningInputs, build
 
-STRENGTHS = (0.0, 0.5, 1.2)
+STRENGTHS = (1.2, 0.0)
 LOSSES = (0.01, 0.05)
 SWEEP = "0,0.001,0.002,0.005,0.01,0.02,0.03,0.05,0.08,0.12,0.2,0.3,0.5,1,2,5,100"
 _CONF = Path(__file__).parents[1] / "conf" / "homedepot.yaml"
