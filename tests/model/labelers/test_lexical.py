@@ -9,6 +9,7 @@ import pytest
 from conf.sections.features import EncoderConf
 from conf.sections.labelers import LexicalConf
 from model.labelers.base import LabelerError, Pairs, Targets
+from model.labelers.boosting import Boosters
 from model.labelers.lexical import LexicalLabeler
 from model.labelers.metrics import label_metrics
 from model.labelers.store import load_labeler, save_labeler
@@ -99,6 +100,19 @@ def test_what_cannot_be_learnt_from_is_refused(toy_pairs: Toy) -> None:
     without = targets.label_ge_1 == 1
     with pytest.raises(LabelerError, match="no training pair has grade 0"):
         labeler.fit(pairs.take(without), targets.take(without), toy_pairs)
+
+
+def test_the_second_threshold_is_cut_off_at_the_first() -> None:
+    class Says:
+        def __init__(self, p: float) -> None:
+            self.p = p
+
+        def predict(self, features: np.ndarray, num_threads: int) -> np.ndarray:
+            return np.full(len(features), self.p)
+
+    crossed = Boosters(Says(0.4), Says(0.6), 6, {})  # type: ignore[arg-type]
+    found = crossed.predict(np.zeros((2, 3), np.float32))
+    assert found.p_ge_1.tolist() == found.p_ge_2.tolist() == [0.4, 0.4]
 
 
 def test_damaged_trees_are_refused(labeler: LexicalLabeler, tmp_path: Path) -> None:
