@@ -98,7 +98,10 @@ def cache_folder(conf: CausalLmConf) -> Path:
 
 
 def quiet() -> None:
-    """No bars, no warnings about the layers left out, and no look at a hub."""
+    """No bars, no warnings about the layers left out, and no look at a hub.
+
+    Called before transformers is imported for the first time, which is when it reads the variable.
+    """
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     from transformers.utils import logging
 
@@ -151,10 +154,10 @@ def _converted(gguf: Path, digest: str, cache: Path) -> Path:
 
 def _convert(gguf: Path, digest: str, folder: Path) -> None:
     """Write weights (bfloat16), config and tokenizer of a GGUF file as a Hugging Face folder."""
+    quiet()
     import torch
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
 
-    quiet()
     where = {"gguf_file": gguf.name, "local_files_only": True}
     try:
         tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), **where)

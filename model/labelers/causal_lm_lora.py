@@ -58,7 +58,7 @@ def adapter_state(trunk: Trunk) -> dict[str, Tensor]:
     """The adapters' weights, copied."""
     from peft import get_peft_model_state_dict
 
-    state = get_peft_model_state_dict(trunk.model)
+    state = get_peft_model_state_dict(trunk.model, save_embedding_layers=False)
     return {name: tensor.detach().cpu().clone() for name, tensor in state.items()}
 
 

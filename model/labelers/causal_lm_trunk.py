@@ -103,9 +103,9 @@ def load_model(base: BaseModel, layers: int, dtype: str) -> Any:
     Raises:
         LabelerError: the model has fewer layers, or weights that are unreadable or incomplete.
     """
+    quiet()
     from transformers import AutoConfig, AutoModel
 
-    quiet()
     try:
         config = AutoConfig.from_pretrained(str(base.folder), local_files_only=True)
         whole = int(config.num_hidden_layers)
@@ -135,9 +135,9 @@ def load_tokenizer(base: BaseModel) -> Any:
     Raises:
         LabelerError: its files are missing or unreadable.
     """
+    quiet()
     from transformers import AutoTokenizer
 
-    quiet()
     try:
         return AutoTokenizer.from_pretrained(str(base.folder), local_files_only=True)
     except (OSError, ValueError, KeyError) as error:

@@ -56,7 +56,7 @@ class CausalLmConf(Section):
         "mean_last", description="hidden state of a pair: mean over its tokens, its last, or both"
     )
     ridges: tuple[float, ...] = Field(
-        (0.001, 0.01, 0.1),
+        (0.03, 0.1, 0.3, 1.0),
         min_length=1,
         description="penalties of the probe's weights, of which validation chooses one",
     )

@@ -178,13 +178,15 @@ def test_lora_helps_and_is_saved_apart_from_the_base(tiny_llama: str, tmp_path: 
     )
 
 
-def test_lora_that_does_not_help_is_dropped(tiny_llama: str) -> None:
+def test_lora_that_does_not_help_is_dropped(tiny_llama: str, tmp_path: Path) -> None:
     alone = CausalLm(conf(tiny_llama))
     alone.fit(*data())
     wild = {**LORA, "learning_rate": 50.0, "head_learning_rate": 50.0}
     adapted = CausalLm(conf(tiny_llama, lora=wild))
     losses = adapted.fit(*data()).details["lora_loss"]
     assert min(losses) == losses[0]
+    adapted.save(tmp_path)
+    assert not (tmp_path / ADAPTERS).exists()
     pairs, _ = toy(9)
     np.testing.assert_allclose(
         adapted.predict(pairs).p_ge_1, alone.predict(pairs).p_ge_1, atol=1e-6
