@@ -84,6 +84,19 @@ PAIR_LEVEL: tuple[Feature, ...] = (
     Feature("pair_size_match", "query_item", "1 same size, -1 another size, 0 none named"),
     Feature("pair_number_match", "query_item", "share of the query's numbers in the text; 0 none"),
     Feature(
+        "pair_item_overlap", "query_item", "share of the item's tokens in the query (fraction)"
+    ),
+    Feature(
+        "pair_idf_overlap",
+        "query_item",
+        "share of the query's idf that the item's text has (fraction)",
+    ),
+    Feature("pair_query_idf", "query_item", "mean BM25 idf of the query's tokens"),
+    Feature("pair_head_match", "query_item", "1 where the query names the item's head noun"),
+    Feature(
+        "pair_last_match", "query_item", "1 where the query's last word is the item's head noun"
+    ),
+    Feature(
         "pair_impressions_28d", "query_item", "log1p of impressions of the pair", regional=True
     ),
     Feature("pair_ctr_28d", "query_item", "smoothed click rate of the pair", regional=True),

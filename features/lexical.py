@@ -48,14 +48,54 @@ def item_weights(postings: DataFrame) -> DataFrame:
     )
 
 
+def term_idf(words: DataFrame) -> DataFrame:
+    """The catalogue's terms: term, idf (long, BM25's idf * SCALE).
+
+    Args:
+        words: item_id, tokens (array<string>).
+    """
+    frequencies = (
+        words.select(F.explode(F.array_distinct("tokens")).alias("term"))
+        .groupBy("term")
+        .agg(F.count("*").alias("df"))
+    )
+    catalogue = words.agg(F.count("*").alias("items"))
+    return frequencies.join(F.broadcast(catalogue), how="cross").select(
+        "term", _scaled(_idf(F.col("df"))).alias("idf")
+    )
+
+
+def query_idf(texts: DataFrame, words: DataFrame) -> DataFrame:
+    """text, idf (map term -> idf * SCALE) of the distinct tokens of each text.
+
+    A term that the catalogue does not know has the idf of one that no item holds.
+
+    Args:
+        texts: text, tokens; one row a text.
+        words: item_id, tokens of the catalogue.
+    """
+    unknown = words.agg(_scaled(F.log1p((F.count("*") + 0.5) / 0.5)).alias("unknown"))
+    entry = F.struct("term", F.coalesce("idf", "unknown"))
+    return (
+        texts.select("text", F.explode(F.array_distinct("tokens")).alias("term"))
+        .join(term_idf(words), on="term", how="left")
+        .join(F.broadcast(unknown), how="cross")
+        .groupBy("text")
+        .agg(F.map_from_entries(F.collect_list(entry)).alias("idf"))
+    )
+
+
+def total_weight(terms: Column, weights: Column) -> Column:
+    """Sum of the weights of some terms (array) in a map; long, in units of 1/SCALE."""
+    zero = F.lit(0).cast("long")
+    return F.aggregate(
+        terms, zero, lambda total, term: total + F.coalesce(F.try_element_at(weights, term), zero)
+    )
+
+
 def bm25(terms: Column, weights: Column) -> Column:
     """BM25 (double) of distinct query terms (array) against an item's weights (map)."""
-    total = F.aggregate(
-        terms,
-        F.lit(0).cast("long"),
-        lambda total, term: total + F.coalesce(F.try_element_at(weights, term), F.lit(0)),
-    )
-    return F.coalesce(total, F.lit(0)) / SCALE
+    return F.coalesce(total_weight(terms, weights), F.lit(0)) / SCALE
 
 
 def retrieve(texts: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
@@ -92,10 +132,17 @@ def _term_counts(tokens: Column) -> Column:
 
 def _weight(conf: Conf) -> Column:
     k1, b = conf.features.bm25_k1, conf.features.bm25_b
-    idf = F.log1p((F.col("items") - F.col("df") + 0.5) / (F.col("df") + 0.5))
     length = F.lit(1 - b) + b * F.col("length") / F.col("average_length")
     saturation = F.col("tf") * (k1 + 1) / (F.col("tf") + k1 * length)
-    return F.round(idf * saturation * SCALE).cast("long")
+    return _scaled(_idf(F.col("df")) * saturation)
+
+
+def _idf(df: Column) -> Column:
+    return F.log1p((F.col("items") - df + 0.5) / (df + 0.5))
+
+
+def _scaled(value: Column) -> Column:
+    return F.round(value * SCALE).cast("long")
 
 
 def _rank_terms(texts: DataFrame, postings: DataFrame, max_postings: int) -> DataFrame:

@@ -9,8 +9,9 @@ from conf.schema import Conf
 from features.attributes import item_attributes, query_attributes, three_way
 from features.declarations import PAIR_LEVEL
 from features.frame import finished, flag, share
+from features.heads import item_head, query_head
 from features.history import ENGAGEMENT, RATES, daily_counts, history, smoothed
-from features.lexical import bm25, build_postings, item_weights
+from features.lexical import SCALE, bm25, build_postings, item_weights, query_idf, total_weight
 from features.text import item_text, numbers, text_key, tokens, trigrams
 
 WINDOW = 28
@@ -79,7 +80,7 @@ def text_features(
         text, item_id, and the text features but the cosine.
     """
     return (
-        pairs.join(_query_side(texts, items), on="text", how="inner")
+        pairs.join(_query_side(texts, items, words), on="text", how="inner")
         .join(_item_side(items, words, conf), on="item_id", how="inner")
         .select(
             "text",
@@ -91,20 +92,30 @@ def text_features(
             three_way(F.col("q_colours"), F.col("colours")).alias("pair_colour_match"),
             three_way(F.col("q_sizes"), F.col("sizes")).alias("pair_size_match"),
             _covered("q_numbers", "i_terms").alias("pair_number_match"),
+            _covered("i_terms", "q_terms").alias("pair_item_overlap"),
+            _covered_idf("q_terms", "i_terms", "q_idf").alias("pair_idf_overlap"),
+            _mean_idf("q_terms", "q_idf").alias("pair_query_idf"),
+            flag(F.array_contains("q_terms", F.col("head"))).alias("pair_head_match"),
+            flag((F.col("head") == F.col("q_head")) & (F.col("head") != "")).alias(
+                "pair_last_match"
+            ),
         )
     )
 
 
-def _query_side(texts: DataFrame, items: DataFrame) -> DataFrame:
-    words = F.col("tokens")
-    return query_attributes(texts, items).select(
+def _query_side(texts: DataFrame, items: DataFrame, words: DataFrame) -> DataFrame:
+    typed = F.col("tokens")
+    lexical = query_attributes(texts, items).select(
         "text",
-        F.array_distinct(words).alias("q_terms"),
-        trigrams(words).alias("q_trigrams"),
-        numbers(words).alias("q_numbers"),
+        F.array_distinct(typed).alias("q_terms"),
+        trigrams(typed).alias("q_trigrams"),
+        numbers(typed).alias("q_numbers"),
+        query_head(typed).alias("q_head"),
         F.col("colours").alias("q_colours"),
         F.col("sizes").alias("q_sizes"),
     )
+    idf = query_idf(texts, words).select("text", F.col("idf").alias("q_idf"))
+    return lexical.join(idf, on="text", how="left")
 
 
 def _item_side(items: DataFrame, words: DataFrame, conf: Conf) -> DataFrame:
@@ -114,14 +125,31 @@ def _item_side(items: DataFrame, words: DataFrame, conf: Conf) -> DataFrame:
         trigrams(F.col("tokens")).alias("i_trigrams"),
     )
     weights = item_weights(build_postings(words, conf))
-    return lexical.join(item_attributes(items), on="item_id", how="inner").join(
-        weights, on="item_id", how="left"
+    heads = items.select("item_id", item_head(F.col("title"), F.col("item_type")).alias("head"))
+    return (
+        lexical.join(item_attributes(items), on="item_id", how="inner")
+        .join(heads, on="item_id", how="inner")
+        .join(weights, on="item_id", how="left")
     )
 
 
 def _covered(query_side: str, item_side: str) -> Column:
     """Share of the query's elements that the item has (fraction); 0 where there are none."""
     return share(F.array_intersect(query_side, item_side), F.col(query_side))
+
+
+def _covered_idf(query_side: str, item_side: str, idf: str) -> Column:
+    """Share of the idf of the query's terms that the item has (fraction); 0 without terms."""
+    shared = total_weight(F.array_intersect(query_side, item_side), F.col(idf))
+    whole = total_weight(F.col(query_side), F.col(idf))
+    return F.when(whole > 0, shared / whole).otherwise(F.lit(0.0))
+
+
+def _mean_idf(query_side: str, idf: str) -> Column:
+    """Mean idf of the query's terms; 0 without terms."""
+    terms = F.col(query_side)
+    mean = total_weight(terms, F.col(idf)) / (SCALE * F.size(terms))
+    return F.when(F.size(terms) > 0, mean).otherwise(F.lit(0.0))
 
 
 def _names(query_side: str, item_side: str) -> Column:

@@ -8,7 +8,15 @@ from pyspark.sql import functions as F
 
 import features.lexical
 from conf.schema import Conf
-from features.lexical import SCALE, bm25, build_postings, item_weights, retrieve
+from features.lexical import (
+    SCALE,
+    bm25,
+    build_postings,
+    item_weights,
+    query_idf,
+    retrieve,
+    total_weight,
+)
 
 ITEMS = {
     "i1": ["red", "sofa"],
@@ -101,3 +109,22 @@ def test_splitting_a_term_into_chunks_changes_nothing(
         "red": {"i1", "i2", "i3"},
         "blue": {"i4"},
     }
+
+
+def test_idf_of_a_query_counts_terms_that_no_item_holds(spark: SparkSession) -> None:
+    items = spark.createDataFrame(list(ITEMS.items()), "item_id string, tokens array<string>")
+    texts = spark.createDataFrame(
+        [("a", ["red", "sofa", "red"]), ("b", ["zebra"])], "text string, tokens array<string>"
+    )
+    found = {row["text"]: row["idf"] for row in query_idf(texts, items).collect()}
+    wanted = {"red": math.log(1 + 1.5 / 3.5), "sofa": math.log(1 + 2.5 / 2.5)}
+    assert {t: v / SCALE for t, v in found["a"].items()} == pytest.approx(wanted, abs=1e-6)
+    assert found["b"]["zebra"] / SCALE == pytest.approx(math.log(1 + 4.5 / 0.5), abs=1e-6)
+
+
+def test_total_weight_sums_what_the_map_knows(spark: SparkSession) -> None:
+    weights = F.create_map(
+        F.lit("red"), F.lit(2).cast("long"), F.lit("sofa"), F.lit(3).cast("long")
+    )
+    terms = F.array(F.lit("red"), F.lit("sofa"), F.lit("lamp"))
+    assert spark.range(1).select(total_weight(terms, weights)).first()[0] == 5

@@ -204,6 +204,8 @@ def test_values_of_the_run_date(market: Market, reports: dict[str, JobReport]) -
     assert pair["pair_ctr_28d"] == pytest.approx((1 + 50 * 0.75) / 52)
     assert pair["pair_cart_rate_28d"] == pytest.approx((1 + 50 * 0.25) / 52)
     assert (pair["pair_token_overlap"], pair["pair_colour_match"]) == (1.0, 1.0)
+    assert (pair["pair_head_match"], pair["pair_last_match"]) == (1.0, 1.0)
+    assert pair["pair_idf_overlap"] == 1.0
     assert pair["pair_brand_match"] == pair["pair_number_match"] == pair["pair_size_match"] == 0.0
     item = next(
         r
