@@ -1,6 +1,6 @@
 """Speed of the feed against pyarrow's own iter_batches over the same files.
 
-    python -m bench.feed --rows 300000 --features 53
+    python -m bench.feed --rows 300000 --features 58
 
 Prints rows/s of each reader (median of the repeats, readers alternating) and its ratio to
 `ParquetFile.iter_batches` with each batch packed into one tensor, in the feed's batch size and in
@@ -28,7 +28,7 @@ from conf.sections.training import FeedConf
 from model.feed import Rows, Snapshot, batches, open_snapshot
 
 TARGET = 0.6
-ROWS, FEATURES, FILES, BATCH, REPEATS = 300_000, 53, 10, 1_024, 5
+ROWS, FEATURES, FILES, BATCH, REPEATS = 300_000, 58, 10, 1_024, 5
 LARGE = 65_536
 
 
