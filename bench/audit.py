@@ -1,10 +1,12 @@
 """Planted wrong grades: which of them the audit finds, and whether it mends more than it harms.
 
 5 % of the graded (text, item) get another grade, in all regions alike; the log stays as it was, so
-engagement follows the true grade. On the simulated market all is drawn. On Home Depot the texts and
-grades are real, the engagement is simulated from the real grades, and the raters' own errors are
-not known: they count as right. Figures are means over seeds of the planted errors with the 95 % t
-interval of the mean; text and item are counted once, whatever the regions.
+engagement follows the true grade. On the simulated market all is drawn. On Home Depot (every fourth
+query text) the texts and grades are real, the engagement is simulated from the real grades, and the
+raters' own errors are not known: they count as right. Some dozens of impressions stand behind a
+graded pair: people grade what is shown. The model is `lexical` without the encoder's cosine, fitted
+out of fold on the grades with the planted errors. Figures are means over seeds of the planted
+errors with the 95 % t interval of the mean; text and item count once, whatever the regions.
 
 Arms, each with the evidence of one run:
     engagement, model, taxonomy   the order that a summary of arXiv 2605.27704 gives
@@ -13,20 +15,20 @@ Arms, each with the evidence of one run:
 """
 
 import os
+import shutil
 import tempfile
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
+import pandas as pd
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from rich.console import Console
-from rich.table import Table as RichTable
-from scipy import stats
 
+from bench.audit_figures import Counts, figures, interval, print_market
 from bench.result import Result
 from conf.load import ResolvedConf, load_conf
 from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
@@ -36,10 +38,13 @@ from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.second_reading import read_again
 from jobs.platform.session import get_session
 from jobs.registry import load_job
+from jobs.sources.homedepot import BRANDS_FILE, PAIRS_FILE
 
 SEEDS = (1, 2, 3)
 WRONG_SHARE = 0.05
-IMPRESSIONS_COUNT = int(os.environ.get("COUNTERPOISE_AUDIT_IMPRESSIONS", "1500000"))
+IMPRESSIONS_COUNT = 1_000_000
+HOMEDEPOT_PART = 4
+_LABELER = ("labeler.lexical.cosine=false", "audit.reread.kind=lexical")
 _REPOSITORY = Path(__file__).parents[1]
 _ARMS: Mapping[str, tuple[bool, bool]] = {
     "engagement, model, taxonomy": (False, False),
@@ -48,48 +53,56 @@ _ARMS: Mapping[str, tuple[bool, bool]] = {
 }
 """Name -> (audit.agreeing, whether the model flags by itself)."""
 
-Cell = tuple[int, int, int, str, str, bool]
-Counts = Mapping[Cell, int]
-"""(true grade, planted grade, audited grade, path, flagged_by, tested) -> pairs."""
-
 
 def measure() -> list[Result]:
     """Both markets; Home Depot only where its files are."""
     results = []
-    for name, conf in _confs():
-        with tempfile.TemporaryDirectory(prefix="counterpoise-audit-") as folder:
-            rooted = load_conf(conf.files, [*conf.settings, f"storage.root={folder}"])
-            by_arm = _market(get_session(rooted.tree), rooted)
-        _print(name, by_arm)
-        results += [_result(name, arm, seeds) for arm, seeds in by_arm.items()]
+    with ExitStack() as stack:
+        made = stack.enter_context(tempfile.TemporaryDirectory(prefix="counterpoise-audit-"))
+        root = Path(os.environ.get("COUNTERPOISE_AUDIT_ROOT", made))
+        for name, conf in _confs(root):
+            by_arm = _market(get_session(conf.tree), conf)
+            print_market(name, by_arm)
+            results += [_result(name, arm, seeds) for arm, seeds in by_arm.items()]
     return results
 
 
-@dataclass(frozen=True)
-class _Asked:
-    files: tuple[Path, ...]
-    settings: tuple[str, ...]
-
-
-def _confs() -> Iterator[tuple[str, _Asked]]:
-    fixed = (f"source.impressions={IMPRESSIONS_COUNT}", "tracking.mlflow=false")
-    yield "simulated market", _Asked((), fixed)
-    data = os.environ.get("COUNTERPOISE_DATA", str(_REPOSITORY.parent / "shared" / "data"))
-    if not (Path(data) / "homedepot_pairs.csv.gz").is_file():
+def _confs(root: Path) -> Iterator[tuple[str, ResolvedConf]]:
+    """Name and conf of each market; logs that `root` holds already are used again."""
+    fixed = (f"source.impressions={IMPRESSIONS_COUNT}", "tracking.mlflow=false", *_LABELER)
+    own = (*fixed, "source.queries=500", "source.items=5000", f"storage.root={root / 'simulated'}")
+    yield "simulated market", load_conf([], own)
+    data = Path(os.environ.get("COUNTERPOISE_DATA", _REPOSITORY.parent / "shared" / "data"))
+    if not (data / PAIRS_FILE).is_file():
         print(f"Home Depot is skipped: no files at {data} (set COUNTERPOISE_DATA)")
         return
-    titles = ("audit.taxonomy.types=titles", f"source.path={data}")
+    titles = ("audit.taxonomy.types=titles", f"source.path={_part_of(data, root / 'raw')}")
     yield (
         "Home Depot, engagement simulated",
-        _Asked((_REPOSITORY / "conf" / "homedepot.yaml",), (*fixed, *titles)),
+        load_conf(
+            [_REPOSITORY / "conf" / "homedepot.yaml"],
+            [*fixed, *titles, f"storage.root={root / 'homedepot'}"],
+        ),
     )
+
+
+def _part_of(data: Path, folder: Path) -> Path:
+    """A folder with the pairs of every fourth query text, by hash, and the brands."""
+    folder.mkdir(parents=True, exist_ok=True)
+    pairs = pd.read_csv(data / PAIRS_FILE, dtype=str, keep_default_na=False)
+    texts = pairs["search_term"].str.strip().str.lower()
+    chosen = texts.map(lambda text: zlib.crc32(f"part {text}".encode()) % HOMEDEPOT_PART == 0)
+    pairs[chosen].to_csv(folder / PAIRS_FILE, index=False)
+    shutil.copyfile(data / BRANDS_FILE, folder / BRANDS_FILE)
+    return folder
 
 
 def _market(spark: SparkSession, conf: ResolvedConf) -> dict[str, list[Counts]]:
     """The counts of each arm and seed on one log."""
-    for job in ("ingest", "import_labels"):
-        run_job(load_job(job), spark, conf)
     warehouse, _ = open_warehouse(spark, conf, "bench")
+    if not warehouse.exists(RELEVANCE_LABELS):
+        for job in ("ingest", "import_labels"):
+            run_job(load_job(job), spark, conf)
     queries, items = warehouse.read(QUERIES), warehouse.read(ITEMS)
     found: dict[str, list[Counts]] = {arm: [] for arm in _ARMS}
     with ExitStack() as kept:
@@ -156,82 +169,6 @@ def _counts(evidence: Evidence, planted: DataFrame, conf: ResolvedConf, arm: str
     return {tuple(row[name] for name in names): int(row["count"]) for row in rows.collect()}
 
 
-def figures(counts: Counts) -> dict[str, float]:
-    """What came of one seed: shares (fractions); NaN where there is nothing to take a share of."""
-
-    def total(*conditions: bool | Sequence[bool]) -> float:
-        keep = np.ones(len(cells), bool)
-        for condition in conditions:
-            keep &= np.asarray(condition)
-        return float(sizes[keep].sum())
-
-    cells = list(counts)
-    sizes = np.array([counts[cell] for cell in cells], float)
-    true, given, audited = (np.array([cell[i] for cell in cells]) for i in range(3))
-    flag = np.array([cell[4] for cell in cells])
-    tested = np.array([cell[5] for cell in cells])
-    wrong, flagged, changed = true != given, flag != "none", audited != given
-    by_engagement = np.isin(flag, ("engagement", "both"))
-    by_model = np.isin(flag, ("model", "both"))
-    return {
-        "graded pairs": total(),
-        "wrong": total(wrong),
-        "tested share": _share(total(tested), total()),
-        "precision of flags": _share(total(flagged, wrong), total(flagged)),
-        "recall of flags": _share(total(flagged, wrong), total(wrong)),
-        "precision, by engagement": _share(total(by_engagement, wrong), total(by_engagement)),
-        "recall, by engagement, of tested": _share(
-            total(by_engagement, wrong), total(wrong, tested)
-        ),
-        "precision, by model": _share(total(by_model, wrong), total(by_model)),
-        "precision of changes": _share(total(changed, wrong), total(changed)),
-        "wrong and mended": _share(total(wrong, audited == true), total(wrong)),
-        "right and spoilt": _share(total(~wrong, changed), total(~wrong)),
-        "accuracy before": _share(total(~wrong), total()),
-        "accuracy after": _share(total(audited == true), total()),
-    }
-
-
-def path_figures(counts: Counts) -> dict[str, dict[str, float]]:
-    """By path: flagged pairs, those that were wrong, and grades mended less grades spoilt."""
-    found: dict[str, dict[str, float]] = {}
-    for (true, given, audited, path, flag, _), size in counts.items():
-        if flag == "none":
-            continue
-        row = found.setdefault(path, {"flagged": 0.0, "wrong": 0.0, "net mended": 0.0})
-        row["flagged"] += size
-        row["wrong"] += size * (true != given)
-        row["net mended"] += size * (int(audited == true) - int(given == true))
-    return found
-
-
-def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean, and half the width of its 95 % t interval."""
-    known = np.asarray(values, float)
-    if len(known) < 2:
-        return float(known.mean()), float("nan")
-    spread = known.std(ddof=1) / np.sqrt(len(known))
-    return float(known.mean()), float(stats.t.ppf(0.975, len(known) - 1) * spread)
-
-
-def _print(name: str, by_arm: Mapping[str, Sequence[Counts]]) -> None:
-    console = Console(width=140)
-    table = RichTable("figure", *by_arm, title=f"{name}, {len(SEEDS)} seeds")
-    seeds = {arm: [figures(counts) for counts in runs] for arm, runs in by_arm.items()}
-    for figure in next(iter(seeds.values()))[0]:
-        cells = (_shown([run[figure] for run in runs]) for runs in seeds.values())
-        table.add_row(figure, *cells)
-    console.print(table)
-    for arm, runs in by_arm.items():
-        steps = [path_figures(counts) for counts in runs]
-        table = RichTable("path", "flagged", "wrong", "net mended", title=f"{name}: {arm}")
-        for path in sorted({path for step in steps for path in step}):
-            rows = [step.get(path, {}) for step in steps]
-            columns = ("flagged", "wrong", "net mended")
-            table.add_row(path, *(_shown([r.get(c, 0.0) for r in rows]) for c in columns))
-        console.print(table)
-
-
 def _result(name: str, arm: str, runs: Sequence[Counts]) -> Result:
     gains = [f["accuracy after"] - f["accuracy before"] for f in map(figures, runs)]
     mean, half = interval(gains)
@@ -241,16 +178,6 @@ def _result(name: str, arm: str, runs: Sequence[Counts]) -> Result:
         "> 0, interval included",
         mean - half > 0,
     )
-
-
-def _shown(values: Sequence[float]) -> str:
-    mean, half = interval(values)
-    digits = 0 if mean > 1.5 or mean < -1.5 else 4
-    return f"{mean:,.{digits}f} +- {half:,.{digits}f}"
-
-
-def _share(part: float, whole: float) -> float:
-    return part / whole if whole else float("nan")
 
 
 def _kept(df: DataFrame, kept: ExitStack) -> DataFrame:

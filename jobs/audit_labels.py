@@ -36,7 +36,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.second_reading import Reading, read_again
 from jobs.platform.warehouse import Warehouse
-from udfs.contradiction import centre_udf, contradiction_udf
+from udfs.contradiction import centre_udf, contradiction_udf, p_value_udf
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def tested_units(
 ) -> tuple[DataFrame, Mapping[int, GradeRates]]:
     """The units with their test, and the rates of the grades that it rests on."""
     settings = conf.tree.audit.contradiction
-    numerics = Numerics(contradiction_udf(), centre_udf(DISPERSIONS, CORRELATIONS))
+    numerics = Numerics(contradiction_udf(), centre_udf(DISPERSIONS, CORRELATIONS), p_value_udf())
     rates = fit_without_outliers(counted, settings, numerics)
     return counted.transform(lambda df: checked_units(df, rates, settings, numerics)), rates
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from pyspark.sql.pandas.functions import pandas_udf
 from scipy.special import ndtr
 
@@ -77,6 +78,26 @@ def contradiction(click: Step, cart: Step, purchase: Step) -> dict[str, Floats]:
     norm = np.sqrt(information.sum(axis=0))
     total = (np.sqrt(information) * np.stack(list(z.values()))).sum(axis=0) / (norm + TINY)
     return {**z, "z": total, "p": np.minimum(1.0, 2.0 * ndtr(-np.abs(total)))}
+
+
+def p_value_udf() -> Any:
+    """A pandas UDF of a score (double, null passes) and a grade (int): the p-value."""
+
+    def p_value(z: pd.Series, grade: pd.Series) -> pd.Series:
+        return pd.Series(p_values(_floats(z), np.asarray(grade, np.int64)))
+
+    wrap: Any = pandas_udf
+    return wrap(p_value, "double")
+
+
+def p_values(z: Floats, grade: NDArray[np.int64]) -> Floats:
+    """P-values [N] of standard normal scores: two-sided for grade 1, else one-sided.
+
+    Engagement contradicts grade 0 only by being too much, and grade 2 only by being too little.
+    """
+    two_sided = 2.0 * ndtr(-np.abs(z))
+    one_sided = np.where(grade == 0, ndtr(-z), ndtr(z))
+    return np.asarray(np.where(grade == 1, two_sided, one_sided), np.float64)
 
 
 def centre_udf(dispersions: Sequence[float], correlations: Sequence[float]) -> Any:

@@ -18,7 +18,7 @@ class ContradictionConf(Section):
         0.1, gt=0, lt=1, description="false discovery rate of the flagged pairs (fraction)"
     )
     min_expected_clicks: float = Field(
-        1.0, gt=0, description="a pair is tested from so many clicks expected of its grade (clicks)"
+        3.0, gt=0, description="a pair is tested from so many clicks expected of its grade (clicks)"
     )
     prior_clicks: float = Field(
         5.0,
@@ -57,7 +57,7 @@ class RereadConf(Section):
         "all", description="which pairs are read again; all: the model finds wrong grades too"
     )
     doubt: float = Field(
-        0.02,
+        0.05,
         ge=0,
         lt=1,
         description="the model flags a pair by itself where it gives the human grade at most this "

@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 
 from conf.sections.audit import ContradictionConf
 from features.audit.discovery import with_q_values
+from features.audit.null import fit_null
 from features.audit.rates import Centres, GradeRates, by_grade, fit_rates
 from features.history import MICRO
 
@@ -19,10 +20,12 @@ class Numerics:
     Attributes:
         scores: `contradiction_udf()`: nine columns in, a struct with z and p out.
         centres: `centre_udf(DISPERSIONS, CORRELATIONS)`, which the spreads are fitted with.
+        p_value: `p_value_udf()`: score and grade in, p out.
     """
 
     scores: Callable[..., Column]
     centres: Centres
+    p_value: Callable[..., Column]
 
 
 def fit_without_outliers(
@@ -72,23 +75,30 @@ def with_scores(units: DataFrame, rates: Mapping[int, GradeRates], numerics: Num
 
 
 def checked_units(
-    units: DataFrame, rates: Mapping[int, GradeRates], conf: ContradictionConf, numerics: Numerics
+    units: DataFrame,
+    rates: Mapping[int, GradeRates],
+    conf: ContradictionConf,
+    numerics: Numerics,
 ) -> DataFrame:
     """The units with engagement_z, p_value, q_value and contradicts: 1, -1 or 0.
 
-    A unit is tested where its grade lets expect enough clicks; without a test p and q are null.
+    A unit is tested where its grade lets expect enough clicks; without a test they are null.
     contradicts is 1 where the engagement is too much for the grade at q <= fdr, -1 where it is too
-    little, else 0.
+    little, else 0. No engagement is too much for grade 2 or too little for grade 0.
+
+    Args:
+        units: read twice; persist them.
     """
+    scored = units.transform(lambda df: with_scores(df, rates, numerics))
     is_tested = F.col("expected_clicks") >= conf.min_expected_clicks
+    null = fit_null(scored.where(is_tested))
+    centre = by_grade({grade: found.centre for grade, found in null.items()})
+    width = by_grade({grade: found.width for grade, found in null.items()})
     found = F.coalesce(F.col("q_value") <= conf.fdr, F.lit(False))
     return (
-        units.transform(lambda df: with_scores(df, rates, numerics))
-        .withColumns(
-            {
-                "engagement_z": F.when(is_tested, F.col("z")),
-                "p_value": F.when(is_tested, F.col("p")),
-            }
+        scored.withColumn("engagement_z", F.when(is_tested, (F.col("z") - centre) / width))
+        .withColumn(
+            "p_value", F.when(is_tested, numerics.p_value(F.col("engagement_z"), F.col("grade")))
         )
         .drop("z", "p", "expected")
         .transform(with_q_values)

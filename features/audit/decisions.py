@@ -10,8 +10,8 @@ taxonomy_higher       the item's type fits the query: the higher one of human an
 taxonomy_lower        it does not fit: the lower one
 taxonomy_unknown      kept: the query's types are not known, or the share lies between the bounds
 
-The order engagement, model, taxonomy is that of a third-party summary of arXiv 2605.27704 (see
-docs); the model as a detector of its own, and `model_and_engagement`, are ours.
+The order engagement, model, taxonomy is that of a third-party summary of arXiv 2605.27704;
+the model as a detector of its own, and `model_and_engagement`, are ours.
 """
 
 from datetime import date

@@ -11,7 +11,7 @@ _VALIDATION_PARTS = 10
 
 
 def texts_to_read(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: int) -> DataFrame:
-    """UNIT, query_text, item_text, fold: what the model is to read, longest texts together.
+    """UNIT, query_text, item_text, fold: what the model is to read.
 
     Args:
         tested: units with `contradicts`.

@@ -31,7 +31,7 @@ LABEL_AUDIT = Table(
                 ("expected_carts", "double", "carts among its clicks at the grade's rate"),
                 ("expected_purchases", "double", "purchases among its carts at the grade's rate"),
                 ("engagement_z", "double", "combined evidence; positive: too much for the grade"),
-                ("p_value", "double", "two-sided, mid-p; null: not tested"),
+                ("p_value", "double", "of the combined evidence; null: not tested"),
                 ("q_value", "double", "Benjamini-Hochberg over all tested pairs"),
                 ("model_version", "string", "labeler that read the pair again; null: not read"),
                 ("model_held_out", "boolean", "that labeler never saw a grade of this query"),

@@ -53,7 +53,9 @@ def pool(inputs: SamplingInputs, conf: Conf, run_date: date) -> DataFrame:
     one_region = Window.partitionBy("text_key", "item_id").orderBy(
         F.col("shown").desc(), "query_id"
     )
-    stratum = F.concat_ws("/", "region", "traffic", "length", F.coalesce("grade", F.lit("none")))
+    stratum = F.concat_ws(
+        "/", "region", "traffic", "length", F.coalesce(F.col("grade").cast("string"), F.lit("none"))
+    )
     return (
         known.join(queries, on="query_id", how="inner")
         .withColumn("_place", F.row_number().over(one_region))
@@ -135,7 +137,7 @@ def _with_segments(
     shown = (
         visible_log(impressions, run_date).groupBy("query_id").agg(F.count(F.lit(1)).alias("shown"))
     )
-    words = F.size(F.split(F.trim("query_text"), r"\\s+"))
+    words = F.size(F.split(F.trim("query_text"), r"\s+"))
     return (
         queries.select("query_id", "query_text", "region")
         .join(shown, on="query_id", how="left")

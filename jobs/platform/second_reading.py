@@ -7,6 +7,7 @@ import numpy as np
 from pyspark.sql import DataFrame
 
 from conf.load import ResolvedConf
+from features.audit.evidence import UNIT
 from features.audit.reading import pairs_to_fit, texts_to_read
 from model.labelers.base import Labeler, Pairs, Targets
 from model.labelers.build import build_labeler
@@ -47,7 +48,10 @@ def read_again(tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: 
             dict.fromkeys(folds, settings.labeler), dict.fromkeys(folds, version), {}
         )
     kept = ", ".join(f"{name} {kind}" for name, kind in asked.dtypes if "_text" not in name)
-    read = asked.mapInPandas(reader(labelers.folders, labelers.versions), f"{kept}, {READ_COLUMNS}")
+    parts = conf.tree.spark.shuffle_partitions
+    read = asked.repartition(parts, *UNIT).mapInPandas(
+        reader(labelers.folders, labelers.versions), f"{kept}, {READ_COLUMNS}"
+    )
     return Reading(read, settings.labeler is None or settings.held_out)
 
 

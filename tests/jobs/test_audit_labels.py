@@ -20,6 +20,7 @@ PLANTED = {("red hose", "i_red_lamp"): 2, ("blue lamp", "i_blue_lamp"): 0}
 """(query text, item) -> wrong grade; the true ones are 0 and 2."""
 SETTINGS = (
     "regions=[us]",
+    "audit.contradiction.fdr=0.01",
     "audit.reread.folds=2",
     "labeler.lexical.cosine=false",
     "labeler.lexical.rounds=30",
@@ -38,10 +39,10 @@ def true_grade(text: str, item: str) -> int:
 
 @pytest.fixture
 def market(spark: SparkSession, make_conf: MakeConf, table_frame: TableFrame) -> Warehouse:
-    """27 query texts x 9 items, every pair shown 80 times; clicks follow the true grade."""
+    """36 query texts x 9 items, every pair shown 80 times; clicks follow the true grade."""
     warehouse, _ = open_warehouse(spark, make_conf(*SETTINGS), "test")
     texts = [f"{c} {t}" for c in COLOURS for t in TYPES]
-    texts += [f"{text} {maker}" for text in texts for maker in MAKERS[:2]]
+    texts += [f"{text} {maker}" for text in texts for maker in MAKERS]
     items = [f"i_{c}_{t}" for c in COLOURS for t in TYPES]
     pairs = [
         (text, item, true_grade(text, item), PLANTED.get((text, item), true_grade(text, item)))
@@ -128,7 +129,7 @@ def test_planted_errors_are_mended_in_the_view_only(
         assert row["simulated_engagement"] and row["model_held_out"]
         assert row["impressions"] == 80
     assert float(str(raised["clicks"])) > 3 * float(str(raised["expected_clicks"]))
-    assert float(str(lowered["type_share"])) == 0.0
+    assert float(str(lowered["type_share"])) < 0.2
     assert market.version(RELEVANCE_LABELS) == labels
     assert [(c.rows_in, c.rows_out) for c in report.counts] == [(len(first), len(first))]
     folds = sorted((market.root / "audit" / "2026-03-01").iterdir())
@@ -145,6 +146,6 @@ def test_a_dry_run_writes_nothing(
     spark: SparkSession, market: Warehouse, make_conf: MakeConf
 ) -> None:
     report = run(spark, make_conf(*SETTINGS, dry_run=True))
-    assert [(c.rows_in, c.rows_out) for c in report.counts] == [(243, 243)]
+    assert [(c.rows_in, c.rows_out) for c in report.counts] == [(324, 324)]
     assert not market.exists(LABEL_AUDIT)
     assert not (market.root / "audit").exists()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from udfs.contradiction import contradiction
+from udfs.contradiction import contradiction, p_values
 from udfs.tails import centre, clustered_binomial, negative_binomial, normal_score
 
 
@@ -72,3 +72,9 @@ def test_p_values_are_no_smaller_than_chance() -> None:
     )["p"]
     for level in (0.01, 0.001):
         assert np.mean(p <= level) <= level
+
+
+def test_engagement_contradicts_the_outer_grades_from_one_side_only() -> None:
+    p = p_values(np.repeat([2.0, -2.0], 3), np.tile([0, 1, 2], 2))
+    tail = stats.norm.sf(2.0)
+    assert p == pytest.approx([tail, 2 * tail, 1 - tail, 1 - tail, 2 * tail, tail])
