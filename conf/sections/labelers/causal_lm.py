@@ -16,7 +16,7 @@ class LoraConf(Section):
     alpha: int = Field(16, ge=1, description="scale of an adapter: alpha / rank (count)")
     dropout: float = Field(0.05, ge=0, lt=1, description="share of an adapter's inputs dropped")
     batch_size: int = Field(16, ge=1, description="pairs a step (count)")
-    learning_rate: float = Field(3e-4, gt=0, description="AdamW step size of the adapters")
+    learning_rate: float = Field(5e-4, gt=0, description="AdamW step size of the adapters")
     head_learning_rate: float = Field(1e-3, gt=0, description="AdamW step size of the probe")
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps with a rising rate")
 

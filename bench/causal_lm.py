@@ -1,0 +1,108 @@
+"""The causal labeler on Home Depot: how well it grades, and how much faster reading its middle is.
+
+Fitted on pairs of buckets 0 to 4, layer, ridge and epoch chosen on bucket 5, judged on bucket 6
+once. The other side of the rate is the same model, whole, asked for the grade of one pair after
+the other with `generate()`: the same words, the same arithmetic and threads, a JSON answer of 8
+tokens at most, and, as the best case of asking, one token.
+COUNTERPOISE_CAUSAL_PAIRS sets the pairs to fit on (2,000); half as many choose and judge.
+"""
+
+import os
+import time
+from typing import Any
+
+import numpy as np
+import torch
+from rich.console import Console
+
+from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
+from bench.result import Result
+from conf.sections.labelers import CausalLmConf
+from model.encoder import resolve_dtype
+from model.labelers.base import Pairs, Probabilities
+from model.labelers.causal_lm import CausalLm
+from model.labelers.causal_lm_base import find_base
+from model.labelers.causal_lm_trunk import load_tokenizer
+from model.labelers.metrics import cut_points, grades_by_cuts, mix_of, quadratic_kappa
+from model.labelers.prompt import neutral_pairs, read_template
+from model.metrics import spearman
+
+FIT = int(os.environ.get("COUNTERPOISE_CAUSAL_PAIRS", "2000"))
+CHOOSE, TEST, ASKED = FIT // 2, FIT // 2, 24
+ANSWER_TOKENS = 8
+LIMIT = 10.0
+
+
+def measure() -> list[Result]:
+    """Agreement of probe and of LoRA, and both rates; nothing where the data is absent."""
+    path = file_path()
+    if path is None:
+        Console().print("causal_lm: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
+        return []
+    fit = read_pairs(path, range(5), FIT)
+    choose, test = read_pairs(path, [5], CHOOSE), read_pairs(path, [6], TEST)
+    results = []
+    for name, conf in _confs().items():
+        labeler = CausalLm(conf)
+        report = labeler.fit(fit.pairs, fit.targets, (choose.pairs, choose.targets))
+        Console().print(f"{name}: {report.details}")
+        words = _agreement(labeler.predict(test.pairs), test, fit)
+        what = f"{name}, layer {report.details['layer']}, {FIT} pairs in {report.seconds:.0f} s"
+        results.append(Result(what, words, "none", True))
+    return [*results, *_rates(labeler, conf, test.pairs)]
+
+
+def _confs() -> dict[str, CausalLmConf]:
+    """The probe alone and the default; the default comes last."""
+    default = CausalLmConf()
+    alone = default.model_copy(update={"lora": default.lora.model_copy(update={"epochs": 0})})
+    return {"probe alone": alone, "probe and LoRA": default}
+
+
+def _agreement(found: Probabilities, test: GradedPairs, fit: GradedPairs) -> str:
+    """Kappa and within-one with cuts that give the mix of the fitted grades, and Spearman."""
+    cuts = cut_points(found.expected, mix_of(fit.grades))
+    grades = grades_by_cuts(found.expected, cuts)
+    kappa = quadratic_kappa(grades, test.grades)
+    near = np.mean(np.abs(grades - test.grades) <= 1)
+    rank = spearman(found.expected, test.ratings)
+    return f"QWK {kappa:.3f}, Spearman {rank:.3f}, within one {near:.3f}"
+
+
+def _rates(labeler: CausalLm, conf: CausalLmConf, pairs: Pairs) -> list[Result]:
+    """Pairs/s of the labeler over pairs/s of `generate()`, on the same pairs in one run."""
+    labeler.predict(pairs.take(np.arange(64)))
+    started = time.perf_counter()
+    labeler.predict(pairs)
+    rate = len(pairs) / (time.perf_counter() - started)
+    results = []
+    for tokens in (ANSWER_TOKENS, 1):
+        asked = _asked_rate(conf, pairs.take(np.arange(ASKED)), tokens)
+        words = f"{rate / asked:.1f} ({rate:.0f} against {asked:.1f} pairs/s)"
+        what = f"rate over generate() of {tokens} token{'s' if tokens > 1 else ''}, pair by pair"
+        limited = tokens == ANSWER_TOKENS
+        limit = f">= {LIMIT:.0f}" if limited else "none"
+        results.append(Result(what, words, limit, not limited or rate >= LIMIT * asked))
+    return results
+
+
+@torch.inference_mode()
+def _asked_rate(conf: CausalLmConf, pairs: Pairs, tokens: int) -> float:
+    """Pairs/s of the whole model that answers in words, one pair at a time."""
+    from transformers import AutoModelForCausalLM
+
+    base, template = find_base(conf), read_template(conf.prompt)
+    dtype = getattr(torch, resolve_dtype(conf.dtype))
+    tokenizer = load_tokenizer(base)
+    model: Any = AutoModelForCausalLM.from_pretrained(str(base.folder), dtype=dtype).eval()
+    texts = neutral_pairs(pairs, conf.prompt)
+    chats = [template.messages(q, i) for q, i in zip(texts.queries, texts.items, strict=True)]
+    started = 0.0
+    for number, chat in enumerate([chats[0], *chats]):
+        if number == 1:
+            started = time.perf_counter()
+        inputs = tokenizer.apply_chat_template(
+            chat, add_generation_prompt=True, return_tensors="pt", return_dict=True
+        )
+        model.generate(**inputs, max_new_tokens=tokens, do_sample=False)
+    return len(pairs) / (time.perf_counter() - started)
