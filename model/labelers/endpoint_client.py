@@ -1,11 +1,8 @@
 """One question at a time to a chat endpoint: constrained, retried, within its budget."""
 
-import os
 import random
 import threading
 import time
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Any, Self
 
@@ -15,6 +12,7 @@ from conf.sections.labelers.endpoint import EndpointConf
 from model.labelers.base import LabelerError
 from model.labelers.endpoint_answer import SCHEMA, Graded, NoGradeError, read_reply, tokens_of
 from model.labelers.endpoint_budget import Budget
+from model.labelers.endpoint_http import open_client, retry_after
 
 FORMS = tuple(
     (form, more) for form in ("json_schema", "json_object", "text") for more in (True, False)
@@ -27,7 +25,6 @@ _FORM_REFUSED = {400, 413, 415, 422, 501}
 _BODY_LIMIT = 1 << 20
 _CHARS_A_TOKEN = 3
 _ALTERNATIVES = 20
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 class NotGradedError(Exception):
@@ -55,7 +52,7 @@ class ChatClient:
         self._lock = threading.Lock()
         self._resume_at = 0.0
         self._silent = 0
-        self._http = _http(conf)
+        self._http = open_client(conf)
 
     def __enter__(self) -> Self:
         return self
@@ -199,38 +196,3 @@ class ChatClient:
     def _down(self) -> bool:
         with self._lock:
             return self._silent >= self._conf.retry.down_after
-
-
-def retry_after(value: str | None) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110, 10.2.3): a number or a date; None if neither."""
-    if value is None:
-        return None
-    if value.strip().isdigit():
-        return float(value)
-    try:
-        moment = parsedate_to_datetime(value)
-    except (TypeError, ValueError):
-        return None
-    zoned = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-    return max(0.0, (zoned - datetime.now(UTC)).total_seconds())
-
-
-def _http(conf: EndpointConf) -> httpx.Client:
-    """A client that talks to the endpoint's address only: no redirect takes the key elsewhere."""
-    key = os.environ.get(conf.key_variable, "").strip()
-    headers = {"Authorization": f"Bearer {key}"} if key else {}
-    if not key.isascii() or not key.isprintable():
-        raise LabelerError(f"the key in {conf.key_variable} is no plain text")
-    try:
-        url = httpx.URL(conf.url.rstrip("/") + "/")
-    except httpx.InvalidURL:
-        url = httpx.URL()
-    if url.scheme not in ("http", "https") or not url.host:
-        raise LabelerError(f"labeler.openai_compatible.url {conf.url!r} is not an http(s) address")
-    return httpx.Client(
-        base_url=url,
-        headers=headers,
-        timeout=httpx.Timeout(conf.timeout_seconds, connect=conf.connect_seconds),
-        limits=httpx.Limits(max_connections=conf.concurrency),
-        trust_env=url.host not in _LOOPBACK,
-    )

@@ -341,11 +341,6 @@ def test_no_pairs(server: Server) -> None:
     assert len(Endpoint(conf(server)).predict(Pairs([], []))) == 0
 
 
-def test_an_address_that_is_none(server: Server) -> None:
-    with pytest.raises(LabelerError, match="not an http"):
-        Endpoint(conf(server, url="ftp://127.0.0.1/x")).predict(pairs(1))
-
-
 def test_built_by_its_conf() -> None:
     labeler = build(load_conf(settings=["labeler.openai_compatible.model=judge"]).tree)
     assert labeler.kind == "openai_compatible" and labeler.prompt_hash
