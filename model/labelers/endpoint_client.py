@@ -48,7 +48,9 @@ class ChatClient:
 
     def __init__(self, conf: EndpointConf, budget: Budget) -> None:
         self._conf, self._budget = conf, budget
-        self._level = FORMS.index((conf.answer, conf.log_probabilities))
+        wanted = FORMS[FORMS.index((conf.answer, conf.log_probabilities)) :]
+        self._forms = [form for form in wanted if conf.log_probabilities or not form[1]]
+        self._level = 0
         self._lock = threading.Lock()
         self._resume_at = 0.0
         self._silent = 0
@@ -98,8 +100,8 @@ class ChatClient:
         The first form that it takes is the form of all later requests.
         """
         refused = 0
-        for level in range(self._level, len(FORMS)):
-            payload = self._payload(messages, FORMS[level])
+        for level in range(self._level, len(self._forms)):
+            payload = self._payload(messages, self._forms[level])
             status, headers, body = self._post(payload)
             if status == HTTPStatus.OK:
                 self._level = max(self._level, level)

@@ -215,6 +215,15 @@ def test_a_form_that_is_refused_falls_back_once_for_all(server: Server) -> None:
     assert len(server.payloads) == 5 + 3
 
 
+def test_log_probabilities_that_are_not_wanted_are_never_asked_for(server: Server) -> None:
+    server.behaviour = lambda number, payload: failing(400)
+    answers = Endpoint(conf(server, log_probabilities=False)).predict_some(pairs(1))
+    assert answers.reasons == ["endpoint refuses the request (400)"]
+    forms = [payload.get("response_format", {}).get("type") for payload in server.payloads]
+    assert forms == ["json_schema", "json_object", None]
+    assert not any("logprobs" in payload for payload in server.payloads)
+
+
 @pytest.mark.parametrize(
     ("status", "mend"), [(401, "set the key in MY_KEY"), (404, "see url and model 'judge'")]
 )
