@@ -90,7 +90,7 @@ class CausalLm:
         details = {"layer": choice.layer, "ridge": choice.ridge, "validation_loss": choice.tried}
         if self._conf.lora.epochs > 0:
             train = TokenSet(rows, *labels_of(targets))
-            details["lora_loss"] = self._adapt(train, TokenSet(judged, *labels_of(validation[1])))
+            details |= self._adapt(train, TokenSet(judged, *labels_of(validation[1])))
         details["suspected_injections"] = int(suspected_pairs(pairs).sum())
         return FitReport(len(pairs), time.monotonic() - started, details)
 
@@ -165,8 +165,12 @@ class CausalLm:
             "validation": validation,
         }
 
-    def _adapt(self, train: TokenSet, validation: TokenSet) -> list[float]:
-        """Train adapters on the layers up to the chosen one; keep them only if they help."""
+    def _adapt(self, train: TokenSet, validation: TokenSet) -> dict[str, Any]:
+        """Train adapters on the layers up to the chosen one; keep them only if they help.
+
+        The report has the validation loss by epoch, and once more as the labeler then predicts,
+        with the adapters rounded into the weights.
+        """
         layer = self._fitted["layer"]
         self._open(layer, self._base)
         lora = LoraTraining(
@@ -175,7 +179,7 @@ class CausalLm:
         losses = lora.run(train, validation)
         self._adapters = adapter_state(self._trunk) if min(losses) < losses[0] else {}
         merge_adapters(self._trunk)
-        return losses
+        return {"lora_loss": losses, "merged_loss": lora.loss(validation)}
 
     @torch.inference_mode()
     def _features(self, rows: Sequence[list[int]], layers: tuple[int, ...]) -> dict[int, Tensor]:

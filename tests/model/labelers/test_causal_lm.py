@@ -166,7 +166,9 @@ LORA = {"epochs": 2, "rank": 2, "learning_rate": 5e-4, "batch_size": 8, "dropout
 
 def test_lora_helps_and_is_saved_apart_from_the_base(tiny_llama: str, tmp_path: Path) -> None:
     labeler = CausalLm(conf(tiny_llama, ridges=[100.0], lora=LORA))
-    losses = labeler.fit(*data()).details["lora_loss"]
+    details = labeler.fit(*data()).details
+    losses = details["lora_loss"]
+    assert details["merged_loss"] == pytest.approx(min(losses), abs=1e-5)
     assert len(losses) == 3 and min(losses[1:]) < 0.95 * losses[0]
     save_labeler(labeler, tmp_path / "labeler")
     adapters = load_file(tmp_path / "labeler" / ADAPTERS)
