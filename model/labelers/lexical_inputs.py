@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
 from typing import Any, Self
 
 import numpy as np
@@ -19,6 +21,9 @@ from model.labelers.lexical_features import (
 )
 from model.labelers.normal import valid_text
 from model.labelers.vocabulary import Vocabulary
+
+Vector = NDArray[np.float32]
+_KEPT_VECTORS = 32_768
 
 
 @dataclass(frozen=True)
@@ -112,7 +117,21 @@ def cosines(pairs: Pairs, spec: EncoderSpec) -> NDArray[np.float32]:
     return out
 
 
-def _vectors(texts: Sequence[str], spec: EncoderSpec) -> dict[str, NDArray[np.float32]]:
-    distinct = sorted(set(texts), key=lambda text: (len(text), text))
-    vectors = load_encoder(spec).encode([valid_text(text) for text in distinct])
-    return dict(zip(distinct, vectors, strict=True))
+def _vectors(texts: Sequence[str], spec: EncoderSpec) -> dict[str, Vector]:
+    """Unit vectors by text; those of the last 32,768 texts are not computed again."""
+    known = _known_vectors(spec)
+    distinct = set(texts)
+    missing = sorted(distinct - known.keys(), key=lambda text: (len(text), text))
+    encoded = load_encoder(spec).encode([valid_text(text) for text in missing])
+    vectors = dict(zip(missing, encoded, strict=True))
+    vectors |= {text: known[text] for text in distinct & known.keys()}
+    known.update((text, vectors[text]) for text in missing[-_KEPT_VECTORS:])
+    for text in list(islice(known, max(0, len(known) - _KEPT_VECTORS))):
+        del known[text]
+    return vectors
+
+
+@lru_cache(maxsize=1)
+def _known_vectors(spec: EncoderSpec) -> dict[str, Vector]:
+    """Vectors of this process by text, the oldest first; a batch of pairs repeats many texts."""
+    return {}

@@ -5,6 +5,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conf.sections.features import EncoderConf
+from model.encoder import find_encoder
+from model.labelers import lexical_inputs
 from model.labelers.base import Pairs
 from model.labelers.lexical_features import FEATURES, fit_vocabulary, lexical_features
 from model.labelers.parsed import Parsed
@@ -93,3 +96,20 @@ def test_vocabulary_keeps_its_numbers() -> None:
     assert VOCABULARY.frequency == {"acme": 2}
     assert VOCABULARY.idf("chair") == pytest.approx(1.0)
     assert Vocabulary.from_json(VOCABULARY.as_json()) == VOCABULARY
+
+
+def test_vectors_are_kept_and_stay_bounded(
+    tiny_encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(lexical_inputs, "_KEPT_VECTORS", 3)
+    lexical_inputs._known_vectors.cache_clear()
+    spec = find_encoder(EncoderConf(path=tiny_encoder, dtype="float32"))
+    first = lexical_inputs.cosines(Pairs(["a b", "c"], ["c", "a b"]), spec)
+    known = lexical_inputs._known_vectors(spec)
+    kept = known["c"]
+    again = lexical_inputs.cosines(Pairs(["c", "d", "e"], ["a b", "d", "f"]), spec)
+    assert again[0] == pytest.approx(first[1], abs=1e-6)
+    assert again[1] == pytest.approx(1.0, abs=1e-6)
+    assert len(known) == 3 and "c" not in known
+    assert kept.shape == (16,)
+    lexical_inputs._known_vectors.cache_clear()
