@@ -11,15 +11,22 @@ from features.audit.rates import CORRELATIONS, DISPERSIONS, fit_rates, spread_of
 from features.history import MICRO
 from udfs.contradiction import centre_udf, contradiction_udf, p_value_udf
 
-NUMERICS = Numerics(contradiction_udf(), centre_udf(DISPERSIONS, CORRELATIONS), p_value_udf())
 SCHEMA = "grade int, clicks long, carts long, purchases long, expected long"
 
 
-def test_rates_are_ratios_of_sums_and_few_units_are_taken_as_wide(spark: SparkSession) -> None:
+@pytest.fixture
+def numerics(spark: SparkSession) -> Numerics:
+    """The UDFs need a session to be made."""
+    return Numerics(contradiction_udf(), centre_udf(DISPERSIONS, CORRELATIONS), p_value_udf())
+
+
+def test_rates_are_ratios_of_sums_and_few_units_are_taken_as_wide(
+    spark: SparkSession, numerics: Numerics
+) -> None:
     units = spark.createDataFrame(
         [(1, 4, 2, 1, 2 * MICRO), (1, 1, 0, 0, 2 * MICRO), (0, 0, 0, 0, 0)], SCHEMA
     )
-    rates = fit_rates(units, NUMERICS.centres)
+    rates = fit_rates(units, numerics.centres)
     assert (rates[1].scale, rates[1].cart.rate, rates[1].purchase.rate) == (1.25, 0.4, 0.5)
     assert (rates[1].dispersion, rates[1].cart.correlation) == (1.0, 0.3)
     assert (rates[0].scale, rates[0].cart.rate) == (1.0, 0.0)
@@ -47,25 +54,27 @@ def planted(seed: int, wrong: int) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def test_planted_contradictions_are_found_and_do_not_widen_the_spread(spark: SparkSession) -> None:
+def test_planted_contradictions_are_found_and_do_not_widen_the_spread(
+    spark: SparkSession, numerics: Numerics
+) -> None:
     conf = ContradictionConf(fdr=0.1)
     units = spark.createDataFrame(planted(1, wrong=200)).cache()
-    rates = fit_without_outliers(units, conf, NUMERICS)
+    rates = fit_without_outliers(units, conf, numerics)
     assert rates[1].dispersion == pytest.approx(0.4, rel=0.15)
     assert rates[1].cart.rate == pytest.approx(0.3, abs=0.02)
     assert rates[1].cart.correlation == pytest.approx(0.1, abs=0.03)
-    found = checked_units(units, rates, conf, NUMERICS).where("contradicts != 0").toPandas()
+    found = checked_units(units, rates, conf, numerics).where("contradicts != 0").toPandas()
     true = found["id"] < 200
     assert true.mean() > 0.85
     assert true.sum() > 80
     assert (found.loc[true, "contradicts"] == 1).all()
 
 
-def test_too_few_expected_clicks_are_not_tested(spark: SparkSession) -> None:
+def test_too_few_expected_clicks_are_not_tested(spark: SparkSession, numerics: Numerics) -> None:
     conf = ContradictionConf(min_expected_clicks=3.0)
     units = spark.createDataFrame([(1, 40, 2, 1, 2 * MICRO), (1, 4, 1, 0, 40 * MICRO)], SCHEMA)
     rows = (
-        checked_units(units, fit_rates(units, NUMERICS.centres), conf, NUMERICS)
+        checked_units(units, fit_rates(units, numerics.centres), conf, numerics)
         .orderBy("clicks")
         .collect()
     )
