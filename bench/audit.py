@@ -24,7 +24,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -33,7 +32,7 @@ from bench.result import Result
 from conf.load import ResolvedConf, load_conf
 from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES, RELEVANCE_LABELS
-from jobs.audit_labels import Evidence, build, tested_units
+from jobs.audit_labels import Evidence, build, cut, tested_units
 from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.second_reading import read_again
 from jobs.platform.session import get_session
@@ -105,31 +104,25 @@ def _market(spark: SparkSession, conf: ResolvedConf) -> dict[str, list[Counts]]:
             run_job(load_job(job), spark, conf)
     queries, items = warehouse.read(QUERIES), warehouse.read(ITEMS)
     found: dict[str, list[Counts]] = {arm: [] for arm in _ARMS}
-    with ExitStack() as kept:
-        pairs = _kept(audited_pairs(warehouse.read(RELEVANCE_LABELS), queries), kept)
-        engagement = _kept(
-            pair_engagement(warehouse.read(IMPRESSIONS), conf.tree, conf.run_date), kept
-        )
-        for seed in SEEDS:
-            for arm, counts in _audited(pairs, engagement, items, conf, seed).items():
-                found[arm].append(counts)
+    pairs = cut(audited_pairs(warehouse.read(RELEVANCE_LABELS), queries))
+    engagement = cut(pair_engagement(warehouse.read(IMPRESSIONS), conf.tree, conf.run_date))
+    for seed in SEEDS:
+        for arm, counts in _audited(pairs, engagement, items, conf, seed).items():
+            found[arm].append(counts)
     return found
 
 
 def _audited(
     pairs: DataFrame, engagement: DataFrame, items: DataFrame, conf: ResolvedConf, seed: int
 ) -> dict[str, Counts]:
-    with ExitStack() as kept:
-        planted = _kept(pairs.transform(lambda df: with_wrong_grades(df, seed)), kept)
-        prior = conf.tree.audit.contradiction.prior_clicks
-        counted = units(planted, engagement).transform(lambda df: with_attraction(df, prior))
-        checked, _ = tested_units(_kept(counted, kept), conf)
-        checked = _kept(checked, kept)
-        with tempfile.TemporaryDirectory() as folder:
-            reading = read_again(checked, items, conf, Path(folder))
-            reading = replace(reading, read=_kept(reading.read, kept))
-            evidence = Evidence(planted, checked, reading, items)
-            return {arm: _counts(evidence, planted, conf, arm) for arm in _ARMS}
+    planted = cut(pairs.transform(lambda df: with_wrong_grades(df, seed)))
+    prior = conf.tree.audit.contradiction.prior_clicks
+    counted = units(planted, engagement).transform(lambda df: with_attraction(df, prior))
+    checked = cut(tested_units(cut(counted), conf)[0])
+    with tempfile.TemporaryDirectory() as folder:
+        reading = read_again(checked, items, conf, Path(folder))
+        evidence = Evidence(planted, checked, replace(reading, read=cut(reading.read)), items)
+        return {arm: _counts(evidence, planted, conf, arm) for arm in _ARMS}
 
 
 def with_wrong_grades(pairs: DataFrame, seed: int) -> DataFrame:
@@ -178,8 +171,3 @@ def _result(name: str, arm: str, runs: Sequence[Counts]) -> Result:
         "> 0, interval included",
         mean - half > 0,
     )
-
-
-def _kept(df: DataFrame, kept: ExitStack) -> DataFrame:
-    kept.callback(df.unpersist)
-    return df.persist(StorageLevel.DISK_ONLY)

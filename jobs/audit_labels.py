@@ -15,8 +15,7 @@ where human and model differ, the types that the query is for decide (`features.
 
 import sys
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
@@ -81,32 +80,28 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     warehouse, report = open_warehouse(spark, conf, "audit_labels")
     labels, queries, items = map(warehouse.read, (RELEVANCE_LABELS, QUERIES, ITEMS))
     impressions = warehouse.read(IMPRESSIONS)
-    with ExitStack() as kept:
-        pairs = _keep(audited_pairs(labels, queries), kept)
-        count = pairs.count()
-        if count == 0:
-            report.notes.append("no human labels to audit")
-        if count == 0 or conf.dry_run:
-            report.count(LABEL_AUDIT.name, count, count)
-            return report
-        rows = _keep(_audit(pairs, items, impressions, warehouse, kept), kept)
-        written = warehouse.replace_run(LABEL_AUDIT, rows)
-        report.count(LABEL_AUDIT.name, count, written.rows)
-        _tell(rows, report)
+    pairs = cut(audited_pairs(labels, queries))
+    count = pairs.count()
+    if count == 0:
+        report.notes.append("no human labels to audit")
+    if count == 0 or conf.dry_run:
+        report.count(LABEL_AUDIT.name, count, count)
+        return report
+    rows = _audit(pairs, items, impressions, warehouse).persist(StorageLevel.DISK_ONLY)
+    written = warehouse.replace_run(LABEL_AUDIT, rows)
+    report.count(LABEL_AUDIT.name, count, written.rows)
+    _tell(rows, report)
+    rows.unpersist()
     return report
 
 
 def _audit(
-    pairs: DataFrame,
-    items: DataFrame,
-    impressions: DataFrame,
-    warehouse: Warehouse,
-    kept: ExitStack,
+    pairs: DataFrame, items: DataFrame, impressions: DataFrame, warehouse: Warehouse
 ) -> DataFrame:
     conf = warehouse.conf
-    found, rates = tested_units(_keep(evidence_units(pairs, impressions, conf), kept), conf)
+    found, rates = tested_units(cut(evidence_units(pairs, impressions, conf)), conf)
     warehouse.report.details["rates"] = rates_json(rates)
-    checked = _keep(found, kept)
+    checked = cut(found)
     folder = warehouse.root / "audit" / conf.run_date.isoformat()
     reading = read_again(checked, items, conf, folder)
     if not reading.held_out:
@@ -114,7 +109,8 @@ def _audit(
             f"the labeler at {conf.tree.audit.reread.labeler} may have been fitted on the grades "
             "that it read again: model_held_out is false"
         )
-    return build(Evidence(pairs, checked, reading, items), conf)
+    once = replace(reading, read=cut(reading.read))
+    return build(Evidence(pairs, checked, once, items), conf)
 
 
 def tested_units(
@@ -142,9 +138,13 @@ def _tell(rows: DataFrame, report: JobReport) -> None:
     )
 
 
-def _keep(df: DataFrame, kept: ExitStack) -> DataFrame:
-    kept.callback(df.unpersist)
-    return df.persist(StorageLevel.DISK_ONLY)
+def cut(df: DataFrame) -> DataFrame:
+    """The rows on the workers' disks, without the plan that made them.
+
+    Each step reads the one before more than once, so that plans would grow with every step. Should
+    a worker be lost, the job is run again.
+    """
+    return df.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)
 
 
 JOB = Job(
