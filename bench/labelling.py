@@ -45,6 +45,7 @@ from model.labelers.deployed import Deployed, Deployment, save_deployed
 
 PAIRS = int(os.environ.get("COUNTERPOISE_LABEL_PAIRS", "12000"))
 FIT, CHUNK, LIMIT = 300, 2_000, 450.0
+_LARGE = "labeling.chunk_pairs=6000"
 RUN_DATE = "2026-03-01"
 _THIRD = 1.0 / 3.0
 
@@ -57,7 +58,7 @@ def measure() -> list[Result]:
         return []
     given = read_pairs(path, range(10), PAIRS)
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
-        fast, killed = (_conf(Path(folder) / name) for name in ("fast", "killed"))
+        fast, killed = _conf(Path(folder) / "fast", _LARGE), _conf(Path(folder) / "killed")
         spark = get_session(fast.tree)
         deployed = _fitted(given, fast)
         for conf in (fast, killed):

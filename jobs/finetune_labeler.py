@@ -55,6 +55,7 @@ from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 from model.labelers.base import LabelerError
 from model.labelers.deployed import save_deployed
+from model.labelers.gate import finite
 from model.labelers.sampling import require_all_grades
 
 _SETS = {FIT: "the pairs to fit on", CHOOSE: "the pairs that choose", GOLD: "the gold set"}
@@ -75,7 +76,7 @@ def build(fitted: Fitted, keys: Mapping[str, str], conf: ResolvedConf, simulated
         "fitted_mix": list(deployment.fitted_mix),
         "production_mix": list(deployment.production_mix),
         "corrected": deployment.corrects,
-        "metrics": json.dumps(fitted.metrics),
+        "metrics": json.dumps(finite(fitted.metrics)),
         "simulated": simulated,
         "prompt_hash": deployed.prompt_hash,
     }
@@ -162,7 +163,7 @@ def _write(warehouse: Warehouse, fitted: Fitted, row: Row) -> None:
     """Directory and texts first: the row of the version says that both are whole."""
     report, spark = warehouse.report, warehouse.spark
     version = row["labeler_version"]
-    extra = {"metrics": fitted.metrics, "conf_hash": warehouse.conf.hash}
+    extra = {"metrics": finite(fitted.metrics), "conf_hash": warehouse.conf.hash}
     save_deployed(fitted.deployed, labeler_dir(warehouse, version), extra)
     seen = _query_rows(fitted, version)
     texts = warehouse.merge(LABELER_QUERIES, LABELER_QUERIES.local_frame(spark, seen))

@@ -21,7 +21,6 @@ from dataclasses import dataclass
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
-from rich.console import Console
 
 from conf.load import ResolvedConf
 from features.contracts import (
@@ -52,7 +51,7 @@ from jobs.platform.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.label_report import tell_mix
 from jobs.platform.labelers import Row, in_force, versions_with_status
-from jobs.platform.labelling import JOB_NAME, UNANSWERED, Chunks, Totals
+from jobs.platform.labelling import JOB_NAME, UNANSWERED, Chunks, Totals, printer
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
@@ -104,7 +103,7 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
             report.count(RELEVANCE_LABELS.name, count, count)
             return report
         totals = Totals(quarantined=_quarantine(warehouse, pairs, version))
-        chunks = Chunks(warehouse, version, _printer())
+        chunks = Chunks(warehouse, version, printer())
         able = pairs.where("reason IS NULL")
         texts = _copy_known(chunks, labels, able, inputs, totals, kept)
         _label(chunks, texts, totals, started, kept)
@@ -154,6 +153,8 @@ def _copy_known(
     """Give pairs whose texts the version labelled before that answer; the texts that are left."""
     texts = _keep(text_pairs(pairs), kept)
     of_version = labels_of(labels, str(chunks.version["labeler_version"]))
+    if of_version.isEmpty():
+        return texts
     known = known_answers(of_version, pairs, inputs.queries, inputs.items)
     unread = {"reason": F.lit(None).cast("string"), "suspected": F.lit(False)}
     found = texts.join(known, on=list(TEXT_PAIR), how="inner").withColumns(unread)
@@ -203,21 +204,6 @@ def _tell(warehouse: Warehouse, version: Row, totals: Totals, wanted: int) -> No
         report.notes.append(f"{counts['suspected']:,} texts look like orders to the labeler")
     if counts["labels"]:
         tell_mix(warehouse, version, counts)
-
-
-def _printer() -> "Printer":
-    return Printer(Console(soft_wrap=True))
-
-
-@dataclass(frozen=True)
-class Printer:
-    """Prints lines of progress."""
-
-    console: Console
-
-    def __call__(self, line: str) -> None:
-        """Print a line as it is."""
-        self.console.print(f"    {line}", markup=False, highlight=False)
 
 
 def _keep(df: DataFrame, kept: ExitStack) -> DataFrame:

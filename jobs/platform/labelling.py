@@ -7,9 +7,11 @@ from datetime import timedelta
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
+from rich.console import Console
 
 from features.contracts import LABEL_CHUNKS, QUARANTINE, RELEVANCE_LABELS
 from features.label_plan import Plan, label_rows, quarantine_rows
+from jobs.platform.history import commits
 from jobs.platform.labelers import Row, labeler_dir
 from jobs.platform.warehouse import RivalRunError, Warehouse
 from udfs.label import label_udf
@@ -89,7 +91,7 @@ class Chunks:
             number = totals.chunks
             totals.quarantined += wh.append(QUARANTINE, bad, self._writer(), number).rows
         chunk = LABEL_CHUNKS.local_frame(wh.spark, [found])
-        wh.merge(LABEL_CHUNKS, chunk)
+        wh.append(LABEL_CHUNKS, chunk, self._writer(), totals.chunks)
         totals.add(found)
 
     def _answered(self, texts: DataFrame) -> DataFrame:
@@ -135,7 +137,7 @@ class Chunks:
             RivalRunError: another run committed since this one began.
         """
         start = self.warehouse.report.inputs[RELEVANCE_LABELS.name]
-        rivals = self.warehouse.commits(RELEVANCE_LABELS, JOB_NAME, start)
+        rivals = commits(self.warehouse.delta(RELEVANCE_LABELS), JOB_NAME, start)
         if rivals > totals.chunks:
             raise RivalRunError(
                 f"another run of {JOB_NAME} writes to {RELEVANCE_LABELS.name}; let only one run"
@@ -173,3 +175,9 @@ class Pace:
         return (
             f"labelled {self._done:,} of {self._total:,} pairs of texts, {rate:,.0f}/s, {left} left"
         )
+
+
+def printer() -> Callable[[str], None]:
+    """Prints lines of progress below the line of the step."""
+    console = Console(soft_wrap=True)
+    return lambda line: console.print(f"    {line}", markup=False, highlight=False)

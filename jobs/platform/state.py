@@ -14,6 +14,7 @@ from typing import Any
 
 from conf.load import ResolvedConf, section_hash
 from features.contracts import Table
+from jobs.platform.history import version_without
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import read_json, state_path, write_text
@@ -101,7 +102,7 @@ class RunState:
         own = [step.name for step in later if table in step.writes]
         if not own:
             return self.warehouse.version(table)
-        return self.warehouse.version_without(table, own)
+        return version_without(self.warehouse.delta(table), own)
 
     def _has(self, table: Table) -> bool:
         return self.warehouse.exists(table)

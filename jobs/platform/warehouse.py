@@ -1,7 +1,6 @@
 """The only reads and writes of Delta tables, and where everything else is kept."""
 
 import json
-from collections.abc import Collection
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -9,15 +8,12 @@ from typing import Any
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 from conf.errors import UserError
 from conf.load import ResolvedConf
 from features.contracts import Table
+from jobs.platform import history
 from jobs.platform.report import JobReport
-
-_RECENT = 50
-"""Commits that are looked through for one that was made a moment ago."""
 
 
 class MissingTableError(UserError, FileNotFoundError):
@@ -84,19 +80,6 @@ class Warehouse:
     def version(self, table: Table) -> int:
         """Latest version of an existing table."""
         return int(self._last_commit(table)["version"])
-
-    def version_without(self, table: Table, jobs: Collection[str]) -> int:
-        """Latest version that none of these jobs committed; -1 where the log holds none."""
-        history = self._delta(table).history()
-        job = F.coalesce(F.get_json_object("userMetadata", "$.job"), F.lit(""))
-        others = history.where(~job.isin(*jobs)) if jobs else history
-        found = others.agg(F.max("version").alias("version")).collect()[0]["version"]
-        return -1 if found is None else int(found)
-
-    def commits(self, table: Table, job: str, after: int) -> int:
-        """Commits of a job since a version."""
-        made = F.get_json_object("userMetadata", "$.job") == job
-        return int(self._delta(table).history().where(made & (F.col("version") > after)).count())
 
     def read(self, table: Table, at: int | None = None) -> DataFrame:
         """The table at a pinned version (the latest by default), noted in the report.
@@ -165,7 +148,7 @@ class Warehouse:
             return self._planned(table, rows, f"merge on {', '.join(table.key)}")
         self.create(table)
         condition = " AND ".join(f"t.`{k}` = s.`{k}`" for k in table.key)
-        merge = self._delta(table).alias("t").merge(rows.alias("s"), condition)
+        merge = self.delta(table).alias("t").merge(rows.alias("s"), condition)
         if update:
             changed = " OR ".join(
                 f"NOT (t.`{c}` <=> s.`{c}`)" for c in table.column_names if c not in table.key
@@ -209,13 +192,14 @@ class Warehouse:
     def _path(self, table: Table) -> str:
         return str(self.root / "tables" / table.name)
 
-    def _delta(self, table: Table) -> DeltaTable:
+    def delta(self, table: Table) -> DeltaTable:
+        """Handle of an existing table, for its history."""
         if self.conf.tree.storage.database:
             return DeltaTable.forName(self.spark, self.identifier(table))
         return DeltaTable.forPath(self.spark, self._path(table))
 
     def _last_commit(self, table: Table) -> dict[str, Any]:
-        row = self._delta(table).history(1).select("version", "operationMetrics").first()
+        row = self.delta(table).history(1).select("version", "operationMetrics").first()
         if row is None:
             raise MissingTableError(f"table {table.name} has no commit")
         commit: dict[str, Any] = row.asDict()
@@ -232,19 +216,15 @@ class Warehouse:
 
     def _appended(self, table: Table, before: int, writer: str, number: int) -> Written:
         """The commit of this writer and number among those after `before`."""
-        ours = (F.get_json_object("userMetadata", "$.writer") == writer) & (
-            F.get_json_object("userMetadata", "$.number") == str(number)
-        )
-        history = self._delta(table).history(_RECENT).where(F.col("version") > before).where(ours)
-        row = history.select("version", "operationMetrics").first()
-        if row is None:
+        found = history.commit_of(self.delta(table), before, writer, number)
+        if found is None:
             raise RivalRunError(
                 f"table {table.name}: another run wrote part {number} of the same work; let only "
                 "one of them run"
             )
-        rows = int(row["operationMetrics"].get("numOutputRows", 0))
-        self.report.outputs[table.name] = int(row["version"])
-        return Written(rows, int(row["version"]))
+        rows, version = found
+        self.report.outputs[table.name] = version
+        return Written(rows, version)
 
     def _planned(self, table: Table, rows: DataFrame, how: str) -> Written:
         count = rows.count()

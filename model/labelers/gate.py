@@ -74,7 +74,7 @@ def judge(
                 f"kappa is {-gap.value:.3f} below that of the admitted version, interval "
                 f"{gap.low:.3f} to {gap.high:.3f}"
             )
-    return Verdict(reasons, _finite(figures))
+    return Verdict(reasons, finite(figures))
 
 
 def require_unseen(gold: Iterable[str], seen: Iterable[str]) -> None:
@@ -131,10 +131,10 @@ def _worst(
     return sorted(known, key=lambda pair: (pair[1][name], pair[0]))[:1]
 
 
-def _finite(value: Any) -> Any:
-    """NaN as None: JSON has no word for it."""
+def finite(value: Any) -> Any:
+    """Figures for JSON: NaN, which it has no word for, becomes None."""
     if isinstance(value, dict):
-        return {key: _finite(part) for key, part in value.items()}
+        return {key: finite(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [_finite(part) for part in value]
+        return [finite(part) for part in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -163,7 +163,6 @@ def test_carts_and_purchases_count_within_the_window_and_young_rows_are_masked(
     rows = frame(
         spark,
         IMPRESSIONS,
-        LABELER_DECISIONS,
         [
             shown("at_once", "a", 10, clicked=True, carted=True, purchased=True),
             shown("in_time", "a", 10, **late(10, 3)),

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -46,7 +47,8 @@ SETTINGS = (
     "labeler.lexical.min_leaf=5",
     "labeler.lexical.leaves=[4]",
     "labeler.lexical.threads=1",
-    "labeling.min_pairs=20",
+    "labeler.lexical.rounds=30",
+    "labeling.min_pairs=10",
     "labeling.gate.min_segment_pairs=1000",
     "labeling.gate.max_calibration_error=0.5",
     "labeling.chunk_pairs=60",
@@ -92,7 +94,7 @@ def judged() -> list[dict[str, Any]]:
     for query in queries():
         colour, kind = str(query["query_text"]).split()
         for number, item in enumerate(items()[:20]):
-            if query["region"] == "us" and (number + query["bucket"]) % 2:
+            if query["region"] == "us" and (number + query["bucket"]) % 2 == 0:
                 found = grade(colour, kind, item)
                 rows.append(
                     {
@@ -191,7 +193,7 @@ def test_a_fit_leaves_a_version_and_the_texts_it_saw(
     }
     assert seen["fit"] == 12
     assert 1 <= seen["choose"] < 6
-    assert report.details["pairs"]["fit"] == [96, 18, 6]
+    assert report.details["pairs"]["fit"] == [96, 12, 12]
     assert sum(report.details["pairs"]["gold"]) + sum(report.details["pairs"]["choose"]) == 60
 
 
@@ -201,7 +203,7 @@ def test_an_equal_fit_is_not_made_twice(
     report = finetune_labeler.run(spark, conf_of(fitted[0]))
     assert "waits for admit_labeler" in report.notes[0]
     assert report.counts == []
-    dry = finetune_labeler.run(spark, conf_of(fitted[0], "seed=99", dry_run=True))
+    dry = finetune_labeler.run(spark, conf_of(fitted[0], "labeler.lexical.rounds=50", dry_run=True))
     assert "would fit lexical" in dry.notes[0]
 
 
@@ -333,7 +335,8 @@ def test_most_shown_first_within_the_budget_of_pairs(spark: SparkSession, fresh:
 
 
 def test_a_label_of_the_same_texts_is_copied(spark: SparkSession, fresh: Path) -> None:
-    label_pairs.run(spark, conf_of(fresh, "labeling.budget_pairs=5"))
+    judged_too = "labeling.judged_pairs=true"
+    label_pairs.run(spark, conf_of(fresh, judged_too, "labeling.budget_pairs=5"))
     warehouse = warehouse_of(spark, fresh)
     before = model_labels(spark, fresh).where("query_id = 'q0_uk' AND item_id = 'i0'").collect()
     new = {"query_id": "q0_xx", "query_text": "Red Drill ", "region": "us", "dataset": ""}
@@ -342,7 +345,7 @@ def test_a_label_of_the_same_texts_is_copied(spark: SparkSession, fresh: Path) -
     candidate = {"query_id": "q0_xx", "region": "us", "item_id": "i0", "run_date": RUN}
     flags = {"from_log": True, "from_judgment": False, "from_retrieval": False}
     warehouse.merge(CANDIDATES, CANDIDATES.local_frame(spark, [{**candidate, **flags}]))
-    label_pairs.run(spark, conf_of(fresh, "labeling.budget_pairs=1"))
+    label_pairs.run(spark, conf_of(fresh, judged_too, "labeling.budget_pairs=1"))
     (copied,) = model_labels(spark, fresh).where("query_id = 'q0_xx'").collect()
     assert (copied.p_ge_1, copied.grade) == (before[0].p_ge_1, before[0].grade)
 
@@ -369,7 +372,8 @@ def test_a_new_version_labels_all_or_only_what_was_in_doubt(
     assert decision.compared_with is not None
     dry = label_pairs.run(spark, conf_of(fresh, *other, dry_run=True))
     assert dry.counts[0].rows_out == 680
-    differing = conf_of(fresh, *other, "labeling.relabel=differing", "labeling.doubt=0.3")
+    doubt, doubtful = _half_in_doubt(model_labels(spark, fresh))
+    differing = conf_of(fresh, *other, "labeling.relabel=differing", f"labeling.doubt={doubt}")
     some = label_pairs.run(spark, differing)
     labels = model_labels(spark, fresh)
     by_version = {
@@ -377,7 +381,7 @@ def test_a_new_version_labels_all_or_only_what_was_in_doubt(
     }
     assert len(by_version) == 2
     assert max(by_version.values()) == 640
-    assert 0 < some.details["labels"] < 640
+    assert 0 < some.details["labels"] == doubtful < 640
     assert sorted(by_version.values())[0] == some.details["labels"]
     # Revoked, the older one labels again, and both stay readable.
     report = revoke_labeler.run(spark, conf_of(fresh, "labeling.revoke_reason=tested"))
@@ -385,6 +389,15 @@ def test_a_new_version_labels_all_or_only_what_was_in_doubt(
     assert model_labels(spark, fresh).count() == sum(by_version.values())
     with pytest.raises(ConfError, match="is not admitted"):
         revoke_labeler.run(spark, conf_of(fresh, f"labeling.revoke={decision.labeler_version}"))
+
+
+def _half_in_doubt(labels: DataFrame) -> tuple[float, int]:
+    """An entropy between two of those of the labels, and how many lie above it."""
+    rows = labels.select("p_ge_1", "p_ge_2").toPandas().to_numpy()
+    masses = np.stack([1 - rows[:, 0], rows[:, 0] - rows[:, 1], rows[:, 1]], axis=1)
+    entropy = np.sort(-(masses * np.log(np.maximum(masses, 1e-300))).sum(axis=1))
+    gap = 100 + int(np.argmax(np.diff(entropy[100:-100])))
+    return float(entropy[gap : gap + 2].mean()), len(entropy) - gap - 1
 
 
 def test_a_label_of_a_version_that_is_not_admitted_cannot_be_written(
