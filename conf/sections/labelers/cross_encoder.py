@@ -41,9 +41,9 @@ class CrossEncoderConf(Section):
         description="parts that keep the base weights: 0 none, 1 the embeddings, 1 + n also the "
         "first n layers (count)",
     )
-    epochs: int = Field(3, ge=1, description="passes over the training pairs (count)")
+    epochs: int = Field(2, ge=1, description="passes over the training pairs (count)")
     batch_size: int = Field(32, ge=1, description="pairs a step (count)")
-    learning_rate: float = Field(5e-5, gt=0, description="AdamW step size of the encoder")
+    learning_rate: float = Field(8e-5, gt=0, description="AdamW step size of the encoder")
     head_learning_rate: float = Field(1e-3, gt=0, description="AdamW step size of the head")
     weight_decay: float = Field(0.01, ge=0, description="AdamW decay of matrices")
     warmup: float = Field(
