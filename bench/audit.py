@@ -32,7 +32,8 @@ from bench.result import Result
 from conf.load import ResolvedConf, load_conf
 from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES, RELEVANCE_LABELS
-from jobs.audit_labels import Evidence, build, cut, tested_units
+from jobs.audit_labels import Evidence, build, gathered, tested_units
+from jobs.platform.plans import cut
 from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.second_reading import read_again
 from jobs.platform.session import get_session
@@ -121,7 +122,7 @@ def _audited(
     checked = cut(tested_units(cut(counted), conf)[0])
     with tempfile.TemporaryDirectory() as folder:
         reading = read_again(checked, items, conf, Path(folder))
-        evidence = Evidence(planted, checked, replace(reading, read=cut(reading.read)), items)
+        evidence = gathered(planted, checked, reading, items, conf)
         return {arm: _counts(evidence, planted, conf, arm) for arm in _ARMS}
 
 

@@ -15,7 +15,7 @@ where human and model differ, the types that the query is for decide (`features.
 
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
@@ -31,6 +31,7 @@ from features.audit.types import item_types
 from features.contracts import IMPRESSIONS, ITEMS, LABEL_AUDIT, QUERIES, RELEVANCE_LABELS
 from jobs.platform.cli import job_main
 from jobs.platform.job import Job
+from jobs.platform.plans import cut
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.second_reading import Reading, read_again
@@ -44,27 +45,21 @@ class Evidence:
 
     Attributes:
         pairs: the audited pairs.
-        tested: their units with the engagement test.
-        reading: what a model said of the units.
-        items: rows of the items table.
+        units: their units with the engagement test and what a model said of them.
+        types: item_id, item_type.
     """
 
     pairs: DataFrame
-    tested: DataFrame
-    reading: Reading
-    items: DataFrame
+    units: DataFrame
+    types: DataFrame
 
 
 def build(evidence: Evidence, conf: ResolvedConf) -> DataFrame:
-    """The rows of label_audit: reading, taxonomy and decision of each pair."""
+    """The rows of label_audit: taxonomy and decision of each pair."""
     audit = conf.tree.audit
-    types = item_types(evidence.items, audit.taxonomy)
-    read, held_out = evidence.reading.read, evidence.reading.held_out
-    decided = (
-        evidence.tested.transform(lambda df: with_reading(df, read, held_out))
-        .transform(lambda df: with_type_evidence(df, types, audit.taxonomy))
-        .transform(lambda df: with_decisions(df, audit))
-    )
+    decided = evidence.units.transform(
+        lambda df: with_type_evidence(df, evidence.types, audit.taxonomy)
+    ).transform(lambda df: with_decisions(df, audit))
     return audit_rows(evidence.pairs, decided, conf.run_date)
 
 
@@ -109,8 +104,15 @@ def _audit(
             f"the labeler at {conf.tree.audit.reread.labeler} may have been fitted on the grades "
             "that it read again: model_held_out is false"
         )
-    once = replace(reading, read=cut(reading.read))
-    return build(Evidence(pairs, checked, once, items), conf)
+    return build(gathered(pairs, checked, reading, items, conf), conf)
+
+
+def gathered(
+    pairs: DataFrame, checked: DataFrame, reading: Reading, items: DataFrame, conf: ResolvedConf
+) -> Evidence:
+    """All evidence; a pair is read by the model once, a title is parsed once."""
+    units_read = cut(with_reading(checked, reading.read, reading.held_out))
+    return Evidence(pairs, units_read, cut(item_types(items, conf.tree.audit.taxonomy)))
 
 
 def tested_units(
@@ -136,15 +138,6 @@ def _tell(rows: DataFrame, report: JobReport) -> None:
     report.notes.append(
         f"{flagged:,} pairs flagged, {changed:,} grades changed in the audited view"
     )
-
-
-def cut(df: DataFrame) -> DataFrame:
-    """The rows on the workers' disks, without the plan that made them.
-
-    Each step reads the one before more than once, so that plans would grow with every step. Should
-    a worker be lost, the job is run again.
-    """
-    return df.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)
 
 
 JOB = Job(

@@ -11,7 +11,6 @@ Run: counterpoise import_judgments --run-date DATE   (the run date of the sample
 import sys
 from collections.abc import Sequence
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import UserError
@@ -39,6 +38,7 @@ from features.judging.answers import (
 from features.quality.verdicts import accepted, by_rule, quarantined
 from jobs.platform.cli import job_main
 from jobs.platform.job import Job
+from jobs.platform.plans import cut
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
@@ -63,13 +63,12 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     sample = warehouse.read_run(JUDGMENT_SAMPLE)
     raw = _raw_answers(warehouse)
     dataset = f"{VERSION_PREFIX}{conf.run_date.isoformat()}"
-    checked = checked_answers(raw, sample, conf.run_date, dataset)
-    checked = checked.persist(StorageLevel.MEMORY_AND_DISK)
+    checked = cut(checked_answers(raw, sample, conf.run_date, dataset))
     answers = accepted(checked)
     report.details["agreement"] = agreement(answers)
     report.notes.append(_told(report))
     _write_answers(warehouse, checked, raw.count(), dataset)
-    judgments = build(answers, conf).persist(StorageLevel.MEMORY_AND_DISK)
+    judgments = cut(build(answers, conf))
     written = warehouse.replace_run(RESOLVED_JUDGMENTS, judgments)
     report.count(RESOLVED_JUDGMENTS.name, judgments.count(), written.rows)
     outcomes = judgments.groupBy("outcome").count().collect()

@@ -12,7 +12,6 @@ answers (CSV: pair, rater, grade) go to judging/<run date>/answers for `import_j
 import sys
 from collections.abc import Sequence
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -32,6 +31,7 @@ from features.judging.sampling import SamplingInputs, pool, sampled
 from features.judging.sheet import SheetPair, sheet_csv, sheet_html
 from jobs.platform.cli import job_main
 from jobs.platform.job import Job
+from jobs.platform.plans import cut
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse, write_text
 from jobs.platform.warehouse import Warehouse
@@ -39,14 +39,14 @@ from jobs.platform.warehouse import Warehouse
 
 def build(inputs: SamplingInputs, conf: ResolvedConf) -> DataFrame:
     """The sample: `judging.budget` rows, or all of the pool where it holds fewer."""
-    pairs = pool(inputs, conf.tree, conf.run_date)
+    pairs = cut(pool(inputs, conf.tree, conf.run_date))
     return pairs.transform(lambda df: sampled(df, conf.tree, conf.run_date))
 
 
 def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     """Sample, write the table and the files."""
     warehouse, report = open_warehouse(spark, conf, "sample_for_judgment")
-    sample = build(_inputs(warehouse), conf).persist(StorageLevel.MEMORY_AND_DISK)
+    sample = cut(build(_inputs(warehouse), conf))
     rows = sample.count()
     if rows < conf.tree.judging.budget:
         report.notes.append(f"only {rows} pairs to ask for, of judging.budget")
@@ -56,7 +56,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     report.details["by_reason"] = {row["reason"]: int(row["count"]) for row in by_reason}
     if not conf.dry_run:
         _write_files(sample, warehouse)
-    sample.unpersist()
     return report
 
 

@@ -52,12 +52,13 @@ def named_types(units: DataFrame, types: DataFrame) -> DataFrame:
     Where a text names a type and a longer one that contains its words, as `hose` and `garden hose`,
     the longer one is meant. Types are met by their last word, so the join grows with the texts.
     """
-    words = tokens(F.col("item_type"))
     known = (
         types.where("item_type IS NOT NULL")
         .select("item_type")
         .distinct()
-        .select("item_type", words.alias("_parts"), F.element_at(words, -1).alias("_word"))
+        .withColumn("_parts", tokens(F.col("item_type")))
+        .where(F.size("_parts") > 0)
+        .withColumn("_word", F.element_at("_parts", -1))
     )
     texts = units.groupBy("text_key").agg(F.min("query_text").alias("query_text"))
     met = (

@@ -40,7 +40,9 @@ def derived_types(items: DataFrame, catalogue: DataFrame, min_items: int) -> Dat
         catalogue: title; the items whose endings are counted.
         min_items: an ending of two or three words needs so many titles.
     """
-    endings = F.explode_outer(_endings(_phrase(F.col("title"))))
+    # Through an array of one, the words are found once and not once an ending.
+    phrase = F.array(_phrase(F.col("title")))
+    endings = F.explode_outer(F.flatten(F.transform(phrase, _endings)))
     counted = (
         catalogue.select(endings.alias("ending"))
         .where("ending IS NOT NULL")
