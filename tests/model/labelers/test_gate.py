@@ -120,7 +120,7 @@ def test_a_gold_set_without_a_grade_is_an_error() -> None:
 
 def test_a_gold_set_that_was_fitted_on_is_an_error() -> None:
     require_unseen(["drill", "saw"], ["hammer"])
-    with pytest.raises(LabelerError, match="1 query texts of the gold set.*'saw'"):
+    with pytest.raises(LabelerError, match=r"1 query texts of the gold set.*'saw'"):
         require_unseen(["drill", "saw"], ["saw", "hammer"])
 
 
