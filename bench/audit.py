@@ -44,7 +44,7 @@ SEEDS = (1, 2, 3)
 WRONG_SHARE = 0.05
 IMPRESSIONS_COUNT = 1_000_000
 HOMEDEPOT_PART = 4
-_LABELER = ("labeler.lexical.cosine=false", "audit.reread.kind=lexical")
+_LABELER = ("labeler.lexical.cosine=false", "labeler.lexical.threads=1")
 _REPOSITORY = Path(__file__).parents[1]
 _ARMS: Mapping[str, tuple[bool, bool]] = {
     "engagement, model, taxonomy": (False, False),

@@ -24,6 +24,7 @@ SETTINGS = (
     "audit.reread.folds=2",
     "labeler.lexical.cosine=false",
     "labeler.lexical.rounds=30",
+    "labeler.lexical.threads=1",
     "labeler.lexical.min_leaf=5",
     "audit.taxonomy.min_evidence=1",
 )
