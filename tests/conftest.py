@@ -6,12 +6,17 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf, load_conf
 from features.contracts import Table
 
 REPOSITORY = Path(__file__).parents[1]
+
+# A busy machine must not fail a property: no test is timed.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 @pytest.fixture(scope="session")

@@ -39,14 +39,16 @@ def test_spread_is_where_half_the_units_are_in_the_middle() -> None:
 
 
 def planted(seed: int, wrong: int) -> pd.DataFrame:
-    """4,000 units of grade 1, dispersion .4; `wrong` of them engaged with five times as much."""
+    """4,000 units of grade 1, dispersion .4; `wrong` of them with more of every step."""
     draws = np.random.default_rng(seed)
     n = 4_000
     expected = draws.uniform(2.0, 20.0, n)
-    scale = np.where(np.arange(n) < wrong, 5.0, 1.0)
+    is_wrong = np.arange(n) < wrong
+    scale = np.where(is_wrong, 5.0, 1.0)
+    to_cart = np.where(is_wrong, 0.6, 0.3)
     clicks = draws.poisson(expected * scale * draws.gamma(2.5, 0.4, n))
-    carts = draws.binomial(clicks, draws.beta(0.3 * 9, 0.7 * 9, n))
-    purchases = draws.binomial(carts, 0.5)
+    carts = draws.binomial(clicks, draws.beta(to_cart * 9, (1 - to_cart) * 9))
+    purchases = draws.binomial(carts, np.where(is_wrong, 0.8, 0.5))
     micro = (expected * MICRO).astype(np.int64)
     return pd.DataFrame(
         {"id": np.arange(n), "grade": 1, "clicks": clicks, "carts": carts, "purchases": purchases,
