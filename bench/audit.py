@@ -24,7 +24,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from bench.audit_figures import Counts, figures, interval, print_market
@@ -149,7 +149,7 @@ def _counts(evidence: Evidence, planted: DataFrame, conf: ResolvedConf, arm: str
     names = ("true_grade", "grade", "audited_grade", "path", "flagged_by", "tested")
     rows = (
         build(evidence, replace(conf, tree=tree))
-        .withColumn("tested", F.col("p_value").isNotNull())
+        .withColumn("tested", _expected_from())
         .join(
             planted.select("query_id", "item_id", "text_key", "true_grade"),
             on=["query_id", "item_id"],
@@ -161,6 +161,13 @@ def _counts(evidence: Evidence, planted: DataFrame, conf: ResolvedConf, arm: str
         .count()
     )
     return {tuple(row[name] for name in names): int(row["count"]) for row in rows.collect()}
+
+
+def _expected_from() -> Column:
+    """Lower bound of the expected clicks of a tested pair: 1, 10 or 30; 0: not tested."""
+    expected = F.col("expected_clicks")
+    bound = F.when(expected >= 30, 30).when(expected >= 10, 10).otherwise(1)
+    return F.when(F.col("p_value").isNotNull(), bound).otherwise(0)
 
 
 def _result(name: str, arm: str, runs: Sequence[Counts]) -> Result:

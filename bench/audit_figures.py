@@ -9,9 +9,9 @@ from rich.table import Table as RichTable
 from scipy import stats
 
 Flags = NDArray[np.bool_]
-Cell = tuple[int, int, int, str, str, bool]
+Cell = tuple[int, int, int, str, str, int]
 Counts = Mapping[Cell, int]
-"""(true grade, planted grade, audited grade, path, flagged_by, tested) -> pairs."""
+"""(true grade, planted grade, audited grade, path, flagged_by, expected clicks from) -> pairs."""
 
 
 def figures(counts: Counts) -> dict[str, float]:
@@ -27,7 +27,8 @@ def figures(counts: Counts) -> dict[str, float]:
     sizes = np.array([counts[cell] for cell in cells], float)
     true, given, audited = (np.array([cell[i] for cell in cells]) for i in range(3))
     flag = np.array([cell[4] for cell in cells])
-    tested = np.array([cell[5] for cell in cells])
+    expected = np.array([cell[5] for cell in cells])
+    tested = expected > 0
     wrong, flagged, changed = true != given, flag != "none", audited != given
     by_engagement = np.isin(flag, ("engagement", "both"))
     by_model = np.isin(flag, ("model", "both"))
@@ -40,6 +41,12 @@ def figures(counts: Counts) -> dict[str, float]:
         "precision, by engagement": _share(total(by_engagement, wrong), total(by_engagement)),
         "recall, by engagement, of tested": _share(
             total(by_engagement, wrong), total(wrong, tested)
+        ),
+        "the same, from 10 expected clicks": _share(
+            total(by_engagement, wrong, expected >= 10), total(wrong, expected >= 10)
+        ),
+        "the same, from 30 expected clicks": _share(
+            total(by_engagement, wrong, expected >= 30), total(wrong, expected >= 30)
         ),
         "precision, by model": _share(total(by_model, wrong), total(by_model)),
         "precision of changes": _share(total(changed, wrong), total(changed)),
@@ -64,8 +71,10 @@ def path_figures(counts: Counts) -> dict[str, dict[str, float]]:
 
 
 def interval(values: Sequence[float]) -> tuple[float, float]:
-    """Mean, and half the width of its 95 % t interval."""
-    known = np.asarray(values, float)
+    """Mean of the seeds that have a value, and half the width of its 95 % t interval."""
+    known = np.asarray([value for value in values if not np.isnan(value)], float)
+    if len(known) == 0:
+        return float("nan"), float("nan")
     if len(known) < 2:
         return float(known.mean()), float("nan")
     spread = known.std(ddof=1) / np.sqrt(len(known))
