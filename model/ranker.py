@@ -12,7 +12,7 @@ from model.feed import Batch
 from model.heads import POSITION_BIASES, RELEVANCE_HEADS, CornHead, EngagementHead
 from model.inputs import InputLayer
 from model.losses import LogProb, TaskLoss, masked_bce
-from model.regions import PARTS, NoMask
+from model.regions import PARTS, NoMask, RegionContext, RegionPart
 from model.spec import GRADES, RELEVANCE, InputSpec
 from model.standardise import Standardisation
 
@@ -29,7 +29,7 @@ class Ranker(nn.Module):
         self,
         spec: InputSpec,
         inputs: InputLayer,
-        region: nn.Module,
+        region: RegionPart,
         backbone: Backbone,
         engagement: EngagementHead,
         relevance: CornHead,
@@ -107,8 +107,8 @@ class Ranker(nn.Module):
 def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ranker:
     """A fresh ranker as conf describes it; weights drawn from torch's generator."""
     inputs = InputLayer(spec, scale, conf.embedding_width, conf.clip)
-    region = PARTS[conf.region_mask](inputs.regional, len(spec.regions))
-    backbone = BACKBONES[conf.backbone](inputs.dim, spec.loss_tasks, conf)
+    region = PARTS[conf.region_mask](RegionContext(tuple(inputs.regional), len(spec.regions), conf))
+    backbone = BACKBONES[conf.backbone](region.out_dim, spec.loss_tasks, conf)
     bias = POSITION_BIASES[conf.position_bias](len(spec.tasks), conf.max_position)
     engagement = EngagementHead(backbone.out_dim, spec.tasks, conf, bias)
     relevance = RELEVANCE_HEADS[conf.relevance_head](backbone.out_dim, conf)

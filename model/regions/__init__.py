@@ -1,15 +1,11 @@
 """What the region does to the input before the backbone, one part a file, chosen by conf."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
-from torch import nn
-
+from model.regions.base import RegionContext, RegionPart
 from model.regions.none import NoMask
 
-PARTS: dict[str, Callable[[Sequence[bool], int], nn.Module]] = {"none": NoMask}
-"""Part by conf name: (region-dependence of each input unit, regions) -> module.
+PARTS: dict[str, Callable[[RegionContext], RegionPart]] = {"none": NoMask}
+"""Part by conf name: context -> module that maps (x [B, D], region ids [B]) to [B, out_dim]."""
 
-A part maps (x [B, D], region [B] ids, 0 unknown) -> [B, D].
-"""
-
-__all__ = ["PARTS", "NoMask"]
+__all__ = ["PARTS", "NoMask", "RegionContext", "RegionPart"]

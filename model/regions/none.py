@@ -1,15 +1,16 @@
 """No mask: the region counts through its features only."""
 
-from collections.abc import Sequence
+from torch import Tensor
 
-from torch import Tensor, nn
+from model.regions.base import RegionContext, RegionPart
 
 
-class NoMask(nn.Module):
+class NoMask(RegionPart):
     """The identity."""
 
-    def __init__(self, regional: Sequence[bool], regions: int) -> None:
+    def __init__(self, context: RegionContext) -> None:
         super().__init__()
+        self.out_dim = context.in_dim
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
         """[B, D] and [B] -> the same [B, D]."""
