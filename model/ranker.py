@@ -9,7 +9,7 @@ from torch.nn import functional
 from conf.sections.training import ModelConf
 from model.backbones import BACKBONES, Backbone
 from model.feed import Batch
-from model.heads import POSITION_BIASES, RELEVANCE_HEADS, CornHead, EngagementHead
+from model.heads import POSITION_BIASES, RELEVANCE_HEADS, EngagementHead, RelevanceHead
 from model.inputs import InputLayer
 from model.losses import LogProb, TaskLoss, masked_bce
 from model.regions import PARTS, NoMask, RegionContext, RegionPart
@@ -32,7 +32,7 @@ class Ranker(nn.Module):
         region: RegionPart,
         backbone: Backbone,
         engagement: EngagementHead,
-        relevance: CornHead,
+        relevance: RelevanceHead,
     ) -> None:
         super().__init__()
         self.spec = spec
@@ -58,7 +58,7 @@ class Ranker(nn.Module):
             batch.weight * batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
         )
         losses[RELEVANCE] = self.relevance.loss(
-            self.relevance(by_task[RELEVANCE]), label_ge, weight
+            self.relevance(by_task[RELEVANCE]), label_ge, weight, batch.list_code
         )
         return losses
 

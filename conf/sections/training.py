@@ -50,17 +50,44 @@ class TrainingSetConf(Section):
 class FeedConf(Section):
     """How the snapshot is read."""
 
-    engine: Literal["petastorm", "pyarrow"] = Field("petastorm", description="reader of the files")
+    engine: Literal["petastorm", "pyarrow", "memory"] = Field(
+        "petastorm",
+        description="reader of the files; memory: pyarrow, which reads them once and keeps them",
+    )
     batch_size: int = Field(1_024, ge=1, description="rows a batch and shard (count)")
     shuffle_files: int = Field(4, ge=1, description="files whose rows are mixed (count)")
+    group_by_list: bool = Field(
+        False,
+        description="true: a batch holds whole lists (column list_code), which losses over a list "
+        "need; lists must not span more than shuffle_files files",
+    )
 
 
 class ModelConf(Section):
     """Widths and parts of the ranker."""
 
-    backbone: Literal["shared_bottom"] = Field(
-        "shared_bottom", description="layers between the input and the heads"
+    backbone: Literal["shared_bottom", "mmoe", "ple", "adatt", "esmm", "aitm", "resflow", "seq"] = (
+        Field("shared_bottom", description="layers between the input and the heads")
     )
+    link: Literal["auto", "independent", "conditional", "residual"] = Field(
+        "auto",
+        description="how a step's probability follows from the step before; conditional: their "
+        "product, never rising; residual: logits add up; auto: as in the backbone's paper",
+    )
+    descending: float | None = Field(
+        None,
+        ge=0,
+        allow_inf_nan=False,
+        description="weight of the penalty on steps likelier than the step before (loss a unit of "
+        "probability); null: the backbone's own",
+    )
+    experts: int = Field(
+        4, ge=1, description="mmoe: experts; ple: experts of a layer that all tasks share (count)"
+    )
+    task_experts: int = Field(
+        1, ge=1, description="ple, adatt: experts of a layer and task (count)"
+    )
+    task_embedding: int = Field(8, ge=1, description="seq: width of a step's embedding (units)")
     region_mask: Literal["none"] = Field(
         "none", description="what the region does to the input before the backbone"
     )

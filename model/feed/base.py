@@ -10,6 +10,7 @@ from torch import Tensor
 
 from conf.sections.training import FeedConf
 from model.feed.engines import Floats, engine
+from model.feed.lists import LIST, ListError, list_blocks, require_lists
 from model.feed.snapshot import Snapshot, SnapshotFile
 
 POSITION = "position"
@@ -28,6 +29,8 @@ class Batch:
         labels: [B, L] float32, columns in the order of `label_names`.
         position: [B] float32, rank on the page from 1; 0 never shown.
         weight: [B] float32, 1 for a row of the snapshot, 0 for padding.
+        list_code: [B] float32, the list that the row belongs to, a whole number; 0 where the
+            snapshot does not say.
         label_names: names of the label columns.
     """
 
@@ -35,6 +38,7 @@ class Batch:
     labels: Tensor
     position: Tensor
     weight: Tensor
+    list_code: Tensor
     label_names: tuple[str, ...]
 
     def label(self, name: str) -> Tensor:
@@ -48,6 +52,7 @@ class Batch:
             self.labels.to(device),
             self.position.to(device),
             self.weight.to(device),
+            self.list_code.to(device),
             self.label_names,
         )
 
@@ -57,7 +62,7 @@ class Rows:
     """Which rows of a snapshot, in which order.
 
     Attributes:
-        split: train or validation.
+        split: train, validation, or another split of the snapshot.
         shard: which of `shards` equal parts (by files) is read, from 0.
         shuffle: whether files and rows are mixed, as a function of (seed, epoch).
     """
@@ -90,29 +95,80 @@ def batches(snapshot: Snapshot, rows: Rows, conf: FeedConf) -> Iterator[Batch]:
     """The batches of one epoch: `steps_per_epoch` of exactly `batch_size` rows.
 
     Rows are mixed within `conf.shuffle_files` files at a time. A short last batch, and a shard
-    with fewer rows than another, are filled up with rows of weight 0 (and labels 0).
+    with fewer rows than another, are filled up with rows of weight 0 (and labels 0). With
+    `conf.group_by_list` a batch holds whole lists and is filled up likewise, so there may be a
+    few more batches.
 
     Raises:
         FeedError: the rows read differ from the manifest's.
+        ListError: whole lists are asked for and cannot be read.
     """
-    spec = snapshot.spec
-    columns = [*spec.names, *spec.label_columns, POSITION]
+    layout = _Layout.of(snapshot)
     files = _shard(snapshot, rows.split, rows.shard, rows.shards)
+    matrices = _matrices(snapshot, files, layout.columns, rows, conf)
+    blocks = (
+        list_blocks(matrices, conf.batch_size, _list_mix(snapshot, rows))
+        if conf.group_by_list
+        else _blocks(matrices, conf.batch_size)
+    )
     seen = 0
     steps = steps_per_epoch(snapshot, rows, conf.batch_size)
-    for block in _blocks(_matrices(snapshot, files, columns, rows, conf), conf.batch_size):
+    for block in blocks:
         seen += len(block)
         steps -= 1
-        yield _batch(block, len(spec.features), tuple(spec.label_columns), conf.batch_size)
+        yield layout.batch(block, conf.batch_size)
     expected = sum(file.rows for file in files)
     if seen != expected:
         raise FeedError(
             f"{rows.split}, shard {rows.shard} of {rows.shards}, epoch {rows.epoch}: "
             f"{seen} rows read, the manifest has {expected}"
         )
-    empty = np.zeros((0, len(columns)), np.float32)
+    empty = np.zeros((0, len(layout.columns)), np.float32)
     for _ in range(steps):
-        yield _batch(empty, len(spec.features), tuple(spec.label_columns), conf.batch_size)
+        yield layout.batch(empty, conf.batch_size)
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """Columns of a packed row: features, labels, position, and the list where it is known."""
+
+    features: int
+    label_names: tuple[str, ...]
+    columns: tuple[str, ...]
+
+    @classmethod
+    def of(cls, snapshot: Snapshot) -> "_Layout":
+        spec = snapshot.spec
+        lists = [LIST] if LIST in snapshot.columns else []
+        columns = (*spec.names, *spec.label_columns, POSITION, *lists)
+        return cls(len(spec.features), tuple(spec.label_columns), columns)
+
+    def batch(self, block: Floats, size: int) -> Batch:
+        """A block of at most `size` rows, filled up with rows of weight 0."""
+        weight = torch.zeros(size)
+        weight[: len(block)] = 1.0
+        if len(block) < size:
+            empty = np.zeros((size - len(block), block.shape[1]), np.float32)
+            block = np.concatenate([block, empty])
+        packed = torch.from_numpy(block)
+        labels = self.features + len(self.label_names)
+        has_list = self.columns[-1] == LIST
+        return Batch(
+            packed[:, : self.features],
+            packed[:, self.features : labels],
+            packed[:, labels],
+            weight,
+            packed[:, -1] if has_list else torch.zeros(size),
+            self.label_names,
+        )
+
+
+def _list_mix(snapshot: Snapshot, rows: Rows) -> np.random.Generator | None:
+    """What shuffles whole lists; None where the order is fixed."""
+    require_lists(snapshot)
+    if rows.shards > 1:
+        raise ListError("feed.group_by_list needs one process: shards would differ in steps")
+    return np.random.default_rng(rows.draw("lists")) if rows.shuffle else None
 
 
 def _shard(snapshot: Snapshot, split: str, shard: int, shards: int) -> list[SnapshotFile]:
@@ -156,15 +212,3 @@ def _blocks(matrices: Iterator[Floats], size: int) -> Iterator[Floats]:
         rest = rows[whole:]
     if rest is not None and len(rest):
         yield rest
-
-
-def _batch(block: Floats, features: int, label_names: tuple[str, ...], size: int) -> Batch:
-    weight = torch.zeros(size)
-    weight[: len(block)] = 1.0
-    if len(block) < size:
-        block = np.concatenate([block, np.zeros((size - len(block), block.shape[1]), np.float32)])
-    packed = torch.from_numpy(block)
-    labels = features + len(label_names)
-    return Batch(
-        packed[:, :features], packed[:, features:labels], packed[:, labels], weight, label_names
-    )

@@ -25,7 +25,7 @@ class Engine(Protocol):
 
 
 def engine(name: str) -> Engine:
-    """The engine `name` (petastorm or pyarrow); only the one that is used is imported."""
+    """The engine `name` (petastorm, pyarrow or memory); only the one that is used is imported."""
     read: Engine = import_module(f"model.feed.{name}").read_files
     return read
 

@@ -12,5 +12,10 @@ from model.feed.engines import Floats, order_of
 def read_files(paths: Sequence[Path], columns: Sequence[str], seed: int | None) -> Iterator[Floats]:
     """Yield [columns, rows] a file, in the order of `order_of(paths, seed)`."""
     for path in order_of(paths, seed):
-        table = ds.dataset(str(path), format="parquet").to_table(columns=list(columns))
-        yield np.stack([table.column(name).to_numpy() for name in columns])
+        yield read_file(path, columns)
+
+
+def read_file(path: Path, columns: Sequence[str]) -> Floats:
+    """[columns, rows] of one file."""
+    table = ds.dataset(str(path), format="parquet").to_table(columns=list(columns))
+    return np.stack([table.column(name).to_numpy() for name in columns])

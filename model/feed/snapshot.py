@@ -4,8 +4,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
+
+import pyarrow.parquet as pq
 
 from conf.errors import UserError
 from model.spec import InputSpec, SpecError
@@ -49,6 +52,11 @@ class Snapshot:
     def rows(self, split: str) -> int:
         """Rows of a split (count)."""
         return sum(file.rows for file in self.splits[split])
+
+    @cached_property
+    def columns(self) -> frozenset[str]:
+        """Columns of the files, as the first train file has them."""
+        return frozenset(pq.read_schema(self.folder / self.splits["train"][0].path).names)
 
     def verify(self) -> None:
         """Compare every file with its sha256.

@@ -3,23 +3,22 @@
 from collections.abc import Mapping
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from conf.sections.training import ModelConf
-from model.heads.engagement import start_tower, tower
+from model.heads.base import RelevanceHead
+from model.heads.engagement import start_tower
 from model.losses import TaskLoss, corn_loss
 from model.spec import GRADES
 
 
-class CornHead(nn.Module):
+class CornHead(RelevanceHead):
     """q_k = sigmoid(f_k(h)) = P(grade >= k | grade >= k - 1); P(grade >= k) = q_1 ... q_k.
 
     The conditional chain of CORN (arXiv 2111.08851): P(grade >= 1) >= P(grade >= 2) always.
+    Where no training row reaches grade 1, nothing teaches q_2, which stays near 1/2.
     """
 
-    def __init__(self, in_dim: int, conf: ModelConf) -> None:
-        super().__init__()
-        self.tower = tower(in_dim, len(GRADES), conf)
+    outputs = len(GRADES)
 
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set the last biases to the log-odds of the conditional rates in the labels."""
@@ -27,15 +26,10 @@ class CornHead(nn.Module):
             first, second = (rates[grade] for grade in GRADES)
             start_tower(self.tower, [first, second / first if first > 0 else 0.5])
 
-    def forward(self, hidden: Tensor) -> Tensor:
-        """[B, in_dim] -> logits of q_1, q_2 [B, 2]."""
-        logits: Tensor = self.tower(hidden)
-        return logits
-
     def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits [B, 2] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+        """Logits of q_1, q_2 [B, 2] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
         return torch.cumprod(torch.sigmoid(logits.float()), dim=1)
 
-    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLoss:
+    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
         """CORN's loss, see `corn_loss`."""
         return corn_loss(logits, label_ge, weight)

@@ -73,6 +73,7 @@ def test_padding_counts_nowhere(ranker: Ranker, batch: Batch) -> None:
         batch.labels[:20],
         batch.position[:20],
         torch.ones(20),
+        batch.list_code[:20],
         batch.label_names,
     )
     for task, loss in ranker(short).items():
