@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ValidationError
@@ -24,6 +24,7 @@ from conf.errors import UserError
 from conf.schema import Conf
 
 DEFAULT_FILE = "default.yaml"
+Tree = TypeVar("Tree", bound=BaseModel)
 _VARIABLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}")
 
 
@@ -71,20 +72,31 @@ def load_conf(
     Raises:
         ConfError: unreadable file, unknown key (the nearest valid one is named), wrong value.
     """
+    contents = [(DEFAULT_FILE, _parse_yaml(_packaged_default(), DEFAULT_FILE))]
+    contents += [(path.name, read_yaml(path)) for path in map(Path, layers)]
+    contents += [(f"--set {s.partition('=')[0]}", parse_setting(s)) for s in settings]
+    if run_date is not None:
+        contents.append(("--run-date", {"run_date": run_date}))
+    tree, origins = load_layers(Conf, contents)
+    return ResolvedConf(tree=tree, origins=origins, dry_run=dry_run)
+
+
+def load_layers(
+    model: type[Tree], contents: Sequence[tuple[str, Mapping[str, Any]]]
+) -> tuple[Tree, dict[str, str]]:
+    """Merge (name, content) layers, later ones win, into a validated tree and its origins.
+
+    Raises:
+        ConfError: unknown key (the nearest valid one is named), wrong value.
+    """
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    _merge(merged, _parse_yaml(_packaged_default(), DEFAULT_FILE), DEFAULT_FILE, origins)
-    for path in map(Path, layers):
-        _merge(merged, _read_yaml(path), path.name, origins)
-    for setting in settings:
-        _merge(merged, _parse_setting(setting), f"--set {setting.partition('=')[0]}", origins)
-    if run_date is not None:
-        _merge(merged, {"run_date": run_date}, "--run-date", origins)
+    for name, content in contents:
+        _merge(merged, content, name, origins)
     try:
-        tree = Conf.model_validate(_expand(merged))
+        return model.model_validate(_expand(merged)), origins
     except ValidationError as error:
-        raise ConfError(_explain(error, origins)) from None
-    return ResolvedConf(tree=tree, origins=origins, dry_run=dry_run)
+        raise ConfError(_explain(error, origins, model)) from None
 
 
 def flatten(tree: BaseModel) -> dict[str, Any]:
@@ -115,7 +127,8 @@ def _packaged_default() -> str:
     return files("conf").joinpath(DEFAULT_FILE).read_text(encoding="utf-8")
 
 
-def _read_yaml(path: Path) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
+    """The mapping in a YAML file; raises ConfError where it is none."""
     try:
         return _parse_yaml(path.read_text(encoding="utf-8"), str(path))
     except FileNotFoundError:
@@ -136,7 +149,8 @@ def _parse_yaml(text: str, name: str) -> dict[str, Any]:
     return content
 
 
-def _parse_setting(setting: str) -> dict[str, Any]:
+def parse_setting(setting: str) -> dict[str, Any]:
+    """`a.b=c` as a nested mapping, c read as YAML; raises ConfError where it is none."""
     key, equals, text = setting.partition("=")
     if not equals or not key:
         raise ConfError(f"--set {setting!r}: write it as key.path=value")
@@ -195,20 +209,20 @@ def _variable(match: re.Match[str]) -> str:
     return found
 
 
-def _explain(error: ValidationError, origins: Mapping[str, str]) -> str:
+def _explain(error: ValidationError, origins: Mapping[str, str], model: type[BaseModel]) -> str:
     lines = []
     for detail in error.errors():
         key = ".".join(str(part) for part in _without_kinds(detail["loc"]))
         where = f" (from {origin_of(key, origins)})" if key else ""
-        lines.append(f"{key}{where}: {_reason(detail)}")
+        lines.append(f"{key}{where}: {_reason(detail, model)}")
     return "\n".join(lines)
 
 
-def _reason(detail: ErrorDetails) -> str:
+def _reason(detail: ErrorDetails, model: type[BaseModel]) -> str:
     if detail["type"] != "extra_forbidden":
         return f"{detail['msg']}, given {detail['input']!r}"
     *parents, wrong = _without_kinds(detail["loc"])
-    valid = _fields_at(parents, detail["loc"])
+    valid = _fields_at(model, parents, detail["loc"])
     near = difflib.get_close_matches(str(wrong), valid, n=1, cutoff=0.0)
     full = ".".join([*map(str, parents), near[0]]) if near else "none"
     return f"unknown key; the nearest valid one is {full}"
@@ -222,8 +236,10 @@ def _without_kinds(loc: tuple[int | str, ...]) -> list[int | str]:
     return parts
 
 
-def _fields_at(parents: Sequence[int | str], loc: tuple[int | str, ...]) -> list[str]:
-    model: Any = Conf
+def _fields_at(
+    root: type[BaseModel], parents: Sequence[int | str], loc: tuple[int | str, ...]
+) -> list[str]:
+    model: Any = root
     for part in parents:
         if part == "source" and len(loc) > 1 and loc[1] in _source_models():
             model = _source_models()[str(loc[1])]

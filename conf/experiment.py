@@ -1,0 +1,75 @@
+"""Reads a file of conf/experiments: its own keys, the quick profile, and --set on top."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conf.load import ConfError, ResolvedConf, load_conf, load_layers, parse_setting, read_yaml
+from conf.sections.experiment import ArmConf, DataConf, ExperimentConf, Settings
+
+OWN = "experiment."
+QUICK = "quick"
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """A validated experiment, the folder that its paths start from, and settings of every arm."""
+
+    conf: ExperimentConf
+    folder: Path
+    settings: tuple[str, ...]
+
+    def data_conf(self, data: DataConf) -> ResolvedConf:
+        """The conf of a data set, as its snapshot is made from it.
+
+        Raises:
+            ConfError: as `load_conf`.
+        """
+        return load_conf(self._layers(data), [*as_settings(data.set), *self.settings])
+
+    def arm_conf(self, data: DataConf, arm: ArmConf, more: Settings) -> ResolvedConf:
+        """The conf of a training: base, data set, --set, arm, and a trial's settings and seed.
+
+        Raises:
+            ConfError: as `load_conf`; an unknown part is named like any other wrong value.
+        """
+        base = [*as_settings(self.conf.base), *as_settings(data.set), *self.settings]
+        settings = [*base, *as_settings(arm.settings), *as_settings(more)]
+        return load_conf(self._layers(data), settings)
+
+    def _layers(self, data: DataConf) -> list[Path]:
+        return [self.folder / name for name in data.files]
+
+
+def load_experiment(path: Path, quick: bool, settings: Sequence[str]) -> Experiment:
+    """The experiment in a file.
+
+    Args:
+        path: YAML with the keys of ExperimentConf and, under `quick`, those that the quick
+            profile changes.
+        quick: take that profile; its name ends in "-quick".
+        settings: `experiment.a.b=c` changes the experiment, `a.b=c` the conf of every arm.
+
+    Raises:
+        ConfError: unreadable file, unknown key, wrong value.
+    """
+    content = read_yaml(path)
+    profile = content.pop(QUICK, None)
+    layers: list[tuple[str, Mapping[str, Any]]] = [(path.name, content)]
+    if quick:
+        if not isinstance(profile, dict):
+            raise ConfError(f"experiment {path} has no quick profile (a mapping under `quick`)")
+        layers.append((f"{path.name}, quick", profile))
+        layers.append((f"{path.name}, quick", {"name": f"{content.get('name')}-quick"}))
+    own = [s.removeprefix(OWN) for s in settings if s.startswith(OWN)]
+    layers += [(f"--set {OWN}{s.partition('=')[0]}", parse_setting(s)) for s in own]
+    conf, _ = load_layers(ExperimentConf, layers)
+    rest = tuple(s for s in settings if not s.startswith(OWN))
+    return Experiment(conf, path.absolute().parent, rest)
+
+
+def as_settings(settings: Mapping[str, Any]) -> list[str]:
+    """Dotted keys and plain values as `key=value`, the value as JSON (which is YAML)."""
+    return [f"{key}={json.dumps(value)}" for key, value in settings.items()]

@@ -1,0 +1,150 @@
+"""An experiment: what it asks, on which data, which arms, seeds and search."""
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from conf.sections.base import Section
+from conf.sections.value import Weights
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_+-]*$")]
+Plain = str | int | float | bool | None | list[int] | list[float] | list[str]
+Settings = dict[str, Plain]
+
+
+class DataConf(Section):
+    """One data set of an experiment: a snapshot with the splits train, validation and test."""
+
+    source: Literal["trivago", "chain", "folder"] = Field(
+        description="trivago: the session log; chain: the chain of jobs up to the training set; "
+        "folder: a snapshot that is there already"
+    )
+    files: tuple[str, ...] = Field((), description="conf layers, paths from the experiment's file")
+    set: Settings = Field(default_factory=dict, description="settings over them, by dotted key")
+    folder: str | None = Field(None, description="source folder: the snapshot's folder")
+    simulated: bool = Field(description="engagement or grades are simulated")
+    rows: int | None = Field(
+        None, ge=1, description="rows of train at most, whole lists (count); null: all"
+    )
+
+    @model_validator(mode="after")
+    def _a_folder_is_named(self) -> Self:
+        if (self.source == "folder") != (self.folder is not None):
+            raise ValueError("give `folder` with source folder, and only then")
+        return self
+
+
+class RankingConf(Section):
+    """How the saved predictions of an arm become one order of a list."""
+
+    relevance: Literal["none", "picked", "only"] | float = Field(
+        "none",
+        description="weight of relevance / 2: none: 0; picked: by the rule of conf `value` on "
+        "validation lists; only: relevance alone; or a number",
+    )
+    by_region: bool = Field(False, description="picked: each region takes a weight of its own")
+    calibrated: bool = Field(True, description="the sum is taken over calibrated probabilities")
+    weights: Weights | None = Field(None, description="engagement weights; null: conf `value`")
+    rule: Literal["max_engagement", "max_relevance"] | None = Field(
+        None, description="rule of the pick; null: conf `value`"
+    )
+    tau: float | None = Field(
+        None, ge=0, le=1, description="least relevance NDCG@k (fraction); null: conf `value`"
+    )
+    engagement_loss: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="largest relative loss of engagement NDCG@k (fraction); null: conf `value`",
+    )
+
+
+class ArmConf(Section):
+    """One arm: settings over the data set's conf, and how it ranks."""
+
+    settings: Settings = Field(
+        default_factory=dict, description="settings of the training, by dotted key of the conf"
+    )
+    ranking: RankingConf | None = Field(
+        None, description="the order that `value` figures judge; null: tasks are judged alone"
+    )
+    choose: tuple[str, ...] | None = Field(
+        None, description="validation figures of the search; null: the experiment's"
+    )
+    sized: bool = Field(True, description="widths are solved for the reference's parameters")
+
+
+class SearchConf(Section):
+    """The search that every arm gets: the same trials, on validation lists, with one seed."""
+
+    grid: dict[str, list[float] | list[int] | list[str]] = Field(
+        default_factory=dict, description="values tried, by dotted key of the conf"
+    )
+    trials: int = Field(
+        1, ge=1, description="points of the grid tried an arm (count); the first is the conf's own"
+    )
+    seed: int = Field(101, ge=1, description="seed of the trials' trainings and of their draw")
+    choose: tuple[str, ...] = Field(
+        min_length=1, description="validation figures, higher is better, whose mean is compared"
+    )
+
+    @field_validator("grid")
+    @classmethod
+    def _values_are_given(
+        cls, grid: dict[str, list[float] | list[int] | list[str]]
+    ) -> dict[str, list[float] | list[int] | list[str]]:
+        empty = [key for key, values in grid.items() if not values]
+        if empty:
+            raise ValueError(f"no values to try for {empty}")
+        return grid
+
+
+class ReplicatesConf(Section):
+    """Intervals."""
+
+    replicates: int = Field(1_000, ge=10, description="bootstrap replicates (count)")
+    confidence: float = Field(0.95, gt=0.5, lt=1, description="level of the intervals (fraction)")
+    seed: int = Field(17, ge=1, description="seed of the draws")
+
+
+class ExperimentConf(Section):
+    """One file of conf/experiments."""
+
+    name: Name = Field(description="name of the experiment and of its folder")
+    asks: str = Field(min_length=1, description="the question, in a sentence")
+    paper: str = Field(min_length=1, description="what the papers report, with its source mark")
+    data: dict[Name, DataConf] = Field(min_length=1, description="data sets by name")
+    use: tuple[str, ...] | None = Field(None, description="data sets used; null: all")
+    base: Settings = Field(
+        default_factory=dict, description="settings of every arm, by dotted key of the conf"
+    )
+    arms: dict[Name, ArmConf] = Field(min_length=1, description="arms by name")
+    reference: str = Field(description="arm that the others are compared with")
+    seeds: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+        (1, 2, 3, 4, 5), min_length=1, description="seeds of the trainings"
+    )
+    search: SearchConf = Field(description="choice of the settings that are no part of the arms")
+    parameters: int | None = Field(
+        None, ge=1, description="trained parameters of a sized arm (count); null: the reference's"
+    )
+    headline: tuple[str, ...] = Field(
+        min_length=1, description="figures that the table and the plots lead with"
+    )
+    bootstrap: ReplicatesConf = Field(default_factory=ReplicatesConf, description="intervals")
+    workers: int = Field(2, ge=1, description="training processes, one torch thread each (count)")
+
+    @model_validator(mode="after")
+    def _names_are_known(self) -> Self:
+        if self.reference not in self.arms:
+            raise ValueError(f"reference {self.reference!r} is none of the arms {list(self.arms)}")
+        unknown = [name for name in self.use or () if name not in self.data]
+        if unknown:
+            raise ValueError(f"use names {unknown}, there are {list(self.data)}")
+        if len(set(self.seeds)) < len(self.seeds):
+            raise ValueError(f"seeds {list(self.seeds)} hold one twice")
+        return self
+
+    @property
+    def used(self) -> dict[str, DataConf]:
+        """The data sets that are used, by name."""
+        return {name: self.data[name] for name in self.use or self.data}
