@@ -53,7 +53,8 @@ class Calibrators:
         """
         out = {name: self._output(name, p, region) for name, p in raw.items()}
         first, second = (f"p_{grade}" for grade in GRADES)
-        out[second] = np.minimum(out[second], out[first])
+        if second in out:
+            out[second] = np.minimum(out[second], out[first])
         return out
 
     def to_json(self) -> dict[str, Any]:

@@ -14,3 +14,13 @@ def mlp(in_dim: int, widths: Sequence[int], dropout: float = 0.0) -> nn.Sequenti
             layers.append(nn.Dropout(dropout))
         in_dim = out_dim
     return nn.Sequential(*layers)
+
+
+def blocks(layers: nn.Module) -> list[nn.Sequential]:
+    """A stack of layers cut before every linear one: each piece a Linear and what follows it."""
+    pieces: list[list[nn.Module]] = []
+    for layer in layers.children():
+        if isinstance(layer, nn.Linear) or not pieces:
+            pieces.append([])
+        pieces[-1].append(layer)
+    return [nn.Sequential(*piece) for piece in pieces]

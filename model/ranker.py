@@ -10,19 +10,23 @@ from conf.sections.training import ModelConf
 from model.backbones import BACKBONES, Backbone
 from model.feed import Batch
 from model.heads import POSITION_BIASES, RELEVANCE_HEADS, EngagementHead, RelevanceHead
+from model.heads.links import descending_weight, link_of
 from model.inputs import InputLayer
-from model.losses import LogProb, TaskLoss, masked_bce
+from model.losses import LogProb, TaskLoss, descending_loss, masked_bce
 from model.regions import PARTS, NoMask, RegionContext, RegionPart
-from model.spec import GRADES, RELEVANCE, InputSpec
+from model.spec import DESCENDING, RELEVANCE, InputSpec
 from model.standardise import Standardisation
 
 
 class Ranker(nn.Module):
     """All tasks of one pair.
 
-    The contract that every model keeps: `forward(batch)` gives a TaskLoss a task (the trainer
-    knows no more), `predict(features)` gives one probability an output name (scoring knows no
-    more).
+    The contract that every model keeps: `forward(batch)` gives a TaskLoss by each of `loss_names`
+    (the trainer knows no more), `predict(features)` gives one probability an output name (scoring
+    knows no more).
+
+    Attributes:
+        descending: weight of the penalty on steps likelier than the step before; 0: no such loss.
     """
 
     def __init__(
@@ -32,12 +36,19 @@ class Ranker(nn.Module):
         region: RegionPart,
         backbone: Backbone,
         engagement: EngagementHead,
-        relevance: RelevanceHead,
+        relevance: RelevanceHead | None,
+        descending: float = 0.0,
     ) -> None:
         super().__init__()
         self.spec = spec
         self.inputs, self.region, self.backbone = inputs, region, backbone
         self.engagement, self.relevance = engagement, relevance
+        self.descending = descending
+
+    @property
+    def loss_names(self) -> tuple[str, ...]:
+        """Names of the losses of `forward`: those of the tasks, then the penalty where it is on."""
+        return (*self.spec.loss_tasks, *([DESCENDING] if self.descending > 0 else []))
 
     def represent(self, features: Tensor) -> dict[str, Tensor]:
         """[B, F] raw features -> representation [B, out_dim] by task."""
@@ -52,14 +63,12 @@ class Ranker(nn.Module):
     def forward(self, batch: Batch) -> dict[str, TaskLoss]:
         """Loss of every task; a label that is not known counts nowhere."""
         by_task = self.represent(batch.features)
-        losses = self._engagement_losses(self.engagement(by_task, batch.position), batch)
-        label_ge = torch.stack([batch.label(f"label_{grade}") for grade in GRADES], dim=1)
-        weight = (
-            batch.weight * batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
-        )
-        losses[RELEVANCE] = self.relevance.loss(
-            self.relevance(by_task[RELEVANCE]), label_ge, weight, batch.list_code
-        )
+        prob = self.engagement(by_task, batch.position)
+        losses = self._engagement_losses(prob, batch)
+        if self.relevance is not None:
+            losses[RELEVANCE] = self._relevance_loss(self.relevance, by_task[RELEVANCE], batch)
+        if self.descending > 0:
+            losses[DESCENDING] = descending_loss(prob.log_p.exp(), batch.weight, self.descending)
         return losses
 
     def predict(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
@@ -92,8 +101,11 @@ class Ranker(nn.Module):
     ) -> dict[str, Tensor]:
         """The heads' probabilities [B] by output name from the representations."""
         engaged = self.engagement(by_task, position).log_p.exp()
-        grades = self.relevance.probabilities(self.relevance(by_task[RELEVANCE]))
-        return dict(zip(self.spec.outputs, [*engaged.unbind(1), *grades.unbind(1)], strict=True))
+        columns = [*engaged.unbind(1)]
+        if self.relevance is not None:
+            grades = self.relevance.probabilities(self.relevance(by_task[RELEVANCE]))
+            columns += grades.unbind(1)
+        return dict(zip(self.spec.outputs, columns, strict=True))
 
     def _engagement_losses(self, prob: LogProb, batch: Batch) -> dict[str, TaskLoss]:
         losses = {}
@@ -103,15 +115,23 @@ class Ranker(nn.Module):
             losses[task] = masked_bce(one, batch.label(f"label_{task}"), weight)
         return losses
 
+    def _relevance_loss(self, head: RelevanceHead, hidden: Tensor, batch: Batch) -> TaskLoss:
+        label_ge = torch.stack([batch.label(f"label_{g}") for g in self.spec.grades], dim=1)
+        known = batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
+        return head.loss(head(hidden), label_ge, batch.weight * known, batch.list_code)
+
 
 def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ranker:
     """A fresh ranker as conf describes it; weights drawn from torch's generator."""
     inputs = InputLayer(spec, scale, conf.embedding_width, conf.clip)
     region = PARTS[conf.region_mask](RegionContext(tuple(inputs.regional), len(spec.regions), conf))
     backbone = BACKBONES[conf.backbone](region.out_dim, spec.loss_tasks, conf)
-    bias = POSITION_BIASES[conf.position_bias](len(spec.tasks), conf.max_position)
-    engagement = EngagementHead(backbone.out_dim, spec.tasks, conf, bias)
-    relevance = RELEVANCE_HEADS[conf.relevance_head](backbone.out_dim, conf)
+    link = link_of(conf)
+    bias = POSITION_BIASES[conf.position_bias](link.biased(len(spec.tasks)), conf.max_position)
+    engagement = EngagementHead(backbone.out_dim, spec.tasks, conf, bias, link)
     engagement.start_at(scale.rates)
-    relevance.start_at(scale.rates)
-    return Ranker(spec, inputs, region, backbone, engagement, relevance)
+    relevance = None
+    if spec.relevance:
+        relevance = RELEVANCE_HEADS[conf.relevance_head](backbone.out_dim, conf)
+        relevance.start_at(scale.rates)
+    return Ranker(spec, inputs, region, backbone, engagement, relevance, descending_weight(conf))

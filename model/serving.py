@@ -38,7 +38,7 @@ class LoadedRanker:
 
         Returns:
             p_<task> of each engagement task, p_ge_1, p_ge_2 and relevance (their sum), [N] each,
-            float32.
+            float32; the last three only where the model was trained with relevance.
 
         Raises:
             ValueError: wrong number of columns, a value that is not finite, or an id outside
@@ -81,6 +81,8 @@ class LoadedRanker:
         columns = np.ascontiguousarray(raw.numpy().T)
         named = dict(zip(self.spec.outputs, columns, strict=True))
         out = self._calibrators.apply(named, regions)
+        if not self.spec.relevance:
+            return out
         first, second = (out[f"p_{grade}"] for grade in GRADES)
         return out | {"relevance": first + second}
 

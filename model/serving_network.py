@@ -6,7 +6,6 @@ import torch
 from torch import Tensor, nn
 
 from model.ranker import Ranker
-from model.spec import GRADES, RELEVANCE
 
 CHUNK_ROWS = 1_024
 """Rows of a piece: its hidden layers fit a core's second-level cache (128 units: 0.5 MiB)."""
@@ -15,16 +14,19 @@ CHUNK_ROWS = 1_024
 class ServingNetwork:
     """A ranker's probabilities at position 1, without gradients.
 
-    Where the backbone gives every task the same representation, the towers are run as one stack
-    of layers: their first layers side by side, the others as blocks of one matrix.
+    Where the backbone gives every task the same representation, and no tower reads another one's
+    layers, the towers are run as one stack of layers: their first layers side by side, the others
+    as blocks of one matrix.
     """
 
     def __init__(self, ranker: Ranker) -> None:
         self.ranker = ranker.eval()
         self.towers: nn.Sequential | None = None
-        if ranker.backbone.shared:
-            engagement = [ranker.engagement.towers[task] for task in ranker.spec.tasks]
-            self.towers = side_by_side([*engagement, ranker.relevance.tower])
+        if ranker.backbone.shared and not ranker.engagement.link.linked_layers:
+            towers: list[nn.Module] = [ranker.engagement.towers[task] for task in ranker.spec.tasks]
+            if ranker.relevance is not None:
+                towers.append(ranker.relevance.tower)
+            self.towers = side_by_side(towers)
 
     @torch.inference_mode()
     def pairs(self, features: Tensor) -> Tensor:
@@ -49,15 +51,12 @@ class ServingNetwork:
     def _read_out(self, by_task: dict[str, Tensor]) -> Tensor:
         if self.towers is None:
             return torch.stack(list(self.ranker.read_out(by_task).values()), dim=1)
-        logits = self.towers(by_task[RELEVANCE])
-        engaged, grades = logits.split([len(self.ranker.spec.tasks), len(GRADES)], dim=1)
-        return torch.cat(
-            [
-                self.ranker.engagement.probabilities(engaged),
-                self.ranker.relevance.probabilities(grades),
-            ],
-            dim=1,
-        )
+        tasks = self.ranker.spec.tasks
+        logits = self.towers(by_task[tasks[0]])
+        columns = [self.ranker.engagement.probabilities(logits[:, : len(tasks)])]
+        if self.ranker.relevance is not None:
+            columns.append(self.ranker.relevance.probabilities(logits[:, len(tasks) :]))
+        return torch.cat(columns, dim=1)
 
 
 def side_by_side(towers: Sequence[nn.Module]) -> nn.Sequential:

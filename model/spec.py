@@ -9,6 +9,7 @@ from conf.errors import UserError
 
 REGION_FEATURE = "region_index"
 RELEVANCE = "relevance"
+DESCENDING = "descending"
 GRADES = ("ge_1", "ge_2")
 
 
@@ -37,11 +38,13 @@ class InputSpec:
         features: columns of the input matrix [N, F], in order.
         tasks: engagement tasks from the first step to the last, e.g. click, cart, purchase.
         regions: regions[i] has region_index i + 1; 0 is an unknown region.
+        relevance: whether rows carry relevance grades; False: no such labels, task or outputs.
     """
 
     features: tuple[InputFeature, ...]
     tasks: tuple[str, ...]
     regions: tuple[str, ...] = ()
+    relevance: bool = True
 
     def __post_init__(self) -> None:
         names = self.names
@@ -53,12 +56,15 @@ class InputSpec:
         unsized = [f.name for f in self.features if f.kind == "category" and f.buckets < 1]
         if unsized:
             raise SpecError(f"categories {unsized} declare no buckets")
-        if not self.tasks or RELEVANCE in self.tasks:
+        if not self.tasks or {RELEVANCE, DESCENDING} & set(self.tasks):
             raise SpecError(f"tasks must name engagement steps only, given {list(self.tasks)}")
+        if len(set(self.tasks)) < len(self.tasks):
+            raise SpecError(f"a task is named twice: {list(self.tasks)}")
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "InputSpec":
-        """The spec in a manifest's or a model's JSON (keys features, tasks, regions).
+        """The spec in a manifest's or a model's JSON (keys features, tasks, regions,
+        and relevance, which is true where it is left out).
 
         Raises:
             SpecError: a key is missing or a declaration has an unknown field.
@@ -66,9 +72,10 @@ class InputSpec:
         try:
             features = tuple(InputFeature(**entry) for entry in content["features"])
             tasks, regions = tuple(content["tasks"]), tuple(content.get("regions", ()))
+            relevance = bool(content.get("relevance", True))
         except (KeyError, TypeError) as error:
             raise SpecError(f"the declaration of the features cannot be read: {error}") from error
-        return cls(features, tasks, regions)
+        return cls(features, tasks, regions, relevance)
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON from which `from_json` makes an equal spec."""
@@ -76,6 +83,7 @@ class InputSpec:
             "features": [asdict(feature) for feature in self.features],
             "tasks": list(self.tasks),
             "regions": list(self.regions),
+            "relevance": self.relevance,
         }
 
     @property
@@ -99,21 +107,27 @@ class InputSpec:
         return self.names.index(REGION_FEATURE) if REGION_FEATURE in self.names else None
 
     @property
+    def grades(self) -> tuple[str, ...]:
+        """Thresholds of the relevance grade that the model predicts: ge_1, ge_2, or none."""
+        return GRADES if self.relevance else ()
+
+    @property
     def label_columns(self) -> list[str]:
         """Label columns of a training row, in the order of a batch's label matrix."""
         engagement = [f"{kind}_{task}" for task in self.tasks for kind in ("label", "mask")]
-        grades = [f"label_{grade}" for grade in GRADES]
-        return [*engagement, *grades, f"mask_{RELEVANCE}", f"weight_{RELEVANCE}"]
+        grades = [f"label_{grade}" for grade in self.grades]
+        known = [f"mask_{RELEVANCE}", f"weight_{RELEVANCE}"] if self.relevance else []
+        return [*engagement, *grades, *known]
 
     @property
     def loss_tasks(self) -> tuple[str, ...]:
-        """Tasks of the loss: the engagement tasks, then relevance."""
-        return (*self.tasks, RELEVANCE)
+        """Tasks with labels: the engagement tasks, then relevance where rows carry grades."""
+        return (*self.tasks, RELEVANCE) if self.relevance else self.tasks
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the predicted probabilities: p_<task> of each task, p_ge_1, p_ge_2."""
-        return tuple(f"p_{name}" for name in (*self.tasks, *GRADES))
+        return tuple(f"p_{name}" for name in (*self.tasks, *self.grades))
 
 
 def difference(expected: Sequence[str], found: Sequence[str]) -> str:

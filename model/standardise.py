@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.feed import Snapshot, SnapshotError, engine
-from model.spec import GRADES, InputSpec
+from model.spec import InputSpec
 
 Doubles = npt.NDArray[np.float64]
 
@@ -87,15 +87,15 @@ class _LabelSums:
     """Sums of labels and of their masks, by task and grade."""
 
     def __init__(self, spec: InputSpec) -> None:
-        self._tasks = spec.tasks
-        self._hits = dict.fromkeys((*spec.tasks, *GRADES), 0.0)
+        self._tasks, self._grades = spec.tasks, spec.grades
+        self._hits = dict.fromkeys((*spec.tasks, *spec.grades), 0.0)
         self._known = dict(self._hits)
 
     def add(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> None:
         for task in self._tasks:
             self._count(task, columns[f"label_{task}"], columns[f"mask_{task}"])
-        weight = columns["mask_relevance"] * columns["weight_relevance"]
-        for grade in GRADES:
+        for grade in self._grades:
+            weight = columns["mask_relevance"] * columns["weight_relevance"]
             self._count(grade, columns[f"label_{grade}"], weight)
 
     def _count(

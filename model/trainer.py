@@ -95,7 +95,7 @@ class _Training:
 
     def _train(self, epoch: int) -> "EpochSums":
         self.module.train()
-        sums = EpochSums(self.snapshot.spec.loss_tasks, self.ranks)
+        sums = EpochSums(self.ranker.loss_names, self.ranks)
         rows = self._rows("train", epoch)
         steps = steps_per_epoch(self.snapshot, rows, self.task.feed.batch_size)
         with EpochBar(epoch, self.task.trainer.epochs, steps, self._shows_bar()) as bar:
@@ -119,7 +119,7 @@ class _Training:
     @torch.no_grad()
     def _validate(self, epoch: int) -> "EpochSums":
         self.ranker.eval()
-        sums = EpochSums(self.snapshot.spec.loss_tasks, self.ranks)
+        sums = EpochSums(self.ranker.loss_names, self.ranks)
         for batch in batches(self.snapshot, self._rows("validation", epoch), self.task.feed):
             sums.add(self._losses(batch, self.ranker), batch.weight)
         return sums.checked(epoch, "validation")

@@ -13,7 +13,7 @@ from model.calibrators import Calibrators, Known
 from model.feed import Batch, Rows, Snapshot, batches
 from model.metrics import auc
 from model.ranker import Ranker
-from model.spec import GRADES, RELEVANCE, InputSpec
+from model.spec import RELEVANCE, InputSpec
 
 MAX_ROWS = 2_000_000
 """Rows kept in memory, from the first files: the snapshot's rows are in random order."""
@@ -95,10 +95,11 @@ def _log_loss(
 def _block(ranker: Ranker, spec: InputSpec, batch: Batch) -> npt.NDArray[np.float64]:
     """[3 * outputs + 1, rows]: probabilities, labels, weights, region; padding dropped."""
     predicted = ranker.predict(batch.features, batch.position)
-    relevance = batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
-    names = (*spec.tasks, *GRADES)
-    labels = [batch.label(f"label_{name}") for name in names]
-    weights = [batch.label(f"mask_{task}") for task in spec.tasks] + [relevance] * len(GRADES)
+    labels = [batch.label(f"label_{name}") for name in (*spec.tasks, *spec.grades)]
+    weights = [batch.label(f"mask_{task}") for task in spec.tasks]
+    if spec.relevance:
+        graded = batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
+        weights += [graded] * len(spec.grades)
     column = spec.region_position
     region = batch.features[:, column] if column is not None else torch.zeros_like(batch.weight)
     stacked = torch.stack([*predicted.values(), *labels, *weights, region])

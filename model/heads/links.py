@@ -1,0 +1,134 @@
+"""How a step's probability follows from the step before it; chosen by conf, whatever the backbone.
+
+Every link turns one logit a step into log-probabilities at a position, and says how the position
+counts in it and at which logits the towers start.
+"""
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from conf.sections.training import ModelConf
+from model.heads.position_bias import PositionBias
+from model.losses.bernoulli import LogProb, log1m_exp, of_logit
+
+_OF_BACKBONE = {"esmm": "conditional", "resflow": "residual"}
+_DESCENDING_OF_BACKBONE = {"aitm": 0.6, "seq": 0.1}
+_LOWEST = 1e-4
+
+
+class Link:
+    """p_t = sigmoid(logit_t) of each step by itself.
+
+    Attributes:
+        linked_layers: the hidden layers of a step's tower also add those of the step before.
+        ordered: p_1 >= p_2 >= ... for any logits.
+    """
+
+    linked_layers = False
+    ordered = False
+
+    def biased(self, tasks: int) -> int:
+        """Steps with a position bias of their own (count)."""
+        return tasks
+
+    def start(self, rates: Sequence[float]) -> list[float]:
+        """Logits at which the steps have the given rates (kept within 1e-4 of 0 and 1)."""
+        return [log_odds(rate) for rate in rates]
+
+    def log_prob(self, logits: Tensor, position: Tensor | None, bias: PositionBias) -> LogProb:
+        """Logits [B, T] and positions [B] (None: position 1) -> log-probabilities [B, T]."""
+        found: LogProb = bias(logits, position)
+        return found
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Logits [B, T] -> probabilities at position 1 [B, T]."""
+        return torch.sigmoid(logits.float())
+
+
+class ResidualLink(Link):
+    """p_t = sigmoid(logit_1 + ... + logit_t): a step adds to the logit of the step before.
+
+    ResFlow (arXiv 2411.09705): residual links between the same layers of consecutive tasks'
+    networks, logits included. The order is not promised.
+    """
+
+    linked_layers = True
+
+    def start(self, rates: Sequence[float]) -> list[float]:
+        """Differences of the log-odds from step to step."""
+        odds = [log_odds(rate) for rate in rates]
+        return [odd - before for odd, before in zip(odds, [0.0, *odds[:-1]], strict=True)]
+
+    def log_prob(self, logits: Tensor, position: Tensor | None, bias: PositionBias) -> LogProb:
+        """[B, T] and [B] -> log-probabilities [B, T]; the bias acts on the summed logits."""
+        return super().log_prob(logits.float().cumsum(dim=1), position, bias)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """[B, T] -> probabilities at position 1 [B, T]."""
+        return torch.sigmoid(logits.float().cumsum(dim=1))
+
+
+class ConditionalLink(Link):
+    """p_t = p_{t-1} * sigmoid(logit_t): each logit is of P(step t | step t - 1).
+
+    ESMM's p_ctcvr = p_ctr * p_cvr (arXiv 1804.07931), carried on along the funnel. The losses of
+    all steps are over all impressions. The position counts in the first step only: what follows
+    an examined item's first step no longer depends on where it stood.
+    """
+
+    ordered = True
+
+    def biased(self, tasks: int) -> int:
+        """One: the first step."""
+        return 1
+
+    def start(self, rates: Sequence[float]) -> list[float]:
+        """Log-odds of each rate over the one before."""
+        pairs = zip(rates, [1.0, *rates[:-1]], strict=True)
+        return [log_odds(rate / before if before > 0 else 0.5) for rate, before in pairs]
+
+    def log_prob(self, logits: Tensor, position: Tensor | None, bias: PositionBias) -> LogProb:
+        """[B, T] and [B] -> log-probabilities [B, T], never rising along T."""
+        first: LogProb = bias(logits[:, :1], position)
+        later = of_logit(logits[:, 1:]).log_p
+        log_p = torch.cat([first.log_p, later], dim=1).cumsum(dim=1)
+        return LogProb(log_p, torch.cat([first.log_not_p, log1m_exp(log_p[:, 1:])], dim=1))
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """[B, T] -> probabilities at position 1 [B, T]."""
+        return torch.sigmoid(logits.float()).cumprod(dim=1)
+
+
+LINKS: dict[str, Link] = {
+    "independent": Link(),
+    "conditional": ConditionalLink(),
+    "residual": ResidualLink(),
+}
+
+
+def link_of(conf: ModelConf) -> Link:
+    """The link that conf names; `auto`: what the backbone's paper does (independent mostly)."""
+    named = _OF_BACKBONE.get(conf.backbone, "independent") if conf.link == "auto" else conf.link
+    return LINKS[named]
+
+
+def descending_weight(conf: ModelConf) -> float:
+    """Weight of the penalty on rising steps; by default the backbone's own.
+
+    AITM's calibrator has 0.6 (arXiv 2105.08489). SEQ's regulariser has no public weight: 0.1 is
+    our choice. Other backbones have none, and neither has a link that is ordered by itself.
+    """
+    if link_of(conf).ordered:
+        return 0.0
+    if conf.descending is not None:
+        return conf.descending
+    return _DESCENDING_OF_BACKBONE.get(conf.backbone, 0.0)
+
+
+def log_odds(rate: float) -> float:
+    """log(rate / (1 - rate)), the rate kept within 1e-4 of 0 and 1."""
+    kept = min(max(rate, _LOWEST), 1.0 - _LOWEST)
+    return math.log(kept / (1.0 - kept))
