@@ -3,12 +3,37 @@
 from collections.abc import Callable
 
 from conf.sections.training import ModelConf
+from model.backbones.adatt import Adatt
+from model.backbones.aitm import Aitm
 from model.backbones.base import Backbone
+from model.backbones.esmm import Esmm
+from model.backbones.mmoe import Mmoe
+from model.backbones.ple import Ple
+from model.backbones.resflow import Resflow
+from model.backbones.seq import Seq
 from model.backbones.shared_bottom import SharedBottom
 
 BACKBONES: dict[str, Callable[[int, tuple[str, ...], ModelConf], Backbone]] = {
-    "shared_bottom": SharedBottom
+    "shared_bottom": SharedBottom,
+    "mmoe": Mmoe,
+    "ple": Ple,
+    "adatt": Adatt,
+    "esmm": Esmm,
+    "aitm": Aitm,
+    "resflow": Resflow,
+    "seq": Seq,
 }
 """Backbone by conf name: (input width, tasks in order, conf) -> module."""
 
-__all__ = ["BACKBONES", "Backbone", "SharedBottom"]
+__all__ = [
+    "BACKBONES",
+    "Adatt",
+    "Aitm",
+    "Backbone",
+    "Esmm",
+    "Mmoe",
+    "Ple",
+    "Resflow",
+    "Seq",
+    "SharedBottom",
+]

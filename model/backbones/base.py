@@ -2,13 +2,21 @@
 
 from torch import Tensor, nn
 
+from model.spec import RELEVANCE
+
 
 class Backbone(nn.Module):
     """Maps the input to one representation a task.
 
+    The input is read by one linear layer alone, which holds side by side whatever the backbone's
+    first layers and gates need of it: one product in training, and scoring can split it by
+    features (`model.ranker.Ranker.represent_candidates`).
+
     Attributes:
         in_dim: width of the input (units).
         out_dim: width of each task's representation (units).
+        tasks: engagement steps in order, and relevance where rows carry grades.
+        steps: the engagement steps alone. Relevance has no place in their order.
         shared: every task gets the same tensor.
     """
 
@@ -16,13 +24,18 @@ class Backbone(nn.Module):
     out_dim: int
     shared = False
 
+    def __init__(self, in_dim: int, out_dim: int, tasks: tuple[str, ...]) -> None:
+        super().__init__()
+        self.in_dim, self.out_dim, self.tasks = in_dim, out_dim, tasks
+        self.steps = tuple(task for task in tasks if task != RELEVANCE)
+
     def forward(self, x: Tensor) -> dict[str, Tensor]:
         """[B, in_dim] -> [B, out_dim] by task; tasks may share one tensor."""
-        raise NotImplementedError
+        return self.after_first(self.first_linear()(x))
 
-    def first_linear(self) -> nn.Linear | None:
-        """The layer that alone reads the input, where there is one: scoring splits it."""
-        return None
+    def first_linear(self) -> nn.Linear:
+        """The layer that alone reads the input."""
+        raise NotImplementedError
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
         """The rest of `forward` from the output of `first_linear`."""

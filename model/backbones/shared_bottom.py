@@ -13,14 +13,8 @@ class SharedBottom(Backbone):
     shared = True
 
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
-        super().__init__()
-        self.in_dim, self.out_dim = in_dim, conf.hidden[-1]
-        self.tasks = tasks
+        super().__init__(in_dim, conf.hidden[-1], tasks)
         self.layers = mlp(in_dim, conf.hidden, conf.dropout)
-
-    def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """[B, in_dim] -> the same [B, out_dim] for every task."""
-        return dict.fromkeys(self.tasks, self.layers(x))
 
     def first_linear(self) -> nn.Linear:
         """The first layer."""

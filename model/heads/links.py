@@ -15,7 +15,7 @@ from model.heads.position_bias import PositionBias
 from model.losses.bernoulli import LogProb, log1m_exp, of_logit
 
 _OF_BACKBONE = {"esmm": "conditional", "resflow": "residual"}
-_DESCENDING_OF_BACKBONE = {"aitm": 0.6, "seq": 0.1}
+_DESCENDING_OF_BACKBONE = {"aitm": 0.6, "seq": 0.6}
 _LOWEST = 1e-4
 
 
@@ -118,8 +118,8 @@ def link_of(conf: ModelConf) -> Link:
 def descending_weight(conf: ModelConf) -> float:
     """Weight of the penalty on rising steps; by default the backbone's own.
 
-    AITM's calibrator has 0.6 (arXiv 2105.08489). SEQ's regulariser has no public weight: 0.1 is
-    our choice. Other backbones have none, and neither has a link that is ordered by itself.
+    AITM's calibrator has 0.6 (arXiv 2105.08489). SEQ's regulariser has no public weight: AITM's
+    is our choice. Other backbones have none, and neither has a link that is ordered by itself.
     """
     if link_of(conf).ordered:
         return 0.0

@@ -1,0 +1,40 @@
+"""AdaTT: every task mixes all tasks' experts, and adds its own."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from conf.sections.training import ModelConf
+from model.backbones.extraction import Extraction
+from model.backbones.grouped import mixture
+
+
+class Adatt(Extraction):
+    """x_t = sum_e g_t(x_t)_e * expert_e over all experts + sum_k v_tk * own expert_k.
+
+    AdaTT-sp of arXiv 2304.04959: in each layer every task has `conf.task_experts` experts that
+    read its x_t (the input at first). A fusion over all tasks' experts by g_t = softmax(W_t x_t)
+    (all-expert fusion) is added to a residual of the task's own experts (native-expert fusion),
+    whose weights v do not depend on the row: 1 where a task has one expert, else learnt, from
+    1 / experts on. The paper's gates have no bias; ours do. Relevance, where there is one, is a
+    task like the others.
+    """
+
+    belongs: Tensor
+
+    def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
+        own = conf.task_experts
+        owners = [t for t in range(len(tasks)) for _ in range(own)]
+        gates = [[len(owners)] * len(tasks)] * len(conf.hidden)
+        super().__init__(in_dim, tasks, conf, owners, gates)
+        belongs = torch.tensor(owners) == torch.arange(len(tasks)).unsqueeze(1)  # [T, E]
+        self.register_buffer("belongs", belongs.float(), persistent=False)
+        self.native = nn.ParameterList(
+            nn.Parameter(torch.full((len(owners),), 1.0 / own)) for _ in conf.hidden if own > 1
+        )
+
+    def mix(self, depth: int, experts: Tensor, gates: Sequence[Tensor]) -> list[Tensor]:
+        """[E, B, H] and a gate [B, E] a task -> [B, H] by task."""
+        native = self.belongs * self.native[depth] if len(self.native) else self.belongs
+        return [mixture(gate + native[t], experts) for t, gate in enumerate(gates)]

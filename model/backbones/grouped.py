@@ -1,0 +1,62 @@
+"""Several stacks of layers of equal widths, run side by side: experts, or a bottom a task."""
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from conf.sections.training import ModelConf
+
+
+class GroupedLinear(nn.Module):
+    """G linear layers of equal widths: [G, B, in_dim] -> [G, B, out_dim], each group its own.
+
+    Weights and biases start as torch's Linear does: uniform within 1 / sqrt(in_dim).
+    """
+
+    def __init__(self, groups: int, in_dim: int, out_dim: int) -> None:
+        super().__init__()
+        self.groups, self.in_dim, self.out_dim = groups, in_dim, out_dim
+        self.weight = nn.Parameter(torch.empty(groups, in_dim, out_dim))
+        # One dimension: the optimizer takes vectors for biases, which do not decay.
+        self.bias = nn.Parameter(torch.empty(groups * out_dim))
+        for parameter in (self.weight, self.bias):
+            nn.init.uniform_(parameter, -1.0 / math.sqrt(in_dim), 1.0 / math.sqrt(in_dim))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[G, B, in_dim] -> [G, B, out_dim]."""
+        return torch.baddbmm(self.bias.view(self.groups, 1, self.out_dim), x, self.weight)
+
+
+class GroupedStack(nn.Module):
+    """What follows the first linear layer in G equal stacks of widths `conf.hidden`.
+
+    ReLU (and dropout), then a linear layer, ReLU (and dropout) a further width.
+    """
+
+    def __init__(self, groups: int, conf: ModelConf) -> None:
+        super().__init__()
+        self.groups = groups
+        layers: list[nn.Module] = [*_activation(conf)]
+        for in_dim, out_dim in zip(conf.hidden, conf.hidden[1:], strict=False):
+            layers += [GroupedLinear(groups, in_dim, out_dim), *_activation(conf)]
+        self.layers = nn.Sequential(*layers)
+
+    def forward(self, hidden: Tensor) -> Tensor:
+        """[B, G * hidden[0]], a group's units one after the other -> [G, B, hidden[-1]]."""
+        found: Tensor = self.layers(by_group(hidden, self.groups))
+        return found
+
+
+def by_group(hidden: Tensor, groups: int) -> Tensor:
+    """[B, G * H] -> the same values as [G, B, H]."""
+    return hidden.view(len(hidden), groups, -1).transpose(0, 1)
+
+
+def mixture(gate: Tensor, experts: Tensor) -> Tensor:
+    """sum_e gate_e * expert_e: gates [B, E] and experts [E, B, H] -> [B, H]."""
+    return (gate.t().unsqueeze(2) * experts).sum(dim=0)
+
+
+def _activation(conf: ModelConf) -> list[nn.Module]:
+    return [nn.ReLU(), nn.Dropout(conf.dropout)] if conf.dropout > 0 else [nn.ReLU()]
