@@ -9,7 +9,7 @@ from torch.nn import functional
 from conf.sections.training import ModelConf
 from model.backbones import BACKBONES, Backbone
 from model.feed import Batch
-from model.heads import POSITION_BIASES, RELEVANCE_HEADS, EngagementHead, RelevanceHead
+from model.heads import POSITION_BIASES, EngagementHead, RelevanceHead, relevance_head
 from model.heads.links import descending_weight, link_of
 from model.inputs import InputLayer
 from model.losses import LogProb, TaskLoss, descending_loss, masked_bce
@@ -85,10 +85,10 @@ class Ranker(nn.Module):
             candidate_values: [N, Fc] other features, a query's candidates one after the other.
             counts: [Q] candidates a query; they add up to N.
         """
-        first = self.backbone.first_linear()
-        if first is None or not isinstance(self.region, NoMask):
+        if not isinstance(self.region, NoMask):
             repeated = query_values.repeat_interleave(counts, dim=0)
             return self.represent(self.inputs.joined(repeated, candidate_values))
+        first = self.backbone.first_linear()
         query, candidate = self.inputs.blocks
         weight = torch.split(first.weight, [query.dim, candidate.dim], dim=1)
         once = functional.linear(query(query_values), weight[0], first.bias)  # [Q, H]
@@ -132,6 +132,5 @@ def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ra
     engagement.start_at(scale.rates)
     relevance = None
     if spec.relevance:
-        relevance = RELEVANCE_HEADS[conf.relevance_head](backbone.out_dim, conf)
-        relevance.start_at(scale.rates)
+        relevance = relevance_head(backbone.out_dim, conf, scale)
     return Ranker(spec, inputs, region, backbone, engagement, relevance, descending_weight(conf))
