@@ -1,7 +1,7 @@
 """Means and spreads of the inputs and label rates, in one pass over the training split."""
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -22,12 +22,16 @@ class Standardisation:
         std: by numeric feature; 1 where the feature is constant.
         rates: mean of each label where it is known, by task or grade; absent where never known.
         rows: rows behind it (count).
+        region_rows: rows by region id from 0, the unknown region; empty where not counted.
+        soft_labels: rows whose relevance label lies between two grades (count).
     """
 
     mean: Mapping[str, float]
     std: Mapping[str, float]
     rates: Mapping[str, float]
     rows: int
+    region_rows: Sequence[int] = field(default_factory=list)
+    soft_labels: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `Standardisation(**content)` gives it back."""
@@ -65,12 +69,13 @@ def measure(snapshot: Snapshot) -> Standardisation:
     features = len(spec.features)
     columns = [*spec.names, *spec.label_columns]
     moments = _Moments(0, np.zeros(features), np.zeros(features))
-    labels = _LabelSums(spec)
+    labels, regions = _LabelSums(spec), _RegionCounts(spec)
     paths = [snapshot.folder / file.path for file in snapshot.splits["train"]]
     for group in engine("pyarrow")(paths, columns, None):
         _check(spec, group[:features])
         moments.merge(group[:features].astype(np.float64))
         labels.add(dict(zip(spec.label_columns, group[features:], strict=True)))
+        regions.add(group)
     if not labels.rates():
         raise SnapshotError("no label of any task is known in split train: nothing to learn")
     spread = np.sqrt(moments.squares / max(moments.count, 1))
@@ -80,7 +85,24 @@ def measure(snapshot: Snapshot) -> Standardisation:
         std={spec.names[i]: float(spread[i]) if spread[i] > 1e-6 else 1.0 for i in numeric},
         rates=labels.rates(),
         rows=moments.count,
+        region_rows=regions.rows.tolist(),
+        soft_labels=labels.soft,
     )
+
+
+class _RegionCounts:
+    """Rows by region id; without a region feature every row is of the unknown region."""
+
+    def __init__(self, spec: InputSpec) -> None:
+        self._position = spec.region_position
+        self.rows = np.zeros(len(spec.regions) + 1, np.int64)
+
+    def add(self, group: npt.NDArray[np.float32]) -> None:
+        if self._position is None:
+            self.rows[0] += group.shape[1]
+            return
+        ids = group[self._position].astype(np.int64)
+        self.rows += np.bincount(ids, minlength=len(self.rows))[: len(self.rows)]
 
 
 class _LabelSums:
@@ -90,6 +112,7 @@ class _LabelSums:
         self._tasks, self._grades = spec.tasks, spec.grades
         self._hits = dict.fromkeys((*spec.tasks, *spec.grades), 0.0)
         self._known = dict(self._hits)
+        self.soft = 0
 
     def add(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> None:
         for task in self._tasks:
@@ -97,6 +120,15 @@ class _LabelSums:
         for grade in self._grades:
             weight = columns["mask_relevance"] * columns["weight_relevance"]
             self._count(grade, columns[f"label_{grade}"], weight)
+        self.soft += self._soft_rows(columns)
+
+    def _soft_rows(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> int:
+        """Rows with a relevance label for which a grade is neither certain nor ruled out."""
+        if not self._grades:
+            return 0
+        ge = np.stack([columns[f"label_{grade}"] for grade in self._grades])
+        known = columns["mask_relevance"] * columns["weight_relevance"] > 0
+        return int((known & ((ge > 0) & (ge < 1)).any(axis=0)).sum())
 
     def _count(
         self, name: str, label: npt.NDArray[np.float32], mask: npt.NDArray[np.float32]

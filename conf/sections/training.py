@@ -91,8 +91,20 @@ class ModelConf(Section):
     region_mask: Literal["none"] = Field(
         "none", description="what the region does to the input before the backbone"
     )
-    relevance_head: Literal["corn"] = Field(
-        "corn", description="form of the relevance head; corn: conditional ordinal chain"
+    relevance_head: Literal[
+        "corn", "coral", "independent", "softmax", "mse", "listwise", "lambda"
+    ] = Field(
+        "corn",
+        description="form of the relevance head; corn: conditional ordinal chain; coral: one "
+        "score, ordered thresholds; independent: each threshold by itself; softmax: grades as "
+        "classes; mse: expected grade; listwise: corn with ListNet; lambda: coral with "
+        "NDCG-weighted pairs (the last two need feed.group_by_list)",
+    )
+    list_weight: float = Field(
+        1.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="listwise, lambda: weight of the list's loss beside the cross-entropy",
     )
     hidden: tuple[int, ...] = Field(
         (128, 64), min_length=1, description="widths of the shared layers (units)"

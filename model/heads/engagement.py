@@ -40,7 +40,7 @@ class EngagementHead(nn.Module):
         for task in self.tasks:
             known.append(rates.get(task, known[-1] if known else 0.5))
         for task, logit in zip(self.tasks, self.link.start(known), strict=True):
-            _set_bias(self.towers[task], [logit])
+            set_bias(self.towers[task], [logit])
 
     def logits(self, by_task: Mapping[str, Tensor]) -> Tensor:
         """Representations [B, in_dim] by task -> the towers' own logits [B, T], tasks in order."""
@@ -79,10 +79,11 @@ def tower(in_dim: int, outputs: int, conf: ModelConf) -> nn.Sequential:
 
 def start_tower(module: nn.Module, rates: list[float]) -> None:
     """Set the output biases of a tower to the log-odds of `rates` (kept within 1e-4 of 0, 1)."""
-    _set_bias(module, [log_odds(rate) for rate in rates])
+    set_bias(module, [log_odds(rate) for rate in rates])
 
 
-def _set_bias(module: nn.Module, values: list[float]) -> None:
+def set_bias(module: nn.Module, values: list[float]) -> None:
+    """Set the output biases of a tower."""
     last = list(module.children())[-1]
     assert isinstance(last, nn.Linear)
     with torch.no_grad():

@@ -4,14 +4,24 @@ from model.losses.base import TaskLoss, total_loss
 from model.losses.bernoulli import LogProb, log1m_exp, masked_bce, of_logit
 from model.losses.corn import corn_loss
 from model.losses.descending import descending_loss
+from model.losses.grade_entropy import grade_entropy
+from model.losses.lambda_rank import lambda_rank_loss
+from model.losses.listnet import listnet_loss
+from model.losses.squared import squared_error
+from model.losses.thresholds import thresholds_loss
 
 __all__ = [
     "LogProb",
     "TaskLoss",
     "corn_loss",
     "descending_loss",
+    "grade_entropy",
+    "lambda_rank_loss",
+    "listnet_loss",
     "log1m_exp",
     "masked_bce",
     "of_logit",
+    "squared_error",
+    "thresholds_loss",
     "total_loss",
 ]

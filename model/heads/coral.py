@@ -1,0 +1,49 @@
+"""CORAL: one score, ordered thresholds."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from conf.sections.training import ModelConf
+from model.heads.base import RelevanceHead
+from model.heads.engagement import set_bias
+from model.heads.links import log_odds
+from model.heads.ordered import Gap
+from model.losses import TaskLoss, thresholds_loss
+from model.spec import GRADES
+
+
+class CoralHead(RelevanceHead):
+    """P(grade >= k) = sigmoid(w.h + b_k), one w for all k.
+
+    CORAL (arXiv 1901.07884). The paper proves b_1 >= b_2 at the optimum; here the order holds for
+    any parameters, since b_2 = b_1 - softplus(free). The tower's output is w.h + b_1. Pairs rank
+    exactly as w.h.
+    """
+
+    outputs = 1
+
+    def __init__(self, in_dim: int, conf: ModelConf) -> None:
+        super().__init__(in_dim, conf)
+        self.gap = Gap()
+
+    def start_at(self, rates: Mapping[str, float]) -> None:
+        """Set b_1 and b_2 to the log-odds of the label rates."""
+        if all(grade in rates for grade in GRADES):
+            first, second = (log_odds(rates[grade]) for grade in GRADES)
+            set_bias(self.tower, [first])
+            self.gap.start_at(first - second)
+
+    def thresholds(self, logits: Tensor) -> Tensor:
+        """w.h + b_1 [B, 1] -> logits of P(grade >= 1), P(grade >= 2) [B, 2]."""
+        wide = logits.float()
+        return torch.cat([wide, wide - self.gap()], dim=1)
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """w.h + b_1 [B, 1] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+        return torch.sigmoid(self.thresholds(logits))
+
+    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
+        """Cross-entropy of both thresholds, see `thresholds_loss`."""
+        return thresholds_loss(self.thresholds(logits), label_ge, weight)

@@ -1,0 +1,35 @@
+"""Independent thresholds: a logit a grade, nothing that ties them."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from model.heads.base import RelevanceHead
+from model.heads.engagement import start_tower
+from model.losses import TaskLoss, thresholds_loss
+from model.spec import GRADES
+
+
+class IndependentHead(RelevanceHead):
+    """P(grade >= k) = sigmoid(f_k(h)), each trained by itself.
+
+    The two may cross. The read-out is then cut: P(grade >= 2) = min of both (the cumulative
+    minimum), so that the order of the outputs holds as for every other head; the loss sees them as
+    they are.
+    """
+
+    outputs = len(GRADES)
+
+    def start_at(self, rates: Mapping[str, float]) -> None:
+        """Set the last biases to the log-odds of the label rates."""
+        if all(grade in rates for grade in GRADES):
+            start_tower(self.tower, [rates[grade] for grade in GRADES])
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Logits [B, 2] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+        return torch.cummin(torch.sigmoid(logits.float()), dim=1).values
+
+    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
+        """Cross-entropy of both thresholds, see `thresholds_loss`."""
+        return thresholds_loss(logits, label_ge, weight)

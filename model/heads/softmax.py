@@ -1,0 +1,40 @@
+"""Softmax over the grades as classes without an order."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from model.heads.base import RelevanceHead
+from model.heads.engagement import set_bias
+from model.losses import TaskLoss, grade_entropy
+from model.spec import GRADES
+
+_RAREST = 1e-4
+
+
+class SoftmaxHead(RelevanceHead):
+    """P(grade = k) = softmax(f(h))_k, k = 0, 1, 2; P(grade >= k) is their sum from k on.
+
+    The sums cannot increase in k. A soft label is the distribution P(grade = k) that its
+    P(grade >= k) implies.
+    """
+
+    outputs = len(GRADES) + 1
+
+    def start_at(self, rates: Mapping[str, float]) -> None:
+        """Set the last biases to the logarithms of the grades' shares in the labels."""
+        if all(grade in rates for grade in GRADES):
+            first, second = (rates[grade] for grade in GRADES)
+            shares = [1.0 - first, first - second, second]
+            set_bias(self.tower, [math.log(max(share, _RAREST)) for share in shares])
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Logits of grades 0, 1, 2 [B, 3] -> P(grade >= 1), P(grade >= 2) [B, 2]."""
+        p = torch.softmax(logits.float(), dim=1)
+        return torch.stack([p[:, 1] + p[:, 2], p[:, 2]], dim=1).clamp(max=1.0)
+
+    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
+        """Cross-entropy over the grades, see `grade_entropy`."""
+        return grade_entropy(logits, label_ge, weight)
