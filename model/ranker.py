@@ -124,7 +124,10 @@ class Ranker(nn.Module):
 def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ranker:
     """A fresh ranker as conf describes it; weights drawn from torch's generator."""
     inputs = InputLayer(spec, scale, conf.embedding_width, conf.clip)
-    region = PARTS[conf.region_mask](RegionContext(tuple(inputs.regional), len(spec.regions), conf))
+    context = RegionContext(
+        tuple(inputs.regional), len(spec.regions), conf, tuple(scale.region_rows)
+    )
+    region = PARTS[conf.region_mask](context)
     backbone = BACKBONES[conf.backbone](region.out_dim, spec.loss_tasks, conf)
     link = link_of(conf)
     bias = POSITION_BIASES[conf.position_bias](link.biased(len(spec.tasks)), conf.max_position)

@@ -88,8 +88,24 @@ class ModelConf(Section):
         1, ge=1, description="ple, adatt: experts of a layer and task (count)"
     )
     task_embedding: int = Field(8, ge=1, description="seq: width of a step's embedding (units)")
-    region_mask: Literal["none"] = Field(
-        "none", description="what the region does to the input before the backbone"
+    region_mask: Literal["none", "feature", "pepnet", "star", "md"] = Field(
+        "none",
+        description="what the region does to the input before the backbone; feature: its embedding "
+        "beside the input; pepnet: gate on every unit; star: layer by region; md: mask on the "
+        "region-dependent units",
+    )
+    region_embedding: int = Field(
+        8, ge=1, description="feature, pepnet, md: width of the region's embedding (units)"
+    )
+    mask_hidden: tuple[int, ...] = Field(
+        (32,), description="pepnet, md: hidden widths of the gate (units)"
+    )
+    mask_condition: Literal["both", "region", "features"] = Field(
+        "both",
+        description="md: what the mask depends on; features: the region-dependent ones",
+    )
+    mask_over: Literal["regional", "all"] = Field(
+        "regional", description="md: masked units, those of region-dependent features or all"
     )
     relevance_head: Literal[
         "corn", "coral", "independent", "softmax", "mse", "listwise", "lambda"

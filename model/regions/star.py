@@ -1,0 +1,58 @@
+"""STAR's region-wise layer between the input and the backbone."""
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from model.regions.base import RegionContext, RegionPart, SeenRegions
+
+
+class StarLayer(RegionPart):
+    """z = (g * g_r) * x + (b + b_r); x' = relu((W * W_r) z + v + v_r), * element by element.
+
+    STAR (arXiv 2101.11427) as far as a part in front of any backbone can be it. Kept: one layer of
+    the star topology (shared weights times the region's, shared bias plus the region's) and the
+    scales and shifts of partitioned normalisation. Not kept: moments by region, since the input
+    is standardised by the moments of all training rows and g_r, b_r make any region's own ones of
+    them, without the noise of small regions in a batch; the star form of the deeper layers, which
+    belong to the backbone; and the auxiliary network, whose place region_index takes.
+
+    The region's factors are 1 + a free part that starts at 0: a new layer is the shared one, weight
+    decay pulls towards it, and it is what a region unseen in training gets. Width: the backbone's
+    first layer, `hidden[0]`.
+    """
+
+    def __init__(self, context: RegionContext) -> None:
+        super().__init__()
+        width, regions = context.in_dim, context.regions
+        self.out_dim = context.conf.hidden[0]
+        self.known = SeenRegions(context)
+        self.shared = nn.Linear(width, self.out_dim)
+        self.scale, self.shift = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
+        self.region_scale = nn.Parameter(torch.zeros(regions, width))
+        self.region_shift = nn.Parameter(torch.zeros(regions, width))
+        self.region_weight = nn.Parameter(torch.zeros(regions, self.out_dim, width))
+        self.region_bias = nn.Parameter(torch.zeros(regions, self.out_dim))
+
+    def forward(self, x: Tensor, region: Tensor) -> Tensor:
+        """[B, in_dim] and region ids [B] -> [B, hidden[0]]."""
+        ids = self.known(region)
+        order = torch.argsort(ids, stable=True)
+        counts = torch.bincount(ids, minlength=len(self.region_scale) + 1).tolist()
+        parts = torch.split(x[order], counts)
+        found = torch.cat([self._layer(part, i) for i, part in enumerate(parts)])
+        return found[torch.argsort(order)]
+
+    def _layer(self, x: Tensor, region: int) -> Tensor:
+        """The layer of one region, or the shared one for id 0."""
+        scale: Tensor = self.scale
+        shift: Tensor = self.shift
+        weight: Tensor = self.shared.weight
+        bias: Tensor = self.shared.bias
+        if region > 0:
+            i = region - 1
+            scale = scale * (1.0 + self.region_scale[i])
+            shift = shift + self.region_shift[i]
+            weight = weight * (1.0 + self.region_weight[i])
+            bias = bias + self.region_bias[i]
+        return functional.relu(functional.linear(scale * x + shift, weight, bias))
