@@ -6,6 +6,7 @@ in the whole order without a sort of everything in one task.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
@@ -23,21 +24,33 @@ COLUMNS: tuple[str, ...] = (
 )
 
 
-def shuffled_rows(seed: int) -> Transform:
-    """The float32 columns of the rows that a trainer may read, with their place in the shuffle.
+@dataclass(frozen=True)
+class Layout:
+    """Which columns (as float32, in order) and which splits a snapshot holds."""
+
+    columns: tuple[str, ...]
+    splits: tuple[str, ...]
+
+
+TRAINING = Layout(COLUMNS, SPLITS)
+"""What `train` reads: never test rows."""
+
+
+def shuffled_rows(seed: int, layout: Layout = TRAINING) -> Transform:
+    """The float32 columns of the rows that a snapshot holds, with their place in the shuffle.
 
     Adds `hash` (order within a split) and `hash_range` (its leading RANGE_BITS, in that order).
     """
     hashed = F.xxhash64(F.lit(seed), F.lit("snapshot"), F.col("example_id"))
     return lambda examples: (
-        examples.where(F.col("split").isin(*SPLITS))
+        examples.where(F.col("split").isin(*layout.splits))
         .withColumn("hash", hashed)
         .select(
             "split",
             "example_id",
             "hash",
             F.shiftright("hash", 64 - RANGE_BITS).alias("hash_range"),
-            *(F.col(name).cast("float").alias(name) for name in COLUMNS),
+            *(F.col(name).cast("float").alias(name) for name in layout.columns),
         )
     )
 

@@ -6,6 +6,7 @@ from pydantic import Field
 
 from conf.sections.datasets import EsciSource, TablesSource, WandsSource
 from conf.sections.market import MarketSource
+from conf.sections.trivago import TrivagoSource
 
 
 class SimulatedSource(MarketSource):
@@ -55,6 +56,6 @@ class HomeDepotSource(MarketSource):
 
 
 SourceConf = Annotated[
-    SimulatedSource | HomeDepotSource | EsciSource | WandsSource | TablesSource,
+    SimulatedSource | HomeDepotSource | EsciSource | WandsSource | TablesSource | TrivagoSource,
     Field(discriminator="kind"),
 ]

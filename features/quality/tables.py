@@ -104,6 +104,15 @@ def checked_impressions(raw: DataFrame, conf: Conf, run_date: date, known: Known
     )
 
 
+def checked_rows(raw: DataFrame, table: Table, conf: Conf, rules: Sequence[Rule]) -> DataFrame:
+    """Rows of any table that refers to no other, and verdicts; of one key one row passes."""
+    return (
+        raw.transform(_row_rules, table, conf, rules)
+        .transform(unique, table)
+        .transform(_finished, table)
+    )
+
+
 def required_columns(table: Table) -> list[str]:
     """Columns that a raw frame of the table must have."""
     return [c.name for c in table.columns if c.required and c.name not in DERIVED]

@@ -1,8 +1,9 @@
 """Writes a training snapshot: plain Parquet that a trainer reads, and the manifest that pins it.
 
-Besides `jobs.platform.warehouse` this is the only writer of data. A snapshot holds train and
-validation rows, never test rows; each file is one row group of float32 columns, and the sizes of a
-split's files differ by one row at most. `manifest.json` names every file with rows and sha256.
+Besides `jobs.platform.warehouse` this is the only writer of data. The snapshot that `train` reads
+holds train and validation rows, never test rows; an experiment's has a layout of its own. Each file
+is one row group of float32 columns, and the sizes of a split's files differ by one row at most.
+`manifest.json` names every file with rows and sha256.
 """
 
 import hashlib
@@ -21,8 +22,8 @@ from pyspark.sql import DataFrame
 from conf.errors import UserError
 from conf.load import section_hash
 from features.snapshot import (
-    COLUMNS,
-    SPLITS,
+    TRAINING,
+    Layout,
     assign_files,
     range_counts,
     range_offsets,
@@ -53,16 +54,22 @@ class SnapshotOptions:
 
 
 def write_snapshot(
-    examples: DataFrame, folder: Path, options: SnapshotOptions, header: Mapping[str, Any]
+    examples: DataFrame,
+    folder: Path,
+    options: SnapshotOptions,
+    header: Mapping[str, Any],
+    layout: Layout = TRAINING,
 ) -> dict[str, Any]:
     """Write the snapshot of `examples` to `folder` in place of an older one.
 
     Args:
-        examples: rows of one run of training_examples, all splits.
+        examples: rows of one run of training_examples, all splits; or split, example_id and the
+            columns of the layout.
         folder: the snapshot; appears whole or not at all.
         options: seed, file size, codec.
         header: entries of the manifest besides the files: conf_hash, code_version, table_versions,
             features, tasks, regions.
+        layout: columns and splits that are written.
 
     Returns:
         The manifest.
@@ -70,9 +77,9 @@ def write_snapshot(
     Raises:
         SnapshotError: no training row, or files that differ from the plan.
     """
-    rows = examples.transform(shuffled_rows(options.seed))
+    rows = examples.transform(shuffled_rows(options.seed, layout))
     counted = [(r["split"], r["hash_range"], r["n"]) for r in range_counts(rows).collect()]
-    totals = {split: sum(n for s, _, n in counted if s == split) for split in SPLITS}
+    totals = {split: sum(n for s, _, n in counted if s == split) for split in layout.splits}
     if not totals["train"]:
         raise SnapshotError("no training example is in split train; check conf `split`")
     offsets = examples.sparkSession.createDataFrame(
@@ -80,29 +87,31 @@ def write_snapshot(
     )
     placed = rows.transform(assign_files(offsets, totals, options.rows_per_file))
     with _replacing(folder) as new:
-        _write_parquet(placed, new / "spark", options)
-        splits = {split: _collect_files(new, split, totals[split]) for split in SPLITS}
+        _write_parquet(placed, new / "spark", options, layout.columns)
+        splits = {split: _collect_files(new, split, totals[split]) for split in layout.splits}
         shutil.rmtree(new / "spark")
         manifest = {**_versioned(header, splits), "splits": splits}
         (new / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest
 
 
-def _write_parquet(placed: DataFrame, folder: Path, options: SnapshotOptions) -> None:
+def _write_parquet(
+    placed: DataFrame, folder: Path, options: SnapshotOptions, columns: Sequence[str]
+) -> None:
     """One file a (split, file): each in one task, in the order that the writer sorts by."""
     files = placed.repartition("split", "file").sortWithinPartitions("split", "file", "place")
     (
-        files.select("split", "file", *COLUMNS)
+        files.select("split", "file", *columns)
         .write.option("compression", options.compression)
-        .option("parquet.block.size", _row_group_bytes(options.rows_per_file))
+        .option("parquet.block.size", _row_group_bytes(options.rows_per_file, len(columns)))
         .partitionBy("split", "file")
         .parquet(str(folder))
     )
 
 
-def _row_group_bytes(rows: int) -> int:
+def _row_group_bytes(rows: int, columns: int) -> int:
     """Twice the plain bytes of a file, so that its rows stay in one row group."""
-    return max(128 << 20, 2 * rows * len(COLUMNS) * _BYTES_PER_VALUE)
+    return max(128 << 20, 2 * rows * columns * _BYTES_PER_VALUE)
 
 
 def _collect_files(new: Path, split: str, expected: int) -> dict[str, Any]:

@@ -19,6 +19,7 @@ _ADAPTERS = {
     "esci": "jobs.sources.esci",
     "wands": "jobs.sources.wands",
     "tables": "jobs.sources.tables",
+    "trivago": "jobs.sources.trivago",
 }
 
 

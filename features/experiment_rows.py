@@ -1,0 +1,109 @@
+"""Rows of an experiment's snapshot: what a trainer reads, all splits, and codes to group rows by.
+
+A snapshot holds float32 only, so a code is a whole number from 0 that float32 holds exactly.
+"""
+
+from pyspark.sql import DataFrame, Window
+from pyspark.sql import functions as F
+
+from features.lookup import Transform
+from features.snapshot import RANGE_BITS
+from features.split import normalised
+
+SPLITS = ("train", "validation", "test")
+CODE_LIMIT = 2**24
+"""Whole numbers below it are exact in float32."""
+
+CODES = {
+    "list_code": "the list that an NDCG is taken over: the query, or the result page in a log of "
+    "sessions (from 0)",
+    "page_code": "the result page (from 0); -1 never shown",
+    "item_code": "the item (from 0)",
+    "unit_code": "what a bootstrap draws: the query's text in all regions, or the user (from 0)",
+}
+JUDGED = {
+    "judged": "1 where the row carries a grade by people",
+    "grade": "grade of the row's relevance label, 0 to 2; -1 none",
+}
+
+
+def with_codes(keys: dict[str, str]) -> Transform:
+    """Add each code of the column that `keys` names for it; a null key has the code -1."""
+
+    def transform(rows: DataFrame) -> DataFrame:
+        coded = rows
+        for code, key in keys.items():
+            coded = coded.join(dense_codes(rows, key, code), on=key, how="left")
+        return coded.fillna(-1, list(keys))
+
+    return transform
+
+
+def dense_codes(rows: DataFrame, key: str, code: str) -> DataFrame:
+    """key, code: the distinct values of a column numbered from 0, in the order of their hash.
+
+    The same whatever the partitions, and without a sort of everything in one task: the places
+    within a range of the hash are added to the sizes of the ranges before it.
+    """
+    hashed = F.xxhash64(F.lit(code), F.col(key))
+    keys = (
+        rows.where(F.col(key).isNotNull())
+        .select(key)
+        .distinct()
+        .withColumn("hash", hashed)
+        .withColumn("hash_range", F.shiftright("hash", 64 - RANGE_BITS))
+    )
+    earlier = Window.orderBy("hash_range").rowsBetween(Window.unboundedPreceding, -1)
+    sizes = keys.groupBy("hash_range").agg(F.count(F.lit(1)).alias("size"))
+    offsets = sizes.select(
+        "hash_range", F.coalesce(F.sum("size").over(earlier), F.lit(0)).alias("offset")
+    )
+    within = F.row_number().over(Window.partitionBy("hash_range").orderBy("hash", key)) - 1
+    return keys.join(F.broadcast(offsets), on="hash_range", how="inner").select(
+        key, (F.col("offset") + within).alias(code)
+    )
+
+
+TRUTH = {
+    f"p_true_{task}": f"planted P({task}) when shown at position 1; -1 not in the market"
+    for task in ("click", "cart", "purchase")
+}
+
+
+def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None) -> DataFrame:
+    """Training examples with the codes of their rows, `judged`, `grade` and the planted truth.
+
+    Args:
+        examples: rows of one run of training_examples.
+        queries: the table queries; one text in two regions is one unit.
+        truth: the table market_truth, one row a query and item; None: nothing is planted.
+    """
+    texts = queries.select("query_id", normalised(F.col("query_text")).alias("unit"))
+    keys = {
+        "list_code": "query_id",
+        "page_code": "search_id",
+        "item_code": "item_id",
+        "unit_code": "unit",
+    }
+    rows = (
+        examples.join(texts, on="query_id", how="left")
+        .transform(with_codes(keys))
+        .withColumns(
+            {
+                "judged": (F.coalesce("label_source", F.lit("")) == "human").cast("int"),
+                "grade": F.coalesce("grade", F.lit(-1)),
+            }
+        )
+    )
+    return rows if truth is None else rows.transform(_with_truth(truth))
+
+
+def _with_truth(truth: DataFrame) -> Transform:
+    planted = truth.select(
+        "query_id",
+        "item_id",
+        *(F.col(name.replace("p_true", "true_p")).alias(name) for name in TRUTH),
+    )
+    return lambda rows: rows.join(planted, on=["query_id", "item_id"], how="left").fillna(
+        -1.0, list(TRUTH)
+    )

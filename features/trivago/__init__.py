@@ -1,0 +1,1 @@
+"""Rows, labels and features of a hotel-search session log; pure, and read by experiments only."""

@@ -1,0 +1,129 @@
+"""Makes the declared features of impression rows of a session log."""
+
+import math
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window, WindowSpec
+from pyspark.sql import functions as F
+
+from features.trivago.declarations import DEVICES
+from features.trivago.history import MEASURES, MICRO, events_of, known_before
+
+OTHER = "other"
+_FULL_LIST = 25
+"""Items of a full list: one of them is clicked, which is the prior of a click rate."""
+
+_PRIOR_ENGAGED = 0.03
+"""Prior of an engagement rate: about the share of impressions that are engaged with."""
+
+_HISTORIES = (
+    ("item", ("item_id",), MEASURES),
+    ("item_site", ("item_id", "site"), ("impressions", "clickouts")),
+    ("city", ("city",), ("clickouts",)),
+    ("site", ("site",), ("clickouts",)),
+)
+
+
+def largest_sites(rows: DataFrame, count: int) -> DataFrame:
+    """site: those with the most training sessions that have a list; ties by name."""
+    sessions = rows.where("split = 'train'").select("site", "user_id", "session_id").distinct()
+    return (
+        sessions.groupBy("site")
+        .count()
+        .orderBy(F.desc("count"), "site")
+        .limit(count)
+        .select("site")
+    )
+
+
+def with_history(rows: DataFrame, engagements: DataFrame) -> DataFrame:
+    """Add what was known of the row's item, item on the site, city and site at session start.
+
+    `rows` is read several times: the caller keeps it.
+    """
+    events = events_of(rows, engagements)
+    found = rows
+    for prefix, keys, measures in _HISTORIES:
+        answers = known_before(events, rows, keys, measures, prefix)
+        found = found.join(answers, on=[*keys, "session_start"], how="left")
+    return found
+
+
+def with_features(rows: DataFrame, regions: Sequence[str], prior: float) -> DataFrame:
+    """Add the declared features, and region, to rows that have their history.
+
+    Args:
+        regions: the largest sites in order, then OTHER.
+        prior: strength of the prior of a rate (impressions).
+    """
+    return rows.withColumns(_context(regions)).withColumns(_item(prior)).withColumns(_of_list())
+
+
+def _context(regions: Sequence[str]) -> dict[str, Column]:
+    known = F.col("site").isin(*regions[:-1])
+    hour = F.pmod("session_start", F.lit(86_400)) * (2 * math.pi / 86_400)
+    region = F.when(known, F.col("site")).otherwise(OTHER)
+    return {
+        "region": region,
+        "region_index": _place(regions, region),
+        "device": _place(DEVICES, F.col("device")),
+        "hour_sin": F.sin(hour),
+        "hour_cos": F.cos(hour),
+        "filters": F.log1p("filters"),
+        **{f"{at}_clickouts": F.log1p(f"{at}_clickouts") for at in ("city", "site")},
+    }
+
+
+def _item(prior: float) -> dict[str, Column]:
+    log_price, seen = F.log("price"), F.col("item_impressions")
+    usual = F.when(seen > 0, F.col("item_log_price_micro") / MICRO / seen)
+    click = 1 / _FULL_LIST
+    return {
+        "item_log_price": log_price,
+        "item_price_vs_usual": F.coalesce(log_price - usual, F.lit(0.0)),
+        "item_ctr": _rate("item_clickouts", "item_impressions", click, prior),
+        "item_engaged_rate": _rate("item_engagements", "item_impressions", _PRIOR_ENGAGED, prior),
+        "item_site_ctr": _rate("item_site_clickouts", "item_site_impressions", click, prior),
+        **{
+            name: F.log1p(name)
+            for name in (
+                "item_impressions",
+                "item_clickouts",
+                "item_engagements",
+                "item_site_impressions",
+                "item_site_clickouts",
+            )
+        },
+    }
+
+
+def _of_list() -> dict[str, Column]:
+    page = Window.partitionBy("page_id")
+    log_price = F.col("item_log_price")
+    square = _mean(log_price * log_price, page)
+    variance = square - F.pow(_mean(log_price, page), F.lit(2))
+    return {
+        "list_log_price": _mean(log_price, page),
+        "list_price_spread": F.sqrt(F.greatest(variance, F.lit(0.0))),
+        "price_vs_list": log_price - _mean(log_price, page),
+        "price_rank": F.percent_rank().over(page.orderBy("price")),
+        "ctr_rank": F.percent_rank().over(page.orderBy("item_ctr")),
+        **{
+            f"{what}_vs_list": F.col(f"item_{what}") - _mean(F.col(f"item_{what}"), page)
+            for what in ("clickouts", "engagements")
+        },
+    }
+
+
+def _mean(value: Column, page: WindowSpec) -> Column:
+    """Mean over the list, from whole numbers: the same whatever the order of the rows."""
+    return F.avg(F.round(value * MICRO).cast("long")).over(page) / MICRO
+
+
+def _rate(happened: str, shown: str, prior_mean: float, prior: float) -> Column:
+    return (F.col(happened) + prior * prior_mean) / (F.col(shown) + prior)
+
+
+def _place(names: Sequence[str], value: Column) -> Column:
+    """Place of a value among the names, from 1; 0 where it is none of them."""
+    return F.coalesce(F.array_position(F.array(*map(F.lit, names)), value), F.lit(0))

@@ -1,0 +1,183 @@
+"""Snapshots of the experiments: a session log of our own, and the chain on a tiny market."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from zlib import crc32
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.typing import NDArray
+from pyspark.sql import SparkSession
+
+from conf.load import ResolvedConf
+from features.contracts import QUARANTINE, TEXT_EMBEDDINGS
+from features.experiment_rows import CODES, JUDGED, TRUTH
+from jobs.platform.experiment_data import experiment_snapshot
+from jobs.platform.runner import open_warehouse
+from jobs.sources.base import SourceError, load_adapter
+from jobs.sources.trivago import FILE
+from model.feed import open_snapshot
+
+MakeConf = Callable[..., ResolvedConf]
+Values = NDArray[np.float32]
+SPLITS = ("train", "validation", "test")
+USERS = 30
+
+
+def write_log(folder: Path) -> None:
+    """Each user engages with b, then clicks b or a; one more clickout has no list."""
+    rows = []
+    for number in range(USERS):
+        at = 1_541_600_000 + 60 * number
+        common = {
+            "user_id": f"u{number}",
+            "session_id": f"s{number}",
+            "platform": ("FR", "DE", "UK")[number % 3],
+            "city": "Paris",
+            "device": "desktop",
+        }
+        clicked = "b" if number % 2 else "a"
+        shown = {"reference": clicked, "impressions": "a|b|c", "prices": "10|20|30"}
+        steps: list[dict[str, Any]] = [
+            {"action_type": "interaction item info", "reference": "b"},
+            {"action_type": "clickout item", **shown},
+        ]
+        if number == 0:
+            steps.append({"action_type": "clickout item", "reference": "a"})
+        rows += [
+            {**common, "timestamp": at + step, "step": step, **action}
+            for step, action in enumerate(steps, 1)
+        ]
+    columns = ["current_filters", "impressions", "prices"]
+    pd.DataFrame(rows).reindex(columns=[*rows[0], *columns]).astype(
+        dict.fromkeys(columns, "object")
+    ).to_parquet(folder / FILE)
+
+
+def values_of(folder: Path, split: str) -> dict[str, Values]:
+    files = [folder / file.path for file in open_snapshot(folder).splits[split]]
+    frame = pd.concat([pd.read_parquet(file) for file in files])
+    return {str(name): frame[name].to_numpy() for name in frame.columns}
+
+
+def test_a_session_log_becomes_a_snapshot_once(
+    spark: SparkSession, make_conf: MakeConf, tmp_path: Path
+) -> None:
+    write_log(tmp_path)
+    conf = make_conf(f"source.path={tmp_path}", "source.largest_sites=2", files=("trivago.yaml",))
+    folder = experiment_snapshot(spark, conf)
+    manifest = json.loads((folder / "manifest.json").read_text())
+    snapshot = open_snapshot(folder)
+    snapshot.verify()
+    assert (manifest["tasks"], manifest["relevance"]) == (["engaged", "clickout"], False)
+    assert manifest["regions"][-1] == "other" and len(manifest["regions"]) == 3
+    assert manifest["data"] == {"actions": 2 * USERS + 1, "quarantined": {"no_list": 1}}
+    by_split = {split: values_of(folder, split) for split in SPLITS}
+    assert {s: len(v["position"]) for s, v in by_split.items()} == {
+        split: 3 * sum(bucket(f"u{n}") in conf.tree.split.model_dump()[split] for n in range(USERS))
+        for split in SPLITS
+    }
+    whole = {name: np.concatenate([by_split[s][name] for s in SPLITS]) for name in CODES}
+    assert sorted(set(whole["list_code"])) == list(range(USERS))
+    assert sorted(set(whole["item_code"])) == [0, 1, 2]
+    test = by_split["test"]
+    assert {v.dtype for v in test.values()} == {np.dtype(np.float32)}
+    assert [*test] == [*snapshot.spec.names, "position", *LABELS, *CODES, *JUDGED]
+    np.testing.assert_array_equal(test["label_engaged"], test["position"] == 2)
+    assert test["label_clickout"].sum() == len(set(test["list_code"]))
+    users = [set(by_split[split]["unit_code"]) for split in SPLITS]
+    assert sum(map(len, users)) == len(set.union(*users)) == USERS
+    kept = open_warehouse(spark, conf, "test")[0].read(QUARANTINE).collect()
+    assert [(r["table_name"], r["rule"]) for r in kept] == [("trivago_actions", "no_list")]
+    touched = (folder / "manifest.json").stat().st_mtime_ns
+    assert experiment_snapshot(spark, conf) == folder
+    assert (folder / "manifest.json").stat().st_mtime_ns == touched
+
+
+LABELS = ("label_engaged", "mask_engaged", "label_clickout", "mask_clickout")
+
+
+def bucket(user: str) -> int:
+    return crc32(user.encode()) % 10
+
+
+def test_a_session_log_is_not_for_the_chain(spark: SparkSession, make_conf: MakeConf) -> None:
+    conf = make_conf("source.path=nowhere", files=("trivago.yaml",))
+    with pytest.raises(SourceError, match="no item texts, carts or purchases"):
+        load_adapter("trivago").read(spark, conf)
+    with pytest.raises(SourceError, match=FILE.partition(".")[0]):
+        experiment_snapshot(spark, conf)
+
+
+def test_a_dry_run_writes_nothing(spark: SparkSession, make_conf: MakeConf, tmp_path: Path) -> None:
+    write_log(tmp_path)
+    conf = make_conf(f"source.path={tmp_path}", files=("trivago.yaml",), dry_run=True)
+    assert not experiment_snapshot(spark, conf).exists()
+    assert not (tmp_path / "warehouse").exists()
+
+
+TINY = (
+    "source.items=200",
+    "source.queries=40",
+    "source.days=4",
+    "source.impressions=2000",
+    "regions=[us,uk]",
+    "features.training_days=3",
+    "candidates.retrieved=5",
+    "split.train=[0,1,2,3,4,5]",
+    "split.validation=[6,7]",
+    "split.test=[8,9]",
+)
+
+
+def test_the_chain_of_a_market_is_run_once_for_its_data(
+    spark: SparkSession, make_conf: MakeConf, tiny_encoder: str
+) -> None:
+    settings = (*TINY, f"encoder.path={tiny_encoder}")
+    folder = experiment_snapshot(spark, make_conf(*settings))
+    snapshot = open_snapshot(folder)
+    assert sorted(snapshot.splits) == sorted(SPLITS)
+    test = values_of(folder, "test")
+    assert [*test][-len(TRUTH) :] == [*TRUTH]
+    shown = test["position"] > 0
+    np.testing.assert_array_equal(test["page_code"] >= 0, shown)
+    assert (test["p_true_click"][shown] > 0).all()
+    assert 0 < test["judged"].sum() < len(test["judged"])
+    judged = test["judged"] == 1
+    assert set(test["grade"][judged]) <= {0.0, 1.0, 2.0}
+    assert (test["mask_relevance"][judged] == 1).all()
+    touched = (folder / "manifest.json").stat().st_mtime_ns
+    assert experiment_snapshot(spark, make_conf(*settings, "model.hidden=[8]")) == folder
+    assert (folder / "manifest.json").stat().st_mtime_ns == touched
+
+
+def test_chains_beside_each_other_share_embeddings(tmp_path: Path) -> None:
+    from jobs.platform.chain_data import borrow_embeddings
+
+    made = tmp_path / "one" / "tables" / TEXT_EMBEDDINGS.name
+    made.mkdir(parents=True)
+    (made / "part").write_text("vectors")
+    borrow_embeddings(tmp_path / "two")
+    borrow_embeddings(tmp_path / "two")
+    copied = tmp_path / "two" / "tables" / TEXT_EMBEDDINGS.name
+    assert (copied / "part").read_text() == "vectors"
+    assert not list((tmp_path / "two").glob(".*"))
+
+
+@pytest.mark.realdata
+def test_the_real_log(spark: SparkSession, make_conf: MakeConf, real_data: Path) -> None:
+    if not (real_data / FILE).is_file():
+        pytest.skip(f"no {FILE} in {real_data}")
+    conf = make_conf(f"source.path={real_data}", files=("trivago.yaml",))
+    folder = experiment_snapshot(spark, conf)
+    rows = [values_of(folder, split) for split in SPLITS]
+    engaged, clicked = (
+        np.concatenate([part[f"label_{task}"] for part in rows]) for task in ("engaged", "clickout")
+    )
+    assert engaged.mean() == pytest.approx(0.032, abs=0.004)
+    assert clicked[engaged == 1].mean() == pytest.approx(0.414, abs=0.03)
+    assert clicked[engaged == 0].mean() == pytest.approx(0.031, abs=0.003)
+    assert all(np.isfinite(values).all() for part in rows for values in part.values())
