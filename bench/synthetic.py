@@ -28,6 +28,7 @@ class Planted:
         regions: region names.
         buckets: ids of the category item_type.
         grades: share of the rows that carry a relevance label (fraction).
+        relevance: whether the snapshot has relevance labels at all.
         seed: seed of every draw.
     """
 
@@ -37,6 +38,7 @@ class Planted:
     regions: tuple[str, ...] = ("north", "south")
     buckets: int = 8
     grades: float = 0.5
+    relevance: bool = True
     seed: int = 5
 
 
@@ -68,6 +70,7 @@ def write_snapshot(folder: Path, planted: Planted = Planted()) -> Path:
         "features": features,
         "tasks": list(TASKS),
         "regions": list(planted.regions),
+        "relevance": planted.relevance,
         "splits": splits,
     }
     (folder / "manifest.json").write_text(json.dumps(manifest, indent=1), encoding="utf-8")
@@ -108,7 +111,7 @@ def _examples(
     fit = 1.5 * z[names[-1]] + 0.5 * z[names[0]]
     columns["position"] = rng.integers(1, 11, rows).astype(float)
     columns |= _engagement(rng, attraction, columns["position"])
-    return columns | _grades(rng, fit, planted.grades)
+    return columns | (_grades(rng, fit, planted.grades) if planted.relevance else {})
 
 
 def _engagement(rng: np.random.Generator, attraction: Array, position: Array) -> dict[str, Array]:

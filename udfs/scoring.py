@@ -39,7 +39,8 @@ def ranker_of(model_dir: str, version: str) -> Any:
     """The model of a folder, verified and loaded once a worker.
 
     Raises:
-        ScoringError: the folder holds another version than the driver saw.
+        ScoringError: the folder holds another version than the driver saw, or a model without
+            one of PROBABILITIES.
     """
     import torch
 
@@ -49,6 +50,9 @@ def ranker_of(model_dir: str, version: str) -> Any:
     ranker = load_model(model_dir)
     if ranker.version != version:
         raise ScoringError(f"model {model_dir} is version {ranker.version}, not {version}")
+    missing = [name for name in PROBABILITIES if name not in ranker.spec.outputs]
+    if missing:
+        raise ScoringError(f"model {model_dir} does not predict {missing}: it cannot score")
     return ranker
 
 
