@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
@@ -22,7 +22,7 @@ from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.serving import WeightsInForce, model_in_force, weights_in_force
-from udfs.model_files import model_version
+from udfs.model_files import model_version, taught_regions
 from udfs.score_rows import score_rows
 
 _BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
@@ -48,11 +48,24 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     model_dir, weights = model_in_force(warehouse), weights_in_force(warehouse)
     with arrow_batches(spark, conf.tree.scoring.batch_queries):
         written = warehouse.replace_run(SCORES, build(rows, model_dir, weights, conf))
-    pairs = rows.agg(F.sum(F.size("item_ids"))).collect()[0][0] or 0
-    report.count(SCORES.name, pairs, written.rows)
+    taught = taught_regions(model_dir)
+    pairs, neutral = rows.agg(F.sum(F.size("item_ids")), F.sum(_neutral_pairs(taught))).collect()[0]
+    report.count(SCORES.name, pairs or 0, written.rows)
+    if taught is not None:
+        report.details["neutral_pairs"] = neutral or 0
+        report.notes.append(
+            f"{neutral or 0:,} pairs of regions that the model's region part has not seen: neutral"
+        )
     report.details["model_version"] = model_version(model_dir)
     report.details["weights_version"] = weights.version
     return report
+
+
+def _neutral_pairs(taught: Sequence[str] | None) -> Column:
+    """Pairs of a row that the model's region part leaves as they are (count)."""
+    if taught is None:
+        return F.lit(0)
+    return F.when(F.col("region").isin(*taught), 0).otherwise(F.size("item_ids"))
 
 
 @contextmanager

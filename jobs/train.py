@@ -69,6 +69,20 @@ def _tell(report: JobReport, snapshot: Snapshot, fitted: Fitted, place: Path, ve
             f"validation {name}: AUC {found.get('auc', float('nan')):.4f}, "
             f"log loss {found.get('loss', float('nan')):.4f}, n {found['n']:,}"
         )
+    report.notes += _neutral_regions(fitted)
+
+
+def _neutral_regions(fitted: Fitted) -> list[str]:
+    """What a region part leaves as it is, where there is a part and such rows."""
+    found = fitted.metrics["neutral_regions"]
+    neutral = found["train_rows"] + found["validation_rows"]
+    if fitted.artifact.conf.region_mask == "none" or not (neutral or found["unseen"]):
+        return []
+    return [
+        f"region part {fitted.artifact.conf.region_mask} is neutral for regions without training "
+        f"rows {found['unseen']} and for unknown ones: {found['train_rows']:,} training and "
+        f"{found['validation_rows']:,} validation rows"
+    ]
 
 
 def _track(report: JobReport, conf: ResolvedConf, root: Path, fitted: Fitted, version: str) -> None:

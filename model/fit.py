@@ -11,6 +11,7 @@ from model.calibrators import fit_all
 from model.checkpoint import Progress
 from model.feed import Snapshot
 from model.launcher import launch
+from model.regions.coverage import region_coverage
 from model.standardise import measure
 from model.tracking import LINES
 from model.trainer import trained
@@ -58,6 +59,7 @@ def fit(
         "validation_loss": progress.best_loss,
         "rows": progress.history[-1]["rows"],
         "validation": metrics_of(validated, calibrators),
+        "neutral_regions": region_coverage(snapshot.spec, scale, validated.region),
     }
     artifact = Artifact(
         ranker=ranker,

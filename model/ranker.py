@@ -50,6 +50,11 @@ class Ranker(nn.Module):
         """Names of the losses of `forward`: those of the tasks, then the penalty where it is on."""
         return (*self.spec.loss_tasks, *([DESCENDING] if self.descending > 0 else []))
 
+    @property
+    def needs_lists(self) -> bool:
+        """Whether a loss compares the rows of a list: batches must then hold whole lists."""
+        return self.relevance is not None and self.relevance.needs_lists
+
     def represent(self, features: Tensor) -> dict[str, Tensor]:
         """[B, F] raw features -> representation [B, out_dim] by task."""
         position = self.spec.region_position

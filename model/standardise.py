@@ -33,6 +33,16 @@ class Standardisation:
     region_rows: Sequence[int] = field(default_factory=list)
     soft_labels: int = 0
 
+    def unseen(self, regions: Sequence[str]) -> tuple[str, ...]:
+        """Those of the declared regions that no training row is of.
+
+        Args:
+            regions: regions[i] has id i + 1.
+        """
+        if not self.region_rows:
+            return ()
+        return tuple(r for i, r in enumerate(regions, start=1) if not self.region_rows[i])
+
     def to_json(self) -> dict[str, Any]:
         """Plain JSON; `Standardisation(**content)` gives it back."""
         return asdict(self)

@@ -26,7 +26,7 @@ from model.checkpoint import (
 )
 from model.distributed import Ranks, joined
 from model.epoch import EpochSums, TrainingError
-from model.feed import Batch, Rows, batches, open_snapshot, steps_per_epoch
+from model.feed import Batch, Rows, batches, open_snapshot, require_lists, steps_per_epoch
 from model.losses import TaskLoss, total_loss
 from model.progress import EpochBar
 from model.ranker import Ranker, build_ranker
@@ -39,6 +39,7 @@ def train(task: TrainTask) -> None:
 
     Raises:
         FeedError: an epoch did not read the manifest's rows.
+        ListError: the relevance head needs whole lists, which conf or snapshot do not give.
         TrainingError: the loss is not finite.
     """
     with joined(task.trainer) as ranks, torch.random.fork_rng(_cuda_devices(ranks)):
@@ -70,6 +71,8 @@ class _Training:
         self.snapshot = open_snapshot(task.snapshot)
         torch.manual_seed(task.seed)
         self.ranker = build_ranker(self.snapshot.spec, task.scale, task.model).to(ranks.device)
+        if self.ranker.needs_lists:
+            require_lists(self.snapshot, task.feed)
         self.optimizer = _optimizer(self.ranker, task.trainer)
         self.progress = Progress(task.fingerprint(self.snapshot))
         self.best: State = {}

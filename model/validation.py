@@ -37,10 +37,11 @@ def predict_split(
 ) -> Validated:
     """Predict the rows of a split in the order of its files, MAX_ROWS at most."""
     spec = snapshot.spec
+    by_file = conf.model_copy(update={"group_by_list": False})
     parts: list[npt.NDArray[np.float64]] = []
     rows = 0
     with torch.inference_mode():
-        for batch in batches(snapshot, Rows(split), conf):
+        for batch in batches(snapshot, Rows(split), by_file):
             block = _block(ranker, spec, batch)
             parts.append(block)
             rows += block.shape[1]

@@ -21,6 +21,22 @@ def read_spec(model_dir: str | Path) -> InputSpec:
     return InputSpec.from_json(_read_json(model_dir, "spec.json"))
 
 
+def taught_regions(model_dir: str | Path) -> tuple[str, ...] | None:
+    """Regions for which the model's region part learned something: training rows were theirs.
+
+    None for a model without such a part, to which all regions are alike.
+
+    Raises:
+        ModelFilesError: the folder has no spec.json.
+    """
+    described = _read_json(model_dir, "spec.json")
+    if described["architecture"].get("region_mask", "none") == "none":
+        return None
+    regions = InputSpec.from_json(described).regions
+    rows = described["standardisation"].get("region_rows") or [1] * (len(regions) + 1)
+    return tuple(region for region, n in zip(regions, rows[1:], strict=True) if n)
+
+
 def model_version(model_dir: str | Path) -> str:
     """Version of the model.
 

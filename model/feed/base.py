@@ -107,7 +107,7 @@ def batches(snapshot: Snapshot, rows: Rows, conf: FeedConf) -> Iterator[Batch]:
     files = _shard(snapshot, rows.split, rows.shard, rows.shards)
     matrices = _matrices(snapshot, files, layout.columns, rows, conf)
     blocks = (
-        list_blocks(matrices, conf.batch_size, _list_mix(snapshot, rows))
+        list_blocks(matrices, conf.batch_size, _list_mix(snapshot, rows, conf))
         if conf.group_by_list
         else _blocks(matrices, conf.batch_size)
     )
@@ -163,9 +163,9 @@ class _Layout:
         )
 
 
-def _list_mix(snapshot: Snapshot, rows: Rows) -> np.random.Generator | None:
+def _list_mix(snapshot: Snapshot, rows: Rows, conf: FeedConf) -> np.random.Generator | None:
     """What shuffles whole lists; None where the order is fixed."""
-    require_lists(snapshot)
+    require_lists(snapshot, conf)
     if rows.shards > 1:
         raise ListError("feed.group_by_list needs one process: shards would differ in steps")
     return np.random.default_rng(rows.draw("lists")) if rows.shuffle else None

@@ -6,6 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.errors import UserError
+from conf.sections.training import FeedConf
 from model.feed.engines import Floats
 from model.feed.snapshot import Snapshot
 
@@ -17,12 +18,17 @@ class ListError(UserError, ValueError):
     """Whole lists cannot be read; the message says why and what to change."""
 
 
-def require_lists(snapshot: Snapshot) -> None:
-    """Refuse a snapshot whose rows do not say to which list they belong.
+def require_lists(snapshot: Snapshot, conf: FeedConf) -> None:
+    """Refuse to train a loss over lists on anything but whole lists.
 
     Raises:
-        ListError: it has no column list_code.
+        ListError: conf does not ask for whole lists, or the snapshot has no column list_code.
     """
+    if not conf.group_by_list:
+        raise ListError(
+            "the relevance head compares the items of a list: set feed.group_by_list: true, or "
+            "choose a head that needs no lists"
+        )
     if LIST not in snapshot.columns:
         raise ListError(
             f"snapshot {snapshot.folder} has no column {LIST}: whole lists cannot be told apart"
