@@ -10,6 +10,7 @@ from conf.load import ConfError, ResolvedConf, load_conf, load_layers, parse_set
 from conf.sections.experiment import ArmConf, DataConf, ExperimentConf, Settings
 
 OWN = "experiment."
+ROOT = "warehouse/experiments"
 QUICK = "quick"
 
 
@@ -21,21 +22,32 @@ class Experiment:
     folder: Path
     settings: tuple[str, ...]
 
+    @property
+    def outputs(self) -> ResolvedConf:
+        """The conf of the tables and folders: ROOT unless --set names another storage root."""
+        return load_conf(settings=[f"storage.root={ROOT}", *self.settings])
+
     def data_conf(self, data: DataConf) -> ResolvedConf:
         """The conf of a data set, as its snapshot is made from it.
 
         Raises:
             ConfError: as `load_conf`.
         """
-        return load_conf(self._layers(data), [*as_settings(data.set), *self.settings])
+        own = [f"storage.root={ROOT}", *as_settings(data.set), *self.settings]
+        return load_conf(self._layers(data), own)
 
     def arm_conf(self, data: DataConf, arm: ArmConf, more: Settings) -> ResolvedConf:
-        """The conf of a training: base, data set, --set, arm, and a trial's settings and seed.
+        """The conf of a training: base, data set, arm, a trial's settings and seed, --set.
 
         Raises:
             ConfError: as `load_conf`; an unknown part is named like any other wrong value.
         """
-        base = [*as_settings(self.conf.base), *as_settings(data.set), *self.settings]
+        base = [
+            f"storage.root={ROOT}",
+            *as_settings(self.conf.base),
+            *as_settings(data.set),
+            *self.settings,
+        ]
         settings = [*base, *as_settings(arm.settings), *as_settings(more)]
         return load_conf(self._layers(data), settings)
 

@@ -15,23 +15,15 @@ Settings = dict[str, Plain]
 class DataConf(Section):
     """One data set of an experiment: a snapshot with the splits train, validation and test."""
 
-    source: Literal["trivago", "chain", "folder"] = Field(
-        description="trivago: the session log; chain: the chain of jobs up to the training set; "
-        "folder: a snapshot that is there already"
-    )
     files: tuple[str, ...] = Field((), description="conf layers, paths from the experiment's file")
     set: Settings = Field(default_factory=dict, description="settings over them, by dotted key")
-    folder: str | None = Field(None, description="source folder: the snapshot's folder")
+    folder: str | None = Field(
+        None, description="folder of a snapshot that is there already; null: made from the conf"
+    )
     simulated: bool = Field(description="engagement or grades are simulated")
     rows: int | None = Field(
-        None, ge=1, description="rows of train at most, whole lists (count); null: all"
+        None, ge=1, description="rows of train at most, whole units (count); null: all"
     )
-
-    @model_validator(mode="after")
-    def _a_folder_is_named(self) -> Self:
-        if (self.source == "folder") != (self.folder is not None):
-            raise ValueError("give `folder` with source folder, and only then")
-        return self
 
 
 class RankingConf(Section):
@@ -131,7 +123,11 @@ class ExperimentConf(Section):
         min_length=1, description="figures that the table and the plots lead with"
     )
     bootstrap: ReplicatesConf = Field(default_factory=ReplicatesConf, description="intervals")
-    workers: int = Field(2, ge=1, description="training processes, one torch thread each (count)")
+    workers: int = Field(
+        2,
+        ge=0,
+        description="training processes, one torch thread each (count); 0: in the driver itself",
+    )
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:

@@ -6,6 +6,7 @@ from features.contracts.audit import (
     RATER_ANSWERS,
     RESOLVED_JUDGMENTS,
 )
+from features.contracts.experiments import EXPERIMENT_COMPARISONS, EXPERIMENT_RESULTS
 from features.contracts.feature_tables import (
     CANDIDATES,
     ITEM_FEATURES,
@@ -69,12 +70,16 @@ ALL_TABLES: tuple[Table, ...] = (
     SCORES,
     METRICS,
     MARKET_CHECKS,
+    EXPERIMENT_RESULTS,
+    EXPERIMENT_COMPARISONS,
 )
 
 __all__ = [
     "ALL_TABLES",
     "CANDIDATES",
     "EXAMPLE_SCORES",
+    "EXPERIMENT_COMPARISONS",
+    "EXPERIMENT_RESULTS",
     "IMPRESSIONS",
     "ITEMS",
     "ITEM_FEATURES",

@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     from jobs.registry import CHAIN, EXTRA
 
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    names = ["nightly", "show-conf", *CHAIN, *EXTRA]
+    names = ["nightly", "experiment", "show-conf", *CHAIN, *EXTRA]
     arguments = list(sys.argv[1:] if argv is None else argv)
     if not arguments or arguments[0] in ("-h", "--help"):
         print("usage: counterpoise JOB [options]\n\njobs: " + ", ".join(names))
@@ -92,8 +92,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         if name == "show-conf":
             return show_conf(rest)
-        if name == "nightly":
-            return int(import_module("jobs.nightly").main(rest))
+        if name in ("nightly", "experiment"):
+            return int(import_module(f"jobs.{name}").main(rest))
         return job_main(name, rest)
     except UserError as error:
         print(f"counterpoise {name}: {error}", file=sys.stderr)

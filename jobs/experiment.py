@@ -1,0 +1,114 @@
+"""Runs an experiment: arms x seeds on the same snapshots, and the arms compared.
+
+Outputs: the experiment's rows of experiment_results (one row per data set, arm, seed, split, metric
+and region) and experiment_comparisons; `storage.root`/experiments/NAME with manifest, table, plots
+and the figures by unit; `storage.root`/experiments/runs with every training and its predictions.
+Inputs: the snapshots that its data sets name, made where they are not there.
+Idempotency key: experiment name; a training that has finished is never trained again, a killed one
+goes on from its last epoch.
+Run: `counterpoise experiment conf/experiments/s1.yaml [--quick] [--set a.b=c]`, where
+`experiment.a.b=c` changes the experiment and `a.b=c` the conf of every arm.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+from rich.console import Console
+
+from conf.experiment import Experiment, load_experiment
+from features.contracts import EXPERIMENT_COMPARISONS, EXPERIMENT_RESULTS
+from jobs.platform.experiment_data import experiment_snapshot
+from jobs.platform.experiment_plots import draw_plots
+from jobs.platform.experiment_progress import Clock
+from jobs.platform.experiment_results import Found, comparison_rows, find, result_rows
+from jobs.platform.experiment_runs import run_study
+from jobs.platform.experiment_store import REPORT, write_folder
+from jobs.platform.experiment_study import Study
+from jobs.platform.experiment_thin import thinned
+from jobs.platform.experiment_tracking import track
+from jobs.platform.experiment_workers import Workers
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.session import get_session
+from jobs.platform.warehouse import Warehouse
+from model.feed import open_snapshot
+
+NAME = "experiment"
+
+
+def run(spark: SparkSession, experiment: Experiment, console: Console) -> JobReport:
+    """Train, judge and compare every arm on every data set.
+
+    Raises:
+        UserError: the conf of an arm or a data set cannot be used.
+    """
+    conf = experiment.conf
+    warehouse, report = open_warehouse(spark, experiment.outputs, NAME)
+    folder = warehouse.root / "experiments" / conf.name
+    say(console, f"{conf.name}: {conf.asks}")
+    studies = [_study(spark, experiment, name, folder.parent / "runs") for name in conf.used]
+    for study in studies:
+        say(console, f"{study.name}: {study.check()}")
+    clock = Clock(sum(study.planned for study in studies), conf.workers, console)
+    with Workers(conf.workers) as workers:
+        found = [find(study, run_study(study, workers, clock)) for study in studies]
+    write_folder(folder, found)
+    draw_plots(folder / "plots", found)
+    write_tables(warehouse, report, found)
+    report.notes += track(warehouse, found)
+    report.outputs[NAME] = str(folder)
+    return report
+
+
+def write_tables(warehouse: Warehouse, report: JobReport, found: Sequence[Found]) -> None:
+    """Replace the experiment's rows of both tables."""
+    where = f"experiment = '{found[0].study.experiment.conf.name}'"
+    for table, make in (
+        (EXPERIMENT_RESULTS, result_rows),
+        (EXPERIMENT_COMPARISONS, comparison_rows),
+    ):
+        rows = [row for one in found for row in make(one)]
+        written = warehouse.replace(table, table.local_frame(warehouse.spark, rows), where)
+        report.count(table.name, len(rows), written.rows)
+
+
+def say(console: Console, text: str) -> None:
+    """Print a line as it is."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the experiment."""
+    parser = argparse.ArgumentParser(prog="counterpoise experiment", description=__doc__)
+    parser.add_argument("file", type=Path, help="a file of conf/experiments")
+    parser.add_argument("--quick", action="store_true", help="its quick profile (minutes)")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
+    arguments = parser.parse_args(argv)
+    experiment = load_experiment(arguments.file, arguments.quick, arguments.settings)
+    console = Console()
+    spark = get_session(experiment.outputs.tree)
+    report = run(spark, experiment, console)
+    folder = Path(str(report.outputs[NAME]))
+    say(console, (folder / REPORT).read_text(encoding="utf-8"))
+    for note in report.notes:
+        say(console, note)
+    say(console, f"written: {folder}")
+    return 0
+
+
+def _study(spark: SparkSession, experiment: Experiment, name: str, runs: Path) -> Study:
+    data = experiment.conf.data[name]
+    conf = experiment.data_conf(data)
+    folder = Path(data.folder) if data.folder else experiment_snapshot(spark, conf)
+    snapshot = open_snapshot(folder)
+    snapshot.verify()
+    if data.rows is not None:
+        snapshot = open_snapshot(thinned(snapshot, data.rows, runs.parent / "data"))
+    return Study(experiment, name, snapshot, runs)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

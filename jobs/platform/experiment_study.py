@@ -1,0 +1,177 @@
+"""The trainings of one data set of an experiment: which there are, and which trial an arm takes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from conf.experiment import Experiment
+from conf.load import ResolvedConf
+from conf.sections.experiment import ArmConf, DataConf, Settings
+from conf.sections.training import ModelConf
+from model.experiments.cost import seconds_of_training
+from model.experiments.evaluation import Evaluation
+from model.experiments.figures import Figure
+from model.experiments.ranking import Ranking
+from model.experiments.search import best, score, trials
+from model.experiments.training import Training, training_id
+from model.feed import Snapshot
+from model.ranker import build_ranker
+from model.standardise import Standardisation, measure
+from model.training_task import TrainTask
+
+
+@dataclass
+class Arm:
+    """How one arm fared.
+
+    Attributes:
+        trial: index of the chosen trial.
+        chosen: its settings.
+        scores: by trial, nan where it failed.
+        trainings: by seed, of the chosen trial.
+        failure: why the arm is out; None while it is not.
+    """
+
+    name: str
+    trial: int = 0
+    chosen: Settings = field(default_factory=dict)
+    scores: dict[int, float] = field(default_factory=dict)
+    trainings: dict[int, Training] = field(default_factory=dict)
+    failure: str | None = None
+
+
+@dataclass(frozen=True)
+class Study:
+    """One data set of an experiment.
+
+    Attributes:
+        runs: folder of all trainings.
+    """
+
+    experiment: Experiment
+    name: str
+    snapshot: Snapshot
+    runs: Path
+
+    @property
+    def data(self) -> DataConf:
+        """Conf of the data set."""
+        return self.experiment.conf.data[self.name]
+
+    @cached_property
+    def scale(self) -> Standardisation:
+        """Statistics of the train split."""
+        return measure(self.snapshot)
+
+    @cached_property
+    def trials(self) -> list[Settings]:
+        """Settings of the trials, the same for every arm."""
+        return trials(self.experiment.conf.search)
+
+    @cached_property
+    def target(self) -> int:
+        """Trained parameters of a sized arm: conf's, else those of the reference as it stands."""
+        given = self.experiment.conf.parameters
+        if given is not None:
+            return given
+        conf = self.conf(self.experiment.conf.reference, {}, 1)
+        return self.parameters(conf.tree.model)
+
+    @property
+    def planned(self) -> int:
+        """Trainings of all arms: trials, where there is a search, and seeds (count)."""
+        searched = len(self.trials) if len(self.trials) > 1 else 0
+        return len(self.experiment.conf.arms) * (searched + len(self.experiment.conf.seeds))
+
+    def check(self) -> str:
+        """Resolve the conf of every arm and trial before any of them trains; the plan in words.
+
+        Raises:
+            UserError: a conf cannot be used.
+        """
+        for arm in self.experiment.conf.arms:
+            for trial in self.trials:
+                self.conf(arm, trial, 1)
+        task = self.training(self.experiment.conf.reference, 0, 1).task
+        minutes = (
+            seconds_of_training(task) * self.planned / max(self.experiment.conf.workers, 1) / 60
+        )
+        return (
+            f"{self.planned} trainings of {self.snapshot.rows('train'):,} rows; at the "
+            f"reference's speed and with every epoch at most {minutes:.1f} minutes"
+        )
+
+    def conf(self, arm: str, more: Settings, seed: int) -> ResolvedConf:
+        """The conf of a training before its widths are solved for."""
+        settings = {**more, "seed": seed, "trainer.progress": False, "trainer.threads": 1}
+        return self.experiment.arm_conf(self.data, self.experiment.conf.arms[arm], settings)
+
+    def training(self, arm: str, trial: int, seed: int) -> Training:
+        """One training of an arm.
+
+        Raises:
+            UserError: the conf cannot be used.
+        """
+        conf = self.conf(arm, self.trials[trial], seed)
+        tree = conf.tree
+        task = TrainTask(
+            snapshot=self.snapshot.folder,
+            folder=self.runs,
+            scale=self.scale,
+            model=self.sized(arm, tree.model),
+            feed=tree.feed,
+            trainer=tree.trainer,
+            seed=seed,
+        )
+        folder = self.runs / training_id(task, tree.calibration, self.snapshot)
+        label = f"{self.name}/{arm}/trial {trial}/seed {seed}"
+        return Training(label, replace(task, folder=folder), tree.calibration)
+
+    def sized(self, arm: str, model: ModelConf) -> ModelConf:
+        """The architecture of an arm, its widths solved for `target` where the arm is sized."""
+        return model
+
+    def parameters(self, model: ModelConf) -> int:
+        """Trained parameters of a ranker (count)."""
+        ranker = build_ranker(self.snapshot.spec, self.scale, model)
+        return sum(p.numel() for p in ranker.parameters() if p.requires_grad)
+
+    def ranking(self, arm: str) -> Ranking | None:
+        """How the arm ranks; None where its tasks are judged alone."""
+        conf = self.experiment.conf.arms[arm].ranking
+        if conf is None:
+            return None
+        tree = self.conf(arm, {}, 1).tree
+        return Ranking(conf, tree.value, tree.evaluation.k)
+
+    def figures(self, arm: str, training: Training, split: str) -> list[Figure]:
+        """Figures of a finished training on validation or test."""
+        k = self.conf(arm, {}, 1).tree.evaluation.k
+        calibrators = training.calibrators(self.snapshot)
+        evaluation = Evaluation(training.predictions(split, self.snapshot), calibrators, k)
+        found = evaluation.tasks()
+        ranking = self.ranking(arm)
+        if ranking is not None:
+            validation = training.predictions("validation", self.snapshot)
+            found += evaluation.order(ranking.order(validation, calibrators))
+        return found
+
+    def choose(self, arm: Arm, searched: Sequence[Training]) -> None:
+        """Take the best trial of an arm by its validation figures."""
+        conf: ArmConf = self.experiment.conf.arms[arm.name]
+        choose = conf.choose or self.experiment.conf.search.choose
+        reasons: list[Any] = []
+        for trial, training in enumerate(searched):
+            if training.finished:
+                arm.scores[trial] = score(self.figures(arm.name, training, "validation"), choose)
+            else:
+                arm.scores[trial] = float("nan")
+                reasons.append(training.state.get("reason", "it did not end"))
+        try:
+            arm.trial = best(arm.scores)
+        except ValueError:
+            arm.failure = f"no trial ended with a score: {reasons or 'figures are not numbers'}"
+            return
+        arm.chosen = self.trials[arm.trial]

@@ -1,0 +1,1 @@
+"""Experiments: trainings, their predictions, figures by list, intervals and words."""

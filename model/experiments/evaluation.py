@@ -1,0 +1,155 @@
+"""All figures of one training on one split: by task, by kind of list, and of the arm's order."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.calibrators import Calibrators
+from model.experiments.figures import ALL, Figure, Rows
+from model.experiments.judge import Judge, grades, judged_rows, shown_rows
+from model.experiments.lists import RankedLists
+from model.experiments.predictions import LIST, LOGGED, PAGE, UNIT, Predictions
+from model.experiments.ranking import EVERY, Order, probabilities
+from model.metrics import exponential_gain
+from model.spec import GRADES
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+UNKNOWN = "unknown"
+_TINY = 1e-7
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of one training from its predictions and calibrators; NDCG of grades is cut at k.
+
+    auc.<x>, log_loss.<x> and calibration_error.<x> are of the logged position, the last two of
+    calibrated probabilities. ndcg.<task> ranks a whole page by the task's probability at position
+    1, ndcg@k.relevance a query's graded items by their expected grade. violations.share and
+    violations.size are over consecutive steps of the funnel, as the model gives them at the logged
+    position; served_violations.* calibrated at position 1, as they are served.
+    """
+
+    predictions: Predictions
+    calibrators: Calibrators
+    k: int
+
+    @cached_property
+    def unit(self) -> tuple[NDArray[np.int64], int]:
+        """[N] unit of each row, from 0, and the number of units."""
+        codes, index = np.unique(self.predictions.codes(UNIT), return_inverse=True)
+        return index.astype(np.int64), len(codes)
+
+    @cached_property
+    def regions(self) -> dict[str, Mask]:
+        """[N] rows by region: all, each region, and those of an unknown one."""
+        code = self.predictions.codes("region")
+        names = dict(enumerate(self.predictions.spec.regions, start=1))
+        found = {ALL: np.ones(len(code), bool)}
+        found |= {name: code == id_ for id_, name in names.items()}
+        outside = ~np.isin(code, list(names))
+        return found | ({UNKNOWN: outside} if names and outside.any() else {})
+
+    def tasks(self) -> list[Figure]:
+        """Figures of every output and of the funnel's order, for all rows and by region."""
+        spec = self.predictions.spec
+        found = [f for output in spec.outputs for f in self._of_output(output)]
+        shown = shown_rows(self.predictions)
+        for task in spec.tasks:
+            gains = self.predictions.columns[f"label_{task}"][shown]
+            lists = RankedLists.of(self.predictions.codes(PAGE)[shown], gains, max(len(gains), 1))
+            found += self._of_lists(f"ndcg.{task}", lists, shown, self.predictions.p(f"p_{task}"))
+        if spec.relevance:
+            graded = judged_rows(self.predictions)
+            gains = exponential_gain(grades(self.predictions)[graded])
+            lists = RankedLists.of(self.predictions.codes(LIST)[graded], gains, self.k)
+            expected = np.sum([self.predictions.p(f"p_{g}") for g in GRADES], axis=0)
+            found += self._of_lists(f"ndcg@{self.k}.relevance", lists, graded, expected)
+        return [*found, *self._violations()]
+
+    def order(self, order: Order) -> list[Figure]:
+        """Both NDCGs of an arm's order, and the relevance weights that it picked."""
+        judge = Judge.of(self.predictions, order.weights, self.k)
+        scores = order.scores(self.predictions, self.calibrators)
+        found = [
+            *self._of_lists(
+                f"value.relevance_ndcg@{self.k}", judge.relevance, judge.graded, scores
+            ),
+            *self._of_lists(
+                f"value.engagement_ndcg@{self.k}", judge.engagement, judge.shown, scores
+            ),
+        ]
+        if order.conf.relevance == "picked":
+            names = {EVERY: ALL, **dict(enumerate(self.predictions.spec.regions, start=1))}
+            unit, size = self.unit
+            for id_, weight in order.w_relevance.items():
+                found.append(Rows(unit, size, names[id_]).constant("value.w_relevance", weight))
+        return found
+
+    def _of_output(self, output: str) -> Iterator[Figure]:
+        known = self.predictions.known(output, LOGGED)
+        name = output.removeprefix("p_")
+        counted = known.weight > 0
+        if name in GRADES:
+            counted &= judged_rows(self.predictions)
+        p = self._calibrated(LOGGED)[output]
+        for rows, mask in self._rows(counted):
+            label, weight = known.label[mask], known.weight[mask]
+            yield rows.auc(f"auc.{name}", known.p[mask], label)
+            yield rows.mean(f"log_loss.{name}", log_losses(p[mask], label), weight)
+            yield rows.calibration(f"calibration_error.{name}", p[mask], label, weight)
+
+    def _of_lists(
+        self, metric: str, lists: RankedLists, mask: Mask, scores: Floats
+    ) -> Iterator[Figure]:
+        """Mean NDCG of the lists over the masked rows; scores [N] of all rows."""
+        values = lists.ndcg(scores[mask])
+        unit, size = self.unit
+        place = np.flatnonzero(mask)[lists.first]
+        for region, rows in self.regions.items():
+            here = rows[place]
+            yield Rows(unit[place][here], size, region).mean(metric, values[here])
+
+    def _violations(self) -> Iterator[Figure]:
+        spec = self.predictions.spec
+        raw = {name: self.predictions.p(name, LOGGED) for name in spec.outputs}
+        served = probabilities(self.predictions, self.calibrators, calibrated=True)
+        for kind, p in (("violations", raw), ("served_violations", served)):
+            steps = [p[f"p_{task}"] for task in spec.tasks]
+            rise = [np.maximum(later - earlier, 0.0) for earlier, later in pairwise(steps)]
+            if not rise:
+                continue
+            size = np.mean(rise, axis=0)
+            share = np.mean([r > _TINY for r in rise], axis=0)
+            for rows, mask in self._rows(shown_rows(self.predictions)):
+                yield rows.mean(f"{kind}.share", share[mask])
+                yield rows.mean(f"{kind}.size", size[mask])
+
+    def _rows(self, counted: Mask) -> Iterator[tuple[Rows, Mask]]:
+        """The counted rows of each region that has some."""
+        unit, size = self.unit
+        for region, here in self.regions.items():
+            mask = here & counted
+            if mask.any():
+                yield Rows(unit[mask], size, region), mask
+
+    def _calibrated(self, position: str) -> dict[str, Floats]:
+        outputs = self.predictions.spec.outputs
+        raw = {name: self.predictions.p(name, position).astype(np.float32) for name in outputs}
+        found = self.calibrators.apply(raw, self.predictions.codes("region"))
+        return {name: np.asarray(p, np.float64) for name, p in found.items()}
+
+
+def log_losses(p: Floats, label: Floats) -> Floats:
+    """[N] binary cross-entropy of each row (nats), p kept 1e-7 away from 0 and 1."""
+    kept = np.clip(p, _TINY, 1.0 - _TINY)
+    return np.asarray(-(label * np.log(kept) + (1.0 - label) * np.log1p(-kept)))
+
+
+def by_name(figures: list[Figure]) -> dict[tuple[str, str], Figure]:
+    """Figures by metric and region."""
+    return {(f.metric, f.region): f for f in figures}

@@ -1,0 +1,122 @@
+"""Figures as sums by unit (query or session), so that any draw of units gives the figure again."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+
+from model.metrics import auc, auc_from_histogram, calibration_error, equal_mass_groups, ratio
+
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Kind = Literal["mean", "auc", "calibration", "constant"]
+ALL = "all"
+_AUC_BINS = 1_000
+_GROUPS = 15
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One metric of one region.
+
+    Attributes:
+        value: the figure over all units; nan where it says nothing.
+        kind: how `sums` become the figure.
+        sums: [U, K] sums over the rows of each unit, U units of the split.
+        units: units that have a row behind it (count).
+    """
+
+    metric: str
+    region: str
+    value: float
+    kind: Kind
+    sums: sparse.csr_matrix
+    units: int
+
+    def replicates(self, draws: Floats) -> Floats:
+        """[R] the figure in each replicate; `draws` [R, U] says how often a unit was drawn."""
+        if self.kind == "constant":
+            return np.full(len(draws), self.value)
+        drawn = np.asarray((self.sums.T @ draws.T).T, np.float64)  # [R, K]
+        if self.kind == "mean":
+            return ratio(drawn[:, 0], drawn[:, 1])
+        if self.kind == "auc":
+            negatives, positives = np.split(drawn, 2, axis=1)
+            return auc_from_histogram(positives, negatives)
+        counts, expected, observed = np.split(drawn, 3, axis=1)
+        return calibration_error(counts, expected, observed, np.arange(counts.shape[1]))
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows behind some figures: unit [N] from 0, `size` units in the split, and a region."""
+
+    unit: Ints
+    size: int
+    region: str
+
+    def mean(self, metric: str, values: Floats, weight: Floats | None = None) -> Figure:
+        """Weighted mean of the values [N]; a value that is nan counts nowhere."""
+        told = np.isfinite(values)
+        each = np.where(told, 1.0 if weight is None else weight, 0.0)
+        total = np.where(told, values, 0.0) * each
+        sums = self._sums(np.stack([total, each], axis=1))
+        value = float(ratio(np.sum(total), np.sum(each)))
+        return self._figure(metric, value, "mean", sums, each > 0)
+
+    def auc(self, metric: str, p: Floats, label: Floats) -> Figure:
+        """AUC of p [N] for labels [N]; its replicates use bins of equal mass."""
+        positive = label > 0.5
+        groups = equal_mass_groups(np.ones(len(p)), _AUC_BINS)
+        bin_ = np.empty(len(p), np.int64)
+        order = np.argsort(p, kind="stable")
+        bin_[order] = groups
+        _, first = np.unique(p[order], return_index=True)
+        bin_[order] = groups[first][np.searchsorted(p[order][first], p[order])]  # ties share one
+        column = bin_ + _AUC_BINS * positive
+        sums = self._counted(column, np.ones(len(p)), 2 * _AUC_BINS)
+        return self._figure(metric, auc(p, label), "auc", sums, np.ones(len(p), bool))
+
+    def calibration(self, metric: str, p: Floats, label: Floats, weight: Floats) -> Figure:
+        """Calibration error of p [N] over groups of equal mass."""
+        groups = np.empty(len(p), np.int64)
+        groups[np.argsort(p, kind="stable")] = equal_mass_groups(np.ones(len(p)), _GROUPS)
+        parts = [
+            self._counted(groups, weight * column, _GROUPS)
+            for column in (np.ones(len(p)), p, label)
+        ]
+        count, expected, observed = (np.asarray(part.sum(axis=0)).ravel() for part in parts)
+        value = float(calibration_error(count, expected, observed, np.arange(_GROUPS)))
+        return self._figure(
+            metric, value, "calibration", sparse.hstack(parts, format="csr"), weight > 0
+        )
+
+    def constant(self, metric: str, value: float) -> Figure:
+        """A figure that no draw of units changes, such as a picked weight."""
+        return Figure(metric, self.region, value, "constant", sparse.csr_matrix((self.size, 0)), 0)
+
+    def where(self, rows: NDArray[np.bool_], region: str | None = None) -> "Rows":
+        """Some of the rows, for another region if one is named."""
+        return Rows(self.unit[rows], self.size, region or self.region)
+
+    def _figure(
+        self,
+        metric: str,
+        value: float,
+        kind: Kind,
+        sums: sparse.csr_matrix,
+        behind: NDArray[np.bool_],
+    ) -> Figure:
+        units = len(np.unique(self.unit[behind]))
+        return Figure(metric, self.region, value, kind, sums, units)
+
+    def _sums(self, columns: Floats) -> sparse.csr_matrix:
+        summed = np.zeros((self.size, columns.shape[1]))
+        np.add.at(summed, self.unit, columns)
+        return sparse.csr_matrix(summed)
+
+    def _counted(self, column: Ints, values: Floats, width: int) -> sparse.csr_matrix:
+        """[size, width] values summed by unit and column."""
+        return sparse.csr_matrix((values, (self.unit, column)), shape=(self.size, width))

@@ -1,0 +1,134 @@
+"""What a trained ranker predicts on a split, row by row, with labels and lists; kept as Parquet."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import torch
+from numpy.typing import NDArray
+
+from model.calibrators import Known
+from model.feed import Snapshot, SnapshotError
+from model.ranker import Ranker
+from model.spec import GRADES, RELEVANCE, InputSpec
+
+LIST, PAGE, UNIT, ITEM = "list_code", "page_code", "unit_code", "item_code"
+JUDGED, GRADE = "judged", "grade"
+LOGGED, FIRST = "logged", "first"
+_OPTIONAL = {PAGE: LIST, UNIT: LIST, ITEM: None, JUDGED: None, GRADE: None}
+_BATCH = 8_192
+Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """Rows of a split in the order of its files, [N] each.
+
+    Attributes:
+        spec: features, tasks and regions of the snapshot.
+        columns: by name: `logged.p_<x>` predicted at the logged position and `first.p_<x>` at
+            position 1 (both not calibrated), the label columns of the spec, region, list_code,
+            page_code, unit_code, item_code, judged, grade.
+    """
+
+    spec: InputSpec
+    columns: Mapping[str, Floats]
+
+    @property
+    def rows(self) -> int:
+        """Rows predicted (count)."""
+        return len(self.columns[LIST])
+
+    def p(self, output: str, position: str = FIRST) -> Floats:
+        """[N] probabilities of an output at the position LOGGED or FIRST."""
+        return self.columns[f"{position}.{output}"]
+
+    def codes(self, name: str) -> Ints:
+        """[N] a column of whole numbers."""
+        return self.columns[name].astype(np.int64)
+
+    def known(self, output: str, position: str = LOGGED) -> Known:
+        """Predictions of an output with labels and their weights."""
+        name = output.removeprefix("p_")
+        weight = (
+            self.columns[f"mask_{RELEVANCE}"] * self.columns[f"weight_{RELEVANCE}"]
+            if name in GRADES
+            else self.columns[f"mask_{name}"]
+        )
+        return Known(self.p(output, position), self.columns[f"label_{name}"], weight)
+
+    def save(self, path: Path) -> None:
+        """Write the columns as float32, so that a reader sees all of them or no file."""
+        table = pa.table({name: c.astype(np.float32) for name, c in self.columns.items()})
+        partial = path.with_name(f".{path.name}.new")
+        pq.write_table(table, partial, compression="zstd")
+        partial.replace(path)
+
+
+def load_predictions(path: Path, spec: InputSpec) -> Predictions:
+    """What `Predictions.save` wrote."""
+    table = pq.read_table(path)
+    return Predictions(spec, {name: _column(table, name) for name in table.column_names})
+
+
+def predict(ranker: Ranker, snapshot: Snapshot, split: str) -> Predictions:
+    """Predict every row of a split, at its logged position and at position 1.
+
+    A snapshot without page_code or unit_code has one page a list, and the list as its unit.
+
+    Raises:
+        SnapshotError: the split or the column list_code is missing.
+    """
+    if not snapshot.splits.get(split):
+        raise SnapshotError(f"snapshot {snapshot.folder} has no rows in split {split}")
+    spec = snapshot.spec
+    table = pa.concat_tables([_read(snapshot, f.path) for f in snapshot.splits[split]])
+    features = np.stack([_column(table, name) for name in spec.names], axis=1).astype(np.float32)
+    position = _column(table, "position").astype(np.float32)
+    columns = _predicted(ranker, features, position)
+    columns |= {name: _column(table, name) for name in (*spec.label_columns, LIST)}
+    for name, default in _OPTIONAL.items():
+        if name in table.column_names:
+            columns[name] = _column(table, name)
+        elif default is not None:
+            columns[name] = columns[default]
+    columns["region"] = _regions(spec, features)
+    return Predictions(spec, columns)
+
+
+def _read(snapshot: Snapshot, path: str) -> pa.Table:
+    file = snapshot.folder / path
+    names = pq.read_schema(file).names
+    if LIST not in names:
+        raise SnapshotError(f"snapshot {snapshot.folder} has no column {LIST}")
+    wanted = [*snapshot.spec.names, *snapshot.spec.label_columns, "position", LIST]
+    return pq.read_table(file, columns=[*wanted, *(n for n in _OPTIONAL if n in names)])
+
+
+def _predicted(
+    ranker: Ranker, features: NDArray[np.float32], position: NDArray[np.float32]
+) -> dict[str, Floats]:
+    parts: dict[str, list[NDArray[np.float32]]] = {}
+    with torch.inference_mode():
+        for start in range(0, len(features), _BATCH):
+            rows = slice(start, start + _BATCH)
+            by_task = ranker.represent(torch.from_numpy(features[rows]))
+            logged = ranker.read_out(by_task, torch.from_numpy(position[rows]))
+            for kind, read in ((LOGGED, logged), (FIRST, ranker.read_out(by_task))):
+                for name, p in read.items():
+                    parts.setdefault(f"{kind}.{name}", []).append(p.numpy())
+    return {name: np.concatenate(found).astype(np.float64) for name, found in parts.items()}
+
+
+def _regions(spec: InputSpec, features: NDArray[np.float32]) -> Floats:
+    if spec.region_position is None:
+        return np.zeros(len(features))
+    return features[:, spec.region_position].astype(np.float64)
+
+
+def _column(table: pa.Table, name: str) -> Floats:
+    return np.asarray(table.column(name).to_numpy(), np.float64)

@@ -1,0 +1,131 @@
+"""One training of an experiment in a folder of its own: trained once, gone on with after a kill.
+
+run.json                        state, parameters, epochs, seconds; written last
+predictions-validation.parquet  and, once the test was touched, predictions-test.parquet
+calibrators.json                fitted on validation
+"""
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from conf.load import section_hash
+from conf.sections.training import CalibrationConf
+from model.calibrators import Calibrators, fit_all
+from model.experiments.predictions import LOGGED, Predictions, load_predictions, predict
+from model.experiments.source import source_hash
+from model.feed import Snapshot, open_snapshot
+from model.trainer import train, trained
+from model.training_task import TrainTask
+
+STATE, CALIBRATORS = "run.json", "calibrators.json"
+FINISHED, FAILED = "finished", "failed"
+
+
+@dataclass(frozen=True)
+class Training:
+    """What is trained; equal trainings (of two arms, of a trial and an arm) share a folder.
+
+    Attributes:
+        label: what it is for, in words.
+        task: snapshot, conf and seed; its folder is this training's.
+        calibration: how its probabilities are calibrated on validation.
+    """
+
+    label: str
+    task: TrainTask
+    calibration: CalibrationConf
+
+    @property
+    def folder(self) -> Path:
+        """Where everything of it is kept."""
+        return self.task.folder
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """run.json, empty where it has not ended."""
+        path = self.folder / STATE
+        return dict(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else {}
+
+    @property
+    def finished(self) -> bool:
+        """Whether it ended well: it is never trained again."""
+        return self.state.get("state") == FINISHED
+
+    def predictions(self, split: str, snapshot: Snapshot) -> Predictions:
+        """Saved predictions of a finished training; those of test are there after `touch_test`."""
+        return load_predictions(self._predictions(split), snapshot.spec)
+
+    def calibrators(self, snapshot: Snapshot) -> Calibrators:
+        """Calibrators of a finished training."""
+        content = json.loads((self.folder / CALIBRATORS).read_text(encoding="utf-8"))
+        return Calibrators.from_json(content, snapshot.spec.regions)
+
+    def _predictions(self, split: str) -> Path:
+        return self.folder / f"predictions-{split}.parquet"
+
+
+def training_id(task: TrainTask, calibration: CalibrationConf, snapshot: Snapshot) -> str:
+    """Name of a training's folder: a hash of all that decides its predictions."""
+    return section_hash([task.fingerprint(snapshot), calibration.model_dump(mode="json")])
+
+
+def run_training(training: Training) -> dict[str, Any]:
+    """Train, predict validation, calibrate; gives the content of run.json.
+
+    A finished training is left as it is. One that fails (a loss that is not finite, a model that
+    cannot be built) is noted with its reason and tried again the next time.
+    """
+    if training.finished:
+        return training.state
+    training.folder.mkdir(parents=True, exist_ok=True)
+    started = time.monotonic()
+    try:
+        found = _trained(training) | {"state": FINISHED}
+    except Exception as error:  # any failure of an arm is a result: the others go on
+        found = {"state": FAILED, "reason": f"{type(error).__name__}: {error}"}
+    found |= {
+        "label": training.label,
+        "seconds": round(time.monotonic() - started, 2),
+        "source": source_hash(),
+    }
+    _write(training.folder / STATE, found)
+    return found
+
+
+def touch_test(training: Training) -> None:
+    """Predict the test split of a finished training, once."""
+    path = training._predictions("test")
+    if path.is_file():
+        return
+    snapshot = open_snapshot(training.task.snapshot)
+    ranker, _ = trained(training.task)
+    predict(ranker, snapshot, "test").save(path)
+
+
+def _trained(training: Training) -> dict[str, Any]:
+    train(training.task)
+    ranker, progress = trained(training.task)
+    snapshot = open_snapshot(training.task.snapshot)
+    predictions = predict(ranker, snapshot, "validation")
+    known = {name: predictions.known(name, LOGGED) for name in snapshot.spec.outputs}
+    regions = snapshot.spec.regions
+    calibrators = fit_all(known, predictions.codes("region"), regions, training.calibration)
+    _write(training.folder / CALIBRATORS, calibrators.to_json())
+    predictions.save(training._predictions("validation"))
+    return {
+        "parameters": sum(p.numel() for p in ranker.parameters() if p.requires_grad),
+        "epochs": progress.epoch,
+        "best_epoch": progress.best_epoch,
+        "validation_loss": progress.best_loss,
+        "rows": progress.history[-1]["rows"],
+        "training_seconds": round(sum(r["seconds"] for r in progress.history), 2),
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    partial = path.with_name(f".{path.name}.new")
+    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    partial.replace(path)
