@@ -1,0 +1,94 @@
+"""Widths for a given number of parameters, so that models are compared at equal size."""
+
+import itertools
+from collections.abc import Callable, Iterator
+
+import torch
+
+from conf.errors import UserError
+from conf.sections.training import ModelConf
+from model.ranker import build_ranker
+from model.spec import InputSpec
+from model.standardise import Standardisation
+
+Widths = tuple[int, ...]
+TOLERANCE = 0.02
+_NEAR = 3
+_LARGEST = 64.0
+
+
+class SizingError(UserError, ValueError):
+    """No widths give the wanted number of parameters; the message names the nearest ones."""
+
+
+def parameter_count(spec: InputSpec, conf: ModelConf) -> int:
+    """Parameters of the whole ranker that learn: embeddings, region part, backbone, heads."""
+    numeric = [f.name for f in spec.features if f.kind == "numeric"]
+    scale = Standardisation(dict.fromkeys(numeric, 0.0), dict.fromkeys(numeric, 1.0), {}, rows=1)
+    with torch.random.fork_rng(devices=[]):
+        ranker = build_ranker(spec, scale, conf)
+    return sum(p.numel() for p in ranker.parameters() if p.requires_grad)
+
+
+def sized(spec: InputSpec, conf: ModelConf, target: int, tolerance: float = TOLERANCE) -> ModelConf:
+    """`conf` with `hidden` scaled so that the ranker has `target` parameters, nearly.
+
+    All widths of `hidden` (of experts, bottoms or steps, where the backbone has several) are
+    multiplied by one factor. Where rounding misses the target, single widths are moved by a few
+    units, those of `tower` only where it cannot be helped. Experts and embeddings stay.
+
+    Args:
+        target: parameters wanted (count), as of `parameter_count`.
+        tolerance: greatest deviation from it (fraction).
+
+    Raises:
+        SizingError: no such widths are found.
+    """
+    depth = len(conf.hidden)
+    counts: dict[Widths, int] = {}
+
+    def resized(widths: Widths) -> ModelConf:
+        return conf.model_copy(update={"hidden": widths[:depth], "tower": widths[depth:]})
+
+    def count(widths: Widths) -> int:
+        if widths not in counts:
+            counts[widths] = parameter_count(spec, resized(widths))
+        return counts[widths]
+
+    scaled = _bisected(conf.hidden, target, lambda hidden: count(hidden + conf.tower))
+    for widths in _neighbours(scaled, conf.tower):
+        if abs(count(widths) - target) <= tolerance * target:
+            return resized(widths)
+    nearest = min(counts, key=lambda widths: abs(counts[widths] - target))
+    raise SizingError(
+        f"backbone {conf.backbone}: no widths within {tolerance:.0%} of {target:,} parameters; "
+        f"nearest: hidden {list(nearest[:depth])}, tower {list(nearest[depth:])} with "
+        f"{counts[nearest]:,}"
+    )
+
+
+def _bisected(base: Widths, target: int, count: Callable[[Widths], int]) -> Widths:
+    """The largest common factor whose widths stay at or below the target, within 1 / 1000."""
+    low, high = 0.0, 1.0
+    while count(_times(base, high)) < target and high < _LARGEST:
+        low, high = high, high * 2.0
+    while high - low > 1e-3 * high:
+        middle = (low + high) / 2.0
+        below = count(_times(base, middle)) <= target
+        low, high = (middle, high) if below else (low, middle)
+    return _times(base, low)
+
+
+def _times(base: Widths, factor: float) -> Widths:
+    return tuple(max(1, round(width * factor)) for width in base)
+
+
+def _neighbours(hidden: Widths, tower: Widths) -> Iterator[Widths]:
+    """Widths of both at most `_NEAR` units away in all: the tower as it is first, nearest first."""
+    depth = len(hidden)
+    moves = itertools.product(range(-_NEAR, _NEAR + 1), repeat=depth + len(tower))
+    near = [move for move in moves if sum(map(abs, move)) <= _NEAR]
+    for move in sorted(near, key=lambda m: (sum(map(abs, m[depth:])), sum(map(abs, m)))):
+        moved = tuple(width + step for width, step in zip(hidden + tower, move, strict=True))
+        if min(moved) >= 1:
+            yield moved
