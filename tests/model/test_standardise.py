@@ -78,3 +78,21 @@ def test_a_snapshot_without_any_label_is_refused(own_snapshot: Path) -> None:
         pq.write_table(table, path)
     with pytest.raises(SnapshotError, match="no label of any task"):
         measure(open_snapshot(own_snapshot))
+
+
+def test_rows_by_region_and_the_unseen_ones(own_snapshot: Path) -> None:
+    found = measure(rewrite(own_snapshot, "region_index", 0.0))
+    ids = columns(open_snapshot(own_snapshot), "region_index").astype(int)
+    assert found.region_rows == np.bincount(ids, minlength=3).tolist()
+    assert found.region_rows[0] == 1 and found.unseen(("north", "south")) == ()
+    short = Standardisation({}, {}, {}, 9, region_rows=[1, 0, 8])
+    assert short.unseen(("north", "south")) == ("north",)
+    assert Standardisation({}, {}, {}, 9).unseen(("north", "south")) == ()
+
+
+def test_soft_labels_are_counted_where_they_are_known(own_snapshot: Path) -> None:
+    assert measure(open_snapshot(own_snapshot)).soft_labels == 0
+    for name, value in (("label_ge_1", 0.5), ("mask_relevance", 1.0), ("weight_relevance", 0.3)):
+        rewrite(own_snapshot, name, value)
+    assert measure(open_snapshot(own_snapshot)).soft_labels == 1
+    assert measure(rewrite(own_snapshot, "mask_relevance", 0.0)).soft_labels == 0
