@@ -17,6 +17,7 @@ from torch import Tensor
 
 FILE = "checkpoint.safetensors"
 State = dict[str, Tensor]
+_GROUPS = ("model", "best", "optimizer", "balance")
 
 
 @dataclass
@@ -42,18 +43,19 @@ class Progress:
 
 @dataclass
 class Checkpoint:
-    """Progress with its tensors by name: current weights, best weights, optimizer state."""
+    """Progress with its tensors by name: weights, best weights, optimizer and balance state."""
 
     progress: Progress
     model: State
     best: State
     optimizer: State
+    balance: State = field(default_factory=dict)
 
 
 def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
     """Replace the checkpoint of `folder` so that a kill leaves the old one or the new one."""
     tensors = {}
-    for group in ("model", "best", "optimizer"):
+    for group in _GROUPS:
         for name, tensor in getattr(checkpoint, group).items():
             # A copy: best and model may share memory, which safetensors refuses.
             tensors[f"{group}.{name}"] = tensor.detach().cpu().clone().contiguous()
@@ -76,11 +78,11 @@ def load_checkpoint(folder: Path, fingerprint: str) -> Checkpoint | None:
         progress = Progress(**json.loads(opened.metadata()["progress"]))
         if progress.fingerprint != fingerprint:
             return None
-        groups: dict[str, State] = {"model": {}, "best": {}, "optimizer": {}}
+        groups: dict[str, State] = {group: {} for group in _GROUPS}
         for key in opened.keys():  # noqa: SIM118 (not a dict: safetensors' handle has no iterator)
             group, _, name = key.partition(".")
             groups[group][name] = opened.get_tensor(key)
-    return Checkpoint(progress, groups["model"], groups["best"], groups["optimizer"])
+    return Checkpoint(progress, **groups)
 
 
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> State:

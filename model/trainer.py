@@ -9,6 +9,7 @@ bit for bit on CPU, as one that was not.
 """
 
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -27,7 +28,8 @@ from model.checkpoint import (
 from model.distributed import Ranks, joined
 from model.epoch import EpochSums, TrainingError
 from model.feed import Batch, Rows, batches, open_snapshot, require_lists, steps_per_epoch
-from model.losses import TaskLoss, total_loss
+from model.losses import TaskLoss
+from model.losses.balances import BALANCES
 from model.progress import EpochBar
 from model.ranker import Ranker, build_ranker
 from model.tracking import append_line, write_lines
@@ -73,7 +75,9 @@ class _Training:
         self.ranker = build_ranker(self.snapshot.spec, task.scale, task.model).to(ranks.device)
         if self.ranker.needs_lists:
             require_lists(self.snapshot, task.feed)
-        self.optimizer = _optimizer(self.ranker, task.trainer)
+        balance = BALANCES[task.trainer.balance]
+        self.balance = balance(self.snapshot.spec.loss_tasks, task.trainer.loss_weights)
+        self.optimizer = _optimizer([self.ranker, self.balance.to(ranks.device)], task.trainer)
         self.progress = Progress(task.fingerprint(self.snapshot))
         self.best: State = {}
         self._resume()
@@ -105,15 +109,13 @@ class _Training:
             for batch in batches(self.snapshot, rows, self.task.feed):
                 losses = self._losses(batch)
                 behind = self.ranks.all_sum(torch.stack([t.weight for t in losses.values()]))
-                loss = total_loss(
-                    losses,
-                    self.task.trainer.loss_weights,
-                    dict(zip(losses, behind.unbind(), strict=True)),
-                )
                 self.optimizer.zero_grad(set_to_none=True)
-                # Processes average their gradients, and the loss is already divided by the
-                # weight of all of them: times the processes makes it their sum.
-                (loss * self.ranks.size).backward()  # type: ignore[no-untyped-call]
+                loss = self.balance.backward(
+                    losses,
+                    dict(zip(losses, behind.unbind(), strict=True)),
+                    self.ranker.parameters(),
+                    self.ranks,
+                )
                 self.optimizer.step()
                 sums.add(losses, batch.weight)
                 bar.step(loss)
@@ -144,7 +146,9 @@ class _Training:
         progress.history.append(record | {"validation_loss": loss})
         if self.ranks.rank == 0:
             state = optimizer_tensors(self.optimizer)
-            kept = Checkpoint(progress, self.ranker.state_dict(), self.best, state)
+            kept = Checkpoint(
+                progress, self.ranker.state_dict(), self.best, state, self.balance.state_dict()
+            )
             save_checkpoint(kept, self.task.folder)
             append_line(self.task.folder, progress.history[-1])
 
@@ -153,6 +157,7 @@ class _Training:
         if checkpoint is not None:
             self.progress, self.best = checkpoint.progress, checkpoint.best
             self.ranker.load_state_dict(checkpoint.model)
+            self.balance.load_state_dict(checkpoint.balance)
             restore_optimizer(self.optimizer, checkpoint.optimizer)
         if self.ranks.rank == 0:
             write_lines(self.task.folder, self.progress.history)
@@ -165,10 +170,11 @@ class _Training:
         return self.task.trainer.progress and self.ranks.rank == 0
 
 
-def _optimizer(ranker: nn.Module, conf: TrainerConf) -> torch.optim.Optimizer:
+def _optimizer(modules: Sequence[nn.Module], conf: TrainerConf) -> torch.optim.Optimizer:
     """AdamW (decoupled decay); biases and other vectors do not decay."""
-    matrices = [p for p in ranker.parameters() if p.ndim > 1]
-    vectors = [p for p in ranker.parameters() if p.ndim <= 1]
+    parameters = [p for module in modules for p in module.parameters()]
+    matrices = [p for p in parameters if p.ndim > 1]
+    vectors = [p for p in parameters if p.ndim <= 1]
     groups: list[dict[str, Any]] = [
         {"params": matrices, "weight_decay": conf.weight_decay},
         {"params": vectors, "weight_decay": 0.0},

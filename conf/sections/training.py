@@ -170,6 +170,11 @@ class TrainerConf(Section):
         default_factory=lambda: {"click": 1.0, "cart": 1.0, "purchase": 1.0, "relevance": 1.0},
         description="static weight of a task's loss, by task; a task left out has weight 1",
     )
+    balance: Literal["static", "uncertainty", "pcgrad"] = Field(
+        "static",
+        description="static: the weights above; uncertainty: times a learnt noise of each task; "
+        "pcgrad: conflicting gradients are projected (one process, a backward pass a task)",
+    )
     progress: bool = Field(True, description="progress bar on the terminal")
 
     @field_validator("loss_weights")
@@ -181,9 +186,14 @@ class TrainerConf(Section):
         return weights
 
     @model_validator(mode="after")
-    def _several_processes_need_the_distributor(self) -> Self:
+    def _what_several_processes_need(self) -> Self:
         if self.processes > 1 and self.backend == "inprocess":
             raise ValueError(f"{self.processes} processes need backend: distributor")
+        if self.processes > 1 and self.balance == "pcgrad":
+            raise ValueError(
+                f"balance: pcgrad needs the gradients of every task and one process, "
+                f"not {self.processes}"
+            )
         return self
 
 

@@ -71,11 +71,14 @@ def kill_in(monkeypatch: pytest.MonkeyPatch, epoch: int, step: int) -> None:
     monkeypatch.setattr(model.trainer, "batches", interrupted)
 
 
-@pytest.mark.parametrize("dropout", [0.0, 0.3])
+@pytest.mark.parametrize(
+    ("dropout", "balance"),
+    [(0.0, "static"), (0.3, "static"), (0.0, "uncertainty"), (0.0, "pcgrad")],
+)
 def test_killed_and_resumed_is_undisturbed_bit_for_bit(
-    make_task: Make, dropout: float, monkeypatch: pytest.MonkeyPatch
+    make_task: Make, dropout: float, balance: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole, killed = make_task("whole", dropout), make_task("killed", dropout)
+    whole, killed = (make_task(name, dropout, balance=balance) for name in ("whole", "killed"))
     train(whole)
     with monkeypatch.context() as patched:
         kill_in(patched, epoch=3, step=4)
