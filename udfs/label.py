@@ -12,13 +12,14 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from model.labelers.base import Pairs, Probabilities
 from model.labelers.deployed import Deployed, deployed_version, load_deployed
+from model.labelers.endpoint_budget import SharesBudget
 
 RESULT_TYPE = (
     "struct<p_ge_1: double, p_ge_2: double, grade: int, reason: string, suspected: boolean>"
 )
 
 
-def label_udf(folder: str | Path) -> Any:
+def label_udf(folder: str | Path, processes: int = 1) -> Any:
     """A pandas UDF: query_text, item_text (strings) -> RESULT_TYPE.
 
     The labeler is loaded once a worker. Sort a partition by length first: neighbours are read
@@ -27,11 +28,12 @@ def label_udf(folder: str | Path) -> Any:
 
     Args:
         folder: a labeler directory that the workers can read.
+        processes: partitions that are labelled, which share the budget of an endpoint (count).
     """
     place, version = str(folder), deployed_version(Path(folder))
 
     def label(batches: Iterator[tuple[pd.Series, pd.Series]]) -> Iterator[pd.DataFrame]:
-        labeler = labeler_of(place, version)
+        labeler = labeler_of(place, version, processes)
         for queries, items in batches:
             yield label_series(labeler, queries, items)
 
@@ -61,7 +63,10 @@ def label_series(
 
 
 @lru_cache(maxsize=1)
-def labeler_of(folder: str, version: str) -> Deployed:
+def labeler_of(folder: str, version: str, processes: int = 1) -> Deployed:
     """The labeler, loaded once a process; a directory that was replaced is loaded again."""
     torch.set_num_threads(1)
-    return load_deployed(folder)
+    deployed = load_deployed(folder)
+    if isinstance(deployed.labeler, SharesBudget):
+        deployed.labeler.share_budget(processes)
+    return deployed

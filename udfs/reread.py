@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from model.labelers.base import Labeler, Pairs, Probabilities
+from model.labelers.endpoint_budget import SharesBudget
 from model.labelers.partial import predict_some
 from model.labelers.store import load_labeler
 
@@ -14,12 +15,13 @@ READ_COLUMNS = "model_version string, model_p_ge_1 double, model_p_ge_2 double, 
 Reader = Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]]
 
 
-def reader(folders: Mapping[int, str], versions: Mapping[int, str]) -> Reader:
+def reader(folders: Mapping[int, str], versions: Mapping[int, str], processes: int = 1) -> Reader:
     """A function for `mapInPandas`: adds READ_COLUMNS and drops query_text and item_text.
 
     Args:
         folders: labeler directory of each value of the column `fold`, readable by the workers.
         versions: their versions; a directory that was replaced meanwhile is loaded again.
+        processes: partitions that are read, which share the budget of an endpoint (count).
     """
     known = dict(folders), dict(versions)
 
@@ -27,7 +29,7 @@ def reader(folders: Mapping[int, str], versions: Mapping[int, str]) -> Reader:
         for batch in batches:
             for fold, rows in batch.groupby("fold", sort=True):
                 number = int(str(fold))
-                yield read_again(rows, _loaded(known[0][number], known[1][number]))
+                yield read_again(rows, _loaded(known[0][number], known[1][number], processes))
 
     return read
 
@@ -50,5 +52,8 @@ def read_again(rows: pd.DataFrame, labeler: Labeler) -> pd.DataFrame:
 
 
 @lru_cache(maxsize=4)
-def _loaded(folder: str, version: str) -> Labeler:
-    return load_labeler(folder)
+def _loaded(folder: str, version: str, processes: int) -> Labeler:
+    labeler = load_labeler(folder)
+    if isinstance(labeler, SharesBudget):
+        labeler.share_budget(processes)
+    return labeler

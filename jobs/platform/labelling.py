@@ -97,10 +97,12 @@ class Chunks:
     def _answered(self, texts: DataFrame) -> DataFrame:
         """The texts of a chunk with their answers; longest last, so that batches pad little."""
         conf = self.warehouse.conf.tree
-        label = label_udf(labeler_dir(self.warehouse, str(self.version["labeler_version"])))
+        folder = labeler_dir(self.warehouse, str(self.version["labeler_version"]))
+        partitions = conf.labeling.partitions or conf.spark.shuffle_partitions
+        label = label_udf(folder, partitions)
         length = F.length("query_text") + F.length("item_text")
         return (
-            texts.repartition(conf.labeling.partitions or conf.spark.shuffle_partitions, "item_key")
+            texts.repartition(partitions, "item_key")
             .sortWithinPartitions(length, "text_key", "item_key")
             .withColumn("said", label("query_text", "item_text"))
             .select("members", "said.*")

@@ -50,7 +50,7 @@ def read_again(tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: 
     kept = ", ".join(f"{name} {kind}" for name, kind in asked.dtypes if "_text" not in name)
     parts = conf.tree.spark.shuffle_partitions
     read = asked.repartition(parts, *UNIT).mapInPandas(
-        reader(labelers.folders, labelers.versions), f"{kept}, {READ_COLUMNS}"
+        reader(labelers.folders, labelers.versions, parts), f"{kept}, {READ_COLUMNS}"
     )
     return Reading(read, settings.labeler is None or settings.held_out)
 

@@ -61,6 +61,10 @@ class Endpoint:
         self._fitted: dict[str, Any] = fitted or {}
         self.budget = Budget(conf.budget)
 
+    def share_budget(self, processes: int) -> None:
+        """Keep to the part of one of so many processes (count); what was spent is forgotten."""
+        self.budget = Budget(self._conf.budget, processes)
+
     @property
     def prompt_hash(self) -> str:
         """Hash of the template."""

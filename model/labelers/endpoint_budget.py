@@ -1,8 +1,18 @@
 """What an endpoint may cost: calls and tokens, counted across threads."""
 
 import threading
+from typing import Protocol, runtime_checkable
 
 from conf.sections.labelers.endpoint import BudgetConf
+
+
+@runtime_checkable
+class SharesBudget(Protocol):
+    """A labeler whose limits several processes keep together."""
+
+    def share_budget(self, processes: int) -> None:
+        """Spend at most the part of one of so many processes (count)."""
+        ...
 
 
 class Budget:
@@ -13,8 +23,14 @@ class Budget:
     call has taken so far: until the first calls are back, they may go over.
     """
 
-    def __init__(self, conf: BudgetConf) -> None:
-        self._conf = conf
+    def __init__(self, conf: BudgetConf, processes: int = 1) -> None:
+        """
+        Args:
+            conf: limits of all processes together.
+            processes: that spend (count); each may spend an equal part, rounded down.
+        """
+        self._calls = None if conf.calls is None else conf.calls // processes
+        self._tokens = None if conf.tokens is None else conf.tokens // processes
         self._lock = threading.Lock()
         self._reserved = 0
         self._largest = 0
@@ -24,11 +40,11 @@ class Budget:
     def reserve(self, tokens: int) -> int | None:
         """Tokens set aside for one more call of about `tokens`; None where it may not be made."""
         with self._lock:
-            if self._conf.calls is not None and self.calls >= self._conf.calls:
+            if self._calls is not None and self.calls >= self._calls:
                 return None
             expected = max(tokens, self._largest)
             ahead = self.tokens + self._reserved + expected
-            if self._conf.tokens is not None and ahead > self._conf.tokens:
+            if self._tokens is not None and ahead > self._tokens:
                 return None
             self.calls += 1
             self._reserved += expected

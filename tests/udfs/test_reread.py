@@ -67,7 +67,9 @@ def test_a_pair_without_an_answer_stays_unread() -> None:
 
 
 def test_each_fold_is_read_by_its_labeler(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(udfs.reread, "_loaded", lambda folder, version: Stub(f"{folder}-{version}"))
+    monkeypatch.setattr(
+        udfs.reread, "_loaded", lambda folder, version, processes: Stub(f"{folder}-{version}")
+    )
     read = pd.concat(reader({0: "f0", 1: "f1"}, {0: "v0", 1: "v1"})([rows()]))
     versions = dict(zip(read["text_key"], read["model_version"], strict=True))
     assert versions == {"a": "f1-v1", "b": "f0-v0", "c": "f1-v1"}

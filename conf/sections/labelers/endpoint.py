@@ -32,7 +32,7 @@ class RetryConf(Section):
 
 
 class BudgetConf(Section):
-    """What may be spent, by one loaded labeler: each worker of a Spark job loads its own."""
+    """What may be spent by a run; the partitions of a labelling job share it equally."""
 
     calls: int | None = Field(None, ge=1, description="requests, retries included; null: no limit")
     tokens: int | None = Field(

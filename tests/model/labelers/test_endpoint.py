@@ -16,6 +16,7 @@ from conf.load import load_conf
 from conf.sections.labelers import EndpointConf
 from model.labelers.base import LabelerError, Pairs, Targets
 from model.labelers.endpoint import LEFT, Endpoint, StoppedError, build
+from model.labelers.endpoint_budget import SharesBudget
 from model.labelers.store import load_labeler, save_labeler
 
 KEY = "sk-very-secret"
@@ -252,6 +253,14 @@ def test_the_key_goes_into_the_header_only(
     save_labeler(labeler, tmp_path / "labeler")
     saved = [path.read_text() for path in (tmp_path / "labeler").iterdir()]
     assert not any(KEY in text for text in (*saved, repr(vars(labeler))))
+
+
+def test_processes_share_the_budget(server: Server) -> None:
+    labeler = Endpoint(conf(server, budget={"calls": 9, "tokens": 100_000}))
+    labeler.share_budget(4)
+    answers = labeler.predict_some(pairs(10))
+    assert answers.answered.sum() == 2 == len(server.payloads)
+    assert isinstance(labeler, SharesBudget)
 
 
 @pytest.mark.parametrize("when_spent", ["leave", "stop"])
