@@ -39,4 +39,4 @@ class MdMask(RegionPart):
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
         """[B, in_dim] and region ids [B] -> [B, in_dim]."""
         factors = self.gate(x, region).to(x.dtype)
-        return x.index_copy(1, self.masked, x.index_select(1, self.masked) * factors)
+        return x * torch.ones_like(x).index_copy(1, self.masked, factors)

@@ -1,5 +1,8 @@
 """STAR's region-wise layer between the input and the backbone."""
 
+from collections.abc import Iterator
+from itertools import chain
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
@@ -39,20 +42,17 @@ class StarLayer(RegionPart):
         ids = self.known(region)
         order = torch.argsort(ids, stable=True)
         counts = torch.bincount(ids, minlength=len(self.region_scale) + 1).tolist()
-        parts = torch.split(x[order], counts)
-        found = torch.cat([self._layer(part, i) for i, part in enumerate(parts)])
-        return found[torch.argsort(order)]
+        layers = zip(torch.split(x[order], counts), self._layers(), strict=True)
+        found = [functional.linear(g * part + b, w, v) for part, (g, b, w, v) in layers]
+        return functional.relu(torch.cat(found)[torch.argsort(order)])
 
-    def _layer(self, x: Tensor, region: int) -> Tensor:
-        """The layer of one region, or the shared one for id 0."""
-        scale: Tensor = self.scale
-        shift: Tensor = self.shift
-        weight: Tensor = self.shared.weight
-        bias: Tensor = self.shared.bias
-        if region > 0:
-            i = region - 1
-            scale = scale * (1.0 + self.region_scale[i])
-            shift = shift + self.region_shift[i]
-            weight = weight * (1.0 + self.region_weight[i])
-            bias = bias + self.region_bias[i]
-        return functional.relu(functional.linear(scale * x + shift, weight, bias))
+    def _layers(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+        """Scale, shift, weight and bias of each region id from 0, whose layer is the shared one."""
+        shared = (self.scale, self.shift, self.shared.weight, self.shared.bias)
+        scale = self.scale * (1.0 + self.region_scale)
+        shift = self.shift + self.region_shift
+        weight = self.shared.weight * (1.0 + self.region_weight)
+        bias = self.shared.bias + self.region_bias
+        # Unbound at once: the gradient of a slice would be as large as the whole, for each region.
+        own = (torch.unbind(stacked) for stacked in (scale, shift, weight, bias))
+        return chain([shared], zip(*own, strict=True))
