@@ -89,7 +89,8 @@ def _quarantine(warehouse: Warehouse, actions: DataFrame) -> Mapping[str, Any]:
     """Write the quarantine; actions read and quarantined, by rule."""
     conf = warehouse.conf
     rules = by_rule(actions)
-    rows = quarantined({ACTIONS: actions}, conf.run_date, trivago.DATASET)
+    named = actions.withColumn("dataset", F.lit(trivago.DATASET))
+    rows = quarantined({ACTIONS: named}, conf.run_date, trivago.DATASET)
     where = f"run_date = DATE'{conf.run_date}' AND table_name = '{ACTIONS.name}'"
     written = warehouse.replace(QUARANTINE, rows, where)
     read = actions.count()
