@@ -1,7 +1,8 @@
 """The labeler `cross_encoder`: an encoder reads query and item together, with an ordinal head.
 
-The overlap features of `lexical` join the pooled text in the head, and boosted trees on the same
-features share in the probabilities, with a weight that validation pairs choose. Files: those of
+Boosted trees on the overlap features of `lexical`, and on what people said of near queries and
+items, share in the probabilities, with a weight that validation pairs choose. By conf the overlap
+features join the pooled text in the head, too. Files: those of
 `cross_state`, and cross_encoder.json with conf and seed.
 """
 
@@ -9,6 +10,8 @@ import json
 import time
 from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
 
 from conf.schema import Conf
 from conf.sections.features import EncoderConf
@@ -29,6 +32,9 @@ from model.labelers.cross_training import Training, device, fine_tune, seeded
 from model.labelers.encoder_base import EncoderBase, find_encoder_base, read_tokenizer, read_trunk
 from model.labelers.fitting import check_fit, cross_entropy, data_digest, version_of
 from model.labelers.lexical_inputs import LexicalInputs
+from model.labelers.neighbours import FEATURES as NEAR_FEATURES
+from model.labelers.neighbours import VERSION as NEAR_VERSION
+from model.labelers.neighbours import Neighbours, out_of_fold
 from model.labelers.pair_data import PairData
 from model.labelers.pair_encoder import PairEncoder
 from model.labelers.pair_tokens import PairTokenizer
@@ -76,6 +82,7 @@ class CrossEncoderLabeler:
             "conf": self._conf.model_dump(mode="json", exclude=_SPEED),
             "trees": self._trees.model_dump(mode="json", exclude={"threads"}),
             "dtype": state.dtype,
+            "neighbours": NEAR_VERSION if state.neighbours is not None else None,
             "seed": self._seed,
         }
         return version_of(parts)
@@ -93,17 +100,19 @@ class CrossEncoderLabeler:
         base = find_encoder_base(self._conf, self._encoder)
         inputs = LexicalInputs.fit(pairs, self._encoder if self._conf.cosine else None)
         features, judged = inputs.matrix(pairs), inputs.matrix(validation[0])
-        boosters = self._grow(features, targets, (judged, validation[1]), inputs)
         tokenizer = PairTokenizer(read_tokenizer(base.folder), self._conf.max_tokens)
         train = self._data(pairs, features, targets, tokenizer)
         watched = self._data(validation[0], judged, validation[1], tokenizer)
         network, history = self._tune(base, train, watched, tokenizer)
+        boosters, neighbours = self._grow(pairs, features, targets, (*validation, judged), inputs)
         origin = {
             "base_sha256": base.sha256,
             "data": [data_digest(pairs, targets), data_digest(*validation)],
         }
         dtype = resolve_dtype(self._conf.dtype)
-        state = CrossState(inputs, tokenizer, ready(network, dtype), boosters, 0.0, dtype, origin)
+        state = CrossState(
+            *(inputs, tokenizer, ready(network, dtype), boosters, 0.0, dtype, origin, neighbours)
+        )
         self._state, losses = self._choose_share(state, validation, judged)
         details = {
             "epochs": history,
@@ -138,14 +147,25 @@ class CrossEncoderLabeler:
 
     def _grow(
         self,
+        pairs: Pairs,
         features: Matrix,
         targets: Targets,
-        judged: tuple[Matrix, Targets],
+        validation: tuple[Pairs, Targets, Matrix],
         inputs: LexicalInputs,
-    ) -> Boosters | None:
+    ) -> tuple[Boosters | None, Neighbours | None]:
+        """The trees and the graded pairs that they look up."""
         if max(self._conf.tree_shares) == 0:
-            return None
-        return fit_boosters(features, targets, judged, self._trees, self._seed, inputs.names)
+            return None, None
+        watched, known, judged = validation
+        names, near = inputs.names, None
+        if self._conf.neighbours:
+            vectors = inputs.vectors(pairs)
+            near = Neighbours.of(pairs, targets, *vectors)
+            names = (*names, *NEAR_FEATURES)
+            features = np.column_stack([features, out_of_fold(pairs, near, *vectors)])
+            judged = np.column_stack([judged, near.features(watched, *inputs.vectors(watched))])
+        trees = fit_boosters(features, targets, (judged, known), self._trees, self._seed, names)
+        return trees, near
 
     def _data(
         self, pairs: Pairs, features: Matrix, targets: Targets, tokenizer: PairTokenizer
@@ -172,7 +192,7 @@ class CrossEncoderLabeler:
         read = state.read(pairs, judged, self._conf)
         if state.boosters is None:
             return state, {}
-        trees = state.boosters.predict(judged)
+        trees = state.boosters.predict(state.tree_features(pairs, judged))
         losses = {
             share: cross_entropy(mixed(read, trees, share), targets)
             for share in self._conf.tree_shares

@@ -1,7 +1,7 @@
 """What a fitted cross-encoder consists of, how it predicts, and its files.
 
-inputs.json (token frequencies, encoder of the cosine), trees.json, the encoder's config.json and
-tokenizer files, model.safetensors.
+inputs.json (token frequencies, encoder of the cosine), trees.json, neighbours.safetensors (graded
+pairs), the encoder's config.json and tokenizer files, model.safetensors.
 """
 
 import json
@@ -22,11 +22,13 @@ from model.labelers.boosting import Boosters, Matrix
 from model.labelers.cross_training import Training, device, logits_of
 from model.labelers.encoder_base import read_tokenizer, trunk_of_config
 from model.labelers.lexical_inputs import LexicalInputs
+from model.labelers.neighbours import Neighbours
 from model.labelers.pair_data import PairData
 from model.labelers.pair_encoder import PairEncoder, chain_probabilities
 from model.labelers.pair_tokens import PairTokenizer
 
 WEIGHTS, INPUTS, TREES, STATE = "model.safetensors", "inputs.json", "trees.json", "state.json"
+NEIGHBOURS = "neighbours.safetensors"
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class CrossState:
     Attributes:
         network: its encoder in the arithmetic `dtype`, ready to predict.
         boosters: None: no trees.
+        neighbours: graded pairs whose features the trees see, too; None: none.
         tree_share: share of the trees in the probabilities, 0 to 1.
         dtype: float32 or bfloat16.
         origin: further JSON-able facts that make the version (base model, data).
@@ -48,16 +51,29 @@ class CrossState:
     tree_share: float
     dtype: str
     origin: Mapping[str, Any]
+    neighbours: Neighbours | None = None
 
     def predict(self, pairs: Pairs, conf: CrossEncoderConf) -> Probabilities:
         """Probabilities of the pairs, in their order."""
         if len(pairs) == 0:
             return Probabilities(np.zeros(0), np.zeros(0))
         features = self.inputs.matrix(pairs)
+        trees = None
+        if self.boosters is not None and self.tree_share > 0:
+            trees = self.boosters.predict(self.tree_features(pairs, features))
+            if self.tree_share == 1:
+                return trees
         read = self.read(pairs, features, conf)
-        if self.boosters is None or self.tree_share == 0:
+        if trees is None:
             return Probabilities(read[:, 0], read[:, 1])
-        return mixed(read, self.boosters.predict(features), self.tree_share)
+        return mixed(read, trees, self.tree_share)
+
+    def tree_features(self, pairs: Pairs, features: Matrix) -> Matrix:
+        """What the trees see: the features [N, F], and those of the neighbours."""
+        if self.neighbours is None:
+            return features
+        near = self.neighbours.features(pairs, *self.inputs.vectors(pairs))
+        return np.column_stack([features, near])
 
     def read(self, pairs: Pairs, features: Matrix, conf: CrossEncoderConf) -> Floats:
         """[N, 2] probabilities of the network alone."""
@@ -93,6 +109,8 @@ def save_state(state: CrossState, folder: Path) -> None:
     content = {INPUTS: state.inputs.as_json(), TREES: trees, STATE: entries}
     for name, value in content.items():
         (folder / name).write_text(json.dumps(value) + "\n", encoding="utf-8")
+    if state.neighbours is not None:
+        state.neighbours.save(folder / NEIGHBOURS)
     state.network.trunk.config.save_pretrained(folder)
     state.tokenizer.tokenizer.save_pretrained(folder)
     tensors = {name: t.contiguous().cpu() for name, t in state.network.state_dict().items()}
@@ -123,6 +141,7 @@ def load_state(folder: Path, conf: CrossEncoderConf) -> CrossState:
         tree_share=float(entries["tree_share"]),
         dtype=entries["dtype"],
         origin=entries["origin"],
+        neighbours=Neighbours.load(folder / NEIGHBOURS) if trees and conf.neighbours else None,
     )
 
 

@@ -70,6 +70,20 @@ class LexicalInputs:
             return overlap
         return np.column_stack([overlap, cosines(pairs, self.spec)])
 
+    def vectors(self, pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """[N, D] unit vectors of the pairs' queries and of their items.
+
+        Raises:
+            LabelerError: the inputs have no sentence encoder.
+        """
+        if self.spec is None:
+            raise LabelerError("there are no vectors without the sentence encoder")
+        queries, items = _vectors(pairs.queries, self.spec), _vectors(pairs.items, self.spec)
+        return (
+            np.stack([queries[text] for text in pairs.queries]).astype(np.float32),
+            np.stack([items[text] for text in pairs.items]).astype(np.float32),
+        )
+
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads."""
         conf = self.encoder_conf

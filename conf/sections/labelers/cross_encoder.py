@@ -1,8 +1,8 @@
 """The cross-encoder labeler."""
 
-from typing import Literal
+from typing import Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from conf.sections.base import Section
 
@@ -27,8 +27,13 @@ class CrossEncoderConf(Section):
         True,
         description="true: the cosine of the encoder of section `encoder` is one of the features",
     )
+    neighbours: bool = Field(
+        True,
+        description="true: what people graded of near queries and items (by the encoder of the "
+        "cosine) is among the features of the trees",
+    )
     tree_shares: tuple[float, ...] = Field(
-        (0.0, 0.25, 0.5, 0.75),
+        (0.0, 0.25, 0.5, 0.75, 1.0),
         min_length=1,
         description="share of the boosted trees (section `labeler.lexical`) in the probabilities, "
         "0 to 1; validation pairs choose among these; only 0: no trees",
@@ -59,3 +64,9 @@ class CrossEncoderConf(Section):
         description="threads of a fit (count); 0: all cores. On a machine that others use, one is "
         "several times faster than two",
     )
+
+    @model_validator(mode="after")
+    def _neighbours_need_the_encoder(self) -> Self:
+        if self.neighbours and not self.cosine:
+            raise ValueError("neighbours: true needs cosine: true, whose encoder finds them")
+        return self

@@ -67,7 +67,13 @@ def test_text_alone_is_read(tiny_encoder: str) -> None:
     """Without features and trees only the encoder can tell the grades apart."""
     draw = np.random.default_rng(0).integers(0, 3, 400)
     pairs = Pairs(["q"] * len(draw), ["xyz"[grade] for grade in draw])
-    settings = {"lexical_features": False, "tree_shares": (0.0,), "cosine": False, "epochs": 6}
+    settings = {
+        "lexical_features": False,
+        "tree_shares": (0.0,),
+        "cosine": False,
+        "neighbours": False,
+        "epochs": 6,
+    }
     reader = labeler_of(tiny_encoder, **settings)
     data = pairs, Targets.of_grades(draw)
     reader.fit(*data, data)
