@@ -7,7 +7,7 @@ features mean the same for a query that people graded and for one that they did 
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Self
 
@@ -105,9 +105,10 @@ class Neighbours:
         """
         try:
             found = load_file(file)
-            vectors = {name: found.pop(name).astype(np.float32) for name in ("queries", "items")}
-            return cls(**vectors, **found)
-        except (OSError, SafetensorError, KeyError, TypeError) as error:
+            for name in ("queries", "items"):
+                found[name] = found[name].astype(np.float32)
+            return cls(*(found[entry.name] for entry in fields(cls)))
+        except (OSError, SafetensorError, KeyError) as error:
             raise LabelerError(f"graded pairs in {file} cannot be read: {error}") from error
 
     def take(self, queries: NDArray[np.bool_]) -> "Neighbours":
