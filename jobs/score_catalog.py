@@ -49,7 +49,7 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     with arrow_batches(spark, conf.tree.scoring.batch_queries):
         written = warehouse.replace_run(SCORES, build(rows, model_dir, weights, conf))
     taught = taught_regions(model_dir)
-    pairs, neutral = rows.agg(F.sum(F.size("item_ids")), F.sum(_neutral_pairs(taught))).collect()[0]
+    pairs, neutral = rows.agg(F.sum(F.size("item_ids")), F.sum(neutral_pairs(taught))).collect()[0]
     report.count(SCORES.name, pairs or 0, written.rows)
     if taught is not None:
         report.details["neutral_pairs"] = neutral or 0
@@ -61,7 +61,7 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     return report
 
 
-def _neutral_pairs(taught: Sequence[str] | None) -> Column:
+def neutral_pairs(taught: Sequence[str] | None) -> Column:
     """Pairs of a row that the model's region part leaves as they are (count)."""
     if taught is None:
         return F.lit(0)

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 from chispa import assert_df_equality
-from pyspark.sql import DataFrame
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from features.contracts import EXAMPLE_SCORES, SCORES, SCORING_ROWS, VALUE_WEIGHTS
 from features.declarations import FEATURES, ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
@@ -134,6 +135,21 @@ def test_examples_are_scored_with_the_features_of_their_day(tiny_run: Any) -> No
     assert both.bm25.tolist() == both.pair_bm25.tolist()
     assert both.popularity.tolist() == both.item_region_popularity.tolist()
     assert (both.search_id.isna() == (both.position == 0)).all()
+
+
+@pytest.mark.parametrize(
+    ("taught", "neutral"), [(("us",), 5), ((), 6), (("us", "fr"), 2), (None, 0)]
+)
+def test_pairs_that_the_region_part_leaves_as_they_are(
+    spark: SparkSession, taught: tuple[str, ...] | None, neutral: int
+) -> None:
+    """A region without training rows, and no region at all."""
+    rows = spark.createDataFrame(
+        [("us", ["a"]), ("fr", ["a", "b", "c"]), (None, ["a", "b"])],
+        "region string, item_ids array<string>",
+    )
+    found = rows.agg(F.sum(score_catalog.neutral_pairs(taught))).collect()[0][0]
+    assert found == neutral
 
 
 def test_dry_runs_write_nothing(tiny_run: Any, scored: JobReport) -> None:

@@ -63,6 +63,23 @@ def test_it_writes_a_model_that_loads(spark: SparkSession, conf: ResolvedConf) -
     assert [p.name for p in folder.parent.iterdir()] == ["2026-03-01"]
 
 
+def test_regions_that_a_region_part_has_not_seen_are_reported(
+    spark: SparkSession, make_conf: Make
+) -> None:
+    resolved = make_conf(*SHORT, "model.region_mask=md", "trainer.epochs=1")
+    folder = warehouse(spark, resolved).snapshot_dir()
+    write_snapshot(folder, Planted(rows=(600, 200), files=(2, 1)))
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["regions"].append("west")
+    manifest["features"][0]["buckets"] += 1
+    path.write_text(json.dumps(manifest))
+    report = run(spark, resolved)
+    expected = {"unseen": ["west"], "train_rows": 0, "validation_rows": 0}
+    assert report.details["neutral_regions"] == expected
+    assert "md is neutral for regions without training rows ['west']" in " ".join(report.notes)
+
+
 def test_twice_gives_the_same_model(spark: SparkSession, conf: ResolvedConf) -> None:
     first, second = run(spark, conf), run(spark, conf)
     assert first.outputs["model"] == second.outputs["model"]
