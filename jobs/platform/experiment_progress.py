@@ -34,10 +34,6 @@ class Clock:
         if time.monotonic() - self._told > _EVERY_SECONDS:
             self.say(self.line())
 
-    def skipped(self, trainings: int) -> None:
-        """Trainings that were planned and turned out to be needed no more."""
-        self.planned -= trainings
-
     def line(self) -> str:
         """Trainings done and the time left."""
         return f"{self.done} of {self.planned} trainings, {self._left()}"

@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
-from conf.errors import UserError
 from jobs.platform.experiment_progress import Clock
 from jobs.platform.experiment_study import Arm, Study
 from jobs.platform.experiment_workers import Workers
 from model.experiments.training import Training
+from model.sizing import SizingError
 
 
 def run_study(study: Study, workers: Workers, clock: Clock) -> list[Arm]:
@@ -27,7 +27,6 @@ def run_study(study: Study, workers: Workers, clock: Clock) -> list[Arm]:
 def _search(study: Study, arms: Sequence[Arm], workers: Workers, clock: Clock) -> None:
     conf = study.experiment.conf
     if len(study.trials) == 1:
-        clock.skipped(len(arms))
         for arm in arms:
             arm.chosen = study.trials[0]
         return
@@ -60,8 +59,6 @@ def _planned(study: Study, arm: Arm, trials: Sequence[int], seeds: Sequence[int]
     """Trainings of an arm; none, and the arm is out, where its widths cannot be solved for."""
     try:
         return [study.training(arm.name, trial, seed) for trial in trials for seed in seeds]
-    except UserError:
-        raise
-    except ValueError as error:
-        arm.failure = f"{type(error).__name__}: {error}"
+    except SizingError as error:
+        arm.failure = str(error)
         return []

@@ -105,8 +105,8 @@ def _units(figure: Figure, seed: int) -> pa.Table | None:
     units = np.flatnonzero(sums[:, 1] > 0)
     return pa.table(
         {
-            "metric": pa.array([figure.metric] * len(units)).dictionary_encode(),
-            "region": pa.array([figure.region] * len(units)).dictionary_encode(),
+            "metric": pa.array([figure.metric] * len(units), pa.string()).dictionary_encode(),
+            "region": pa.array([figure.region] * len(units), pa.string()).dictionary_encode(),
             "seed": np.full(len(units), seed),
             "unit": units,
             "total": sums[units, 0],

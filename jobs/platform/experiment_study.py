@@ -17,7 +17,7 @@ from model.experiments.ranking import Ranking
 from model.experiments.search import best, score, trials
 from model.experiments.training import Training, training_id
 from model.feed import Snapshot
-from model.ranker import build_ranker
+from model.sizing import parameter_count, sized
 from model.standardise import Standardisation, measure
 from model.training_task import TrainTask
 
@@ -54,6 +54,7 @@ class Study:
     name: str
     snapshot: Snapshot
     runs: Path
+    _widths: dict[ModelConf, ModelConf] = field(default_factory=dict)
 
     @property
     def data(self) -> DataConf:
@@ -77,7 +78,7 @@ class Study:
         if given is not None:
             return given
         conf = self.conf(self.experiment.conf.reference, {}, 1)
-        return self.parameters(conf.tree.model)
+        return parameter_count(self.snapshot.spec, conf.tree.model)
 
     @property
     def planned(self) -> int:
@@ -130,13 +131,17 @@ class Study:
         return Training(label, replace(task, folder=folder), tree.calibration)
 
     def sized(self, arm: str, model: ModelConf) -> ModelConf:
-        """The architecture of an arm, its widths solved for `target` where the arm is sized."""
-        return model
+        """The architecture of an arm, its widths solved for `target` where the arm is sized.
 
-    def parameters(self, model: ModelConf) -> int:
-        """Trained parameters of a ranker (count)."""
-        ranker = build_ranker(self.snapshot.spec, self.scale, model)
-        return sum(p.numel() for p in ranker.parameters() if p.requires_grad)
+        Raises:
+            SizingError: no widths have that many parameters.
+        """
+        conf = self.experiment.conf
+        if not conf.arms[arm].sized or (arm == conf.reference and conf.parameters is None):
+            return model
+        if model not in self._widths:
+            self._widths[model] = sized(self.snapshot.spec, model, self.target)
+        return self._widths[model]
 
     def ranking(self, arm: str) -> Ranking | None:
         """How the arm ranks; None where its tasks are judged alone."""

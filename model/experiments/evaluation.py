@@ -12,7 +12,7 @@ from model.calibrators import Calibrators
 from model.experiments.figures import ALL, Figure, Rows
 from model.experiments.judge import Judge, grades, judged_rows, shown_rows
 from model.experiments.lists import RankedLists
-from model.experiments.predictions import LIST, LOGGED, PAGE, UNIT, Predictions
+from model.experiments.predictions import LIST, LOGGED, PAGE, TRUTH, UNIT, Predictions
 from model.experiments.ranking import EVERY, Order, probabilities
 from model.metrics import exponential_gain
 from model.spec import GRADES
@@ -31,7 +31,9 @@ class Evaluation:
     calibrated probabilities. ndcg.<task> ranks a whole page by the task's probability at position
     1, ndcg@k.relevance a query's graded items by their expected grade. violations.share and
     violations.size are over consecutive steps of the funnel, as the model gives them at the logged
-    position; served_violations.* calibrated at position 1, as they are served.
+    position; served_violations.* calibrated at position 1, as they are served. Where the truth is
+    planted, truth.ndcg.<task> has the true probabilities for gains, and truth.error.<task> is the
+    mean distance of the served probability from the true one.
     """
 
     predictions: Predictions
@@ -69,7 +71,7 @@ class Evaluation:
             lists = RankedLists.of(self.predictions.codes(LIST)[graded], gains, self.k)
             expected = np.sum([self.predictions.p(f"p_{g}") for g in GRADES], axis=0)
             found += self._of_lists(f"ndcg@{self.k}.relevance", lists, graded, expected)
-        return [*found, *self._violations()]
+        return [*found, *self._violations(), *self._truths()]
 
     def order(self, order: Order) -> list[Figure]:
         """Both NDCGs of an arm's order, and the relevance weights that it picked."""
@@ -128,6 +130,20 @@ class Evaluation:
             for rows, mask in self._rows(shown_rows(self.predictions)):
                 yield rows.mean(f"{kind}.share", share[mask])
                 yield rows.mean(f"{kind}.size", size[mask])
+
+    def _truths(self) -> Iterator[Figure]:
+        served = probabilities(self.predictions, self.calibrators, calibrated=True)
+        for task in self.predictions.spec.tasks:
+            truth = self.predictions.columns.get(f"{TRUTH}{task}")
+            if truth is None:
+                continue
+            known = shown_rows(self.predictions) & (truth >= 0)
+            lists = RankedLists.of(self.predictions.codes(PAGE)[known], truth[known], len(truth))
+            scores = self.predictions.p(f"p_{task}")
+            yield from self._of_lists(f"truth.ndcg.{task}", lists, known, scores)
+            distance = np.abs(served[f"p_{task}"] - truth)
+            for rows, mask in self._rows(known):
+                yield rows.mean(f"truth.error.{task}", distance[mask])
 
     def _rows(self, counted: Mask) -> Iterator[tuple[Rows, Mask]]:
         """The counted rows of each region that has some."""

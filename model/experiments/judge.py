@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from conf.sections.value import Weights
 from model.experiments.lists import RankedLists
-from model.experiments.predictions import GRADE, JUDGED, LIST, PAGE, Predictions
+from model.experiments.predictions import GRADE, ITEM, JUDGED, LIST, PAGE, Predictions
 from model.metrics import exponential_gain
 from model.spec import GRADES, RELEVANCE
 from model.tradeoff import CurvePoint
@@ -63,11 +63,19 @@ class Judge:
 
 
 def judged_rows(predictions: Predictions) -> Mask:
-    """[N] rows whose grade counts: marked as judged, else every one with a relevance label."""
+    """[N] rows whose grade counts: marked as judged, else every one with a relevance label.
+
+    Of several rows of one item in a list the first counts.
+    """
     if not predictions.spec.relevance:
         return np.zeros(predictions.rows, bool)
     name = JUDGED if JUDGED in predictions.columns else f"mask_{RELEVANCE}"
-    return predictions.columns[name] > 0
+    judged = predictions.columns[name] > 0
+    if ITEM in predictions.columns:
+        pair = np.stack([predictions.codes(LIST), predictions.codes(ITEM)], axis=1)[judged]
+        _, first = np.unique(pair, axis=0, return_index=True)
+        judged[np.delete(np.flatnonzero(judged), first)] = False
+    return np.asarray(judged)
 
 
 def shown_rows(predictions: Predictions) -> Mask:

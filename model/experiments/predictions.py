@@ -17,6 +17,7 @@ from model.spec import GRADES, RELEVANCE, InputSpec
 
 LIST, PAGE, UNIT, ITEM = "list_code", "page_code", "unit_code", "item_code"
 JUDGED, GRADE = "judged", "grade"
+TRUTH = "p_true_"
 LOGGED, FIRST = "logged", "first"
 _OPTIONAL = {PAGE: LIST, UNIT: LIST, ITEM: None, JUDGED: None, GRADE: None}
 _BATCH = 8_192
@@ -32,7 +33,8 @@ class Predictions:
         spec: features, tasks and regions of the snapshot.
         columns: by name: `logged.p_<x>` predicted at the logged position and `first.p_<x>` at
             position 1 (both not calibrated), the label columns of the spec, region, list_code,
-            page_code, unit_code, item_code, judged, grade.
+            page_code, unit_code, item_code, judged, grade; p_true_<task> where a market
+            planted them.
     """
 
     spec: InputSpec
@@ -96,6 +98,7 @@ def predict(ranker: Ranker, snapshot: Snapshot, split: str) -> Predictions:
             columns[name] = _column(table, name)
         elif default is not None:
             columns[name] = columns[default]
+    columns |= {name: _column(table, name) for name in table.column_names if _planted(name)}
     columns["region"] = _regions(spec, features)
     return Predictions(spec, columns)
 
@@ -106,7 +109,12 @@ def _read(snapshot: Snapshot, path: str) -> pa.Table:
     if LIST not in names:
         raise SnapshotError(f"snapshot {snapshot.folder} has no column {LIST}")
     wanted = [*snapshot.spec.names, *snapshot.spec.label_columns, "position", LIST]
-    return pq.read_table(file, columns=[*wanted, *(n for n in _OPTIONAL if n in names)])
+    more = [name for name in names if name in _OPTIONAL or _planted(name)]
+    return pq.read_table(file, columns=[*wanted, *more])
+
+
+def _planted(name: str) -> bool:
+    return name.startswith(TRUTH)
 
 
 def _predicted(

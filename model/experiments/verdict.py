@@ -5,7 +5,13 @@ from typing import Literal
 from model.bootstrap import Estimate
 
 Verdict = Literal["better", "worse", "no difference seen", "cannot tell"]
-_LOWER_IS_BETTER = ("log_loss.", "calibration_error.", "violations.", "served_violations.")
+_LOWER_IS_BETTER = (
+    "log_loss.",
+    "calibration_error.",
+    "violations.",
+    "served_violations.",
+    "truth.error.",
+)
 _NEITHER = ("value.w_relevance",)
 
 
