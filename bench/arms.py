@@ -53,6 +53,7 @@ _SETTINGS = (
     "labels.soft=true",
     f"labeler.kind={KIND}",
     "labeling.min_pairs=50",
+    "labeling.max_pairs=50000",
     "labeling.gold_share=0.3",
     "labeling.judged_pairs=true",
     "labeling.gate.min_segment_pairs=100000",
