@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import yaml
 
 from conf.experiment import Experiment
-from jobs.platform.experiment_report import report_text
+from jobs.platform.experiment_report import regions_text, report_text
 from jobs.platform.experiment_results import Found, comparison_rows
 from jobs.platform.experiment_study import Arm
 from jobs.platform.runner import write_text
@@ -32,6 +32,7 @@ def write_folder(folder: Path, found: Sequence[Found]) -> None:
     write_text(folder / "experiment.yaml", body)
     write_text(folder / "manifest.json", json.dumps(_manifest(experiment, found), indent=1) + "\n")
     write_text(folder / REPORT, report_text(found))
+    write_text(folder / "regions.md", regions_text(found))
     rows = [row for one in found for row in comparison_rows(one)]
     write_text(folder / "comparisons.json", json.dumps(rows, indent=0) + "\n")
     for one in found:

@@ -1,0 +1,88 @@
+"""Files of experiments: the quick profile, --set, and errors that name the mend."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from conf.experiment import load_experiment
+from conf.load import ConfError
+
+FOLDER = Path(__file__).parents[2] / "conf" / "experiments"
+CONTENT = {
+    "name": "e",
+    "asks": "?",
+    "paper": "-",
+    "data": {"d": {"simulated": True}},
+    "reference": "a",
+    "arms": {"a": {}, "b": {"settings": {"model.backbone": "mmoe"}}},
+    "search": {"choose": ["auc.click"]},
+    "headline": ["auc.click"],
+    "base": {"trainer.epochs": 9},
+    "quick": {"seeds": [1], "base": {"trainer.epochs": 2}},
+}
+
+
+def written(folder: Path, **changes: object) -> Path:
+    path = folder / "e.yaml"
+    path.write_text(yaml.safe_dump(CONTENT | changes))
+    return path
+
+
+def test_quick_changes_what_it_names_and_the_name(tmp_path: Path) -> None:
+    full = load_experiment(written(tmp_path), False, [])
+    quick = load_experiment(written(tmp_path), True, [])
+    assert (full.conf.name, full.conf.seeds) == ("e", (1, 2, 3, 4, 5))
+    assert (quick.conf.name, quick.conf.seeds) == ("e-quick", (1,))
+    arm = quick.conf.arms["b"]
+    tree = quick.arm_conf(quick.conf.data["d"], arm, {"seed": 4}).tree
+    assert (tree.trainer.epochs, tree.model.backbone, tree.seed) == (2, "mmoe", 4)
+
+
+def test_settings_change_the_experiment_or_every_arm(tmp_path: Path) -> None:
+    settings = ["experiment.seeds=[3]", "trainer.epochs=1"]
+    found = load_experiment(written(tmp_path), False, settings)
+    assert found.conf.seeds == (3,)
+    assert found.arm_conf(found.conf.data["d"], found.conf.arms["a"], {}).tree.trainer.epochs == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"seedz": [1]}, "unknown key; the nearest valid one is seeds"),
+        ({"reference": "c"}, "none of the arms"),
+        ({"seeds": [1, 1]}, "one twice"),
+        ({"use": ["x"]}, "use names"),
+        ({"search": {"choose": ["auc.click"], "grid": {"model.dropout": []}}}, "no values to try"),
+    ],
+)
+def test_a_wrong_file_is_explained(
+    tmp_path: Path, changes: dict[str, object], message: str
+) -> None:
+    with pytest.raises(ConfError, match=message):
+        load_experiment(written(tmp_path, **changes), False, [])
+
+
+def test_an_unknown_part_of_an_arm_is_the_usual_error(tmp_path: Path) -> None:
+    arms = {"a": {}, "b": {"settings": {"model.backbone": "transformer"}}}
+    found = load_experiment(written(tmp_path, arms=arms), False, [])
+    with pytest.raises(ConfError, match=r"model\.backbone .*'transformer'"):
+        found.arm_conf(found.conf.data["d"], found.conf.arms["b"], {})
+
+
+def test_a_quick_profile_that_is_not_there_is_said(tmp_path: Path) -> None:
+    path = written(tmp_path, quick=None)
+    with pytest.raises(ConfError, match="no quick profile"):
+        load_experiment(path, True, [])
+
+
+@pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*.yaml")), ids=lambda path: path.stem)
+def test_every_experiment_resolves_all_its_arms(path: Path, quick: bool) -> None:
+    found = load_experiment(path, quick, [])
+    assert found.conf.name.removesuffix("-quick") == path.stem
+    assert quick or len(found.conf.seeds) >= 5
+    for data in found.conf.used.values():
+        found.data_conf(data)
+        for arm in found.conf.arms.values():
+            found.arm_conf(data, arm, {"seed": 1})

@@ -1,0 +1,72 @@
+"""Two levels of draws, paired differences, and the words for them."""
+
+import numpy as np
+import pytest
+
+from model.bootstrap import Estimate
+from model.experiments.figures import Figure, Rows
+from model.experiments.intervals import TwoLevels, compare
+from model.experiments.verdict import verdict
+
+UNITS = 200
+
+
+def figures(values: list[np.ndarray]) -> list[Figure]:
+    """One figure a seed: the mean of a value a unit."""
+    return [Rows(np.arange(UNITS), UNITS, "all").mean("ndcg.x", v) for v in values]
+
+
+def noise(seed: int) -> np.ndarray:
+    return np.random.default_rng(seed).normal(size=UNITS)
+
+
+def test_the_interval_of_one_seed_is_the_bootstrap_of_a_mean() -> None:
+    values = noise(1)
+    levels = TwoLevels(UNITS, 1, 4_000, 0.95, 17)
+    (one,) = compare({"a": figures([values])}, "a", levels)
+    assert one.estimate.value == pytest.approx(values.mean())
+    assert one.difference is None
+    half = 1.96 * values.std() / np.sqrt(UNITS)
+    assert one.estimate.high - one.estimate.low == pytest.approx(2 * half, rel=0.05)  # type: ignore[operator]
+
+
+def test_seeds_widen_the_interval() -> None:
+    values = noise(1)
+    levels = TwoLevels(UNITS, 4, 4_000, 0.95, 17)
+    shifts = np.asarray([-0.5, 0.5, -0.5, 0.5])
+    (one,) = compare({"a": figures([values + s for s in shifts])}, "a", levels)
+    half = 1.96 * np.sqrt(values.var() / UNITS + shifts.var() / 4)
+    assert one.estimate.high - one.estimate.low == pytest.approx(2 * half, rel=0.08)  # type: ignore[operator]
+
+
+def test_a_difference_is_paired_by_unit_and_seed() -> None:
+    by_seed = [noise(s) for s in (1, 2, 3)]
+    better = [v + 0.01 for v in by_seed]
+    levels = TwoLevels(UNITS, 3, 500, 0.95, 17)
+    found = {c.arm: c for c in compare({"r": figures(by_seed), "a": figures(better)}, "r", levels)}
+    gap = found["a"].difference
+    assert gap is not None
+    assert (gap.value, gap.low, gap.high) == pytest.approx((0.01, 0.01, 0.01))
+    assert found["a"].estimate.low < found["r"].estimate.value < found["a"].estimate.high  # type: ignore[operator]
+
+
+def test_without_the_reference_there_are_no_differences() -> None:
+    levels = TwoLevels(UNITS, 1, 50, 0.95, 17)
+    (one,) = compare({"a": figures([noise(1)])}, "gone", levels)
+    assert one.difference is None
+
+
+@pytest.mark.parametrize(
+    ("metric", "low", "high", "expected"),
+    [
+        ("auc.click", 0.01, 0.03, "better"),
+        ("auc.click", -0.03, -0.01, "worse"),
+        ("auc.click", -0.01, 0.01, "no difference seen"),
+        ("log_loss.click", -0.03, -0.01, "better"),
+        ("violations.share", 0.01, 0.03, "worse"),
+        ("value.w_relevance", 0.01, 0.03, "cannot tell"),
+        ("auc.click", None, None, "cannot tell"),
+    ],
+)
+def test_verdicts(metric: str, low: float | None, high: float | None, expected: str) -> None:
+    assert verdict(metric, Estimate(0.02, low, high)) == expected
