@@ -1,13 +1,10 @@
 """AdaTT: every task mixes all tasks' experts, and adds its own."""
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor, nn
 
 from conf.sections.training import ModelConf
 from model.backbones.extraction import Extraction
-from model.backbones.grouped import mixture
 
 
 class Adatt(Extraction):
@@ -24,17 +21,16 @@ class Adatt(Extraction):
     belongs: Tensor
 
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
-        own = conf.task_experts
-        owners = [t for t in range(len(tasks)) for _ in range(own)]
-        gates = [[len(owners)] * len(tasks)] * len(conf.hidden)
-        super().__init__(in_dim, tasks, conf, owners, gates)
-        belongs = torch.tensor(owners) == torch.arange(len(tasks)).unsqueeze(1)  # [T, E]
+        own, count = conf.task_experts, len(tasks)
+        experts = torch.arange(count * own)
+        super().__init__(in_dim, tasks, conf, own, 0, [experts.tolist()] * count)
+        belongs = experts // own == torch.arange(count).unsqueeze(1)  # [T, E]
         self.register_buffer("belongs", belongs.float(), persistent=False)
         self.native = nn.ParameterList(
-            nn.Parameter(torch.full((len(owners),), 1.0 / own)) for _ in conf.hidden if own > 1
+            nn.Parameter(torch.full((count * own,), 1.0 / own)) for _ in conf.hidden if own > 1
         )
 
-    def mix(self, depth: int, experts: Tensor, gates: Sequence[Tensor]) -> list[Tensor]:
-        """[E, B, H] and a gate [B, E] a task -> [B, H] by task."""
+    def weighted(self, depth: int, gates: Tensor) -> Tensor:
+        """The gates [T * E, B], and the native weights of each task's own experts."""
         native = self.belongs * self.native[depth] if len(self.native) else self.belongs
-        return [mixture(gate + native[t], experts) for t, gate in enumerate(gates)]
+        return gates + native.view(-1, 1)

@@ -8,18 +8,22 @@ from torch import Tensor, nn
 from conf.sections.training import ModelConf
 from model.backbones.base import Backbone
 from model.backbones.grouped import GroupedLinear, by_group
+from model.backbones.mixture import mixtures, softmax_gates
 
 
 class Extraction(Backbone):
     """One layer a width of `conf.hidden`; an expert is a linear layer and ReLU (and dropout).
 
-    A layer turns a row's sources, one vector each, into experts and gates, and mixes the experts
-    into the sources of the next layer. The sources are the tasks, and whatever else a subclass
-    keeps behind them; in the first layer each of them is the input.
+    In each layer every task has experts and a gate that read what the task got from the layer
+    before (the input at first). There may be shared experts, which read what the shared gate of
+    the layer before mixed from all experts (the input at first); the last layer has no such gate.
+    A gate is a softmax of a linear layer.
 
     Attributes:
-        owners: owners[e] is the source (index) that expert e reads, the same in every layer.
-        gates: gates[l][s] is the width of the gate of source s in layer l.
+        own: experts of a task and layer (count).
+        common: shared experts of a layer (count).
+        mixed: by task, the experts that its gate mixes, as many for each task: indices in the
+            row of the tasks' own experts, task by task, and the shared ones behind them.
     """
 
     def __init__(
@@ -27,49 +31,64 @@ class Extraction(Backbone):
         in_dim: int,
         tasks: tuple[str, ...],
         conf: ModelConf,
-        owners: Sequence[int],
-        gates: Sequence[Sequence[int]],
+        own: int,
+        common: int,
+        mixed: Sequence[Sequence[int]],
     ) -> None:
         super().__init__(in_dim, conf.hidden[-1], tasks)
-        self.owners, self.gates = list(owners), [list(widths) for widths in gates]
-        self.units = len(owners) * conf.hidden[0]
-        self.first = nn.Linear(in_dim, self.units + sum(self.gates[0]))
-        self.experts = nn.ModuleList(
-            GroupedLinear(len(owners), *widths)
-            for widths in zip(conf.hidden, conf.hidden[1:], strict=False)
+        self.own, self.common, self.hidden = own, common, conf.hidden
+        count, self.gate = len(tasks), len(mixed[0])
+        every = count * own + common
+        self.plan = tuple((t, e) for t, experts in enumerate(mixed) for e in experts)
+        self.shared_plan = tuple((count, e) for e in range(every))
+        last = len(conf.hidden) - 1
+        gates = [every if common and depth < last else 0 for depth in range(last + 1)]
+        of_shared = [common * h + gate for h, gate in zip(conf.hidden, gates, strict=True)]
+        self.pieces = [count * own * conf.hidden[0], count * self.gate, of_shared[0]]
+        self.first = nn.Linear(in_dim, sum(self.pieces))
+        self.of_tasks = nn.ModuleList(
+            GroupedLinear(count, before, own * width + self.gate)
+            for before, width in zip(conf.hidden, conf.hidden[1:], strict=False)
         )
-        self.later_gates = nn.ModuleList(
-            nn.ModuleList(nn.Linear(dim, width) for width in widths)
-            for dim, widths in zip(conf.hidden, self.gates[1:], strict=False)
+        self.of_shared = nn.ModuleList(
+            nn.Linear(before, width)
+            for before, width in zip(conf.hidden, of_shared[1:], strict=False)
+            if common
         )
         self.dropout = nn.Dropout(conf.dropout)
 
+    def weighted(self, depth: int, gates: Tensor) -> Tensor:
+        """What experts are multiplied with, from the tasks' gates [T * gate, B]: the gates."""
+        return gates
+
     def first_linear(self) -> nn.Linear:
-        """The first experts' linear layers, then the first gates, side by side."""
+        """The tasks' experts, the tasks' gates, the shared experts, their gate, side by side."""
         return self.first
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, experts * hidden[0] + first gates] -> [B, out_dim] by task."""
-        units, *logits = torch.split(hidden, [self.units, *self.gates[0]], dim=1)
-        sources = self._layer(0, by_group(units, len(self.owners)), logits)
-        for depth, (linear, gates) in enumerate(
-            zip(self.experts, self.later_gates, strict=True), start=1
-        ):
-            assert isinstance(gates, nn.ModuleList)
-            # The last layer's gates are the tasks': what stands behind them only feeds experts.
-            logits = [gate(source) for gate, source in zip(gates, sources, strict=False)]
-            given = torch.stack([sources[owner] for owner in self.owners])  # [E, B, H]
-            sources = self._layer(depth, linear(given), logits)
-        return dict(zip(self.tasks, sources, strict=True))
+        """[B, all experts * hidden[0] + all gates] -> [B, out_dim] by task."""
+        count = len(self.tasks)
+        units, logits, shared = torch.split(hidden, self.pieces, dim=1)
+        found = self._layer(0, by_group(units, count), by_group(logits, count), shared)
+        for depth, of_tasks in enumerate(self.of_tasks, start=1):
+            of_task = of_tasks(torch.stack(found[:count]))  # [T, B, own * H + gate]
+            units, logits = torch.split(of_task, [of_task.shape[2] - self.gate, self.gate], dim=2)
+            if self.common:
+                shared = self.of_shared[depth - 1](found[count])
+            found = self._layer(depth, units, logits, shared)
+        return dict(zip(self.tasks, found, strict=True))
 
-    def mix(self, depth: int, experts: Tensor, gates: Sequence[Tensor]) -> list[Tensor]:
-        """Experts [E, B, H] and the gates [B, width] of the sources -> next sources [B, H] each.
-
-        In the last layer: of the tasks only.
-        """
-        raise NotImplementedError
-
-    def _layer(self, depth: int, before: Tensor, logits: Sequence[Tensor]) -> list[Tensor]:
-        """From the experts' pre-activations [E, B, H] and the gates' logits."""
-        gates = [torch.softmax(logit, dim=1) for logit in logits]
-        return self.mix(depth, self.dropout(torch.relu(before)), gates)
+    def _layer(self, depth: int, units: Tensor, logits: Tensor, shared: Tensor) -> list[Tensor]:
+        """Tasks' units [T, B, own * H] and gates [T, B, gate], shared units and gate [B, ...]
+        -> what each task gets, then what the shared experts get, [B, H] each."""
+        active = self.dropout(torch.relu(units))
+        experts = [e for task in active.unbind(0) for e in task.chunk(self.own, dim=1)]
+        gates, plan = self.weighted(depth, softmax_gates(logits)), self.plan
+        if self.common:
+            width = self.common * self.hidden[depth]
+            common, logits = torch.split(shared, [width, shared.shape[1] - width], dim=1)
+            experts += self.dropout(torch.relu(common)).chunk(self.common, dim=1)
+            if logits.shape[1]:
+                gates = torch.cat([gates, softmax_gates(logits.unsqueeze(0))])
+                plan = plan + self.shared_plan
+        return mixtures(gates, plan, experts)

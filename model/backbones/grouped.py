@@ -37,9 +37,9 @@ class GroupedStack(nn.Module):
     def __init__(self, groups: int, conf: ModelConf) -> None:
         super().__init__()
         self.groups = groups
-        layers: list[nn.Module] = [*_activation(conf)]
+        layers: list[nn.Module] = [*activation(conf)]
         for in_dim, out_dim in zip(conf.hidden, conf.hidden[1:], strict=False):
-            layers += [GroupedLinear(groups, in_dim, out_dim), *_activation(conf)]
+            layers += [GroupedLinear(groups, in_dim, out_dim), *activation(conf)]
         self.layers = nn.Sequential(*layers)
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -53,10 +53,5 @@ def by_group(hidden: Tensor, groups: int) -> Tensor:
     return hidden.view(len(hidden), groups, -1).transpose(0, 1)
 
 
-def mixture(gate: Tensor, experts: Tensor) -> Tensor:
-    """sum_e gate_e * expert_e: gates [B, E] and experts [E, B, H] -> [B, H]."""
-    return (gate.t().unsqueeze(2) * experts).sum(dim=0)
-
-
-def _activation(conf: ModelConf) -> list[nn.Module]:
+def activation(conf: ModelConf) -> list[nn.Module]:
     return [nn.ReLU(), nn.Dropout(conf.dropout)] if conf.dropout > 0 else [nn.ReLU()]

@@ -5,7 +5,8 @@ from torch import Tensor, nn
 
 from conf.sections.training import ModelConf
 from model.backbones.base import Backbone
-from model.backbones.grouped import GroupedStack, mixture
+from model.backbones.grouped import GroupedStack, by_group
+from model.backbones.mixture import mixtures, softmax_gates
 
 
 class Mmoe(Backbone):
@@ -18,10 +19,10 @@ class Mmoe(Backbone):
 
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
         super().__init__(in_dim, conf.hidden[-1], tasks)
-        self.experts = conf.experts
         self.widths = [conf.experts * conf.hidden[0], len(tasks) * conf.experts]
         self.first = nn.Linear(in_dim, sum(self.widths))
         self.stack = GroupedStack(conf.experts, conf)
+        self.plan = tuple((t, e) for t in range(len(tasks)) for e in range(conf.experts))
 
     def first_linear(self) -> nn.Linear:
         """The experts' first layers, then the tasks' gates, side by side."""
@@ -30,6 +31,6 @@ class Mmoe(Backbone):
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
         """[B, E * hidden[0] + T * E] -> [B, out_dim] by task."""
         units, logits = torch.split(hidden, self.widths, dim=1)
-        experts = self.stack(units)  # [E, B, out_dim]
-        gates = torch.softmax(logits.view(len(hidden), len(self.tasks), self.experts), dim=2)
-        return {task: mixture(gates[:, t], experts) for t, task in enumerate(self.tasks)}
+        experts = self.stack(units).unbind(0)  # E times [B, out_dim]
+        gates = softmax_gates(by_group(logits, len(self.tasks)))
+        return dict(zip(self.tasks, mixtures(gates, self.plan, experts), strict=True))

@@ -1,12 +1,7 @@
 """PLE: layers of shared and task experts, each fed by the gates of the layer before."""
 
-from collections.abc import Sequence
-
-from torch import Tensor
-
 from conf.sections.training import ModelConf
 from model.backbones.extraction import Extraction
-from model.backbones.grouped import mixture
 
 
 class Ple(Extraction):
@@ -20,18 +15,8 @@ class Ple(Extraction):
     """
 
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
-        count = len(tasks)
-        self.own, self.common = conf.task_experts, conf.experts
-        owners = [t for t in range(count) for _ in range(self.own)] + [count] * self.common
-        of_tasks = [self.own + self.common] * count
-        inner = [[*of_tasks, len(owners)]] * (len(conf.hidden) - 1)
-        super().__init__(in_dim, tasks, conf, owners, [*inner, of_tasks])
-
-    def mix(self, depth: int, experts: Tensor, gates: Sequence[Tensor]) -> list[Tensor]:
-        """[E, B, H] and gates by task, then the shared one -> [B, H] by task, then shared."""
-        shared = experts[-self.common :]
-        sources = []
-        for t, gate in enumerate(gates[: len(self.tasks)]):
-            own = experts[t * self.own : (t + 1) * self.own]
-            sources.append(mixture(gate[:, : self.own], own) + mixture(gate[:, self.own :], shared))
-        return sources + [mixture(gate, experts) for gate in gates[len(self.tasks) :]]
+        own, common = conf.task_experts, conf.experts
+        every = range(len(tasks) * own + common)
+        shared = every[len(tasks) * own :]
+        mixed = [[*every[t * own : (t + 1) * own], *shared] for t in range(len(tasks))]
+        super().__init__(in_dim, tasks, conf, own, common, mixed)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from conf.sections.training import ModelConf
 from model.backbones import Adatt, Backbone, Mmoe, Ple
 from model.backbones.grouped import GroupedLinear
+from model.backbones.mixture import mixtures, softmax_gates
 
 LOG3 = math.log(3.0)
 """Logits (LOG3, 0) are gates (3/4, 1/4)."""
@@ -44,12 +45,12 @@ def test_mmoe_experts_read_the_input_itself() -> None:
 def ple() -> Ple:
     """Two layers; experts: a's, b's, one shared."""
     backbone = Ple(1, ("a", "b"), ModelConf(hidden=(1, 1), task_experts=1, experts=1))
-    put(backbone.first, [1.0, 2.0, 4.0] + [0.0] * 7, [0.0] * 10)
-    put(backbone.experts[0], [1.0, 1.0, 1.0], [0.0, 1.0, -1.0])
-    gates = backbone.later_gates[0]
-    assert isinstance(gates, nn.ModuleList)
-    put(gates[0], [LOG3 / 2.5, 0.0], [0.0, 0.0])
-    put(gates[1], [0.0, 0.0], [0.0, 0.0])
+    # the tasks' experts and gates, the shared expert and gate
+    put(backbone.first, [1.0, 2.0, *[0.0] * 4, 4.0, 0.0, 0.0, 0.0], [0.0] * 10)
+    # a's expert and gate, b's expert and gate
+    weight = [1.0, LOG3 / 2.5, 0.0, 1.0, 0.0, 0.0]
+    put(backbone.of_tasks[0], weight, [0.0, 0.0, 0.0, 1.0, 0.0, 0.0])
+    put(backbone.of_shared[0], [1.0], [-1.0])
     return backbone
 
 
@@ -63,9 +64,11 @@ def test_ple_by_hand() -> None:
 
 def test_ple_keeps_a_task_s_experts_to_itself() -> None:
     backbone = ple()
+    layer = backbone.of_tasks[0]
+    assert isinstance(layer, GroupedLinear)
     before = only(backbone, 1.0)
     with torch.no_grad():
-        backbone.experts[0].bias[1] = 9.0  # b's expert of the last layer
+        layer.bias[3] = 9.0  # b's expert of the last layer
     after = only(backbone, 1.0)
     assert after["a"] == before["a"] and after["b"] > before["b"]
 
@@ -78,11 +81,7 @@ def test_ple_of_one_layer_has_no_shared_gate() -> None:
 def test_adatt_adds_the_task_s_own_expert_to_the_mixture() -> None:
     adatt = Adatt(1, ("a", "b"), ModelConf(hidden=(1, 1), task_experts=1))
     put(adatt.first, [1.0, 2.0] + [0.0] * 4, [0.0] * 6)
-    put(adatt.experts[0], [1.0, 1.0], [0.0, 0.0])
-    gates = adatt.later_gates[0]
-    assert isinstance(gates, nn.ModuleList)
-    put(gates[0], [LOG3 / 2.5, 0.0], [0.0, 0.0])
-    put(gates[1], [0.0, 0.0], [0.0, 0.0])
+    put(adatt.of_tasks[0], [1.0, LOG3 / 2.5, 0.0, 1.0, 0.0, 0.0], [0.0] * 6)
     # layer 1: x_a = (1 + 2) / 2 + 1 = 2.5, x_b = 1.5 + 2 = 3.5
     # layer 2: a: 3/4 * 2.5 + 1/4 * 3.5 + 2.5; b: (2.5 + 3.5) / 2 + 3.5
     assert only(adatt, 1.0) == pytest.approx({"a": 5.25, "b": 6.5})
@@ -100,3 +99,28 @@ def test_adatt_learns_how_its_own_experts_add_up() -> None:
 
 def test_adatt_with_one_expert_a_task_has_no_weights_for_it() -> None:
     assert len(Adatt(2, ("a", "b"), ModelConf(hidden=(3, 2), task_experts=1)).native) == 0
+
+
+def test_mixtures_by_hand() -> None:
+    gates = torch.tensor([[0.5, 1.0], [0.5, 0.0], [2.0, 3.0]])
+    experts = [torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [4.0]])]
+    first, second = mixtures(gates, ((0, 0), (0, 1), (1, 1)), experts)
+    assert first.tolist() == [[2.0], [2.0]] and second.tolist() == [[6.0], [12.0]]
+
+
+def test_gradients_of_mixtures() -> None:
+    torch.manual_seed(2)
+    gates = torch.rand(4, 3, dtype=torch.float64, requires_grad=True)
+    experts = [torch.randn(3, 2, dtype=torch.float64, requires_grad=True) for _ in range(3)]
+    plan = ((0, 0), (0, 2), (1, 2), (1, 0))  # expert 1 is in no mixture
+
+    def outputs(g: Tensor, *e: Tensor) -> tuple[Tensor, ...]:
+        return tuple(mixtures(g, plan, e))
+
+    assert torch.autograd.gradcheck(outputs, (gates, *experts))
+
+
+def test_gates_are_softmaxes_of_each_group() -> None:
+    logits = torch.tensor([[[0.0, LOG3], [0.0, 0.0]], [[LOG3, 0.0], [5.0, 5.0]]])  # [G, B, E]
+    expected = [[0.25, 0.5], [0.75, 0.5], [0.75, 0.5], [0.25, 0.5]]  # [G * E, B]
+    torch.testing.assert_close(softmax_gates(logits), torch.tensor(expected))
