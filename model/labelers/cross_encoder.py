@@ -21,20 +21,21 @@ from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, T
 from model.labelers.boosting import Boosters, Matrix, fit_boosters
 from model.labelers.cross_state import (
     CrossState,
+    ShareChoice,
     load_state,
-    mixed,
     network_features,
     read_json,
     ready,
     save_state,
+    tree_features,
 )
 from model.labelers.cross_training import Training, device, fine_tune, seeded
 from model.labelers.encoder_base import EncoderBase, find_encoder_base, read_tokenizer, read_trunk
-from model.labelers.fitting import check_fit, cross_entropy, data_digest, version_of
+from model.labelers.fitting import check_fit, data_digest, version_of
+from model.labelers.graded import FEATURES as GRADED_FEATURES
+from model.labelers.graded import VERSION as GRADED_VERSION
+from model.labelers.graded import Graded
 from model.labelers.lexical_inputs import LexicalInputs
-from model.labelers.neighbours import FEATURES as NEAR_FEATURES
-from model.labelers.neighbours import VERSION as NEAR_VERSION
-from model.labelers.neighbours import Neighbours, out_of_fold
 from model.labelers.pair_data import PairData
 from model.labelers.pair_encoder import PairEncoder
 from model.labelers.pair_tokens import PairTokenizer
@@ -82,7 +83,7 @@ class CrossEncoderLabeler:
             "conf": self._conf.model_dump(mode="json", exclude=_SPEED),
             "trees": self._trees.model_dump(mode="json", exclude={"threads"}),
             "dtype": state.dtype,
-            "neighbours": NEAR_VERSION if state.neighbours is not None else None,
+            "graded": GRADED_VERSION if state.graded is not None else None,
             "seed": self._seed,
         }
         return version_of(parts)
@@ -103,21 +104,23 @@ class CrossEncoderLabeler:
         tokenizer = PairTokenizer(read_tokenizer(base.folder), self._conf.max_tokens)
         train = self._data(pairs, features, targets, tokenizer)
         watched = self._data(validation[0], judged, validation[1], tokenizer)
-        network, history = self._tune(base, train, watched, tokenizer)
-        boosters, neighbours = self._grow(pairs, features, targets, (*validation, judged), inputs)
+        boosters, graded = self._grow(pairs, features, targets, (*validation, judged), inputs)
+        choice = self._choice(boosters, graded, validation, judged, inputs)
+        network, history = self._tune(base, train, watched, tokenizer, choice)
         origin = {
             "base_sha256": base.sha256,
             "data": [data_digest(pairs, targets), data_digest(*validation)],
         }
         dtype = resolve_dtype(self._conf.dtype)
         state = CrossState(
-            *(inputs, tokenizer, ready(network, dtype), boosters, 0.0, dtype, origin, neighbours)
+            *(inputs, tokenizer, ready(network, dtype), boosters, 0.0, dtype, origin, graded)
         )
-        self._state, losses = self._choose_share(state, validation, judged)
+        losses = choice.losses(state.read(validation[0], judged, self._conf))
+        self._state = replace(state, tree_share=min(losses, key=lambda share: losses[share]))
         details = {
             "epochs": history,
             "tree_share": self._state.tree_share,
-            "validation_loss": losses,
+            "validation_loss": {str(share): loss for share, loss in losses.items()},
             "device": device(),
         }
         return FitReport(len(pairs), time.monotonic() - started, details)
@@ -152,20 +155,20 @@ class CrossEncoderLabeler:
         targets: Targets,
         validation: tuple[Pairs, Targets, Matrix],
         inputs: LexicalInputs,
-    ) -> tuple[Boosters | None, Neighbours | None]:
-        """The trees and the graded pairs that they look up."""
+    ) -> tuple[Boosters | None, Graded | None]:
+        """The trees, and what they see of the graded pairs."""
         if max(self._conf.tree_shares) == 0:
             return None, None
         watched, known, judged = validation
-        names, near = inputs.names, None
+        names, graded = inputs.names, None
         if self._conf.neighbours:
             vectors = inputs.vectors(pairs)
-            near = Neighbours.of(pairs, targets, *vectors)
-            names = (*names, *NEAR_FEATURES)
-            features = np.column_stack([features, out_of_fold(pairs, near, *vectors)])
-            judged = np.column_stack([judged, near.features(watched, *inputs.vectors(watched))])
+            graded = Graded.of(pairs, targets, *vectors)
+            names = (*names, *GRADED_FEATURES)
+            features = np.column_stack([features, graded.own_features(pairs, *vectors)])
+            judged = np.column_stack([judged, graded.features(watched, *inputs.vectors(watched))])
         trees = fit_boosters(features, targets, (judged, known), self._trees, self._seed, names)
-        return trees, near
+        return trees, graded
 
     def _data(
         self, pairs: Pairs, features: Matrix, targets: Targets, tokenizer: PairTokenizer
@@ -173,8 +176,28 @@ class CrossEncoderLabeler:
         seen = network_features(features, self._conf)
         return PairData.of(tokenizer.tokens(pairs), seen, targets)
 
+    def _choice(
+        self,
+        boosters: Boosters | None,
+        graded: Graded | None,
+        validation: tuple[Pairs, Targets],
+        judged: Matrix,
+        inputs: LexicalInputs,
+    ) -> ShareChoice:
+        """What an epoch of the network is judged by: the mixture that it would end in."""
+        pairs, targets = validation
+        if boosters is None:
+            return ShareChoice(None, targets, (0.0,))
+        seen = tree_features(graded, pairs, judged, inputs)
+        return ShareChoice(boosters.predict(seen), targets, self._conf.tree_shares)
+
     def _tune(
-        self, base: EncoderBase, train: PairData, judged: PairData, tokenizer: PairTokenizer
+        self,
+        base: EncoderBase,
+        train: PairData,
+        judged: PairData,
+        tokenizer: PairTokenizer,
+        choice: ShareChoice,
     ) -> tuple[PairEncoder, History]:
         """The network of the best epoch, and the losses of all."""
         with seeded(self._seed):
@@ -182,23 +205,7 @@ class CrossEncoderLabeler:
             network = PairEncoder(trunk, train.features.shape[1], self._conf)
         dtype = resolve_dtype(self._conf.dtype)
         run = Training(self._conf, tokenizer, dtype == "bfloat16", device(), self._seed)
-        return network, fine_tune(network, train, judged, run)
-
-    def _choose_share(
-        self, state: CrossState, validation: tuple[Pairs, Targets], judged: Matrix
-    ) -> tuple[CrossState, dict[str, float]]:
-        """The state with the trees' share of the least validation loss (nats), and all losses."""
-        pairs, targets = validation
-        read = state.read(pairs, judged, self._conf)
-        if state.boosters is None:
-            return state, {}
-        trees = state.boosters.predict(state.tree_features(pairs, judged))
-        losses = {
-            share: cross_entropy(mixed(read, trees, share), targets)
-            for share in self._conf.tree_shares
-        }
-        best = min(losses, key=lambda share: losses[share])
-        return replace(state, tree_share=best), {str(share): loss for share, loss in losses.items()}
+        return network, fine_tune(network, train, judged, run, choice.loss)
 
     def _fitted(self) -> CrossState:
         if self._state is None:

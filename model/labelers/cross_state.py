@@ -1,6 +1,6 @@
 """What a fitted cross-encoder consists of, how it predicts, and its files.
 
-inputs.json (token frequencies, encoder of the cosine), trees.json, neighbours.safetensors (graded
+inputs.json (token frequencies, encoder of the cosine), trees.json, graded.safetensors (graded
 pairs), the encoder's config.json and tokenizer files, model.safetensors.
 """
 
@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from conf.sections.labelers.cross_encoder import CrossEncoderConf
 from model.encoder import resolve_dtype
@@ -21,14 +22,15 @@ from model.labelers.base import Floats, LabelerError, Pairs, Probabilities, Targ
 from model.labelers.boosting import Boosters, Matrix
 from model.labelers.cross_training import Training, device, logits_of
 from model.labelers.encoder_base import read_tokenizer, trunk_of_config
+from model.labelers.fitting import cross_entropy
+from model.labelers.graded import Graded
 from model.labelers.lexical_inputs import LexicalInputs
-from model.labelers.neighbours import Neighbours
 from model.labelers.pair_data import PairData
 from model.labelers.pair_encoder import PairEncoder, chain_probabilities
 from model.labelers.pair_tokens import PairTokenizer
 
 WEIGHTS, INPUTS, TREES, STATE = "model.safetensors", "inputs.json", "trees.json", "state.json"
-NEIGHBOURS = "neighbours.safetensors"
+GRADED = "graded.safetensors"
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,7 @@ class CrossState:
     Attributes:
         network: its encoder in the arithmetic `dtype`, ready to predict.
         boosters: None: no trees.
-        neighbours: graded pairs whose features the trees see, too; None: none.
+        graded: graded pairs whose features the trees see, too; None: none.
         tree_share: share of the trees in the probabilities, 0 to 1.
         dtype: float32 or bfloat16.
         origin: further JSON-able facts that make the version (base model, data).
@@ -51,7 +53,7 @@ class CrossState:
     tree_share: float
     dtype: str
     origin: Mapping[str, Any]
-    neighbours: Neighbours | None = None
+    graded: Graded | None = None
 
     def predict(self, pairs: Pairs, conf: CrossEncoderConf) -> Probabilities:
         """Probabilities of the pairs, in their order."""
@@ -60,20 +62,13 @@ class CrossState:
         features = self.inputs.matrix(pairs)
         trees = None
         if self.boosters is not None and self.tree_share > 0:
-            trees = self.boosters.predict(self.tree_features(pairs, features))
+            trees = self.boosters.predict(tree_features(self.graded, pairs, features, self.inputs))
             if self.tree_share == 1:
                 return trees
         read = self.read(pairs, features, conf)
         if trees is None:
             return Probabilities(read[:, 0], read[:, 1])
         return mixed(read, trees, self.tree_share)
-
-    def tree_features(self, pairs: Pairs, features: Matrix) -> Matrix:
-        """What the trees see: the features [N, F], and those of the neighbours."""
-        if self.neighbours is None:
-            return features
-        near = self.neighbours.features(pairs, *self.inputs.vectors(pairs))
-        return np.column_stack([features, near])
 
     def read(self, pairs: Pairs, features: Matrix, conf: CrossEncoderConf) -> Floats:
         """[N, 2] probabilities of the network alone."""
@@ -82,6 +77,40 @@ class CrossState:
         data = PairData.of(tokens, network_features(features, conf), nothing)
         run = Training(conf, self.tokenizer, autocast=False, device=device(), seed=0)
         return chain_probabilities(logits_of(self.network, data, run))
+
+
+@dataclass(frozen=True)
+class ShareChoice:
+    """Chooses the share of the trees on validation pairs.
+
+    Attributes:
+        trees: what they say of the pairs; None: there are none.
+        targets: soft grades of the pairs.
+        shares: that are tried.
+    """
+
+    trees: Probabilities | None
+    targets: Targets
+    shares: tuple[float, ...]
+
+    def losses(self, read: Floats) -> dict[float, float]:
+        """Loss (nats) by share, from the network's probabilities [N, 2]."""
+        if self.trees is None:
+            return {0.0: cross_entropy(Probabilities(read[:, 0], read[:, 1]), self.targets)}
+        return {s: cross_entropy(mixed(read, self.trees, s), self.targets) for s in self.shares}
+
+    def loss(self, logits: Tensor) -> float:
+        """The least of the losses, from the network's logits [N, 2]."""
+        return min(self.losses(chain_probabilities(logits)).values())
+
+
+def tree_features(
+    graded: Graded | None, pairs: Pairs, features: Matrix, inputs: LexicalInputs
+) -> Matrix:
+    """What the trees see: the features [N, F], and those of the graded pairs."""
+    if graded is None:
+        return features
+    return np.column_stack([features, graded.features(pairs, *inputs.vectors(pairs))])
 
 
 def mixed(read: Floats, trees: Probabilities, share: float) -> Probabilities:
@@ -109,8 +138,8 @@ def save_state(state: CrossState, folder: Path) -> None:
     content = {INPUTS: state.inputs.as_json(), TREES: trees, STATE: entries}
     for name, value in content.items():
         (folder / name).write_text(json.dumps(value) + "\n", encoding="utf-8")
-    if state.neighbours is not None:
-        state.neighbours.save(folder / NEIGHBOURS)
+    if state.graded is not None:
+        state.graded.save(folder / GRADED)
     state.network.trunk.config.save_pretrained(folder)
     state.tokenizer.tokenizer.save_pretrained(folder)
     tensors = {name: t.contiguous().cpu() for name, t in state.network.state_dict().items()}
@@ -141,7 +170,7 @@ def load_state(folder: Path, conf: CrossEncoderConf) -> CrossState:
         tree_share=float(entries["tree_share"]),
         dtype=entries["dtype"],
         origin=entries["origin"],
-        neighbours=Neighbours.load(folder / NEIGHBOURS) if trees and conf.neighbours else None,
+        graded=Graded.load(folder / GRADED) if trees and conf.neighbours else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 import copy
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -38,9 +38,18 @@ class Training:
 
 
 def fine_tune(
-    network: PairEncoder, train: PairData, judged: PairData, run: Training
+    network: PairEncoder,
+    train: PairData,
+    judged: PairData,
+    run: Training,
+    score: Callable[[Tensor], float] | None = None,
 ) -> list[dict[str, float]]:
-    """Train in place and leave the weights of the best epoch; returns loss by epoch (nats)."""
+    """Train in place and leave the weights of the best epoch; returns loss by epoch (nats).
+
+    Args:
+        score: logits [N, 2] of the judged pairs -> loss that chooses the epoch; None: the
+            network's own.
+    """
     conf = run.conf
     network.standardise_like(train.features)
     network.start_at(*_rates(train))
@@ -54,7 +63,8 @@ def fine_tune(
     with seeded(run.seed), _threads(conf.threads):
         for epoch in range(1, conf.epochs + 1):
             loss = _epoch(network, train, run, epoch, optimizer, schedule)
-            validation = mean_loss(logits_of(network, judged, run), judged)
+            logits = logits_of(network, judged, run)
+            validation = mean_loss(logits, judged) if score is None else score(logits)
             history.append({"epoch": epoch, "loss": loss, "validation_loss": validation})
             if validation <= min(entry["validation_loss"] for entry in history):
                 best = copy.deepcopy(network.state_dict())

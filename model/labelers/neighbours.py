@@ -7,19 +7,15 @@ features mean the same for a query that people graded and for one that they did 
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, fields
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
 
-from model.labelers.base import LabelerError, Pairs, Targets
+from model.labelers.base import Pairs, Targets
 
 Floats32 = NDArray[np.float32]
-VERSION = 1
 FEATURES: tuple[str, ...] = (
     *("near_grade", "near_weight", "near_query_grade", "near_query", "near_item"),
     *("near_surplus", "nearest_grade"),
@@ -90,26 +86,6 @@ class Neighbours:
         for rows in np.split(order, borders) if len(order) else []:
             out[rows] = self._of_query(int(keys[rows[0]]), queries[rows[0]], items[rows])
         return out
-
-    def save(self, file: Path) -> None:
-        """Write a safetensors file, vectors in float16."""
-        half = {"queries": self.queries.astype(np.float16), "items": self.items.astype(np.float16)}
-        save_file({**vars(self), **half}, file)
-
-    @classmethod
-    def load(cls, file: Path) -> Self:
-        """What `save` wrote.
-
-        Raises:
-            LabelerError: the file is missing, damaged or of another kind.
-        """
-        try:
-            found = load_file(file)
-            for name in ("queries", "items"):
-                found[name] = found[name].astype(np.float32)
-            return cls(*(found[entry.name] for entry in fields(cls)))
-        except (OSError, SafetensorError, KeyError) as error:
-            raise LabelerError(f"graded pairs in {file} cannot be read: {error}") from error
 
     def take(self, queries: NDArray[np.bool_]) -> "Neighbours":
         """The pairs of some of the queries [Q]; all item vectors stay."""

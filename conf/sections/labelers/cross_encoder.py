@@ -21,7 +21,7 @@ class CrossEncoderConf(Section):
         "mean", description="mean: mean of the tokens of the pair; first: its first token"
     )
     lexical_features: bool = Field(
-        True, description="true: the overlap features join the pooled text in the head"
+        False, description="true: the overlap features join the pooled text in the head"
     )
     cosine: bool = Field(
         True,
@@ -29,8 +29,8 @@ class CrossEncoderConf(Section):
     )
     neighbours: bool = Field(
         True,
-        description="true: what people graded of near queries and items (by the encoder of the "
-        "cosine) is among the features of the trees",
+        description="true: the trees also see what people graded of near queries and items, and "
+        "where the texts stand among all (vectors of the encoder of the cosine)",
     )
     tree_shares: tuple[float, ...] = Field(
         (0.0, 0.25, 0.5, 0.75, 1.0),
@@ -48,7 +48,7 @@ class CrossEncoderConf(Section):
     )
     epochs: int = Field(2, ge=1, description="passes over the training pairs (count)")
     batch_size: int = Field(32, ge=1, description="pairs a step (count)")
-    learning_rate: float = Field(8e-5, gt=0, description="AdamW step size of the encoder")
+    learning_rate: float = Field(5e-5, gt=0, description="AdamW step size of the encoder")
     head_learning_rate: float = Field(1e-3, gt=0, description="AdamW step size of the head")
     weight_decay: float = Field(0.01, ge=0, description="AdamW decay of matrices")
     warmup: float = Field(

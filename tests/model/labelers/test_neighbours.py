@@ -1,12 +1,11 @@
 """Features from the grades of near queries and items."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
 
-from model.labelers.base import LabelerError, Pairs, Targets
+from model.labelers.base import Pairs, Targets
 from model.labelers.neighbours import FEATURES, Neighbours, key_hashes, out_of_fold
 
 EAST, NORTH = np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
@@ -97,16 +96,3 @@ def test_training_features_do_not_know_their_own_query() -> None:
     )
     np.testing.assert_array_equal(mine[own], theirs[own])
     assert not np.allclose(mine[~own], theirs[~own])
-
-
-def test_saved_and_loaded(tmp_path: Path) -> None:
-    file = tmp_path / "neighbours.safetensors"
-    graded = known()
-    graded.save(file)
-    again = Neighbours.load(file)
-    for name, value in vars(graded).items():
-        np.testing.assert_array_equal(getattr(again, name), value)
-        assert getattr(again, name).dtype == value.dtype
-    file.write_bytes(b"damaged")
-    with pytest.raises(LabelerError, match=r"neighbours\.safetensors cannot be read"):
-        Neighbours.load(file)
