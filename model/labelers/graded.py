@@ -59,10 +59,8 @@ class Graded:
             found = load_file(file)
             for name in ("queries", "items"):
                 found[name] = found[name].astype(np.float32)
-            near, main = (
-                kind(*(found[entry.name] for entry in fields(kind)))
-                for kind in (Neighbours, Directions)
-            )
+            near = Neighbours(*(found[entry.name] for entry in fields(Neighbours)))
+            main = Directions(*(found[entry.name] for entry in fields(Directions)))
         except (OSError, SafetensorError, KeyError) as error:
             raise LabelerError(f"graded pairs in {file} cannot be read: {error}") from error
         return cls(near, main)
