@@ -5,6 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from torch import Tensor, nn
 
 from conf.sections.training import ModelConf
@@ -173,6 +175,18 @@ def test_parts_need_a_region_with_training_rows(name: str) -> None:
 def test_md_needs_a_region_dependent_feature() -> None:
     with pytest.raises(SpecError, match="no feature is declared region-dependent"):
         MdMask(RegionContext((False, False), 2, ModelConf()))
+
+
+@pytest.mark.parametrize("name", list(PARTS))
+@given(st.lists(st.integers(0, 4), max_size=12), st.integers(0, 999))
+def test_a_row_is_changed_by_itself(name: str, regions: list[int], seed: int) -> None:
+    """Whatever regions stand around it, and in whatever order."""
+    made, draw = part(name), torch.Generator().manual_seed(seed)
+    x, region = torch.randn(len(regions), 4, generator=draw), torch.tensor(regions).long()
+    order = torch.randperm(len(regions), generator=draw)
+    torch.testing.assert_close(made(x[order], region[order]), made(x, region)[order])
+    for i in order[:2]:
+        torch.testing.assert_close(made(x[i : i + 1], region[i : i + 1])[0], made(x, region)[i])
 
 
 def test_without_counts_every_known_region_is_seen() -> None:
