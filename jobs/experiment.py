@@ -21,7 +21,6 @@ from rich.console import Console
 from conf.experiment import Experiment, load_experiment
 from features.contracts import EXPERIMENT_COMPARISONS, EXPERIMENT_RESULTS
 from jobs.platform.experiment_data import experiment_snapshot
-from jobs.platform.experiment_plots import draw_plots
 from jobs.platform.experiment_progress import Clock
 from jobs.platform.experiment_results import Found, comparison_rows, find, result_rows
 from jobs.platform.experiment_runs import run_study
@@ -34,6 +33,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.platform.warehouse import Warehouse
+from model.experiments.source import source_hash
 from model.feed import open_snapshot
 
 NAME = "experiment"
@@ -56,8 +56,8 @@ def run(spark: SparkSession, experiment: Experiment, console: Console) -> JobRep
     with Workers(conf.workers) as workers:
         found = [find(study, run_study(study, workers, clock)) for study in studies]
     write_folder(folder, found)
-    draw_plots(folder / "plots", found)
     write_tables(warehouse, report, found)
+    report.notes += [*_drawn(folder / "plots", found), *_other_code(found)]
     report.notes += track(warehouse, found)
     report.outputs[NAME] = str(folder)
     return report
@@ -108,6 +108,25 @@ def _study(spark: SparkSession, experiment: Experiment, name: str, runs: Path) -
     if data.rows is not None:
         snapshot = open_snapshot(thinned(snapshot, data.rows, runs.parent / "data"))
     return Study(experiment, name, snapshot, runs)
+
+
+def _drawn(folder: Path, found: Sequence[Found]) -> list[str]:
+    """Draw the plots; a note where the extra `experiments` is not installed."""
+    try:
+        from jobs.platform.experiment_plots import draw_plots
+    except ImportError as error:
+        return [f"plots: not drawn, {error.name} is not installed"]
+    draw_plots(folder, found)
+    return []
+
+
+def _other_code(found: Sequence[Found]) -> list[str]:
+    """A note where trainings were made by another state of the code than this one."""
+    trainings = [t for one in found for arm in one.arms for t in arm.trainings.values()]
+    other = [t.folder for t in trainings if t.finished and t.state["source"] != source_hash()]
+    if not other:
+        return []
+    return [f"{len(other)} of {len(trainings)} trainings were made by another state of the code"]
 
 
 if __name__ == "__main__":

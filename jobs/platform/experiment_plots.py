@@ -1,4 +1,4 @@
-"""Plots of an experiment, PNG and SVG: headline figures by arm, and the relevance curves."""
+"""Plots of an experiment, PNG and SVG: differences of the headline figures, relevance curves."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure as Canvas
 from jobs.platform.experiment_results import TEST, Found
 from model.experiments.figures import ALL
 from model.experiments.intervals import Compared
+from model.experiments.verdict import lower_is_better
 
 _INCHES = 4.2
 _FORMATS = ("png", "svg")
@@ -27,28 +28,29 @@ def draw_plots(folder: Path, found: Sequence[Found]) -> None:
 
 
 def _headline(found: Found) -> Canvas:
-    metrics = found.study.experiment.conf.headline
-    canvas = Canvas(figsize=(_INCHES * len(metrics), 1.2 + 0.32 * len(found.figures)))
-    axes = canvas.subplots(1, len(metrics), sharey=True, squeeze=False)[0]
-    for axis, metric in zip(axes, metrics, strict=True):
-        rows = [c for arm in found.figures if (c := found.of(arm, metric, ALL)) is not None]
-        _intervals(axis, rows, found.study.experiment.conf.reference)
-        axis.set_title(metric)
-    axes[0].set_ylabel(_title(found))
+    """Paired differences from the reference, one panel a figure."""
+    conf = found.study.experiment.conf
+    arms = [arm for arm in found.figures if arm != conf.reference] or [conf.reference]
+    canvas = Canvas(figsize=(_INCHES * len(conf.headline), 1.2 + 0.32 * len(arms)))
+    axes = canvas.subplots(1, len(conf.headline), sharey=True, squeeze=False)[0]
+    for axis, metric in zip(axes, conf.headline, strict=True):
+        _intervals(axis, [found.of(arm, metric, ALL) for arm in arms])
+        axis.set_yticks(range(len(arms)), arms)
+        axis.set_title(f"{metric}{' (lower is better)' if lower_is_better(metric) else ''}")
+    axes[0].invert_yaxis()
+    canvas.suptitle(f"{_title(found)}: difference from {conf.reference}", y=1.02)
     return canvas
 
 
-def _intervals(axis: Axes, rows: Sequence[Compared], reference: str) -> None:
-    places = np.arange(len(rows))[::-1]
-    for place, row in zip(places, rows, strict=True):
-        e = row.estimate
-        colour = "black" if row.arm == reference else "tab:blue"
-        if e.low is not None and e.high is not None:
-            axis.plot([e.low, e.high], [place, place], color=colour, linewidth=1.5)
-        axis.plot([e.value], [place], "o", color=colour, markersize=4)
-        if row.arm == reference:
-            axis.axvline(e.value, color="0.8", linewidth=0.8, zorder=0)
-    axis.set_yticks(places, [row.arm for row in rows])
+def _intervals(axis: Axes, rows: Sequence[Compared | None]) -> None:
+    axis.axvline(0.0, color="0.7", linewidth=0.8, zorder=0)
+    for place, row in enumerate(rows):
+        gap = row.difference if row is not None else None
+        if gap is None:
+            continue
+        if gap.low is not None and gap.high is not None:
+            axis.plot([gap.low, gap.high], [place, place], color="tab:blue", linewidth=1.5)
+        axis.plot([gap.value], [place], "o", color="tab:blue", markersize=4)
 
 
 def _curves(found: Found) -> Canvas:

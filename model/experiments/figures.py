@@ -13,7 +13,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Kind = Literal["mean", "auc", "calibration", "constant"]
 ALL = "all"
-_AUC_BINS = 1_000
+_AUC_BINS = 500
 _GROUPS = 15
 
 

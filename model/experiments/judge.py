@@ -96,7 +96,8 @@ def engagement_gains(predictions: Predictions, weights: Weights) -> Floats:
     """[N] sum_t w_t y_t of click, cart and purchase."""
     names = [name.removeprefix("p_") for name in PROBABILITIES]
     click, cart, purchase = (predictions.columns[f"label_{name}"] for name in names)
-    return weights.click * click + weights.cart * cart + weights.purchase * purchase
+    gains = weights.click * click + weights.cart * cart + weights.purchase * purchase
+    return np.asarray(gains, np.float64)
 
 
 def _mean(values: Floats) -> float:

@@ -81,7 +81,7 @@ def run_training(training: Training) -> dict[str, Any]:
     if training.finished:
         return training.state
     training.folder.mkdir(parents=True, exist_ok=True)
-    started = time.monotonic()
+    started, busy = time.monotonic(), time.process_time()
     try:
         found = _trained(training) | {"state": FINISHED}
     except Exception as error:  # any failure of an arm is a result: the others go on
@@ -89,6 +89,7 @@ def run_training(training: Training) -> dict[str, Any]:
     found |= {
         "label": training.label,
         "seconds": round(time.monotonic() - started, 2),
+        "cpu_seconds": round(time.process_time() - busy, 2),
         "source": source_hash(),
     }
     _write(training.folder / STATE, found)
