@@ -113,12 +113,13 @@ class Ranker(nn.Module):
         return dict(zip(self.spec.outputs, columns, strict=True))
 
     def _engagement_losses(self, prob: LogProb, batch: Batch) -> dict[str, TaskLoss]:
-        losses = {}
-        for i, task in enumerate(self.spec.tasks):
-            weight = batch.weight * batch.label(f"mask_{task}")
-            one = LogProb(prob.log_p[:, i], prob.log_not_p[:, i])
-            losses[task] = masked_bce(one, batch.label(f"label_{task}"), weight)
-        return losses
+        label, mask = (
+            batch.labels[:, [batch.label_names.index(f"{kind}_{t}") for t in self.spec.tasks]]
+            for kind in ("label", "mask")
+        )
+        found = masked_bce(prob, label, batch.weight.unsqueeze(1) * mask)
+        pairs = zip(found.total.unbind(), found.weight.unbind(), strict=True)
+        return {t: TaskLoss(*pair) for t, pair in zip(self.spec.tasks, pairs, strict=True)}
 
     def _relevance_loss(self, head: RelevanceHead, hidden: Tensor, batch: Batch) -> TaskLoss:
         label_ge = torch.stack([batch.label(f"label_{g}") for g in self.spec.grades], dim=1)

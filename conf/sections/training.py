@@ -81,8 +81,9 @@ class ModelConf(Section):
         description="weight of the penalty on steps likelier than the step before (loss a unit of "
         "probability); null: the backbone's own",
     )
-    experts: int = Field(
-        4, ge=1, description="mmoe: experts; ple: experts of a layer that all tasks share (count)"
+    experts: int = Field(4, ge=1, description="mmoe: experts (count)")
+    shared_experts: int = Field(
+        2, ge=1, description="ple: experts of a layer that all tasks share (count)"
     )
     task_experts: int = Field(
         1, ge=1, description="ple, adatt: experts of a layer and task (count)"

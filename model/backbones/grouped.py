@@ -37,9 +37,10 @@ class GroupedStack(nn.Module):
     def __init__(self, groups: int, conf: ModelConf) -> None:
         super().__init__()
         self.groups = groups
-        layers: list[nn.Module] = [*activation(conf)]
+        layers = [nn.ReLU(), *_dropout(conf)]
         for in_dim, out_dim in zip(conf.hidden, conf.hidden[1:], strict=False):
-            layers += [GroupedLinear(groups, in_dim, out_dim), *activation(conf)]
+            layers += [GroupedLinear(groups, in_dim, out_dim), nn.ReLU(inplace=True)]
+            layers += _dropout(conf)
         self.layers = nn.Sequential(*layers)
 
     def forward(self, hidden: Tensor) -> Tensor:
@@ -53,5 +54,5 @@ def by_group(hidden: Tensor, groups: int) -> Tensor:
     return hidden.view(len(hidden), groups, -1).transpose(0, 1)
 
 
-def activation(conf: ModelConf) -> list[nn.Module]:
-    return [nn.ReLU(), nn.Dropout(conf.dropout)] if conf.dropout > 0 else [nn.ReLU()]
+def _dropout(conf: ModelConf) -> list[nn.Module]:
+    return [nn.Dropout(conf.dropout)] if conf.dropout > 0 else []

@@ -44,26 +44,22 @@ class Seq(Backbone):
     def _states(self, u: Tensor) -> list[Tensor]:
         """h_1 .. h_T, [B, out_dim] each, from u [B, out_dim].
 
-        The cell's input is the same at every step but for e_t, so its product with u is made
-        once, and with h_0 = 0 the first step needs no product with a state.
+        The same as torch's GRUCell (Cho et al. 2014) on [u ; e_t], without its repeated work: the
+        product with u is the same at every step, that with e_t is a vector, and h_0 = 0 needs
+        no product.
         """
-        cell = self.cell
+        cell, gates = self.cell, [2 * self.out_dim, self.out_dim]
         common, own = cell.weight_ih.tensor_split([self.out_dim], dim=1)
-        of_u = functional.linear(u, common, cell.bias_ih)  # [B, 3 * out_dim]
-        of_step = functional.linear(self.embedding, own)  # [T, 3 * out_dim]
-        of_state = cell.bias_hh.expand(len(u), -1)
+        u_gates, u_new = torch.split(functional.linear(u, common), gates, dim=1)
+        given = functional.linear(self.embedding, own, cell.bias_ih)  # [T, 3 * out_dim]
         states: list[Tensor] = []
-        for t in range(len(self.steps)):
+        for step_gates, step_new in zip(*torch.split(given, gates, dim=1), strict=True):
+            of_state: Tensor = cell.bias_hh
             if states:
                 of_state = functional.linear(states[-1], cell.weight_hh, cell.bias_hh)
-            states.append(self._step(of_u + of_step[t], of_state, states[-1] if states else None))
+            h_gates, h_new = torch.split(of_state, gates, dim=-1)
+            both = torch.sigmoid(u_gates + (h_gates + step_gates))
+            reset, update = both.chunk(2, dim=1)
+            new = torch.tanh(torch.addcmul(u_new + step_new, reset, h_new))
+            states.append(torch.lerp(new, states[-1], update) if states else new - update * new)
         return states
-
-    def _step(self, given: Tensor, of_state: Tensor, before: Tensor | None) -> Tensor:
-        """One step of torch's GRUCell (Cho et al. 2014) from its two products, [B, 3 * out_dim]."""
-        gates = 2 * self.out_dim
-        reset, update = torch.sigmoid(given[:, :gates] + of_state[:, :gates]).chunk(2, dim=1)
-        new = torch.tanh(torch.addcmul(given[:, gates:], reset, of_state[:, gates:]))
-        if before is None:
-            return new - update * new
-        return torch.lerp(new, before, update)

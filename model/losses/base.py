@@ -31,9 +31,8 @@ def total_loss(
         weights: static weight w_t by task; 1 where a task is not named.
         behind: weight_t to divide by instead of the batch's own, such as the sum over all ranks.
     """
-    parts = []
-    for task, loss in losses.items():
-        weight = loss.weight if behind is None else behind[task]
-        safe = torch.where(weight > 0, weight, torch.ones_like(weight))
-        parts.append(weights.get(task, 1.0) * loss.total / safe)
-    return torch.stack(parts).sum()
+    total = torch.stack([loss.total for loss in losses.values()])
+    weight = torch.stack([(behind or {}).get(t, loss.weight) for t, loss in losses.items()])
+    factor = torch.tensor([weights.get(t, 1.0) for t in losses], device=total.device)
+    safe = torch.where(weight > 0, weight, torch.ones_like(weight))
+    return (factor * total / safe).sum()

@@ -11,7 +11,7 @@ from model.losses.base import TaskLoss
 
 
 class LogProb(NamedTuple):
-    """log p and log(1 - p), [B] each: exact where p is close to 0 or 1."""
+    """log p and log(1 - p), [B] or [B, T] each: exact where p is close to 0 or 1."""
 
     log_p: Tensor
     log_not_p: Tensor
@@ -36,11 +36,14 @@ def masked_bce(prob: LogProb, label: Tensor, weight: Tensor) -> TaskLoss:
     """-[y log p + (1 - y) log(1 - p)] over rows with weight > 0.
 
     Args:
-        prob: log-probabilities, [B].
-        label: [B] in 0..1, soft labels allowed; any value where weight is 0.
-        weight: [B], 0 where the label is unknown or the row is padding.
+        prob: log-probabilities, [B], or [B, T] of several tasks at once.
+        label: the same shape, in 0..1, soft labels allowed; any value where weight is 0.
+        weight: the same shape, 0 where the label is unknown or the row is padding.
+
+    Returns:
+        Scalars, or [T] each.
     """
     # Unknown labels are replaced before the product: nan * 0 would reach the gradient.
     known = torch.where(weight > 0, label, torch.zeros_like(label))
     loss = -(known * prob.log_p + (1.0 - known) * prob.log_not_p)
-    return TaskLoss((weight * loss).sum(), weight.sum())
+    return TaskLoss((weight * loss).sum(dim=0), weight.sum(dim=0))

@@ -44,7 +44,7 @@ def test_mmoe_experts_read_the_input_itself() -> None:
 
 def ple() -> Ple:
     """Two layers; experts: a's, b's, one shared."""
-    backbone = Ple(1, ("a", "b"), ModelConf(hidden=(1, 1), task_experts=1, experts=1))
+    backbone = Ple(1, ("a", "b"), ModelConf(hidden=(1, 1), task_experts=1, shared_experts=1))
     # the tasks' experts and gates, the shared expert and gate
     put(backbone.first, [1.0, 2.0, *[0.0] * 4, 4.0, 0.0, 0.0, 0.0], [0.0] * 10)
     # a's expert and gate, b's expert and gate
@@ -74,7 +74,7 @@ def test_ple_keeps_a_task_s_experts_to_itself() -> None:
 
 
 def test_ple_of_one_layer_has_no_shared_gate() -> None:
-    backbone = Ple(3, ("a", "b"), ModelConf(hidden=(4,), task_experts=2, experts=3))
+    backbone = Ple(3, ("a", "b"), ModelConf(hidden=(4,), task_experts=2, shared_experts=3))
     assert backbone.first.out_features == 7 * 4 + 2 * 5
 
 

@@ -128,7 +128,7 @@ def test_mmoe(x: Tensor) -> None:
 
 
 def test_ple(x: Tensor) -> None:
-    ours = Ours(backbone="ple", hidden=(6, 6, 6), task_experts=2, experts=3, tower=(3,))
+    ours = Ours(backbone="ple", hidden=(6, 6, 6), task_experts=2, shared_experts=3, tower=(3,))
     theirs = multi_task.PLE(dense(), classification(), 3, 2, 3, {"dims": [6]}, [{"dims": [3]}] * 3)
     backbone = ours.backbone
     assert isinstance(backbone, Ple)
