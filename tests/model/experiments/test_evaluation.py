@@ -1,0 +1,106 @@
+"""Figures and orders of hand-made predictions: two regions, one page of two items in each."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from conf.sections.experiment import RankingConf
+from conf.sections.value import ValueConf, Weights
+from model.calibrators import none_fitted
+from model.experiments.evaluation import Evaluation, by_name
+from model.experiments.judge import judged_rows
+from model.experiments.predictions import Predictions, load_predictions
+from model.experiments.ranking import Ranking
+from model.spec import InputFeature, InputSpec
+
+SPEC = InputSpec((InputFeature("x", "item"),), ("click", "cart", "purchase"), ("north", "south"))
+NONE = none_fitted(SPEC.outputs, SPEC.regions)
+CLICKS = Weights(click=1.0, cart=0.0, purchase=0.0, relevance=0.0)
+
+
+@pytest.fixture
+def predictions() -> Predictions:
+    """North's page: the click is ranked first and irrelevant; south's: clicked and relevant."""
+    columns = {
+        "p_click": [0.8, 0.4, 0.2, 0.6],
+        "p_cart": [0.1, 0.6, 0.1, 0.1],
+        "p_purchase": [0.1, 0.1, 0.3, 0.1],
+        "p_ge_1": [0.1, 0.9, 0.2, 0.8],
+        "p_ge_2": [0.0, 0.5, 0.1, 0.4],
+        "label_click": [1, 0, 0, 1],
+        "label_cart": [0, 0, 0, 1],
+        "label_purchase": [0, 0, 0, 1],
+        "label_ge_1": [0, 1, 0, 1],
+        "label_ge_2": [0, 1, 0, 1],
+        "region": [1, 1, 2, 2],
+        "list_code": [5, 5, 6, 6],
+        "page_code": [8, 8, 9, 9],
+        "unit_code": [3, 3, 4, 4],
+        "item_code": [0, 1, 0, 1],
+        "judged": [1, 1, 1, 1],
+        "p_true_click": [0.7, 0.5, 0.2, 0.6],
+    }
+    for name in ("mask_click", "mask_cart", "mask_purchase", "mask_relevance", "weight_relevance"):
+        columns[name] = [1, 1, 1, 1]
+    for name in SPEC.outputs:
+        for kind in ("logged", "first"):
+            columns[f"{kind}.{name}"] = columns[name]
+    kept = {k: np.asarray(v, np.float64) for k, v in columns.items() if k not in SPEC.outputs}
+    return Predictions(SPEC, kept)
+
+
+def test_figures_by_hand(predictions: Predictions) -> None:
+    found = by_name(Evaluation(predictions, NONE, 10).tasks())
+    second = 1 / np.log2(3)
+    assert found["ndcg.click", "all"].value == pytest.approx(1.0)
+    assert found["ndcg@10.relevance", "all"].value == pytest.approx(1.0)
+    # Cart after click rises in one row of four, purchase after cart in one: 2 of 8 steps.
+    assert found["violations.share", "all"].value == pytest.approx(2 / 8)
+    assert found["violations.share", "north"].value == pytest.approx(1 / 4)
+    assert found["violations.size", "all"].value == pytest.approx((0.2 + 0.2) / 8)
+    assert found["auc.click", "north"].value == 1.0
+    assert found["truth.error.click", "all"].value == pytest.approx(0.2 / 4)
+    assert found["truth.ndcg.click", "north"].value == pytest.approx(1.0)
+    assert found["ndcg.purchase", "south"].value == pytest.approx(second)
+    assert np.isnan(found["ndcg.purchase", "north"].value)
+    assert found["auc.click", "all"].units == 2
+
+
+def test_orders_by_hand(predictions: Predictions) -> None:
+    second = 1 / np.log2(3)
+    value = ValueConf(weights=CLICKS, sweep=(0.0, 2.0))
+    figures = {}
+    for relevance in ("none", "only", "picked"):
+        ranking = Ranking(RankingConf(relevance=relevance), value, 10)
+        order = ranking.order(predictions, NONE)
+        figures[relevance] = by_name(Evaluation(predictions, NONE, 10).order(order))
+    relevance, engagement = "value.relevance_ndcg@10", "value.engagement_ndcg@10"
+    assert figures["none"][relevance, "all"].value == pytest.approx((second + 1) / 2)
+    assert figures["none"][engagement, "all"].value == pytest.approx(1.0)
+    assert figures["only"][relevance, "all"].value == pytest.approx(1.0)
+    assert figures["only"][engagement, "north"].value == pytest.approx(second)
+    assert figures["picked"]["value.w_relevance", "all"].value == 0.0  # 2 would cost engagement
+
+
+def test_a_region_takes_a_weight_of_its_own_where_it_has_enough_lists(
+    predictions: Predictions,
+) -> None:
+    value = ValueConf(weights=CLICKS, sweep=(0.0, 2.0), min_queries=1)
+    conf = RankingConf(relevance="picked", by_region=True, engagement_loss=1.0)
+    assert Ranking(conf, value, 10).order(predictions, NONE).w_relevance == {0: 2.0, 1: 2.0, 2: 0.0}
+    few = value.model_copy(update={"min_queries": 2})
+    assert Ranking(conf, few, 10).order(predictions, NONE).w_relevance == {0: 2.0}
+
+
+def test_an_item_that_is_judged_twice_in_a_list_counts_once(predictions: Predictions) -> None:
+    columns = dict(predictions.columns) | {"item_code": np.asarray([0.0, 0.0, 0.0, 1.0])}
+    assert judged_rows(Predictions(SPEC, columns)).tolist() == [True, False, True, True]
+
+
+def test_predictions_come_back_as_they_were_saved(predictions: Predictions, tmp_path: Path) -> None:
+    predictions.save(tmp_path / "p.parquet")
+    again = load_predictions(tmp_path / "p.parquet", SPEC)
+    assert set(again.columns) == set(predictions.columns)
+    assert again.codes("unit_code").tolist() == [3, 3, 4, 4]
+    assert again.p("p_click") == pytest.approx(predictions.p("p_click"))
