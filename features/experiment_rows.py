@@ -3,6 +3,8 @@
 A snapshot holds float32 only, so a code is a whole number from 0 that float32 holds exactly.
 """
 
+from collections.abc import Mapping
+
 from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
@@ -26,14 +28,24 @@ JUDGED = {
     "grade": "grade of the row's relevance label, 0 to 2; -1 none",
 }
 
+TRUTH = {
+    f"p_true_{task}": f"planted P({task}) when shown at position 1; -1 not in the market"
+    for task in ("click", "cart", "purchase")
+}
 
-def with_codes(keys: dict[str, str]) -> Transform:
-    """Add each code of the column that `keys` names for it; a null key has the code -1."""
+
+def with_codes(keys: Mapping[str, str], source: DataFrame) -> Transform:
+    """Add each code of the column that `keys` names for it; a null key has the code -1.
+
+    Args:
+        keys: column of the key by code.
+        source: all rows with the keys: those that are coded, before anything costly was joined.
+    """
 
     def transform(rows: DataFrame) -> DataFrame:
         coded = rows
         for code, key in keys.items():
-            coded = coded.join(dense_codes(rows, key, code), on=key, how="left")
+            coded = coded.join(dense_codes(source, key, code), on=key, how="left")
         return coded.fillna(-1, list(keys))
 
     return transform
@@ -64,12 +76,6 @@ def dense_codes(rows: DataFrame, key: str, code: str) -> DataFrame:
     )
 
 
-TRUTH = {
-    f"p_true_{task}": f"planted P({task}) when shown at position 1; -1 not in the market"
-    for task in ("click", "cart", "purchase")
-}
-
-
 def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None) -> DataFrame:
     """Training examples with the codes of their rows, `judged`, `grade` and the planted truth.
 
@@ -78,16 +84,12 @@ def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None)
         queries: the table queries; one text in two regions is one unit.
         truth: the table market_truth, one row a query and item; None: nothing is planted.
     """
+    codes = {"list_code": "query_id", "page_code": "search_id", "item_code": "item_id"}
     texts = queries.select("query_id", normalised(F.col("query_text")).alias("unit"))
-    keys = {
-        "list_code": "query_id",
-        "page_code": "search_id",
-        "item_code": "item_id",
-        "unit_code": "unit",
-    }
     rows = (
         examples.join(texts, on="query_id", how="left")
-        .transform(with_codes(keys))
+        .transform(with_codes(codes, examples))
+        .transform(with_codes({"unit_code": "unit"}, texts))
         .withColumns(
             {
                 "judged": (F.coalesce("label_source", F.lit("")) == "human").cast("int"),

@@ -26,3 +26,8 @@ class TrivagoSource(Section):
         description="true: a click counts as engagement too, so that no hotel is clicked without "
         "engagement; false: only what came before the click",
     )
+    logged_rank: bool = Field(
+        False,
+        description="true: the rank that the logger gave is a feature too, since it is known when "
+        "the list is shown (then set model.position_bias none); false: it is `position` only",
+    )

@@ -1,7 +1,8 @@
 """The features of a hotel-search row: known when the session started, or drawn from the list.
 
 The list is what was on offer: prices, their order, how many items and active filters. What
-happened in the session before the clickout, and where the logger put the item, is no feature.
+happened in the session before the clickout is no feature, and where the logger put the item is one
+only where a conf asks for it.
 """
 
 from dataclasses import replace
@@ -54,16 +55,20 @@ PAIR_LEVEL: tuple[Feature, ...] = (
     Feature("price_vs_list", "query_item", "log price less the list's mean"),
     Feature("clickouts_vs_list", "query_item", "item_clickouts less the list's mean"),
     Feature("engagements_vs_list", "query_item", "item_engagements less the list's mean"),
-    Feature("ctr_rank", "query_item", "rank of item_ctr in the list, 0 lowest .. 1 highest"),
+    Feature("ctr_vs_list", "query_item", "item_ctr less the list's mean"),
 )
 
 FEATURES: tuple[Feature, ...] = (*QUERY_LEVEL, *ITEM_LEVEL, *PAIR_LEVEL)
 DEVICES = ("desktop", "mobile", "tablet")
 
 
-def declared(regions: int) -> tuple[Feature, ...]:
-    """The declarations with the number of regions filled in."""
-    return tuple(
+LOGGED_RANK = Feature("logged_rank", "query_item", "log of the rank that the logger gave, from 1")
+
+
+def declared(regions: int, logged_rank: bool = False) -> tuple[Feature, ...]:
+    """The declarations with the number of regions filled in, LOGGED_RANK where it is wanted."""
+    sized = tuple(
         replace(feature, buckets=regions + 1) if feature.name == "region_index" else feature
         for feature in FEATURES
     )
+    return (*sized, LOGGED_RANK) if logged_rank else sized

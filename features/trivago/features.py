@@ -79,6 +79,7 @@ def _item(prior: float) -> dict[str, Column]:
     usual = F.when(seen > 0, F.col("item_log_price_micro") / MICRO / seen)
     click = 1 / _FULL_LIST
     return {
+        "logged_rank": F.log("position"),
         "item_log_price": log_price,
         "item_price_vs_usual": F.coalesce(log_price - usual, F.lit(0.0)),
         "item_ctr": _rate("item_clickouts", "item_impressions", click, prior),
@@ -107,10 +108,9 @@ def _of_list() -> dict[str, Column]:
         "list_price_spread": F.sqrt(F.greatest(variance, F.lit(0.0))),
         "price_vs_list": log_price - _mean(log_price, page),
         "price_rank": F.percent_rank().over(page.orderBy("price")),
-        "ctr_rank": F.percent_rank().over(page.orderBy("item_ctr")),
         **{
             f"{what}_vs_list": F.col(f"item_{what}") - _mean(F.col(f"item_{what}"), page)
-            for what in ("clickouts", "engagements")
+            for what in ("clickouts", "engagements", "ctr")
         },
     }
 

@@ -4,7 +4,7 @@ One row per clickout and position of its list; users do not cross splits. Quaran
 the table `quarantine`; the manifest counts actions, lists and rows.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -56,10 +56,9 @@ def trivago_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
         engagements = keep(engagements_of(accepted(actions)), kept)
         rows = keep(_rows(accepted(actions), engagements, conf), kept)
         regions = [r["site"] for r in largest_sites(rows, source.largest_sites).collect()] + [OTHER]
-        featured = with_features(with_history(rows, engagements), regions, source.prior_impressions)
         contents = Contents(
-            rows=keep(_snapshot_rows(featured), kept),
-            features=spec_json(declared(len(regions))),
+            rows=keep(_snapshot_rows(rows, engagements, regions, conf), kept),
+            features=spec_json(declared(len(regions), source.logged_rank)),
             tasks=TASKS,
             regions=regions,
             relevance=False,
@@ -74,14 +73,22 @@ def _rows(actions: DataFrame, engagements: DataFrame, conf: ResolvedConf) -> Dat
     return impression_rows(pages, engagements, trivago.section(conf).engaged_by_click)
 
 
-def _snapshot_rows(rows: DataFrame) -> DataFrame:
-    return rows.transform(with_codes(_CODES)).withColumns(
-        {
-            "example_id": F.concat_ws("|", "page_id", "item_id"),
-            "page_code": F.col("list_code"),
-            "judged": F.lit(0),
-            "grade": F.lit(-1),
-        }
+def _snapshot_rows(
+    rows: DataFrame, engagements: DataFrame, regions: Sequence[str], conf: ResolvedConf
+) -> DataFrame:
+    prior = trivago.section(conf).prior_impressions
+    return (
+        with_history(rows, engagements)
+        .transform(with_features, regions, prior)
+        .transform(with_codes(_CODES, rows))
+        .withColumns(
+            {
+                "example_id": F.concat_ws("|", "page_id", "item_id"),
+                "page_code": F.col("list_code"),
+                "judged": F.lit(0),
+                "grade": F.lit(-1),
+            }
+        )
     )
 
 

@@ -6,7 +6,7 @@ from datetime import date
 from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
@@ -14,6 +14,7 @@ from features.quality.verdicts import accepted, by_rule
 from features.trivago.actions import ACTIONS, checked_actions
 from features.trivago.declarations import FEATURES
 from features.trivago.features import OTHER, largest_sites, with_features, with_history
+from features.trivago.history import known_before
 from features.trivago.rows import engagements_of, impression_rows, pages_of
 
 CLICK, IMAGE, SEARCH = "clickout item", "interaction item image", "search for item"
@@ -53,78 +54,88 @@ LOG = [
 ]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def frame(spark: SparkSession) -> Callable[..., DataFrame]:
     """Actions as a frame of the contract's columns."""
     schema = ", ".join(f"`{c.name}` {c.type}" for c in ACTIONS.columns)
 
     def make(rows: list[dict[str, Any]]) -> DataFrame:
         values = [tuple(row.get(name) for name in ACTIONS.column_names) for row in rows]
-        return spark.createDataFrame(values, schema)
+        return spark.createDataFrame(values, schema).coalesce(1)
 
     return make
 
 
-def featured(actions: DataFrame, by_click: bool = False) -> DataFrame:
-    engagements = engagements_of(actions)
-    rows = impression_rows(pages_of(actions), engagements, by_click).withColumn(
-        "split", F.lit("train")
-    )
-    return with_features(with_history(rows, engagements), ["DE", OTHER], PRIOR)
+Rows = dict[tuple[str, str], Row]
 
 
-def by_key(rows: DataFrame, *columns: str) -> dict[tuple[str, str], Any]:
-    found = rows.select("session_id", "item_id", *columns).collect()
-    return {
-        (r["session_id"], r["item_id"]): r if len(columns) > 1 else r[columns[0]] for r in found
+def labelled(actions: DataFrame, by_click: bool = False) -> DataFrame:
+    rows = impression_rows(pages_of(actions), engagements_of(actions), by_click)
+    return rows.withColumn("split", F.lit("train"))
+
+
+def featured(actions: DataFrame) -> Rows:
+    rows, engagements = labelled(actions).persist(), engagements_of(actions).persist()
+    made = with_features(with_history(rows, engagements), ["DE", OTHER], PRIOR)
+    return by_key(made)
+
+
+def by_key(rows: DataFrame) -> Rows:
+    return {(r["session_id"], r["item_id"]): r for r in rows.collect()}
+
+
+@pytest.fixture(scope="module")
+def log(frame: Callable[..., DataFrame]) -> Rows:
+    """The rows of LOG by session and item."""
+    return featured(frame(LOG))
+
+
+def values(row: Row, *names: str) -> tuple[Any, ...]:
+    return tuple(row[name] for name in names)
+
+
+def test_engaged_means_before_the_click_and_by_step_within_a_second(log: Rows) -> None:
+    names = ("label_engaged", "label_clickout", "position")
+    assert {item: values(log["s2", item], *names) for item in "abc"} == {
+        "a": (0, 0, 1),
+        "b": (1, 1, 2),
+        "c": (1, 0, 3),
     }
+    assert log["s1", "a"]["label_engaged"] == 0
 
 
-def test_engaged_means_before_the_click_and_by_step_within_a_second(
-    frame: Callable[..., DataFrame],
-) -> None:
-    rows = featured(frame(LOG))
-    labels = by_key(rows, "label_engaged", "label_clickout", "position")
-    assert {key: tuple(row)[2:] for key, row in labels.items() if key[0] == "s2"} == {
-        ("s2", "a"): (0, 0, 1),
-        ("s2", "b"): (1, 1, 2),
-        ("s2", "c"): (1, 0, 3),
-    }
-    assert labels["s1", "a"]["label_engaged"] == 0
-    assert by_key(featured(frame(LOG), by_click=True), "label_engaged")["s1", "a"] == 1
+def test_a_click_may_count_as_engagement(frame: Callable[..., DataFrame]) -> None:
+    rows = by_key(labelled(frame(LOG), by_click=True))
+    assert [rows["s1", item]["label_engaged"] for item in "abc"] == [1, 1, 0]
 
 
-def test_history_ends_before_the_session_starts(frame: Callable[..., DataFrame]) -> None:
-    rows = featured(frame(LOG))
-    clicks = by_key(rows, "item_clickouts", "item_impressions", "item_engagements", "item_ctr")
+def test_history_ends_before_the_session_starts(log: Rows) -> None:
     # s2 starts in the second of the click on a: not yet known; the image of b at 90 is.
-    assert clicks["s2", "a"]["item_clickouts"] == 0
-    assert clicks["s2", "b"]["item_engagements"] == pytest.approx(math.log(2))
+    assert log["s2", "a"]["item_clickouts"] == 0
+    assert log["s2", "b"]["item_engagements"] == pytest.approx(math.log(2))
     # s3 starts a second later.
-    assert clicks["s3", "a"]["item_clickouts"] == pytest.approx(math.log(2))
-    assert clicks["s3", "a"]["item_ctr"] == pytest.approx((1 + PRIOR / 25) / (1 + PRIOR))
-    assert clicks["s3", "b"]["item_impressions"] == pytest.approx(math.log(2))
-    assert clicks["s3", "b"]["item_engagements"] == pytest.approx(math.log(3))  # s1's and s2's
-    site = by_key(rows, "item_site_clickouts", "site_clickouts", "city_clickouts")
-    assert tuple(site["s3", "a"])[2:] == pytest.approx((0, 0, math.log(2)))
+    assert log["s3", "a"]["item_clickouts"] == pytest.approx(math.log(2))
+    assert log["s3", "a"]["item_ctr"] == pytest.approx((1 + PRIOR / 25) / (1 + PRIOR))
+    assert log["s3", "b"]["item_impressions"] == pytest.approx(math.log(2))
+    assert log["s3", "b"]["item_engagements"] == pytest.approx(math.log(3))  # s1's and s2's
+    elsewhere = values(log["s3", "a"], "item_site_clickouts", "site_clickouts", "city_clickouts")
+    assert elsewhere == pytest.approx((0, 0, math.log(2)))
 
 
-def test_list_features_by_hand(frame: Callable[..., DataFrame]) -> None:
-    rows = featured(frame(LOG))
-    columns = ["price_rank", "price_vs_list", "list_price_spread", "list_length", "filters"]
-    found = by_key(rows, *columns, "region_index", "device", "region")
+def test_list_features_by_hand(log: Rows) -> None:
     mean = (math.log(10) + 2 * math.log(20)) / 3
     spread = math.sqrt(2 / 9) * math.log(2)
     expected = {"a": (0.0, math.log(10) - mean), "b": (0.5, math.log(20) - mean)}
-    for item, values in expected.items():
-        row = tuple(found["s2", item])[2:]
-        assert row[:3] == pytest.approx((*values, spread), abs=1e-5)
-        assert row[3:] == (3, pytest.approx(math.log(3)), 2, 1, OTHER)
-    assert found["s3", "a"]["region"] == "DE"
-    assert found["s3", "a"]["region_index"] == 1
+    for item, prices in expected.items():
+        row = log["s2", item]
+        found = values(row, "price_rank", "price_vs_list", "list_price_spread")
+        assert found == pytest.approx((*prices, spread), abs=1e-5)
+        assert row["filters"] == pytest.approx(math.log(3))
+        assert values(row, "list_length", "region_index", "device", "region") == (3, 2, 1, OTHER)
+    assert values(log["s3", "a"], "region", "region_index") == ("DE", 1)
 
 
-def test_the_future_changes_no_feature(frame: Callable[..., DataFrame]) -> None:
+def test_the_future_changes_no_feature(log: Rows, frame: Callable[..., DataFrame]) -> None:
     """What comes in or after a session, its own clicks and engagements too, is no feature of it."""
     changed = [
         action("u1", "s1", 100, 2, CLICK, "c", **LIST),  # now c is clicked
@@ -132,21 +143,33 @@ def test_the_future_changes_no_feature(frame: Callable[..., DataFrame]) -> None:
         action("u2", "s2", 200, 3, CLICK, "a", **LIST, current_filters="x|y", device="desktop"),
         action("u4", "s4", 100, 1, CLICK, "b", **LIST),
     ]
+    after = featured(frame([LOG[0], LOG[2], *changed]))
     names = [feature.name for feature in FEATURES]
-    before = by_key(featured(frame(LOG)), *names)
-    after = by_key(featured(frame([LOG[0], LOG[2], *changed])), *names)
-    shared = [(session, item) for session in ("s1", "s2") for item in "abc"]
-    assert {key: before[key] for key in shared} == {key: after[key] for key in shared}
+    for key in [(session, item) for session in ("s1", "s2") for item in "abc"]:
+        assert values(log[key], *names) == values(after[key], *names)
+    assert log["s1", "c"]["label_clickout"] != after["s1", "c"]["label_clickout"]
 
 
-def test_the_past_changes_features(frame: Callable[..., DataFrame]) -> None:
-    more = action("u0", "s0", 50, 1, CLICK, "a", **LIST)
-    grown = by_key(featured(frame([more, *LOG])), "item_clickouts")
-    assert grown["s2", "a"] == pytest.approx(math.log(2))
+def test_sums_are_over_what_came_strictly_before(spark: SparkSession) -> None:
+    events = spark.createDataFrame(
+        [("a", 1, 5), ("a", 1, 2), ("a", 3, 10), ("b", 1, 9)], "item_id string, second long, n long"
+    )
+    rows = spark.createDataFrame(
+        [("a", 1), ("a", 2), ("a", 3), ("a", 9), ("a", 9), ("c", 9)],
+        "item_id string, session_start long",
+    )
+    found = known_before(events, rows, ["item_id"], ["n"], "item").collect()
+    assert sorted(tuple(r) for r in found) == [
+        ("a", 1, 0),
+        ("a", 2, 7),
+        ("a", 3, 7),
+        ("a", 9, 17),
+        ("c", 9, 0),
+    ]
 
 
 def test_largest_sites_count_training_sessions(frame: Callable[..., DataFrame]) -> None:
-    rows = featured(frame(LOG))
+    rows = labelled(frame(LOG))
     assert [r["site"] for r in largest_sites(rows, 1).collect()] == ["FR"]
     held = rows.withColumn("split", F.when(F.col("site") == "FR", "test").otherwise("train"))
     assert [r["site"] for r in largest_sites(held, 5).collect()] == ["DE"]
