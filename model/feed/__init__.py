@@ -1,8 +1,9 @@
 """Reads a training snapshot: rows read equal the manifest's, equal steps on every shard."""
 
-from model.feed.base import Batch, FeedError, Rows, batches, steps_per_epoch
+from model.feed.base import FeedError, batches, steps_per_epoch
 from model.feed.engines import engine
 from model.feed.lists import LIST, ListError, require_lists
+from model.feed.rows import Batch, Rows
 from model.feed.snapshot import Snapshot, SnapshotError, open_snapshot
 
 __all__ = [

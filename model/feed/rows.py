@@ -1,0 +1,71 @@
+"""What a feed gives, a batch, and what it is asked for, the rows."""
+
+import hashlib
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Rows of one step.
+
+    Attributes:
+        features: [B, F] float32, columns in the order of the spec.
+        labels: [B, L] float32, columns in the order of `label_names`.
+        position: [B] float32, rank on the page from 1; 0 never shown.
+        weight: [B] float32, 1 for a row of the snapshot, 0 for padding.
+        list_code: [B] float32, the list that the row belongs to, a whole number; 0 where the
+            snapshot does not say.
+        label_names: names of the label columns.
+    """
+
+    features: Tensor
+    labels: Tensor
+    position: Tensor
+    weight: Tensor
+    list_code: Tensor
+    label_names: tuple[str, ...]
+
+    def label(self, name: str) -> Tensor:
+        """One label column [B]."""
+        return self.labels[:, self.label_names.index(name)]
+
+    def to(self, device: torch.device) -> "Batch":
+        """The same batch on another device."""
+        return Batch(
+            self.features.to(device),
+            self.labels.to(device),
+            self.position.to(device),
+            self.weight.to(device),
+            self.list_code.to(device),
+            self.label_names,
+        )
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of a snapshot, in which order.
+
+    Attributes:
+        split: train, validation, or another split of the snapshot.
+        shard: which of `shards` equal parts (by files) is read, from 0.
+        shuffle: whether files and rows are mixed, as a function of (seed, epoch).
+    """
+
+    split: str
+    shard: int = 0
+    shards: int = 1
+    epoch: int = 0
+    seed: int = 1
+    shuffle: bool = False
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.shard < self.shards:
+            raise ValueError(f"shard {self.shard} is not one of 0..{self.shards - 1}")
+
+    def draw(self, what: str) -> int:
+        """A seed in 1 .. 2**31 - 1 for one use, a pure function of (seed, epoch, shard, use)."""
+        key = f"{self.seed}|{self.epoch}|{self.shard}|{what}".encode()
+        return 1 + int.from_bytes(hashlib.sha256(key).digest()[:4]) % (2**31 - 1)
