@@ -14,7 +14,7 @@ from rich.table import Table
 
 from bench.result import Result
 
-NAMES = ("feed", "scoring", "nightly")
+NAMES = ("feed", "throughput", "scoring", "nightly")
 ON_REQUEST = ("joint_gain", "labelers", "audit", "mix", "labelling", "arms", "causal_lm")
 
 
