@@ -11,6 +11,8 @@ REGION_FEATURE = "region_index"
 RELEVANCE = "relevance"
 DESCENDING = "descending"
 GRADES = ("ge_1", "ge_2")
+FUNNEL = ("click", "cart", "purchase")
+"""Steps whose order is known."""
 
 
 class SpecError(UserError, ValueError):
@@ -60,6 +62,9 @@ class InputSpec:
             raise SpecError(f"tasks must name engagement steps only, given {list(self.tasks)}")
         if len(set(self.tasks)) < len(self.tasks):
             raise SpecError(f"a task is named twice: {list(self.tasks)}")
+        known = [task for task in self.tasks if task in FUNNEL]
+        if known != [task for task in FUNNEL if task in known]:
+            raise SpecError(f"tasks out of order: {known}; the steps are {list(FUNNEL)}")
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "InputSpec":

@@ -86,7 +86,11 @@ class ConditionalLink(Link):
         return 1
 
     def start(self, rates: Sequence[float]) -> list[float]:
-        """Log-odds of each rate over the one before."""
+        """Log-odds of each rate over the one before.
+
+        A step that is more frequent in the log than the one before it is out of this link's
+        reach: it starts at the same rate, all but.
+        """
         pairs = zip(rates, [1.0, *rates[:-1]], strict=True)
         return [log_odds(rate / before if before > 0 else 0.5) for rate, before in pairs]
 
