@@ -2,11 +2,11 @@
 
 from collections.abc import Sequence
 
+from conf.errors import UserError
 from jobs.platform.experiment_progress import Clock
 from jobs.platform.experiment_study import Arm, Study
 from jobs.platform.experiment_workers import Workers
 from model.experiments.training import Training
-from model.sizing import SizingError
 
 
 def run_study(study: Study, workers: Workers, clock: Clock) -> list[Arm]:
@@ -56,9 +56,9 @@ def _train(study: Study, arms: Sequence[Arm], workers: Workers, clock: Clock) ->
 
 
 def _planned(study: Study, arm: Arm, trials: Sequence[int], seeds: Sequence[int]) -> list[Training]:
-    """Trainings of an arm; none, and the arm is out, where its widths cannot be solved for."""
+    """Trainings of an arm; none, and the arm is out, where its model cannot be built."""
     try:
         return [study.training(arm.name, trial, seed) for trial in trials for seed in seeds]
-    except SizingError as error:
+    except UserError as error:  # its conf itself was checked before
         arm.failure = str(error)
         return []
