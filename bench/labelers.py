@@ -38,6 +38,8 @@ TARGETS = {"qwk": (0.46, 0.40), "spearman_of_ratings": (0.55, 0.47), "within_one
 """Least figure of the cross-encoder from all labels, and from 2,000."""
 MINUTES, RATE = 30.0, 450.0
 BASELINE, JUDGED = "lexical", "cross_encoder"
+_SETTINGS = ("labeler.cross_encoder.min_steps=300",)
+"""The default of a labeler, which the simulated market lowers."""
 Draws = list[NDArray[np.int64]]
 
 
@@ -81,7 +83,8 @@ def measure() -> list[Result]:
 def _fitted(kind: str, known: GradedPairs, held: NDArray[np.bool_]) -> tuple[Labeler, float]:
     """The labeler, fitted, and the minutes that took."""
     settings = os.environ.get("COUNTERPOISE_LABELER_SET", "").split()
-    labeler = build_labeler(load_conf(settings=[f"labeler.kind={kind}", *settings]).tree)
+    conf = load_conf(settings=[f"labeler.kind={kind}", *_SETTINGS, *settings])
+    labeler = build_labeler(conf.tree)
     report = labeler.fit(
         known.pairs.take(~held),
         known.targets.take(~held),

@@ -29,6 +29,11 @@ class Boosters:
     leaves: int
     losses: dict[int, float]
 
+    @property
+    def loss(self) -> float:
+        """Validation loss (nats) of the leaves that were chosen."""
+        return self.losses[self.leaves]
+
     def predict(self, features: Matrix) -> Probabilities:
         """Probabilities of the rows [N, F]; one thread."""
         if len(features) == 0:

@@ -121,6 +121,7 @@ class CrossEncoderLabeler:
             "epochs": history,
             "tree_share": self._state.tree_share,
             "validation_loss": {str(share): loss for share, loss in losses.items()},
+            "graded_pairs": graded is not None,
             "device": device(),
         }
         return FitReport(len(pairs), time.monotonic() - started, details)
@@ -156,19 +157,21 @@ class CrossEncoderLabeler:
         validation: tuple[Pairs, Targets, Matrix],
         inputs: LexicalInputs,
     ) -> tuple[Boosters | None, Graded | None]:
-        """The trees, and what they see of the graded pairs."""
+        """The trees, and what they see of the graded pairs; nothing where that is no help."""
         if max(self._conf.tree_shares) == 0:
             return None, None
         watched, known, judged = validation
-        names, graded = inputs.names, None
-        if self._conf.neighbours:
-            vectors = inputs.vectors(pairs)
-            graded = Graded.of(pairs, targets, *vectors)
-            names = (*names, *GRADED_FEATURES)
-            features = np.column_stack([features, graded.own_features(pairs, *vectors)])
-            judged = np.column_stack([judged, graded.features(watched, *inputs.vectors(watched))])
-        trees = fit_boosters(features, targets, (judged, known), self._trees, self._seed, names)
-        return trees, graded
+        settings, names = (self._trees, self._seed), inputs.names
+        plain = fit_boosters(features, targets, (judged, known), *settings, names)
+        if not self._conf.neighbours:
+            return plain, None
+        vectors = inputs.vectors(pairs)
+        graded = Graded.of(pairs, targets, *vectors)
+        features = np.column_stack([features, graded.own_features(pairs, *vectors)])
+        judged = np.column_stack([judged, graded.features(watched, *inputs.vectors(watched))])
+        names = (*names, *GRADED_FEATURES)
+        wide = fit_boosters(features, targets, (judged, known), *settings, names)
+        return (wide, graded) if wide.loss < plain.loss else (plain, None)
 
     def _data(
         self, pairs: Pairs, features: Matrix, targets: Targets, tokenizer: PairTokenizer

@@ -134,7 +134,12 @@ def ready(network: PairEncoder, dtype: str) -> PairEncoder:
 def save_state(state: CrossState, folder: Path) -> None:
     """Write all files into an existing empty folder."""
     trees = None if state.boosters is None else state.boosters.as_json()
-    entries = {"tree_share": state.tree_share, "dtype": state.dtype, "origin": dict(state.origin)}
+    entries = {
+        "tree_share": state.tree_share,
+        "dtype": state.dtype,
+        "graded": state.graded is not None,
+        "origin": dict(state.origin),
+    }
     content = {INPUTS: state.inputs.as_json(), TREES: trees, STATE: entries}
     for name, value in content.items():
         (folder / name).write_text(json.dumps(value) + "\n", encoding="utf-8")
@@ -170,7 +175,7 @@ def load_state(folder: Path, conf: CrossEncoderConf) -> CrossState:
         tree_share=float(entries["tree_share"]),
         dtype=entries["dtype"],
         origin=entries["origin"],
-        graded=Graded.load(folder / GRADED) if trees and conf.neighbours else None,
+        graded=Graded.load(folder / GRADED) if entries["graded"] else None,
     )
 
 

@@ -57,12 +57,13 @@ def fine_tune(
     network.to(run.device)
     optimizer = _optimizer(network, conf)
     steps = -(-len(train) // conf.batch_size)
-    schedule = _schedule(optimizer, steps * conf.epochs, conf.warmup)
+    epochs = max(conf.epochs, -(-conf.min_steps // steps))
+    schedule = _schedule(optimizer, steps * epochs, conf.warmup)
     history: list[dict[str, float]] = []
     best: dict[str, Tensor] = {}
     with seeded(run.seed), _threads(conf.threads):
-        for epoch in range(1, conf.epochs + 1):
-            loss = _epoch(network, train, run, epoch, optimizer, schedule)
+        for epoch in range(1, epochs + 1):
+            loss = _epoch(network, train, run, (epoch, epochs), optimizer, schedule)
             logits = logits_of(network, judged, run)
             validation = mean_loss(logits, judged) if score is None else score(logits)
             history.append({"epoch": epoch, "loss": loss, "validation_loss": validation})
@@ -91,16 +92,16 @@ def _epoch(
     network: PairEncoder,
     train: PairData,
     run: Training,
-    epoch: int,
+    epoch: tuple[int, int],
     optimizer: torch.optim.Optimizer,
     schedule: torch.optim.lr_scheduler.LRScheduler,
 ) -> float:
-    """One pass over the pairs; mean training loss (nats)."""
+    """One pass over the pairs, `epoch` = (its number from 1, all); mean training loss (nats)."""
     network.train()
-    batches = shuffled_batches(train.lengths, run.conf.batch_size, run.seed * 1_000 + epoch)
+    batches = shuffled_batches(train.lengths, run.conf.batch_size, run.seed * 1_000 + epoch[0])
     trained = [p for group in optimizer.param_groups for p in group["params"]]
     total = torch.zeros(())
-    with EpochBar(epoch, run.conf.epochs, len(batches), shown=True) as bar:
+    with EpochBar(*epoch, len(batches), shown=True) as bar:
         for rows in batches:
             logits = _forward(network, train, rows, run)
             labels, weight = train.labels[rows].to(run.device), train.weight[rows].to(run.device)

@@ -30,7 +30,8 @@ class CrossEncoderConf(Section):
     neighbours: bool = Field(
         True,
         description="true: the trees also see what people graded of near queries and items, and "
-        "where the texts stand among all (vectors of the encoder of the cosine)",
+        "where the texts stand among all (vectors of the encoder of the cosine), where that lowers "
+        "the validation loss",
     )
     tree_shares: tuple[float, ...] = Field(
         (0.0, 0.25, 0.5, 0.75, 1.0),
@@ -46,7 +47,12 @@ class CrossEncoderConf(Section):
         description="parts that keep the base weights: 0 none, 1 the embeddings, 1 + n also the "
         "first n layers (count)",
     )
-    epochs: int = Field(2, ge=1, description="passes over the training pairs (count)")
+    epochs: int = Field(2, ge=1, description="passes over the training pairs at least (count)")
+    min_steps: int = Field(
+        300,
+        ge=1,
+        description="steps at least: few pairs are passed over more than `epochs` times (count)",
+    )
     batch_size: int = Field(32, ge=1, description="pairs a step (count)")
     learning_rate: float = Field(5e-5, gt=0, description="AdamW step size of the encoder")
     head_learning_rate: float = Field(1e-3, gt=0, description="AdamW step size of the head")

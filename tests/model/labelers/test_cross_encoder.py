@@ -30,6 +30,7 @@ def labeler_of(encoder: str, seed: int = 1, **settings: object) -> CrossEncoderL
         "path": encoder,
         "max_tokens": 32,
         "epochs": 2,
+        "min_steps": 1,
         "learning_rate": 1e-3,
         "head_learning_rate": 1e-2,
         "hidden": 16,
@@ -117,7 +118,7 @@ def test_odd_texts_get_probabilities_in_their_order(labeler: CrossEncoderLabeler
 def test_the_best_epoch_is_kept(toy_pairs: Toy, tiny_encoder: str) -> None:
     """Validation says the opposite of training, so learning makes it worse."""
     conf = CrossEncoderConf(
-        path=tiny_encoder, epochs=3, head_learning_rate=1e-3, max_tokens=32, threads=1
+        path=tiny_encoder, epochs=3, min_steps=1, head_learning_rate=1e-3, max_tokens=32, threads=1
     )
     base = find_encoder_base(conf, EncoderConf())
     tokenizer = PairTokenizer(read_tokenizer(base.folder), 32)
@@ -133,6 +134,14 @@ def test_the_best_epoch_is_kept(toy_pairs: Toy, tiny_encoder: str) -> None:
     losses = [entry["validation_loss"] for entry in history]
     assert losses[0] < losses[2]
     assert mean_loss(logits_of(network, judged, run), judged) == pytest.approx(losses[0])
+
+
+def test_few_pairs_are_passed_over_more_often(toy_pairs: Toy, tiny_encoder: str) -> None:
+    """64 pairs are 2 steps of 32, so 7 steps take 4 epochs."""
+    reader = labeler_of(tiny_encoder, min_steps=7, tree_shares=(0.0,))
+    pairs, targets = (part.take(np.arange(64)) for part in toy_pairs)
+    report = reader.fit(pairs, targets, (pairs, targets))
+    assert [entry["epoch"] for entry in report.details["epochs"]] == [1, 2, 3, 4]
 
 
 def test_shares_mix_two_predictions() -> None:
