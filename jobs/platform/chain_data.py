@@ -9,6 +9,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from pyspark import StorageLevel
 from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf, section_hash
@@ -62,18 +63,24 @@ def chain_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
     if folder.exists() or conf.dry_run:
         return folder
     prepare(warehouse)
+    return write_examples(warehouse, folder)
+
+
+def write_examples(warehouse: Warehouse, folder: Path) -> Path:
+    """Write the snapshot of the run's training_examples to the folder and return it."""
+    tree = warehouse.conf.tree
     truth = optional(warehouse, MARKET_TRUTH)
     examples = warehouse.read_run(TRAINING_EXAMPLES)
-    rows = chain_rows(examples, warehouse.read(QUERIES), truth).persist()
+    rows = chain_rows(examples, warehouse.read(QUERIES), truth).persist(StorageLevel.DISK_ONLY)
     try:
         contents = Contents(
             rows=rows,
-            features=spec_json(declared(conf.tree)),
+            features=spec_json(declared(tree)),
             tasks=TASKS,
-            regions=conf.tree.regions,
+            regions=tree.regions,
             relevance=True,
             extra={} if truth is None else TRUTH,
-            notes={"source": conf.tree.source.kind, "chain": str(warehouse.root)},
+            notes={"source": tree.source.kind, "chain": str(warehouse.root)},
         )
         return write_experiment_snapshot(warehouse, contents, folder)
     finally:

@@ -13,8 +13,12 @@ from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
-from features.contracts import QUARANTINE, TEXT_EMBEDDINGS
-from features.experiment_rows import CODES, JUDGED, TRUTH
+from features.contracts import IMPRESSIONS, QUARANTINE, TEXT_EMBEDDINGS
+from features.experiment_rows import CODES, JUDGED
+from features.snapshot import COLUMNS
+from jobs import build_training_set
+from jobs.platform import chain_data
+from jobs.platform.chain_data import borrow_embeddings, own_root, write_examples
 from jobs.platform.experiment_data import experiment_snapshot
 from jobs.platform.runner import open_warehouse
 from jobs.sources.base import SourceError, load_adapter
@@ -119,44 +123,41 @@ def test_a_dry_run_writes_nothing(spark: SparkSession, make_conf: MakeConf, tmp_
     assert not (tmp_path / "warehouse").exists()
 
 
-TINY = (
-    "source.items=200",
-    "source.queries=40",
-    "source.days=4",
-    "source.impressions=2000",
-    "regions=[us,uk]",
-    "features.training_days=3",
-    "candidates.retrieved=5",
-    "split.train=[0,1,2,3,4,5]",
-    "split.validation=[6,7]",
-    "split.test=[8,9]",
-)
-
-
-def test_the_chain_of_a_market_is_run_once_for_its_data(
-    spark: SparkSession, make_conf: MakeConf, tiny_encoder: str
-) -> None:
-    settings = (*TINY, f"encoder.path={tiny_encoder}")
-    folder = experiment_snapshot(spark, make_conf(*settings))
+def test_training_examples_become_a_snapshot(tiny_run: Any, tmp_path: Path) -> None:
+    """10 queries with 12 impressions each, and a labelled pair that none of them shows."""
+    build_training_set.run(tiny_run.spark, tiny_run.conf())
+    folder = write_examples(tiny_run.warehouse(), tmp_path / "made")
     snapshot = open_snapshot(folder)
-    assert sorted(snapshot.splits) == sorted(SPLITS)
+    snapshot.verify()
+    assert {split: snapshot.rows(split) for split in SPLITS} == {
+        "train": 8 * 13,
+        "validation": 13,
+        "test": 13,
+    }
+    assert json.loads((folder / "manifest.json").read_text())["relevance"] is True
     test = values_of(folder, "test")
-    assert [*test][-len(TRUTH) :] == [*TRUTH]
-    shown = test["position"] > 0
-    np.testing.assert_array_equal(test["page_code"] >= 0, shown)
-    assert (test["p_true_click"][shown] > 0).all()
-    assert 0 < test["judged"].sum() < len(test["judged"])
-    judged = test["judged"] == 1
-    assert set(test["grade"][judged]) <= {0.0, 1.0, 2.0}
-    assert (test["mask_relevance"][judged] == 1).all()
-    touched = (folder / "manifest.json").stat().st_mtime_ns
-    assert experiment_snapshot(spark, make_conf(*settings, "model.hidden=[8]")) == folder
-    assert (folder / "manifest.json").stat().st_mtime_ns == touched
+    assert [*test] == [*COLUMNS, *CODES, *JUDGED]
+    np.testing.assert_array_equal(test["page_code"] >= 0, test["position"] > 0)
+    assert len(set(test["page_code"])) == 4  # three days, and never shown
+    assert (len(set(test["list_code"])), len(set(test["item_code"]))) == (1, 5)
+    assert sorted(test["grade"][test["judged"] == 1]) == [0.0, 2.0]
+
+
+def test_a_chain_has_a_root_named_by_its_data_and_runs_once(
+    spark: SparkSession, make_conf: MakeConf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tiny = ("source.items=50", "source.queries=10", "source.impressions=200", "source.days=2")
+    conf = own_root(make_conf(*tiny))
+    assert own_root(make_conf(*tiny, "model.hidden=[8]")).tree.storage == conf.tree.storage
+    assert own_root(make_conf(*tiny, "seed=3")).tree.storage != conf.tree.storage
+    monkeypatch.setattr(chain_data, "STEPS", ("ingest",))
+    warehouse = open_warehouse(spark, conf, "test")[0]
+    for _ in range(2):
+        chain_data.prepare(warehouse)
+        assert warehouse.version(IMPRESSIONS) == 1  # made, written once
 
 
 def test_chains_beside_each_other_share_embeddings(tmp_path: Path) -> None:
-    from jobs.platform.chain_data import borrow_embeddings
-
     made = tmp_path / "one" / "tables" / TEXT_EMBEDDINGS.name
     made.mkdir(parents=True)
     (made / "part").write_text("vectors")
