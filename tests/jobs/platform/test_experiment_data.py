@@ -71,7 +71,12 @@ def test_a_session_log_becomes_a_snapshot_once(
     spark: SparkSession, make_conf: MakeConf, tmp_path: Path
 ) -> None:
     write_log(tmp_path)
-    conf = make_conf(f"source.path={tmp_path}", "source.largest_sites=2", files=("trivago.yaml",))
+    conf = make_conf(
+        f"source.path={tmp_path}",
+        "source.largest_sites=2",
+        "source.logged_rank=true",
+        files=("trivago.yaml",),
+    )
     folder = experiment_snapshot(spark, conf)
     manifest = json.loads((folder / "manifest.json").read_text())
     snapshot = open_snapshot(folder)
@@ -91,6 +96,7 @@ def test_a_session_log_becomes_a_snapshot_once(
     assert {v.dtype for v in test.values()} == {np.dtype(np.float32)}
     assert [*test] == [*snapshot.spec.names, "position", *LABELS, *CODES, *JUDGED]
     np.testing.assert_array_equal(test["label_engaged"], test["position"] == 2)
+    np.testing.assert_allclose(test["logged_rank"], np.log(test["position"]), rtol=1e-6)
     assert test["label_clickout"].sum() == len(set(test["list_code"]))
     users = [set(by_split[split]["unit_code"]) for split in SPLITS]
     assert sum(map(len, users)) == len(set.union(*users)) == USERS
