@@ -11,7 +11,8 @@ features as one vector, which suits it best; what it does with a column a featur
 torch-rechub's layers have a batch normalisation each, which is theirs to pay.
 
 Steps: forward and backward pass of the whole ranker at the shared bottom's number of parameters
-(widths solved for, within 2 %), one batch, all backbones in turn, median of the repeats. PLE and
+(widths solved for, within 2 %), one batch, all backbones and region parts in turn, median of the
+repeats. PLE and
 AdaTT come closest to the limit: a layer has tasks x experts gates, each of which reads a whole
 expert for two operations a number, so that memory and not arithmetic sets their pace.
 """
@@ -37,6 +38,7 @@ from model.backbones import BACKBONES
 from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
 from model.losses import total_loss
 from model.ranker import build_ranker
+from model.regions import PARTS
 from model.sizing import parameter_count, sized
 from model.standardise import Standardisation
 from model.standardise import measure as measured_scale
@@ -47,6 +49,11 @@ FASTER, SLOWER = 2.0, 2.0
 ROWS, FEATURES, BATCH, EPOCHS, STEPS = 100_000, 58, 1_024, 3, 60
 MODEL = ModelConf(backbone="mmoe", experts=4, hidden=(128, 64), tower=(32,))
 OURS, VECTOR, COLUMNS = "ours", "torch-rechub, a vector", "torch-rechub, columns"
+ARMS: dict[str, dict[str, str]] = {
+    **{name: {"backbone": name} for name in BACKBONES},
+    **{f"shared_bottom, {name}": {"region_mask": name} for name in PARTS if name != "none"},
+    "seq, md": {"backbone": "seq", "region_mask": "md"},
+}
 LABELS = ("label_click", "label_cart", "label_purchase", "label_ge_1")
 
 
@@ -95,12 +102,12 @@ def their_epoch(snapshot: Snapshot, as_vector: bool) -> Callable[[], Any]:
 def step_seconds(
     snapshot: Snapshot, scale: Standardisation, repeats: int
 ) -> dict[str, tuple[float, int]]:
-    """Median seconds of forward and backward, and parameters, by backbone at equal size."""
+    """Median seconds of forward and backward, and parameters, by arm at equal size."""
     batch = next(batches(snapshot, Rows("train"), FeedConf(engine="pyarrow", batch_size=BATCH)))
     target = parameter_count(snapshot.spec, ModelConf())
     steps, counts = {}, {}
-    for name in BACKBONES:
-        conf = sized(snapshot.spec, ModelConf.model_validate({"backbone": name}), target)
+    for name, parts in ARMS.items():
+        conf = sized(snapshot.spec, ModelConf.model_validate(parts), target)
         counts[name] = parameter_count(snapshot.spec, conf)
         steps[name] = _step(snapshot, scale, conf, batch)
     seconds: dict[str, list[float]] = {name: [] for name in steps}
