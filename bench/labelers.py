@@ -10,7 +10,8 @@ of grades of training. Spearman is that of the expected grade and the raters' me
 bootstrap over queries, the same draws for all labelers, so that differences are paired.
 
 COUNTERPOISE_LABELERS names the kinds (lexical,cross_encoder), COUNTERPOISE_LABELER_PAIRS how many
-pairs are drawn from buckets 0 to 5 (all), COUNTERPOISE_LABELER_SET settings as after `--set`.
+pairs are drawn from buckets 0 to 5 (all), COUNTERPOISE_LABELER_SET settings as after `--set`;
+COUNTERPOISE_LABELER_TEST=5 fits on buckets 0 to 4 and judges on 5, to choose settings.
 """
 
 import os
@@ -63,8 +64,9 @@ def measure() -> list[Result]:
         Console().print("labelers: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
         return []
     limit = int(os.environ.get("COUNTERPOISE_LABELER_PAIRS", "0")) or None
-    known = read_pairs(path, range(6), limit, seed=SEED, brands=True)
-    test = read_pairs(path, [6], brands=True)
+    bucket = int(os.environ.get("COUNTERPOISE_LABELER_TEST", "6"))
+    known = read_pairs(path, range(bucket), limit, seed=SEED, brands=True)
+    test = read_pairs(path, [bucket], brands=True)
     held = np.array([_held_out(query) for query in known.pairs.queries])
     draws = _draws(test)
     outcomes: dict[str, Outcome] = {}
