@@ -55,6 +55,7 @@ class Study:
     snapshot: Snapshot
     runs: Path
     _widths: dict[ModelConf, ModelConf] = field(default_factory=dict)
+    _judged: dict[tuple[Path, str, int], list[Figure]] = field(default_factory=dict)
 
     @property
     def data(self) -> DataConf:
@@ -156,12 +157,14 @@ class Study:
         k = self.conf(arm, {}, 1).tree.evaluation.k
         calibrators = training.calibrators(self.snapshot)
         evaluation = Evaluation(training.predictions(split, self.snapshot), calibrators, k)
-        found = evaluation.tasks()
+        judged = (training.folder, split, k)  # arms that only rank otherwise share their trainings
+        if judged not in self._judged:
+            self._judged[judged] = evaluation.tasks()
         ranking = self.ranking(arm)
-        if ranking is not None:
-            validation = training.predictions("validation", self.snapshot)
-            found += evaluation.order(ranking.order(validation, calibrators))
-        return found
+        if ranking is None:
+            return list(self._judged[judged])
+        validation = training.predictions("validation", self.snapshot)
+        return [*self._judged[judged], *evaluation.order(ranking.order(validation, calibrators))]
 
     def choose(self, arm: Arm, searched: Sequence[Training]) -> None:
         """Take the best trial of an arm by its validation figures."""

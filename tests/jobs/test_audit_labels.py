@@ -1,4 +1,4 @@
-"""audit_labels end to end: planned, two planted errors mended, and the run's rows replaced."""
+"""audit_labels end to end: planned, two planted errors mended, run twice, rows replaced."""
 
 from collections.abc import Callable
 from datetime import date, datetime
@@ -139,6 +139,8 @@ def test_planted_errors_are_mended_in_the_view_only(
     assert [(c.rows_in, c.rows_out) for c in report.counts] == [(len(first), len(first))]
     folds = sorted((market.root / "audit" / "2026-03-01").iterdir())
     assert [folder.name for folder in folds] == ["fold-0", "fold-1"]
+    run(spark, conf)
+    assert audit(market) == first
     report = run(spark, make_conf(*SETTINGS, f"audit.reread.labeler={folds[0]}"))
     again = audit(market)
     assert any("model_held_out is false" in note for note in report.notes)
