@@ -1,4 +1,4 @@
-"""Two boosters over one feature matrix: P(grade >= 1) and P(grade >= 2)."""
+"""Boosted trees over one feature matrix: P(grade >= 1) and P(grade >= 2), each a bag of a few."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -17,15 +17,15 @@ Matrix = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Boosters:
-    """A booster a threshold; P(>= 2) is cut off at P(>= 1).
+    """Boosters of a threshold, whose mean counts; P(>= 2) is cut off at P(>= 1).
 
     Attributes:
         leaves: leaves of a tree that validation chose (count).
         losses: validation loss (nats) by leaves tried, both thresholds added up.
     """
 
-    ge_1: lightgbm.Booster
-    ge_2: lightgbm.Booster
+    ge_1: tuple[lightgbm.Booster, ...]
+    ge_2: tuple[lightgbm.Booster, ...]
     leaves: int
     losses: dict[int, float]
 
@@ -38,17 +38,14 @@ class Boosters:
         """Probabilities of the rows [N, F]; one thread."""
         if len(features) == 0:
             return Probabilities(np.zeros(0), np.zeros(0))
-        first, second = (
-            np.asarray(booster.predict(features, num_threads=1), np.float64).clip(0, 1)
-            for booster in (self.ge_1, self.ge_2)
-        )
+        first, second = (_mean(boosters, features) for boosters in (self.ge_1, self.ge_2))
         return Probabilities(first, np.minimum(first, second))
 
     def as_json(self) -> dict[str, Any]:
         """What `from_json` reads: LightGBM's own text of the trees."""
         return {
-            "ge_1": self.ge_1.model_to_string(),
-            "ge_2": self.ge_2.model_to_string(),
+            "ge_1": [booster.model_to_string() for booster in self.ge_1],
+            "ge_2": [booster.model_to_string() for booster in self.ge_2],
             "leaves": self.leaves,
             "losses": {str(leaves): loss for leaves, loss in self.losses.items()},
         }
@@ -61,7 +58,10 @@ class Boosters:
             LabelerError: LightGBM cannot read the text of the trees.
         """
         try:
-            first, second = (lightgbm.Booster(model_str=entries[k]) for k in ("ge_1", "ge_2"))
+            first, second = (
+                tuple(lightgbm.Booster(model_str=text) for text in entries[side])
+                for side in ("ge_1", "ge_2")
+            )
         except (lightgbm.basic.LightGBMError, KeyError) as error:
             raise LabelerError(f"the boosted trees cannot be read: {error}") from error
         losses = {int(leaves): float(loss) for leaves, loss in entries["losses"].items()}
@@ -76,25 +76,35 @@ def fit_boosters(
     seed: int,
     names: Sequence[str],
 ) -> Boosters:
-    """Fit with cross-entropy against soft labels; validation chooses rounds and leaves."""
-    tried = [
-        _fit_leaves(leaves, features, targets, validation, conf, seed, names)
-        for leaves in conf.leaves
-    ]
-    best = min(tried, key=lambda boosters: boosters.losses[boosters.leaves])
-    return replace(best, losses={b.leaves: b.losses[b.leaves] for b in tried})
+    """Fit with cross-entropy against soft labels; validation chooses leaves and rounds."""
+
+    def grown(leaves: int, number: int) -> Boosters:
+        parameters = _parameters(conf, leaves, seed + number)
+        return _grow(parameters, features, targets, validation, conf, names)
+
+    tried = [grown(leaves, 0) for leaves in conf.leaves]
+    best = min(tried, key=lambda boosters: boosters.loss)
+    bag = [best, *(grown(best.leaves, number) for number in range(1, conf.bag))]
+    judged, known = validation
+    whole = replace(
+        best,
+        ge_1=tuple(booster for boosters in bag for booster in boosters.ge_1),
+        ge_2=tuple(booster for boosters in bag for booster in boosters.ge_2),
+    )
+    losses = {boosters.leaves: boosters.loss for boosters in tried}
+    losses[best.leaves] = cross_entropy(whole.predict(judged), known)
+    return replace(whole, losses=losses)
 
 
-def _fit_leaves(
-    leaves: int,
+def _grow(
+    parameters: dict[str, Any],
     features: Matrix,
     targets: Targets,
     validation: tuple[Matrix, Targets],
     conf: LexicalConf,
-    seed: int,
     names: Sequence[str],
 ) -> Boosters:
-    parameters = _parameters(conf, leaves, seed)
+    """One booster a threshold."""
     judged, known = validation
     sides = ((targets.label_ge_1, known.label_ge_1), (targets.label_ge_2, known.label_ge_2))
     grown = []
@@ -109,8 +119,15 @@ def _fit_leaves(
             callbacks=[lightgbm.early_stopping(conf.patience, verbose=False)],
         )
         grown.append(booster)
-    boosters = Boosters(grown[0], grown[1], leaves, {})
+    leaves = int(parameters["num_leaves"])
+    boosters = Boosters((grown[0],), (grown[1],), leaves, {})
     return replace(boosters, losses={leaves: cross_entropy(boosters.predict(judged), known)})
+
+
+def _mean(boosters: Sequence[lightgbm.Booster], features: Matrix) -> NDArray[np.float64]:
+    found = [np.asarray(b.predict(features, num_threads=1), np.float64) for b in boosters]
+    mean: NDArray[np.float64] = np.mean(found, axis=0).clip(0, 1)
+    return mean
 
 
 def _parameters(conf: LexicalConf, leaves: int, seed: int) -> dict[str, Any]:

@@ -165,10 +165,9 @@ class CrossEncoderLabeler:
         plain = fit_boosters(features, targets, (judged, known), *settings, names)
         if not self._conf.neighbours:
             return plain, None
-        vectors = inputs.vectors(pairs)
-        graded = Graded.of(pairs, targets, *vectors)
-        features = np.column_stack([features, graded.own_features(pairs, *vectors)])
-        judged = np.column_stack([judged, graded.features(watched, *inputs.vectors(watched))])
+        graded, own = Graded.learn(pairs, targets, features, inputs)
+        features = np.column_stack([features, own])
+        judged = np.column_stack([judged, graded.features(watched, inputs)])
         names = (*names, *GRADED_FEATURES)
         wide = fit_boosters(features, targets, (judged, known), *settings, names)
         return (wide, graded) if wide.loss < plain.loss else (plain, None)

@@ -110,7 +110,7 @@ def tree_features(
     """What the trees see: the features [N, F], and those of the graded pairs."""
     if graded is None:
         return features
-    return np.column_stack([features, graded.features(pairs, *inputs.vectors(pairs))])
+    return np.column_stack([features, graded.features(pairs, inputs)])
 
 
 def mixed(read: Floats, trees: Probabilities, share: float) -> Probabilities:

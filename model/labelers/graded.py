@@ -1,52 +1,90 @@
-"""What the trees of the cross-encoder learn from graded pairs beside the words: see `Graded`."""
+"""What the trees of the cross-encoder learn from the training pairs beside a pair: see `Graded`."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from model.labelers import directions, neighbours
+from model.labelers import catalogue, directions, neighbours, word_grades
 from model.labelers.base import LabelerError, Pairs, Targets
+from model.labelers.catalogue import Catalogue
 from model.labelers.directions import Directions
-from model.labelers.neighbours import Neighbours, out_of_fold
+from model.labelers.lexical_inputs import LexicalInputs
+from model.labelers.neighbours import Neighbours
+from model.labelers.word_grades import WordGrades, surplus_of
 
 Floats32 = NDArray[np.float32]
-VERSION = 1
-FEATURES = (*neighbours.FEATURES, *directions.FEATURES)
+VERSION = 2
+FEATURES = (
+    *neighbours.FEATURES,
+    *directions.FEATURES,
+    *catalogue.FEATURES,
+    *word_grades.FEATURES,
+)
 """Names of the columns, in their order."""
+_HALF = ("queries", "items")
+"""Vectors of the neighbours, written in float16."""
 
 
 @dataclass(frozen=True)
 class Graded:
-    """Near queries and items with their grades, and where the texts stand among all of them."""
+    """Grades of near queries and items and of single words, and where a pair stands among all."""
 
     neighbours: Neighbours
     directions: Directions
+    catalogue: Catalogue
+    words: WordGrades
 
     @classmethod
-    def of(cls, pairs: Pairs, targets: Targets, queries: Floats32, items: Floats32) -> Self:
-        """Take graded pairs and the unit vectors [N, D] of their queries and items."""
-        return cls(Neighbours.of(pairs, targets, queries, items), Directions.of(queries, items))
+    def learn(
+        cls, pairs: Pairs, targets: Targets, features: Floats32, inputs: LexicalInputs
+    ) -> tuple[Self, Floats32]:
+        """Take graded pairs with their overlap features [N, F].
 
-    def features(self, pairs: Pairs, queries: Floats32, items: Floats32) -> Floats32:
-        """[N, len(FEATURES)] of pairs with the vectors [N, D] of their queries and items."""
-        near = self.neighbours.features(pairs, queries, items)
-        return np.concatenate([near, self.directions.features(queries, items)], axis=1)
+        Returns:
+            What was learnt, and the features [N, len(FEATURES)] of these pairs themselves: what
+            others' grades say comes from the queries of other folds.
+        """
+        queries, items = inputs.vectors(pairs)
+        surplus = surplus_of(targets, features)
+        found = cls(
+            Neighbours.of(pairs, targets, queries, items),
+            Directions.of(queries, items),
+            Catalogue.of(pairs.items),
+            WordGrades.of(pairs, surplus),
+        )
+        parts = [
+            neighbours.out_of_fold(pairs, found.neighbours, queries, items),
+            found.directions.features(queries, items),
+            found.catalogue.features(pairs, inputs.vocabulary),
+            word_grades.out_of_fold(pairs, surplus),
+        ]
+        return found, np.concatenate(parts, axis=1)
 
-    def own_features(self, pairs: Pairs, queries: Floats32, items: Floats32) -> Floats32:
-        """The same of the graded pairs themselves: neighbours are those of other folds."""
-        near = out_of_fold(pairs, self.neighbours, queries, items)
-        return np.concatenate([near, self.directions.features(queries, items)], axis=1)
+    def features(self, pairs: Pairs, inputs: LexicalInputs) -> Floats32:
+        """[N, len(FEATURES)] of pairs."""
+        queries, items = inputs.vectors(pairs)
+        parts = [
+            self.neighbours.features(pairs, queries, items),
+            self.directions.features(queries, items),
+            self.catalogue.features(pairs, inputs.vocabulary),
+            self.words.features(pairs),
+        ]
+        return np.concatenate(parts, axis=1)
 
     def save(self, file: Path) -> None:
         """Write a safetensors file; the neighbours' vectors in float16."""
-        tensors = vars(self.neighbours) | vars(self.directions)
-        half = {name: tensors[name].astype(np.float16) for name in ("queries", "items")}
-        save_file(tensors | half, file)
+        tensors = {
+            f"{part.name}.{name}": value
+            for part in fields(self)
+            for name, value in vars(getattr(self, part.name)).items()
+        }
+        half = {f"neighbours.{name}": vars(self.neighbours)[name] for name in _HALF}
+        save_file(tensors | {name: v.astype(np.float16) for name, v in half.items()}, file)
 
     @classmethod
     def load(cls, file: Path) -> Self:
@@ -57,10 +95,17 @@ class Graded:
         """
         try:
             found = load_file(file)
-            for name in ("queries", "items"):
-                found[name] = found[name].astype(np.float32)
-            near = Neighbours(*(found[entry.name] for entry in fields(Neighbours)))
-            main = Directions(*(found[entry.name] for entry in fields(Directions)))
+            for name in _HALF:
+                found[f"neighbours.{name}"] = found[f"neighbours.{name}"].astype(np.float32)
+            return cls(
+                _part("neighbours", Neighbours, found),
+                _part("directions", Directions, found),
+                _part("catalogue", Catalogue, found),
+                _part("words", WordGrades, found),
+            )
         except (OSError, SafetensorError, KeyError) as error:
             raise LabelerError(f"graded pairs in {file} cannot be read: {error}") from error
-        return cls(near, main)
+
+
+def _part(name: str, kind: Any, found: dict[str, NDArray[Any]]) -> Any:
+    return kind(**{entry.name: found[f"{name}.{entry.name}"] for entry in fields(kind)})

@@ -9,6 +9,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from conf.schema import Conf
 from conf.sections.features import EncoderConf
 from conf.sections.labelers.lexical import LexicalConf
@@ -126,11 +128,12 @@ def load(folder: Path) -> LexicalLabeler:
 
 
 def _details(inputs: LexicalInputs, boosters: Boosters) -> dict[str, Any]:
-    gain = boosters.ge_1.feature_importance("gain") + boosters.ge_2.feature_importance("gain")
+    grown = (*boosters.ge_1, *boosters.ge_2)
+    gain = np.sum([booster.feature_importance("gain") for booster in grown], axis=0)
     ordered = sorted(zip(inputs.names, gain, strict=True), key=lambda entry: -entry[1])
     return {
         "leaves": boosters.leaves,
-        "rounds": [boosters.ge_1.num_trees(), boosters.ge_2.num_trees()],
+        "rounds": [booster.num_trees() for booster in grown],
         "validation_loss": boosters.losses,
         "gain": {name: round(float(value), 1) for name, value in ordered[:10]},
     }

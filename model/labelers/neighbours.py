@@ -5,8 +5,6 @@ query's own grades are never among its neighbours, neither at the fit nor later,
 features mean the same for a query that people graded and for one that they did not.
 """
 
-import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Self
 
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.labelers.base import Pairs, Targets
+from model.labelers.hashes import key_hashes
 
 Floats32 = NDArray[np.float32]
 FEATURES: tuple[str, ...] = (
@@ -144,17 +143,6 @@ def out_of_fold(
         others = known.take(known.keys % folds != fold)
         out[rows] = others.features(pairs.take(rows), queries[rows], items[rows])
     return out
-
-
-def key_hashes(queries: Sequence[str]) -> NDArray[np.int64]:
-    """[N] hashes of the query texts, trimmed and in lower case; 0 to 2**63 - 1."""
-    known = {text: _key_hash(text) for text in set(queries)}
-    return np.array([known[text] for text in queries], np.int64)
-
-
-def _key_hash(text: str) -> int:
-    digest = hashlib.sha256(text.strip().lower().encode(errors="replace")).digest()
-    return int.from_bytes(digest[:8]) >> 1
 
 
 def _kept(vectors: Floats32) -> Floats32:

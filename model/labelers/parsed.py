@@ -3,6 +3,7 @@
 import itertools
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import lru_cache
 
 from model.labelers.normal import (
     UNIT_NAMES,
@@ -16,6 +17,7 @@ from model.labelers.normal import (
 
 _LONGEST = 2_000
 _TOKENS = 64
+_REMEMBERED = 4_096
 _QUALIFIERS = frozenset({"with", "for", "in", "by", "of", "to", "and", "on"})
 _SMALL = frozenset({"a", "an", "the", "or", "at", "from", *_QUALIFIERS})
 
@@ -67,8 +69,13 @@ class Parsed:
 
 
 def parse_all(texts: Iterable[str]) -> dict[str, Parsed]:
-    """Every distinct text, taken apart once."""
-    return {text: Parsed.of(text) for text in dict.fromkeys(texts)}
+    """Every distinct text, taken apart once; those of the last few thousand are remembered."""
+    return {text: _parse(text) for text in dict.fromkeys(texts)}
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _parse(text: str) -> Parsed:
+    return Parsed.of(text)
 
 
 def _content(words: list[str]) -> list[str]:

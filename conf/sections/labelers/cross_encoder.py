@@ -29,12 +29,12 @@ class CrossEncoderConf(Section):
     )
     neighbours: bool = Field(
         True,
-        description="true: the trees also see what people graded of near queries and items, and "
-        "where the texts stand among all (vectors of the encoder of the cosine), where that lowers "
-        "the validation loss",
+        description="true: the trees also see what people graded of near queries and items and of "
+        "single words, and where a pair stands among all the known items (vectors of the encoder "
+        "of the cosine), where that lowers the validation loss",
     )
     tree_shares: tuple[float, ...] = Field(
-        (0.0, 0.25, 0.5, 0.75, 1.0),
+        (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0),
         min_length=1,
         description="share of the boosted trees (section `labeler.lexical`) in the probabilities, "
         "0 to 1; validation pairs choose among these; only 0: no trees",

@@ -23,9 +23,12 @@ class LexicalConf(Section):
         min_length=1,
         description="leaves of a tree at most (count); validation pairs choose among these",
     )
+    bag: int = Field(
+        3, ge=1, description="fits of other seeds whose mean is taken, of the chosen leaves (count)"
+    )
     min_leaf: int = Field(40, ge=1, description="pairs of a leaf at least (count)")
     l2: float = Field(1.0, ge=0, description="L2 penalty on the value of a leaf")
-    feature_fraction: float = Field(0.7, gt=0, le=1, description="features of a tree (fraction)")
+    feature_fraction: float = Field(0.4, gt=0, le=1, description="features of a tree (fraction)")
     pair_fraction: float = Field(0.8, gt=0, le=1, description="pairs of a tree (fraction)")
     threads: int = Field(
         0, ge=0, description="threads of a fit (count); 0: all cores. A prediction takes one"

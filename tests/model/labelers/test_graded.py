@@ -1,21 +1,35 @@
-"""What is kept of graded pairs: neighbours and main directions, in one file."""
+"""What is kept of training pairs: neighbours, directions, catalogue and words, in one file."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from model.labelers import catalogue, directions, word_grades
 from model.labelers.base import LabelerError, Pairs, Targets
 from model.labelers.directions import COUNT, Directions
 from model.labelers.graded import FEATURES, Graded
+from model.labelers.hashes import key_hashes
+from model.labelers.lexical_inputs import LexicalInputs
 
 
-def graded(draw: np.random.Generator, count: int = 30) -> tuple[Pairs, Graded, np.ndarray]:
-    vectors = draw.normal(size=(count, 24)).astype(np.float32)
-    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
-    pairs = Pairs([f"q{n}" for n in range(count)], [f"i{n}" for n in range(count)])
-    targets = Targets.of_grades(draw.integers(0, 3, count))
-    return pairs, Graded.of(pairs, targets, vectors, vectors[::-1].copy()), vectors
+class Inputs(LexicalInputs):
+    """Random unit vectors by text."""
+
+    def vectors(self, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+        return self._unit(pairs.queries), self._unit(pairs.items)
+
+    def _unit(self, texts: Sequence[str]) -> np.ndarray:
+        seeds = key_hashes(texts) % 2**32
+        drawn = np.stack([np.random.default_rng(seed).normal(size=24) for seed in seeds])
+        unit: np.ndarray = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
+        return unit.astype(np.float32)
+
+
+def learnt(toy: tuple[Pairs, Targets]) -> tuple[Graded, np.ndarray, LexicalInputs]:
+    inputs = Inputs.fit(toy[0], None)
+    return *Graded.learn(*toy, inputs.matrix(toy[0]), inputs), inputs
 
 
 def test_directions_are_those_of_the_largest_variance() -> None:
@@ -30,15 +44,27 @@ def test_directions_are_those_of_the_largest_variance() -> None:
     np.testing.assert_allclose(features[:, :COUNT], features[:, COUNT:])
 
 
-def test_saved_and_loaded_it_answers_the_same(tmp_path: Path) -> None:
-    draw = np.random.default_rng(1)
-    pairs, made, vectors = graded(draw)
+def test_saved_and_loaded_it_answers_the_same(
+    toy_pairs: tuple[Pairs, Targets], tmp_path: Path
+) -> None:
+    made, own, inputs = learnt(toy_pairs)
+    assert own.shape == (600, len(FEATURES)) and np.isfinite(own).all()
     made.save(tmp_path / "graded.safetensors")
     again = Graded.load(tmp_path / "graded.safetensors")
-    asked = Pairs(["new"] * len(pairs), pairs.items)
-    found = made.features(asked, vectors, vectors)
-    assert found.shape == (30, len(FEATURES))
-    np.testing.assert_array_equal(found, again.features(asked, vectors, vectors))
+    asked = Pairs(["new"] * 600, toy_pairs[0].items)
+    found = made.features(asked, inputs)
+    np.testing.assert_array_equal(found, again.features(asked, inputs))
+
+
+def test_own_features_differ_from_later_ones_in_what_others_said_alone(
+    toy_pairs: tuple[Pairs, Targets],
+) -> None:
+    """Neighbours and words are heard out of fold; directions and catalogue need no fold."""
+    made, own, inputs = learnt(toy_pairs)
+    later = made.features(toy_pairs[0], inputs)
+    same = {n for at, n in enumerate(FEATURES) if np.array_equal(own[:, at], later[:, at])}
+    assert same >= {*directions.FEATURES, *catalogue.FEATURES}
+    assert not same & {"near_grade", "near_query_grade", "near_surplus", *word_grades.FEATURES}
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:

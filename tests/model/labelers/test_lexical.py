@@ -110,9 +110,22 @@ def test_the_second_threshold_is_cut_off_at_the_first() -> None:
         def predict(self, features: np.ndarray, num_threads: int) -> np.ndarray:
             return np.full(len(features), self.p)
 
-    crossed = Boosters(Says(0.4), Says(0.6), 6, {})  # type: ignore[arg-type]
+    crossed = Boosters((Says(0.4),), (Says(0.6),), 6, {})  # type: ignore[arg-type]
     found = crossed.predict(np.zeros((2, 3), np.float32))
     assert found.p_ge_1.tolist() == found.p_ge_2.tolist() == [0.4, 0.4]
+
+
+def test_a_bag_is_the_mean_of_its_members(toy_pairs: Toy) -> None:
+    """Three members of other seeds; the first is what a bag of one has."""
+    conf = SMALL.model_copy(update={"leaves": (6,)})
+    one = fitted(toy_pairs, conf.model_copy(update={"bag": 1}))._fitted()
+    inputs, three = fitted(toy_pairs, conf)._fitted()
+    features = inputs.matrix(toy_pairs[0])
+    members = [Boosters((a,), (b,), 6, {}) for a, b in zip(three.ge_1, three.ge_2, strict=True)]
+    said = [member.predict(features).p_ge_1 for member in members]
+    assert len(said) == 3 and not np.array_equal(said[0], said[1])
+    np.testing.assert_array_equal(said[0], one[1].predict(features).p_ge_1)
+    np.testing.assert_allclose(three.predict(features).p_ge_1, np.mean(said, axis=0))
 
 
 def test_damaged_trees_are_refused(labeler: LexicalLabeler, tmp_path: Path) -> None:
