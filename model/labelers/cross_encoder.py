@@ -201,13 +201,13 @@ class CrossEncoderLabeler:
         tokenizer: PairTokenizer,
         choice: ShareChoice,
     ) -> tuple[PairEncoder, History]:
-        """The network of the best epoch, and the losses of all."""
+        """The network of the chosen epoch, and the losses of all."""
         with seeded(self._seed):
             trunk = read_trunk(base, self._conf.max_tokens, self._conf.dropout)
             network = PairEncoder(trunk, train.features.shape[1], self._conf)
         dtype = resolve_dtype(self._conf.dtype)
         run = Training(self._conf, tokenizer, dtype == "bfloat16", device(), self._seed)
-        return network, fine_tune(network, train, judged, run, choice.loss)
+        return network, fine_tune(network, train, judged, run, choice.pair_losses)
 
     def _fitted(self) -> CrossState:
         if self._state is None:

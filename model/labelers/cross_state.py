@@ -22,7 +22,7 @@ from model.labelers.base import Floats, LabelerError, Pairs, Probabilities, Targ
 from model.labelers.boosting import Boosters, Matrix
 from model.labelers.cross_training import Training, device, logits_of
 from model.labelers.encoder_base import read_tokenizer, trunk_of_config
-from model.labelers.fitting import cross_entropy
+from model.labelers.fitting import pair_losses
 from model.labelers.graded import Graded
 from model.labelers.lexical_inputs import LexicalInputs
 from model.labelers.pair_data import PairData
@@ -94,14 +94,21 @@ class ShareChoice:
     shares: tuple[float, ...]
 
     def losses(self, read: Floats) -> dict[float, float]:
-        """Loss (nats) by share, from the network's probabilities [N, 2]."""
-        if self.trees is None:
-            return {0.0: cross_entropy(Probabilities(read[:, 0], read[:, 1]), self.targets)}
-        return {s: cross_entropy(mixed(read, self.trees, s), self.targets) for s in self.shares}
+        """Mean loss (nats) by share, from the network's probabilities [N, 2]."""
+        weight = self.targets.weight
+        return {s: float(np.average(found, weights=weight)) for s, found in self._all(read).items()}
 
-    def loss(self, logits: Tensor) -> float:
-        """The least of the losses, from the network's logits [N, 2]."""
-        return min(self.losses(chain_probabilities(logits)).values())
+    def pair_losses(self, logits: Tensor) -> Floats:
+        """[N] losses (nats) at the best share, from the network's logits [N, 2]."""
+        by_share = self._all(chain_probabilities(logits))
+        return min(
+            by_share.values(), key=lambda found: np.average(found, weights=self.targets.weight)
+        )
+
+    def _all(self, read: Floats) -> dict[float, Floats]:
+        if self.trees is None:
+            return {0.0: pair_losses(Probabilities(read[:, 0], read[:, 1]), self.targets)}
+        return {s: pair_losses(mixed(read, self.trees, s), self.targets) for s in self.shares}
 
 
 def tree_features(

@@ -1,4 +1,4 @@
-"""Fine-tuning of the cross-encoder: AdamW, warm-up and linear decay, best epoch on validation."""
+"""Fine-tuning of the cross-encoder: AdamW, warm-up and linear decay; validation stops it."""
 
 import copy
 import os
@@ -12,8 +12,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from conf.sections.labelers.cross_encoder import CrossEncoderConf
+from model.labelers.base import Floats, Probabilities, Targets
+from model.labelers.fitting import clearly_worse, pair_losses
 from model.labelers.pair_data import PairData
-from model.labelers.pair_encoder import PairEncoder
+from model.labelers.pair_encoder import PairEncoder, chain_probabilities
 from model.labelers.pair_tokens import PairTokenizer, shuffled_batches, sorted_batches
 from model.losses import corn_loss
 from model.progress import EpochBar
@@ -42,12 +44,16 @@ def fine_tune(
     train: PairData,
     judged: PairData,
     run: Training,
-    score: Callable[[Tensor], float] | None = None,
+    score: Callable[[Tensor], Floats] | None = None,
 ) -> list[dict[str, float]]:
-    """Train in place and leave the weights of the best epoch; returns loss by epoch (nats).
+    """Train in place; returns loss by epoch (nats).
+
+    The weights of the last epoch stay whose validation loss is not worse than the lowest by more
+    than a standard error: the step size falls to nothing, and a mixture gains from the ranking of
+    the last steps what they lose in calibration.
 
     Args:
-        score: logits [N, 2] of the judged pairs -> loss that chooses the epoch; None: the
+        score: logits [N, 2] of the judged pairs -> losses [N] that choose the epoch; None: the
             network's own.
     """
     conf = run.conf
@@ -59,17 +65,22 @@ def fine_tune(
     steps = -(-len(train) // conf.batch_size)
     epochs = max(conf.epochs, -(-conf.min_steps // steps))
     schedule = _schedule(optimizer, steps * epochs, conf.warmup)
+    weight = judged.weight.numpy().astype(np.float64)
     history: list[dict[str, float]] = []
-    best: dict[str, Tensor] = {}
+    kept: dict[str, Tensor] = {}
+    lowest: Floats | None = None
     with seeded(run.seed), _threads(conf.threads):
         for epoch in range(1, epochs + 1):
             loss = _epoch(network, train, run, (epoch, epochs), optimizer, schedule)
             logits = logits_of(network, judged, run)
-            validation = mean_loss(logits, judged) if score is None else score(logits)
-            history.append({"epoch": epoch, "loss": loss, "validation_loss": validation})
-            if validation <= min(entry["validation_loss"] for entry in history):
-                best = copy.deepcopy(network.state_dict())
-    network.load_state_dict(best)
+            losses = own_losses(logits, judged) if score is None else score(logits)
+            mean = float(np.average(losses, weights=weight))
+            history.append({"epoch": epoch, "loss": loss, "validation_loss": mean})
+            if lowest is None or not clearly_worse(losses, lowest, weight):
+                kept = copy.deepcopy(network.state_dict())
+            if mean <= min(entry["validation_loss"] for entry in history):
+                lowest = losses
+    network.load_state_dict(kept)
     return history
 
 
@@ -83,9 +94,11 @@ def logits_of(network: PairEncoder, data: PairData, run: Training) -> Tensor:
     return out
 
 
-def mean_loss(logits: Tensor, data: PairData) -> float:
-    """CORN's loss a pair against soft labels (nats)."""
-    return float(corn_loss(logits, data.labels, data.weight).total / data.weight.sum())
+def own_losses(logits: Tensor, data: PairData) -> Floats:
+    """[N] cross-entropy of the network's probabilities against soft labels (nats)."""
+    read, labels = chain_probabilities(logits), data.labels.numpy().astype(np.float64)
+    targets = Targets(labels[:, 0], labels[:, 1], data.weight.numpy().astype(np.float64))
+    return pair_losses(Probabilities(read[:, 0], read[:, 1]), targets)
 
 
 def _epoch(

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from model.labelers.base import GRADE_COUNT, LabelerError, Pairs, Probabilities, Targets
+from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Pairs, Probabilities, Targets
 
 _ORDER_SLACK = 1e-6
 _TINY = 1e-7
@@ -42,12 +42,24 @@ def grade_masses(targets: Targets) -> list[float]:
 
 def cross_entropy(p: Probabilities, targets: Targets) -> float:
     """Weighted mean cross-entropy of both thresholds together against soft labels (nats)."""
-    total = 0.0
+    return float(np.average(pair_losses(p, targets), weights=targets.weight))
+
+
+def pair_losses(p: Probabilities, targets: Targets) -> Floats:
+    """[N] cross-entropy of both thresholds together of each pair (nats)."""
+    total = np.zeros(len(p))
     for found, label in ((p.p_ge_1, targets.label_ge_1), (p.p_ge_2, targets.label_ge_2)):
         safe = found.clip(_TINY, 1 - _TINY)
-        each = -(label * np.log(safe) + (1 - label) * np.log1p(-safe))
-        total += float((targets.weight * each).sum() / targets.weight.sum())
+        total -= label * np.log(safe) + (1 - label) * np.log1p(-safe)
     return total
+
+
+def clearly_worse(losses: Floats, than: Floats, weight: Floats) -> bool:
+    """Whether the mean of losses [N] is larger by more than a standard error of the difference."""
+    share = weight / weight.sum()
+    difference = losses - than
+    mean = float(share @ difference)
+    return mean > float(np.sqrt(np.square(share) @ np.square(difference - mean)))
 
 
 def data_digest(pairs: Pairs, targets: Targets) -> str:
