@@ -10,12 +10,14 @@ of grades of training. Spearman is that of the expected grade and the raters' me
 bootstrap over queries, the same draws for all labelers, so that differences are paired.
 
 COUNTERPOISE_LABELERS names the kinds (lexical,cross_encoder), COUNTERPOISE_LABELER_PAIRS how many
-pairs are drawn from buckets 0 to 5 (all), COUNTERPOISE_LABELER_SET settings as after `--set`;
-COUNTERPOISE_LABELER_TEST=5 fits on buckets 0 to 4 and judges on 5, to choose settings.
+pairs are drawn from buckets 0 to 5 (all), COUNTERPOISE_LABELER_TEST_PAIRS how many single pairs are
+drawn from the test (all; the same for all labelers of the command), COUNTERPOISE_LABELER_SET
+settings as after `--set`; COUNTERPOISE_LABELER_TEST=5 fits on buckets 0 to 4 and judges on 5, to
+choose settings. For `openai_compatible` a server of the small model is started on loopback (see
+`bench.endpoint_server`) and calibrated on some hundred of the pairs to fit.
 """
 
 import os
-import time
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,10 +27,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
+from bench.labeler_runs import Run, run
 from bench.result import Result
-from conf.load import load_conf
-from model.labelers.base import Labeler, Probabilities
-from model.labelers.build import build_labeler
+from model.labelers.base import Probabilities
 from model.labelers.metrics import cut_points, label_metrics, mix_of
 from model.metrics import spearman
 
@@ -39,8 +40,6 @@ TARGETS = {"qwk": (0.46, 0.40), "spearman_of_ratings": (0.55, 0.47), "within_one
 """Least figure of the cross-encoder from all labels, and from 2,000."""
 MINUTES, RATE = 30.0, 450.0
 BASELINE, JUDGED = "lexical", "cross_encoder"
-_SETTINGS = ("labeler.cross_encoder.min_steps=300",)
-"""The default of a labeler, which the simulated market lowers."""
 Draws = list[NDArray[np.int64]]
 
 
@@ -63,37 +62,28 @@ def measure() -> list[Result]:
     if path is None:
         Console().print("labelers: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
         return []
-    limit = int(os.environ.get("COUNTERPOISE_LABELER_PAIRS", "0")) or None
-    bucket = int(os.environ.get("COUNTERPOISE_LABELER_TEST", "6"))
+    limit = _number("COUNTERPOISE_LABELER_PAIRS")
+    bucket = _number("COUNTERPOISE_LABELER_TEST") or 6
     known = read_pairs(path, range(bucket), limit, seed=SEED, brands=True)
-    test = read_pairs(path, [bucket], brands=True)
+    sample = _number("COUNTERPOISE_LABELER_TEST_PAIRS")
+    test = read_pairs(path, [bucket], sample, seed=SEED, brands=True)
     held = np.array([_held_out(query) for query in known.pairs.queries])
     draws = _draws(test)
     outcomes: dict[str, Outcome] = {}
     results: list[Result] = []
     for kind in os.environ.get("COUNTERPOISE_LABELERS", f"{BASELINE},{JUDGED}").split(","):
-        labeler, minutes = _fitted(kind, known, held)
-        started = time.monotonic()
-        p = labeler.predict(test.pairs)
-        rate = len(test.pairs) / (time.monotonic() - started)
-        outcomes[kind] = _outcome(p, test, mix_of(known.grades), draws)
-        results += _speed(kind, minutes, rate, len(known.pairs))
+        found = run(kind, known, held, test.pairs)
+        if found is None:
+            continue
+        outcomes[kind] = _outcome(found.p, test, mix_of(known.grades), draws)
+        results += [*_speed(kind, found), _judged(kind, found, test)]
         results += _figures(kind, outcomes[kind], few=limit is not None and limit <= FEW)
     return [*results, *_differences(outcomes)]
 
 
-def _fitted(kind: str, known: GradedPairs, held: NDArray[np.bool_]) -> tuple[Labeler, float]:
-    """The labeler, fitted, and the minutes that took."""
-    settings = os.environ.get("COUNTERPOISE_LABELER_SET", "").split()
-    conf = load_conf(settings=[f"labeler.kind={kind}", *_SETTINGS, *settings])
-    labeler = build_labeler(conf.tree)
-    report = labeler.fit(
-        known.pairs.take(~held),
-        known.targets.take(~held),
-        (known.pairs.take(held), known.targets.take(held)),
-    )
-    Console().print(f"{kind}: {report.pairs} pairs, {report.details}")
-    return labeler, report.seconds / 60
+def _number(variable: str) -> int | None:
+    """A count from the environment; None where it is absent or 0."""
+    return int(os.environ.get(variable, "0")) or None
 
 
 def _held_out(query: str) -> bool:
@@ -103,12 +93,16 @@ def _held_out(query: str) -> bool:
 
 def _draws(test: GradedPairs) -> Draws:
     """Row numbers of the test pairs of queries drawn with replacement, a draw a replicate."""
-    keys = [query.strip().lower() for query in test.pairs.queries]
-    _, query = np.unique(keys, return_inverse=True)
+    _, query = np.unique(_keys(test), return_inverse=True)
     rows = np.split(np.argsort(query, kind="stable"), np.cumsum(np.bincount(query))[:-1])
     generator = np.random.default_rng(SEED)
     picks = generator.integers(0, len(rows), (REPLICATES, len(rows)))
     return [np.concatenate([rows[at] for at in pick]) for pick in picks]
+
+
+def _keys(test: GradedPairs) -> list[str]:
+    """The query of each pair, as buckets tell queries apart."""
+    return [query.strip().lower() for query in test.pairs.queries]
 
 
 def _outcome(
@@ -126,22 +120,30 @@ def _outcome(
     return Outcome(value, {name: np.array([d[name] for d in drawn]) for name in value})
 
 
-def _speed(kind: str, minutes: float, rate: float, pairs: int) -> list[Result]:
+def _speed(kind: str, found: Run) -> list[Result]:
     judged = kind == JUDGED
     return [
         Result(
-            f"{kind}: fit on {pairs:,} pairs",
-            f"{minutes:.1f} min",
+            f"{kind}: {found.learnt}",
+            f"{found.minutes:.1f} min",
             f"<= {MINUTES:.0f}" if judged else "none",
-            not judged or minutes <= MINUTES,
+            not judged or found.minutes <= MINUTES,
         ),
         Result(
             f"{kind}: predict",
-            f"{rate:.0f} pairs/s",
+            f"{found.rate:.0f} pairs/s",
             f">= {RATE:.0f}" if judged else "none",
-            not judged or rate >= RATE,
+            not judged or found.rate >= RATE,
         ),
     ]
+
+
+def _judged(kind: str, found: Run, test: GradedPairs) -> Result:
+    queries = len(set(_keys(test)))
+    words = (
+        f"{len(test.pairs):,} pairs of {queries:,} queries, {found.unanswered} without an answer"
+    )
+    return Result(f"{kind}: judged on", words, "none", True)
 
 
 def _figures(kind: str, outcome: Outcome, few: bool) -> Iterator[Result]:
