@@ -11,13 +11,13 @@ from conf.sections.labelers.prompt import PromptConf
 class LoraConf(Section):
     """Low-rank adapters on the layers that are kept (arXiv 2106.09685)."""
 
-    epochs: int = Field(2, ge=0, description="passes over the training pairs (count); 0: no LoRA")
+    epochs: int = Field(1, ge=0, description="passes over the training pairs (count); 0: no LoRA")
     rank: int = Field(8, ge=1, description="rank of an adapter (count)")
     alpha: int = Field(16, ge=1, description="scale of an adapter: alpha / rank (count)")
-    dropout: float = Field(0.05, ge=0, lt=1, description="share of an adapter's inputs dropped")
-    batch_size: int = Field(16, ge=1, description="pairs a step (count)")
-    learning_rate: float = Field(5e-4, gt=0, description="AdamW step size of the adapters")
-    head_learning_rate: float = Field(1e-3, gt=0, description="AdamW step size of the probe")
+    dropout: float = Field(0.0, ge=0, lt=1, description="share of an adapter's inputs dropped")
+    batch_size: int = Field(8, ge=1, description="pairs a step (count)")
+    learning_rate: float = Field(4e-4, gt=0, description="AdamW step size of the adapters")
+    head_learning_rate: float = Field(1e-5, gt=0, description="AdamW step size of the probe")
     warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps with a rising rate")
 
 

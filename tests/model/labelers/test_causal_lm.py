@@ -161,7 +161,14 @@ def test_saved_and_loaded_it_says_the_same(fitted: CausalLm, tmp_path: Path) -> 
     assert set(sizes) == {"labeler.json", "causal_lm.json", "probe.safetensors"}
 
 
-LORA = {"epochs": 2, "rank": 2, "learning_rate": 5e-4, "batch_size": 8, "dropout": 0.0}
+LORA = {
+    "epochs": 2,
+    "rank": 2,
+    "learning_rate": 5e-4,
+    "head_learning_rate": 1e-3,
+    "batch_size": 8,
+    "dropout": 0.0,
+}
 
 
 def test_lora_helps_and_is_saved_apart_from_the_base(tiny_llama: str, tmp_path: Path) -> None:
