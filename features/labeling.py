@@ -85,6 +85,32 @@ def distinct_texts(graded: DataFrame) -> DataFrame:
     )
 
 
+def assumed_texts(
+    labels: DataFrame, graded: DataFrame, queries: DataFrame, items: DataFrame, conf: Conf
+) -> DataFrame:
+    """One row per pair of texts of a training query that is assumed irrelevant and nobody graded.
+
+    Args:
+        labels: rows of relevance_labels; those of source `assumed` count.
+        graded: of `graded_pairs`.
+
+    Returns:
+        The columns of `distinct_texts`; the role is FIT.
+    """
+    known = graded.select(*TEXT_PAIR).distinct()
+    return (
+        labels.where("source = 'assumed'")
+        .select("query_id", "item_id", "grade", "p_ge_1", "p_ge_2")
+        .join(query_texts(queries), on="query_id", how="inner")
+        .join(item_texts(items), on="item_id", how="inner")
+        .withColumn("role", _role(conf))
+        .where(F.col("role") == FIT)
+        .where("trim(query_text) != '' AND trim(item_text) != ''")
+        .transform(distinct_texts)
+        .join(known, on=list(TEXT_PAIR), how="left_anti")
+    )
+
+
 def counts_by_role(texts: DataFrame) -> dict[str, Counts]:
     """Role -> pairs of grade 0, 1, 2."""
     rows = texts.groupBy("role", "grade").count().collect()

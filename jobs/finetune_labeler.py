@@ -9,7 +9,8 @@ Run: counterpoise finetune_labeler [--conf FILE] [--run-date DATE]
 
 Grades of the training buckets are fitted on, those of the validation buckets choose, but for the
 gold set, which `admit_labeler` alone reads; test buckets are never touched. Which pairs are drawn,
-and of what grades, is up to conf `labeling`.
+and of what grades, is up to conf `labeling`. Where labels of source `assumed` exist, some of the
+training buckets are fitted on, too.
 """
 
 import json
@@ -35,6 +36,7 @@ from features.labeling import (
     FIT,
     GOLD,
     Counts,
+    assumed_texts,
     counts_by_role,
     data_key,
     distinct_texts,
@@ -93,14 +95,16 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         report.notes.append("labeling.enabled is false: no labeler is fitted")
         return report
     queries, items = warehouse.read(QUERIES), warehouse.read(ITEMS)
-    graded = graded_pairs(labels_in_force(warehouse), queries, items, conf.tree).persist()
+    labels = labels_in_force(warehouse)
+    graded = graded_pairs(labels, queries, items, conf.tree).persist()
     texts = distinct_texts(graded).persist()
+    assumed = assumed_texts(labels, graded, queries, items, conf.tree)
     try:
         counts = counts_by_role(texts)
         report.details["pairs"] = {role: list(numbers) for role, numbers in counts.items()}
         if not _enough(counts, conf, report):
             return report
-        keys = {"conf_key": conf_key(conf.tree), "data_key": data_key(texts)}
+        keys = {"conf_key": conf_key(conf.tree), "data_key": data_key(texts.unionByName(assumed))}
         serves = _serving(warehouse, keys)
         if serves is not None:
             report.notes.append(serves)
@@ -109,7 +113,7 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
             report.notes.append(f"dry run: would fit {conf.tree.labeler.kind} on {counts[FIT]}")
         else:
             simulated = bool(graded.where("simulated").limit(1).count())
-            fitted = fit_labeler(warehouse, graded, texts, counts)
+            fitted = fit_labeler(warehouse, graded, texts, assumed, counts)
             _write(warehouse, fitted, build(fitted, keys, conf, simulated))
     finally:
         texts.unpersist()
@@ -177,7 +181,8 @@ def _write(warehouse: Warehouse, fitted: Fitted, row: Row) -> None:
         "fit": fitted.report.details,
     }
     report.notes.append(
-        f"labeler {version} ({row['kind']}): {row['fit_pairs']:,} pairs in "
+        f"labeler {version} ({row['kind']}): {row['fit_pairs']:,} pairs"
+        f"{f', {fitted.assumed:,} of them assumed irrelevant,' if fitted.assumed else ''} in "
         f"{fitted.report.seconds:.0f} s; on {row['choose_pairs']:,} others kappa "
         f"{fitted.metrics['qwk']:.3f}, exact {fitted.metrics['exact']:.3f}, within one "
         f"{fitted.metrics['within_one']:.3f}"

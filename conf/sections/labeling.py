@@ -111,6 +111,15 @@ class LabelingConf(Section):
         100, ge=3, description="pairs to fit on, to choose on and of gold, at least (count)"
     )
     max_pairs: int = Field(50_000, ge=100, description="pairs to fit on at most (count)")
+    assumed_share: float = Field(
+        0.25,
+        ge=0,
+        le=10,
+        description="pairs of training queries assumed irrelevant (source `assumed`) that are "
+        "fitted on, too, as a share of the graded ones (fraction); each weighs "
+        "training_set.source_weights.assumed. Without them a labeler never sees what nobody would "
+        "have judged, and overrates it",
+    )
     max_judging_pairs: int = Field(
         20_000, ge=100, description="pairs to choose on, and of gold, at most (count)"
     )

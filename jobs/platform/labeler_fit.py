@@ -58,6 +58,7 @@ class Fitted:
         deployed: what labels.
         report: of the fit.
         fit, choose: texts and grades of the pairs that it was fitted on, and that chose.
+        assumed: pairs fitted on that nobody graded (count), the last of `fit`.
         metrics: figures on the pairs that chose.
     """
 
@@ -65,17 +66,23 @@ class Fitted:
     report: FitReport
     fit: pd.DataFrame
     choose: pd.DataFrame
+    assumed: int
     metrics: dict[str, Any]
 
 
 def fit_labeler(
-    warehouse: Warehouse, graded: DataFrame, texts: DataFrame, counts: dict[str, Counts]
+    warehouse: Warehouse,
+    graded: DataFrame,
+    texts: DataFrame,
+    assumed: DataFrame,
+    counts: dict[str, Counts],
 ) -> Fitted:
     """Draw pairs by the conf's mix, fit, find production's mix and the cut points.
 
     Args:
         graded: of `features.labeling.graded_pairs`.
         texts: of `features.labeling.distinct_texts`.
+        assumed: of `features.labeling.assumed_texts`; the mixes are those of graded pairs alone.
         counts: pairs of grade 0, 1, 2 by role.
 
     Raises:
@@ -87,10 +94,14 @@ def fit_labeler(
     fit = drawn(texts.where(f"role = '{FIT}'"), wanted, tree.seed).toPandas()
     choices = texts.where(f"role = '{CHOOSE}'")
     choose = sampled(choices, labeling.max_judging_pairs, tree.seed).toPandas()
+    more = _assumed(assumed, len(fit), tree)
     labeler = build_labeler(tree)
-    targets = targets_of(fit)
-    report = labeler.fit(pairs_of(fit), targets, (pairs_of(choose), targets_of(choose)))
-    fitted_mix = mix_of_counts(grade_masses(targets))
+    report = labeler.fit(
+        pairs_of(pd.concat([fit, more])),
+        _joined(targets_of(fit), targets_of(more), tree.training_set.source_weights.assumed),
+        (pairs_of(choose), targets_of(choose)),
+    )
+    fitted_mix = mix_of_counts(grade_masses(targets_of(fit)))
     answers = labeler.predict(pairs_of(choose))
     production = fitted_mix
     if labeling.mix.correct:
@@ -99,7 +110,8 @@ def fit_labeler(
         production = fitted_mix
     deployment = _with_cuts(Deployment(fitted_mix, production), answers, choose, tree)
     metrics = label_metrics(deployment.apply(answers), grades_of(choose), deployment.cuts)
-    return Fitted(Deployed(labeler, deployment), report, fit, choose, metrics)
+    seen = pd.concat([fit, more], ignore_index=True)
+    return Fitted(Deployed(labeler, deployment), report, seen, choose, len(more), metrics)
 
 
 def pairs_of(rows: pd.DataFrame) -> Pairs:
@@ -116,6 +128,20 @@ def targets_of(rows: pd.DataFrame) -> Targets:
     """Their soft labels, weight 1."""
     first, second = (rows[name].to_numpy(np.float64) for name in ("p_ge_1", "p_ge_2"))
     return Targets(first, second, np.ones(len(rows)))
+
+
+def _assumed(texts: DataFrame, graded: int, tree: Conf) -> pd.DataFrame:
+    """So many pairs that are assumed irrelevant as conf `labeling.assumed_share` asks for."""
+    return sampled(texts, round(tree.labeling.assumed_share * graded), tree.seed).toPandas()
+
+
+def _joined(graded: Targets, assumed: Targets, weight: float) -> Targets:
+    """Both after each other, the assumed ones of that weight."""
+    return Targets(
+        np.append(graded.label_ge_1, assumed.label_ge_1),
+        np.append(graded.label_ge_2, assumed.label_ge_2),
+        np.append(graded.weight, weight * assumed.weight),
+    )
 
 
 def _with_cuts(

@@ -73,7 +73,7 @@ def conf_key(tree: Conf) -> str:
     kind, labeling = tree.labeler.kind, tree.labeling
     chosen = labeling.model_dump(
         mode="json",
-        include={"gold_share", "max_pairs", "max_judging_pairs", "grades", "mix"},
+        include={"gold_share", "assumed_share", "max_pairs", "max_judging_pairs", "grades", "mix"},
     )
     return section_hash(
         {
@@ -84,6 +84,7 @@ def conf_key(tree: Conf) -> str:
             "labels": tree.labels.model_dump(mode="json"),
             "split": tree.split.model_dump(mode="json"),
             "audited": tree.training_set.audited,
+            "assumed_weight": tree.training_set.source_weights.assumed,
             "seed": tree.seed,
             "labeling": chosen,
         }

@@ -29,12 +29,12 @@ from features.contracts import (
     Table,
 )
 from jobs import admit_labeler, finetune_labeler, label_pairs, revoke_labeler
-from jobs.platform import labelling
+from jobs.platform import labeler_fit, labelling
 from jobs.platform.labelling import Pace
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import RivalRunError, Warehouse
-from model.labelers.base import LabelerError
+from model.labelers.base import LabelerError, Targets
 
 RUN = dt.date(2026, 3, 1)
 COLOURS = ("red", "blue", "green", "black")
@@ -206,6 +206,44 @@ def test_an_equal_fit_is_not_made_twice(
     assert report.counts == []
     dry = finetune_labeler.run(spark, conf_of(fitted[0], "labeler.lexical.rounds=50", dry_run=True))
     assert "would fit lexical" in dry.notes[0]
+
+
+def test_pairs_assumed_irrelevant_are_fitted_on_too(
+    spark: SparkSession, fitted: tuple[Path, JobReport], tmp_path: Path
+) -> None:
+    """Those of training queries that nobody graded, as many as the share asks for."""
+    root = tmp_path / "warehouse"
+    shutil.copytree(fitted[0], root)
+    assumed = {"source": "assumed", "grade": 0, "p_ge_1": 0.0, "p_ge_2": 0.0}
+    columns = RELEVANCE_LABELS.columns
+    blank = {c.name: {"string": "", "boolean": False}.get(c.type) for c in columns if c.required}
+    rows = [
+        {c.name: None for c in columns}
+        | blank
+        | assumed
+        | {"query_id": q["query_id"], "item_id": item}
+        for q in queries()
+        for item in ("i0", "i1", "i2", "i3")
+        if q["region"] == "us"
+    ]
+    warehouse_of(spark, root).merge(RELEVANCE_LABELS, RELEVANCE_LABELS.local_frame(spark, rows))
+    report = finetune_labeler.run(spark, conf_of(root, "labeling.assumed_share=0.1"))
+    graded = sum(report.details["pairs"]["fit"])
+    versions = warehouse_of(spark, root).read(LABELER_VERSIONS).orderBy("fit_pairs").collect()
+    # Half of the four items of each of 12 training texts are graded: 24 pairs are not.
+    assert [row["fit_pairs"] for row in versions] == [graded, graded + min(round(0.1 * graded), 24)]
+    assert versions[0]["fitted_mix"] == versions[1]["fitted_mix"]
+    assert f"{round(0.1 * graded)} of them assumed irrelevant" in " ".join(report.notes)
+    without = finetune_labeler.run(spark, conf_of(root, "labeling.assumed_share=0"))
+    assert "assumed" not in " ".join(without.notes)
+
+
+def test_an_assumed_pair_weighs_less() -> None:
+    graded, assumed = Targets.of_grades(np.array([2, 1])), Targets.of_grades(np.array([0]))
+    both = labeler_fit._joined(graded, assumed, 0.3)
+    assert both.weight.tolist() == [1.0, 1.0, 0.3]
+    assert both.label_ge_1.tolist() == [1.0, 1.0, 0.0]
+    assert both.label_ge_2.tolist() == [1.0, 0.0, 0.0]
 
 
 def test_too_few_grades_are_said_or_an_error(
