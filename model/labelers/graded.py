@@ -91,7 +91,7 @@ class Graded:
         """What `save` wrote.
 
         Raises:
-            LabelerError: the file is missing, damaged or of another kind.
+            LabelerError: the file is missing, damaged, of another kind or of another version.
         """
         try:
             found = load_file(file)
@@ -103,8 +103,13 @@ class Graded:
                 _part("catalogue", Catalogue, found),
                 _part("words", WordGrades, found),
             )
-        except (OSError, SafetensorError, KeyError) as error:
+        except (OSError, SafetensorError) as error:
             raise LabelerError(f"graded pairs in {file} cannot be read: {error}") from error
+        except KeyError as error:
+            raise LabelerError(
+                f"graded pairs in {file} lack {error}: another version of this code saved them; "
+                "fit anew"
+            ) from error
 
 
 def _part(name: str, kind: Any, found: dict[str, NDArray[Any]]) -> Any:
