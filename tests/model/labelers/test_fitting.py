@@ -46,9 +46,9 @@ def test_cross_entropy_by_hand() -> None:
 
 def test_clearly_worse_by_hand() -> None:
     than, ones, heavy = np.ones(2), np.ones(2), np.array([3.0, 1.0])
-    wide, narrow = than + np.array([-0.05, 0.15]), than + np.array([0.02, 0.08])
+    wide, narrow = than + np.array([-0.05, 0.15]), than + np.array([-0.01, 0.11])
     assert not clearly_worse(wide, than, ones)  # .05, its error .071
-    assert clearly_worse(narrow, than, ones)  # .05, its error .021
+    assert clearly_worse(narrow, than, ones)  # .05, its error .042
     assert not clearly_worse(than - 0.05, than, ones)
     assert not clearly_worse(than, than, ones)
     assert not clearly_worse(wide, than, heavy)  # 0
