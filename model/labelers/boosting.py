@@ -55,8 +55,11 @@ class Boosters:
         """The boosters that `as_json` wrote.
 
         Raises:
-            LabelerError: LightGBM cannot read the text of the trees.
+            LabelerError: LightGBM cannot read the text of the trees, or there is one booster a
+                threshold, as an earlier version of this code saved them.
         """
+        if isinstance(entries.get("ge_1"), str):
+            raise LabelerError("another version of this code saved the boosted trees; fit anew")
         try:
             first, second = (
                 tuple(lightgbm.Booster(model_str=text) for text in entries[side])

@@ -1,7 +1,7 @@
 """What a fitted cross-encoder consists of, how it predicts, and its files.
 
-inputs.json (token frequencies, encoder of the cosine), trees.json, graded.safetensors (graded
-pairs), the encoder's config.json and tokenizer files, model.safetensors.
+inputs.json (token frequencies, encoder of the cosine), trees.json, graded.safetensors (see
+`graded`), the encoder's config.json and tokenizer files, model.safetensors.
 """
 
 import json
@@ -40,7 +40,7 @@ class CrossState:
     Attributes:
         network: its encoder in the arithmetic `dtype`, ready to predict.
         boosters: None: no trees.
-        graded: graded pairs whose features the trees see, too; None: none.
+        graded: what else the trees see of the training pairs; None: nothing.
         tree_share: share of the trees in the probabilities, 0 to 1.
         dtype: float32 or bfloat16.
         origin: further JSON-able facts that make the version (base model, data).

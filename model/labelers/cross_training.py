@@ -1,4 +1,4 @@
-"""Fine-tuning of the cross-encoder: AdamW, warm-up and linear decay; validation stops it."""
+"""Fine-tuning of the cross-encoder: AdamW, warm-up, linear decay; validation chooses the epoch."""
 
 import copy
 import os

@@ -103,7 +103,7 @@ class Graded:
         """What `save` wrote.
 
         Raises:
-            LabelerError: the file is missing, damaged or of another kind.
+            LabelerError: the file is missing, damaged, of another kind or of another version.
         """
         try:
             found = load_file(file)
@@ -116,8 +116,13 @@ class Graded:
                 _part("words", WordGrades, found),
                 _part("nearest", NearestItems, found),
             )
-        except (OSError, SafetensorError, KeyError) as error:
+        except (OSError, SafetensorError) as error:
             raise LabelerError(f"graded pairs in {file} cannot be read: {error}") from error
+        except KeyError as error:
+            raise LabelerError(
+                f"graded pairs in {file} lack {error}: another version of this code saved them; "
+                "fit anew"
+            ) from error
 
 
 def _part(name: str, kind: Any, found: dict[str, NDArray[Any]]) -> Any:

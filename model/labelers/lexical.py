@@ -1,7 +1,7 @@
 """The labeler `lexical`: gradient boosting on overlap features and the encoder's cosine.
 
 The baseline beside every other labeler, and a quick one. Files: lexical.json (conf, seed, version),
-inputs.json (token frequencies, encoder), trees.json (LightGBM's text of both boosters).
+inputs.json (token frequencies, encoder), trees.json (LightGBM's text of all boosters).
 """
 
 import json

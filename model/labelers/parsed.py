@@ -70,7 +70,7 @@ class Parsed:
 
 def parse_all(texts: Iterable[str]) -> dict[str, Parsed]:
     """Every distinct text, taken apart once; those of the last few thousand are remembered."""
-    return {text: _parse(text) for text in dict.fromkeys(texts)}
+    return {text: _parse(text[:_LONGEST]) for text in dict.fromkeys(texts)}
 
 
 @lru_cache(maxsize=_REMEMBERED)

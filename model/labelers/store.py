@@ -89,6 +89,7 @@ def load_labeler(folder: Path | str) -> Labeler:
     labeler: Labeler = import_module(MODULES[description["kind"]]).load(root)
     if labeler.version != description["version"]:
         raise LabelerError(
-            f"{root} says version {description['version']}, its files make {labeler.version}"
+            f"{root} says version {description['version']}, its files make {labeler.version}: "
+            "another version of this code saved it, or it was edited; fit anew"
         )
     return labeler

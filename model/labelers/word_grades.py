@@ -6,6 +6,7 @@ word by word.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Self
 
 import numpy as np
@@ -43,7 +44,11 @@ class WordGrades:
     @classmethod
     def of(cls, pairs: Pairs, surplus: NDArray[np.float64]) -> Self:
         """Add up the surplus [N] of the pairs."""
-        row, hashes, held = np.array(list(_occurrences(pairs)), np.int64).reshape(-1, 3).T
+        return cls._of(_occurrences(pairs), surplus)
+
+    @classmethod
+    def _of(cls, occurrences: Ints, surplus: NDArray[np.float64]) -> Self:
+        row, hashes, held = occurrences.T
         words, word = np.unique(hashes, return_inverse=True)
         cell, values, shape = word * 2 + held, surplus[row], (len(words), 2)
         sums = np.bincount(cell, values, minlength=2 * len(words)).reshape(shape)
@@ -55,11 +60,14 @@ class WordGrades:
 
         A word's figure is its mean surplus, shrunk to 0 by eight pairs.
         """
+        return self._features(_occurrences(pairs), len(pairs))
+
+    def _features(self, occurrences: Ints, rows: int) -> Floats32:
         rate = self.sums / (self.counts + _PRIOR)
-        missing: list[list[float]] = [[] for _ in range(len(pairs))]
-        found: list[list[float]] = [[] for _ in range(len(pairs))]
+        missing: list[list[float]] = [[] for _ in range(rows)]
+        found: list[list[float]] = [[] for _ in range(rows)]
         place = {int(word): row for row, word in enumerate(self.words)}
-        for row, word, held in _occurrences(pairs):
+        for row, word, held in occurrences.tolist():
             at = place.get(word)
             (found if held else missing)[row].append(0.0 if at is None else float(rate[at, held]))
         return np.array(
@@ -72,12 +80,18 @@ class WordGrades:
 
 
 def out_of_fold(pairs: Pairs, surplus: NDArray[np.float64], folds: int = 5) -> Floats32:
-    """Features of the graded pairs themselves, from the queries of the other folds."""
+    """Features of the graded pairs themselves, from the queries of the other folds.
+
+    Later a graded query's words have its own grades, too.
+    """
     fold = key_hashes(pairs.queries) % folds
+    occurrences = _occurrences(pairs)
+    of_fold = fold[occurrences[:, 0]]
     out = np.zeros((len(pairs), len(FEATURES)), np.float32)
     for number in range(folds):
-        own, others = np.flatnonzero(fold == number), np.flatnonzero(fold != number)
-        out[own] = WordGrades.of(pairs.take(others), surplus[others]).features(pairs.take(own))
+        others = WordGrades._of(occurrences[of_fold != number], surplus)
+        own = others._features(occurrences[of_fold == number], len(pairs))
+        out[fold == number] = own[fold == number]
     return out
 
 
@@ -92,8 +106,12 @@ def surplus_of(targets: Targets, features: Floats32) -> NDArray[np.float64]:
     return residual
 
 
-def _occurrences(pairs: Pairs) -> Iterator[tuple[int, int, int]]:
-    """Row of a pair, hash of a word of its query, 1 where the item holds it and 0 where not."""
+def _occurrences(pairs: Pairs) -> Ints:
+    """[M, 3]: row of a pair, hash of a word of its query, 1 where the item holds it, else 0."""
+    return np.fromiter(chain.from_iterable(_words(pairs)), np.int64).reshape(-1, 3)
+
+
+def _words(pairs: Pairs) -> Iterator[tuple[int, int, int]]:
     queries, items = parse_all(pairs.queries), parse_all(pairs.items)
     held = {text: set(parsed.words) for text, parsed in items.items()}
     for row, (query, item) in enumerate(zip(pairs.queries, pairs.items, strict=True)):

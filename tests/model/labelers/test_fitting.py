@@ -6,6 +6,7 @@ import pytest
 from model.labelers.base import LabelerError, Pairs, Probabilities, Targets
 from model.labelers.fitting import (
     check_fit,
+    clearly_worse,
     cross_entropy,
     data_digest,
     grade_masses,
@@ -41,6 +42,22 @@ def test_cross_entropy_by_hand() -> None:
     first = np.log(2) / 4
     second = (-np.log(0.75) + 3 * np.log(2)) / 4
     assert cross_entropy(p, targets) == pytest.approx(first + second, abs=1e-6)
+
+
+def test_clearly_worse_by_hand() -> None:
+    than, ones, heavy = np.ones(2), np.ones(2), np.array([3.0, 1.0])
+    wide, narrow = than + np.array([-0.05, 0.15]), than + np.array([-0.01, 0.11])
+    assert not clearly_worse(wide, than, ones)  # .05, its error .071
+    assert clearly_worse(narrow, than, ones)  # .05, its error .042
+    assert not clearly_worse(than - 0.05, than, ones)
+    assert not clearly_worse(than, than, ones)
+    assert not clearly_worse(wide, than, heavy)  # 0
+    assert clearly_worse(wide[::-1], than, heavy)  # .1, its error .053
+
+
+def test_of_a_single_pair_any_loss_more_is_clear() -> None:
+    one = np.ones(1)
+    assert clearly_worse(one + 1e-9, one, one) and not clearly_worse(one, one, one)
 
 
 def test_a_version_follows_from_every_part_of_the_data() -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from safetensors.numpy import load_file, save_file
 
 from model.labelers import catalogue, directions, nearest_items, word_grades
 from model.labelers.base import LabelerError, Pairs, Targets
@@ -71,4 +72,15 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "graded.safetensors"
     file.write_bytes(b"damaged")
     with pytest.raises(LabelerError, match=r"graded\.safetensors cannot be read"):
+        Graded.load(file)
+
+
+def test_a_file_of_another_version_asks_for_a_fit(
+    toy_pairs: tuple[Pairs, Targets], tmp_path: Path
+) -> None:
+    file = tmp_path / "graded.safetensors"
+    learnt(toy_pairs)[0].save(file)
+    kept = {name: v for name, v in load_file(file).items() if not name.startswith("catalogue.")}
+    save_file(kept, file)
+    with pytest.raises(LabelerError, match=r"lack 'catalogue\.words'.*fit anew"):
         Graded.load(file)

@@ -133,6 +133,20 @@ def test_damaged_trees_are_refused(labeler: LexicalLabeler, tmp_path: Path) -> N
 
     labeler.save(tmp_path)
     trees = json.loads((tmp_path / "trees.json").read_text())
-    (tmp_path / "trees.json").write_text(json.dumps(trees | {"ge_1": "nonsense"}))
+    (tmp_path / "trees.json").write_text(json.dumps(trees | {"ge_1": ["nonsense"]}))
     with pytest.raises(LabelerError, match="boosted trees cannot be read"):
         load(tmp_path)
+    one = {side: trees[side][0] for side in ("ge_1", "ge_2")}
+    (tmp_path / "trees.json").write_text(json.dumps(trees | one))
+    with pytest.raises(LabelerError, match=r"another version .* fit anew"):
+        load(tmp_path)
+
+
+def test_a_version_that_the_files_do_not_make_asks_for_a_fit(
+    labeler: LexicalLabeler, tmp_path: Path
+) -> None:
+    save_labeler(labeler, tmp_path / "lexical")
+    file = tmp_path / "lexical" / "labeler.json"
+    file.write_text(file.read_text().replace(labeler.version, "0" * 16))
+    with pytest.raises(LabelerError, match=r"its files make .* fit anew"):
+        load_labeler(tmp_path / "lexical")

@@ -10,7 +10,7 @@ from model.encoder import find_encoder
 from model.labelers import lexical_inputs
 from model.labelers.base import Pairs
 from model.labelers.lexical_features import FEATURES, fit_vocabulary, lexical_features
-from model.labelers.parsed import Parsed
+from model.labelers.parsed import Parsed, parse_all
 from model.labelers.similarity import edit_similarity, token_similarity
 from model.labelers.vocabulary import Vocabulary
 
@@ -113,3 +113,10 @@ def test_vectors_are_kept_and_stay_bounded(
     assert len(known) == 3 and "c" not in known
     assert kept.shape == (16,)
     lexical_inputs._known_vectors.cache_clear()
+
+
+def test_of_an_over_long_text_no_more_is_remembered_than_is_read() -> None:
+    head = "saw " * 500
+    found = parse_all([head + "rope", head + "axe " * 25_000, head])
+    assert len(found) == 3 and len({id(parsed) for parsed in found.values()}) == 1
+    assert found[head] == Parsed.of(head + "rope")

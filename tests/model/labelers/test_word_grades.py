@@ -42,6 +42,19 @@ def test_a_query_does_not_hear_of_its_own_grades() -> None:
     assert named(found[2])["found_words"] == pytest.approx(1.8 / 10)
 
 
+def test_a_fold_is_told_what_the_others_alone_would_tell(
+    toy_pairs: tuple[Pairs, Targets],
+) -> None:
+    pairs, surplus = toy_pairs[0], np.random.default_rng(3).normal(size=600)
+    fold = key_hashes(pairs.queries) % 5
+    found = out_of_fold(pairs, surplus)
+    for number in range(5):
+        others = WordGrades.of(pairs.take(fold != number), surplus[fold != number])
+        own = others.features(pairs.take(fold == number))
+        assert len(own) > 0
+        np.testing.assert_array_equal(found[fold == number], own)
+
+
 def test_the_surplus_has_nothing_left_of_the_features() -> None:
     draw = np.random.default_rng(2)
     features = draw.normal(size=(500, 3)).astype(np.float32)
