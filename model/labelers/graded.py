@@ -9,23 +9,21 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
-from model.labelers import catalogue, directions, nearest_items, neighbours, word_grades
+from model.labelers import catalogue, directions, neighbours, word_grades
 from model.labelers.base import LabelerError, Pairs, Targets
 from model.labelers.catalogue import Catalogue
 from model.labelers.directions import Directions
 from model.labelers.lexical_inputs import LexicalInputs
-from model.labelers.nearest_items import NearestItems
 from model.labelers.neighbours import Neighbours
 from model.labelers.word_grades import WordGrades, surplus_of
 
 Floats32 = NDArray[np.float32]
-VERSION = 3
+VERSION = 2
 FEATURES = (
     *neighbours.FEATURES,
     *directions.FEATURES,
     *catalogue.FEATURES,
     *word_grades.FEATURES,
-    *nearest_items.FEATURES,
 )
 """Names of the columns, in their order."""
 _HALF = ("queries", "items")
@@ -40,7 +38,6 @@ class Graded:
     directions: Directions
     catalogue: Catalogue
     words: WordGrades
-    nearest: NearestItems
 
     @classmethod
     def learn(
@@ -59,14 +56,12 @@ class Graded:
             Directions.of(queries, items),
             Catalogue.of(pairs.items),
             WordGrades.of(pairs, surplus),
-            NearestItems.of(pairs.items),
         )
         parts = [
             neighbours.out_of_fold(pairs, found.neighbours, queries, items),
             found.directions.features(queries, items),
             found.catalogue.features(pairs, inputs.vocabulary),
             word_grades.out_of_fold(pairs, surplus),
-            found._of_nearest(pairs, queries, items, inputs),
         ]
         return found, np.concatenate(parts, axis=1)
 
@@ -78,15 +73,8 @@ class Graded:
             self.directions.features(queries, items),
             self.catalogue.features(pairs, inputs.vocabulary),
             self.words.features(pairs),
-            self._of_nearest(pairs, queries, items, inputs),
         ]
         return np.concatenate(parts, axis=1)
-
-    def _of_nearest(
-        self, pairs: Pairs, queries: Floats32, items: Floats32, inputs: LexicalInputs
-    ) -> Floats32:
-        known = self.neighbours.items
-        return self.nearest.features(pairs, known, queries, items, inputs.vocabulary)
 
     def save(self, file: Path) -> None:
         """Write a safetensors file; the neighbours' vectors in float16."""
@@ -114,7 +102,6 @@ class Graded:
                 _part("directions", Directions, found),
                 _part("catalogue", Catalogue, found),
                 _part("words", WordGrades, found),
-                _part("nearest", NearestItems, found),
             )
         except (OSError, SafetensorError) as error:
             raise LabelerError(f"graded pairs in {file} cannot be read: {error}") from error

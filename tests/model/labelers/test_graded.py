@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
-from model.labelers import catalogue, directions, nearest_items, word_grades
+from model.labelers import catalogue, directions, word_grades
 from model.labelers.base import LabelerError, Pairs, Targets
 from model.labelers.directions import COUNT, Directions
 from model.labelers.graded import FEATURES, Graded
@@ -64,7 +64,7 @@ def test_own_features_differ_from_later_ones_in_what_others_said_alone(
     made, own, inputs = learnt(toy_pairs)
     later = made.features(toy_pairs[0], inputs)
     same = {n for at, n in enumerate(FEATURES) if np.array_equal(own[:, at], later[:, at])}
-    assert same >= {*directions.FEATURES, *catalogue.FEATURES, *nearest_items.FEATURES}
+    assert same >= {*directions.FEATURES, *catalogue.FEATURES}
     assert not same & {"near_grade", "near_query_grade", "near_surplus", *word_grades.FEATURES}
 
 
