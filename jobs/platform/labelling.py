@@ -172,10 +172,11 @@ class Pace:
         """Count a chunk; the line of progress."""
         self._done += size
         seconds = time.monotonic() - self._first
-        rate = self._done / max(seconds, 1e-9)
-        left = timedelta(seconds=round(self.left / rate))
+        self.rate = self._done / max(seconds, 1e-9)
+        left = timedelta(seconds=round(self.left / self.rate))
         return (
-            f"labelled {self._done:,} of {self._total:,} pairs of texts, {rate:,.0f}/s, {left} left"
+            f"labelled {self._done:,} of {self._total:,} pairs of texts, {self.rate:,.0f}/s, "
+            f"{left} left"
         )
 
 

@@ -71,22 +71,33 @@ class Catalogue:
         order = np.argsort(keys, kind="stable")
         borders = np.flatnonzero(np.diff(keys[order])) + 1
         out = np.zeros((len(pairs), len(FEATURES)), np.float32)
+        masks = np.zeros(len(self.known), np.int64)
         for rows in np.split(order, borders) if len(order) else []:
             texts = [pairs.items[row] for row in rows]
             words, weights = _asked(queries[pairs.queries[rows[0]]], vocabulary)
             out[rows] = _standing(
                 _shares(_own_masks(words, [items[text] for text in texts]), weights),
                 np.array([not known[text] for text in texts]),
-                *self._ladder(words, weights),
+                *self._ladder(words, weights, masks),
             )
         return out
 
-    def _ladder(self, words: Sequence[str], weights: Floats) -> tuple[Floats, Ints]:
-        """The distinct shares of the known items, rising, and the items of each (counts)."""
-        masks = np.zeros(len(self.known), np.int64)
-        for place, word in enumerate(words):
-            masks[self._rows(word)] |= 1 << place
-        counts = np.bincount(masks, minlength=1)
+    def _ladder(self, words: Sequence[str], weights: Floats, masks: Ints) -> tuple[Floats, Ints]:
+        """The distinct shares of the known items, rising, and the items of each (counts).
+
+        Only items that hold a word are touched. `masks` [C], bit k: the item holds word k, is zero
+        before and after.
+        """
+        counts = np.zeros(1 << len(words), np.int64)
+        counts[0] = len(self.known)
+        held = [self._rows(word) for word in words]
+        for place, rows in enumerate(held):
+            before = masks[rows]
+            counts += np.bincount(before | (1 << place), minlength=len(counts))
+            counts -= np.bincount(before, minlength=len(counts))
+            masks[rows] = before | (1 << place)
+        for rows in held:
+            masks[rows] = 0
         present = np.flatnonzero(counts)
         shares = _shares(present, weights)
         order = np.argsort(shares, kind="stable")

@@ -31,6 +31,8 @@ from model.labelers.pair_tokens import PairTokenizer
 
 WEIGHTS, INPUTS, TREES, STATE = "model.safetensors", "inputs.json", "trees.json", "state.json"
 GRADED = "graded.safetensors"
+_PART = 2_048
+"""Pairs that are read together: of so many the texts taken apart are remembered (count)."""
 
 
 @dataclass(frozen=True)
@@ -57,8 +59,15 @@ class CrossState:
 
     def predict(self, pairs: Pairs, conf: CrossEncoderConf) -> Probabilities:
         """Probabilities of the pairs, in their order."""
-        if len(pairs) == 0:
-            return Probabilities(np.zeros(0), np.zeros(0))
+        parts = [
+            self._predict_some(pairs.take(np.arange(start, min(start + _PART, len(pairs)))), conf)
+            for start in range(0, len(pairs), _PART)
+        ]
+        first = np.concatenate([np.zeros(0), *(part.p_ge_1 for part in parts)])
+        second = np.concatenate([np.zeros(0), *(part.p_ge_2 for part in parts)])
+        return Probabilities(first, second)
+
+    def _predict_some(self, pairs: Pairs, conf: CrossEncoderConf) -> Probabilities:
         features = self.inputs.matrix(pairs)
         trees = None
         if self.boosters is not None and self.tree_share > 0:

@@ -26,6 +26,8 @@ _SHARPNESS = 12.0
 _PRIOR_OF_PAIRS, _PRIOR_OF_QUERIES = 0.02, 0.2
 """Weights of the mean grade in the means over neighbours."""
 _FLOOR = 1e-6
+_TOGETHER = 64
+"""Queries whose cosines are computed together (count)."""
 
 
 @dataclass(frozen=True)
@@ -82,8 +84,12 @@ class Neighbours:
         keys = key_hashes(pairs.queries)
         order = np.argsort(keys, kind="stable")
         borders = np.flatnonzero(np.diff(keys[order])) + 1
-        for rows in np.split(order, borders) if len(order) else []:
-            out[rows] = self._of_query(int(keys[rows[0]]), queries[rows[0]], items[rows])
+        groups = np.split(order, borders) if len(order) else []
+        for start in range(0, len(groups), _TOGETHER):
+            block = groups[start : start + _TOGETHER]
+            near = queries[[rows[0] for rows in block]] @ self.queries.T  # [_TOGETHER, Q]
+            for rows, cosines in zip(block, near, strict=True):
+                out[rows] = self._of_query(int(keys[rows[0]]), cosines, items[rows])
         return out
 
     def take(self, queries: NDArray[np.bool_]) -> "Neighbours":
@@ -101,10 +107,10 @@ class Neighbours:
             self.surplus[pairs],
         )
 
-    def _of_query(self, key: int, query: Floats32, items: Floats32) -> Floats32:
-        """[M, len(FEATURES)] of one query [D] and its items [M, D]."""
+    def _of_query(self, key: int, cosines: Floats32, items: Floats32) -> Floats32:
+        """[M, len(FEATURES)] of one query, its cosines with all [Q], and its items [M, D]."""
         mean = float(self.grade.mean()) if len(self.grade) else 0.0
-        near = np.where(self.keys == key, -2.0, self.queries @ query)  # [Q]
+        near = np.where(self.keys == key, -2.0, cosines)  # [Q]
         kept = min(NEAR_QUERIES, int((near > -2.0).sum()))
         if kept == 0:
             nothing = np.array([mean, np.log(_FLOOR), mean, -1.0, -1.0, 0.0, mean], np.float32)

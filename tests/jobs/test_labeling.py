@@ -308,6 +308,7 @@ def test_every_candidate_is_labelled_once_and_nothing_is_lost(
     assert labels.select("query_id", "item_id").distinct().count() == labels.count()
     # texts: 20 x 20, less what only judged region us holds: none, region uk shares all texts
     assert report.details["text_pairs"] == 400
+    assert report.details["pairs_per_second"] > 0
     assert report.details["labels"] == 640
     count = next(c for c in report.counts if c.table == RELEVANCE_LABELS.name)
     assert (count.rows_in, count.rows_out, count.rows_quarantined) == (680, 640, 40)
@@ -464,9 +465,10 @@ def test_the_pace_stops_before_a_chunk_that_would_end_too_late(
     assert pace.allows(10)
     clock[0] = 125.0
     assert "10 of 30 pairs of texts, 0/s, 0:00:50 left" in pace.after(10)
+    assert pace.rate == pytest.approx(0.4)
     assert pace.allows(10)
     clock[0] = 151.0
     pace.after(10)
     assert not pace.allows(10)
-    assert pace.left == 10
+    assert pace.left == 10 and pace.rate == pytest.approx(20 / 51)
     assert Pace((10,), None, 0.0).allows(10)
