@@ -169,7 +169,7 @@ def _step(
 
     def step() -> None:
         ranker.zero_grad(set_to_none=True)
-        total_loss(ranker(batch), {}).backward()  # type: ignore[no-untyped-call]
+        torch.autograd.backward(total_loss(ranker(batch), {}))
 
     return step
 

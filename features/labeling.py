@@ -44,11 +44,7 @@ def graded_pairs(labels: DataFrame, queries: DataFrame, items: DataFrame, conf: 
         .groupBy("query_id", "item_id")
         .agg(latest.alias("label"))
         .select("query_id", "item_id", "label.*")
-        .join(query_texts(queries), on="query_id", how="inner")
-        .join(item_texts(items), on="item_id", how="inner")
-        .withColumn("role", _role(conf))
-        .where("role IS NOT NULL AND trim(query_text) != '' AND trim(item_text) != ''")
-        .drop("bucket")
+        .transform(lambda pairs: _with_texts(pairs, queries, items, conf))
     )
 
 
@@ -91,7 +87,8 @@ def assumed_texts(
     """One row per pair of texts of a training query that is assumed irrelevant and nobody graded.
 
     Args:
-        labels: rows of relevance_labels; those of source `assumed` count.
+        labels: rows of relevance_labels; those of source `assumed` count, where conf
+            `labeling.assumed_share` asks for any.
         graded: of `graded_pairs`.
 
     Returns:
@@ -99,13 +96,10 @@ def assumed_texts(
     """
     known = graded.select(*TEXT_PAIR).distinct()
     return (
-        labels.where("source = 'assumed'")
+        labels.where((F.col("source") == "assumed") & F.lit(conf.labeling.assumed_share > 0))
         .select("query_id", "item_id", "grade", "p_ge_1", "p_ge_2")
-        .join(query_texts(queries), on="query_id", how="inner")
-        .join(item_texts(items), on="item_id", how="inner")
-        .withColumn("role", _role(conf))
+        .transform(lambda pairs: _with_texts(pairs, queries, items, conf))
         .where(F.col("role") == FIT)
-        .where("trim(query_text) != '' AND trim(item_text) != ''")
         .transform(distinct_texts)
         .join(known, on=list(TEXT_PAIR), how="left_anti")
     )
@@ -204,6 +198,17 @@ def stratum() -> Column:
     """Region and times shown in bands of powers of two; pairs never shown have band -1."""
     band = F.least(F.floor(F.log2(F.col("shown"))), F.lit(_MOST_SHOWN_BAND))
     return F.concat_ws("/", "region", F.coalesce(band, F.lit(-1)).cast("string"))
+
+
+def _with_texts(pairs: DataFrame, queries: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
+    """The pairs that have a role and both texts, with them."""
+    return (
+        pairs.join(query_texts(queries), on="query_id", how="inner")
+        .join(item_texts(items), on="item_id", how="inner")
+        .withColumn("role", _role(conf))
+        .where("role IS NOT NULL AND trim(query_text) != '' AND trim(item_text) != ''")
+        .drop("bucket")
+    )
 
 
 def _role(conf: Conf) -> Column:

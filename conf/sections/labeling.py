@@ -117,8 +117,7 @@ class LabelingConf(Section):
         le=10,
         description="pairs of training queries assumed irrelevant (source `assumed`) that are "
         "fitted on, too, as a share of the graded ones (fraction); each weighs "
-        "training_set.source_weights.assumed. Without them a labeler never sees what nobody would "
-        "have judged, and overrates it",
+        "training_set.source_weights.assumed. So a labeler has seen what nobody would have judged",
     )
     max_judging_pairs: int = Field(
         20_000, ge=100, description="pairs to choose on, and of gold, at most (count)"

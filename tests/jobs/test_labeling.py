@@ -29,12 +29,11 @@ from features.contracts import (
     Table,
 )
 from jobs import admit_labeler, finetune_labeler, label_pairs, revoke_labeler
-from jobs.platform import labeler_fit, labelling
-from jobs.platform.labelling import Pace
+from jobs.platform import labelling
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import RivalRunError, Warehouse
-from model.labelers.base import LabelerError, Targets
+from model.labelers.base import LabelerError
 
 RUN = dt.date(2026, 3, 1)
 COLOURS = ("red", "blue", "green", "black")
@@ -227,23 +226,15 @@ def test_pairs_assumed_irrelevant_are_fitted_on_too(
         if q["region"] == "us"
     ]
     warehouse_of(spark, root).merge(RELEVANCE_LABELS, RELEVANCE_LABELS.local_frame(spark, rows))
-    report = finetune_labeler.run(spark, conf_of(root, "labeling.assumed_share=0.1"))
+    report = finetune_labeler.run(spark, conf_of(root, "labeling.assumed_share=1"))
     graded = sum(report.details["pairs"]["fit"])
     versions = warehouse_of(spark, root).read(LABELER_VERSIONS).orderBy("fit_pairs").collect()
     # Half of the four items of each of 12 training texts are graded: 24 pairs are not.
-    assert [row["fit_pairs"] for row in versions] == [graded, graded + min(round(0.1 * graded), 24)]
+    assert [row["fit_pairs"] for row in versions] == [graded, graded + 24]
     assert versions[0]["fitted_mix"] == versions[1]["fitted_mix"]
-    assert f"{round(0.1 * graded)} of them assumed irrelevant" in " ".join(report.notes)
+    assert "24 of them assumed irrelevant" in " ".join(report.notes)
     without = finetune_labeler.run(spark, conf_of(root, "labeling.assumed_share=0"))
     assert "assumed" not in " ".join(without.notes)
-
-
-def test_an_assumed_pair_weighs_less() -> None:
-    graded, assumed = Targets.of_grades(np.array([2, 1])), Targets.of_grades(np.array([0]))
-    both = labeler_fit._joined(graded, assumed, 0.3)
-    assert both.weight.tolist() == [1.0, 1.0, 0.3]
-    assert both.label_ge_1.tolist() == [1.0, 1.0, 0.0]
-    assert both.label_ge_2.tolist() == [1.0, 0.0, 0.0]
 
 
 def test_too_few_grades_are_said_or_an_error(
@@ -454,21 +445,3 @@ def test_a_label_of_a_version_that_is_not_admitted_cannot_be_written(
         with pytest.raises(PySparkException, match="labeler_admitted"):
             warehouse.replace_run(TRAINING_EXAMPLES, leaked)
     build_training_set.run(spark, tiny_run.conf())
-
-
-def test_the_pace_stops_before_a_chunk_that_would_end_too_late(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    clock = [100.0]
-    monkeypatch.setattr(labelling.time, "monotonic", lambda: clock[0])
-    pace = Pace((10, 10, 10), 1.0, 100.0)
-    assert pace.allows(10)
-    clock[0] = 125.0
-    assert "10 of 30 pairs of texts, 0/s, 0:00:50 left" in pace.after(10)
-    assert pace.rate == pytest.approx(0.4)
-    assert pace.allows(10)
-    clock[0] = 151.0
-    pace.after(10)
-    assert not pace.allows(10)
-    assert pace.left == 10 and pace.rate == pytest.approx(20 / 51)
-    assert Pace((10,), None, 0.0).allows(10)
