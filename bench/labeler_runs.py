@@ -75,7 +75,8 @@ def learnt(report: FitReport, held: int) -> str:
     graded = report.details.get("graded")
     if graded is not None:
         return f"calibrated on {graded:,} pairs"
-    return f"fit on {report.pairs:,} pairs, {held:,} to choose"
+    again = "" if report.validation is None else " before the last fit"
+    return f"fit on {report.pairs:,} pairs, {held:,} to choose{again}"
 
 
 def filled(answers: Answers) -> Probabilities:

@@ -1,9 +1,10 @@
 """Labelers side by side on Home Depot: fitted on human grades, judged on queries never seen.
 
 Pairs of buckets 0 to 5 (see `bench.homedepot_pairs`; the item's text is its title, led by its
-brand) are fitted on, a tenth of their queries held out to choose epoch, trees and shares; bucket 6
-is the test. Settings were chosen before on fits on buckets 0 to 4 judged on 5. All labelers see
-the same pairs and the soft targets of the mean ratings.
+brand) are fitted on; a tenth of their queries is held out to choose epoch, trees and shares, and
+joins the last fit of the labelers that are then fitted again; bucket 6 is the test. Settings were
+chosen before on fits on buckets 0 to 4 judged on 5. All labelers see the same pairs and the soft
+targets of the mean ratings.
 
 Predicted grades come from cut points of the expected grade that give the test predictions the mix
 of grades of training. Spearman is that of the expected grade and the raters' mean. Intervals: 95 %,

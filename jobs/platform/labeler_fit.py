@@ -95,14 +95,18 @@ def fit_labeler(
     choices = texts.where(f"role = '{CHOOSE}'")
     choose = sampled(choices, labeling.max_judging_pairs, tree.seed).toPandas()
     more = _assumed(assumed, len(fit), tree)
+    fitted_mix = mix_of_counts(grade_masses(targets_of(fit)))
     labeler = build_labeler(tree)
     report = labeler.fit(
-        pairs_of(pd.concat([fit, more])),
-        _joined(targets_of(fit), targets_of(more), tree.training_set.source_weights.assumed),
-        (pairs_of(choose), targets_of(choose)),
+        pairs_of(fit).followed_by(pairs_of(more)),
+        targets_of(fit).followed_by(
+            _weighing(targets_of(more), tree.training_set.source_weights.assumed)
+        ),
+        (pairs_of(choose), _in_mix(targets_of(choose), fitted_mix)),
     )
-    fitted_mix = mix_of_counts(grade_masses(targets_of(fit)))
-    answers = labeler.predict(pairs_of(choose))
+    answers = report.validation
+    if answers is None:
+        answers = labeler.predict(pairs_of(choose))
     production = fitted_mix
     if labeling.mix.correct:
         production = _production_mix(warehouse, graded, texts, labeler, fitted_mix)
@@ -135,13 +139,18 @@ def _assumed(texts: DataFrame, graded: int, tree: Conf) -> pd.DataFrame:
     return sampled(texts, round(tree.labeling.assumed_share * graded), tree.seed).toPandas()
 
 
-def _joined(graded: Targets, assumed: Targets, weight: float) -> Targets:
-    """Both after each other, the assumed ones of that weight."""
-    return Targets(
-        np.append(graded.label_ge_1, assumed.label_ge_1),
-        np.append(graded.label_ge_2, assumed.label_ge_2),
-        np.append(graded.weight, weight * assumed.weight),
-    )
+def _weighing(targets: Targets, weight: float) -> Targets:
+    """The targets, each of that weight."""
+    return replace(targets, weight=weight * targets.weight)
+
+
+def _in_mix(targets: Targets, mix: Mix) -> Targets:
+    """The targets weighted to the mix that is fitted: the loss that chooses is that of its mix, and
+    a fit on both keeps it."""
+    if total_variation(mix_of_counts(grade_masses(targets)), mix) < _NEGLIGIBLE:
+        return targets
+    labels = Probabilities(targets.label_ge_1, targets.label_ge_2)
+    return replace(targets, weight=weights_to(masses_of(labels), mix))
 
 
 def _with_cuts(

@@ -38,6 +38,10 @@ class Pairs:
         at = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
         return Pairs([self.queries[i] for i in at], [self.items[i] for i in at])
 
+    def followed_by(self, others: "Pairs") -> "Pairs":
+        """These pairs, then the others."""
+        return Pairs([*self.queries, *others.queries], [*self.items, *others.items])
+
 
 @dataclass(frozen=True)
 class Probabilities:
@@ -104,14 +108,31 @@ class Targets:
         """The targets of these row numbers (or of this mask)."""
         return Targets(self.label_ge_1[rows], self.label_ge_2[rows], self.weight[rows])
 
+    def followed_by(self, others: "Targets") -> "Targets":
+        """These targets, then the others."""
+        return Targets(
+            np.append(self.label_ge_1, others.label_ge_1),
+            np.append(self.label_ge_2, others.label_ge_2),
+            np.append(self.weight, others.weight),
+        )
+
 
 @dataclass(frozen=True)
 class FitReport:
-    """How a fit went: pairs seen, seconds, and what else the labeler has to say (JSON-able)."""
+    """How a fit went.
+
+    Attributes:
+        pairs: learnt from (count).
+        seconds: that it took.
+        details: what else the labeler has to say (JSON-able).
+        validation: what the labeler said of the validation pairs [M] before it learnt from them,
+            too; None: it never did.
+    """
 
     pairs: int
     seconds: float
     details: dict[str, Any] = field(default_factory=dict)
+    validation: Probabilities | None = None
 
 
 class Labeler(Protocol):
@@ -129,6 +150,9 @@ class Labeler(Protocol):
 
     def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
         """Learn from `pairs`; choose what is to be chosen on `validation` only.
+
+        A labeler may then learn once more with what was chosen, from both; the report has its
+        answers for `validation` from before that.
 
         Raises:
             LabelerError: no pairs, lengths differ, or a grade is absent from the targets.

@@ -99,6 +99,28 @@ def fit_boosters(
     return replace(whole, losses=losses)
 
 
+def refit_boosters(
+    chosen: Boosters,
+    features: Matrix,
+    targets: Targets,
+    conf: LexicalConf,
+    seed: int,
+    names: Sequence[str],
+) -> Boosters:
+    """The leaves and rounds of fitted boosters grown again, on other pairs without validation."""
+
+    def again(boosters: Sequence[lightgbm.Booster], label: NDArray[np.float64]) -> Any:
+        grown = []
+        for number, booster in enumerate(boosters):
+            parameters = _parameters(conf, chosen.leaves, seed + number)
+            train = _dataset(features, label, targets.weight, names)
+            grown.append(lightgbm.train(parameters, train, max(1, booster.num_trees())))
+        return tuple(grown)
+
+    first, second = again(chosen.ge_1, targets.label_ge_1), again(chosen.ge_2, targets.label_ge_2)
+    return replace(chosen, ge_1=first, ge_2=second)
+
+
 def _grow(
     parameters: dict[str, Any],
     features: Matrix,
@@ -112,7 +134,7 @@ def _grow(
     sides = ((targets.label_ge_1, known.label_ge_1), (targets.label_ge_2, known.label_ge_2))
     grown = []
     for label, truth in sides:
-        train = lightgbm.Dataset(features, label, weight=targets.weight, feature_name=list(names))
+        train = _dataset(features, label, targets.weight, names)
         watched = lightgbm.Dataset(judged, truth, weight=known.weight, reference=train)
         booster = lightgbm.train(
             parameters,
@@ -127,10 +149,21 @@ def _grow(
     return replace(boosters, losses={leaves: cross_entropy(boosters.predict(judged), known)})
 
 
+def _dataset(
+    features: Matrix,
+    label: NDArray[np.float64],
+    weight: NDArray[np.float64],
+    names: Sequence[str],
+) -> lightgbm.Dataset:
+    return lightgbm.Dataset(features, label, weight=weight, feature_name=list(names))
+
+
 def _mean(boosters: Sequence[lightgbm.Booster], features: Matrix) -> NDArray[np.float64]:
-    found = [np.asarray(b.predict(features, num_threads=1), np.float64) for b in boosters]
-    mean: NDArray[np.float64] = np.mean(found, axis=0).clip(0, 1)
-    return mean
+    """Added up member by member, so that a pair alone gets what it gets among others."""
+    total = np.zeros(len(features))
+    for booster in boosters:
+        total += np.asarray(booster.predict(features, num_threads=1), np.float64)
+    return (total / len(boosters)).clip(0, 1)
 
 
 def _parameters(conf: LexicalConf, leaves: int, seed: int) -> dict[str, Any]:

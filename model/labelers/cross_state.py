@@ -114,10 +114,15 @@ class ShareChoice:
             by_share.values(), key=lambda found: np.average(found, weights=self.targets.weight)
         )
 
-    def _all(self, read: Floats) -> dict[float, Floats]:
+    def answers(self, read: Floats, share: float) -> Probabilities:
+        """What the mixture of that share says, from the network's probabilities [N, 2]."""
         if self.trees is None:
-            return {0.0: pair_losses(Probabilities(read[:, 0], read[:, 1]), self.targets)}
-        return {s: pair_losses(mixed(read, self.trees, s), self.targets) for s in self.shares}
+            return Probabilities(read[:, 0], read[:, 1])
+        return mixed(read, self.trees, share)
+
+    def _all(self, read: Floats) -> dict[float, Floats]:
+        shares = (0.0,) if self.trees is None else self.shares
+        return {s: pair_losses(self.answers(read, s), self.targets) for s in shares}
 
 
 def tree_features(
@@ -180,7 +185,10 @@ def load_state(folder: Path, conf: CrossEncoderConf) -> CrossState:
     try:
         network.load_state_dict(load_file(folder / WEIGHTS))
     except (OSError, SafetensorError, RuntimeError) as error:
-        raise LabelerError(f"labeler weights in {folder} cannot be read: {error}") from error
+        raise LabelerError(
+            f"labeler weights in {folder} cannot be read (another version of this code saved them? "
+            f"fit anew): {error}"
+        ) from error
     native = resolve_dtype("auto")
     return CrossState(
         inputs=inputs,

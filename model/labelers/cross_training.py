@@ -39,14 +39,27 @@ class Training:
     seed: int
 
 
+@dataclass(frozen=True)
+class Tuned:
+    """How a fine-tuning went.
+
+    Attributes:
+        history: losses (nats) by epoch.
+        epoch: whose weights stayed, from 1.
+    """
+
+    history: list[dict[str, float]]
+    epoch: int
+
+
 def fine_tune(
     network: PairEncoder,
     train: PairData,
     judged: PairData,
     run: Training,
     score: Callable[[Tensor], Floats] | None = None,
-) -> list[dict[str, float]]:
-    """Train in place; returns loss by epoch (nats).
+) -> Tuned:
+    """Train in place; validation chooses the epoch.
 
     The weights of the last epoch stay whose validation loss is not worse than the lowest by more
     than a standard error: the step size falls to nothing, and a mixture gains from the ranking of
@@ -56,32 +69,64 @@ def fine_tune(
         score: logits [N, 2] of the judged pairs -> losses [N] that choose the epoch; None: the
             network's own.
     """
-    conf = run.conf
+    weight = judged.weight.numpy().astype(np.float64)
+    history: list[dict[str, float]] = []
+    kept: dict[str, Tensor] = {}
+    lowest: Floats | None = None
+    stayed = 0
+
+    def judge(epoch: int, loss: float) -> None:
+        nonlocal kept, lowest, stayed
+        logits = logits_of(network, judged, run)
+        losses = own_losses(logits, judged) if score is None else score(logits)
+        mean = float(np.average(losses, weights=weight))
+        history.append({"epoch": epoch, "loss": loss, "validation_loss": mean})
+        if lowest is None or not clearly_worse(losses, lowest, weight):
+            kept, stayed = copy.deepcopy(network.state_dict()), epoch
+        if mean <= min(entry["validation_loss"] for entry in history):
+            lowest = losses
+
+    epochs = max(run.conf.epochs, -(-run.conf.min_steps // _steps(train, run)))
+    _passes(network, train, run, (epochs, epochs), judge)
+    network.load_state_dict(kept)
+    return Tuned(history, stayed)
+
+
+def tune_again(network: PairEncoder, train: PairData, run: Training, chosen: Tuned) -> list[float]:
+    """Train in place as before up to the chosen epoch; training losses (nats) by epoch."""
+    losses: list[float] = []
+    epochs = (chosen.epoch, len(chosen.history))
+    _passes(network, train, run, epochs, lambda _, loss: losses.append(loss))
+    return losses
+
+
+def _passes(
+    network: PairEncoder,
+    train: PairData,
+    run: Training,
+    epochs: tuple[int, int],
+    after: Callable[[int, float], None],
+) -> None:
+    """The first of `epochs` = (so many, of so many that the step size falls over).
+
+    Args:
+        after: is told each epoch, from 1, and its training loss (nats).
+    """
+    conf, (last, of) = run.conf, epochs
     network.standardise_like(train.features)
     network.start_at(*_rates(train))
     network.freeze(conf.frozen_layers)
     network.to(run.device)
     optimizer = _optimizer(network, conf)
-    steps = -(-len(train) // conf.batch_size)
-    epochs = max(conf.epochs, -(-conf.min_steps // steps))
-    schedule = _schedule(optimizer, steps * epochs, conf.warmup)
-    weight = judged.weight.numpy().astype(np.float64)
-    history: list[dict[str, float]] = []
-    kept: dict[str, Tensor] = {}
-    lowest: Floats | None = None
+    schedule = _schedule(optimizer, _steps(train, run) * of, conf.warmup)
     with seeded(run.seed), _threads(conf.threads):
-        for epoch in range(1, epochs + 1):
-            loss = _epoch(network, train, run, (epoch, epochs), optimizer, schedule)
-            logits = logits_of(network, judged, run)
-            losses = own_losses(logits, judged) if score is None else score(logits)
-            mean = float(np.average(losses, weights=weight))
-            history.append({"epoch": epoch, "loss": loss, "validation_loss": mean})
-            if lowest is None or not clearly_worse(losses, lowest, weight):
-                kept = copy.deepcopy(network.state_dict())
-            if mean <= min(entry["validation_loss"] for entry in history):
-                lowest = losses
-    network.load_state_dict(kept)
-    return history
+        for epoch in range(1, last + 1):
+            after(epoch, _epoch(network, train, run, (epoch, of), optimizer, schedule))
+
+
+def _steps(train: PairData, run: Training) -> int:
+    """Steps of an epoch."""
+    return -(-len(train) // run.conf.batch_size)
 
 
 def logits_of(network: PairEncoder, data: PairData, run: Training) -> Tensor:
@@ -144,12 +189,12 @@ def _rates(data: PairData) -> tuple[float, float]:
 
 
 def _optimizer(network: PairEncoder, conf: CrossEncoderConf) -> torch.optim.Optimizer:
-    """AdamW; decay on matrices only, a step size of its own for the head."""
+    """AdamW; decay on matrices only, a step size of its own for what is new: head and marks."""
     groups = []
-    for part, step in (
-        (network.trunk, conf.learning_rate),
-        (network.head, conf.head_learning_rate),
-    ):
+    parts = [(network.trunk, conf.learning_rate), (network.head, conf.head_learning_rate)]
+    if network.marks is not None:
+        parts.append((network.marks, conf.head_learning_rate))
+    for part, step in parts:
         known = [p for p in part.parameters() if p.requires_grad]
         for matrix in (True, False):
             groups.append(

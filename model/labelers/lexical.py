@@ -15,7 +15,7 @@ from conf.schema import Conf
 from conf.sections.features import EncoderConf
 from conf.sections.labelers.lexical import LexicalConf
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
-from model.labelers.boosting import Boosters, fit_boosters
+from model.labelers.boosting import Boosters, fit_boosters, refit_boosters
 from model.labelers.fitting import check_fit, data_digest, version_of
 from model.labelers.lexical_inputs import LexicalInputs
 
@@ -59,20 +59,32 @@ class LexicalLabeler:
     def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
         """Count tokens and grow trees; `validation` chooses their number and size.
 
+        By conf both are then done again on all pairs.
+
         Raises:
             LabelerError: no pairs, lengths differ, or a grade is absent.
             EncoderError: the encoder is absent or not the expected one.
         """
         check_fit(pairs, targets, validation)
         started = time.monotonic()
-        inputs = LexicalInputs.fit(pairs, self._encoder if self._conf.cosine else None)
+        encoder = self._encoder if self._conf.cosine else None
+        inputs = LexicalInputs.fit(pairs, encoder)
         judged = (inputs.matrix(validation[0]), validation[1])
         boosters = fit_boosters(
             inputs.matrix(pairs), targets, judged, self._conf, self._seed, inputs.names
         )
-        self._inputs, self._boosters = inputs, boosters
+        answers = None
         self._data = [data_digest(pairs, targets), data_digest(*validation)]
-        return FitReport(len(pairs), time.monotonic() - started, _details(inputs, boosters))
+        if self._conf.refit:
+            answers = boosters.predict(judged[0])
+            pairs, targets = pairs.followed_by(validation[0]), targets.followed_by(validation[1])
+            inputs = LexicalInputs.fit(pairs, encoder)
+            boosters = refit_boosters(
+                *(boosters, inputs.matrix(pairs), targets, self._conf, self._seed, inputs.names)
+            )
+        self._inputs, self._boosters = inputs, boosters
+        seconds = time.monotonic() - started
+        return FitReport(len(pairs), seconds, _details(inputs, boosters), answers)
 
     def predict(self, pairs: Pairs) -> Probabilities:
         """Probabilities of the pairs, in their order.

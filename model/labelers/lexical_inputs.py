@@ -23,7 +23,7 @@ from model.labelers.normal import valid_text
 from model.labelers.vocabulary import Vocabulary
 
 Vector = NDArray[np.float32]
-_KEPT_VECTORS = 32_768
+_KEPT_VECTORS = 65_536
 
 
 @dataclass(frozen=True)
@@ -132,7 +132,7 @@ def cosines(pairs: Pairs, spec: EncoderSpec) -> NDArray[np.float32]:
 
 
 def _vectors(texts: Sequence[str], spec: EncoderSpec) -> dict[str, Vector]:
-    """Unit vectors by text; those of the last 32,768 texts are not computed again."""
+    """Unit vectors by text; those of the last 65,536 texts are not computed again."""
     known = _known_vectors(spec)
     distinct = set(texts)
     missing = sorted(distinct - known.keys(), key=lambda text: (len(text), text))

@@ -33,7 +33,7 @@ def fit_out_of_fold(
 
     Args:
         folds: fold of each pair [N]; pairs of one query text share it.
-        validates: pairs [N] (bool) that choose what the labeler chooses, and are not fitted on.
+        validates: pairs [N] (bool) that choose what the labeler chooses.
 
     Raises:
         LabelerError: fewer than two folds have pairs, or nothing is left to fit or validate on.

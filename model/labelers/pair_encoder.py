@@ -7,6 +7,7 @@ from torch import Tensor, nn
 
 from conf.sections.labelers.cross_encoder import CrossEncoderConf
 from model.labelers.base import Floats
+from model.labelers.pair_tokens import MARK_COUNT, MARKS
 
 _CLIP = 5.0
 
@@ -15,7 +16,9 @@ class PairEncoder(nn.Module):
     """Tokens of a pair and its features to the logits of q_1, q_2 (CORN, arXiv 2111.08851).
 
     q_k = P(grade >= k | grade >= k - 1), so P(grade >= k) = q_1 ... q_k and the order of the two
-    probabilities holds by construction.
+    probabilities holds by construction. By conf each token's mark (see `pair_tokens`) is added to
+    its embedding: a vector a mark, zero before the fit. A base model of single texts has never
+    compared two, so that words in common are told to it.
     """
 
     mean: Tensor
@@ -30,6 +33,11 @@ class PairEncoder(nn.Module):
         super().__init__()
         self.trunk = trunk
         self._pooling = conf.pooling
+        self.marks: nn.Embedding | None = None
+        if conf.marks:
+            width = int(trunk.get_input_embeddings().embedding_dim)
+            self.marks = nn.Embedding(MARK_COUNT, width, padding_idx=0)
+            nn.init.zeros_(self.marks.weight)
         self.register_buffer("mean", torch.zeros(features))
         self.register_buffer("deviation", torch.ones(features))
         self.head = nn.Sequential(
@@ -64,7 +72,7 @@ class PairEncoder(nn.Module):
 
     def forward(self, tokens: dict[str, Tensor], features: Tensor) -> Tensor:
         """Tokens [B, T] and features [B, F] -> logits [B, 2], float32."""
-        hidden = self.trunk(**tokens).last_hidden_state.float()  # (B, T, D)
+        hidden = self.trunk(**self._inputs(tokens)).last_hidden_state.float()  # (B, T, D)
         if self._pooling == "first":
             pooled = hidden[:, 0]
         else:
@@ -73,6 +81,14 @@ class PairEncoder(nn.Module):
         scaled = ((features - self.mean) / self.deviation).clamp(-_CLIP, _CLIP)
         logits: Tensor = self.head(torch.cat([pooled, scaled], dim=1).float())
         return logits
+
+    def _inputs(self, tokens: dict[str, Tensor]) -> dict[str, Tensor]:
+        """What the trunk reads."""
+        known = {name: tensor for name, tensor in tokens.items() if name != MARKS}
+        if self.marks is None:
+            return known
+        embedded = self.trunk.get_input_embeddings()(known.pop("input_ids"))  # (B, T, E)
+        return known | {"inputs_embeds": embedded + self.marks(tokens[MARKS]).to(embedded.dtype)}
 
 
 def chain_probabilities(logits: Tensor) -> Floats:

@@ -1,4 +1,7 @@
-"""Query and item as one sequence of tokens, and batches of pairs of like length."""
+"""Query and item as one sequence of tokens, and batches of pairs of like length.
+
+Every token has a mark: whether it is of the query or of the item, and whether the other has it.
+"""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -12,6 +15,10 @@ from model.labelers.base import Pairs
 from model.labelers.normal import valid_text
 
 Tokens = dict[str, list[int]]
+MARKS = "marks"
+"""Beside the model inputs: 0 a special token; 1, 2 of the query, the item lacks (1) or has it (2);
+3, 4 of the item, the query lacks (3) or has it (4)."""
+MARK_COUNT = 5
 _CHARACTERS_A_TOKEN = 16
 _SORTED_BATCHES = 50
 
@@ -32,7 +39,7 @@ class PairTokenizer:
         }
 
     def tokens(self, pairs: Pairs) -> list[Tokens]:
-        """Model inputs of every pair, not padded."""
+        """Model inputs of every pair, and its marks; not padded."""
         if len(pairs) == 0:
             return []
         found = self.tokenizer(
@@ -42,10 +49,14 @@ class PairTokenizer:
             max_length=self.max_tokens,
         )
         names = [name for name in self.tokenizer.model_input_names if name in found]
-        return [{name: found[name][row] for name in names} for row in range(len(pairs))]
+        return [
+            {name: found[name][row] for name in names}
+            | {MARKS: _marks(found["input_ids"][row], found.sequence_ids(row))}
+            for row in range(len(pairs))
+        ]
 
     def padded(self, rows: Sequence[Tokens]) -> dict[str, Tensor]:
-        """Model inputs [B, T] of some pairs, padded on the right."""
+        """Model inputs and marks [B, T] of some pairs, padded on the right."""
         width = max(len(row["input_ids"]) for row in rows)
         out = {}
         for name in rows[0]:
@@ -56,6 +67,19 @@ class PairTokenizer:
 
     def _text(self, text: str) -> str:
         return valid_text(text[: _CHARACTERS_A_TOKEN * self.max_tokens])
+
+
+def _marks(ids: Sequence[int], parts: Sequence[int | None]) -> list[int]:
+    """Marks of the tokens of one pair; parts: 0 of the query, 1 of the item, None of neither."""
+    sides: tuple[set[int], set[int]] = (set(), set())
+    for token, part in zip(ids, parts, strict=True):
+        if part is not None:
+            sides[part].add(token)
+    shared = sides[0] & sides[1]
+    return [
+        0 if part is None else 1 + 2 * part + (token in shared)
+        for token, part in zip(ids, parts, strict=True)
+    ]
 
 
 def lengths_of(rows: Sequence[Tokens]) -> NDArray[np.int64]:

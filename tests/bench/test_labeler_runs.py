@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from bench.labeler_runs import filled, learnt
-from model.labelers.base import FitReport, LabelerError
+from model.labelers.base import FitReport, LabelerError, Probabilities
 from model.labelers.partial import Answers
 
 NAN = float("nan")
@@ -28,5 +28,8 @@ def test_no_answer_at_all_is_an_error_with_its_reason() -> None:
 
 def test_the_pairs_learnt_from_are_named() -> None:
     assert learnt(FitReport(9_000, 1.0), 1_000) == "fit on 9,000 pairs, 1,000 to choose"
+    again = FitReport(10_000, 1.0, validation=Probabilities(np.ones(1), np.ones(1)))
+    words = "fit on 10,000 pairs, 1,000 to choose before the last fit"
+    assert learnt(again, 1_000) == words
     calibrated = FitReport(9_000, 1.0, {"asked": 300, "graded": 298})
     assert learnt(calibrated, 1_000) == "calibrated on 298 pairs"

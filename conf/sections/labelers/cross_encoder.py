@@ -20,6 +20,10 @@ class CrossEncoderConf(Section):
     pooling: Literal["mean", "first"] = Field(
         "mean", description="mean: mean of the tokens of the pair; first: its first token"
     )
+    marks: bool = Field(
+        True,
+        description="true: the network is told of each token whether the other text has it, too",
+    )
     lexical_features: bool = Field(
         False, description="true: the overlap features join the pooled text in the head"
     )
@@ -63,6 +67,10 @@ class CrossEncoderConf(Section):
     predict_batch_size: int = Field(128, ge=1, description="pairs of a prediction batch (count)")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic; auto: bfloat16 where the machine multiplies it natively"
+    )
+    refit: bool = Field(
+        True,
+        description="true: what validation chose is fitted once more, on the validation pairs, too",
     )
     threads: int = Field(
         0,

@@ -24,12 +24,16 @@ class LexicalConf(Section):
         description="leaves of a tree at most (count); validation pairs choose among these",
     )
     bag: int = Field(
-        3, ge=1, description="fits of other seeds whose mean is taken, of the chosen leaves (count)"
+        8, ge=1, description="fits of other seeds whose mean is taken, of the chosen leaves (count)"
     )
     min_leaf: int = Field(40, ge=1, description="pairs of a leaf at least (count)")
     l2: float = Field(1.0, ge=0, description="L2 penalty on the value of a leaf")
     feature_fraction: float = Field(0.4, gt=0, le=1, description="features of a tree (fraction)")
     pair_fraction: float = Field(0.8, gt=0, le=1, description="pairs of a tree (fraction)")
+    refit: bool = Field(
+        True,
+        description="true: what validation chose is fitted once more, on the validation pairs, too",
+    )
     threads: int = Field(
         0, ge=0, description="threads of a fit (count); 0: all cores. A prediction takes one"
     )

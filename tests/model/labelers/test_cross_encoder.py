@@ -130,7 +130,7 @@ def test_an_epoch_that_is_clearly_worse_is_dropped(toy_pairs: Toy, tiny_encoder:
         PairData.of(tokenizer.tokens(pairs), features, labels) for labels in (targets, opposite)
     )
     run = Training(conf, tokenizer, autocast=False, device="cpu", seed=1)
-    history = fine_tune(network, train, judged, run)
+    history = fine_tune(network, train, judged, run).history
     losses = [entry["validation_loss"] for entry in history]
     assert losses[0] < losses[2]
     assert own_losses(logits_of(network, judged, run), judged).mean() == pytest.approx(losses[0])
@@ -152,7 +152,7 @@ def test_an_epoch_a_little_worse_is_kept(toy_pairs: Toy, tiny_encoder: str) -> N
         return np.ones(64) + (len(seen) - 1) * step
 
     run = Training(conf, tokenizer, autocast=False, device="cpu", seed=1)
-    history = fine_tune(network, data, data, run, score)
+    history = fine_tune(network, data, data, run, score).history
     assert [entry["validation_loss"] for entry in history] == pytest.approx([1.0, 1.005])
     torch.testing.assert_close(logits_of(network, data, run), seen[1])
     assert not torch.equal(seen[0], seen[1])
@@ -170,6 +170,66 @@ def test_shares_mix_two_predictions() -> None:
     trees = Probabilities(np.array([0.5]), np.array([0.5]))
     found = mixed(np.array([[0.9, 0.1]]), trees, 0.25)
     assert (found.p_ge_1[0], found.p_ge_2[0]) == pytest.approx((0.8, 0.2))
+
+
+def test_marks_start_as_nothing_and_are_learnt(toy_pairs: Toy, tiny_encoder: str) -> None:
+    """Before the fit a network with marks answers as one without; after it the marks count."""
+    plain, marked = (
+        CrossEncoderConf(
+            path=tiny_encoder, marks=marks, min_steps=1, max_tokens=32, dropout=0, threads=1
+        )
+        for marks in (False, True)
+    )
+    base = find_encoder_base(marked, EncoderConf())
+    tokenizer = PairTokenizer(read_tokenizer(base.folder), 32)
+    with_marks = PairEncoder(read_trunk(base, 32, 0.0), 0, marked)
+    without = PairEncoder(with_marks.trunk, 0, plain)
+    without.head.load_state_dict(with_marks.head.state_dict())
+    pairs, targets = toy_pairs
+    data = PairData.of(tokenizer.tokens(pairs), np.zeros((len(pairs), 0), np.float32), targets)
+    run = Training(marked, tokenizer, autocast=False, device="cpu", seed=1)
+    before = logits_of(with_marks, data, run)
+    torch.testing.assert_close(before, logits_of(without, data, run), atol=1e-6, rtol=1e-5)
+    fine_tune(with_marks, data, data, run)
+    assert with_marks.marks is not None
+    learnt = with_marks.marks.weight.abs().sum(dim=1)
+    assert learnt[0] == 0 and (learnt[1:] > 0).all()
+    without.head.load_state_dict(with_marks.head.state_dict())
+    assert not torch.allclose(logits_of(with_marks, data, run), logits_of(without, data, run))
+
+
+def test_what_was_chosen_is_learnt_again_from_all_pairs(toy_pairs: Toy, tiny_encoder: str) -> None:
+    """Validation holds a noun that no other pair has; the answers for it are of before."""
+    pairs, targets = toy_pairs
+    last = np.arange(len(pairs)) >= 450
+    judged = pairs.take(last)
+    renamed = Pairs(
+        [*judged.queries[:-2], "teal gazebo", "oak gazebo"],
+        [*judged.items[:-2], "Teal Gazebo", "Oak Gazebo"],
+    )
+    validation = renamed, targets.take(last)
+    known = pairs.take(~last), targets.take(~last)
+    halves = {"tree_shares": (0.5,)}
+    once = labeler_of(tiny_encoder, refit=False, **halves)
+    again = labeler_of(tiny_encoder, **halves)
+    first, second = once.fit(*known, validation), again.fit(*known, validation)
+    assert (first.pairs, first.validation) == (450, None)
+    assert second.pairs == 600 and second.validation is not None
+    np.testing.assert_allclose(
+        second.validation.p_ge_2, once.predict(renamed).p_ge_2, atol=1e-5, rtol=0
+    )
+    words = [labeler._fitted().inputs.vocabulary.frequency for labeler in (once, again)]
+    assert ["gazebo" in known for known in words] == [False, True]
+    assert len(second.details["refit"]) >= 1
+    read = [labeler._fitted().network.head[-1].weight for labeler in (once, again)]
+    assert not torch.allclose(*read)
+    rounds = [
+        [b.num_trees() for b in (*boosters.ge_1, *boosters.ge_2)]
+        for labeler in (once, again)
+        if (boosters := labeler._fitted().boosters) is not None
+    ]
+    assert rounds[0] == rounds[1]
+    assert once.version != again.version
 
 
 def test_bad_base_models_are_named(toy_pairs: Toy, tiny_encoder: str, tmp_path: Path) -> None:

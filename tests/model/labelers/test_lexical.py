@@ -14,7 +14,7 @@ from model.labelers.lexical import LexicalLabeler
 from model.labelers.metrics import label_metrics
 from model.labelers.store import load_labeler, save_labeler
 
-SMALL = LexicalConf(cosine=False, rounds=60, min_leaf=5, threads=1)
+SMALL = LexicalConf(cosine=False, rounds=60, min_leaf=5, bag=5, threads=1)
 Toy = tuple[Pairs, Targets]
 
 
@@ -59,6 +59,30 @@ def test_same_seed_same_labeler_other_seed_other_version(
         labeler.predict(toy_pairs[0]).p_ge_2, again.predict(toy_pairs[0]).p_ge_2
     )
     assert again.version == labeler.version != other.version
+
+
+def test_what_was_chosen_is_grown_again_on_all_pairs(toy_pairs: Toy) -> None:
+    """Grades of the last pairs are turned round: only trees that saw them follow."""
+    pairs, targets = toy_pairs
+    last = np.arange(len(pairs)) >= 300
+    turned = Targets(1 - targets.label_ge_2, 1 - targets.label_ge_1, targets.weight)
+    known, judged = (pairs.take(~last), targets.take(~last)), (pairs.take(last), turned.take(last))
+    once, again = (
+        LexicalLabeler(SMALL.model_copy(update={"refit": refit, "bag": 2}), EncoderConf(), 1)
+        for refit in (False, True)
+    )
+    first, second = once.fit(*known, judged), again.fit(*known, judged)
+    assert (first.pairs, first.validation, second.pairs) == (300, None, 600)
+    assert second.validation is not None
+    before = once.predict(judged[0])
+    np.testing.assert_array_equal(second.validation.p_ge_1, before.p_ge_1)
+    np.testing.assert_array_equal(second.validation.p_ge_2, before.p_ge_2)
+    assert first.details["rounds"] == second.details["rounds"] and len(first.details["rounds"]) == 4
+    error = [
+        np.abs(labeler.predict(judged[0]).p_ge_2 - judged[1].label_ge_2).mean()
+        for labeler in (once, again)
+    ]
+    assert error[1] < error[0]
 
 
 def test_odd_texts_get_probabilities_in_their_order(labeler: LexicalLabeler) -> None:
@@ -117,7 +141,7 @@ def test_the_second_threshold_is_cut_off_at_the_first() -> None:
 
 def test_a_bag_is_the_mean_of_its_members(toy_pairs: Toy) -> None:
     """Three members of other seeds; the first is what a bag of one has."""
-    conf = SMALL.model_copy(update={"leaves": (6,)})
+    conf = SMALL.model_copy(update={"leaves": (6,), "bag": 3})
     one = fitted(toy_pairs, conf.model_copy(update={"bag": 1}))._fitted()
     inputs, three = fitted(toy_pairs, conf)._fitted()
     features = inputs.matrix(toy_pairs[0])

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from model.labelers.base import Pairs
 from model.labelers.encoder_base import read_tokenizer
 from model.labelers.pair_tokens import (
+    MARKS,
     PairTokenizer,
     lengths_of,
     shuffled_batches,
@@ -49,3 +50,14 @@ def test_padding_and_truncation(tiny_encoder: str) -> None:
     # [CLS] b b b b b [SEP] c d [SEP]: the longer text gave way.
     assert padded["token_type_ids"][1].tolist() == [0] * 7 + [1] * 3
     assert tokenizer.tokens(Pairs([], [])) == []
+
+
+def test_marks_say_whose_a_token_is_and_who_else_has_it(tiny_encoder: str) -> None:
+    tokenizer = PairTokenizer(read_tokenizer(Path(tiny_encoder)), 16)
+    same, none = tokenizer.tokens(Pairs(["a b", "a"], ["b c b", "b c d e"]))
+    # [CLS] a b [SEP] b c b [SEP]
+    assert same[MARKS] == [0, 1, 2, 0, 4, 3, 4, 0]
+    assert none[MARKS] == [0, 1, 0, 3, 3, 3, 3, 0]
+    assert tokenizer.padded([same, none])[MARKS].tolist() == [same[MARKS], none[MARKS]]
+    shorter = tokenizer.tokens(Pairs(["a"], ["a"]))[0]
+    assert tokenizer.padded([same, shorter])[MARKS][1].tolist() == [0, 2, 0, 4, 0, 0, 0, 0]

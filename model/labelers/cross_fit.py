@@ -1,0 +1,163 @@
+"""How a cross-encoder is fitted: once to choose on validation pairs, once more on all."""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from conf.sections.features import EncoderConf
+from conf.sections.labelers import CrossEncoderConf, LexicalConf
+from model.encoder import resolve_dtype
+from model.labelers.base import Pairs, Probabilities, Targets
+from model.labelers.boosting import Boosters, Matrix, fit_boosters, refit_boosters
+from model.labelers.cross_state import (
+    CrossState,
+    ShareChoice,
+    network_features,
+    ready,
+    tree_features,
+)
+from model.labelers.cross_training import (
+    Training,
+    Tuned,
+    device,
+    fine_tune,
+    seeded,
+    tune_again,
+)
+from model.labelers.encoder_base import EncoderBase, read_tokenizer, read_trunk
+from model.labelers.fitting import data_digest
+from model.labelers.graded import FEATURES as GRADED_FEATURES
+from model.labelers.graded import Graded
+from model.labelers.lexical_inputs import LexicalInputs
+from model.labelers.pair_data import PairData
+from model.labelers.pair_encoder import PairEncoder
+from model.labelers.pair_tokens import PairTokenizer
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """What was fitted without the validation pairs, and what they chose.
+
+    Attributes:
+        state: with the trees and their share.
+        tuned: with the epoch.
+        losses: validation loss (nats) by share.
+        answers: for the validation pairs.
+    """
+
+    state: CrossState
+    tuned: Tuned
+    losses: dict[float, float]
+    answers: Probabilities
+
+
+@dataclass(frozen=True)
+class CrossFit:
+    """Settings and base model of a fit."""
+
+    conf: CrossEncoderConf
+    trees: LexicalConf
+    encoder: EncoderConf
+    seed: int
+    base: EncoderBase
+
+    def choose(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> Chosen:
+        """Fit on `pairs`; `validation` chooses the epoch, the trees and their share.
+
+        Raises:
+            LabelerError: the base model cannot be used.
+            EncoderError: the encoder of the cosine is absent or not the expected one.
+        """
+        inputs = LexicalInputs.fit(pairs, self.encoder if self.conf.cosine else None)
+        features, judged = inputs.matrix(pairs), inputs.matrix(validation[0])
+        tokenizer = PairTokenizer(read_tokenizer(self.base.folder), self.conf.max_tokens)
+        train = self._data(pairs, features, targets, tokenizer)
+        watched = self._data(validation[0], judged, validation[1], tokenizer)
+        boosters, graded = self._grow(pairs, features, targets, (*validation, judged), inputs)
+        choice = self._shares(boosters, graded, validation, judged, inputs)
+        network, run = self._start(train, tokenizer)
+        tuned = fine_tune(network, train, watched, run, choice.pair_losses)
+        dtype = resolve_dtype(self.conf.dtype)
+        digests = [data_digest(pairs, targets), data_digest(*validation)]
+        origin = {"base_sha256": self.base.sha256, "data": digests}
+        state = CrossState(
+            *(inputs, tokenizer, ready(network, dtype), boosters, 0.0, dtype, origin, graded)
+        )
+        read = state.read(validation[0], judged, self.conf)
+        losses = choice.losses(read)
+        share = min(losses, key=lambda share: losses[share])
+        return Chosen(replace(state, tree_share=share), tuned, losses, choice.answers(read, share))
+
+    def again(
+        self, pairs: Pairs, targets: Targets, chosen: Chosen
+    ) -> tuple[CrossState, list[float]]:
+        """Learn all but the choices again; what is fitted, and the losses (nats) by epoch."""
+        before = chosen.state
+        inputs = LexicalInputs.fit(pairs, before.inputs.encoder_conf)
+        features, boosters, graded = inputs.matrix(pairs), before.boosters, None
+        train = self._data(pairs, features, targets, before.tokenizer)
+        if boosters is not None:
+            names = inputs.names
+            if before.graded is not None:
+                graded, own = Graded.learn(pairs, targets, features, inputs)
+                features, names = np.column_stack([features, own]), (*names, *GRADED_FEATURES)
+            boosters = refit_boosters(*(boosters, features, targets, self.trees, self.seed, names))
+        network, losses = before.network, list[float]()
+        if before.tree_share < 1:
+            network, run = self._start(train, before.tokenizer)
+            losses = tune_again(network, train, run, chosen.tuned)
+            ready(network, before.dtype)
+        state = replace(before, inputs=inputs, boosters=boosters, graded=graded, network=network)
+        return state, losses
+
+    def _grow(
+        self,
+        pairs: Pairs,
+        features: Matrix,
+        targets: Targets,
+        validation: tuple[Pairs, Targets, Matrix],
+        inputs: LexicalInputs,
+    ) -> tuple[Boosters | None, Graded | None]:
+        """The trees, and what they see of the graded pairs; nothing where that is no help."""
+        if max(self.conf.tree_shares) == 0:
+            return None, None
+        watched, known, judged = validation
+        settings, names = (self.trees, self.seed), inputs.names
+        plain = fit_boosters(features, targets, (judged, known), *settings, names)
+        if not self.conf.neighbours:
+            return plain, None
+        graded, own = Graded.learn(pairs, targets, features, inputs)
+        features = np.column_stack([features, own])
+        judged = np.column_stack([judged, graded.features(watched, inputs)])
+        names = (*names, *GRADED_FEATURES)
+        wide = fit_boosters(features, targets, (judged, known), *settings, names)
+        return (wide, graded) if wide.loss < plain.loss else (plain, None)
+
+    def _data(
+        self, pairs: Pairs, features: Matrix, targets: Targets, tokenizer: PairTokenizer
+    ) -> PairData:
+        seen = network_features(features, self.conf)
+        return PairData.of(tokenizer.tokens(pairs), seen, targets)
+
+    def _shares(
+        self,
+        boosters: Boosters | None,
+        graded: Graded | None,
+        validation: tuple[Pairs, Targets],
+        judged: Matrix,
+        inputs: LexicalInputs,
+    ) -> ShareChoice:
+        """What an epoch of the network is judged by: the mixture that it would end in."""
+        pairs, targets = validation
+        if boosters is None:
+            return ShareChoice(None, targets, (0.0,))
+        seen = tree_features(graded, pairs, judged, inputs)
+        return ShareChoice(boosters.predict(seen), targets, self.conf.tree_shares)
+
+    def _start(self, train: PairData, tokenizer: PairTokenizer) -> tuple[PairEncoder, Training]:
+        """A network that has learnt nothing, and how it is trained."""
+        with seeded(self.seed):
+            trunk = read_trunk(self.base, self.conf.max_tokens, self.conf.dropout)
+            network = PairEncoder(trunk, train.features.shape[1], self.conf)
+        bfloat16 = resolve_dtype(self.conf.dtype) == "bfloat16"
+        return network, Training(self.conf, tokenizer, bfloat16, device(), self.seed)
