@@ -87,6 +87,9 @@ class Deployed:
 def matched_cuts(expected: Floats, weight: Floats, mix: Mix) -> tuple[float, float]:
     """Cut points of the expected grade that give weighted pairs this mix of grades.
 
+    Each lies halfway between the last pair below it and the first above, so that a labeler whose
+    answers differ a little, as one that is fitted again, does not turn the pairs at the border.
+
     Args:
         expected: [N] expected grades of the answers.
         weight: [N] what each pair stands for.
@@ -100,7 +103,10 @@ def matched_cuts(expected: Floats, weight: Floats, mix: Mix) -> tuple[float, flo
     order = np.argsort(expected, kind="stable")
     reached = np.cumsum(weight[order]) / float(weight.sum())
     at = np.searchsorted(reached, np.cumsum(mix)[:2] - 1e-9, side="left")
-    low, high = expected[order][np.minimum(at, len(order) - 1)]
+    below = expected[order][np.minimum(at, len(order) - 1)]
+    known = np.unique(expected)
+    above = known[np.minimum(np.searchsorted(known, below, side="right"), len(known) - 1)]
+    low, high = (below + above) / 2
     return float(low), float(high)
 
 

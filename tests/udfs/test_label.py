@@ -86,10 +86,12 @@ def test_the_version_changes_with_all_that_changes_labels() -> None:
 def test_cut_points_by_hand() -> None:
     expected = np.array([0.2, 1.9, 0.4, 1.0, 1.5])
     even = np.ones(5)
-    assert matched_cuts(expected, even, (0.2, 0.4, 0.4)) == (0.2, 1.0)
+    assert matched_cuts(expected, even, (0.2, 0.4, 0.4)) == pytest.approx((0.3, 1.25))
     # the lowest pair stands for half of all
     heavy = np.array([4.0, 1.0, 1.0, 1.0, 1.0])
-    assert matched_cuts(expected, heavy, (0.5, 0.25, 0.25)) == (0.2, 1.0)
+    assert matched_cuts(expected, heavy, (0.5, 0.25, 0.25)) == pytest.approx((0.3, 1.25))
+    # no pair lies above the last
+    assert matched_cuts(expected, even, (0.2, 0.8, 0.0)) == pytest.approx((0.3, 1.9))
     with pytest.raises(LabelerError):
         matched_cuts(np.empty(0), np.empty(0), THIRDS)
 
