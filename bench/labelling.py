@@ -83,7 +83,7 @@ def _conf(root: Path, *settings: str) -> ResolvedConf:
         "labeler.cross_encoder.min_steps=1",
         "labeler.cross_encoder.frozen_layers=7",
         "labeler.cross_encoder.tree_shares=[0.5]",
-        "labeler.cross_encoder.refit=false",
+        "labeler.cross_encoder.refit=none",
         "regions=[us]",
     ]
     return load_conf(settings=[*fixed, *settings])

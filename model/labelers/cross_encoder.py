@@ -72,7 +72,7 @@ class CrossEncoderLabeler:
     def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
         """Fine-tune; `validation` chooses the epoch, the trees and their share.
 
-        By conf all but these choices is then learnt again, from all pairs.
+        By conf the trees, or all but these choices, are then learnt again from all pairs.
 
         Raises:
             LabelerError: no pairs, lengths differ, a grade is absent, or the base model cannot be
@@ -93,7 +93,7 @@ class CrossEncoderLabeler:
             "device": device(),
         }
         answers = None
-        if self._conf.refit:
+        if self._conf.refit != "none":
             answers = chosen.answers
             pairs, targets = pairs.followed_by(validation[0]), targets.followed_by(validation[1])
             self._state, details["refit"] = fit.again(pairs, targets, chosen)

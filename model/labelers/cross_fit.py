@@ -1,4 +1,4 @@
-"""How a cross-encoder is fitted: once to choose on validation pairs, once more on all."""
+"""How a cross-encoder is fitted: once to choose on validation pairs, then, by conf, on all."""
 
 from dataclasses import dataclass, replace
 
@@ -91,24 +91,40 @@ class CrossFit:
     def again(
         self, pairs: Pairs, targets: Targets, chosen: Chosen
     ) -> tuple[CrossState, list[float]]:
-        """Learn all but the choices again; what is fitted, and the losses (nats) by epoch."""
+        """Learn again what the conf says, without a choice.
+
+        Returns:
+            What is fitted, and the network's training losses (nats) by epoch; none where it stays.
+        """
         before = chosen.state
         inputs = LexicalInputs.fit(pairs, before.inputs.encoder_conf)
-        features, boosters, graded = inputs.matrix(pairs), before.boosters, None
+        features = inputs.matrix(pairs)
+        boosters, graded = self._grow_again(pairs, features, targets, before, inputs)
+        state = replace(before, inputs=inputs, boosters=boosters, graded=graded)
+        if self.conf.refit != "all" or before.tree_share == 1:
+            return state, []
         train = self._data(pairs, features, targets, before.tokenizer)
-        if boosters is not None:
-            names = inputs.names
-            if before.graded is not None:
-                graded, own = Graded.learn(pairs, targets, features, inputs)
-                features, names = np.column_stack([features, own]), (*names, *GRADED_FEATURES)
-            boosters = refit_boosters(*(boosters, features, targets, self.trees, self.seed, names))
-        network, losses = before.network, list[float]()
-        if before.tree_share < 1:
-            network, run = self._start(train, before.tokenizer)
-            losses = tune_again(network, train, run, chosen.tuned)
-            ready(network, before.dtype)
-        state = replace(before, inputs=inputs, boosters=boosters, graded=graded, network=network)
-        return state, losses
+        network, run = self._start(train, before.tokenizer)
+        losses = tune_again(network, train, run, chosen.tuned)
+        return replace(state, network=ready(network, before.dtype)), losses
+
+    def _grow_again(
+        self,
+        pairs: Pairs,
+        features: Matrix,
+        targets: Targets,
+        before: CrossState,
+        inputs: LexicalInputs,
+    ) -> tuple[Boosters | None, Graded | None]:
+        """The trees of the chosen size and number, and what they see of the graded pairs."""
+        if before.boosters is None:
+            return None, None
+        graded, names = None, inputs.names
+        if before.graded is not None:
+            graded, own = Graded.learn(pairs, targets, features, inputs)
+            features, names = np.column_stack([features, own]), (*names, *GRADED_FEATURES)
+        settings = (self.trees, self.seed, names)
+        return refit_boosters(before.boosters, features, targets, *settings), graded
 
     def _grow(
         self,

@@ -68,9 +68,11 @@ class CrossEncoderConf(Section):
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto", description="arithmetic; auto: bfloat16 where the machine multiplies it natively"
     )
-    refit: bool = Field(
-        True,
-        description="true: what validation chose is fitted once more, on the validation pairs, too",
+    refit: Literal["none", "trees", "all"] = Field(
+        "trees",
+        description="what is fitted once more after validation chose, on the validation pairs, "
+        "too: trees: the boosted trees and what they know of graded pairs; all: the network, too, "
+        "which takes twice the time",
     )
     threads: int = Field(
         0,

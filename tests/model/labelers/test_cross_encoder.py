@@ -207,29 +207,30 @@ def test_what_was_chosen_is_learnt_again_from_all_pairs(toy_pairs: Toy, tiny_enc
         [*judged.queries[:-2], "teal gazebo", "oak gazebo"],
         [*judged.items[:-2], "Teal Gazebo", "Oak Gazebo"],
     )
-    validation = renamed, targets.take(last)
-    known = pairs.take(~last), targets.take(~last)
-    halves = {"tree_shares": (0.5,)}
-    once = labeler_of(tiny_encoder, refit=False, **halves)
-    again = labeler_of(tiny_encoder, **halves)
-    first, second = once.fit(*known, validation), again.fit(*known, validation)
-    assert (first.pairs, first.validation) == (450, None)
-    assert second.pairs == 600 and second.validation is not None
-    np.testing.assert_allclose(
-        second.validation.p_ge_2, once.predict(renamed).p_ge_2, atol=1e-5, rtol=0
-    )
-    words = [labeler._fitted().inputs.vocabulary.frequency for labeler in (once, again)]
-    assert ["gazebo" in known for known in words] == [False, True]
-    assert len(second.details["refit"]) >= 1
-    read = [labeler._fitted().network.head[-1].weight for labeler in (once, again)]
-    assert not torch.allclose(*read)
-    rounds = [
-        [b.num_trees() for b in (*boosters.ge_1, *boosters.ge_2)]
-        for labeler in (once, again)
-        if (boosters := labeler._fitted().boosters) is not None
+    data = pairs.take(~last), targets.take(~last), (renamed, targets.take(last))
+    labelers = [
+        labeler_of(tiny_encoder, refit=refit, tree_shares=(0.5,))
+        for refit in ("none", "trees", "all")
     ]
-    assert rounds[0] == rounds[1]
-    assert once.version != again.version
+    reports = [labeler.fit(*data) for labeler in labelers]
+    assert [report.pairs for report in reports] == [450, 600, 600]
+    before = labelers[0].predict(renamed).p_ge_2
+    assert reports[0].validation is None
+    for report in reports[1:]:
+        assert report.validation is not None
+        np.testing.assert_allclose(report.validation.p_ge_2, before, atol=1e-5, rtol=0)
+    states = [labeler._fitted() for labeler in labelers]
+    known = ["gazebo" in state.inputs.vocabulary.frequency for state in states]
+    assert known == [False, True, True]
+    network = [state.network.head[-1].weight for state in states]
+    assert torch.equal(network[0], network[1]) and not torch.allclose(network[0], network[2])
+    assert reports[1].details["refit"] == [] and len(reports[2].details["refit"]) >= 1
+    trees = [state.boosters for state in states if state.boosters is not None]
+    rounds = [[b.num_trees() for b in (*found.ge_1, *found.ge_2)] for found in trees]
+    assert len(trees) == 3 and rounds[0] == rounds[1] == rounds[2]
+    text = [found.as_json()["ge_1"] for found in trees]
+    assert text[0] != text[1] == text[2]
+    assert len({labeler.version for labeler in labelers}) == 3
 
 
 def test_bad_base_models_are_named(toy_pairs: Toy, tiny_encoder: str, tmp_path: Path) -> None:
