@@ -1,8 +1,9 @@
 """Graded pairs as texts: what a labeler is fitted on, chosen on, and judged on.
 
 The query split decides: texts of the training buckets are fitted on, those of the validation
-buckets choose or are the gold set, by a hash of the text, and test buckets are never touched. A
-text falls on the same side in every region and for every version of the labeler.
+buckets choose (and may join a last fit) or are the gold set, by a hash of the text, and test
+buckets are never touched. A text falls on the same side in every region and for every version of
+the labeler.
 """
 
 from collections.abc import Sequence

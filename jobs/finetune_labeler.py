@@ -7,10 +7,10 @@ Inputs: relevance_labels (human ones), queries, items, labeler_decisions; impres
 Idempotency key: conf and human grades: an equal version that exists is not fitted again.
 Run: counterpoise finetune_labeler [--conf FILE] [--run-date DATE]
 
-Grades of the training buckets are fitted on, those of the validation buckets choose, but for the
-gold set, which `admit_labeler` alone reads; test buckets are never touched. Which pairs are drawn,
-and of what grades, is up to conf `labeling`. Where labels of source `assumed` exist, some of the
-training buckets are fitted on, too.
+Grades of the training buckets are fitted on, those of the validation buckets choose and may join a
+last fit, but for the gold set, which `admit_labeler` alone reads; test buckets are never touched.
+Which pairs are drawn, and of what grades, is up to conf `labeling`. Where labels of source
+`assumed` exist, some of the training buckets are fitted on, too.
 """
 
 import json

@@ -104,9 +104,7 @@ def fit_labeler(
         ),
         (pairs_of(choose), _in_mix(targets_of(choose), fitted_mix)),
     )
-    answers = report.validation
-    if answers is None:
-        answers = labeler.predict(pairs_of(choose))
+    answers = _unseen_answers(labeler, report, choose)
     production = fitted_mix
     if labeling.mix.correct:
         production = _production_mix(warehouse, graded, texts, labeler, fitted_mix)
@@ -139,14 +137,23 @@ def _assumed(texts: DataFrame, graded: int, tree: Conf) -> pd.DataFrame:
     return sampled(texts, round(tree.labeling.assumed_share * graded), tree.seed).toPandas()
 
 
+def _unseen_answers(labeler: Labeler, report: FitReport, choose: pd.DataFrame) -> Probabilities:
+    """What the labeler says of the pairs that choose, or said before it learnt from them."""
+    if report.validation is not None:
+        return report.validation
+    return labeler.predict(pairs_of(choose))
+
+
 def _weighing(targets: Targets, weight: float) -> Targets:
     """The targets, each of that weight."""
     return replace(targets, weight=weight * targets.weight)
 
 
 def _in_mix(targets: Targets, mix: Mix) -> Targets:
-    """The targets weighted to the mix that is fitted: the loss that chooses is that of its mix, and
-    a fit on both keeps it."""
+    """The targets weighted to the mix that is fitted.
+
+    So the loss that chooses is that of the mix, and a fit on both keeps it.
+    """
     if total_variation(mix_of_counts(grade_masses(targets)), mix) < _NEGLIGIBLE:
         return targets
     labels = Probabilities(targets.label_ge_1, targets.label_ge_2)

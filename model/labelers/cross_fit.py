@@ -70,7 +70,9 @@ class CrossFit:
         """
         inputs = LexicalInputs.fit(pairs, self.encoder if self.conf.cosine else None)
         features, judged = inputs.matrix(pairs), inputs.matrix(validation[0])
-        tokenizer = PairTokenizer(read_tokenizer(self.base.folder), self.conf.max_tokens)
+        tokenizer = PairTokenizer(
+            read_tokenizer(self.base.folder), self.conf.max_tokens, self.conf.marks
+        )
         train = self._data(pairs, features, targets, tokenizer)
         watched = self._data(validation[0], judged, validation[1], tokenizer)
         boosters, graded = self._grow(pairs, features, targets, (*validation, judged), inputs)

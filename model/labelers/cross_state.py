@@ -192,7 +192,7 @@ def load_state(folder: Path, conf: CrossEncoderConf) -> CrossState:
     native = resolve_dtype("auto")
     return CrossState(
         inputs=inputs,
-        tokenizer=PairTokenizer(read_tokenizer(folder), conf.max_tokens),
+        tokenizer=PairTokenizer(read_tokenizer(folder), conf.max_tokens, conf.marks),
         # Weights in bfloat16 are computed in float32 where the machine has no bfloat16.
         network=ready(network, entries["dtype"] if native == "bfloat16" else "float32"),
         boosters=None if trees is None else Boosters.from_json(trees),

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from model.labelers.base import Labeler, LabelerError, Pairs, Targets
@@ -47,10 +46,11 @@ def fit_out_of_fold(
         if not fit.any() or not choose.any():
             raise LabelerError(f"fold {name}: no pairs of other folds to fit or to validate on")
         labeler = make()
-        labeler.fit(pairs.take(fit), targets.take(fit), (pairs.take(choose), targets.take(choose)))
+        validation = pairs.take(choose), targets.take(choose)
+        report = labeler.fit(pairs.take(fit), targets.take(fit), validation)
         folder = root / f"fold-{name}"
         save_labeler(labeler, folder, {"left_out_fold": name})
         found.folders[name] = str(folder)
         found.versions[name] = labeler.version
-        found.fitted_on[name] = int(np.count_nonzero(fit))
+        found.fitted_on[name] = report.pairs
     return found

@@ -1,6 +1,7 @@
 """Query and item as one sequence of tokens, and batches of pairs of like length.
 
-Every token has a mark: whether it is of the query or of the item, and whether the other has it.
+By wish every token has a mark: whether it is of the query or of the item, and whether the other has
+it, too.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from model.labelers.base import Pairs
+from model.labelers.base import LabelerError, Pairs
 from model.labelers.normal import valid_text
 
 Tokens = dict[str, list[int]]
@@ -30,7 +31,21 @@ class PairTokenizer:
     mended, not refused.
     """
 
-    def __init__(self, tokenizer: Any, max_tokens: int) -> None:
+    def __init__(self, tokenizer: Any, max_tokens: int, marks: bool = True) -> None:
+        """
+        Args:
+            max_tokens: kept of a pair (count).
+            marks: whether the tokens are marked.
+
+        Raises:
+            LabelerError: marks are wanted of a tokenizer that does not say whose a token is.
+        """
+        if marks and not tokenizer.is_fast:
+            raise LabelerError(
+                f"{type(tokenizer).__name__} does not say which text a token is of; set "
+                "labeler.cross_encoder.marks=false, or take a base model with a fast tokenizer"
+            )
+        self._marks = marks
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
         self._padding: Mapping[str, int] = {
@@ -39,7 +54,7 @@ class PairTokenizer:
         }
 
     def tokens(self, pairs: Pairs) -> list[Tokens]:
-        """Model inputs of every pair, and its marks; not padded."""
+        """Model inputs of every pair and, where wanted, its marks; not padded."""
         if len(pairs) == 0:
             return []
         found = self.tokenizer(
@@ -49,11 +64,11 @@ class PairTokenizer:
             max_length=self.max_tokens,
         )
         names = [name for name in self.tokenizer.model_input_names if name in found]
-        return [
-            {name: found[name][row] for name in names}
-            | {MARKS: _marks(found["input_ids"][row], found.sequence_ids(row))}
-            for row in range(len(pairs))
-        ]
+        rows = [{name: found[name][row] for name in names} for row in range(len(pairs))]
+        if self._marks:
+            for number, row in enumerate(rows):
+                row[MARKS] = _marks(row["input_ids"], found.sequence_ids(number))
+        return rows
 
     def padded(self, rows: Sequence[Tokens]) -> dict[str, Tensor]:
         """Model inputs and marks [B, T] of some pairs, padded on the right."""

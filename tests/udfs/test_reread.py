@@ -1,14 +1,13 @@
 """A second reading: rows keep their keys, and each fold its own labeler."""
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import udfs.reread
-from model.labelers.base import LabelerError, Pairs, Probabilities, Targets
+from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
 from model.labelers.out_of_fold import fit_out_of_fold
 from model.labelers.partial import Answers
 from udfs.reread import read_again, reader
@@ -24,8 +23,9 @@ class Stub:
         self.version = version
         self.seen: list[str] = []
 
-    def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> Any:
+    def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
         self.seen = [*pairs.queries, *validation[0].queries]
+        return FitReport(len(pairs), 0.0)
 
     def predict(self, pairs: Pairs) -> Probabilities:
         same = np.array([q == i for q, i in zip(pairs.queries, pairs.items, strict=True)], float)

@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.labelers.base import Pairs
+from model.labelers.base import LabelerError, Pairs
 from model.labelers.encoder_base import read_tokenizer
 from model.labelers.pair_tokens import (
     MARKS,
@@ -61,3 +62,19 @@ def test_marks_say_whose_a_token_is_and_who_else_has_it(tiny_encoder: str) -> No
     assert tokenizer.padded([same, none])[MARKS].tolist() == [same[MARKS], none[MARKS]]
     shorter = tokenizer.tokens(Pairs(["a"], ["a"]))[0]
     assert tokenizer.padded([same, shorter])[MARKS][1].tolist() == [0, 2, 0, 4, 0, 0, 0, 0]
+
+
+def test_a_tokenizer_that_cannot_tell_whose_a_token_is_reads_without_marks() -> None:
+    class Slow:
+        is_fast = False
+        pad_token_id = pad_token_type_id = 0
+        model_input_names = ("input_ids",)
+
+        def __call__(self, queries: list[str], items: list[str], **_: object) -> dict[str, object]:
+            pairs = zip(queries, items, strict=True)
+            return {"input_ids": [[len(query), len(item)] for query, item in pairs]}
+
+    with pytest.raises(LabelerError, match=r"Slow does not say .*cross_encoder\.marks=false"):
+        PairTokenizer(Slow(), 8)
+    plain = PairTokenizer(Slow(), 8, marks=False)
+    assert plain.tokens(Pairs(["a"], ["bc"])) == [{"input_ids": [1, 2]}]
