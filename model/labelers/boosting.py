@@ -80,23 +80,50 @@ def fit_boosters(
     names: Sequence[str],
 ) -> Boosters:
     """Fit with cross-entropy against soft labels; validation chooses leaves and rounds."""
+    settings = (features, targets, validation, conf, seed, names)
+    return fill_bag(first_boosters(*settings), *settings)
 
-    def grown(leaves: int, number: int) -> Boosters:
-        parameters = _parameters(conf, leaves, seed + number)
-        return _grow(parameters, features, targets, validation, conf, names)
 
-    tried = [grown(leaves, 0) for leaves in conf.leaves]
+def first_boosters(
+    features: Matrix,
+    targets: Targets,
+    validation: tuple[Matrix, Targets],
+    conf: LexicalConf,
+    seed: int,
+    names: Sequence[str],
+) -> Boosters:
+    """The first member of a bag, of the leaves that validation chose."""
+    tried = [
+        _grow(_parameters(conf, leaves, seed), features, targets, validation, conf, names)
+        for leaves in conf.leaves
+    ]
     best = min(tried, key=lambda boosters: boosters.loss)
-    bag = [best, *(grown(best.leaves, number) for number in range(1, conf.bag))]
+    return replace(best, losses={boosters.leaves: boosters.loss for boosters in tried})
+
+
+def fill_bag(
+    first: Boosters,
+    features: Matrix,
+    targets: Targets,
+    validation: tuple[Matrix, Targets],
+    conf: LexicalConf,
+    seed: int,
+    names: Sequence[str],
+) -> Boosters:
+    """The first member and those of other seeds; the loss of its leaves becomes the bag's."""
+    others = [
+        _grow(_parameters(conf, first.leaves, seed + n), features, targets, validation, conf, names)
+        for n in range(1, conf.bag)
+    ]
     judged, known = validation
+    bag = [first, *others]
     whole = replace(
-        best,
+        first,
         ge_1=tuple(booster for boosters in bag for booster in boosters.ge_1),
         ge_2=tuple(booster for boosters in bag for booster in boosters.ge_2),
     )
-    losses = {boosters.leaves: boosters.loss for boosters in tried}
-    losses[best.leaves] = cross_entropy(whole.predict(judged), known)
-    return replace(whole, losses=losses)
+    loss = cross_entropy(whole.predict(judged), known)
+    return replace(whole, losses=first.losses | {first.leaves: loss})
 
 
 def refit_boosters(

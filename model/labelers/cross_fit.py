@@ -8,7 +8,13 @@ from conf.sections.features import EncoderConf
 from conf.sections.labelers import CrossEncoderConf, LexicalConf
 from model.encoder import resolve_dtype
 from model.labelers.base import Pairs, Probabilities, Targets
-from model.labelers.boosting import Boosters, Matrix, fit_boosters, refit_boosters
+from model.labelers.boosting import (
+    Boosters,
+    Matrix,
+    fill_bag,
+    first_boosters,
+    refit_boosters,
+)
 from model.labelers.cross_state import (
     CrossState,
     ShareChoice,
@@ -140,16 +146,19 @@ class CrossFit:
         if max(self.conf.tree_shares) == 0:
             return None, None
         watched, known, judged = validation
-        settings, names = (self.trees, self.seed), inputs.names
-        plain = fit_boosters(features, targets, (judged, known), *settings, names)
-        if not self.conf.neighbours:
-            return plain, None
-        graded, own = Graded.learn(pairs, targets, features, inputs)
-        features = np.column_stack([features, own])
-        judged = np.column_stack([judged, graded.features(watched, inputs)])
-        names = (*names, *GRADED_FEATURES)
-        wide = fit_boosters(features, targets, (judged, known), *settings, names)
-        return (wide, graded) if wide.loss < plain.loss else (plain, None)
+        settings = (self.trees, self.seed)
+        plain = (features, targets, (judged, known), *settings, inputs.names)
+        first = first_boosters(*plain)
+        if self.conf.neighbours:
+            graded, own = Graded.learn(pairs, targets, features, inputs)
+            features = np.column_stack([features, own])
+            judged = np.column_stack([judged, graded.features(watched, inputs)])
+            names = (*inputs.names, *GRADED_FEATURES)
+            wide = (features, targets, (judged, known), *settings, names)
+            wider = first_boosters(*wide)
+            if wider.loss < first.loss:
+                return fill_bag(wider, *wide), graded
+        return fill_bag(first, *plain), None
 
     def _data(
         self, pairs: Pairs, features: Matrix, targets: Targets, tokenizer: PairTokenizer
