@@ -16,6 +16,9 @@ drawn from the test (all; the same for all labelers of the command), COUNTERPOIS
 settings as after `--set`; COUNTERPOISE_LABELER_TEST=5 fits on buckets 0 to 4 and judges on 5, to
 choose settings. For `openai_compatible` a server of the small model is started on loopback (see
 `bench.endpoint_server`) and calibrated on some hundred of the pairs to fit.
+
+The limit of a fit, 30 minutes, was set on a machine where three epochs of the base model alone took
+27. So the fit is also printed over what three epochs take on this one (see `bench.yardstick`).
 """
 
 import os
@@ -30,6 +33,7 @@ from rich.console import Console
 from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
 from bench.labeler_runs import Run, run
 from bench.result import Result
+from bench.yardstick import LEARNT, READ, bare_rates
 from model.labelers.base import Probabilities
 from model.labelers.metrics import cut_points, label_metrics, mix_of
 from model.metrics import spearman
@@ -40,6 +44,9 @@ FEW = 2_500
 TARGETS = {"qwk": (0.46, 0.40), "spearman_of_ratings": (0.55, 0.47), "within_one": (0.985, 0.0)}
 """Least figure of the cross-encoder from all labels, and from 2,000."""
 MINUTES, RATE = 30.0, 450.0
+SHARE_OF_SKETCH = 30.0 / 27.0
+"""The limit in minutes over what three epochs of the bare network took where it was set."""
+SKETCH_EPOCHS = 3
 BASELINE, JUDGED = "lexical", "cross_encoder"
 Draws = list[NDArray[np.int64]]
 
@@ -78,6 +85,8 @@ def measure() -> list[Result]:
             continue
         outcomes[kind] = _outcome(found.p, test, mix_of(known.grades), draws)
         results += [*_speed(kind, found), _judged(kind, found, test)]
+        if kind == JUDGED and len(known.pairs) >= LEARNT + READ:
+            results.append(_of_bare(kind, found, known))
         results += _figures(kind, outcomes[kind], few=limit is not None and limit <= FEW)
     return [*results, *_differences(outcomes)]
 
@@ -137,6 +146,19 @@ def _speed(kind: str, found: Run) -> list[Result]:
             not judged or found.rate >= RATE,
         ),
     ]
+
+
+def _of_bare(kind: str, found: Run, known: GradedPairs) -> Result:
+    """The fit over three epochs of the base model alone, whose rate is taken in this run."""
+    rate = bare_rates(known.pairs, known.targets).learning
+    minutes = SKETCH_EPOCHS * len(known.pairs) / rate / 60
+    ratio = found.minutes / minutes
+    return Result(
+        f"{kind}: fit over {SKETCH_EPOCHS} epochs of the base model alone",
+        f"{ratio:.2f} ({rate:.0f} pairs/s: {minutes:.1f} min)",
+        f"<= {SHARE_OF_SKETCH:.2f}",
+        ratio <= SHARE_OF_SKETCH,
+    )
 
 
 def _judged(kind: str, found: Run, test: GradedPairs) -> Result:

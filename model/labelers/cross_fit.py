@@ -87,7 +87,11 @@ class CrossFit:
         tuned = fine_tune(network, train, watched, run, choice.pair_losses)
         dtype = resolve_dtype(self.conf.dtype)
         digests = [data_digest(pairs, targets), data_digest(*validation)]
-        origin = {"base_sha256": self.base.sha256, "data": digests}
+        origin = {
+            "base_sha256": self.base.sha256,
+            "layers": self.base.layers,
+            "data": digests,
+        }
         state = CrossState(
             *(inputs, tokenizer, ready(network, dtype), boosters, 0.0, dtype, origin, graded)
         )

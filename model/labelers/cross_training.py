@@ -119,7 +119,7 @@ def _passes(
     network.to(run.device)
     optimizer = _optimizer(network, conf)
     schedule = _schedule(optimizer, _steps(train, run) * of, conf.warmup)
-    with seeded(run.seed), _threads(conf.threads):
+    with seeded(run.seed), on_threads(conf.threads):
         for epoch in range(1, last + 1):
             after(epoch, _epoch(network, train, run, (epoch, of), optimizer, schedule))
 
@@ -233,7 +233,7 @@ def seeded(seed: int) -> Iterator[None]:
 
 
 @contextmanager
-def _threads(count: int) -> Iterator[None]:
+def on_threads(count: int) -> Iterator[None]:
     """Torch's threads within; 0: all cores."""
     before = torch.get_num_threads()
     torch.set_num_threads(count or os.cpu_count() or 1)

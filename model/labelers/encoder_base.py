@@ -7,7 +7,7 @@ from typing import Any
 
 from conf.sections.features import EncoderConf
 from conf.sections.labelers.cross_encoder import CrossEncoderConf
-from model.encoder import file_sha256, find_encoder
+from model.encoder import MINILM_SHA256, file_sha256, find_encoder
 from model.labelers.base import LabelerError
 
 _WEIGHTS = "model.safetensors"
@@ -15,14 +15,23 @@ _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")
 _ATTENTION = "eager"
 """On a CPU the backward pass of torch's fused attention takes as long as all the rest together."""
 _SETTING = "labeler.cross_encoder.path"
+_LAYERS = {MINILM_SHA256: 4}
+"""First layers that serve best, by base weights; the last ones of a model of single texts have
+learnt to sum a text up."""
 
 
 @dataclass(frozen=True)
 class EncoderBase:
-    """A Hugging Face folder with safetensors, and the sha256 of its weights."""
+    """A Hugging Face folder with safetensors.
+
+    Attributes:
+        sha256: of the weights.
+        layers: how many are used, from the first; None: all.
+    """
 
     folder: Path
     sha256: str
+    layers: int | None = None
 
 
 def find_encoder_base(conf: CrossEncoderConf, encoder: EncoderConf) -> EncoderBase:
@@ -43,23 +52,20 @@ def find_encoder_base(conf: CrossEncoderConf, encoder: EncoderConf) -> EncoderBa
             f"{folder / _WEIGHTS} has sha256 {digest}, expected {conf.sha256}; get it anew or "
             "correct labeler.cross_encoder.sha256"
         )
-    return EncoderBase(folder, digest)
+    return EncoderBase(folder, digest, conf.layers or _LAYERS.get(digest))
 
 
 def read_trunk(base: EncoderBase, max_tokens: int, dropout: float) -> Any:
     """The encoder in float32.
 
     Raises:
-        LabelerError: it cannot be read, or knows fewer positions than `max_tokens`.
+        LabelerError: it cannot be read, knows fewer positions than `max_tokens`, or has fewer
+            layers than wanted.
     """
-    from transformers import AutoConfig, AutoModel
+    from transformers import AutoModel
 
-    quiet()
+    config = _config(base, dropout)
     try:
-        config: Any = AutoConfig.from_pretrained(base.folder, local_files_only=True)
-        for name, value in _dropouts(dropout).items():
-            if hasattr(config, name):
-                setattr(config, name, value)
         trunk: Any = AutoModel.from_pretrained(
             base.folder,
             config=config,
@@ -69,13 +75,39 @@ def read_trunk(base: EncoderBase, max_tokens: int, dropout: float) -> Any:
             attn_implementation=_ATTENTION,
         )
     except (OSError, ValueError, TypeError) as error:
-        raise LabelerError(f"the base model in {base.folder} cannot be read: {error}") from error
+        raise _unreadable(base, error) from error
     positions = getattr(trunk.config, "max_position_embeddings", max_tokens)
     if positions < max_tokens:
         raise LabelerError(
             f"labeler.cross_encoder.max_tokens is {max_tokens}, {base.folder} reads {positions}"
         )
     return trunk
+
+
+def _config(base: EncoderBase, dropout: float) -> Any:
+    """The base model's config with our dropout and with the layers that are used."""
+    from transformers import AutoConfig
+
+    quiet()
+    try:
+        config: Any = AutoConfig.from_pretrained(base.folder, local_files_only=True)
+    except (OSError, ValueError, TypeError) as error:
+        raise _unreadable(base, error) from error
+    for name, value in _dropouts(dropout).items():
+        if hasattr(config, name):
+            setattr(config, name, value)
+    if base.layers is not None:
+        there = getattr(config, "num_hidden_layers", 0)
+        if there < base.layers:
+            raise LabelerError(
+                f"labeler.cross_encoder.layers is {base.layers}, {base.folder} has {there}"
+            )
+        config.num_hidden_layers = base.layers
+    return config
+
+
+def _unreadable(base: EncoderBase, error: Exception) -> LabelerError:
+    return LabelerError(f"the base model in {base.folder} cannot be read: {error}")
 
 
 def trunk_of_config(folder: Path) -> Any:

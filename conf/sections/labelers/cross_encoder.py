@@ -16,6 +16,12 @@ class CrossEncoderConf(Section):
     sha256: str | None = Field(
         None, description="expected sha256 of the base weights; null: not checked for a path"
     )
+    layers: int | None = Field(
+        None,
+        ge=1,
+        description="layers of the base model that are used, from the first (count); null: 4 of "
+        "the default base model's 6, all of another's",
+    )
     max_tokens: int = Field(48, ge=8, le=512, description="tokens kept of a pair (count)")
     pooling: Literal["mean", "first"] = Field(
         "mean", description="mean: mean of the tokens of the pair; first: its first token"

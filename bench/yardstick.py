@@ -1,0 +1,89 @@
+"""What a cross-encoder's base model alone does on this machine, in pairs a second.
+
+A limit in minutes or in pairs a second is of one machine. The same limit as a share of what the
+bare network does there, without features, trees, Spark, start-up and commits, is of any.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.load import load_conf
+from model.encoder import resolve_dtype
+from model.labelers.base import Pairs, Targets
+from model.labelers.cross_state import ready
+from model.labelers.cross_training import (
+    Training,
+    device,
+    fine_tune,
+    logits_of,
+    on_threads,
+    seeded,
+)
+from model.labelers.encoder_base import find_encoder_base, read_tokenizer, read_trunk
+from model.labelers.pair_data import PairData
+from model.labelers.pair_encoder import PairEncoder
+from model.labelers.pair_tokens import PairTokenizer
+
+LEARNT, READ = 1_600, 4_096
+SETTINGS = ("labeler.kind=cross_encoder", "labeler.cross_encoder.min_steps=1")
+"""After these: one epoch, no marks, texts alone, all cores."""
+
+
+@dataclass(frozen=True)
+class Yardstick:
+    """Pairs a second of the bare network on all cores.
+
+    Attributes:
+        learning: forward, backward and step, batches by length.
+        reading: forward alone, sorted by length.
+    """
+
+    learning: float
+    reading: float
+
+
+def bare_rates(pairs: Pairs, targets: Targets, settings: Sequence[str] = ()) -> Yardstick:
+    """Learn from some of the pairs and read others, with the default cross-encoder's network.
+
+    Args:
+        pairs: LEARNT + READ at least; a random part of them is taken.
+        settings: as after `--set`.
+
+    Raises:
+        ValueError: there are fewer pairs.
+    """
+    if len(pairs) < LEARNT + READ:
+        raise ValueError(f"{len(pairs):,} pairs, {LEARNT + READ:,} are needed")
+    plain = ("epochs=1", "marks=false", "lexical_features=false", "threads=0")
+    names = [f"labeler.cross_encoder.{setting}" for setting in plain]
+    tree = load_conf(settings=[*SETTINGS, *settings, *names]).tree
+    conf, seed = tree.labeler.cross_encoder, tree.seed
+    base = find_encoder_base(conf, tree.encoder)
+    tokenizer = PairTokenizer(read_tokenizer(base.folder), conf.max_tokens, marks=False)
+    order = np.random.default_rng(seed).permutation(len(pairs))
+
+    def data(rows: NDArray[np.int64]) -> PairData:
+        tokens = tokenizer.tokens(pairs.take(rows))
+        return PairData.of(tokens, np.zeros((len(rows), 0), np.float32), targets.take(rows))
+
+    learnt, read, one = data(order[:LEARNT]), data(order[LEARNT:][:READ]), data(order[:1])
+    dtype = resolve_dtype(conf.dtype)
+    with seeded(seed):
+        network = PairEncoder(read_trunk(base, conf.max_tokens, conf.dropout), 0, conf)
+    run = Training(conf, tokenizer, dtype == "bfloat16", device(), seed)
+    learning = _rate(LEARNT, lambda: fine_tune(network, learnt, one, run))
+    fitted = ready(network, dtype)
+    with on_threads(conf.threads):
+        reading = _rate(READ, lambda: logits_of(fitted, read, run))
+    return Yardstick(learning, reading)
+
+
+def _rate(pairs: int, work: Callable[[], object]) -> float:
+    """Pairs a second."""
+    started = time.monotonic()
+    work()
+    return pairs / (time.monotonic() - started)
