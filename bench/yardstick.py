@@ -6,7 +6,7 @@ bare network does there, without features, trees, Spark, start-up and commits, i
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,7 +30,7 @@ from model.labelers.pair_tokens import PairTokenizer
 
 LEARNT, READ = 1_600, 4_096
 SETTINGS = ("labeler.kind=cross_encoder", "labeler.cross_encoder.min_steps=1")
-"""After these: one epoch, no marks, texts alone, all cores."""
+"""Before those that make it bare: one epoch, all layers, no marks, texts alone, all cores."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class Yardstick:
 
 
 def bare_rates(pairs: Pairs, targets: Targets, settings: Sequence[str] = ()) -> Yardstick:
-    """Learn from some of the pairs and read others, with the default cross-encoder's network.
+    """Learn from some of the pairs and read others, with all layers of the base model.
 
     Args:
         pairs: LEARNT + READ at least; a random part of them is taken.
@@ -62,7 +62,7 @@ def bare_rates(pairs: Pairs, targets: Targets, settings: Sequence[str] = ()) -> 
     names = [f"labeler.cross_encoder.{setting}" for setting in plain]
     tree = load_conf(settings=[*SETTINGS, *settings, *names]).tree
     conf, seed = tree.labeler.cross_encoder, tree.seed
-    base = find_encoder_base(conf, tree.encoder)
+    base = replace(find_encoder_base(conf, tree.encoder), layers=None)
     tokenizer = PairTokenizer(read_tokenizer(base.folder), conf.max_tokens, marks=False)
     order = np.random.default_rng(seed).permutation(len(pairs))
 
