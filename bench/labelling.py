@@ -74,10 +74,11 @@ def measure() -> list[Result]:
         few = given.pairs.take(np.arange(min(KILLED_PAIRS, len(given.pairs))))
         for conf, pairs in ((fast, given.pairs), (killed, few)):
             _prepare(open_warehouse(spark, conf, "bench")[0], pairs, deployed)
-        rate = _rate(spark, fast)
+        found = label_pairs.run(spark, fast).details
+        rate = float(found["pairs_per_second"])
         bare = bare_rates(given.pairs, Targets.of_grades(given.grades)).reading
         return [
-            _absolute(rate, len(given.pairs), inputs),
+            _absolute(rate, int(found["text_pairs"]), inputs),
             _of_bare(rate, bare),
             _killed_twice(spark, killed, len(few)),
         ]
@@ -115,13 +116,8 @@ def _fitted(given: GradedPairs, conf: ResolvedConf) -> tuple[Deployed, str]:
     return Deployed(labeler, Deployment((_THIRD,) * 3, (_THIRD,) * 3)), inputs
 
 
-def _rate(spark: SparkSession, conf: ResolvedConf) -> float:
-    """Pairs of texts a second."""
-    return float(label_pairs.run(spark, conf).details["pairs_per_second"])
-
-
 def _absolute(rate: float, pairs: int, inputs: str) -> Result:
-    words = f"{rate:.0f} pairs/s ({pairs:,} pairs; {inputs})"
+    words = f"{rate:.0f} pairs/s ({pairs:,} pairs of texts; {inputs})"
     return Result("label_pairs, cross_encoder, local[2]", words, f">= {LIMIT:.0f}", rate >= LIMIT)
 
 

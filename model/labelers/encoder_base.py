@@ -16,8 +16,7 @@ _ATTENTION = "eager"
 """On a CPU the backward pass of torch's fused attention takes as long as all the rest together."""
 _SETTING = "labeler.cross_encoder.path"
 _LAYERS = {MINILM_SHA256: 4}
-"""First layers that serve best, by base weights; the last ones of a model of single texts have
-learnt to sum a text up."""
+"""How many of the first layers serve as well as all, by base weights (Home Depot, bench/README.md)."""
 
 
 @dataclass(frozen=True)
