@@ -16,7 +16,7 @@ _ATTENTION = "eager"
 """On a CPU the backward pass of torch's fused attention takes as long as all the rest together."""
 _SETTING = "labeler.cross_encoder.path"
 _LAYERS = {MINILM_SHA256: 4}
-"""How many of the first layers serve as well as all, by base weights (Home Depot, bench/README.md)."""
+"""Of so many first layers a model serves as well as of all, by base weights: bench/README.md."""
 
 
 @dataclass(frozen=True)
