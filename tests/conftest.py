@@ -1,6 +1,7 @@
 """One Spark session for all tests, and a small conf rooted in a temporary folder."""
 
 import os
+import shutil
 from collections.abc import Callable, Iterator, Sequence
 from datetime import date
 from pathlib import Path
@@ -112,4 +113,18 @@ def tiny_encoder(tmp_path_factory: pytest.TempPathFactory) -> str:
         )
     ).save_pretrained(folder)
     BertTokenizerFast(str(folder / "vocab.txt")).save_pretrained(folder)
+    return str(folder)
+
+
+@pytest.fixture(scope="session")
+def deep_encoder(tiny_encoder: str, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Folder of a random encoder as the tiny one, of three layers."""
+    import torch
+    from transformers import BertConfig, BertModel
+
+    folder = tmp_path_factory.mktemp("deep") / "encoder"
+    shutil.copytree(tiny_encoder, folder)
+    torch.manual_seed(1)
+    config = BertConfig.from_pretrained(tiny_encoder, num_hidden_layers=3)
+    BertModel(config).save_pretrained(folder)
     return str(folder)

@@ -71,59 +71,73 @@ class Boosters:
         return cls(first, second, int(entries["leaves"]), losses)
 
 
-def fit_boosters(
-    features: Matrix,
-    targets: Targets,
-    validation: tuple[Matrix, Targets],
-    conf: LexicalConf,
-    seed: int,
-    names: Sequence[str],
-) -> Boosters:
-    """Fit with cross-entropy against soft labels; validation chooses leaves and rounds."""
-    settings = (features, targets, validation, conf, seed, names)
-    return fill_bag(first_boosters(*settings), *settings)
+@dataclass(frozen=True)
+class BagFit:
+    """A bag of boosters on N pairs, by cross-entropy against soft labels.
 
+    Attributes:
+        features: [N, F].
+        validation: features and targets of the pairs that choose leaves and rounds.
+        seed: of the first member; the others' follow it.
+        names: of the columns [F].
+    """
 
-def first_boosters(
-    features: Matrix,
-    targets: Targets,
-    validation: tuple[Matrix, Targets],
-    conf: LexicalConf,
-    seed: int,
-    names: Sequence[str],
-) -> Boosters:
-    """The first member of a bag, of the leaves that validation chose."""
-    tried = [
-        _grow(_parameters(conf, leaves, seed), features, targets, validation, conf, names)
-        for leaves in conf.leaves
-    ]
-    best = min(tried, key=lambda boosters: boosters.loss)
-    return replace(best, losses={boosters.leaves: boosters.loss for boosters in tried})
+    features: Matrix
+    targets: Targets
+    validation: tuple[Matrix, Targets]
+    conf: LexicalConf
+    seed: int
+    names: Sequence[str]
 
+    def whole(self) -> Boosters:
+        """All members, of the leaves that the first one chose."""
+        return self.filled(self.first())
 
-def fill_bag(
-    first: Boosters,
-    features: Matrix,
-    targets: Targets,
-    validation: tuple[Matrix, Targets],
-    conf: LexicalConf,
-    seed: int,
-    names: Sequence[str],
-) -> Boosters:
-    """The first member and those of other seeds; the loss of its leaves becomes the bag's."""
-    others = [
-        _grow(_parameters(conf, first.leaves, seed + n), features, targets, validation, conf, names)
-        for n in range(1, conf.bag)
-    ]
-    judged, known = validation
-    bag = [first, *others]
-    whole = replace(
-        first,
-        ge_1=tuple(booster for boosters in bag for booster in boosters.ge_1),
-        ge_2=tuple(booster for boosters in bag for booster in boosters.ge_2),
-    )
-    loss = cross_entropy(whole.predict(judged), known)
-    return replace(whole, losses=first.losses | {first.leaves: loss})
+    def first(self) -> Boosters:
+        """The first member, of the leaves that validation chose."""
+        tried = [self._member(leaves, 0) for leaves in self.conf.leaves]
+        best = min(tried, key=lambda boosters: boosters.loss)
+        return replace(best, losses={boosters.leaves: boosters.loss for boosters in tried})
+
+    def filled(self, first: Boosters) -> Boosters:
+        """The first member and the others; the loss of its leaves becomes the bag's."""
+        others = [self._member(first.leaves, number) for number in range(1, self.conf.bag)]
+        bag = [first, *others]
+        whole = replace(
+            first,
+            ge_1=tuple(booster for boosters in bag for booster in boosters.ge_1),
+            ge_2=tuple(booster for boosters in bag for booster in boosters.ge_2),
+        )
+        return replace(whole, losses=first.losses | {first.leaves: self._loss(whole)})
+
+    def _member(self, leaves: int, number: int) -> Boosters:
+        """One booster a threshold."""
+        known, labels = self.validation[1], self.targets
+        grown = Boosters(
+            (self._booster(leaves, number, labels.label_ge_1, known.label_ge_1),),
+            (self._booster(leaves, number, labels.label_ge_2, known.label_ge_2),),
+            leaves,
+            {},
+        )
+        return replace(grown, losses={leaves: self._loss(grown)})
+
+    def _booster(
+        self, leaves: int, number: int, label: NDArray[np.float64], truth: NDArray[np.float64]
+    ) -> lightgbm.Booster:
+        judged, known = self.validation
+        train = _dataset(self.features, label, self.targets.weight, self.names)
+        watched = lightgbm.Dataset(judged, truth, weight=known.weight, reference=train)
+        return lightgbm.train(
+            _parameters(self.conf, leaves, self.seed + number),
+            train,
+            self.conf.rounds,
+            valid_sets=[watched],
+            callbacks=[lightgbm.early_stopping(self.conf.patience, verbose=False)],
+        )
+
+    def _loss(self, boosters: Boosters) -> float:
+        judged, known = self.validation
+        return cross_entropy(boosters.predict(judged), known)
 
 
 def refit_boosters(
@@ -146,34 +160,6 @@ def refit_boosters(
 
     first, second = again(chosen.ge_1, targets.label_ge_1), again(chosen.ge_2, targets.label_ge_2)
     return replace(chosen, ge_1=first, ge_2=second)
-
-
-def _grow(
-    parameters: dict[str, Any],
-    features: Matrix,
-    targets: Targets,
-    validation: tuple[Matrix, Targets],
-    conf: LexicalConf,
-    names: Sequence[str],
-) -> Boosters:
-    """One booster a threshold."""
-    judged, known = validation
-    sides = ((targets.label_ge_1, known.label_ge_1), (targets.label_ge_2, known.label_ge_2))
-    grown = []
-    for label, truth in sides:
-        train = _dataset(features, label, targets.weight, names)
-        watched = lightgbm.Dataset(judged, truth, weight=known.weight, reference=train)
-        booster = lightgbm.train(
-            parameters,
-            train,
-            conf.rounds,
-            valid_sets=[watched],
-            callbacks=[lightgbm.early_stopping(conf.patience, verbose=False)],
-        )
-        grown.append(booster)
-    leaves = int(parameters["num_leaves"])
-    boosters = Boosters((grown[0],), (grown[1],), leaves, {})
-    return replace(boosters, losses={leaves: cross_entropy(boosters.predict(judged), known)})
 
 
 def _dataset(

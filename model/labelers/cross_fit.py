@@ -8,13 +8,7 @@ from conf.sections.features import EncoderConf
 from conf.sections.labelers import CrossEncoderConf, LexicalConf
 from model.encoder import resolve_dtype
 from model.labelers.base import Pairs, Probabilities, Targets
-from model.labelers.boosting import (
-    Boosters,
-    Matrix,
-    fill_bag,
-    first_boosters,
-    refit_boosters,
-)
+from model.labelers.boosting import BagFit, Boosters, Matrix, refit_boosters
 from model.labelers.cross_state import (
     CrossState,
     ShareChoice,
@@ -151,18 +145,18 @@ class CrossFit:
             return None, None
         watched, known, judged = validation
         settings = (self.trees, self.seed)
-        plain = (features, targets, (judged, known), *settings, inputs.names)
-        first = first_boosters(*plain)
+        plain = BagFit(features, targets, (judged, known), *settings, inputs.names)
+        first = plain.first()
         if self.conf.neighbours:
             graded, own = Graded.learn(pairs, targets, features, inputs)
             features = np.column_stack([features, own])
             judged = np.column_stack([judged, graded.features(watched, inputs)])
             names = (*inputs.names, *GRADED_FEATURES)
-            wide = (features, targets, (judged, known), *settings, names)
-            wider = first_boosters(*wide)
+            wide = BagFit(features, targets, (judged, known), *settings, names)
+            wider = wide.first()
             if wider.loss < first.loss:
-                return fill_bag(wider, *wide), graded
-        return fill_bag(first, *plain), None
+                return wide.filled(wider), graded
+        return plain.filled(first), None
 
     def _data(
         self, pairs: Pairs, features: Matrix, targets: Targets, tokenizer: PairTokenizer

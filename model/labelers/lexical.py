@@ -15,7 +15,7 @@ from conf.schema import Conf
 from conf.sections.features import EncoderConf
 from conf.sections.labelers.lexical import LexicalConf
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
-from model.labelers.boosting import Boosters, fit_boosters, refit_boosters
+from model.labelers.boosting import BagFit, Boosters, refit_boosters
 from model.labelers.fitting import check_fit, data_digest, version_of
 from model.labelers.lexical_inputs import LexicalInputs
 
@@ -70,9 +70,9 @@ class LexicalLabeler:
         encoder = self._encoder if self._conf.cosine else None
         inputs = LexicalInputs.fit(pairs, encoder)
         judged = (inputs.matrix(validation[0]), validation[1])
-        boosters = fit_boosters(
+        boosters = BagFit(
             inputs.matrix(pairs), targets, judged, self._conf, self._seed, inputs.names
-        )
+        ).whole()
         answers = None
         self._data = [data_digest(pairs, targets), data_digest(*validation)]
         if self._conf.refit:

@@ -18,25 +18,30 @@ PAIRS = Pairs([f"red sofa {n % 7}" for n in range(120)], [f"blue lamp {n}" for n
 GRADES = np.arange(120) % 3
 
 
-def test_some_pairs_are_learnt_from_and_others_read(
-    tiny_encoder: str, monkeypatch: pytest.MonkeyPatch
+def test_some_pairs_are_learnt_from_and_others_read_with_all_layers(
+    deep_encoder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(yardstick, "LEARNT", 40)
     monkeypatch.setattr(yardstick, "READ", 60)
     clock = iter([0.0, 4.0, 10.0, 12.0])
     monkeypatch.setattr(yardstick, "time", SimpleNamespace(monotonic=lambda: next(clock)))
     rows: list[int] = []
+    layers: list[int] = []
     known = yardstick.logits_of
 
     def read(network: PairEncoder, data: PairData, run: Training) -> torch.Tensor:
         rows.append(len(data))
+        layers.append(len(network.trunk.encoder.layer))
         return known(network, data, run)
 
     monkeypatch.setattr(yardstick, "logits_of", read)
-    settings = [f"labeler.cross_encoder.path={tiny_encoder}"]
+    settings = [
+        f"labeler.cross_encoder.path={deep_encoder}",
+        "labeler.cross_encoder.layers=1",
+    ]
     found = yardstick.bare_rates(PAIRS, Targets.of_grades(GRADES), settings)
     assert (found.learning, found.reading) == (10.0, 30.0)
-    assert rows == [60]
+    assert rows == [60] and layers == [3]
 
 
 def test_too_few_pairs_are_an_error() -> None:
