@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 from features.contracts import RELEVANCE_LABELS
 from features.labeling import TEXT_PAIR, item_texts, query_texts
 from features.labels import MODEL_SOURCE
+from features.text import text_hash
 
 PAIR = ("query_id", "item_id")
 MOST_SHOWN = 1_000
@@ -113,6 +114,26 @@ def text_pairs(pairs: DataFrame) -> DataFrame:
         )
         .withColumn("members", F.array_sort("members"))
     )
+
+
+def with_vectors(texts: DataFrame, vectors: DataFrame | None) -> DataFrame:
+    """Add query_vector and item_vector; null where none is stored.
+
+    Args:
+        texts: with query_text and item_text.
+        vectors: text_hash, embedding of one encoder version; None: nothing is stored.
+    """
+    if vectors is None:
+        nothing = F.lit(None).cast("array<float>")
+        return texts.withColumns({"query_vector": nothing, "item_vector": nothing})
+    for side in ("query", "item"):
+        key = f"{side}_hash"
+        stored = vectors.select(
+            F.col("text_hash").alias(key), F.col("embedding").alias(f"{side}_vector")
+        )
+        hashed = texts.withColumn(key, text_hash(F.col(f"{side}_text")))
+        texts = hashed.join(stored, on=key, how="left").drop(key)
+    return texts
 
 
 def known_answers(

@@ -2,7 +2,8 @@
 
 Grain: one row per query, item and labeler version; one of label_chunks per commit. Inputs: the
 run's candidates, queries, items, impressions, relevance_labels, labeler_versions,
-labeler_decisions, and the labeler directory of the admitted version.
+labeler_decisions, text_embeddings (where they are of the labeler's encoder they are not computed
+again), and the labeler directory of the admitted version.
 Idempotency: a pair that has a label of the version is left alone. Distinct pairs of texts are read
 once, most shown first, in chunks that are committed as they finish: a run that is killed has lost
 at most the chunk that it was in, and the next one goes on behind it. Only one run at a time.
@@ -33,6 +34,7 @@ from features.contracts import (
     QUARANTINE,
     QUERIES,
     RELEVANCE_LABELS,
+    TEXT_EMBEDDINGS,
 )
 from features.label_plan import (
     certain,
@@ -223,8 +225,9 @@ JOB = Job(
         RELEVANCE_LABELS,
         LABELER_VERSIONS,
         LABELER_DECISIONS,
+        TEXT_EMBEDDINGS,
     ),
-    may_lack=(LABELER_VERSIONS, LABELER_DECISIONS),
+    may_lack=(LABELER_VERSIONS, LABELER_DECISIONS, TEXT_EMBEDDINGS),
     writes=(RELEVANCE_LABELS, LABEL_CHUNKS, QUARANTINE),
     sections=("labeling", "seed"),
 )

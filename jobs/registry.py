@@ -7,11 +7,11 @@ from jobs.platform.job import Job
 CHAIN: tuple[str, ...] = (
     "ingest",
     "import_labels",
+    "embed_texts",
     "finetune_labeler",
     "admit_labeler",
     "build_candidates",
     "label_pairs",
-    "embed_texts",
     "build_features",
     "build_scoring_rows",
     "build_training_set",

@@ -13,6 +13,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 from model.labelers.base import Pairs, Probabilities
 from model.labelers.deployed import Deployed, deployed_version, load_deployed
 from model.labelers.endpoint_budget import SharesBudget
+from model.labelers.vectors import ReadsVectors
 
 RESULT_TYPE = (
     "struct<p_ge_1: double, p_ge_2: double, grade: int, reason: string, suspected: boolean>"
@@ -20,11 +21,11 @@ RESULT_TYPE = (
 
 
 def label_udf(folder: str | Path, processes: int = 1) -> Any:
-    """A pandas UDF: query_text, item_text (strings) -> RESULT_TYPE.
+    """A pandas UDF: query_text, item_text (strings), their vectors (arrays) -> RESULT_TYPE.
 
-    The labeler is loaded once a worker. Sort a partition by length first: neighbours are read
-    together. Where there is no answer the probabilities and the grade are null and the reason says
-    why.
+    A vector is of the encoder that `deployed_encoder` names; null where none is stored. The labeler
+    is loaded once a worker. Sort a partition by length first: neighbours are read together. Where
+    there is no answer the probabilities and the grade are null and the reason says why.
 
     Args:
         folder: a labeler directory that the workers can read.
@@ -32,13 +33,26 @@ def label_udf(folder: str | Path, processes: int = 1) -> Any:
     """
     place, version = str(folder), deployed_version(Path(folder))
 
-    def label(batches: Iterator[tuple[pd.Series, pd.Series]]) -> Iterator[pd.DataFrame]:
+    def label(batches: Iterator[tuple[pd.Series, ...]]) -> Iterator[pd.DataFrame]:
         labeler = labeler_of(place, version, processes)
-        for queries, items in batches:
+        for queries, items, of_queries, of_items in batches:
+            remember(labeler, queries, of_queries)
+            remember(labeler, items, of_items)
             yield label_series(labeler, queries, items)
 
     wrap: Any = pandas_udf  # its overloads do not know an iterator of frames
     return wrap(label, RESULT_TYPE)
+
+
+def remember(labeler: Deployed, texts: "pd.Series[str]", vectors: "pd.Series[Any]") -> None:
+    """Hand stored vectors of some of the texts to a labeler that reads any."""
+    known = {
+        text: np.asarray(vector, np.float32)
+        for text, vector in zip(texts, vectors, strict=True)
+        if vector is not None
+    }
+    if known and isinstance(labeler.labeler, ReadsVectors):
+        labeler.labeler.remember(known)
 
 
 def label_series(

@@ -4,16 +4,18 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from rich.console import Console
 
-from features.contracts import LABEL_CHUNKS, QUARANTINE, RELEVANCE_LABELS
-from features.label_plan import Plan, label_rows, quarantine_rows
+from features.contracts import LABEL_CHUNKS, QUARANTINE, RELEVANCE_LABELS, TEXT_EMBEDDINGS
+from features.label_plan import Plan, label_rows, quarantine_rows, with_vectors
 from jobs.platform.history import commits
-from jobs.platform.labelers import Row, labeler_dir
+from jobs.platform.labelers import Row, labeler_dir, optional
 from jobs.platform.warehouse import RivalRunError, Warehouse
+from model.labelers.deployed import deployed_encoder
 from udfs.label import label_udf
 
 JOB_NAME = "label_pairs"
@@ -100,14 +102,21 @@ class Chunks:
         folder = labeler_dir(self.warehouse, str(self.version["labeler_version"]))
         partitions = conf.labeling.partitions or conf.spark.shuffle_partitions
         label = label_udf(folder, partitions)
+        texts = with_vectors(texts, self._vectors(folder))
         length = F.length("query_text") + F.length("item_text")
         return (
             texts.repartition(partitions, "item_key")
             .sortWithinPartitions(length, "text_key", "item_key")
-            .withColumn("said", label("query_text", "item_text"))
+            .withColumn("said", label("query_text", "item_text", "query_vector", "item_vector"))
             .select("members", "said.*")
             .persist()
         )
+
+    def _vectors(self, folder: Path) -> DataFrame | None:
+        """Stored embeddings of the labeler's encoder; None where it reads none or none are."""
+        encoder = deployed_encoder(folder)
+        stored = None if encoder is None else optional(self.warehouse, TEXT_EMBEDDINGS)
+        return None if stored is None else stored.where(F.col("encoder_version") == F.lit(encoder))
 
     def _figures(self, answered: DataFrame, labels_version: int) -> Row:
         size = F.when(F.col("reason").isNull(), F.size("members")).otherwise(0)

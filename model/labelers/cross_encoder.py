@@ -8,6 +8,7 @@ cross_encoder.json with conf and seed.
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from model.labelers.cross_training import device
 from model.labelers.encoder_base import find_encoder_base
 from model.labelers.fitting import check_fit, version_of
 from model.labelers.graded import VERSION as GRADED_VERSION
+from model.labelers.vectors import Vector
 
 SETTINGS = "cross_encoder.json"
 _SPEED = {"path", "threads", "predict_batch_size"}
@@ -106,6 +108,23 @@ class CrossEncoderLabeler:
             LabelerError: the labeler is not fitted.
         """
         return self._fitted().predict(pairs, self._conf)
+
+    @property
+    def encoder_version(self) -> str | None:
+        """Version of the encoder of the cosine; None: it reads no cosine.
+
+        Raises:
+            LabelerError: the labeler is not fitted.
+        """
+        return self._fitted().inputs.encoder_version
+
+    def remember(self, vectors: Mapping[str, Vector]) -> None:
+        """Take unit vectors [D] of that encoder by text.
+
+        Raises:
+            LabelerError: the labeler is not fitted, or reads no vectors.
+        """
+        self._fitted().inputs.remember(vectors)
 
     def save(self, folder: Path) -> None:
         """Write settings, features, trees, tokenizer and weights."""

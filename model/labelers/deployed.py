@@ -16,6 +16,7 @@ from model.labelers.partial import Answers, predict_some
 from model.labelers.prior_shift import corrected
 from model.labelers.sampling import Mix
 from model.labelers.store import load_labeler, read_description, save_labeler
+from model.labelers.vectors import ReadsVectors
 
 _ENTRY = "deployment"
 
@@ -112,8 +113,10 @@ def matched_cuts(expected: Floats, weight: Floats, mix: Mix) -> tuple[float, flo
 
 def save_deployed(deployed: Deployed, folder: Path, extra: Mapping[str, Any]) -> None:
     """Write the labeler directory with the deployment in labeler.json."""
-    entry = {_ENTRY: {**asdict(deployed.deployment), "version": deployed.version}}
-    save_labeler(deployed.labeler, folder, {**entry, **extra})
+    labeler = deployed.labeler
+    encoder = labeler.encoder_version if isinstance(labeler, ReadsVectors) else None
+    found = {**asdict(deployed.deployment), "version": deployed.version, "encoder": encoder}
+    save_labeler(labeler, folder, {_ENTRY: found, **extra})
 
 
 def load_deployed(folder: Path | str) -> Deployed:
@@ -134,6 +137,13 @@ def load_deployed(folder: Path | str) -> Deployed:
 def deployed_version(folder: Path) -> str:
     """The version in labeler.json, without loading the labeler."""
     return str(_entry(folder)["version"])
+
+
+def deployed_encoder(folder: Path) -> str | None:
+    """Version of the encoder whose vectors the labeler reads, without loading it; None: it reads
+    none, or an earlier version of this code saved it."""
+    found = _entry(folder).get("encoder")
+    return None if found is None else str(found)
 
 
 def _entry(folder: Path) -> dict[str, Any]:

@@ -6,6 +6,7 @@ inputs.json (token frequencies, encoder), trees.json (LightGBM's text of all boo
 
 import json
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, T
 from model.labelers.boosting import BagFit, Boosters, refit_boosters
 from model.labelers.fitting import check_fit, data_digest, version_of
 from model.labelers.lexical_inputs import LexicalInputs
+from model.labelers.vectors import Vector
 
 SETTINGS, INPUTS, TREES = "lexical.json", "inputs.json", "trees.json"
 
@@ -94,6 +96,23 @@ class LexicalLabeler:
         """
         inputs, boosters = self._fitted()
         return boosters.predict(inputs.matrix(pairs))
+
+    @property
+    def encoder_version(self) -> str | None:
+        """Version of the encoder of the cosine; None: it reads no cosine.
+
+        Raises:
+            LabelerError: the labeler is not fitted.
+        """
+        return self._fitted()[0].encoder_version
+
+    def remember(self, vectors: Mapping[str, Vector]) -> None:
+        """Take unit vectors [D] of that encoder by text.
+
+        Raises:
+            LabelerError: the labeler is not fitted, or reads no vectors.
+        """
+        self._fitted()[0].remember(vectors)
 
     def save(self, folder: Path) -> None:
         """Write the three JSON files."""

@@ -1,6 +1,6 @@
 """The feature matrix of pairs: overlap features and, where wanted, the encoder's cosine."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from itertools import islice
@@ -20,9 +20,9 @@ from model.labelers.lexical_features import (
     lexical_features,
 )
 from model.labelers.normal import valid_text
+from model.labelers.vectors import Vector
 from model.labelers.vocabulary import Vocabulary
 
-Vector = NDArray[np.float32]
 _KEPT_VECTORS = 65_536
 
 
@@ -60,8 +60,23 @@ class LexicalInputs:
         """What the features of a pair depend on beside the vocabulary."""
         return {
             "features": FEATURES_VERSION,
-            "encoder": None if self.spec is None else self.spec.version,
+            "encoder": self.encoder_version,
         }
+
+    @property
+    def encoder_version(self) -> str | None:
+        """Version of the sentence encoder; None: there is none."""
+        return None if self.spec is None else self.spec.version
+
+    def remember(self, vectors: Mapping[str, Vector]) -> None:
+        """Take vectors of the sentence encoder by text, which are then not computed again.
+
+        Raises:
+            LabelerError: the inputs have no sentence encoder.
+        """
+        if self.spec is None:
+            raise LabelerError("there are no vectors without the sentence encoder")
+        _remember(_known_vectors(self.spec), vectors)
 
     def matrix(self, pairs: Pairs) -> NDArray[np.float32]:
         """[N, len(names)] features of the pairs, in their order."""
@@ -136,13 +151,18 @@ def _vectors(texts: Sequence[str], spec: EncoderSpec) -> dict[str, Vector]:
     known = _known_vectors(spec)
     distinct = set(texts)
     missing = sorted(distinct - known.keys(), key=lambda text: (len(text), text))
-    encoded = load_encoder(spec).encode([valid_text(text) for text in missing])
+    encoded = load_encoder(spec).encode([valid_text(text) for text in missing]) if missing else ()
     vectors = dict(zip(missing, encoded, strict=True))
     vectors |= {text: known[text] for text in distinct & known.keys()}
-    known.update((text, vectors[text]) for text in missing[-_KEPT_VECTORS:])
+    _remember(known, {text: vectors[text] for text in missing[-_KEPT_VECTORS:]})
+    return vectors
+
+
+def _remember(known: dict[str, Vector], vectors: Mapping[str, Vector]) -> None:
+    """Add vectors; the oldest go where there are too many."""
+    known.update(vectors)
     for text in list(islice(known, max(0, len(known) - _KEPT_VECTORS))):
         del known[text]
-    return vectors
 
 
 @lru_cache(maxsize=1)

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from features.contracts import CANDIDATES, ITEMS, QUERIES, RELEVANCE_LABELS, Table
 from features.label_plan import (
@@ -20,7 +21,9 @@ from features.label_plan import (
     wanted_pairs,
     with_chunk,
     with_texts,
+    with_vectors,
 )
+from features.text import text_hash
 
 RUN = dt.date(2026, 3, 1)
 sizes = st.dictionaries(st.integers(0, 1000), st.integers(1, 500), min_size=1, max_size=20)
@@ -110,6 +113,24 @@ def test_texts_are_read_once_and_pairs_without_text_have_a_reason(
         '{"query_id":"none","item_id":"a"}',
     }
     pairs.unpersist()
+
+
+def test_stored_vectors_are_found_whatever_the_spelling_of_the_text(spark: SparkSession) -> None:
+    texts = spark.createDataFrame(
+        [("Red  drill", "ACME saw"), ("rope", "acme saw")], "query_text string, item_text string"
+    )
+    stored = spark.createDataFrame(
+        [("red drill", [1.0]), ("acme saw", [2.0])], "t string, e array<float>"
+    )
+    vectors = stored.select(text_hash(F.col("t")).alias("text_hash"), F.col("e").alias("embedding"))
+    found = {
+        r.query_text: (r.query_vector, r.item_vector)
+        for r in with_vectors(texts, vectors).collect()
+    }
+    assert found == {"Red  drill": ([1.0], [2.0]), "rope": (None, [2.0])}
+    nothing = with_vectors(texts, None)
+    assert nothing.columns == ["query_text", "item_text", "query_vector", "item_vector"]
+    assert nothing.where("query_vector IS NULL AND item_vector IS NULL").count() == 2
 
 
 def test_what_has_a_label_is_not_wanted_and_its_answer_is_known(

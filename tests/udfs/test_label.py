@@ -1,6 +1,7 @@
 """A labeler with its correction and cut points, and what the labelling UDF makes of a batch."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,14 @@ from model.labelers.build import build_labeler
 from model.labelers.deployed import (
     Deployed,
     Deployment,
+    deployed_encoder,
     deployed_version,
     load_deployed,
     matched_cuts,
     save_deployed,
 )
 from model.labelers.partial import Answers
-from udfs.label import label_series, labeler_of
+from udfs.label import label_series, labeler_of, remember
 
 THIRDS = (1 / 3, 1 / 3, 1 / 3)
 PRODUCTION = (0.1, 0.4, 0.5)
@@ -83,6 +85,23 @@ def test_the_version_changes_with_all_that_changes_labels() -> None:
     assert deployments[0].version("a") == Deployment(THIRDS, THIRDS).version("a")
 
 
+def test_stored_vectors_reach_a_labeler_that_reads_them() -> None:
+    class Reader(Stub):
+        encoder_version = "e1"
+
+        def __init__(self) -> None:
+            self.known: dict[str, list[float]] = {}
+
+        def remember(self, vectors: Mapping[str, np.ndarray]) -> None:
+            self.known |= {text: vector.tolist() for text, vector in vectors.items()}
+
+    texts, vectors = pd.Series(["drill", "saw"]), pd.Series([np.array([1.0, 0.0]), None])
+    reader = Reader()
+    remember(Deployed(reader, Deployment(THIRDS, THIRDS)), texts, vectors)
+    assert reader.known == {"drill": [1.0, 0.0]}
+    remember(Deployed(Stub(), Deployment(THIRDS, THIRDS)), texts, vectors)
+
+
 def test_cut_points_by_hand() -> None:
     expected = np.array([0.2, 1.9, 0.4, 1.0, 1.5])
     even = np.ones(5)
@@ -111,6 +130,7 @@ def test_saved_and_read_again(tmp_path: Path) -> None:
     folder = tmp_path / deployed.version
     save_deployed(deployed, folder, {"note": "tested"})
     assert deployed_version(folder) == deployed.version
+    assert deployed_encoder(folder) is None
     again = load_deployed(folder)
     assert again.deployment == deployed.deployment
     np.testing.assert_array_equal(again.predict(pairs).p_ge_1, deployed.predict(pairs).p_ge_1)

@@ -1,9 +1,26 @@
-"""The pace of a labelling run."""
+"""The pace of a labelling run, and the stored vectors that it reads."""
 
+from collections.abc import Callable
+
+import numpy as np
 import pytest
+from pyspark.sql import SparkSession
 
+from conf.load import ResolvedConf
+from features.contracts import TEXT_EMBEDDINGS
+from features.text import text_hash
 from jobs.platform import labelling
-from jobs.platform.labelling import Pace
+from jobs.platform.labelers import labeler_dir
+from jobs.platform.labelling import Chunks, Pace
+from jobs.platform.runner import open_warehouse
+from model.encoder import find_encoder
+from model.labelers.base import Pairs, Targets
+from model.labelers.build import build_labeler
+from model.labelers.deployed import Deployed, Deployment, save_deployed
+from model.labelers.lexical_inputs import LexicalInputs
+
+AHEAD, ASIDE = np.eye(2, dtype=np.float32)
+THIRDS = (1 / 3, 1 / 3, 1 / 3)
 
 
 def test_the_pace_stops_before_a_chunk_that_would_end_too_late(
@@ -22,3 +39,54 @@ def test_the_pace_stops_before_a_chunk_that_would_end_too_late(
     assert not pace.allows(10)
     assert pace.left == 10 and pace.rate == pytest.approx(20 / 51)
     assert Pace((10,), None, 0.0).allows(10)
+
+
+def planted(pairs: int) -> tuple[Pairs, Targets, dict[str, np.ndarray]]:
+    """Pairs without a word in common, whose vectors alone tell the grade."""
+    grades = np.arange(pairs) % 3
+    queries, items = ([f"{word}{n}" for n in range(pairs)] for word in ("ask", "buy"))
+    half = (AHEAD + ASIDE) / np.sqrt(np.float32(2))
+    vectors = dict(zip(items, (np.stack([ASIDE, half, AHEAD])[g] for g in grades), strict=True))
+    return Pairs(queries, items), Targets.of_grades(grades), vectors | dict.fromkeys(queries, AHEAD)
+
+
+def test_a_chunk_is_read_with_the_stored_vectors_of_the_labelers_encoder(
+    spark: SparkSession, make_conf: Callable[..., ResolvedConf], tiny_encoder: str
+) -> None:
+    conf = make_conf(
+        "labeler.kind=lexical",
+        "labeler.lexical.rounds=200",
+        "labeler.lexical.min_leaf=5",
+        "labeler.lexical.threads=1",
+        f"encoder.path={tiny_encoder}",
+        "labeling.partitions=2",
+    )
+    encoder = conf.tree.encoder
+    pairs, targets, vectors = planted(240)
+    LexicalInputs.fit(pairs, encoder).remember(vectors)
+    labeler = build_labeler(conf.tree)
+    labeler.fit(pairs, targets, (pairs, targets))
+    deployed = Deployed(labeler, Deployment(THIRDS, THIRDS))
+    warehouse, _ = open_warehouse(spark, conf, "test")
+    save_deployed(deployed, labeler_dir(warehouse, deployed.version), {})
+    rows = [("red sofa", "Blue Lamp"), ("red sofa", "Green Rug")]
+    texts = spark.createDataFrame(
+        [(*row, row[0], row[1].lower(), [row[1]]) for row in rows],
+        "query_text string, item_text string, text_key string, item_key string, "
+        "members array<string>",
+    )
+    chunks = Chunks(warehouse, {"labeler_version": deployed.version}, print)
+
+    def said() -> dict[str, float]:
+        return {row.members[0]: row.p_ge_2 for row in chunks._answered(texts).collect()}
+
+    without = said()
+    right, other = find_encoder(encoder).version, "another encoder"
+    stored = [("red sofa", AHEAD), ("blue lamp", AHEAD), ("green rug", ASIDE)]
+    known = [(text, right, vector.tolist()) for text, vector in stored]
+    known += [(text, other, [0.0, -1.0]) for text, _ in stored]
+    frame = spark.createDataFrame(known, "t string, encoder_version string, embedding array<float>")
+    warehouse.merge(TEXT_EMBEDDINGS, frame.withColumn("text_hash", text_hash(frame["t"])).drop("t"))
+    found = said()
+    assert found["Blue Lamp"] > 0.9 and found["Green Rug"] < 0.1
+    assert without != found and set(without) == set(found)
