@@ -78,7 +78,9 @@ def test_a_chunk_is_read_with_the_stored_vectors_of_the_labelers_encoder(
     chunks = Chunks(warehouse, {"labeler_version": deployed.version}, print)
 
     def said() -> dict[str, float]:
-        return {row.members[0]: row.p_ge_2 for row in chunks._answered(texts).collect()}
+        rows = chunks._answered(texts).collect()
+        assert len(rows) == 2
+        return {row.members[0]: row.p_ge_2 for row in rows}
 
     without = said()
     right, other = find_encoder(encoder).version, "another encoder"
