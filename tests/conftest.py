@@ -19,6 +19,13 @@ REPOSITORY = Path(__file__).parents[1]
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
+# Of a few rows, compiling a plan takes longer than running it: Spark interprets, as it does by
+# itself where a plan does not compile. Runs by the command line compile, as users' do.
+_INTERPRETED = (
+    "spark.options={spark.sql.codegen.wholeStage: 'false', "
+    "spark.sql.codegen.factoryMode: NO_CODEGEN}"
+)
+
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[SparkSession]:
@@ -29,6 +36,7 @@ def spark() -> Iterator[SparkSession]:
         settings=[
             "spark.driver_memory=1500m",
             "spark.shuffle_partitions=2",
+            _INTERPRETED,
         ]
     )
     session = get_session(conf.tree)
