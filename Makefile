@@ -23,7 +23,7 @@ nightly: setup ## run the whole chain (CONF="FILE ...", RUN_DATE=YYYY-MM-DD, ARG
 
 .PHONY: test
 test: setup ## all tests, in two processes with a Spark session each
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-fast
 test-fast: setup ## the tests that need no Spark
