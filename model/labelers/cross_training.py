@@ -234,10 +234,17 @@ def seeded(seed: int) -> Iterator[None]:
 
 @contextmanager
 def on_threads(count: int) -> Iterator[None]:
-    """Torch's threads within; 0: all cores."""
+    """Torch's threads within; 0: all cores that this process may use."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count or os.cpu_count() or 1)
+    torch.set_num_threads(count or _usable_cores())
     try:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+def _usable_cores() -> int:
+    """Cores of this process: of a machine that a container or taskset shares, a part."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -83,8 +83,8 @@ class CrossEncoderConf(Section):
     threads: int = Field(
         0,
         ge=0,
-        description="threads of a fit (count); 0: all cores. On a machine that others use, one is "
-        "several times faster than two",
+        description="threads of a fit (count); 0: all cores that the process may use. On a machine "
+        "that others use, one is several times faster than two",
     )
 
     @model_validator(mode="after")
