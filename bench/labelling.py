@@ -10,7 +10,8 @@ night, where `embed_texts` runs before `label_pairs` in any case; that time is n
 The rate is `label_pairs`' own: pairs of texts read a second on local[2], from the first chunk's
 begin to the last one's end, commits included; beside it the rate of the base model alone is taken
 in the same run (see `bench.yardstick`). The killed run is another process that gets SIGKILL
-after its first committed chunk, twice; then a third run ends the work.
+after its first committed chunk, twice; then a third run ends the work. COUNTERPOISE_LABEL_KILLS=0
+leaves it out.
 """
 
 import os
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +53,7 @@ from model.labelers.build import build_labeler
 from model.labelers.deployed import Deployed, Deployment, save_deployed
 
 PAIRS = int(os.environ.get("COUNTERPOISE_LABEL_PAIRS", "50000"))
-KILLED_PAIRS = 12_000
+KILLED_PAIRS, KILLS = 12_000, int(os.environ.get("COUNTERPOISE_LABEL_KILLS", "2"))
 FIT, CHOOSE = int(os.environ.get("COUNTERPOISE_LABEL_FIT", "20000")), 1_000
 CHUNK, LARGE_CHUNK, LIMIT = 2_000, 20_000, 450.0
 OF_BARE = LIMIT / 550.0
@@ -69,20 +71,19 @@ def measure() -> list[Result]:
     given = read_pairs(path, range(10), PAIRS)
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
         fast = _conf(Path(folder) / "fast", f"labeling.chunk_pairs={LARGE_CHUNK}")
-        killed = _conf(Path(folder) / "killed", f"labeling.chunk_pairs={CHUNK}")
         spark = get_session(fast.tree)
         deployed, inputs = _fitted(given, fast)
-        few = given.pairs.take(np.arange(min(KILLED_PAIRS, len(given.pairs))))
-        for conf, pairs in ((fast, given.pairs), (killed, few)):
-            _prepare(open_warehouse(spark, conf, "bench")[0], pairs, deployed)
+        _prepare(open_warehouse(spark, fast, "bench")[0], given.pairs, deployed)
         found = label_pairs.run(spark, fast).details
         rate = float(found["pairs_per_second"])
         bare = bare_rates(given.pairs, Targets.of_grades(given.grades)).reading
-        return [
-            _absolute(rate, int(found["text_pairs"]), inputs),
-            _of_bare(rate, bare),
-            _killed_twice(spark, killed, len(few)),
-        ]
+        results = [_absolute(rate, int(found["text_pairs"]), inputs), _of_bare(rate, bare)]
+        if KILLS:
+            killed = _conf(Path(folder) / "killed", f"labeling.chunk_pairs={CHUNK}")
+            few = given.pairs.take(np.arange(min(KILLED_PAIRS, len(given.pairs))))
+            _prepare(open_warehouse(spark, killed, "bench")[0], few, deployed)
+            results.append(_killed(spark, killed, len(few)))
+        return results
 
 
 def _conf(root: Path, *settings: str) -> ResolvedConf:
@@ -128,19 +129,24 @@ def _of_bare(rate: float, bare: float) -> Result:
     return Result(name, words, f">= {OF_BARE:.2f}", rate / bare >= OF_BARE)
 
 
-def _killed_twice(spark: SparkSession, conf: ResolvedConf, pairs: int) -> Result:
-    counts = []
-    for _ in range(2):
+def _killed(spark: SparkSession, conf: ResolvedConf, pairs: int) -> Result:
+    counts = [0]
+    for _ in range(KILLS):
         _run_and_kill(conf)
         counts.append(_labels(spark, conf).count())
     label_pairs.run(spark, conf)
     labels = _labels(spark, conf)
-    rows, distinct = labels.count(), labels.select("query_id", "item_id").distinct().count()
-    words = (
-        f"labels after each run: {counts[0]:,}, {counts[1]:,}, {rows:,}; doubles {rows - distinct}"
+    counts.append(labels.count())
+    doubles = counts[-1] - labels.select("query_id", "item_id").distinct().count()
+    words = ", ".join(f"{count:,}" for count in counts[1:])
+    grew = all(before < after for before, after in pairwise(counts))
+    holds = grew and doubles == 0 and counts[-1] == _candidates(spark, conf)
+    return Result(
+        f"killed {KILLS} times, {pairs:,} pairs",
+        f"labels after each run: {words}; doubles {doubles}",
+        "all labelled, no double",
+        holds,
     )
-    holds = rows == distinct == _candidates(spark, conf) and 0 < counts[0] < counts[1] < rows
-    return Result(f"killed twice, {pairs:,} pairs", words, "all labelled, no double", holds)
 
 
 def _run_and_kill(conf: ResolvedConf) -> None:
