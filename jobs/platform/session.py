@@ -26,6 +26,8 @@ _SESSION_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
+    # HotSpot never compiles a method of more bytes: the rows of a wide plan would be interpreted.
+    "spark.sql.codegen.hugeMethodLimit": "8000",
 }
 _LOG_SETTINGS = Path(__file__).parents[2] / "conf" / "log4j2.properties"
 

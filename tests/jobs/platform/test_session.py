@@ -1,0 +1,8 @@
+"""What every session of a job is set to."""
+
+from pyspark.sql import SparkSession
+
+
+def test_no_plan_becomes_a_method_that_hotspot_would_interpret(spark: SparkSession) -> None:
+    # -XX:-DontCompileHugeMethods is off by default: methods of more bytes stay interpreted.
+    assert spark.conf.get("spark.sql.codegen.hugeMethodLimit") == "8000"
