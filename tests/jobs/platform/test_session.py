@@ -4,5 +4,5 @@ from pyspark.sql import SparkSession
 
 
 def test_no_plan_becomes_a_method_that_hotspot_would_interpret(spark: SparkSession) -> None:
-    # -XX:-DontCompileHugeMethods is off by default: methods of more bytes stay interpreted.
+    # HotSpot's own limit, in bytes of bytecode (DontCompileHugeMethods); Spark's default is 65535.
     assert spark.conf.get("spark.sql.codegen.hugeMethodLimit") == "8000"
