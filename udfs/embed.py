@@ -12,8 +12,8 @@ from model.encoder import EncoderSpec, load_encoder
 def embed_udf(spec: EncoderSpec) -> Any:
     """A pandas UDF: string column -> array<float>, the unit-length embedding.
 
-    The encoder is loaded once a worker. Rows are encoded in their order, so sort a partition by
-    length first: a batch is padded to its longest text.
+    The encoder is loaded once a worker. It batches the texts of an Arrow batch by length; sort a
+    partition by length first where it is larger than that.
     """
 
     def embed(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:

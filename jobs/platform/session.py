@@ -21,6 +21,7 @@ _LOCAL_SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.databricks.delta.snapshotPartitions": "2",
+    "spark.python.daemon.module": "udfs.daemon",
 }
 _SESSION_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -28,6 +29,8 @@ _SESSION_SETTINGS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # HotSpot never compiles a method of more bytes: the rows of a wide plan would be interpreted.
     "spark.sql.codegen.hugeMethodLimit": "8000",
+    # Noting the Python line of every column costs ten times what making the column does.
+    "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
 _LOG_SETTINGS = Path(__file__).parents[2] / "conf" / "log4j2.properties"
 

@@ -5,11 +5,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 
 from conf.sections.features import EncoderConf
 from model.encoder import (
     MINILM_SHA256,
     WEIGHTS,
+    Encoder,
     EncoderError,
     file_sha256,
     find_encoder,
@@ -75,3 +77,23 @@ def test_packaged_encoder_knows_what_belongs_together() -> None:
     sofa, couch, drill = encoder.encode(["red sofa", "crimson couch", "cordless drill"])
     assert sofa.shape == (384,)
     assert sofa @ couch > 0.6 > 0.4 > sofa @ drill
+
+
+def test_texts_of_one_length_share_a_batch(
+    tiny_encoder: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoder = Encoder(find_encoder(tiny(tiny_encoder)))
+    seen: list[list[int]] = []
+    forward = encoder._forward
+
+    def watched(rows: list[list[int]]) -> torch.Tensor:
+        seen.append([len(row) for row in rows])
+        return forward(rows)
+
+    monkeypatch.setattr(encoder, "_forward", watched)
+    encoder.encode(["a b c d", "a", "a b c d", "b"])
+    assert seen == [[3, 3], [6, 6]]
+
+
+def test_no_texts_have_no_vectors(tiny_encoder: str) -> None:
+    assert load_encoder(find_encoder(tiny(tiny_encoder))).encode([]).shape == (0, 16)
