@@ -12,8 +12,8 @@ from model.encoder import EncoderSpec, load_encoder
 def embed_udf(spec: EncoderSpec) -> Any:
     """A pandas UDF: string column -> array<float>, the unit-length embedding.
 
-    The encoder is loaded once a worker. It batches the texts of an Arrow batch by length; sort a
-    partition by length first where it is larger than that.
+    The encoder is loaded once a worker and batches by length within an Arrow batch: sort a
+    partition that holds several by length first.
     """
 
     def embed(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
