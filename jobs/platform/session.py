@@ -21,7 +21,6 @@ _LOCAL_SETTINGS = {
     "spark.driver.host": "127.0.0.1",
     "spark.driver.bindAddress": "127.0.0.1",
     "spark.databricks.delta.snapshotPartitions": "2",
-    "spark.python.daemon.module": "udfs.daemon",
 }
 _SESSION_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
@@ -73,7 +72,7 @@ def _settings(conf: Conf) -> dict[str, str]:
             "spark.driver.memory": conf.spark.driver_memory,
         }
     if conf.spark.master is not None and conf.spark.master.startswith("local"):
-        settings |= _LOCAL_SETTINGS | _quiet_logs()
+        settings |= _LOCAL_SETTINGS | _of_our_files()
     if conf.spark.delta_jars == "ivy":
         settings |= {**_DELTA_SETTINGS, "spark.jars.ivy": str(jar_cache())}
         jars = cached_jars()
@@ -82,12 +81,15 @@ def _settings(conf: Conf) -> dict[str, str]:
     return settings
 
 
-def _quiet_logs() -> dict[str, str]:
-    """Errors only: a night's log should show the jobs' own lines (not inside a zipped wheel)."""
+def _of_our_files() -> dict[str, str]:
+    """What the JVM and Spark's daemon find in our folders, and in a zipped wheel do not.
+
+    Logs of errors only (a night's log should show the jobs' own lines), and the daemon with torch.
+    """
     if not _LOG_SETTINGS.is_file():
         return {}
     option = f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
-    return {"spark.driver.extraJavaOptions": option}
+    return {"spark.driver.extraJavaOptions": option, "spark.python.daemon.module": "udfs.daemon"}
 
 
 if __name__ == "__main__":

@@ -2,9 +2,14 @@
 
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pandas as pd
+import pytest
 from pyspark.sql import SparkSession
+
+from conf.load import load_conf
+from jobs.platform import session
 
 
 def _loaded(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
@@ -14,6 +19,14 @@ def _loaded(frames: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
 
 def test_python_workers_start_with_torch(spark: SparkSession) -> None:
     assert spark.range(1).mapInPandas(_loaded, "loaded boolean").first() == (True,)
+
+
+def test_a_zip_has_no_daemon_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    daemon, conf = "spark.python.daemon.module", load_conf().tree
+    assert session._settings(conf)[daemon] == "udfs.daemon"
+    # Of spark-submit's --py-files the daemon is told nothing, only the workers are.
+    monkeypatch.setattr(session, "_LOG_SETTINGS", Path("our.zip/conf/log4j2.properties"))
+    assert daemon not in session._settings(conf)
 
 
 def test_columns_are_made_without_a_note_of_their_python_line(spark: SparkSession) -> None:
