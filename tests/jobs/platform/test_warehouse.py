@@ -30,6 +30,20 @@ DAILY = Table(
     columns=required([("run_date", "date", "run"), ("item_id", "string", "item")]),
     key=("run_date", "item_id"),
 )
+SHOWN = Table(
+    name="shown",
+    grain="one row per run and item",
+    columns=required(
+        [
+            ("run_date", "date", "run"),
+            ("item_id", "string", "item"),
+            ("shown_at", "timestamp", "when it was shown (UTC)"),
+            ("price", "double", "price"),
+        ]
+    ),
+    key=("run_date", "item_id"),
+    cluster_by=("run_date",),
+)
 MakeConf = Callable[..., ResolvedConf]
 
 
@@ -127,6 +141,21 @@ def test_contract_becomes_the_table(spark: SparkSession, make_conf: MakeConf) ->
     assert [f.name for f in fields] == SCORES.column_names
     assert not any(f.nullable for f in fields)
     assert [f.metadata["comment"] for f in fields] == [c.comment for c in SCORES.columns]
+
+
+def test_files_keep_bounds_of_what_reads_look_for(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    warehouse, _ = open_warehouse(spark, make_conf(), "test")
+    row = (RUN, "a", dt.datetime(2026, 3, 1, 12), 1.0)
+    rows = spark.createDataFrame([row], ", ".join(f"{c.name} {c.type}" for c in SHOWN.columns))
+    warehouse.replace_run(SHOWN, rows)
+
+    log = warehouse.root / "tables" / SHOWN.name / "_delta_log"
+    lines = [json.loads(line) for path in log.glob("*.json") for line in path.open()]
+    bounds = [json.loads(line["add"]["stats"])["minValues"] for line in lines if "add" in line]
+    assert SHOWN.skipped_by == ["run_date", "item_id", "shown_at"]
+    assert [sorted(b) for b in bounds] == [sorted(SHOWN.skipped_by)]
 
 
 def test_contracts_are_consistent() -> None:
