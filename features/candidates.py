@@ -2,11 +2,10 @@
 
 from datetime import date, timedelta
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
-from features.lexical import retrieve
 from features.pair import query_texts
 from features.text import text_key
 
@@ -14,12 +13,7 @@ ORIGINS = ("from_log", "from_judgment", "from_retrieval")
 
 
 def candidate_origins(
-    log: DataFrame,
-    judgments: DataFrame,
-    queries: DataFrame,
-    postings: DataFrame,
-    run_date: date,
-    conf: Conf,
+    seen: DataFrame, judged: DataFrame, active: DataFrame, retrieved: DataFrame
 ) -> DataFrame:
     """Every reason to score an item for a query, one row each.
 
@@ -27,19 +21,16 @@ def candidate_origins(
     none: nobody would see its scores.
 
     Args:
-        log: of `visible_log`.
-        judgments, queries: rows of the raw tables.
-        postings: of `lexical.build_postings`.
+        seen: of `seen_pairs`.
+        judged: of `known_judgments`.
+        active: of `active_queries`.
+        retrieved: text, item_id; of `lexical.retrieve` for the texts of `active`.
 
     Returns:
         query_id, item_id and the ORIGINS (boolean, one of them true).
     """
-    recent = log.where(F.to_date("event_time") >= _since(run_date, conf))
-    judged = known_judgments(judgments, run_date)
-    active = active_queries(recent, judged, queries)
-    retrieved = retrieve(_distinct_terms(active), postings, conf)
     return (
-        _with_origin(seen_pairs(recent, conf), "from_log")
+        _with_origin(seen, "from_log")
         .unionByName(_with_origin(judged, "from_judgment"))
         .unionByName(_with_origin(_by_query(retrieved, active), "from_retrieval"))
     )
@@ -53,6 +44,12 @@ def merged_origins(origins: DataFrame, queries: DataFrame, run_date: date) -> Da
         .join(queries.select("query_id", "region"), on="query_id", how="inner")
         .withColumn("run_date", F.lit(run_date))
     )
+
+
+def recent_log(log: DataFrame, run_date: date, conf: Conf) -> DataFrame:
+    """The rows of `visible_log` of the last `candidates.seen_days`."""
+    since = F.lit(run_date - timedelta(days=conf.candidates.seen_days))
+    return log.where(F.to_date("event_time") >= since)
 
 
 def seen_pairs(recent: DataFrame, conf: Conf) -> DataFrame:
@@ -83,7 +80,8 @@ def active_queries(recent: DataFrame, judged: DataFrame, queries: DataFrame) -> 
     )
 
 
-def _distinct_terms(active: DataFrame) -> DataFrame:
+def distinct_terms(active: DataFrame) -> DataFrame:
+    """text, terms (array<string>, distinct): one row a text of the active queries."""
     return query_texts(active).select("text", F.array_distinct("tokens").alias("terms"))
 
 
@@ -96,7 +94,3 @@ def _by_query(retrieved: DataFrame, active: DataFrame) -> DataFrame:
 def _with_origin(pairs: DataFrame, origin: str) -> DataFrame:
     flags = [F.lit(name == origin).alias(name) for name in ORIGINS]
     return pairs.select("query_id", "item_id", *flags)
-
-
-def _since(run_date: date, conf: Conf) -> Column:
-    return F.lit(run_date - timedelta(days=conf.candidates.seen_days))

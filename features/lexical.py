@@ -98,21 +98,43 @@ def bm25(terms: Column, weights: Column) -> Column:
     return F.coalesce(total_weight(terms, weights), F.lit(0)) / SCALE
 
 
-def retrieve(texts: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
-    """The best items of each query text by BM25.
+def rank_terms(texts: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
+    """The terms of each text that the catalogue knows, and which of them generate items.
 
     The work of a text is bounded: its terms generate items from the rarest on, as long as their
-    postings together stay within `candidates.max_postings`; the rarest always generates, cut to
-    its heaviest postings where it is a head term. The terms that are left only re-score.
+    postings together stay within `candidates.max_postings`; the rarest always generates.
 
     Args:
         texts: text, terms (array<string>, distinct); one row a text.
         postings: of `build_postings`; worth persisting, it is read several times.
 
     Returns:
+        text, term, df, generates (boolean).
+    """
+    frequencies = postings.groupBy("term").agg(F.first("df").alias("df"))
+    rarest_first = Window.partitionBy("text").orderBy("df", "term")
+    so_far = rarest_first.rowsBetween(Window.unboundedPreceding, Window.currentRow)
+    within = F.sum("df").over(so_far) <= conf.candidates.max_postings
+    return (
+        texts.select("text", F.explode("terms").alias("term"))
+        .join(frequencies, on="term", how="inner")
+        .withColumn("generates", within | (F.row_number().over(rarest_first) == 1))
+    )
+
+
+def retrieve(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
+    """The best items of each query text by BM25.
+
+    The terms that generate find items, a head term only those of its heaviest postings; the terms
+    that are left only re-score.
+
+    Args:
+        ranked: of `rank_terms`; worth persisting, it is read several times.
+        postings: of `build_postings`; worth persisting, too.
+
+    Returns:
         text, item_id: at most `candidates.retrieved` items a text; ties by a hash of both.
     """
-    ranked = _rank_terms(texts, postings, conf.candidates.max_postings)
     generated = _generate(ranked.where("generates"), postings, conf.candidates.max_postings)
     kept = _top(generated, conf.candidates.retrieved * conf.candidates.rescored)
     full = _rescore(kept, ranked.where(~F.col("generates")), postings)
@@ -143,19 +165,6 @@ def _idf(df: Column) -> Column:
 
 def _scaled(value: Column) -> Column:
     return F.round(value * SCALE).cast("long")
-
-
-def _rank_terms(texts: DataFrame, postings: DataFrame, max_postings: int) -> DataFrame:
-    """text, term, df, generates: the terms of each text that the catalogue knows."""
-    frequencies = postings.groupBy("term").agg(F.first("df").alias("df"))
-    rarest_first = Window.partitionBy("text").orderBy("df", "term")
-    so_far = rarest_first.rowsBetween(Window.unboundedPreceding, Window.currentRow)
-    within = F.sum("df").over(so_far) <= max_postings
-    return (
-        texts.select("text", F.explode("terms").alias("term"))
-        .join(frequencies, on="term", how="inner")
-        .withColumn("generates", within | (F.row_number().over(rarest_first) == 1))
-    )
 
 
 def _generate(terms: DataFrame, postings: DataFrame, max_postings: int) -> DataFrame:

@@ -6,7 +6,8 @@ Run: counterpoise build_candidates --run-date 2026-03-01
 """
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 
@@ -14,44 +15,58 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf
 from conf.schema import Conf
-from features.candidates import candidate_origins, merged_origins
+from features.candidates import (
+    active_queries,
+    candidate_origins,
+    distinct_terms,
+    known_judgments,
+    merged_origins,
+    recent_log,
+    seen_pairs,
+)
 from features.contracts import CANDIDATES, IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES
 from features.history import visible_log
-from features.lexical import build_postings
+from features.lexical import build_postings, rank_terms, retrieve
 from features.pair import item_tokens
 from jobs.platform.cli import job_main
 from jobs.platform.job import Job
+from jobs.platform.plans import keep
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
+
+Keep = Callable[[DataFrame], DataFrame]
 
 
 @dataclass(frozen=True)
 class Inputs:
-    """Rows of the raw tables, the inverted index of the items, and the run date."""
+    """Rows of the raw tables, and the run date."""
 
+    items: DataFrame
     queries: DataFrame
     impressions: DataFrame
     judgments: DataFrame
-    postings: DataFrame
     run_date: date
 
 
-def origins(inputs: Inputs, conf: Conf) -> DataFrame:
-    """Every reason to score a pair; a pair may have several."""
-    return candidate_origins(
-        visible_log(inputs.impressions, inputs.run_date),
-        inputs.judgments,
-        inputs.queries,
-        inputs.postings,
-        inputs.run_date,
-        conf,
-    )
+def origins(inputs: Inputs, conf: Conf, keep: Keep) -> DataFrame:
+    """Every reason to score a pair; a pair may have several.
+
+    `keep` gets the frames that are read several times: their plans would be repeated each time.
+    """
+    log = visible_log(inputs.impressions, inputs.run_date)
+    recent = recent_log(log, inputs.run_date, conf)
+    judged = keep(known_judgments(inputs.judgments, inputs.run_date))
+    active = keep(active_queries(recent, judged, inputs.queries))
+    postings = keep(build_postings(item_tokens(inputs.items), conf))
+    ranked = keep(rank_terms(distinct_terms(active), postings, conf))
+    retrieved = retrieve(ranked, postings, conf)
+    return keep(candidate_origins(seen_pairs(recent, conf), judged, active, retrieved))
 
 
-def build(inputs: Inputs, conf: Conf) -> DataFrame:
+def build(inputs: Inputs, conf: Conf, keep: Keep = lambda df: df) -> DataFrame:
     """The candidates of the run date."""
     return (
-        origins(inputs, conf)
+        origins(inputs, conf, keep)
         .transform(merged_origins, inputs.queries, inputs.run_date)
         .transform(CANDIDATES.conform)
     )
@@ -60,22 +75,20 @@ def build(inputs: Inputs, conf: Conf) -> DataFrame:
 def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     """Read, build, write; rows in are the distinct pairs that have an origin."""
     warehouse, report = open_warehouse(spark, conf, "build_candidates")
-    postings = warehouse.read(ITEMS).transform(item_tokens).transform(build_postings, conf.tree)
     inputs = Inputs(
+        items=warehouse.read(ITEMS),
         queries=warehouse.read(QUERIES),
         impressions=warehouse.read(IMPRESSIONS),
         judgments=warehouse.read(JUDGMENTS),
-        postings=postings.persist(),
         run_date=conf.run_date,
     )
-    reasons = origins(inputs, conf.tree).persist()
-    pairs = reasons.select("query_id", "item_id").distinct().count()
-    written = warehouse.replace_run(
-        CANDIDATES, merged_origins(reasons, inputs.queries, conf.run_date)
-    )
+    with ExitStack() as kept:
+        reasons = origins(inputs, conf.tree, lambda df: keep(df, kept))
+        pairs = reasons.select("query_id", "item_id").distinct().count()
+        written = warehouse.replace_run(
+            CANDIDATES, merged_origins(reasons, inputs.queries, conf.run_date)
+        )
     report.count(CANDIDATES.name, rows_in=pairs, rows_out=written.rows)
-    reasons.unpersist()
-    inputs.postings.unpersist()
     return report
 
 

@@ -43,11 +43,12 @@ from features.quality.tables import (
 from features.quality.verdicts import accepted, by_rule, quarantined
 from jobs.platform.cli import job_main
 from jobs.platform.job import Job
+from jobs.platform.plans import keep
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames, SourceError, load_adapter
-from jobs.sources.reading import keep, read_once
+from jobs.sources.reading import read_once
 from jobs.sources.window import replaced_days
 
 RuleCounts = Mapping[str, int]

@@ -19,7 +19,6 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -54,6 +53,7 @@ from jobs.platform.job import Job
 from jobs.platform.label_report import tell_mix
 from jobs.platform.labelers import Row, in_force, versions_with_status
 from jobs.platform.labelling import JOB_NAME, UNANSWERED, Chunks, Totals, printer
+from jobs.platform.plans import keep
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
@@ -98,7 +98,7 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     labels = warehouse.read(RELEVANCE_LABELS)
     inputs = _read(warehouse, labels, version, versions)
     with ExitStack() as kept:
-        pairs = _keep(build(inputs, conf), kept)
+        pairs = keep(build(inputs, conf), kept)
         if conf.dry_run:
             count = pairs.count()
             report.notes.append(f"dry run: {count:,} pairs without a label of {version['kind']}")
@@ -153,14 +153,14 @@ def _copy_known(
     kept: ExitStack,
 ) -> DataFrame:
     """Give pairs whose texts the version labelled before that answer; the texts that are left."""
-    texts = _keep(text_pairs(pairs), kept)
+    texts = keep(text_pairs(pairs), kept)
     of_version = labels_of(labels, str(chunks.version["labeler_version"]))
     if of_version.isEmpty():
         return texts
     known = known_answers(of_version, pairs, inputs.queries, inputs.items)
     unread = {"reason": F.lit(None).cast("string"), "suspected": F.lit(False)}
     found = texts.join(known, on=list(TEXT_PAIR), how="inner").withColumns(unread)
-    copied = _keep(found.select("members", "p_ge_1", "p_ge_2", "grade", *unread), kept)
+    copied = keep(found.select("members", "p_ge_1", "p_ge_2", "grade", *unread), kept)
     if copied.isEmpty():
         return texts
     chunks.commit(copied, totals)
@@ -183,7 +183,7 @@ def _label(
     planned = with_chunk(texts, plan, tree.seed).where(F.col("chunk") < len(plan.sizes))
     # By chunk, so that one chunk is read without the others.
     tasks = max(tree.spark.shuffle_partitions, len(plan.sizes))
-    chunks.run(_keep(planned.repartition(tasks, "chunk"), kept), plan, totals, started)
+    chunks.run(keep(planned.repartition(tasks, "chunk"), kept), plan, totals, started)
 
 
 def _tell(warehouse: Warehouse, version: Row, totals: Totals, wanted: int) -> None:
@@ -206,11 +206,6 @@ def _tell(warehouse: Warehouse, version: Row, totals: Totals, wanted: int) -> No
         report.notes.append(f"{counts['suspected']:,} texts look like orders to the labeler")
     if counts["labels"]:
         tell_mix(warehouse, version, counts)
-
-
-def _keep(df: DataFrame, kept: ExitStack) -> DataFrame:
-    kept.callback(df.unpersist)
-    return df.persist(StorageLevel.DISK_ONLY)
 
 
 JOB = Job(

@@ -20,10 +20,11 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 # Of a few rows, compiling a plan takes longer than running it: Spark interprets, as it does by
-# itself where a plan does not compile. Runs by the command line compile, as users' do.
-_INTERPRETED = (
+# itself where a plan does not compile, and plans once. Runs by the command line compile and adapt,
+# as users' do.
+_OF_FEW_ROWS = (
     "spark.options={spark.sql.codegen.wholeStage: 'false', "
-    "spark.sql.codegen.factoryMode: NO_CODEGEN}"
+    "spark.sql.codegen.factoryMode: NO_CODEGEN, spark.sql.adaptive.enabled: 'false'}"
 )
 
 
@@ -36,7 +37,7 @@ def spark() -> Iterator[SparkSession]:
         settings=[
             "spark.driver_memory=1500m",
             "spark.shuffle_partitions=2",
-            _INTERPRETED,
+            _OF_FEW_ROWS,
         ]
     )
     session = get_session(conf.tree)

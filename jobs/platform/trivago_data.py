@@ -24,10 +24,10 @@ from features.trivago.declarations import declared
 from features.trivago.features import OTHER, largest_sites, with_features, with_history
 from features.trivago.rows import TASKS, engagements_of, impression_rows, pages_of
 from jobs.platform.experiment_snapshot import Contents, snapshot_folder, write_experiment_snapshot
+from jobs.platform.plans import keep
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 from jobs.sources import trivago
-from jobs.sources.reading import keep
 
 _CODES = {
     "list_code": "page_id",

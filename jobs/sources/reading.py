@@ -3,11 +3,11 @@
 from contextlib import ExitStack
 from dataclasses import replace
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf
 from features.quality.tables import required_columns
+from jobs.platform.plans import cut, keep
 from jobs.sources.base import RawFrames, load_adapter, require_columns
 from jobs.sources.window import within_history
 
@@ -26,24 +26,14 @@ def read_once(spark: SparkSession, conf: ResolvedConf, kept: ExitStack) -> RawFr
     raw = load_adapter(kind).read(spark, conf)
     for table, df in raw.by_table().items():
         require_columns(df, required_columns(table), f"source {kind}, {table.name}")
-    once = _cut if raw.closed else keep
+
+    def once(df: DataFrame) -> DataFrame:
+        return cut(df) if raw.closed else keep(df, kept)
+
     return replace(
         raw,
-        items=once(raw.items, kept),
-        queries=once(raw.queries, kept),
-        impressions=once(within_history(raw.impressions, conf), kept),
-        judgments=once(raw.judgments, kept),
+        items=once(raw.items),
+        queries=once(raw.queries),
+        impressions=once(within_history(raw.impressions, conf)),
+        judgments=once(raw.judgments),
     )
-
-
-def keep(df: DataFrame, kept: ExitStack) -> DataFrame:
-    """Keep a frame that is read more than once on local disk, until `kept` closes.
-
-    On disk, because the log may be many times the memory; it is read in whole columns anyway.
-    """
-    kept.callback(df.unpersist)
-    return df.persist(StorageLevel.DISK_ONLY)
-
-
-def _cut(df: DataFrame, kept: ExitStack) -> DataFrame:
-    return df.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)

@@ -14,6 +14,7 @@ from features.lexical import (
     build_postings,
     item_weights,
     query_idf,
+    rank_terms,
     retrieve,
     total_weight,
 )
@@ -51,7 +52,7 @@ def retrieved(
 ) -> dict[str, set[str]]:
     rows = spark.createDataFrame(list(texts.items()), "text string, terms array<string>")
     found: dict[str, set[str]] = {text: set() for text in texts}
-    for row in retrieve(rows, postings, conf).collect():
+    for row in retrieve(rank_terms(rows, postings, conf), postings, conf).collect():
         assert row["item_id"] not in found[row["text"]]
         found[row["text"]].add(row["item_id"])
     return found

@@ -143,9 +143,7 @@ def test_contract_becomes_the_table(spark: SparkSession, make_conf: MakeConf) ->
     assert [f.metadata["comment"] for f in fields] == [c.comment for c in SCORES.columns]
 
 
-def test_files_keep_bounds_of_what_reads_look_for(
-    spark: SparkSession, make_conf: MakeConf
-) -> None:
+def test_files_keep_bounds_of_what_reads_look_for(spark: SparkSession, make_conf: MakeConf) -> None:
     warehouse, _ = open_warehouse(spark, make_conf(), "test")
     row = (RUN, "a", dt.datetime(2026, 3, 1, 12), 1.0)
     rows = spark.createDataFrame([row], ", ".join(f"{c.name} {c.type}" for c in SHOWN.columns))
