@@ -86,13 +86,24 @@ def history(
         .agg(*(F.sum(m).alias(m) for m in measures), F.max("asked").alias("asked"))
         .withColumn("day_number", F.unix_date("day"))
     )
+    # A window is the difference of two sums from the first day on: those grow by a row a row, and a
+    # sliding frame would add each of its days again.
     by_key = Window.partitionBy(*keys).orderBy("day_number")
+    bounds = (1, *(w + 1 for w in windows))
+    running = [
+        F.coalesce(
+            F.sum(m).over(by_key.rangeBetween(Window.unboundedPreceding, -b)), F.lit(0)
+        ).alias(f"{m}_till_{b}")
+        for b in bounds
+        for m in measures
+    ]
     sums = [
-        F.coalesce(F.sum(m).over(by_key.rangeBetween(-w, -1)), F.lit(0)).alias(f"{m}_{w}d")
+        (F.col(f"{m}_till_1") - F.col(f"{m}_till_{w + 1}")).alias(f"{m}_{w}d")
         for w in windows
         for m in measures
     ]
-    return days.select(*keys, "day", "asked", *sums).where("asked = 1").drop("asked")
+    summed = days.select(*keys, "day", "asked", *running).where("asked = 1")
+    return summed.select(*keys, "day", *sums)
 
 
 def prior_rates(daily: DataFrame, days: DataFrame, window: int, conf: Conf) -> DataFrame:
