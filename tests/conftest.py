@@ -20,11 +20,12 @@ settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
 
 # Of a few rows, compiling a plan takes longer than running it: Spark interprets, as it does by
-# itself where a plan does not compile, and plans once. Runs by the command line compile and adapt,
-# as users' do.
+# itself where a plan does not compile, and plans once; two sessions on two cores leave none to
+# collect garbage on beside them. Runs by the command line compile and adapt, as users' do.
 _OF_FEW_ROWS = (
     "spark.options={spark.sql.codegen.wholeStage: 'false', "
-    "spark.sql.codegen.factoryMode: NO_CODEGEN, spark.sql.adaptive.enabled: 'false'}"
+    "spark.sql.codegen.factoryMode: NO_CODEGEN, spark.sql.adaptive.enabled: 'false', "
+    "spark.driver.defaultJavaOptions: '-XX:+UseSerialGC'}"
 )
 
 
