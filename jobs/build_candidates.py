@@ -28,9 +28,9 @@ from features.contracts import CANDIDATES, IMPRESSIONS, ITEMS, JUDGMENTS, QUERIE
 from features.history import visible_log
 from features.lexical import build_postings, rank_terms, retrieve
 from features.pair import item_tokens
+from jobs.platform import plans
 from jobs.platform.cli import job_main
 from jobs.platform.job import Job
-from jobs.platform.plans import keep
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 
@@ -63,10 +63,10 @@ def origins(inputs: Inputs, conf: Conf, keep: Keep) -> DataFrame:
     return keep(candidate_origins(seen_pairs(recent, conf), judged, active, retrieved))
 
 
-def build(inputs: Inputs, conf: Conf, keep: Keep = lambda df: df) -> DataFrame:
+def build(inputs: Inputs, conf: Conf) -> DataFrame:
     """The candidates of the run date."""
     return (
-        origins(inputs, conf, keep)
+        origins(inputs, conf, lambda df: df)
         .transform(merged_origins, inputs.queries, inputs.run_date)
         .transform(CANDIDATES.conform)
     )
@@ -83,7 +83,7 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         run_date=conf.run_date,
     )
     with ExitStack() as kept:
-        reasons = origins(inputs, conf.tree, lambda df: keep(df, kept))
+        reasons = origins(inputs, conf.tree, lambda df: plans.keep(df, kept))
         pairs = reasons.select("query_id", "item_id").distinct().count()
         written = warehouse.replace_run(
             CANDIDATES, merged_origins(reasons, inputs.queries, conf.run_date)
