@@ -28,6 +28,9 @@ JUDGED = {
     "grade": "grade of the row's relevance label, 0 to 2; -1 none",
 }
 
+LOGGED = {
+    "propensity": "probability that the logger put this item at this position; -1 not logged",
+}
 TRUTH = {
     f"p_true_{task}": f"planted P({task}) when shown at position 1; -1 not in the market"
     for task in ("click", "cart", "purchase")
@@ -77,7 +80,7 @@ def dense_codes(rows: DataFrame, key: str, code: str) -> DataFrame:
 
 
 def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None) -> DataFrame:
-    """Training examples with the codes of their rows, `judged`, `grade` and the planted truth.
+    """Training examples with the codes of their rows, `judged`, `grade`, `propensity` and the planted truth.
 
     Args:
         examples: rows of one run of training_examples.
@@ -94,6 +97,7 @@ def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None)
             {
                 "judged": (F.coalesce("label_source", F.lit("")) == "human").cast("int"),
                 "grade": F.coalesce("grade", F.lit(-1)),
+                "propensity": F.coalesce("propensity", F.lit(-1.0)),
             }
         )
     )

@@ -16,10 +16,11 @@ from model.ranker import Ranker
 from model.spec import GRADES, RELEVANCE, InputSpec
 
 LIST, PAGE, UNIT, ITEM = "list_code", "page_code", "unit_code", "item_code"
-JUDGED, GRADE = "judged", "grade"
+POSITION = "position"
+JUDGED, GRADE, PROPENSITY = "judged", "grade", "propensity"
 TRUTH = "p_true_"
 LOGGED, FIRST = "logged", "first"
-_OPTIONAL = {PAGE: LIST, UNIT: LIST, ITEM: None, JUDGED: None, GRADE: None}
+_OPTIONAL = {PAGE: LIST, UNIT: LIST, ITEM: None, JUDGED: None, GRADE: None, PROPENSITY: None}
 _BATCH = 8_192
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,9 +33,9 @@ class Predictions:
     Attributes:
         spec: features, tasks and regions of the snapshot.
         columns: by name: `logged.p_<x>` predicted at the logged position and `first.p_<x>` at
-            position 1 (both not calibrated), the label columns of the spec, region, list_code,
-            page_code, unit_code, item_code, judged, grade; p_true_<task> where a market
-            planted them.
+            position 1 (both not calibrated), the label columns of the spec, region, position, list_code,
+            page_code, unit_code, item_code, judged, grade, propensity; p_true_<task> where a
+            market planted them.
     """
 
     spec: InputSpec
@@ -90,9 +91,9 @@ def predict(ranker: Ranker, snapshot: Snapshot, split: str) -> Predictions:
     spec = snapshot.spec
     table = pa.concat_tables([_read(snapshot, f.path) for f in snapshot.splits[split]])
     features = np.stack([_column(table, name) for name in spec.names], axis=1).astype(np.float32)
-    position = _column(table, "position").astype(np.float32)
+    position = _column(table, POSITION).astype(np.float32)
     columns = _predicted(ranker, features, position)
-    columns |= {name: _column(table, name) for name in (*spec.label_columns, LIST)}
+    columns |= {name: _column(table, name) for name in (*spec.label_columns, LIST, POSITION)}
     for name, default in _OPTIONAL.items():
         if name in table.column_names:
             columns[name] = _column(table, name)
@@ -108,7 +109,7 @@ def _read(snapshot: Snapshot, path: str) -> pa.Table:
     names = pq.read_schema(file).names
     if LIST not in names:
         raise SnapshotError(f"snapshot {snapshot.folder} has no column {LIST}")
-    wanted = [*snapshot.spec.names, *snapshot.spec.label_columns, "position", LIST]
+    wanted = [*snapshot.spec.names, *snapshot.spec.label_columns, POSITION, LIST]
     more = [name for name in names if name in _OPTIONAL or _planted(name)]
     return pq.read_table(file, columns=[*wanted, *more])
 
