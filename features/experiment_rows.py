@@ -80,7 +80,7 @@ def dense_codes(rows: DataFrame, key: str, code: str) -> DataFrame:
 
 
 def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None) -> DataFrame:
-    """Training examples with the codes of their rows, `judged`, `grade`, `propensity` and the planted truth.
+    """Training examples with their codes, `judged`, `grade`, `propensity` and the planted truth.
 
     Args:
         examples: rows of one run of training_examples.

@@ -33,9 +33,9 @@ class Predictions:
     Attributes:
         spec: features, tasks and regions of the snapshot.
         columns: by name: `logged.p_<x>` predicted at the logged position and `first.p_<x>` at
-            position 1 (both not calibrated), the label columns of the spec, region, position, list_code,
-            page_code, unit_code, item_code, judged, grade, propensity; p_true_<task> where a
-            market planted them.
+            position 1 (both not calibrated), the label columns of the spec, region, position,
+            list_code, page_code, unit_code, item_code, judged, grade, propensity;
+            p_true_<task> where a market planted them.
     """
 
     spec: InputSpec
