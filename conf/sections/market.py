@@ -1,6 +1,6 @@
-"""What the two simulated engagement logs share: traffic, logging policy, shoppers."""
+"""What the two simulated engagement logs share: traffic, logging policy, clicks, shoppers."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -15,8 +15,46 @@ class PolicyConf(Section):
     )
     popularity: float = Field(1.0, description="weight of the item's popularity (z-score)")
     price: float = Field(0.6, description="weight of a price below the type's usual one (z-score)")
-    match: float = Field(0.3, description="weight of a step of the grade")
+    match: float = Field(0.3, description="weight of a step of the planted relevance (grades)")
+    text: float = Field(
+        0.0, description="weight of the share of the query's words in title and brand (z-score)"
+    )
+    model: float = Field(
+        0.0, description="weight of last night's model: the planted click logit with an error (z)"
+    )
+    model_error_sd: float = Field(
+        1.0, ge=0, description="error of last night's model, fixed by query and item (logit, sd)"
+    )
     drift_sd: float = Field(0.5, ge=0, description="day-to-day noise of an item's rank score (sd)")
+
+
+class ClicksConf(Section):
+    """How a shopper reads a page, whatever is on it."""
+
+    model: Literal["position", "cascade"] = Field(
+        "position",
+        description="position: each position is examined by itself; cascade: from the top down, "
+        "and a click may end it",
+    )
+    examination_power: float = Field(
+        1.0,
+        ge=0,
+        description="power of the measured examination curve: 0 all is examined, 0.5 flat, "
+        "1 as measured, 1.5 steep",
+    )
+    stop_after_click: float = Field(
+        0.7,
+        ge=0,
+        le=1,
+        description="cascade: shoppers who read no further after a click (fraction)",
+    )
+    trust_bias: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        description="examined items at position 1 that are clicked although they do not attract; "
+        "falls as 1 / position; 0 none (fraction)",
+    )
 
 
 class ShoppersConf(Section):
@@ -26,7 +64,9 @@ class ShoppersConf(Section):
     cart_intercept: float = Field(-1.2, description="cart given click of an average item (logit)")
     purchase_intercept: float = Field(-0.5, description="purchase given cart (logit)")
     relevance_strength: float = Field(
-        1.2, ge=0, description="effect of a step of the grade; 0 none, 0.5 weak, 2 strong (logit)"
+        1.2,
+        ge=0,
+        description="effect of a step of the planted relevance; 0 none, 0.5 weak, 2 strong (logit)",
     )
     popularity: float = Field(0.5, description="effect of popularity on clicks (logit per sd)")
     quality: float = Field(0.3, description="effect of quality on every step (logit per sd)")
@@ -53,7 +93,13 @@ class ShoppersConf(Section):
 class MarketSource(Section):
     """Traffic and behaviour of a simulated log."""
 
-    days: int = Field(28, ge=2, le=3_650, description="days of log before the run date (days)")
+    days: int = Field(
+        56,
+        ge=2,
+        le=3_650,
+        description="days of log before the run date; 56: the 28 training days have features of "
+        "a whole 28 days before each (days)",
+    )
     impressions: int = Field(
         300_000, ge=100, description="impressions over all days, about (count)"
     )
@@ -71,4 +117,5 @@ class MarketSource(Section):
         0.2, ge=0, le=1, description="carts and purchases up to 3 days after the step before"
     )
     policy: PolicyConf = Field(default_factory=PolicyConf, description="logging policy")
+    clicks: ClicksConf = Field(default_factory=ClicksConf, description="how pages are read")
     shoppers: ShoppersConf = Field(default_factory=ShoppersConf, description="planted behaviour")

@@ -35,6 +35,11 @@ class SimulatedSource(MarketSource):
     )
     judged_share: float = Field(0.6, ge=0, le=1, description="query texts judged (fraction)")
     judged_items: int = Field(32, ge=1, description="items judged a judged query, about (count)")
+    rater_noise_sd: float = Field(
+        0.0,
+        ge=0,
+        description="error of each of the three raters behind a grade; 0 none (grades, sd)",
+    )
 
 
 class HomeDepotSource(MarketSource):
@@ -52,6 +57,15 @@ class HomeDepotSource(MarketSource):
     )
     filler_groups: int = Field(
         4_096, ge=1, description="groups of products; a filler is the most popular of one (count)"
+    )
+    rating_reliability: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="share of the variance of mean ratings that the relevance explains which "
+        "shoppers and the logger follow. Unknown: the ratings allow .78 at most (44 % of the means "
+        "are whole, so no more than that were unanimous) and .40 if raters err by proportional "
+        "odds (fraction)",
     )
 
 

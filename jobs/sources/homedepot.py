@@ -9,6 +9,9 @@ What is real: query text, title, brand, rating and grade. What is derived from t
 item type, colour, size, material (see `titles`). What is drawn: price, popularity, listing day
 and all engagement, over the judged items of a query and fillers, popular cheap items of other
 types that share no word with the query; their grade 0 is an assumption (source `assumed`).
+The rating judges; engagement follows another number, a relevance drawn behind it (see `raters`),
+so that clicks know nothing of the raters' error. `true_grade` of market_truth is the grade of the
+rating, the only real one, with the raters' error in it; its probabilities follow the drawn number.
 Items, impressions and fillers are marked simulated, queries and human judgments are not.
 """
 
@@ -39,6 +42,7 @@ from jobs.sources.market.engine import Engine, Market
 from jobs.sources.market.fillers import fillers
 from jobs.sources.market.offers import listed_on, on_shelf, price_of, with_latents
 from jobs.sources.market.parameters import parameters
+from jobs.sources.market.raters import latent_relevance
 from jobs.sources.titles import colour_in, head_noun, material_in, size_in
 
 DATASET = "homedepot"
@@ -166,18 +170,26 @@ def _middle_price(draws: Draws) -> Column:
 def _pairs(
     rated: DataFrame, texts: DataFrame, items: DataFrame, source: HomeDepotSource, draws: Draws
 ) -> DataFrame:
-    """text_number, item_id, grade, is_filler: judged pairs that can be read, and fillers."""
+    """text_number, item_id, grade, relevance, is_filler: pairs that can be read, and fillers."""
     keyed = texts.select("text_number", normalised(F.col("query_text")).alias("key"))
     judged = (
         rated.where(F.col("grade").isNotNull() & F.col("item_id").isNotNull())
         .withColumn("key", normalised(F.col("query_text")))
         .join(keyed, on="key", how="inner")
-        .groupBy("text_number", "item_id")
-        .agg(F.max("grade").alias("grade"))
+        .groupBy("text_number", "key", "item_id")
+        .agg(
+            F.max("grade").alias("grade"),
+            F.max(F.col("rating").try_cast("double")).alias("rating"),
+        )
+    )
+    latent = latent_relevance(
+        F.col("rating"), source.rating_reliability, draws, F.col("key"), F.col("item_id")
     )
     filled = fillers(texts, judged.select("text_number", "item_id"), items, source, draws)
-    return judged.withColumn("is_filler", F.lit(False)).unionByName(
-        filled.withColumn("is_filler", F.lit(True))
+    return (
+        judged.withColumns({"relevance": latent, "is_filler": F.lit(False)})
+        .drop("rating", "key")
+        .unionByName(filled.withColumns({"relevance": F.lit(0.0), "is_filler": F.lit(True)}))
     )
 
 

@@ -1,9 +1,9 @@
 """The simulated market: nothing is read, all is drawn from conf `seed`.
 
 Items have a type, brand, colour, size, material and written titles; queries name a type and up to
-three attributes, with synonyms and typos; grades follow from the attributes. Impressions,
-judgments and grades are marked simulated. The planted truth goes to `market_truth` and
-`market_parameters`, which no feature or trainer reads.
+three attributes, with synonyms and typos; grades follow from the attributes, and what raters say
+of them may be noisy. Impressions, judgments and grades are marked simulated. The planted truth goes
+to `market_truth` and `market_parameters`, which no feature or trainer reads.
 """
 
 from datetime import timedelta
@@ -24,6 +24,7 @@ from jobs.sources.market.intents import intents
 from jobs.sources.market.offers import on_shelf
 from jobs.sources.market.parameters import parameters
 from jobs.sources.market.pools import pools
+from jobs.sources.market.raters import rated_grade
 
 DATASET = "simulated"
 
@@ -41,11 +42,14 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     first = conf.run_date - timedelta(days=source.days)
     items = catalogue(spark, source, draws, first).persist(StorageLevel.DISK_ONLY)
     wanted = intents(spark, source, draws).persist(StorageLevel.DISK_ONLY)
+    pairs = pools(wanted, items, source, draws)
     market = Market(
         texts=wanted.select("text_number", "query_text"),
         text_count=source.queries,
         items=items,
-        pairs=pools(wanted, items, source, draws).persist(StorageLevel.DISK_ONLY),
+        pairs=pairs.withColumn("relevance", F.col("grade").cast("double")).persist(
+            StorageLevel.DISK_ONLY
+        ),
     )
     engine = Engine(spark, conf, source, market)
     return RawFrames(
@@ -73,7 +77,7 @@ def _source(conf: ResolvedConf) -> SimulatedSource:
 
 
 def _judgments(engine: Engine, market: Market, source: SimulatedSource, draws: Draws) -> DataFrame:
-    """Grades of part of the pools of part of the texts, in every region with traffic."""
+    """Raters' grades of part of the pools of part of the texts, in every region with traffic."""
     text, item = F.col("text_number"), F.col("item_id")
     pool = source.pool_matches + source.pool_popular + source.pool_misfits
     is_judged = (draws.uniform("judged", text) < source.judged_share) & (
@@ -81,8 +85,10 @@ def _judgments(engine: Engine, market: Market, source: SimulatedSource, draws: D
     )
     searched = engine.searches.select("text_number", "region").distinct()
     queries = engine.queries.join(searched, on=["text_number", "region"], how="left_semi")
+    rated = rated_grade(F.col("grade"), source.rater_noise_sd, draws, text, item)
     return (
         market.pairs.where(is_judged)
+        .withColumn("grade", rated)
         .join(queries, on="text_number", how="inner")
         .select("query_id", "item_id", F.lit("human").alias("source"), "grade")
     )

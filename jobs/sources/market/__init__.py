@@ -6,5 +6,5 @@ of the keys of its row, so a row is the same whatever the partitions, the size o
 the run date.
 """
 
-MARKET_VERSION = "1"
+MARKET_VERSION = "2"
 """Raised when the code draws another market from the same conf."""

@@ -10,6 +10,7 @@ from conf.load import ResolvedConf
 from conf.sections.market import MarketSource
 from jobs.sources.base import query_key
 from jobs.sources.market.draws import Draws
+from jobs.sources.market.logger import model_score, words, words_matched
 from jobs.sources.market.pages import impressions, ranked_pages
 from jobs.sources.market.shoppers import true_probabilities, with_probabilities
 from jobs.sources.market.traffic import searches
@@ -22,8 +23,9 @@ class Market:
     Attributes:
         texts: one row per query text: text_number (0 .. text_count - 1), query_text.
         text_count: how many texts traffic is drawn over.
-        items: one row per item: item_id, brand, price, popularity, quality, cheapness.
-        pairs: one row per pair that competes for a page: text_number, item_id, grade.
+        items: one row per item: item_id, title, brand, price, popularity, quality, cheapness.
+        pairs: one row per pair that competes for a page: text_number, item_id, grade, relevance
+            (double, on the scale of the grades): what shoppers and the logger follow.
     """
 
     texts: DataFrame
@@ -74,11 +76,33 @@ class Engine:
         )
         return (
             self._market.pairs.join(items, on="item_id", how="inner")
+            .transform(self._with_words_matched)
             .join(self.queries, on="text_number", how="inner")
             .transform(
                 lambda df: with_probabilities(df, self._source.shoppers, self._regions, self._draws)
             )
+            .transform(self._with_model_score)
         )
+
+    def _with_words_matched(self, pairs: DataFrame) -> DataFrame:
+        """Add words_matched where the logger ranks by it."""
+        if self._source.policy.text == 0:
+            return pairs
+        titles = self._market.items.select("item_id", words("brand", "title").alias("title_words"))
+        texts = self._market.texts.select("text_number", words("query_text").alias("query_words"))
+        return (
+            pairs.join(titles, on="item_id", how="inner")
+            .join(texts, on="text_number", how="inner")
+            .withColumn("words_matched", words_matched())
+            .drop("title_words", "query_words")
+        )
+
+    def _with_model_score(self, pairs: DataFrame) -> DataFrame:
+        """Add model_score where the logger ranks by it."""
+        policy, shoppers = self._source.policy, self._source.shoppers
+        if policy.model == 0:
+            return pairs
+        return pairs.withColumn("model_score", model_score(policy, shoppers, self._draws))
 
     def impressions(self) -> DataFrame:
         """The log; see `pages.impressions`."""
@@ -86,7 +110,7 @@ class Engine:
         return impressions(shown, self._source, self._run_date, self._draws)
 
     def truth(self) -> DataFrame:
-        """The planted truth of every pair that may be shown or judged."""
+        """The planted truth of every pair that may be shown or judged; see `shoppers`."""
         return self.pairs.select(
             "query_id",
             "item_id",

@@ -6,9 +6,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.market import MarketSource, PolicyConf
-from jobs.sources.market.draws import Draws, lookup
-from jobs.sources.market.pools import shelf_score
-from jobs.sources.market.shoppers import examination, price_level
+from jobs.sources.market.clicks import with_clicks
+from jobs.sources.market.draws import Draws
+from jobs.sources.market.logger import logger_score
+from jobs.sources.market.shoppers import price_level
 
 _CARRIED = ("item_id", "price", "p_click", "p_cart", "p_purchase")
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
@@ -24,8 +25,8 @@ def ranked_pages(
     exploration / |pool| + (1 - exploration) * [the day's order puts the item at this position].
 
     Args:
-        pairs: text_number, region, query_id, item_id, grade, price, popularity, cheapness,
-            p_click, p_cart, p_purchase.
+        pairs: text_number, region, query_id, item_id, price, p_click, p_cart, p_purchase, and
+            the terms of the logger's score (`logger_score`).
     """
     explore = draws.uniform("explore", F.col("search_id")) < source.policy.exploration
     by_score = F.array_sort(F.transform("pool", lambda x: _scored(x, source.policy, draws)))
@@ -49,7 +50,7 @@ def ranked_pages(
 def impressions(shown: DataFrame, source: MarketSource, run_date: date, draws: Draws) -> DataFrame:
     """What the log of the days before `run_date` knows on that day, one row per item shown.
 
-    Clicks need examination and attraction; carts and purchases may come up to three days later,
+    Clicks follow the click model (`clicks`); carts and purchases may come up to three days later,
     and are in the log only if they came before the run date. Rows that arrive later are not in it.
     """
     cutoff = int(datetime.combine(run_date, time(), UTC).timestamp())
@@ -80,8 +81,7 @@ def impressions(shown: DataFrame, source: MarketSource, run_date: date, draws: D
 
 def _pools(pairs: DataFrame, policy: PolicyConf) -> DataFrame:
     """One row per query with its pool as an array; a pool is bounded by conf, not by traffic."""
-    base = shelf_score(policy) + policy.match * F.col("grade")
-    entry = F.struct(base.alias("base"), *_CARRIED)
+    entry = F.struct(logger_score(policy).alias("base"), *_CARRIED)
     return pairs.groupBy("text_number", "region", "query_id").agg(
         F.collect_list(entry).alias("pool")
     )
@@ -119,12 +119,13 @@ def _propensity(exploration: float) -> Column:
 def _with_funnel(df: DataFrame, source: MarketSource, draws: Draws) -> DataFrame:
     """Add clicked, carted, purchased: what the shopper does in the end."""
     page = (F.col("search_id"), F.col("item_id"))
-    examined = lookup(examination(source.page_size), F.col("position") - 1)
-    looks = draws.uniform("examine", *page) < examined
-    clicked = looks & (draws.uniform("click", *page) < F.col("p_click"))
-    carted = clicked & (draws.uniform("cart", *page) < F.col("p_cart"))
+    carted = F.col("attracted") & (draws.uniform("cart", *page) < F.col("p_cart"))
     purchased = carted & (draws.uniform("purchase", *page) < F.col("p_purchase"))
-    return df.withColumns({"clicked": clicked, "carted": carted, "purchased": purchased})
+    return (
+        with_clicks(df, source.clicks, source.page_size, draws)
+        .withColumns({"carted": carted, "purchased": purchased})
+        .drop("attracted")
+    )
 
 
 def _with_delays(df: DataFrame, source: MarketSource, cutoff: int, draws: Draws) -> DataFrame:

@@ -9,8 +9,9 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf
 from conf.sections.base import Section
 from conf.sections.market import MarketSource
+from jobs.sources.market.clicks import examination
 from jobs.sources.market.draws import Draws
-from jobs.sources.market.shoppers import brand_taste, examination, price_level, price_sensitivity
+from jobs.sources.market.shoppers import brand_taste, price_level, price_sensitivity
 from jobs.sources.market.traffic import region_shares
 
 
@@ -28,7 +29,7 @@ _SCHEMA = "name string, value double, meaning string"
 def parameters(
     spark: SparkSession, conf: ResolvedConf, source: MarketSource, items: DataFrame
 ) -> DataFrame:
-    """One row per parameter: conf, examination by position, regions, and a region's brand tastes.
+    """One row per parameter: conf, clicks by position, regions, and a region's brand tastes.
 
     Args:
         items: has brand.
@@ -54,7 +55,7 @@ def parameters(
 def _of_conf(source: MarketSource) -> Iterator[Parameter]:
     """Numbers of the source's section and of its parts, with their descriptions."""
     yield from _numbers("", source)
-    for part in ("policy", "shoppers"):
+    for part in ("policy", "clicks", "shoppers"):
         yield from _numbers(f"{part}.", getattr(source, part))
 
 
@@ -66,8 +67,15 @@ def _numbers(prefix: str, section: Section) -> Iterator[Parameter]:
 
 
 def _of_positions(source: MarketSource) -> Iterator[Parameter]:
-    for position, examined in enumerate(examination(source.page_size), start=1):
-        yield Parameter(f"examination.{position}", examined, "P(examined) at a position")
+    clicks = source.clicks
+    cascade = clicks.model == "cascade"
+    yield Parameter("clicks.cascade", float(cascade), "1: the click model is cascade, 0: position")
+    meaning = "P(examined) at a position" + (", nothing above clicked" if cascade else "")
+    curve = examination(source.page_size, clicks.examination_power)
+    for position, examined in enumerate(curve, start=1):
+        yield Parameter(f"examination.{position}", examined, meaning)
+        trust = "P(click) of an examined item that does not attract, at a position"
+        yield Parameter(f"trust.{position}", clicks.trust_bias / position, trust)
 
 
 def _of_regions(conf: ResolvedConf, source: MarketSource) -> Iterator[Parameter]:

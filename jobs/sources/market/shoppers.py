@@ -1,7 +1,14 @@
-"""Planted behaviour of shoppers: examination, and the probabilities of the funnel."""
+"""Planted behaviour of shoppers: the probabilities of the funnel.
+
+The truth of record is the same under every click model of `clicks`: true_p_click is the
+probability that an examined item is clicked because it attracts, which is P(click) at position 1
+of any page where no trust is planted. With trust bias the logged rate at position 1 lies above it
+(p + trust (1 - p)), by an amount that never changes the order of items, and carts and purchases
+follow clicks out of attraction only, so true_p_cart and true_p_purchase are what position 1 gives.
+"""
 
 from collections.abc import Sequence
-from itertools import pairwise
+from math import hypot
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -9,22 +16,8 @@ from pyspark.sql import functions as F
 from conf.sections.market import ShoppersConf
 from jobs.sources.market.draws import Draws, sigmoid
 
-EXAMINATION_POINTS = ((1, 0.310), (2, 0.106), (3, 0.077), (10, 0.027), (25, 0.015))
-"""(position, click rate) measured on a public log of hotel searches; only ratios are used."""
-
-
-def examination(positions: int) -> list[float]:
-    """P(examined) at positions 1 .. `positions`, 1 at the first.
-
-    Geometric between the named points, and on by the last segment's rate behind them.
-    """
-    return [_examined_at(p) / EXAMINATION_POINTS[0][1] for p in range(1, positions + 1)]
-
-
-def _examined_at(position: int) -> float:
-    segments = list(pairwise(EXAMINATION_POINTS))
-    (a, at_a), (b, at_b) = next((s for s in segments if position <= s[1][0]), segments[-1])
-    return float(at_a * (at_b / at_a) ** ((position - a) / (b - a)))
+RELEVANCE_SD = 0.6
+"""Spread of the planted relevance among the items that compete for a page, about (grades)."""
 
 
 def price_sensitivity(conf: ShoppersConf, regions: Sequence[str]) -> dict[str, float]:
@@ -48,17 +41,19 @@ def price_level(draws: Draws) -> Column:
 def with_probabilities(
     pairs: DataFrame, conf: ShoppersConf, regions: Sequence[str], draws: Draws
 ) -> DataFrame:
-    """Add p_click (given examined), p_cart (given click) and p_purchase (given cart).
+    """Add click_logit, p_click (given examined), p_cart (given click), p_purchase (given cart).
 
-    A pure function of query text, region, item and grade, whatever the page and the day.
+    A pure function of query text, region, item and relevance, whatever the page and the day.
+    p_click = sigmoid(click_logit).
 
     Args:
-        pairs: query_text, region, item_id, grade, brand, popularity, quality, cheapness.
+        pairs: query_text, region, item_id, relevance (double, on the scale of the grades), brand,
+            popularity, quality, cheapness.
     """
     sensitivity = price_sensitivity(conf, regions)
     by_region = F.create_map(*(F.lit(x) for entry in sensitivity.items() for x in entry))
     cheap = by_region[F.col("region")] * F.col("cheapness")
-    fit = conf.relevance_strength * (F.col("grade") - 1)
+    fit = conf.relevance_strength * (F.col("relevance") - 1)
     quality = conf.quality * F.col("quality")
     unexplained = conf.pair_noise_sd * draws.normal(
         "unexplained", F.col("query_text"), F.col("item_id")
@@ -75,6 +70,7 @@ def with_probabilities(
     later = fit + quality + 0.5 * cheap
     return pairs.withColumns(
         {
+            "click_logit": click,
             "p_click": sigmoid(click),
             "p_cart": sigmoid(conf.cart_intercept + later),
             "p_purchase": sigmoid(conf.purchase_intercept + later),
@@ -82,8 +78,15 @@ def with_probabilities(
     )
 
 
+def click_spread(conf: ShoppersConf) -> float:
+    """Spread of the click logit over pairs, about: the planted effects as if independent."""
+    price = (conf.price_sensitivity_min + conf.price_sensitivity_max) / 2
+    fit = conf.relevance_strength * RELEVANCE_SD
+    return hypot(fit, conf.popularity, conf.quality, price, conf.brand_taste_sd, conf.pair_noise_sd)
+
+
 def true_probabilities() -> list[Column]:
-    """P(click), P(cart), P(purchase) when shown at position 1, where all is examined."""
+    """P(click), P(cart), P(purchase) of an examined item by attraction, without trust."""
     carted = F.col("p_click") * F.col("p_cart")
     return [
         F.col("p_click").alias("true_p_click"),

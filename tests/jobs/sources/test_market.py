@@ -11,11 +11,11 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.sections.market import MarketSource, PolicyConf, ShoppersConf
+from jobs.sources.market.clicks import examination
 from jobs.sources.market.draws import Draws, choose, cumulative, zipf_rank
 from jobs.sources.market.pages import impressions, ranked_pages
 from jobs.sources.market.pools import grade_by_attributes
 from jobs.sources.market.shoppers import (
-    examination,
     price_sensitivity,
     true_probabilities,
     with_probabilities,
@@ -136,8 +136,8 @@ def test_probabilities_are_the_planted_logits(spark: SparkSession) -> None:
         pair_noise_sd=0.0,
     )
     pairs = spark.createDataFrame(
-        [("q", "b", "i", 2, "x", 1.0, 2.0, 3.0), ("q", "a", "i", 0, None, 0.0, 0.0, 0.0)],
-        "query_text string, region string, item_id string, grade int, brand string, "
+        [("q", "b", "i", 2.0, "x", 1.0, 2.0, 3.0), ("q", "a", "i", 0.0, None, 0.0, 0.0, 0.0)],
+        "query_text string, region string, item_id string, relevance double, brand string, "
         "popularity double, quality double, cheapness double",
     )
     told = with_probabilities(pairs, conf, ("a", "b"), DRAWS).select(*true_probabilities())
@@ -237,11 +237,11 @@ def _searched(spark: SparkSession, pages: int) -> DataFrame:
 
 def _pool(spark: SparkSession, p_click: Sequence[float]) -> DataFrame:
     rows = [
-        (0, "a", "q", f"i{n}", 1, 10.0, float(n), 0.0, p, 0.9, 0.9) for n, p in enumerate(p_click)
+        (0, "a", "q", f"i{n}", 1.0, 10.0, float(n), 0.0, p, 0.9, 0.9) for n, p in enumerate(p_click)
     ]
     return spark.createDataFrame(
         rows,
-        "text_number long, region string, query_id string, item_id string, grade int, "
+        "text_number long, region string, query_id string, item_id string, relevance double, "
         "price double, popularity double, cheapness double, p_click double, p_cart double, "
         "p_purchase double",
     )

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf, load_conf
 from conf.sections.market import ShoppersConf
 from jobs.sources.base import SourceError
-from jobs.sources.market.shoppers import examination
+from jobs.sources.market.clicks import examination
 from jobs.sources.simulated import read
 
 RUN_DATE = date(2026, 3, 1)
