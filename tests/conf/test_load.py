@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 
 from conf.load import ConfError, flatten, load_conf, origin_of
 from conf.schema import Conf
+from conf.sections.source import SimulatedSource
 from jobs.platform.runner import conf_text
 
-CONF_FILES = sorted((Path(__file__).parents[2] / "conf").glob("*.yaml"))
+CONF = Path(__file__).parents[2] / "conf"
+CONF_FILES = sorted(CONF.glob("*.yaml"))
+WORLDS = sorted((CONF / "worlds").rglob("*.yaml"))
 
 
 def write(folder: Path, name: str, text: str) -> Path:
@@ -111,6 +114,20 @@ def test_hash_changes_with_any_value(a: int, b: int) -> None:
 @pytest.mark.parametrize("path", CONF_FILES, ids=lambda path: path.name)
 def test_shipped_files_are_valid(path: Path) -> None:
     assert load_conf([path]).tree.name
+
+
+@pytest.mark.parametrize("path", WORLDS, ids=lambda path: path.stem)
+def test_worlds_are_valid_and_keep_to_their_own(path: Path) -> None:
+    tree = load_conf([path]).tree
+    assert isinstance(tree.source, SimulatedSource)
+    assert tree.name == path.stem and tree.storage.root == f"warehouse/worlds/{path.stem}"
+    assert tree.source.days >= tree.features.training_days + 28  # a whole look-back
+
+
+def test_worlds_are_different_markets() -> None:
+    assert len(WORLDS) >= 12 and len([p for p in WORLDS if p.parent.name == "held_out"]) == 3
+    trees = [load_conf([path]).tree for path in WORLDS]
+    assert len({tree.seed for tree in trees}) == len(WORLDS)
 
 
 def test_every_field_is_described() -> None:
