@@ -21,7 +21,13 @@ QUERY_LEVEL: tuple[Feature, ...] = (
     Feature(
         "query_has_size", "query", "1 where the text holds a number with a unit or several numbers"
     ),
-    Feature("query_traffic_28d", "query", "log1p of result pages in 28 days", regional=True),
+    Feature(
+        "query_traffic_28d",
+        "query",
+        "log1p of result pages in 28 days",
+        regional=True,
+        exposure=True,
+    ),
     Feature("query_type_entropy", "query", "entropy of clicks over item types, 28 days (nats)"),
     Feature("query_ctr_28d", "query", "smoothed clicks per impression, 28 days", regional=True),
     Feature(
@@ -36,7 +42,12 @@ QUERY_LEVEL: tuple[Feature, ...] = (
 )
 
 _COUNTS = tuple(
-    Feature(f"item_{what}_{days}d", "item", f"log1p of {what} in {days} days, all regions")
+    Feature(
+        f"item_{what}_{days}d",
+        "item",
+        f"log1p of {what} in {days} days, all regions",
+        exposure=what == "impressions",
+    )
     for what in ("impressions", "clicks", "carts", "purchases")
     for days in WINDOWS
 )
@@ -97,7 +108,11 @@ PAIR_LEVEL: tuple[Feature, ...] = (
         "pair_last_match", "query_item", "1 where the query's last word is the item's head noun"
     ),
     Feature(
-        "pair_impressions_28d", "query_item", "log1p of impressions of the pair", regional=True
+        "pair_impressions_28d",
+        "query_item",
+        "log1p of impressions of the pair",
+        regional=True,
+        exposure=True,
     ),
     Feature("pair_ctr_28d", "query_item", "smoothed click rate of the pair", regional=True),
     Feature("pair_cart_rate_28d", "query_item", "smoothed cart rate of the pair", regional=True),

@@ -23,6 +23,7 @@ class Feature:
         default: value where the feature is unknown.
         regional: True where its distribution depends on the region (the MD mask's input).
         buckets: number of ids of a category (count).
+        exposure: True where it counts what the logger chose to show, whatever shoppers did.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Feature:
     default: float = 0.0
     regional: bool = False
     buckets: int = 0
+    exposure: bool = False
 
     @property
     def sql_type(self) -> str:

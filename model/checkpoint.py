@@ -27,8 +27,8 @@ class Progress:
     Attributes:
         fingerprint: hash of everything that decides the result; another one is not resumed.
         epoch: epochs done (count).
-        best_epoch: epoch of the lowest validation loss, from 1; 0 before the first.
-        best_loss: that loss.
+        best_epoch: epoch whose weights are kept, from 1; 0 before the first.
+        best_loss: its validation loss.
         finished: no further epoch is to be trained.
         history: one record an epoch, as in metrics.jsonl.
     """

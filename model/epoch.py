@@ -13,6 +13,27 @@ class TrainingError(RuntimeError):
     """Training cannot go on; the message says at which epoch and why."""
 
 
+class LabelMass:
+    """What a task's summed loss of a batch is divided by: the labels of a batch.
+
+    By epoch it is their mean over the batches of the epoch so far: a label then weighs the same
+    in whatever batch it stands. By batch, ten graded rows among a thousand weigh as much as all
+    the clicks of that batch, and a single one ten times as much as each of ten.
+    """
+
+    def __init__(self, by_epoch: bool) -> None:
+        self._by_epoch, self._batches = by_epoch, 0
+        self._seen: Tensor | None = None
+
+    def of(self, weight: Tensor) -> Tensor:
+        """[losses] weight behind each loss of this batch -> [losses] what to divide by."""
+        if not self._by_epoch:
+            return weight
+        self._batches += 1
+        self._seen = weight if self._seen is None else self._seen + weight
+        return self._seen / self._batches
+
+
 class EpochSums:
     """Sums of losses and weights by task over an epoch, on the device."""
 

@@ -2,10 +2,12 @@
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
 
+from conf.sections.training import ModelConf
 from model.spec import InputFeature, InputSpec
 from model.standardise import Standardisation
 
@@ -20,8 +22,9 @@ def embedding_width(buckets: int, limit: int) -> int:
 class FeatureBlock(nn.Module):
     """Encodes some of the features: [N, K] raw values -> [N, dim].
 
-    Numeric columns come first, (x - mean) / std cut at +-clip, then one embedding a category.
-    Embeddings start near 0, so that an id never seen in training stays near neutral.
+    Numeric columns come first, (x - mean) / std cut at +-clip, then, with `bins`, their places in
+    bins (`Piecewise`), then one embedding a category. Embeddings start near 0, so that an id never
+    seen in training stays near neutral.
     """
 
     position: Tensor
@@ -31,18 +34,21 @@ class FeatureBlock(nn.Module):
     def __init__(
         self,
         features: Sequence[InputFeature],
+        kept: Sequence[bool],
         scale: Standardisation,
-        width: int,
-        clip: float,
+        conf: ModelConf,
     ) -> None:
+        """Read those of the block's `features` that are `kept`."""
         super().__init__()
-        numeric = [f for f in features if f.kind == "numeric"]
-        categories = [f for f in features if f.kind == "category"]
+        read = [f for f, keep in zip(features, kept, strict=True) if keep]
+        numeric = [f for f in read if f.kind == "numeric"]
+        categories = [f for f in read if f.kind == "category"]
         order = {f.name: i for i, f in enumerate(features)}
-        self.clip = clip
+        self.clip = conf.clip
         self.category_positions = [order[f.name] for f in categories]
         self.embeddings = nn.ModuleList(
-            nn.Embedding(f.buckets, embedding_width(f.buckets, width)) for f in categories
+            nn.Embedding(f.buckets, embedding_width(f.buckets, conf.embedding_width))
+            for f in categories
         )
         for table in self.embeddings.parameters():
             nn.init.normal_(table, std=_EMBEDDING_STD)
@@ -51,9 +57,14 @@ class FeatureBlock(nn.Module):
         for name, values in (("mean", scale.mean), ("std", scale.std)):
             column = torch.tensor([values[f.name] for f in numeric], dtype=torch.float32)
             self.register_buffer(name, column, persistent=False)
-        widths = [1] * len(numeric) + [int(e.embedding_dim) for e in self.embeddings]  # type: ignore[arg-type]
-        flags = [f.regional for f in (*numeric, *categories)]
-        self.regional = [flag for flag, w in zip(flags, widths, strict=True) for _ in range(w)]
+        bins = conf.bins if conf.numeric == "piecewise" else 0
+        self.pieces = Piecewise([scale.edges(f.name, bins) if bins else [] for f in numeric])
+        widths = [int(e.embedding_dim) for e in self.embeddings]  # type: ignore[arg-type]
+        self.regional = [
+            *(f.regional for f in numeric),
+            *(numeric[i].regional for i in self.pieces.column.tolist()),
+            *(f.regional for f, w in zip(categories, widths, strict=True) for _ in range(w)),
+        ]
 
     @property
     def dim(self) -> int:
@@ -62,11 +73,54 @@ class FeatureBlock(nn.Module):
 
     def forward(self, values: Tensor) -> Tensor:
         """[N, K] values in the order of the block's features -> [N, dim]."""
-        scaled = (values.index_select(1, self.position) - self.mean) / self.std
-        parts = [scaled.clamp_(-self.clip, self.clip)]
+        raw = values.index_select(1, self.position)
+        parts = [((raw - self.mean) / self.std).clamp_(-self.clip, self.clip)]
+        if self.pieces.dim:
+            parts.append(self.pieces(raw))
         for position, table in zip(self.category_positions, self.embeddings, strict=True):
             parts.append(table(values[:, position].long()))
         return torch.cat(parts, dim=1)
+
+
+class Piecewise(nn.Module):
+    """Piecewise-linear encoding of numeric features.
+
+    A unit a bin: how far the value has come through it, 0 before and 1 behind, here less 1/2 so
+    that units are about centred (Gorishniy, Rubachev and Babenko, NeurIPS 2022, arXiv 2203.05556,
+    eq. 1). A linear layer on it is a piecewise-linear function of each feature, which is what
+    trees have over a network on standardised values. A feature of fewer than two bins has no unit:
+    its standardised value says the same.
+    """
+
+    column: Tensor
+    low: Tensor
+    inverse: Tensor
+
+    def __init__(self, edges: Sequence[Sequence[float]]) -> None:
+        """Take the rising edges of each column's bins."""
+        super().__init__()
+        bins = [
+            (i, low, high)
+            for i, given in enumerate(edges)
+            if len(given) > 2
+            for low, high in pairwise(given)
+        ]
+        column = torch.tensor([i for i, _, _ in bins], dtype=torch.long)
+        low = torch.tensor([low for _, low, _ in bins], dtype=torch.float32)
+        width = torch.tensor([high - low for _, low, high in bins], dtype=torch.float32)
+        self.register_buffer("column", column, persistent=False)
+        self.register_buffer("low", low, persistent=False)
+        self.register_buffer("inverse", 1.0 / width, persistent=False)
+
+    @property
+    def dim(self) -> int:
+        """Width of the encoding (units)."""
+        return len(self.column)
+
+    def forward(self, values: Tensor) -> Tensor:
+        """[N, K] raw values -> [N, dim] in -1/2 .. 1/2."""
+        through = (values.index_select(1, self.column) - self.low) * self.inverse
+        return through.clamp_(0.0, 1.0).sub_(0.5)
 
 
 class InputLayer(nn.Module):
@@ -79,13 +133,20 @@ class InputLayer(nn.Module):
     query_columns: Tensor
     candidate_columns: Tensor
 
-    def __init__(self, spec: InputSpec, scale: Standardisation, width: int, clip: float) -> None:
+    def __init__(self, spec: InputSpec, scale: Standardisation, conf: ModelConf) -> None:
+        """Read the features of the spec but those of `conf.leave_out`.
+
+        Raises:
+            SpecError: `leave_out` names what is not there, or everything.
+        """
         super().__init__()
+        kept = spec.without(conf.leave_out)
         for name, positions in (
             ("query", spec.query_positions),
             ("candidate", spec.candidate_positions),
         ):
-            block = FeatureBlock([spec.features[i] for i in positions], scale, width, clip)
+            features = [spec.features[i] for i in positions]
+            block = FeatureBlock(features, [kept[i] for i in positions], scale, conf)
             self.add_module(name, block)
             columns = torch.tensor(positions, dtype=torch.long)
             self.register_buffer(f"{name}_columns", columns, persistent=False)

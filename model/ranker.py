@@ -129,7 +129,7 @@ class Ranker(nn.Module):
 
 def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ranker:
     """A fresh ranker as conf describes it; weights drawn from torch's generator."""
-    inputs = InputLayer(spec, scale, conf.embedding_width, conf.clip)
+    inputs = InputLayer(spec, scale, conf)
     context = RegionContext(
         tuple(inputs.regional), len(spec.regions), conf, tuple(scale.region_rows)
     )

@@ -9,7 +9,7 @@ from conf.errors import UserError
 from conf.sections.training import ModelConf
 from model.ranker import build_ranker
 from model.spec import InputSpec
-from model.standardise import Standardisation
+from model.standardise import QUANTILES, Standardisation
 
 Widths = tuple[int, ...]
 TOLERANCE = 0.02
@@ -21,16 +21,25 @@ class SizingError(UserError, ValueError):
     """No widths give the wanted number of parameters; the message names the nearest ones."""
 
 
-def parameter_count(spec: InputSpec, conf: ModelConf) -> int:
-    """Parameters of the whole ranker that learn: embeddings, region part, backbone, heads."""
-    numeric = [f.name for f in spec.features if f.kind == "numeric"]
-    scale = Standardisation(dict.fromkeys(numeric, 0.0), dict.fromkeys(numeric, 1.0), {}, rows=1)
+def parameter_count(spec: InputSpec, conf: ModelConf, scale: Standardisation | None = None) -> int:
+    """Parameters of the whole ranker that learn: embeddings, region part, backbone, heads.
+
+    Args:
+        scale: statistics of the training rows, whose values decide how many bins a feature has;
+            None: each has as many as conf allows.
+    """
     with torch.random.fork_rng(devices=[]):
-        ranker = build_ranker(spec, scale, conf)
+        ranker = build_ranker(spec, scale or _varied(spec), conf)
     return sum(p.numel() for p in ranker.parameters() if p.requires_grad)
 
 
-def sized(spec: InputSpec, conf: ModelConf, target: int, tolerance: float = TOLERANCE) -> ModelConf:
+def sized(
+    spec: InputSpec,
+    conf: ModelConf,
+    target: int,
+    scale: Standardisation | None = None,
+    tolerance: float = TOLERANCE,
+) -> ModelConf:
     """`conf` with `hidden` scaled so that the ranker has `target` parameters, nearly.
 
     All widths of `hidden` (of experts, bottoms or steps, where the backbone has several) are
@@ -39,6 +48,7 @@ def sized(spec: InputSpec, conf: ModelConf, target: int, tolerance: float = TOLE
 
     Args:
         target: parameters wanted (count), as of `parameter_count`.
+        scale: as of `parameter_count`.
         tolerance: greatest deviation from it (fraction).
 
     Raises:
@@ -52,7 +62,7 @@ def sized(spec: InputSpec, conf: ModelConf, target: int, tolerance: float = TOLE
 
     def count(widths: Widths) -> int:
         if widths not in counts:
-            counts[widths] = parameter_count(spec, resized(widths))
+            counts[widths] = parameter_count(spec, resized(widths), scale)
         return counts[widths]
 
     scaled = _bisected(conf.hidden, target, lambda hidden: count(hidden + conf.tower))
@@ -64,6 +74,19 @@ def sized(spec: InputSpec, conf: ModelConf, target: int, tolerance: float = TOLE
         f"backbone {conf.backbone}: no widths within {tolerance:.0%} of {target:,} parameters; "
         f"nearest: hidden {list(nearest[:depth])}, tower {list(nearest[depth:])} with "
         f"{counts[nearest]:,}"
+    )
+
+
+def _varied(spec: InputSpec) -> Standardisation:
+    """Statistics of features that all take many values."""
+    numeric = [f.name for f in spec.features if f.kind == "numeric"]
+    grid = [i / QUANTILES for i in range(QUANTILES + 1)]
+    return Standardisation(
+        mean=dict.fromkeys(numeric, 0.0),
+        std=dict.fromkeys(numeric, 1.0),
+        rates={},
+        rows=1,
+        quantiles=dict.fromkeys(numeric, grid),
     )
 
 

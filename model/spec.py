@@ -30,6 +30,7 @@ class InputFeature:
     regional: bool = False
     buckets: int = 0
     description: str = ""
+    exposure: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,31 @@ class InputSpec:
     def names(self) -> list[str]:
         """Feature names in order."""
         return [feature.name for feature in self.features]
+
+    def without(self, left_out: Sequence[str]) -> "list[bool]":
+        """For each feature, whether a model reads it that leaves out these names and groups.
+
+        Groups: ids (hashed categories but the region), exposure, region (all that depend on it).
+
+        Raises:
+            SpecError: a name that is neither a feature nor a group, or no feature is left.
+        """
+        groups = {
+            "ids": {f.name for f in self.features if f.kind == "category"} - {REGION_FEATURE},
+            "exposure": {f.name for f in self.features if f.exposure},
+            "region": {f.name for f in self.features if f.regional} | {REGION_FEATURE},
+        }
+        unknown = [name for name in left_out if name not in groups and name not in self.names]
+        if unknown:
+            raise SpecError(
+                f"model.leave_out names {unknown}; give names of features, or groups of them: "
+                f"{sorted(groups)}"
+            )
+        gone = {n for name in left_out for n in groups.get(name, {name})}
+        kept = [name not in gone for name in self.names]
+        if not any(kept):
+            raise SpecError(f"model.leave_out {list(left_out)} leaves no feature to read")
+        return kept
 
     @cached_property
     def query_positions(self) -> list[int]:

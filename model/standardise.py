@@ -11,6 +11,11 @@ from model.feed import Snapshot, SnapshotError, engine
 from model.spec import InputSpec
 
 Doubles = npt.NDArray[np.float64]
+QUANTILES = 64
+"""Steps of the grid of quantiles that is kept: as many bins as a feature may be cut into."""
+SAMPLE = 200_000
+"""Rows behind the quantiles, enough for 64 of them within .2 % of mass: the first of the split,
+whose rows are in random order."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +29,8 @@ class Standardisation:
         rows: rows behind it (count).
         region_rows: rows by region id from 0, the unknown region; empty where not counted.
         soft_labels: rows whose relevance label lies between two grades (count).
+        quantiles: by numeric feature, its QUANTILES + 1 quantiles from the least value to the
+            largest, of the first SAMPLE rows.
     """
 
     mean: Mapping[str, float]
@@ -32,6 +39,19 @@ class Standardisation:
     rows: int
     region_rows: Sequence[int] = field(default_factory=list)
     soft_labels: int = 0
+    quantiles: Mapping[str, Sequence[float]] = field(default_factory=dict)
+
+    def edges(self, name: str, bins: int) -> list[float]:
+        """Rising edges of at most `bins` bins of a numeric feature, of about equal mass.
+
+        A value that many rows share takes several quantiles and is an edge once, so there may be
+        fewer; a feature that does not vary has none.
+        """
+        grid = np.asarray(self.quantiles.get(name, ()), np.float64)
+        if not len(grid):
+            return []
+        places = np.round(np.linspace(0, len(grid) - 1, bins + 1)).astype(int)
+        return [float(edge) for edge in np.unique(grid[places])]
 
     def unseen(self, regions: Sequence[str]) -> tuple[str, ...]:
         """Those of the declared regions that no training row is of.
@@ -79,11 +99,12 @@ def measure(snapshot: Snapshot) -> Standardisation:
     features = len(spec.features)
     columns = [*spec.names, *spec.label_columns]
     moments = _Moments(0, np.zeros(features), np.zeros(features))
-    labels, regions = _LabelSums(spec), _RegionCounts(spec)
+    labels, regions, sample = _LabelSums(spec), _RegionCounts(spec), _Sample()
     paths = [snapshot.folder / file.path for file in snapshot.splits["train"]]
     for group in engine("pyarrow")(paths, columns, None):
         _check(spec, group[:features])
         moments.merge(group[:features].astype(np.float64))
+        sample.add(group[:features])
         labels.add(dict(zip(spec.label_columns, group[features:], strict=True)))
         regions.add(group)
     if not labels.rates():
@@ -97,7 +118,34 @@ def measure(snapshot: Snapshot) -> Standardisation:
         rows=moments.count,
         region_rows=regions.rows.tolist(),
         soft_labels=labels.soft,
+        quantiles=sample.quantiles({i: spec.names[i] for i in numeric}),
     )
+
+
+class _Sample:
+    """The first rows, for quantiles."""
+
+    def __init__(self) -> None:
+        self._groups: list[npt.NDArray[np.float32]] = []
+        self._rows = 0
+
+    def add(self, group: npt.NDArray[np.float32]) -> None:
+        """Keep [columns, rows] as far as SAMPLE rows reach."""
+        kept = group[:, : SAMPLE - self._rows]
+        if kept.shape[1]:
+            self._groups.append(kept.copy())
+            self._rows += kept.shape[1]
+
+    def quantiles(self, names: Mapping[int, str]) -> dict[str, list[float]]:
+        """Quantiles of the columns by name."""
+        if not self._groups:
+            return {}
+        grid = np.linspace(0.0, 1.0, QUANTILES + 1)
+        found = {}
+        for column, name in names.items():
+            values = np.concatenate([group[column] for group in self._groups])
+            found[name] = [float(q) for q in np.quantile(values, grid)]
+        return found
 
 
 class _RegionCounts:

@@ -26,18 +26,22 @@ from model.checkpoint import (
     save_checkpoint,
 )
 from model.distributed import Ranks, joined
-from model.epoch import EpochSums, TrainingError
+from model.epoch import EpochSums, LabelMass, TrainingError
 from model.feed import Batch, Rows, batches, open_snapshot, require_lists, steps_per_epoch
 from model.losses import TaskLoss
 from model.losses.balances import BALANCES
 from model.progress import EpochBar
 from model.ranker import Ranker, build_ranker
+from model.schedule import Schedule
 from model.tracking import append_line, write_lines
 from model.training_task import TrainTask
 
+POSITION_TOWER = "engagement.bias."
+"""Start of the names of the position tower's parameters in a ranker."""
+
 
 def train(task: TrainTask) -> None:
-    """Train until the last epoch or until the validation loss stops falling.
+    """Train to the end of the schedule or, with conf keep `best`, until no epoch is better.
 
     Raises:
         FeedError: an epoch did not read the manifest's rows.
@@ -51,7 +55,7 @@ def train(task: TrainTask) -> None:
 
 
 def trained(task: TrainTask) -> tuple[Ranker, Progress]:
-    """The ranker with the best weights of a finished training.
+    """The ranker with the kept weights of a finished training.
 
     Raises:
         TrainingError: there is no finished training of this task in its folder.
@@ -78,6 +82,8 @@ class _Training:
         balance = BALANCES[task.trainer.balance]
         self.balance = balance(self.snapshot.spec.loss_tasks, task.trainer.loss_weights)
         self.optimizer = _optimizer([self.ranker, self.balance.to(ranks.device)], task.trainer)
+        steps = steps_per_epoch(self.snapshot, self._rows("train", 1), task.feed.batch_size)
+        self.schedule = Schedule.of(task.trainer, steps)
         self.progress = Progress(task.fingerprint(self.snapshot))
         self.best: State = {}
         self._resume()
@@ -103,12 +109,14 @@ class _Training:
     def _train(self, epoch: int) -> "EpochSums":
         self.module.train()
         sums = EpochSums(self.ranker.loss_names, self.ranks)
-        rows = self._rows("train", epoch)
-        steps = steps_per_epoch(self.snapshot, rows, self.task.feed.batch_size)
-        with EpochBar(epoch, self.task.trainer.epochs, steps, self._shows_bar()) as bar:
-            for batch in batches(self.snapshot, rows, self.task.feed):
+        rows, schedule = self._rows("train", epoch), self.schedule
+        divisor = LabelMass(by_epoch=self.task.trainer.normalise == "epoch")
+        with EpochBar(epoch, schedule.epochs, schedule.steps, self._shows_bar()) as bar:
+            for step, batch in enumerate(batches(self.snapshot, rows, self.task.feed)):
                 losses = self._losses(batch)
-                behind = self.ranks.all_sum(torch.stack([t.weight for t in losses.values()]))
+                known = self.ranks.all_sum(torch.stack([t.weight for t in losses.values()]))
+                behind = divisor.of(known)
+                _set_step_size(self.optimizer, schedule.factor(epoch, step))
                 self.optimizer.zero_grad(set_to_none=True)
                 loss = self.balance.backward(
                     losses,
@@ -138,11 +146,11 @@ class _Training:
     def _advance(self, record: dict[str, Any], loss: float) -> None:
         conf, progress = self.task.trainer, self.progress
         progress.epoch += 1
-        if loss < progress.best_loss:
+        if conf.keep == "last" or loss < progress.best_loss:
             progress.best_loss, progress.best_epoch = loss, progress.epoch
             self.best = {k: v.detach().clone() for k, v in self.ranker.state_dict().items()}
         waited = progress.epoch - progress.best_epoch
-        progress.finished = progress.epoch >= conf.epochs or waited >= conf.patience
+        progress.finished = progress.epoch >= self.schedule.epochs or waited >= conf.patience
         progress.history.append(record | {"validation_loss": loss})
         if self.ranks.rank == 0:
             state = optimizer_tensors(self.optimizer)
@@ -171,15 +179,33 @@ class _Training:
 
 
 def _optimizer(modules: Sequence[nn.Module], conf: TrainerConf) -> torch.optim.Optimizer:
-    """AdamW (decoupled decay); biases and other vectors do not decay."""
-    parameters = [p for module in modules for p in module.parameters()]
-    matrices = [p for p in parameters if p.ndim > 1]
-    vectors = [p for p in parameters if p.ndim <= 1]
+    """AdamW (decoupled decay); biases and other vectors do not decay.
+
+    Neither does the position tower, which has a step size of its own: decay would pull its table
+    towards the curve that it starts from.
+    """
+    named = [pair for module in modules for pair in module.named_parameters()]
+    tower = [p for name, p in named if name.startswith(POSITION_TOWER)]
+    others = [p for name, p in named if not name.startswith(POSITION_TOWER)]
     groups: list[dict[str, Any]] = [
-        {"params": matrices, "weight_decay": conf.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": conf.weight_decay},
+        {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
+        {
+            "params": tower,
+            "weight_decay": 0.0,
+            "lr": conf.learning_rate * conf.position_rate,
+        },
     ]
-    return torch.optim.AdamW(groups, lr=conf.learning_rate, fused=True)
+    made = torch.optim.AdamW([g for g in groups if g["params"]], lr=conf.learning_rate, fused=True)
+    for group in made.param_groups:
+        group["initial_lr"] = group["lr"]
+    return made
+
+
+def _set_step_size(optimizer: torch.optim.Optimizer, factor: float) -> None:
+    """Set the step size of every group to its own at the start times the factor."""
+    for group in optimizer.param_groups:
+        group["lr"] = group["initial_lr"] * factor
 
 
 def _cuda_devices(ranks: Ranks) -> list[torch.device]:

@@ -131,11 +131,26 @@ class ModelConf(Section):
     embedding_width: int = Field(
         2, ge=1, description="width at most of a category's embedding (units)"
     )
+    numeric: Literal["standard", "piecewise"] = Field(
+        "piecewise",
+        description="numeric features as the input layer gives them; standard: (x - mean) / std; "
+        "piecewise: that, and beside it how far x has come through each of `bins` bins of equal "
+        "mass",
+    )
+    bins: int = Field(
+        8, ge=2, le=64, description="piecewise: bins of a feature at most, of equal mass (count)"
+    )
     clip: float = Field(
         8.0, gt=0, description="standardised inputs are cut at so many standard deviations"
     )
+    leave_out: tuple[str, ...] = Field(
+        (),
+        description="features that the model does not read, by name or by group; ids: hashed "
+        "brand and type; exposure: how often the logger showed query, item or pair; region: every "
+        "feature that depends on the region",
+    )
     position_bias: Literal["additive", "multiplicative", "none"] = Field(
-        "additive", description="position tower used in training only"
+        "multiplicative", description="position tower used in training only"
     )
     max_position: int = Field(
         100, ge=1, description="positions behind it share its bias (ranks from 1)"
@@ -161,9 +176,37 @@ class TrainerConf(Section):
         description="torch threads a process (count); 0: what torch chooses. More than 1 pays "
         "for wide layers on idle cores only",
     )
-    epochs: int = Field(12, ge=1, description="epochs at most (count)")
-    patience: int = Field(2, ge=1, description="epochs without a better validation loss (count)")
-    learning_rate: float = Field(3e-4, gt=0, description="AdamW step size")
+    epochs: int = Field(16, ge=1, description="epochs, `min_steps` and `max_steps` aside (count)")
+    min_steps: int = Field(
+        600, ge=1, description="steps at least: few rows are read more often (count)"
+    )
+    max_steps: int = Field(
+        200_000, ge=1, description="steps at most: many rows are read less often (count)"
+    )
+    keep: Literal["last", "best"] = Field(
+        "last",
+        description="weights that are kept; last: those at the end of the schedule; best: those "
+        "of the epoch with the lowest validation loss, and training stops after `patience` epochs "
+        "without a better one",
+    )
+    patience: int = Field(
+        2, ge=1, description="keep best: epochs without a better validation loss (count)"
+    )
+    schedule: Literal["cosine", "constant"] = Field(
+        "cosine", description="step size over the training; cosine: falls to 0 at its end"
+    )
+    learning_rate: float = Field(1e-3, gt=0, description="AdamW step size at the start")
+    position_rate: float = Field(
+        30.0,
+        gt=0,
+        description="step size of the position tower over that of the other parameters (ratio): "
+        "it must travel by whole logits while the layers move by tenths",
+    )
+    normalise: Literal["epoch", "batch"] = Field(
+        "epoch",
+        description="what a task's summed loss is divided by; epoch: the batch's share of the "
+        "labels of an epoch, so that each label weighs the same; batch: the labels of the batch",
+    )
     weight_decay: float = Field(
         0.1, ge=0, description="decoupled weight decay of the matrices (per step and step size)"
     )

@@ -33,7 +33,12 @@ def make_task(snapshot: Snapshot, scale: Standardisation, tmp_path: Path) -> Mak
     """`make_task("name", epochs=3, ...)`: a short task whose folder is tmp_path / name."""
 
     def make(name: str, dropout: float = 0.0, **trainer: object) -> TrainTask:
-        settings: dict[str, object] = {"epochs": 3, "learning_rate": 0.01, "progress": False}
+        settings: dict[str, object] = {
+            "epochs": 3,
+            "min_steps": 1,
+            "learning_rate": 0.01,
+            "progress": False,
+        }
         return TrainTask(
             snapshot=snapshot.folder,
             folder=tmp_path / name,
@@ -124,7 +129,9 @@ def test_the_callers_random_state_and_threads_are_left_alone(make_task: Make) ->
 
 
 def test_it_stops_early_and_keeps_the_best_weights(make_task: Make) -> None:
-    task = make_task("early", epochs=40, patience=1, learning_rate=0.1)
+    task = make_task(
+        "early", epochs=40, patience=1, learning_rate=0.1, keep="best", schedule="constant"
+    )
     train(task)
     ranker, progress = trained(task)
     losses = [record["validation_loss"] for record in progress.history]
