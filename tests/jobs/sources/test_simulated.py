@@ -120,7 +120,9 @@ def test_parameters_hold_conf_curve_regions_and_tastes(market: Tables) -> None:
     assert table.name.is_unique and (table.meaning.str.len() > 0).all()
     values = table.set_index("name").value
     assert values["shoppers.relevance_strength"] == ShoppersConf().relevance_strength
-    assert values["examination.1"] == 1.0
+    assert values["examination.1"] == 1.0 and values["clicks.cascade"] == 0.0
+    assert values["examination.2"] == pytest.approx(0.106 / 0.310)
+    assert values["clicks.trust_bias"] == values["trust.1"] == values["policy.text"] == 0.0
     assert {"price_sensitivity.us", "price_level.uk", "traffic.us"} <= set(values.index)
     tastes = values[values.index.str.startswith("brand_taste.us.")]
     assert len(tastes) == market["items"].brand.nunique()
