@@ -82,6 +82,23 @@ def test_judgments_are_the_true_grades(market: Tables) -> None:
     assert judged / 60 == pytest.approx(0.6, abs=0.2)
 
 
+def test_noisy_raters_change_the_judgments_and_not_the_truth(
+    spark: SparkSession, market: Tables
+) -> None:
+    raw = read(spark, _conf("source.rater_noise_sd=0.8"))
+    judged = raw.judgments.toPandas()
+    both = judged.merge(market["market_truth"], on=["query_id", "item_id"])
+    assert len(both) == len(judged) == len(market["judgments"])
+    assert 0.5 < (both.grade == both.true_grade).mean() < 0.95
+    assert (
+        judged.merge(market["queries"], on="query_id")
+        .groupby(["query_text", "item_id"])
+        .grade.nunique()
+        .max()
+        == 1
+    )
+
+
 def test_pages_show_popular_misfits(market: Tables) -> None:
     shown = market["impressions"].merge(market["market_truth"], on=["query_id", "item_id"])
     assert len(shown) == len(market["impressions"])
