@@ -11,7 +11,7 @@ from jobs.sources.market.draws import Draws
 from jobs.sources.market.pools import shelf_score
 from jobs.sources.market.shoppers import click_spread
 
-WORDS_MEAN, WORDS_SD = 0.5, 0.3
+WORDS_MEAN, WORDS_SD = 0.43, 0.32
 """Mean and spread of the share of matched words over the pairs of the default market, about."""
 
 

@@ -1,6 +1,7 @@
 """Raters: what they say of a planted relevance, and what may lie behind what they said."""
 
 from functools import reduce
+from math import sqrt
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -37,5 +38,5 @@ def latent_relevance(rating: Column, reliability: float, draws: Draws, *keys: Co
     a rating beyond this relevance is therefore more than what it would for real shoppers.
     """
     shrunk = RATING_MEAN + reliability * (rating - RATING_MEAN)
-    spread = RATING_SD * (reliability * (1 - reliability)) ** 0.5
+    spread = RATING_SD * sqrt(reliability * (1 - reliability))
     return shrunk + spread * draws.normal("latent relevance", *keys) - 1.0

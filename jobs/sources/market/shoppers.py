@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from conf.sections.market import ShoppersConf
 from jobs.sources.market.draws import Draws, sigmoid
 
-RELEVANCE_SD = 0.6
+RELEVANCE_SD = 0.7
 """Spread of the planted relevance among the items that compete for a page, about (grades)."""
 
 

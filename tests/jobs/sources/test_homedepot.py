@@ -4,12 +4,14 @@ import gzip
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf, load_conf
+from features.contracts import MARKET_TRUTH
 from jobs.ingest import run as ingest
 from jobs.sources.base import SourceError
 from jobs.sources.homedepot import BRANDS_FILE, PAIRS_FILE, fingerprint, grade_of_rating, read
@@ -113,6 +115,24 @@ def test_engagement_is_simulated_over_judged_items_and_fillers(market: Tables) -
     log, pairs = market["impressions"], market["judgments"][["query_id", "item_id"]]
     assert len(log) > 100 and log.simulated.all()
     assert len(log.merge(pairs, on=["query_id", "item_id"])) == len(log)
+
+
+def test_engagement_follows_the_relevance_behind_the_rating(
+    spark: SparkSession, folder: Path, market: Tables
+) -> None:
+    shoppers = (
+        "{click_intercept: 0.0, relevance_strength: 1.0, popularity: 0.0, quality: 0.0, "
+        "price_sensitivity_min: 0.0, price_sensitivity_max: 0.0, brand_taste_sd: 0.0, "
+        "pair_noise_sd: 0.0}"
+    )
+    conf = _conf(folder, "source.rating_reliability=1.0", f"source.shoppers={shoppers}")
+    truth = read(spark, conf).extras[MARKET_TRUTH].toPandas()
+    judged = market["judgments"].merge(truth, on=["query_id", "item_id"])
+    assert len(judged) == len(market["judgments"]) and (judged.grade == judged.true_grade).all()
+    # raters who are always right: the rating of 1 to 3 is the relevance of 0 to 2
+    relevance = judged.rating.astype(float).fillna(1.0) - 1
+    planted = np.log(judged.true_p_click / (1 - judged.true_p_click)) + 1
+    assert planted.to_numpy() == pytest.approx(relevance.to_numpy())
 
 
 def test_ingest_takes_good_rows_and_quarantines_broken_ones(

@@ -82,6 +82,23 @@ def test_judgments_are_the_true_grades(market: Tables) -> None:
     assert judged / 60 == pytest.approx(0.6, abs=0.2)
 
 
+def test_noisy_raters_change_the_judgments_and_not_the_truth(
+    spark: SparkSession, market: Tables
+) -> None:
+    raw = read(spark, _conf("source.rater_noise_sd=0.8"))
+    judged = raw.judgments.toPandas()
+    both = judged.merge(market["market_truth"], on=["query_id", "item_id"])
+    assert len(both) == len(judged) == len(market["judgments"])
+    assert 0.5 < (both.grade == both.true_grade).mean() < 0.95
+    assert (
+        judged.merge(market["queries"], on="query_id")
+        .groupby(["query_text", "item_id"])
+        .grade.nunique()
+        .max()
+        == 1
+    )
+
+
 def test_pages_show_popular_misfits(market: Tables) -> None:
     shown = market["impressions"].merge(market["market_truth"], on=["query_id", "item_id"])
     assert len(shown) == len(market["impressions"])
@@ -120,7 +137,9 @@ def test_parameters_hold_conf_curve_regions_and_tastes(market: Tables) -> None:
     assert table.name.is_unique and (table.meaning.str.len() > 0).all()
     values = table.set_index("name").value
     assert values["shoppers.relevance_strength"] == ShoppersConf().relevance_strength
-    assert values["examination.1"] == 1.0
+    assert values["examination.1"] == 1.0 and values["clicks.cascade"] == 0.0
+    assert values["examination.2"] == pytest.approx(0.106 / 0.310)
+    assert values["clicks.trust_bias"] == values["trust.1"] == values["policy.text"] == 0.0
     assert {"price_sensitivity.us", "price_level.uk", "traffic.us"} <= set(values.index)
     tastes = values[values.index.str.startswith("brand_taste.us.")]
     assert len(tastes) == market["items"].brand.nunique()
