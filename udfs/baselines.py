@@ -75,10 +75,7 @@ def _flat(path: str, keys: tuple[str, ...]) -> Batches:
     def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         baselines = _loaded(path)
         for batch in batches:
-            columns = [
-                batch.column(name).to_numpy(zero_copy_only=False) for name in baselines.names
-            ]
-            features = np.column_stack(columns).astype(np.float32)
+            features = np.column_stack([_column(batch, name) for name in baselines.names])
             named = [batch.column(key) for key in keys]
             yield _scored(baselines, features, keys, named)
 
@@ -103,14 +100,21 @@ def _unpacked(
     batch: pa.RecordBatch, spec: InputSpec, counts: NDArray[np.int64]
 ) -> NDArray[np.float32]:
     """[N, F] features of all candidates of the batch."""
-    query = as_matrix(_values(batch, "query_values"), len(counts), "query_values")
     total = int(counts.sum())
+    if total == 0:
+        return np.empty((0, len(spec.names)), np.float32)
+    query = as_matrix(_values(batch, "query_values"), len(counts), "query_values")
     features = np.empty((total, len(spec.names)), np.float32)
     features[:, spec.query_positions] = np.repeat(np.asarray(query), counts, axis=0)
     features[:, spec.candidate_positions] = as_matrix(
         _values(batch, "candidate_values"), total, "candidate_values"
     )
     return features
+
+
+def _column(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = batch.column(name).to_numpy(zero_copy_only=False)
+    return values.astype(np.float32)
 
 
 def _values(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:

@@ -1,20 +1,15 @@
 """Baselines learn what was planted, score at position 1, and are left out with a reason."""
 
-import json
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.parquet as pq
 import pytest
 
-from bench.synthetic import Planted, write_snapshot
 from conf.sections.baselines import BaselinesConf
 from model.baselines import Baselines, fit_baselines, load_baselines, read_rows, save_baselines
 from model.baselines.boosting import GRID, USUAL, Point, Tuner, points
 from model.baselines.targets import task_rows
-from model.feed import Snapshot, open_snapshot
-from model.feed.snapshot import file_sha256
+from model.feed import Snapshot
 from model.metrics import auc
 from model.value import ValueWeights
 
@@ -30,27 +25,6 @@ ALL_BOOSTED = BaselinesConf(
     ),
     rounds=30,
 )
-
-
-@pytest.fixture(scope="module")
-def paged(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
-    """Pages of 10 rows and queries of 20, side by side."""
-    folder = write_snapshot(
-        tmp_path_factory.mktemp("paged"), Planted(rows=(4_000, 1_000), files=(2, 1))
-    )
-    manifest = json.loads((folder / "manifest.json").read_text())
-    row = 0
-    for entry in (e for split in manifest["splits"].values() for e in split["files"]):
-        path = folder / entry["path"]
-        table = pq.read_table(path)
-        at = np.arange(row, row + len(table))
-        for name, rows in (("page_code", 10), ("list_code", 20)):
-            table = table.append_column(name, pa.array((at // rows).astype(np.float32)))
-        pq.write_table(table, path)
-        entry["sha256"] = file_sha256(path)
-        row += len(table)
-    (folder / "manifest.json").write_text(json.dumps(manifest))
-    return open_snapshot(folder)
 
 
 @pytest.fixture(scope="module")

@@ -1,16 +1,13 @@
 """Rows, lists and levels by hand."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 
 import features.snapshot
-from bench.synthetic import Planted, write_snapshot
 from model.baselines import rows as rows_module
 from model.baselines.rows import SplitRows, read_rows
 from model.baselines.targets import EngagementLevels, both, grouped, judged_lists
-from model.feed import open_snapshot
+from model.feed import Snapshot
 
 
 def _rows() -> SplitRows:
@@ -78,20 +75,15 @@ def test_names_of_the_halves_are_those_of_the_snapshot() -> None:
     assert 1 << features.snapshot.HALF_BITS == rows_module._HALF
 
 
-def test_a_large_split_is_thinned_by_whole_queries(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    snapshot = open_snapshot(write_snapshot(tmp_path, Planted(rows=(40, 10), files=(2, 1))))
-    assert len(read_rows(snapshot, "train", 15).position) == 15
-    unit = iter([np.arange(20) // 4, np.arange(20, 40) // 4])
-    monkeypatch.setattr(rows_module, "_codes", lambda *_: next(unit, None))
-    monkeypatch.setattr(rows_module, "_columns", lambda s: [*_columns(s), "position", *_labels(s)])
-    assert len(read_rows(snapshot, "train", 20).position) == 20
+def test_a_large_split_is_thinned_by_whole_queries(paged: Snapshot) -> None:
+    kept = read_rows(paged, "train", 1_500)
+    assert kept.unit is not None
+    queries, counts = np.unique(kept.unit, return_counts=True)
+    assert queries.tolist() == list(range(0, 200, 3)) and set(counts) == {20}
 
 
-def _columns(snapshot: object) -> list[str]:
-    return list(snapshot.spec.names)  # type: ignore[attr-defined]
-
-
-def _labels(snapshot: object) -> list[str]:
-    return list(snapshot.spec.label_columns)  # type: ignore[attr-defined]
+def test_without_queries_the_first_rows_are_kept(snapshot: Snapshot) -> None:
+    first = read_rows(snapshot, "train", 10)
+    whole = read_rows(snapshot, "train", 10_000)
+    np.testing.assert_array_equal(first.features, whole.features[:10])
+    assert first.unit is None and first.page is None
