@@ -1,4 +1,4 @@
-"""Baselines on the tiny run: fitted once, their scores join the rows, and evaluate measures them."""
+"""Baselines on the tiny run: fitted once, scored beside the model, measured by evaluate."""
 
 from typing import Any
 

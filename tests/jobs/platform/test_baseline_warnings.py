@@ -1,4 +1,4 @@
-"""A ranker that loses to a baseline is told at the top of the report and under the closing table."""
+"""A loss to a baseline is told at the top of the report and under the closing table."""
 
 from pathlib import Path
 
