@@ -48,7 +48,7 @@ def fit_baselines(
 def _columns(snapshot: Snapshot, conf: BaselinesConf) -> tuple[tuple[str, ...], dict[str, str]]:
     """Arms that rank by a feature, and those whose feature is not there."""
     named = [arm for arm in conf.arms if arm in COLUMNS]
-    absent = {
+    absent: dict[str, str] = {
         arm: f"the features have no column {COLUMNS[arm]}"
         for arm in named
         if COLUMNS[arm] not in snapshot.spec.names

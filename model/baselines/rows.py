@@ -78,7 +78,8 @@ def _columns(snapshot: Snapshot) -> list[str]:
 def _codes(rows: Matrix, columns: list[str], code: str, halves: tuple[str, str]) -> Codes | None:
     """The code column, or both halves of the hash as one number."""
     if code in columns:
-        return rows[columns.index(code)].astype(np.int64)
+        codes: Codes = rows[columns.index(code)].astype(np.int64)
+        return codes
     if halves[0] not in columns:
         return None
     high, low = (rows[columns.index(name)].astype(np.int64) for name in halves)
