@@ -87,7 +87,8 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
     curve = _examination(inputs, tree)
     bootstrap = BlockBootstrap(e.blocks, e.bootstrap, e.confidence, tree.seed)
     rows = inputs.test.transform(with_block(inputs.queries, tree.seed, e.blocks))
-    rankers = model_rankers(inputs.weights, tree.value.weights, tree.seed) | inputs.baselines
+    own = model_rankers(inputs.weights, tree.value.weights, tree.seed)
+    rankers = {**own, **inputs.baselines}
     sums = BlockSums(
         _ranked(rows, rankers, inputs.weights, curve, facts, tree).toPandas(), e.blocks
     )
