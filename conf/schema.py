@@ -6,6 +6,7 @@ from pydantic import Field
 
 from conf.sections.audit import AuditConf, JudgingConf
 from conf.sections.base import Section
+from conf.sections.baselines import BaselinesConf
 from conf.sections.features import CandidatesConf, EncoderConf, FeaturesConf
 from conf.sections.ingest import IngestConf, LabelsConf
 from conf.sections.labelers import LabelerConf
@@ -61,3 +62,6 @@ class Conf(Section):
     value: ValueConf = Field(default_factory=ValueConf, description="value model")
     scoring: ScoringConf = Field(default_factory=ScoringConf, description="nightly scoring")
     evaluation: EvaluationConf = Field(default_factory=EvaluationConf, description="metrics")
+    baselines: BaselinesConf = Field(
+        default_factory=BaselinesConf, description="rankers that a team would take instead"
+    )

@@ -8,7 +8,7 @@ in the whole order without a sort of everything in one task.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, Window
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from features.contracts.training import LABEL_COLUMNS
@@ -16,11 +16,21 @@ from features.declarations import FEATURES
 from features.lookup import Transform
 
 SPLITS = ("train", "validation")
+HALF_BITS = 24
+"""Whole numbers of so many bits are exact in float32; two of them tell all pages apart."""
+
+PAGE_HASH = ("page_high", "page_low")
+LIST_HASH = ("list_high", "list_low")
+"""Halves of a hash of the result page and of the query, for losses and metrics over lists; -1:
+never shown. A hash, because numbering the pages would take a join and end at 2^24 of them."""
+
 RANGE_BITS = 10
 COLUMNS: tuple[str, ...] = (
     *(feature.name for feature in FEATURES),
     "position",
     *(name for name, _, _ in LABEL_COLUMNS),
+    *PAGE_HASH,
+    *LIST_HASH,
 )
 
 
@@ -41,6 +51,7 @@ def shuffled_rows(seed: int, layout: Layout = TRAINING) -> Transform:
 
     Adds `hash` (order within a split) and `hash_range` (its leading RANGE_BITS, in that order).
     """
+    hashes = _halves("search_id", PAGE_HASH) | _halves("query_id", LIST_HASH)
     hashed = F.xxhash64(F.lit(seed), F.lit("snapshot"), F.col("example_id"))
     return lambda examples: (
         examples.where(F.col("split").isin(*layout.splits))
@@ -50,9 +61,20 @@ def shuffled_rows(seed: int, layout: Layout = TRAINING) -> Transform:
             "example_id",
             "hash",
             F.shiftright("hash", 64 - RANGE_BITS).alias("hash_range"),
-            *(F.col(name).cast("float").alias(name) for name in layout.columns),
+            *(hashes.get(name, F.col(name)).cast("float").alias(name) for name in layout.columns),
         )
     )
+
+
+def _halves(key: str, names: tuple[str, str]) -> dict[str, Column]:
+    """The upper and the lower HALF_BITS of 48 bits of the key's hash; -1 without a key."""
+    hashed = F.xxhash64(F.lit(key), F.col(key))
+    largest = F.lit(2**HALF_BITS - 1).cast("long")
+    halves = (F.shiftrightunsigned(hashed, 64 - HALF_BITS), hashed.bitwiseAND(largest))
+    return {
+        name: F.when(F.col(key).isNull(), -1).otherwise(half)
+        for name, half in zip(names, halves, strict=True)
+    }
 
 
 def range_counts(rows: DataFrame) -> DataFrame:

@@ -10,16 +10,23 @@ run's value_weights where there are any. Idempotency key: run_date.
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import Column, DataFrame, Row, SparkSession
 
 from conf.load import ResolvedConf
 from conf.schema import Conf
 from conf.sections.value import Weights
-from features.contracts import EXAMPLE_SCORES, METRICS, QUERIES, RELEVANCE_LABELS, VALUE_WEIGHTS
+from features.contracts import (
+    EXAMPLE_SCORES,
+    METRICS,
+    QUERIES,
+    RELEVANCE_LABELS,
+    TRAINING_EXAMPLES,
+    VALUE_WEIGHTS,
+)
 from features.evaluation.facts import example_facts, simulated_sources
 from features.evaluation.lists import (
     engagement_gains,
@@ -37,6 +44,7 @@ from features.evaluation.reliability import (
     queries_by_task,
 )
 from features.evaluation.sums import ranked_sums
+from jobs.platform.baselines import FROM_LOG, run_baselines
 from jobs.platform.cli import job_main
 from jobs.platform.evaluation_report import side_by_side, write_evaluation_section
 from jobs.platform.findings import Findings
@@ -45,6 +53,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.serving import weights_in_force
 from jobs.platform.warehouse import Warehouse
+from model.baselines.verdict import Comparison, compare, reasons
 from model.block_sums import BlockSums
 from model.bootstrap import BlockBootstrap
 from model.evaluated import left_out, ranking_rows, task_rows
@@ -53,13 +62,17 @@ from model.examination import examination_curve
 
 @dataclass(frozen=True)
 class EvaluationInputs:
-    """Rows of EXAMPLE_SCORES by split, QUERIES, RELEVANCE_LABELS, and the weights in force."""
+    """Rows of EXAMPLE_SCORES by split, QUERIES, RELEVANCE_LABELS, and the weights in force.
+
+    `baselines` are further rankers over columns of the test rows.
+    """
 
     test: DataFrame
     validation: DataFrame
     queries: DataFrame
     labels: DataFrame
     weights: Mapping[str, Weights]
+    baselines: Mapping[str, Column] = field(default_factory=dict)
 
 
 def build(inputs: EvaluationInputs, conf: ResolvedConf) -> DataFrame:
@@ -74,7 +87,11 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
     curve = _examination(inputs, tree)
     bootstrap = BlockBootstrap(e.blocks, e.bootstrap, e.confidence, tree.seed)
     rows = inputs.test.transform(with_block(inputs.queries, tree.seed, e.blocks))
-    sums = BlockSums(_ranked(rows, inputs.weights, curve, facts, tree).toPandas(), e.blocks)
+    own = model_rankers(inputs.weights, tree.value.weights, tree.seed)
+    rankers = {**own, **inputs.baselines}
+    sums = BlockSums(
+        _ranked(rows, rankers, inputs.weights, curve, facts, tree).toPandas(), e.blocks
+    )
     found = ranking_rows(sums, bootstrap, REFERENCE) + _tasks(rows, curve, bootstrap, tree)
     grades = {r["source"]: r["simulated"] for r in simulated_sources(inputs.labels).collect()}
     shared = {
@@ -92,6 +109,7 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
         left_out=left_out(sums),
         k=e.k,
         confidence=e.confidence,
+        comparisons=_compared(sums, bootstrap, inputs.baselines, e.k),
     )
 
 
@@ -102,6 +120,9 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     written = warehouse.replace_run(METRICS, METRICS.local_frame(spark, findings.rows))
     report.count(METRICS.name, len(findings.rows), written.rows)
     report.notes += side_by_side(findings)
+    report.warnings += findings.warnings()
+    report.details["baselines"] = [c.to_json() for c in findings.comparisons]
+    report.details["gate_reasons"] = [c.to_json() for c in reasons(findings.comparisons)]
     report.details["left_out"] = findings.left_out
     report.details["examination"] = findings.examination
     if not conf.dry_run:
@@ -113,13 +134,15 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
 def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
     """The tables at their pinned versions."""
     examples = warehouse.read_run(EXAMPLE_SCORES)
-    weights = weights_in_force(warehouse)
+    weights, baselines = weights_in_force(warehouse), run_baselines(warehouse)
+    by_region = {r: Weights(**asdict(w)) for r, w in weights.table.by_region.items()}
     return EvaluationInputs(
-        test=examples.where("split = 'test'"),
+        test=baselines.beside_examples(examples.where("split = 'test'")),
         validation=examples.where("split = 'validation'"),
         queries=warehouse.read(QUERIES),
         labels=warehouse.read(RELEVANCE_LABELS),
-        weights={r: Weights(**asdict(w)) for r, w in weights.table.by_region.items()},
+        weights=by_region,
+        baselines=baselines.rankers(by_region, warehouse.conf.tree.value.weights),
     )
 
 
@@ -136,7 +159,7 @@ def rests_on_simulation(engagement: bool, grades: Mapping[str, bool]) -> Callabl
             return engagement
         used = grades if metric.endswith("_all_labels") else {"human"}
         labels = any(grades.get(source, False) for source in used)
-        return labels or (engagement and ranker in LOG_FED)
+        return labels or (engagement and ranker in LOG_FED | FROM_LOG)
 
     return of
 
@@ -155,10 +178,14 @@ def _examination(inputs: EvaluationInputs, tree: Conf) -> list[float]:
 
 
 def _ranked(
-    rows: DataFrame, weights: Mapping[str, Weights], curve: list[float], facts: Row, tree: Conf
+    rows: DataFrame,
+    rankers: Mapping[str, Column],
+    weights: Mapping[str, Weights],
+    curve: list[float],
+    facts: Row,
+    tree: Conf,
 ) -> DataFrame:
     k, default = tree.evaluation.k, tree.value.weights
-    rankers = model_rankers(weights, default, tree.seed)
     grades = relevance_gains()
     gains = engagement_gains(weights, default, examination_at_position(curve))
     sums = judged_lists(rows, human_only=True).transform(
@@ -170,9 +197,19 @@ def _ranked(
         )
         sums = sums.unionByName(every)
     shown = pages(rows).transform(
-        ranked_sums(rankers | logged_ranker(), gains, engagement_metrics(k), k)
+        ranked_sums({**rankers, **logged_ranker()}, gains, engagement_metrics(k), k)
     )
     return sums.unionByName(shown)
+
+
+def _compared(
+    sums: BlockSums, bootstrap: BlockBootstrap, baselines: Mapping[str, Column], k: int
+) -> tuple[Comparison, ...]:
+    """The ranker against the best baseline; popularity and BM25 are rankers in any case."""
+    named = ["popularity", "bm25", *(name for name in baselines if name != "lightgbm_relevance")]
+    engagement = engagement_metrics(k)["combined"]
+    relevance = relevance_metrics(k, human_only=True)["exp"]
+    return tuple(compare(sums, bootstrap, named, engagement, relevance))
 
 
 def _tasks(
@@ -193,9 +230,10 @@ JOB = Job(
     name="evaluate",
     summary="metrics of every ranker on test queries, with intervals, and the report",
     run=run,
-    reads=(EXAMPLE_SCORES, QUERIES, RELEVANCE_LABELS, VALUE_WEIGHTS),
+    reads=(EXAMPLE_SCORES, TRAINING_EXAMPLES, QUERIES, RELEVANCE_LABELS, VALUE_WEIGHTS),
+    artifacts_in=("snapshot",),
     writes=(METRICS,),
-    sections=("seed", "regions", "split", "value", "evaluation"),
+    sections=("seed", "regions", "split", "value", "evaluation", "baselines"),
 )
 
 if __name__ == "__main__":

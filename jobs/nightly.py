@@ -107,7 +107,7 @@ class Nightly:
         if not self.conf.dry_run:
             self.state.record(job, fingerprint, report)
         self._say(f"{label}: {time.monotonic() - started:.1f} s")
-        for note in report.notes:
+        for note in (*report.notes, *report.warnings):
             self._say(f"    {note}")
         return report
 
@@ -115,6 +115,7 @@ class Nightly:
         last = self.state.last_report(job)
         report = JobReport(job.name, self.conf.run_date.isoformat(), self.conf.hash, skipped=True)
         report.outputs = last.get("outputs", {})
+        report.warnings = last.get("warnings", [])
         for count in last.get("counts", []):
             report.count(**count)
         return report
@@ -138,6 +139,11 @@ def closing_table(reports: Sequence[JobReport], title: str = "done") -> RichTabl
         if not report.counts:
             table.add_row(report.job, "-", "-", "-", "-", "-", seconds)
     return table
+
+
+def closing_warnings(reports: Sequence[JobReport]) -> list[str]:
+    """What the steps warn of, also those that were skipped, each led by its step."""
+    return [f"{report.job}: {line}" for report in reports for line in report.warnings]
 
 
 def select_steps(first: str | None, only: str | None) -> list[str]:
@@ -192,5 +198,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"counterpoise nightly: {error}", file=sys.stderr)
         return 1
     nightly.console.print(closing_table(reports))
+    for line in closing_warnings(reports):
+        nightly.console.print(line, markup=False, highlight=False)
     nightly.console.print(f"whole run: {time.monotonic() - started:.1f} s", highlight=False)
     return 0

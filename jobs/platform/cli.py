@@ -59,7 +59,7 @@ def print_report(report: JobReport) -> None:
             c.table, f"{c.rows_in:,}", f"{c.rows_out:,}", f"{c.rows_quarantined:,}", version
         )
     console.print(table)
-    for note in report.notes:
+    for note in (*report.notes, *report.warnings):
         console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 

@@ -21,6 +21,13 @@ RANKERS = (
     "relevance_only",
     "bm25",
     "popularity",
+    "cosine",
+    "lightgbm",
+    "lightgbm_position",
+    "lightgbm_relevance",
+    "lambdamart_engagement",
+    "lambdamart_relevance",
+    "lambdamart_mixed",
     "random",
     "logged",
 )
@@ -78,6 +85,7 @@ def write_evaluation_section(folder: Path, findings: Findings) -> Path:
         "Examination by position, relative to position 1: "
         + ", ".join(f"{e:.3f}" for e in findings.examination[:25]),
     ]
+    write_section(folder, "00-warnings", "\n\n".join(findings.warnings()))
     return write_section(folder, "20-evaluation", "\n\n".join(parts))
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from features.evaluation.names import headline_metrics, is_relevance
+from model.baselines.verdict import Comparison, reasons, warning
 from model.block_sums import ALL
 from model.evaluated import NO_RANKING
 
@@ -23,6 +24,7 @@ class Findings:
         left_out: lists behind each metric, and those left out by reason.
         k: cut-off (ranks).
         confidence: level of the intervals.
+        comparisons: the ranker against the baselines.
     """
 
     rows: list[Figure]
@@ -32,6 +34,7 @@ class Findings:
     left_out: Mapping[str, Mapping[str, int]]
     k: int
     confidence: float
+    comparisons: tuple[Comparison, ...] = ()
 
     def by_name(self, region: str = ALL) -> dict[tuple[str, str], Figure]:
         """(ranker, metric) -> row of one region."""
@@ -49,6 +52,13 @@ class Findings:
         """The other ranking metrics -> their names, marked likewise."""
         known = {r["metric"] for r in self.rows if r["ranker"] != NO_RANKING}
         return {m: m + self._mark(m) for m in sorted(known - set(self._headline()))}
+
+    def warnings(self) -> list[str]:
+        """A line for each baseline that the ranker loses to."""
+        marked = {(r["ranker"], r["metric"]): r["simulated"] for r in self.rows}
+        return [
+            warning(c, bool(marked.get((c.ranker, c.metric)))) for c in reasons(self.comparisons)
+        ]
 
     def _headline(self) -> dict[str, str]:
         several = len(self.simulated_grades) > 1

@@ -36,6 +36,7 @@ class JobReport:
         inputs: Delta version read, by table.
         outputs: Delta version written, by table; or the path of another output.
         notes: lines worth a reader's time (a fallback taken, a table that came up empty).
+        warnings: what must not pass unseen; printed again under the closing table.
         details: JSON-able figures (metrics, quarantine by rule).
     """
 
@@ -47,6 +48,7 @@ class JobReport:
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int | str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.0
     skipped: bool = False

@@ -1,0 +1,121 @@
+"""The baselines of a run: fitted once a snapshot and conf, and their scores beside the model's."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.load import section_hash
+from conf.sections.value import Weights
+from features.contracts import SCORING_ROWS, TRAINING_EXAMPLES
+from features.evaluation.rankers import engagement
+from jobs.platform.warehouse import Warehouse
+from model.baselines import BOOSTED, Baselines, fit_baselines, load_baselines, save_baselines
+from model.feed import Snapshot, open_snapshot
+from model.value import ValueWeights
+from udfs.baselines import score_column, score_flat, score_packed
+
+FROM_LOG = frozenset({*BOOSTED, "lightgbm_relevance"})
+"""Rankers that learn from the log, as the model does."""
+
+_MEASURED_ALREADY = ("popularity", "bm25")
+"""Arms that are columns of every row that is measured."""
+
+
+@dataclass(frozen=True)
+class RunBaselines:
+    """Fitted baselines of a run date; without a file nothing is added.
+
+    Attributes:
+        warehouse: of the run.
+        baselines: fitted on the run's snapshot.
+        snapshot: that they were fitted on.
+        path: their file, which the workers read.
+    """
+
+    warehouse: Warehouse
+    baselines: Baselines | None = None
+    snapshot: Snapshot | None = None
+    path: Path = field(default_factory=Path)
+
+    def beside_examples(self, rows: DataFrame) -> DataFrame:
+        """Rows of example_scores with the baselines' score columns."""
+        if self.baselines is None:
+            return rows
+        examples = self.warehouse.read_run(TRAINING_EXAMPLES).where("split = 'test'")
+        scored = score_flat(examples, ["example_id"], self.path)
+        return rows.join(scored, on="example_id", how="left")
+
+    def beside_served(self, rows: DataFrame) -> DataFrame:
+        """Rows of scored candidates (query_id, item_id) with the baselines' score columns."""
+        if self.baselines is None or self.snapshot is None:
+            return rows
+        queries = rows.select("query_id").distinct()
+        packed = self.warehouse.read_run(SCORING_ROWS).join(queries, on="query_id", how="left_semi")
+        scored = score_packed(packed, self.snapshot.spec, self.path)
+        return rows.join(scored, on=["query_id", "item_id"], how="left")
+
+    def rankers(self, weights: Mapping[str, Weights], default: Weights) -> dict[str, Column]:
+        """Name -> score of every baseline that is no ranker already; weights by region.
+
+        A binary arm ranks by its engagement under its own name, and by its grades with `_relevance`
+        at the end; the arms share the models of the grades, so they stand there once.
+        """
+        if self.baselines is None:
+            return {}
+        found = {
+            arm: F.col(score_column(arm, "engagement"))
+            for arm in self.baselines.columns
+            if arm not in _MEASURED_ALREADY
+        }
+        for number, arm in enumerate(self.baselines.probabilities):
+            parts = [F.col(score_column(arm, f"p_{t}")) for t in ("click", "cart", "purchase")]
+            found[arm] = engagement(weights, default, parts)
+            if number == 0:
+                found["lightgbm_relevance"] = F.col(score_column(arm, "relevance"))
+        for arm in self.baselines.rankings:
+            kind = "relevance" if arm == "lambdamart_relevance" else "engagement"
+            found[arm] = F.col(score_column(arm, kind))
+        return found
+
+
+def run_baselines(warehouse: Warehouse) -> RunBaselines:
+    """The baselines of conf, fitted where no file of the same snapshot, conf and seed is kept.
+
+    What was left out stands in the report's notes. A dry run fits nothing.
+    """
+    conf = warehouse.conf
+    if not conf.tree.baselines.arms or conf.dry_run:
+        return RunBaselines(warehouse)
+    try:
+        snapshot = open_snapshot(warehouse.snapshot_dir())
+    except FileNotFoundError:
+        warehouse.report.notes.append("no training snapshot of the run date: no fitted baselines")
+        return RunBaselines(warehouse)
+    path = _path(warehouse, snapshot)
+    if not path.is_file():
+        _fit(warehouse, snapshot, path)
+    baselines = load_baselines(path)
+    warehouse.report.notes += baselines.notes
+    return RunBaselines(warehouse, baselines, snapshot, path)
+
+
+def _fit(warehouse: Warehouse, snapshot: Snapshot, path: Path) -> None:
+    """Fit and keep; files of an earlier snapshot or conf of the run date go."""
+    tree = warehouse.conf.tree
+    snapshot.verify()
+    weights = ValueWeights.of(tree.value.weights)
+    fitted = fit_baselines(snapshot, tree.baselines, weights, tree.seed)
+    for old in path.parent.glob("*.json"):
+        old.unlink()
+    save_baselines(fitted, path)
+
+
+def _path(warehouse: Warehouse, snapshot: Snapshot) -> Path:
+    tree = warehouse.conf.tree.model_dump(mode="json")
+    key = section_hash(
+        [snapshot.manifest_sha256, tree["baselines"], tree["value"]["weights"], tree["seed"]]
+    )
+    return warehouse.root / "baselines" / warehouse.conf.run_date.isoformat() / f"{key}.json"

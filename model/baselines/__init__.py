@@ -1,0 +1,15 @@
+"""Baselines: the rankers that a team would take instead of ours, on the same rows and features."""
+
+from model.baselines.arms import Baselines, load_baselines, save_baselines
+from model.baselines.fit import BOOSTED, fit_baselines
+from model.baselines.rows import SplitRows, read_rows
+
+__all__ = [
+    "BOOSTED",
+    "Baselines",
+    "SplitRows",
+    "fit_baselines",
+    "load_baselines",
+    "read_rows",
+    "save_baselines",
+]

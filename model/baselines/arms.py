@@ -1,0 +1,162 @@
+"""Fitted baselines: their scores of any rows, and their one file of text."""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.value import ValueWeights
+
+if TYPE_CHECKING:
+    from model.baselines.boosting import Trees
+
+Matrix = NDArray[np.float32]
+Floats = NDArray[np.float64]
+
+COLUMNS = {
+    "popularity": "item_region_popularity",
+    "bm25": "pair_bm25",
+    "cosine": "pair_cosine",
+}
+"""Feature that an arm without a model ranks by."""
+
+SHOWN_FIRST = 1.0
+"""Position at which every candidate is scored, as the ranker's own scores hold for it."""
+
+
+@dataclass(frozen=True)
+class Baselines:
+    """The arms that could be fitted.
+
+    Attributes:
+        names: features of the input matrix [N, F], in order.
+        weights: of the value formula.
+        columns: arms that rank by one feature.
+        probabilities: arm -> task or grade -> its model.
+        rankings: LambdaMART arm -> its model.
+        positioned: arms of `probabilities` whose task models read the position.
+        notes: arms that were left out, and why.
+    """
+
+    names: tuple[str, ...]
+    weights: ValueWeights
+    columns: tuple[str, ...] = ()
+    probabilities: Mapping[str, Mapping[str, "Trees"]] = field(default_factory=dict)
+    rankings: Mapping[str, "Trees"] = field(default_factory=dict)
+    positioned: frozenset[str] = frozenset()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def arms(self) -> list[str]:
+        """Names of the arms, in the order of `scores`."""
+        return [*self.columns, *self.probabilities, *self.rankings]
+
+    def scores(self, features: Matrix, threads: int = 1) -> dict[str, dict[str, Floats]]:
+        """Scores of N candidates by arm, at position 1 where a model reads the position.
+
+        Args:
+            features: [N, F], columns as `names`.
+            threads: of LightGBM (count).
+
+        Returns:
+            arm -> `engagement` and `relevance`, [N] each, what the arm ranks by (an arm of one kind
+            has one of them; of a feature and of lambdamart_mixed both are the same), and the
+            probabilities p_click, p_cart, p_purchase, p_ge_1, p_ge_2 of an arm that has them.
+        """
+        found: dict[str, dict[str, Floats]] = {}
+        for arm in self.columns:
+            value = features[:, self.names.index(COLUMNS[arm])].astype(np.float64)
+            found[arm] = {"engagement": value, "relevance": value}
+        for arm, models in self.probabilities.items():
+            found[arm] = self._probabilities(features, models, arm in self.positioned, threads)
+        for arm, trees in self.rankings.items():
+            score = trees.predict(features, threads)
+            found[arm] = dict.fromkeys(RANKED[arm], score)
+        return found
+
+    def _probabilities(
+        self, features: Matrix, models: Mapping[str, "Trees"], positioned: bool, threads: int
+    ) -> dict[str, Floats]:
+        first = np.full((len(features), 1), SHOWN_FIRST, np.float32)
+        inputs = np.concatenate([features, first], axis=1) if positioned else features
+        found = {}
+        for name, trees in models.items():
+            read = features if name.startswith("ge_") else inputs
+            found[f"p_{name}"] = trees.predict(read, threads)
+        if "p_ge_2" in found:
+            found["p_ge_2"] = np.minimum(found["p_ge_1"], found["p_ge_2"])
+            found["relevance"] = found["p_ge_1"] + found["p_ge_2"]
+        tasks = [name for name in models if not name.startswith("ge_")]
+        terms = [getattr(self.weights, task, 1.0) * found[f"p_{task}"] for task in tasks]
+        return {"engagement": np.sum(terms, axis=0)} | found
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON from which `from_json` makes equal baselines."""
+        return {
+            "names": list(self.names),
+            "weights": list(self.weights.as_tuple()),
+            "columns": list(self.columns),
+            "probabilities": {
+                arm: {name: trees.to_json() for name, trees in models.items()}
+                for arm, models in self.probabilities.items()
+            },
+            "rankings": {arm: trees.to_json() for arm, trees in self.rankings.items()},
+            "positioned": sorted(self.positioned),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any]) -> "Baselines":
+        """The baselines that `to_json` wrote.
+
+        Raises:
+            BaselineError: trees that cannot be read.
+        """
+        return cls(
+            names=tuple(content["names"]),
+            weights=ValueWeights(*content["weights"]),
+            columns=tuple(content["columns"]),
+            probabilities={
+                arm: {name: _trees(entry) for name, entry in models.items()}
+                for arm, models in content["probabilities"].items()
+            },
+            rankings={arm: _trees(entry) for arm, entry in content["rankings"].items()},
+            positioned=frozenset(content["positioned"]),
+            notes=tuple(content["notes"]),
+        )
+
+
+RANKED = {
+    "lambdamart_engagement": ("engagement",),
+    "lambdamart_relevance": ("relevance",),
+    "lambdamart_mixed": ("engagement", "relevance"),
+}
+"""What a LambdaMART arm is meant to rank by."""
+
+
+def save_baselines(baselines: Baselines, path: Path) -> None:
+    """Write one JSON file that appears whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_text(json.dumps(baselines.to_json()), encoding="utf-8")
+    partial.replace(path)
+
+
+def load_baselines(path: Path) -> Baselines:
+    """The baselines of a file that `save_baselines` wrote.
+
+    Raises:
+        BaselineError: trees that cannot be read.
+    """
+    return Baselines.from_json(json.loads(path.read_text(encoding="utf-8")))
+
+
+def _trees(entry: Mapping[str, Any]) -> "Trees":
+    from model.baselines.boosting import Trees  # needs LightGBM, which columns do not
+
+    return Trees.from_json(entry)

@@ -1,0 +1,71 @@
+"""Fits every baseline that conf names on the train split of a snapshot, tuned on validation."""
+
+from importlib.util import find_spec
+
+from conf.sections.baselines import BaselinesConf
+from model.baselines.arms import COLUMNS, RANKED, Baselines
+from model.feed import Snapshot
+from model.value import ValueWeights
+
+BINARY = ("lightgbm", "lightgbm_position")
+BOOSTED = (*BINARY, *RANKED)
+"""Arms that need LightGBM."""
+
+_ENGAGED = ("lambdamart_engagement", "lambdamart_mixed")
+_GRADED = ("lambdamart_relevance", "lambdamart_mixed")
+
+
+def fit_baselines(
+    snapshot: Snapshot, conf: BaselinesConf, weights: ValueWeights, seed: int
+) -> Baselines:
+    """Fit the arms of conf; an arm that cannot be fitted is left out and noted.
+
+    Each model takes the best of `conf.trials` points of one grid by its own validation figure: log
+    loss (weighted for grades), or NDCG@10 of its labels for LambdaMART, with early stopping on it.
+
+    Args:
+        snapshot: with splits train and validation.
+        conf: arms and budget.
+        weights: of the value formula; LambdaMART's engagement gain is sum_t w_t y_t.
+        seed: of points and trees.
+    """
+    columns, absent = _columns(snapshot, conf)
+    left_out = absent | _left_out(snapshot, [arm for arm in conf.arms if arm in BOOSTED])
+    kept = [arm for arm in conf.arms if arm in BOOSTED and arm not in left_out]
+    plain = Baselines(
+        names=tuple(snapshot.spec.names),
+        weights=weights,
+        columns=columns,
+        notes=tuple(f"baseline {arm} left out: {why}" for arm, why in left_out.items()),
+    )
+    if not kept:
+        return plain
+    from model.baselines.boosted import with_boosted  # imports LightGBM, an extra
+
+    return with_boosted(plain, snapshot, conf, kept, seed)
+
+
+def _columns(snapshot: Snapshot, conf: BaselinesConf) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Arms that rank by a feature, and those whose feature is not there."""
+    named = [arm for arm in conf.arms if arm in COLUMNS]
+    absent: dict[str, str] = {
+        arm: f"the features have no column {COLUMNS[arm]}"
+        for arm in named
+        if COLUMNS[arm] not in snapshot.spec.names
+    }
+    return tuple(arm for arm in named if arm not in absent), absent
+
+
+def _left_out(snapshot: Snapshot, wanted: list[str]) -> dict[str, str]:
+    """Arms among the boosted ones that cannot be fitted, and why."""
+    if find_spec("lightgbm") is None:
+        return dict.fromkeys(wanted, "LightGBM is not installed (extra `labelers`)")
+    known, found = snapshot.columns, {}
+    for arm in wanted:
+        if arm in _ENGAGED and not {"page_code", "page_high"} & known:
+            found[arm] = "the snapshot names no result pages; build the training set again"
+        elif arm in _GRADED and not snapshot.spec.relevance:
+            found[arm] = "the rows carry no grades"
+        elif arm in _GRADED and not {"list_code", "list_high"} & known:
+            found[arm] = "the snapshot names no queries; build the training set again"
+    return found

@@ -1,0 +1,86 @@
+"""The rows of one split of a snapshot in memory, with the lists that they belong to."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.feed import Snapshot
+from model.feed.pyarrow import read_file
+
+Matrix = NDArray[np.float32]
+Codes = NDArray[np.int64]
+
+PAGE_HASH = ("page_high", "page_low")
+LIST_HASH = ("list_high", "list_low")
+"""Two whole numbers below 2^24 that together name a page or a query; -1: the row has none."""
+
+_HALF = 1 << 24
+
+
+@dataclass(frozen=True)
+class SplitRows:
+    """N rows of a split.
+
+    Attributes:
+        features: [N, F], columns in the order of the spec.
+        position: [N] rank on the page from 1; 0 never shown.
+        labels: [N] by label column.
+        page: [N] result page, -1 never shown; None where the snapshot does not say.
+        unit: [N] query; None where the snapshot does not say.
+    """
+
+    features: Matrix
+    position: Matrix
+    labels: Mapping[str, Matrix]
+    page: Codes | None
+    unit: Codes | None
+
+
+def read_rows(snapshot: Snapshot, split: str, max_rows: int) -> SplitRows:
+    """Read a split, or of a larger one every n-th query with all of its rows.
+
+    Without columns that name the query, the first rows are kept: a snapshot's rows are in random
+    order.
+    """
+    columns = _columns(snapshot)
+    step = -(-snapshot.rows(split) // max_rows)
+    parts = []
+    for file in snapshot.splits[split]:
+        values = read_file(snapshot.folder / file.path, columns)
+        unit = _codes(values, columns, "list_code", LIST_HASH)
+        parts.append(values if unit is None or step == 1 else values[:, unit % step == 0])
+    rows = np.concatenate(parts, axis=1)
+    if "list_code" not in columns and LIST_HASH[0] not in columns:
+        rows = rows[:, :max_rows]
+    return _split_rows(snapshot, columns, rows)
+
+
+def _split_rows(snapshot: Snapshot, columns: list[str], rows: Matrix) -> SplitRows:
+    width, at = len(snapshot.spec.names), columns.index("position")
+    return SplitRows(
+        features=np.ascontiguousarray(rows[:width].T),
+        position=rows[at],
+        labels={name: rows[columns.index(name)] for name in snapshot.spec.label_columns},
+        page=_codes(rows, columns, "page_code", PAGE_HASH),
+        unit=_codes(rows, columns, "list_code", LIST_HASH),
+    )
+
+
+def _columns(snapshot: Snapshot) -> list[str]:
+    spec = snapshot.spec
+    codes = ("page_code", "list_code", *PAGE_HASH, *LIST_HASH)
+    known = [name for name in codes if name in snapshot.columns]
+    return [*spec.names, "position", *spec.label_columns, *known]
+
+
+def _codes(rows: Matrix, columns: list[str], code: str, halves: tuple[str, str]) -> Codes | None:
+    """The code column, or both halves of the hash as one number."""
+    if code in columns:
+        codes: Codes = rows[columns.index(code)].astype(np.int64)
+        return codes
+    if halves[0] not in columns:
+        return None
+    high, low = (rows[columns.index(name)].astype(np.int64) for name in halves)
+    return np.where(high < 0, np.int64(-1), high * _HALF + low)

@@ -1,0 +1,121 @@
+"""Where the ranker loses to a baseline: paired differences over the same queries."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from model.block_sums import ALL, BlockSums
+from model.bootstrap import BlockBootstrap
+
+ENGAGED, RELEVANT = "engagement_only", "relevance_only"
+INPUT = "cosine"
+"""Baseline that the relevance head must beat: it is one of its inputs."""
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A ranker less a baseline over the same test queries.
+
+    Attributes:
+        check: what a gate calls it.
+        ranker, baseline, metric: what is compared.
+        difference, low, high: mean paired difference and its interval; no ends: too few queries.
+        queries: behind it (count).
+    """
+
+    check: str
+    ranker: str
+    baseline: str
+    metric: str
+    difference: float
+    low: float | None
+    high: float | None
+    queries: int
+
+    @property
+    def below(self) -> bool:
+        """Whether the whole interval lies below 0."""
+        return self.high is not None and self.high < 0
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, with `below`."""
+        return asdict(self) | {"below": self.below}
+
+
+def compare(
+    sums: BlockSums,
+    bootstrap: BlockBootstrap,
+    baselines: Sequence[str],
+    engagement: str,
+    relevance: str,
+) -> list[Comparison]:
+    """The ranker against the best baseline on engagement, and against its own input on relevance.
+
+    Args:
+        sums: block sums of all rankers.
+        bootstrap: draws of the blocks.
+        baselines: rankers among whom the best on engagement is looked for.
+        engagement: metric that the engagement rankings are judged by.
+        relevance: metric that the relevance rankings are judged by.
+    """
+    best = _best(sums, baselines, engagement)
+    found = [
+        _comparison(sums, bootstrap, "engagement_baseline", ENGAGED, best, engagement),
+        _comparison(sums, bootstrap, "relevance_input", RELEVANT, INPUT, relevance),
+    ]
+    return [comparison for comparison in found if comparison is not None]
+
+
+def reasons(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Those that a reader is warned of and a gate may refuse for.
+
+    An engagement ranking clearly below the best baseline; a relevance ranking at or below its
+    input, clearly or not: it must be better than what it is given.
+    """
+    return [
+        c for c in comparisons if c.below or (c.check == "relevance_input" and c.difference <= 0)
+    ]
+
+
+def warning(comparison: Comparison, simulated: bool) -> str:
+    """A line for the top of the report."""
+    c = comparison
+    how = "below" if c.difference < 0 else "level with"
+    figure = f"{c.difference:+.4f}"
+    if c.low is not None and c.high is not None:
+        figure += f" [{c.low:+.4f}, {c.high:+.4f}]"
+    clear = "clear of 0" if c.below else "not clear of 0"
+    marked = ", simulated" if simulated else ""
+    return (
+        f"WARNING: {c.ranker} is {how} the baseline {c.baseline} on {c.metric}{marked}: "
+        f"{figure} over {c.queries:,} queries ({clear})"
+    )
+
+
+def _best(sums: BlockSums, baselines: Sequence[str], metric: str) -> str | None:
+    """The baseline of the highest mean."""
+    means = {}
+    for name in baselines:
+        cell = sums.get(ALL, name, metric)
+        if cell is not None and cell.query_count:
+            means[name] = float(cell.totals.sum()) / cell.query_count
+    return max(means, key=lambda name: means[name]) if means else None
+
+
+def _comparison(
+    sums: BlockSums,
+    bootstrap: BlockBootstrap,
+    check: str,
+    ranker: str,
+    baseline: str | None,
+    metric: str,
+) -> Comparison | None:
+    """The comparison, or None where one of both has no query."""
+    ours = sums.get(ALL, ranker, metric)
+    theirs = sums.get(ALL, baseline, metric) if baseline else None
+    if baseline is None or ours is None or theirs is None or not ours.query_count:
+        return None
+    gap = bootstrap.difference(ours.totals, theirs.totals, ours.queries)
+    return Comparison(
+        check, ranker, baseline, metric, gap.value, gap.low, gap.high, ours.query_count
+    )

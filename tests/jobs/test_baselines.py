@@ -1,0 +1,116 @@
+"""Baselines on the tiny run: fitted once, scored beside the model, measured by evaluate."""
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from features.contracts import EXAMPLE_SCORES, METRICS, SCORING_ROWS, TRAINING_EXAMPLES
+from features.declarations import FEATURES, ITEM_LEVEL, PAIR_LEVEL
+from jobs import build_scoring_rows, build_training_set, evaluate, score_examples
+from jobs.platform import baselines as module
+from jobs.platform.baselines import run_baselines
+from jobs.platform.runner import open_warehouse
+from model.baselines import Baselines
+from model.baselines.boosting import Point
+from udfs.baselines import score_column
+
+SETTINGS = ("baselines.rounds=3", "evaluation.blocks=20", "evaluation.bootstrap=20")
+FINE = Point(leaves=4, learning_rate=0.5, min_leaf=1, l2=0.0, ids=True)
+NAMES = [feature.name for feature in FEATURES]
+
+
+@pytest.fixture(scope="module")
+def prepared(tiny_run: Any) -> Any:
+    build_training_set.run(tiny_run.spark, tiny_run.conf())
+    build_scoring_rows.run(tiny_run.spark, tiny_run.conf())
+    score_examples.run(tiny_run.spark, tiny_run.conf())
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("model.baselines.boosting.points", lambda *_: [FINE])
+        found = run_baselines(tiny_run.warehouse(*SETTINGS))
+    assert found.baselines is not None
+    return found
+
+
+def test_every_default_arm_is_fitted_on_the_nightly_snapshot(prepared: Any) -> None:
+    assert prepared.baselines.notes == ()
+    assert "lambdamart_engagement" in prepared.baselines.arms
+    trees = prepared.baselines.rankings["lambdamart_engagement"]
+    assert trees.booster is not None and trees.figure == 1.0  # item 0 is always clicked
+
+
+def test_scores_in_spark_equal_those_of_plain_rows(tiny_run: Any, prepared: Any) -> None:
+    warehouse = tiny_run.warehouse(*SETTINGS)
+    test = warehouse.read_run(EXAMPLE_SCORES).where("split = 'test'")
+    examples = warehouse.read_run(TRAINING_EXAMPLES).where("split = 'test'")
+    rows = prepared.beside_examples(test).toPandas().sort_values("example_id")
+    plain = examples.toPandas().sort_values("example_id")
+    assert len(rows) == len(plain) > 0
+    _require_equal(prepared.baselines, rows, plain[NAMES].to_numpy(np.float32))
+
+
+def test_candidates_are_unpacked_in_their_order(tiny_run: Any, prepared: Any) -> None:
+    packed = tiny_run.warehouse().read_run(SCORING_ROWS).orderBy("query_id").collect()
+    query_columns = [i for i, f in enumerate(FEATURES) if f.table == "query"]
+    other_columns = [i for i, f in enumerate(FEATURES) if f.table != "query"]
+    matrices, pairs = [], []
+    for row in packed:
+        matrix = np.zeros((len(row.item_ids), len(NAMES)), np.float32)
+        matrix[:, query_columns] = row.query_values
+        width = len((*ITEM_LEVEL, *PAIR_LEVEL))
+        matrix[:, other_columns] = np.reshape(row.candidate_values, (-1, width))
+        matrices.append(matrix)
+        pairs += [(row.query_id, item) for item in row.item_ids]
+    keys = tiny_run.spark.createDataFrame(pairs, "query_id string, item_id string")
+    rows = prepared.beside_served(keys).toPandas().sort_values(["query_id", "item_id"])
+    _require_equal(prepared.baselines, rows, np.concatenate(matrices))
+
+
+def test_a_second_run_fits_nothing_and_another_conf_does(
+    tiny_run: Any, prepared: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fits: list[int] = []
+    monkeypatch.setattr(module, "fit_baselines", lambda *_: fits.append(1) or prepared.baselines)
+    again = run_baselines(tiny_run.warehouse(*SETTINGS))
+    assert (again.path, fits) == (prepared.path, [])
+    other = run_baselines(tiny_run.warehouse(*SETTINGS, "baselines.trials=2"))
+    assert (len(fits), other.path == prepared.path) == (1, False)
+    assert list(other.path.parent.glob("*")) == [other.path]
+    run_baselines(tiny_run.warehouse(*SETTINGS))
+
+
+def test_evaluate_measures_the_baselines(tiny_run: Any, prepared: Any) -> None:
+    conf = tiny_run.conf(*SETTINGS)
+    report = evaluate.run(tiny_run.spark, conf)
+    rows = tiny_run.warehouse().read_run(METRICS).collect()
+    found = {(r.ranker, r.metric): r for r in rows if r.region == "all"}
+    for ranker in ("cosine", "lightgbm", "lightgbm_position", "lambdamart_engagement"):
+        row = found[ranker, "engagement_ndcg@10_click"]
+        assert (row.reference, row.simulated) == ("engagement_only", True)
+        assert row.difference is not None
+    grades = "relevance_ndcg@10_exp"
+    assert found["lightgbm_relevance", grades].simulated
+    assert not found["cosine", grades].simulated
+    compared = {entry["check"]: entry for entry in report.details["baselines"]}
+    assert compared["relevance_input"]["baseline"] == "cosine"
+    lost = compared["relevance_input"]["difference"] <= 0
+    assert lost == any("cosine" in line for line in report.warnings)
+
+
+def test_a_dry_run_and_no_snapshot_fit_nothing(tiny_run: Any, tmp_path: Any) -> None:
+    dry = run_baselines(open_warehouse(tiny_run.spark, tiny_run.conf(dry_run=True), "test")[0])
+    assert dry.baselines is None and dry.rankers({}, tiny_run.conf().tree.value.weights) == {}
+    bare = tiny_run.warehouse(f"storage.root={tmp_path}")
+    assert run_baselines(bare).baselines is None
+    assert "no training snapshot" in bare.report.notes[0]
+
+
+def _require_equal(baselines: Baselines, rows: Any, features: Any) -> None:
+    expected = baselines.scores(features)
+    for arm in ("cosine", "lambdamart_engagement"):
+        got = rows[score_column(arm, "engagement")].to_numpy()
+        np.testing.assert_allclose(got, expected[arm]["engagement"])
+    for what in ("p_click", "p_cart", "p_purchase", "relevance"):
+        got = rows[score_column("lightgbm_position", what)].to_numpy()
+        np.testing.assert_allclose(got, expected["lightgbm_position"][what])
+    assert len(np.unique(expected["cosine"]["engagement"])) > 2

@@ -1,0 +1,138 @@
+"""Scores of the fitted baselines in Spark: of flat rows of features, and of packed scoring rows."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+from pyspark.sql import DataFrame
+
+from model.baselines.arms import RANKED, Baselines, load_baselines
+from model.spec import InputSpec
+from udfs.scoring import as_matrix
+
+Batches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+
+PACKED = ("query_id", "item_ids", "query_values", "candidate_values")
+
+
+def score_column(arm: str, what: str) -> str:
+    """Name of the column of one figure of an arm."""
+    return f"baseline_{arm}_{what}"
+
+
+def score_columns(baselines: Baselines) -> list[tuple[str, str]]:
+    """(arm, what) of every column that the functions below add, in order."""
+    found: list[tuple[str, str]] = [(arm, "engagement") for arm in baselines.columns]
+    for arm, models in baselines.probabilities.items():
+        found += [(arm, f"p_{name}") for name in models if not name.startswith("ge_")]
+        found += [(arm, "relevance")] if "ge_1" in models else []
+    return found + [(arm, RANKED[arm][0]) for arm in baselines.rankings]
+
+
+def score_flat(rows: DataFrame, keys: Sequence[str], path: Path) -> DataFrame:
+    """Score rows that have a column a feature.
+
+    Args:
+        rows: string columns `keys`, and the features of the baselines.
+        path: file of `save_baselines` that the driver and the workers can read.
+
+    Returns:
+        keys and the columns of `score_columns`.
+    """
+    baselines = load_baselines(path)
+    scorer = _flat(str(path), tuple(keys))
+    return rows.select(*keys, *baselines.names).mapInArrow(scorer, _schema(keys, baselines))
+
+
+def score_packed(rows: DataFrame, spec: InputSpec, path: Path) -> DataFrame:
+    """Score the candidates of scoring_rows.
+
+    Args:
+        rows: the columns PACKED, one row a query.
+        spec: features in the order in which the rows are packed.
+        path: file of `save_baselines` that the driver and the workers can read.
+
+    Returns:
+        query_id, item_id and the columns of `score_columns`, one row a candidate.
+    """
+    scorer = _packed(str(path), spec)
+    schema = _schema(("query_id", "item_id"), load_baselines(path))
+    return rows.select(*PACKED).mapInArrow(scorer, schema)
+
+
+@lru_cache(maxsize=1)
+def _loaded(path: str) -> Baselines:
+    """Read once a worker; the file's name holds a hash of all that it depends on."""
+    return load_baselines(Path(path))
+
+
+def _flat(path: str, keys: tuple[str, ...]) -> Batches:
+    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        baselines = _loaded(path)
+        for batch in batches:
+            features = np.column_stack([_column(batch, name) for name in baselines.names])
+            named = [batch.column(key) for key in keys]
+            yield _scored(baselines, features, keys, named)
+
+    return score
+
+
+def _packed(path: str, spec: InputSpec) -> Batches:
+    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        baselines = _loaded(path)
+        for batch in batches:
+            items = batch.column("item_ids")
+            counts = np.asarray(pc.list_value_length(items), dtype=np.int64)
+            features = _unpacked(batch, spec, counts)
+            owner = pa.array(np.repeat(np.arange(len(counts)), counts))
+            named = [batch.column("query_id").take(owner), items.flatten()]
+            yield _scored(baselines, features, ("query_id", "item_id"), named)
+
+    return score
+
+
+def _unpacked(
+    batch: pa.RecordBatch, spec: InputSpec, counts: NDArray[np.int64]
+) -> NDArray[np.float32]:
+    """[N, F] features of all candidates of the batch."""
+    total = int(counts.sum())
+    if total == 0:
+        return np.empty((0, len(spec.names)), np.float32)
+    query = as_matrix(_values(batch, "query_values"), len(counts), "query_values")
+    features = np.empty((total, len(spec.names)), np.float32)
+    features[:, spec.query_positions] = np.repeat(np.asarray(query), counts, axis=0)
+    features[:, spec.candidate_positions] = as_matrix(
+        _values(batch, "candidate_values"), total, "candidate_values"
+    )
+    return features
+
+
+def _column(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
+    values: NDArray[np.float32] = batch.column(name).to_numpy(zero_copy_only=False)
+    return values.astype(np.float32)
+
+
+def _values(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
+    flat = batch.column(name).flatten()
+    values: NDArray[np.float32] = flat.to_numpy(zero_copy_only=False, writable=True)
+    return values
+
+
+def _scored(
+    baselines: Baselines, features: NDArray[np.float32], keys: Sequence[str], named: list[Any]
+) -> pa.RecordBatch:
+    found = baselines.scores(features)
+    columns = score_columns(baselines)
+    values = [pa.array(found[arm][what]) for arm, what in columns]
+    names = [*keys, *(score_column(arm, what) for arm, what in columns)]
+    return pa.RecordBatch.from_arrays([*named, *values], names=names)
+
+
+def _schema(keys: Sequence[str], baselines: Baselines) -> str:
+    scores = [score_column(arm, what) for arm, what in score_columns(baselines)]
+    return ", ".join([*(f"{key} string" for key in keys), *(f"{name} double" for name in scores)])
