@@ -6,6 +6,10 @@ joins the last fit of the labelers that are then fitted again; bucket 6 is the t
 chosen before on fits on buckets 0 to 4 judged on 5. All labelers see the same pairs and the soft
 targets of the mean ratings.
 
+Within a query: mean correlation with the raters' mean, NDCG@10, and the share of pairs 1.5 rating
+points apart in the right order; the rank correlation over all pairs also rewards guessing a query's
+mean.
+
 Predicted grades come from cut points of the expected grade that give the test predictions the mix
 of grades of training. Spearman is that of the expected grade and the raters' mean. Intervals: 95 %,
 bootstrap over queries, the same draws for all labelers, so that differences are paired.
@@ -34,11 +38,14 @@ from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
 from bench.labeler_runs import Run, run
 from bench.result import Result
 from bench.yardstick import LEARNT, READ, bare_rates
+from model.evaluation.relevance import CLEAR_RATINGS
 from model.labelers.base import Probabilities
 from model.labelers.metrics import cut_points, label_metrics, mix_of
+from model.labelers.within import within_query
 from model.metrics import spearman
 
 REPLICATES = 300
+LEAST_RATING = 1.0
 SEED = 17
 FEW = 2_500
 TARGETS = {"qwk": (0.46, 0.40), "spearman_of_ratings": (0.55, 0.47), "within_one": (0.985, 0.0)}
@@ -48,7 +55,7 @@ SHARE_OF_SKETCH = 30.0 / 27.0
 """The limit in minutes over what three epochs of the bare network took where it was set."""
 SKETCH_EPOCHS = 3
 BASELINE, JUDGED = "lexical", "cross_encoder"
-Draws = list[NDArray[np.int64]]
+Draws = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
 @dataclass(frozen=True)
@@ -102,12 +109,16 @@ def _held_out(query: str) -> bool:
 
 
 def _draws(test: GradedPairs) -> Draws:
-    """Row numbers of the test pairs of queries drawn with replacement, a draw a replicate."""
+    """Rows of queries drawn with replacement, and which drawn query each is; one a replicate."""
     _, query = np.unique(_keys(test), return_inverse=True)
     rows = np.split(np.argsort(query, kind="stable"), np.cumsum(np.bincount(query))[:-1])
     generator = np.random.default_rng(SEED)
     picks = generator.integers(0, len(rows), (REPLICATES, len(rows)))
-    return [np.concatenate([rows[at] for at in pick]) for pick in picks]
+    sizes = np.array([len(part) for part in rows])
+    return [
+        (np.concatenate([rows[at] for at in pick]), np.repeat(np.arange(len(pick)), sizes[pick]))
+        for pick in picks
+    ]
 
 
 def _keys(test: GradedPairs) -> list[str]:
@@ -120,13 +131,17 @@ def _outcome(
 ) -> Outcome:
     cuts = cut_points(p.expected, mix)
 
-    def figures(rows: NDArray[np.int64]) -> dict[str, float]:
+    def figures(rows: NDArray[np.int64], query: NDArray[np.int64]) -> dict[str, float]:
         some = Probabilities(p.p_ge_1[rows], p.p_ge_2[rows])
         rank = spearman(some.expected, test.ratings[rows])
-        return label_metrics(some, test.grades[rows], cuts) | {"spearman_of_ratings": rank}
+        level = test.ratings[rows] - LEAST_RATING
+        within = within_query(some.expected, level, query, CLEAR_RATINGS)
+        found = label_metrics(some, test.grades[rows], cuts)
+        return found | {"spearman_of_ratings": rank} | within
 
-    drawn = [figures(rows) for rows in draws]
-    value = figures(np.arange(len(p)))
+    drawn = [figures(rows, query) for rows, query in draws]
+    _, queries = np.unique(_keys(test), return_inverse=True)
+    value = figures(np.arange(len(p)), queries.astype(np.int64))
     return Outcome(value, {name: np.array([d[name] for d in drawn]) for name in value})
 
 

@@ -12,7 +12,8 @@ one that was admitted before goes on labelling.
 
 import json
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from pyspark.sql import SparkSession
 
@@ -97,7 +98,16 @@ def _write(warehouse: Warehouse, row: Row, judged: Judged) -> None:
         + (f" ({low:.3f} to {high:.3f})" if low is not None else "")
         + f", exact {figures['exact']:.3f}, within one {figures['within_one']:.3f}"
     )
+    report.notes.append(
+        "    within a query: correlation {within_query_correlation}, NDCG@10 {ndcg@10}, pairs two "
+        "grades apart in order {clear_pairs}".format_map(_three_digits(figures))
+    )
     report.notes.extend(f"    {reason}" for reason in judged.verdict.reasons)
+
+
+def _three_digits(figures: Mapping[str, Any]) -> dict[str, str]:
+    """Figures as words; a dash for one that has no meaning here."""
+    return {n: f"{v:.3f}" if isinstance(v, float) else "-" for n, v in figures.items()}
 
 
 JOB = Job(

@@ -2,8 +2,10 @@
 
 Grain: one row per ranker, metric and region (and "all"), each with an interval by bootstrap over
 query texts and its paired difference from `engagement_only`. Inputs: the run's example_scores
-(test rows; validation rows give the examination curve), queries, relevance_labels, and the
-run's value_weights where there are any. Idempotency key: run_date.
+(test rows: the pages; validation rows give the examination curve), the run's scores with its
+feature tables (the lists as served, on which relevance is judged; without them the examples'
+rows), queries, relevance_labels as given (never audited), labeler_decisions, market_truth where a
+market was simulated, and the run's value_weights where there are any. Idempotency key: run_date.
 
     counterpoise evaluate --conf conf/homedepot.yaml
 """
@@ -11,60 +13,67 @@ run's value_weights where there are any. Idempotency key: run_date.
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from functools import reduce
 from typing import Any
 
-import numpy as np
 from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from conf.schema import Conf
 from conf.sections.value import Weights
 from features.contracts import (
     EXAMPLE_SCORES,
+    ITEM_FEATURES,
+    LABELER_DECISIONS,
+    MARKET_TRUTH,
     METRICS,
     QUERIES,
+    QUERY_FEATURES,
+    QUERY_ITEM_FEATURES,
     RELEVANCE_LABELS,
+    SCORES,
+    SCORING_ROWS,
     TRAINING_EXAMPLES,
     VALUE_WEIGHTS,
 )
 from features.evaluation.facts import example_facts, simulated_sources
-from features.evaluation.lists import (
-    engagement_gains,
-    examination_at_position,
-    judged_lists,
-    pages,
-    relevance_gains,
-    with_block,
+from features.evaluation.lists import examination_at_position, pages, with_block
+from features.evaluation.names import (
+    engagement_metric,
+    is_relevance,
+    relevance_metrics,
 )
-from features.evaluation.names import engagement_metrics, is_relevance, relevance_metrics
-from features.evaluation.rankers import LOG_FED, REFERENCE, logged_ranker, model_rankers
-from features.evaluation.reliability import (
-    position_counts,
-    prediction_histogram,
-    queries_by_task,
-)
-from features.evaluation.sums import ranked_sums
-from jobs.platform.baselines import FROM_LOG, run_baselines
+from features.evaluation.rankers import LOG_FED, REFERENCE, model_rankers
+from features.evaluation.reliability import prediction_histogram, queries_by_task
+from features.evaluation.served import served_rows
+from features.training_set import labelled_pairs
+from jobs.platform.baselines import FROM_LOG, RunBaselines, run_baselines
 from jobs.platform.cli import job_main
 from jobs.platform.evaluation_report import side_by_side, write_evaluation_section
+from jobs.platform.examination import examination_in_force
+from jobs.platform.feature_reads import read_features
 from jobs.platform.findings import Findings
 from jobs.platform.job import Job
+from jobs.platform.labelers import optional
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.serving import weights_in_force
 from jobs.platform.warehouse import Warehouse
+from jobs.platform.yardsticks import Yardsticks, add_distances
 from model.baselines.verdict import Comparison, compare, reasons
 from model.block_sums import BlockSums
 from model.bootstrap import BlockBootstrap
 from model.evaluated import left_out, ranking_rows, task_rows
-from model.examination import examination_curve
 
 
 @dataclass(frozen=True)
 class EvaluationInputs:
     """Rows of EXAMPLE_SCORES by split, QUERIES, RELEVANCE_LABELS, and the weights in force.
 
-    `baselines` are further rankers over columns of the test rows.
+    `served` are the scored candidates of test queries with baselines and grades (None: the test
+    rows stand in), `truth` is MARKET_TRUTH where there is one. `baselines` are further rankers over
+    columns of the test and the served rows.
     """
 
     test: DataFrame
@@ -72,6 +81,8 @@ class EvaluationInputs:
     queries: DataFrame
     labels: DataFrame
     weights: Mapping[str, Weights]
+    served: DataFrame | None = None
+    truth: DataFrame | None = None
     baselines: Mapping[str, Column] = field(default_factory=dict)
 
 
@@ -84,14 +95,16 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
     """All figures, and what a reader must know of them."""
     tree, e = conf.tree, conf.tree.evaluation
     facts = example_facts(inputs.test, inputs.queries, tree.split.test).collect()[0]
-    curve = _examination(inputs, tree)
+    curve = examination_in_force(inputs.validation, e)
     bootstrap = BlockBootstrap(e.blocks, e.bootstrap, e.confidence, tree.seed)
-    rows = inputs.test.transform(with_block(inputs.queries, tree.seed, e.blocks))
-    own = model_rankers(inputs.weights, tree.value.weights, tree.seed)
-    rankers = {**own, **inputs.baselines}
-    sums = BlockSums(
-        _ranked(rows, rankers, inputs.weights, curve, facts, tree).toPandas(), e.blocks
-    )
+    blocked = with_block(inputs.queries, tree.seed, e.blocks)
+    rows = inputs.test.transform(blocked)
+    served = rows if inputs.served is None else inputs.served.transform(blocked)
+    rankers = {**model_rankers(inputs.weights, tree.value.weights), **inputs.baselines}
+    yard = Yardsticks(rankers, inputs.weights, tree.value.weights, curve, e)
+    sums = BlockSums(_ranked(yard, rows, served, inputs.truth, facts).toPandas(), e.blocks)
+    add_distances(sums, e.k)
+    samples = yard.samples(rows)
     found = ranking_rows(sums, bootstrap, REFERENCE) + _tasks(rows, curve, bootstrap, tree)
     grades = {r["source"]: r["simulated"] for r in simulated_sources(inputs.labels).collect()}
     shared = {
@@ -109,7 +122,10 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
         left_out=left_out(sums),
         k=e.k,
         confidence=e.confidence,
-        comparisons=_compared(sums, bootstrap, inputs.baselines, e.k),
+        comparisons=_compared(sums, bootstrap, inputs.baselines, yard.currency(samples), e.k),
+        currency=yard.currency(samples),
+        samples=samples,
+        as_served=inputs.served is not None,
     )
 
 
@@ -125,6 +141,7 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     report.details["gate_reasons"] = [c.to_json() for c in reasons(findings.comparisons)]
     report.details["left_out"] = findings.left_out
     report.details["examination"] = findings.examination
+    report.details["engagement"] = {"currency": findings.currency} | dict(findings.samples)
     if not conf.dry_run:
         path = write_evaluation_section(warehouse.report_dir(), findings)
         report.notes.append(f"report: {path}")
@@ -142,6 +159,8 @@ def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
         queries=warehouse.read(QUERIES),
         labels=warehouse.read(RELEVANCE_LABELS),
         weights=by_region,
+        served=_served(warehouse, baselines),
+        truth=optional(warehouse, MARKET_TRUTH),
         baselines=baselines.rankers(by_region, warehouse.conf.tree.value.weights),
     )
 
@@ -164,50 +183,47 @@ def rests_on_simulation(engagement: bool, grades: Mapping[str, bool]) -> Callabl
     return of
 
 
-def _examination(inputs: EvaluationInputs, tree: Conf) -> list[float]:
-    e = tree.evaluation
-    if e.examination is not None:
-        return [max(value, e.min_examination) for value in e.examination]
-    counts = inputs.validation.transform(position_counts(e.max_position)).collect()
-    last = max((row["position"] for row in counts), default=1)
-    clicks, expected = np.zeros(last), np.zeros(last)
-    for row in counts:
-        clicks[row["position"] - 1] = row["clicks"]
-        expected[row["position"] - 1] = row["expected"]
-    return [float(v) for v in examination_curve(clicks, expected, e.min_examination)]
+def _served(warehouse: Warehouse, baselines: RunBaselines) -> DataFrame | None:
+    """The candidates of test queries as scored for the run date; None where nothing was scored."""
+    if not warehouse.exists(SCORES):
+        return None
+    tree, scores = warehouse.conf.tree, warehouse.read_run(SCORES)
+    if scores.isEmpty():
+        return None
+    queries = warehouse.read(QUERIES)
+    best = labelled_pairs(queries, tree, optional(warehouse, LABELER_DECISIONS))
+    features = read_features(warehouse).as_of(F.lit(warehouse.conf.run_date))
+    labels = warehouse.read(RELEVANCE_LABELS).transform(best)
+    rows = scores.transform(served_rows(features, labels, queries, tree.split.test))
+    return baselines.beside_served(rows)
 
 
 def _ranked(
-    rows: DataFrame,
-    rankers: Mapping[str, Column],
-    weights: Mapping[str, Weights],
-    curve: list[float],
-    facts: Row,
-    tree: Conf,
+    yard: Yardsticks, rows: DataFrame, served: DataFrame, truth: DataFrame | None, facts: Row
 ) -> DataFrame:
-    k, default = tree.evaluation.k, tree.value.weights
-    grades = relevance_gains()
-    gains = engagement_gains(weights, default, examination_at_position(curve))
-    sums = judged_lists(rows, human_only=True).transform(
-        ranked_sums(rankers, grades, relevance_metrics(k, human_only=True), k)
-    )
-    if facts["labelled_rows"] > facts["human_rows"]:
-        every = judged_lists(rows, human_only=False).transform(
-            ranked_sums(rankers, grades, relevance_metrics(k, human_only=False), k)
-        )
-        sums = sums.unionByName(every)
-    shown = pages(rows).transform(
-        ranked_sums({**rankers, **logged_ranker()}, gains, engagement_metrics(k), k)
-    )
-    return sums.unionByName(shown)
+    sums = [
+        yard.relevance(served, all_labels=facts["labelled_rows"] > facts["human_rows"]),
+        yard.engagement(rows),
+    ]
+    if truth is not None:
+        every = served.withColumn("unit", F.col("query_id"))
+        sums += [
+            yard.true(pages(rows), truth, "true"),
+            yard.true(every, truth, "true_candidates"),
+        ]
+    return reduce(DataFrame.unionByName, sums)
 
 
 def _compared(
-    sums: BlockSums, bootstrap: BlockBootstrap, baselines: Mapping[str, Column], k: int
+    sums: BlockSums,
+    bootstrap: BlockBootstrap,
+    baselines: Mapping[str, Column],
+    currency: str,
+    k: int,
 ) -> tuple[Comparison, ...]:
     """The ranker against the best baseline; popularity and BM25 are rankers in any case."""
     named = ["popularity", "bm25", *(name for name in baselines if name != "lightgbm_relevance")]
-    engagement = engagement_metrics(k)["combined"]
+    engagement = engagement_metric(currency, k)
     relevance = relevance_metrics(k, human_only=True)["exp"]
     return tuple(compare(sums, bootstrap, named, engagement, relevance))
 
@@ -230,7 +246,21 @@ JOB = Job(
     name="evaluate",
     summary="metrics of every ranker on test queries, with intervals, and the report",
     run=run,
-    reads=(EXAMPLE_SCORES, TRAINING_EXAMPLES, QUERIES, RELEVANCE_LABELS, VALUE_WEIGHTS),
+    reads=(
+        EXAMPLE_SCORES,
+        SCORES,
+        SCORING_ROWS,
+        TRAINING_EXAMPLES,
+        QUERY_FEATURES,
+        ITEM_FEATURES,
+        QUERY_ITEM_FEATURES,
+        QUERIES,
+        RELEVANCE_LABELS,
+        LABELER_DECISIONS,
+        MARKET_TRUTH,
+        VALUE_WEIGHTS,
+    ),
+    may_lack=(LABELER_DECISIONS, MARKET_TRUTH),
     artifacts_in=("snapshot",),
     writes=(METRICS,),
     sections=("seed", "regions", "split", "value", "evaluation", "baselines"),

@@ -1,9 +1,12 @@
 """Makes value_curve and value_weights: the relevance weight that the rule of conf picks.
 
 Grain: value_curve one row per region (and "all") and relevance weight tried; value_weights one row
-per region. Inputs: the run's example_scores, validation rows only, and queries. The engagement
-weights stay as conf gives them; a region with too few validation queries takes the pick of all
-regions. Idempotency key: run_date.
+per region. Inputs: the run's example_scores, validation rows only, and queries. Engagement is
+measured in the currency of conf `evaluation.currency`. Relevance is taken over people's grades
+where value.min_queries validation queries have some, else over those of all sources; its lists are
+examples, each with the features of its own day: the run's candidates are scored only after this
+job, and `evaluate` judges those. The engagement weights stay as conf gives them; a region with too
+few validation queries takes the pick of all regions. Idempotency key: run_date.
 
     counterpoise tune_value_model --set value.rule=max_engagement --set value.tau=0.9
 """
@@ -20,23 +23,20 @@ from conf.schema import Conf
 from conf.sections.value import Weights
 from features.contracts import EXAMPLE_SCORES, QUERIES, VALUE_CURVE, VALUE_WEIGHTS
 from features.evaluation.facts import example_facts
-from features.evaluation.lists import (
-    engagement_gains,
-    judged_lists,
-    pages,
-    relevance_gains,
-    with_block,
-)
+from features.evaluation.lists import judged_lists, relevance_gains, with_block
 from features.evaluation.rankers import sweep_name, sweep_rankers
 from features.evaluation.sums import ranked_sums
 from jobs.platform.cli import job_main
+from jobs.platform.examination import examination_in_force
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.value_report import curve_notes, write_curve_section
+from jobs.platform.yardsticks import Yardsticks
 from model.block_sums import ALL, BlockSums
 from model.bootstrap import BlockBootstrap, Estimate
 from model.curve import ENGAGEMENT, RELEVANCE, PickRule, SweptPoint, pick_all, swept_curve
+from model.evaluation.currency import Currency
 from model.value import ValueWeights, WeightTable
 
 
@@ -67,16 +67,20 @@ def build(inputs: TuningInputs, conf: ResolvedConf) -> DataFrame:
             f"{facts['test_rows']} of {facts['rows']} rows belong to test queries; the weights "
             "may only be tuned on validation queries"
         )
-    human_only = bool(facts["human_rows"])
-    curves = _curves(_sums(inputs, tree, human_only), tree)
+    human_only = facts["human_queries"] >= tree.value.min_queries
+    rows = inputs.examples.transform(with_block(inputs.queries, tree.seed, tree.evaluation.blocks))
+    yard = _yardsticks(rows, tree)
+    currency = yard.currency(yard.samples(rows))
+    curves = _curves(_sums(rows, yard, currency, human_only), tree)
     shared = {
         "run_date": conf.run_date,
         "relevance_labels": "human" if human_only else "all",
+        "currency": currency,
         "model_version": facts["model_version"] or "none",
         "simulated_engagement": facts["simulated_engagement"],
     }
-    rows = [shared | row for row in _rows(curves, tree)]
-    return VALUE_CURVE.local_frame(inputs.examples.sparkSession, rows)
+    swept = [shared | row for row in _rows(curves, tree)]
+    return VALUE_CURVE.local_frame(inputs.examples.sparkSession, swept)
 
 
 def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
@@ -122,17 +126,20 @@ def picked_weights(curve: Sequence[Row], conf: ResolvedConf) -> list[dict[str, A
     ]
 
 
-def _sums(inputs: TuningInputs, tree: Conf, human_only: bool) -> BlockSums:
-    rows = inputs.examples.transform(with_block(inputs.queries, tree.seed, tree.evaluation.blocks))
-    value, k = tree.value, tree.evaluation.k
+def _yardsticks(rows: DataFrame, tree: Conf) -> Yardsticks:
+    value = tree.value
     rankers = sweep_rankers(value.by_region, value.weights, value.sweep)
+    curve = examination_in_force(rows, tree.evaluation)
+    return Yardsticks(rankers, value.by_region, value.weights, curve, tree.evaluation)
+
+
+def _sums(rows: DataFrame, yard: Yardsticks, currency: Currency, human_only: bool) -> BlockSums:
     exponential = {"exp": relevance_gains()["exp"]}
-    combined = {"combined": engagement_gains(value.by_region, value.weights)["combined"]}
     relevance = judged_lists(rows, human_only=human_only).transform(
-        ranked_sums(rankers, exponential, {"exp": RELEVANCE}, k)
+        ranked_sums(yard.rankers, exponential, {"exp": RELEVANCE}, yard.conf.k)
     )
-    engagement = pages(rows).transform(ranked_sums(rankers, combined, {"combined": ENGAGEMENT}, k))
-    return BlockSums(relevance.unionByName(engagement).toPandas(), tree.evaluation.blocks)
+    engagement = yard.in_currency(rows, currency, ENGAGEMENT)
+    return BlockSums(relevance.unionByName(engagement).toPandas(), yard.conf.blocks)
 
 
 def _curves(sums: BlockSums, tree: Conf) -> dict[str, list[SweptPoint]]:

@@ -13,9 +13,14 @@ LIST_COUNTS = ("lists", "short", "masked", "no_positive")
 
 @dataclass(frozen=True)
 class Cell:
-    """One figure's sums: totals and queries by block, [blocks] each, and counts of lists."""
+    """One figure's sums by block, [blocks] each, and counts of lists.
+
+    The figure is the sum of `totals` over the sum of `denominators`; of a mean over queries these
+    are the `queries`.
+    """
 
     totals: NDArray[np.float64]
+    denominators: NDArray[np.float64]
     queries: NDArray[np.float64]
     lists: dict[str, int] = field(default_factory=dict)
 
@@ -42,6 +47,12 @@ class BlockSums:
         """The cell, or None where no list of it was seen."""
         return self._cells.get((region, ranker, metric))
 
+    def add(self, key: tuple[str, str, str], cell: Cell) -> None:
+        """Put in a figure that is made of others."""
+        self._cells[key] = cell
+        if key[2] not in self.metrics:
+            self.metrics.append(key[2])
+
     def rankers(self, metric: str) -> list[str]:
         """Rankers that have the metric."""
         return sorted({r for _, r, m in self._cells if m == metric})
@@ -50,6 +61,7 @@ class BlockSums:
         at = part["block"].to_numpy(np.int64)
         return Cell(
             self._by_block(at, part["total"]),
+            self._by_block(at, part["denominator"]),
             self._by_block(at, part["queries"]),
             {name: int(part[name].sum()) for name in LIST_COUNTS},
         )

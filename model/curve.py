@@ -102,4 +102,4 @@ def _points(curve: Sequence[SweptPoint]) -> list[CurvePoint]:
 def _figure(cell: Cell | None, bootstrap: BlockBootstrap) -> tuple[Estimate | None, int]:
     if cell is None or cell.query_count == 0:
         return None, 0
-    return bootstrap.mean(cell.totals, cell.queries), cell.query_count
+    return bootstrap.mean(cell.totals, cell.denominators), cell.query_count

@@ -76,11 +76,11 @@ def _row(
     bootstrap: BlockBootstrap,
 ) -> dict[str, Any]:
     row = _figures(
-        region, ranker, metric, bootstrap.mean(cell.totals, cell.queries), cell.query_count
+        region, ranker, metric, bootstrap.mean(cell.totals, cell.denominators), cell.query_count
     )
     if reference is None or reference is cell:
         return row
-    gap = bootstrap.difference(cell.totals, reference.totals, cell.queries)
+    gap = bootstrap.difference(cell.totals, reference.totals, cell.denominators)
     return row | {
         "difference": gap.value,
         "difference_low": gap.low,

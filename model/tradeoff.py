@@ -9,7 +9,7 @@ Rule = Literal["max_engagement", "max_relevance"]
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Both NDCGs under one relevance weight."""
+    """Relevance NDCG, and engagement in the currency, under one relevance weight."""
 
     w_relevance: float
     relevance: float
@@ -29,7 +29,7 @@ def describe(rule: Rule, k: int, tau: float, engagement_loss: float) -> str:
     if rule == "max_engagement":
         return f"most engagement subject to relevance NDCG@{k} >= {tau:g}"
     return (
-        f"most relevance subject to engagement NDCG@{k} within {engagement_loss:.3g} "
+        f"most relevance subject to engagement@{k} within {engagement_loss:.3g} "
         "(relative) of the best of the sweep"
     )
 

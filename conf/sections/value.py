@@ -86,6 +86,23 @@ class EvaluationConf(Section):
     min_examination: float = Field(
         0.02, gt=0, le=1, description="least examination used, bounds its inverse (fraction)"
     )
+    currency: Literal["auto", "off_policy", "debiased", "logged"] = Field(
+        "auto",
+        description="yardstick of engagement that picks weights and that the gate uses; auto: "
+        "off_policy where min_effective is reached, else debiased",
+    )
+    min_effective: float = Field(
+        200.0,
+        ge=1,
+        description="effective sample size that the off-policy estimate needs to be the currency "
+        "(clicks of equal weight); 200 hold its standard error near .015",
+    )
+    max_weight: float = Field(
+        1_000.0,
+        ge=1,
+        description="largest inverse propensity of the off-policy estimates; 1,000 is 5 % of "
+        "exploration over 50 items, beyond it the estimate leans towards the logger's order",
+    )
     calibration_groups: int = Field(
         15, ge=2, description="groups of equal mass of the calibration error (count)"
     )

@@ -37,6 +37,7 @@ EXAMPLE_SCORES = Table(
         *optional(
             [
                 ("search_id", "string", "result page; null if never shown"),
+                ("propensity", "double", "probability that the logger put this item here"),
                 ("grade", "int", "grade of the relevance label"),
                 ("label_source", "string", "source of the relevance label"),
             ]
@@ -72,7 +73,8 @@ VALUE_CURVE = Table(
                 ("region", "string", "region, or all"),
                 *_WEIGHTS,
                 ("relevance_queries", "long", "validation queries behind relevance_ndcg"),
-                ("engagement_queries", "long", "validation queries behind engagement_ndcg"),
+                ("engagement_queries", "long", "validation queries behind engagement"),
+                ("currency", "string", "yardstick of engagement: off_policy, debiased or logged"),
                 ("picked", "boolean", "chosen by the rule for this region"),
                 ("rule", "string", "rule in words, and whose pick the region takes"),
                 ("relevance_labels", "string", "human, or all: what relevance_ndcg is taken over"),
@@ -85,7 +87,7 @@ VALUE_CURVE = Table(
                 ("relevance_ndcg", "double", "relevance NDCG@k, gain 2^g - 1; null: no query"),
                 ("relevance_low", "double", "lower end of its interval"),
                 ("relevance_high", "double", "upper end of its interval"),
-                ("engagement_ndcg", "double", "engagement NDCG@k, gains w_t y_t; null: no query"),
+                ("engagement_ndcg", "double", "engagement@k in the currency; null: no query"),
                 ("engagement_low", "double", "lower end of its interval"),
                 ("engagement_high", "double", "upper end of its interval"),
             ]
@@ -143,7 +145,7 @@ METRICS = Table(
                 ("ranker", "string", "joint, engagement_only, ..., or model: no ranking"),
                 ("metric", "string", "name with its cut-off and gain"),
                 ("region", "string", "region, or all"),
-                ("value", "double", "mean over queries, or the pooled figure"),
+                ("value", "double", "mean over queries, ratio of sums, or the pooled figure"),
                 ("queries", "long", "queries behind it"),
                 ("seed", "long", "seed of the bootstrap"),
                 ("simulated", "boolean", "rests on simulated engagement"),

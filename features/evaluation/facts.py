@@ -11,17 +11,18 @@ def example_facts(rows: DataFrame, queries: DataFrame, test_buckets: Sequence[in
 
     Returns:
         rows, test_rows (marked as test, or of a query in a test bucket), human_rows,
-        labelled_rows, shown_rows, model_version (null without rows), simulated_engagement.
+        human_queries (that have such a row), labelled_rows, shown_rows, model_version (null
+        without rows), simulated_engagement.
     """
     buckets = queries.select("query_id", "bucket")
     in_test = F.coalesce(F.col("bucket").isin(*test_buckets), F.lit(False))
     shown = F.col("search_id").isNotNull()
+    human = F.col("grade").isNotNull() & (F.col("label_source") == "human")
     return rows.join(buckets, on="query_id", how="left").agg(
         F.count(F.lit(1)).alias("rows"),
         F.count_if((F.col("split") == "test") | in_test).alias("test_rows"),
-        F.count_if(F.col("grade").isNotNull() & (F.col("label_source") == "human")).alias(
-            "human_rows"
-        ),
+        F.count_if(human).alias("human_rows"),
+        F.count_distinct(F.when(human, F.col("query_id"))).alias("human_queries"),
         F.count("grade").alias("labelled_rows"),
         F.count_if(shown).alias("shown_rows"),
         F.max("model_version").alias("model_version"),

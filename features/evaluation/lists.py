@@ -47,22 +47,14 @@ def label(task: str) -> Column:
     return F.when(F.col(f"mask_{task}") > 0, F.col(f"label_{task}").cast("double"))
 
 
-def engagement_gains(
-    weights: Mapping[str, Weights], default: Weights, examination: Column | None = None
-) -> dict[str, Column]:
-    """Gains of a page: `click`, `cart`, `purchase`, their weighted sum `combined`, and, given the
-    relative examination of the row's position, `click_debiased` = click / examination.
+def engagement_gains(weights: Mapping[str, Weights], default: Weights) -> dict[str, Column]:
+    """Gains of a page as logged: `click`, `cart`, `purchase`, their weighted sum `combined`.
 
-    A logged click needed an examination, so logged clicks reward the logger's own order; dividing
-    by the examination gives every click its expected count at position 1 (inverse propensity,
-    Joachims et al. 2017). It corrects for nothing else: items that the page did not show, trust in
-    the top, an error of the examination curve; and as each page is divided by its own ideal, the
-    mean over pages is not exactly unbiased.
+    A logged click needed an examination, so logged clicks reward the logger's own order; what
+    corrects that is in `features.evaluation.weighed`.
     """
     gains = {task: label(task) for task in TASKS}
     gains["combined"] = engagement(weights, default, list(gains.values()))
-    if examination is not None:
-        gains["click_debiased"] = label("click") / examination
     return gains
 
 

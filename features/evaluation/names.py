@@ -10,8 +10,23 @@ def relevance_metrics(k: int, *, human_only: bool) -> dict[str, str]:
 
 
 def engagement_metrics(k: int) -> dict[str, str]:
-    """Gain column -> metric over result pages."""
-    return {g: f"engagement_ndcg@{k}_{g}" for g in (*TASKS, "combined", "click_debiased")}
+    """Gain column -> NDCG of result pages with gains as they were logged."""
+    tasks = {g: f"engagement_ndcg@{k}_{g}" for g in TASKS}
+    return tasks | {"combined": engagement_metric("logged", k)}
+
+
+def engagement_metric(yardstick: str, k: int) -> str:
+    """Metric of a yardstick: logged, debiased, off_policy, true, true_candidates."""
+    return f"engagement_{yardstick}@{k}"
+
+
+RELEVANCE_KINDS = {
+    "judged": "relevance_ndcg@{k}_exp",
+    "judged_mixed": "relevance_ndcg@{k}_judged_mixed",
+    "pooled": "relevance_ndcg@{k}_pooled",
+}
+"""Metric of each kind of list. Condensed pooled lists are the judged ones that hold a relevant
+item, and no other judged list says anything: their figure is that of `judged`."""
 
 
 def is_relevance(metric: str) -> bool:
@@ -19,11 +34,14 @@ def is_relevance(metric: str) -> bool:
     return metric.startswith("relevance_")
 
 
-def headline_metrics(k: int, *, all_labels: bool = False) -> dict[str, str]:
-    """Metric -> short heading of the side-by-side table; relevance over all labels if asked."""
-    engagement = engagement_metrics(k)
-    headings = {relevance_metrics(k, human_only=True)["exp"]: f"relevance NDCG@{k}, human"}
-    if all_labels:
-        every = relevance_metrics(k, human_only=False)["exp"]
-        headings[every] = f"relevance NDCG@{k}, all labels"
-    return headings | {engagement[g]: f"{g} NDCG@{k}" for g in (*TASKS, "combined")}
+def headline_metrics(k: int, currency: str) -> dict[str, str]:
+    """Metric -> short heading of the side-by-side table: what picks and gates, and what is true."""
+    engagement = {
+        engagement_metric(currency, k): f"engagement@{k}, {currency.replace('_', '-')}",
+        engagement_metric("logged", k): f"engagement@{k}, logged",
+        engagement_metric("true", k): f"engagement@{k}, true",
+    }
+    return {
+        RELEVANCE_KINDS["judged"].format(k=k): f"relevance NDCG@{k}, human",
+        RELEVANCE_KINDS["pooled"].format(k=k): f"relevance NDCG@{k}, pooled",
+    } | engagement

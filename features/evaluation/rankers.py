@@ -39,11 +39,11 @@ def predicted_engagement(weights: Mapping[str, Weights], default: Weights) -> Co
     return engagement(weights, default, [F.col(f"p_{task}") for task in TASKS])
 
 
-def model_rankers(weights: Mapping[str, Weights], default: Weights, seed: int) -> dict[str, Column]:
+def model_rankers(weights: Mapping[str, Weights], default: Weights) -> dict[str, Column]:
     """Name -> score of every ranker that can order any row.
 
     `joint` is the value model with the weights in force; `engagement_only` the same with a
-    relevance weight of 0; `random` a hash of (seed, query, item), the same on every page.
+    relevance weight of 0; `random` ties all items, so that it has the mean over all orders.
     """
     engaged = predicted_engagement(weights, default)
     relevance = F.col("relevance").cast("double") / 2.0
@@ -53,7 +53,7 @@ def model_rankers(weights: Mapping[str, Weights], default: Weights, seed: int) -
         "relevance_only": relevance,
         "bm25": F.col("bm25").cast("double"),
         "popularity": F.col("popularity").cast("double"),
-        "random": F.xxhash64(F.lit(seed), F.lit("random"), "query_id", "item_id").cast("double"),
+        "random": F.lit(0.0),
     }
 
 

@@ -30,7 +30,8 @@ def discounted_gains(
 
     Returns:
         unit, query_id, region, block, ranker, items, and for each gain g: `dcg_g`, `ideal_g` (the
-        best dcg_g that any order reaches) and `known_g`, how many items have the gain.
+        best dcg_g that any order reaches), `known_g`, how many items have the gain, and `mass_g`,
+        the sum of their gains.
     """
     scored = F.array(
         *(
@@ -92,6 +93,7 @@ def _aggregates(gains: Iterable[str], discounts: Sequence[float]) -> list[Column
             F.coalesce(F.sum(F.col(g) * F.col("share")), F.lit(0.0)).alias(f"dcg_{g}"),
             _dot(best, discounts).alias(f"ideal_{g}"),
             F.count(g).alias(f"known_{g}"),
+            F.coalesce(F.sum(g), F.lit(0.0)).alias(f"mass_{g}"),
         ]
     return columns
 

@@ -68,23 +68,6 @@ def queries_by_task(rows: DataFrame) -> DataFrame:
     return rows.groupBy("region").agg(*counted)
 
 
-def position_counts(max_position: int) -> Callable[[DataFrame], DataFrame]:
-    """Shown rows -> clicks and expected clicks (sum of p_click) by position, at most so many.
-
-    What `model.examination.examination_curve` is fitted to.
-    """
-    position = F.least(F.col("position").cast("int"), F.lit(max_position))
-
-    def transform(rows: DataFrame) -> DataFrame:
-        known = rows.where(F.col("search_id").isNotNull() & label("click").isNotNull())
-        return known.groupBy(position.alias("position")).agg(
-            F.sum("label_click").alias("clicks"),
-            F.sum(F.col("p_click").cast("double")).alias("expected"),
-        )
-
-    return transform
-
-
 def _bin(p: Column, width: float) -> Column:
     inside = F.greatest(F.least(p, F.lit(1 - _TINY)), F.lit(_TINY))
     logit = F.log(inside / (1 - inside))

@@ -36,14 +36,16 @@ def ranked_sums(
 def query_means(gains: list[str]) -> Callable[[DataFrame], DataFrame]:
     """Lists with NDCG columns -> one row per query and ranker: mean over the query's lists.
 
-    A head query with a million pages counts as much as any other query. Beside each mean g stands
-    `lists_g` and, by reason, how many lists were left out.
+    A head query with a million pages counts as much as any other query. Beside each mean g stand
+    `denominator_g` (1: a mean over queries), `lists_g` and, by reason, how many lists were left
+    out.
     """
 
     def transform(lists: DataFrame) -> DataFrame:
         columns: list[Column] = []
         for g in gains:
             columns += [F.avg(g).alias(g), F.count(g).alias(f"lists_{g}")]
+            columns += [F.when(F.count(g) > 0, 1.0).alias(f"denominator_{g}")]
             columns += [F.count_if(F.col(f"why_{g}") == r).alias(f"{r}_{g}") for r in REASONS]
         return lists.groupBy("block", "region", "query_id", "ranker").agg(*columns)
 
@@ -57,14 +59,15 @@ def block_sums(metrics: Mapping[str, str]) -> Callable[[DataFrame], DataFrame]:
         metrics: gain column -> name of its metric.
 
     Returns:
-        block, region, ranker, metric, total (sum over queries), queries, lists, and the lists left
-        out by reason.
+        block, region, ranker, metric, total and denominator (sums over queries: the figure is
+        their ratio), queries, lists, and the lists left out by reason.
     """
 
     def transform(means: DataFrame) -> DataFrame:
         sums: list[Column] = []
         for g in metrics:
             sums += [F.sum(g).alias(g), F.count(g).alias(f"queries_{g}")]
+            sums += [F.sum(f"denominator_{g}").alias(f"denominator_{g}")]
             sums += [F.sum(f"{c}_{g}").alias(f"{c}_{g}") for c in ("lists", *REASONS)]
         packed = F.array(*(_packed(g, name) for g, name in metrics.items()))
         keys = ("block", "region", "ranker")
@@ -76,4 +79,5 @@ def block_sums(metrics: Mapping[str, str]) -> Callable[[DataFrame], DataFrame]:
 def _packed(gain: str, metric: str) -> Column:
     counts = (F.col(f"{c}_{gain}").alias(c) for c in ("queries", "lists", *REASONS))
     total = F.coalesce(F.col(gain), F.lit(0.0)).alias("total")
-    return F.struct(F.lit(metric).alias("metric"), total, *counts)
+    under = F.coalesce(F.col(f"denominator_{gain}"), F.lit(0.0)).alias("denominator")
+    return F.struct(F.lit(metric).alias("metric"), total, under, *counts)

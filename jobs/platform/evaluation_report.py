@@ -12,6 +12,7 @@ from rich.table import Table as RichTable
 from features.evaluation.rankers import REFERENCE
 from jobs.platform.findings import Figure, Findings
 from jobs.platform.markdown import interval, table, write_section
+from jobs.platform.yardstick_notes import yardstick_lines
 from model.block_sums import ALL
 from model.evaluated import NO_RANKING, TASKS
 
@@ -59,6 +60,7 @@ def side_by_side(findings: Findings) -> list[str]:
         f"paired difference from {REFERENCE} [{level} interval], * where it excludes 0",
         *_text(findings, difference_cell, others),
         *_warnings(findings),
+        *yardstick_lines(findings),
     ]
 
 
@@ -70,6 +72,7 @@ def write_evaluation_section(folder: Path, findings: Findings) -> Path:
     parts = [
         f"## Evaluation on test queries{simulated}",
         *_warnings(findings),
+        "\n".join(f"- {line}" for line in yardstick_lines(findings)),
         f"Mean over queries [{level} interval by bootstrap over query texts]:",
         _side_by_side(findings, value_cell),
         f"Paired difference from {REFERENCE} (* the interval excludes 0):",

@@ -150,14 +150,18 @@ class Study:
         if conf is None:
             return None
         tree = self.conf(arm, {}, 1).tree
-        return Ranking(conf, tree.value, tree.evaluation.k)
+        return Ranking(conf, tree.value, tree.evaluation)
 
     def figures(self, arm: str, training: Training, split: str) -> list[Figure]:
         """Figures of a finished training on validation or test."""
-        k = self.conf(arm, {}, 1).tree.evaluation.k
+        conf = self.conf(arm, {}, 1).tree.evaluation
         calibrators = training.calibrators(self.snapshot)
-        evaluation = Evaluation(training.predictions(split, self.snapshot), calibrators, k)
-        judged = (training.folder, split, k)  # arms that only rank otherwise share their trainings
+        evaluation = Evaluation(training.predictions(split, self.snapshot), calibrators, conf)
+        judged = (
+            training.folder,
+            split,
+            conf.k,
+        )  # arms that only rank otherwise share their trainings
         if judged not in self._judged:
             self._judged[judged] = evaluation.tasks()
         ranking = self.ranking(arm)

@@ -1,7 +1,7 @@
 """What `evaluate` found, and how its figures are named."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from features.evaluation.names import headline_metrics, is_relevance
@@ -25,6 +25,9 @@ class Findings:
         k: cut-off (ranks).
         confidence: level of the intervals.
         comparisons: the ranker against the baselines.
+        currency: the yardstick of engagement that picks and gates.
+        samples: pages, and effective_<g> and pages_<g> of each weighed yardstick.
+        as_served: relevance is judged on the candidates scored for the run date.
     """
 
     rows: list[Figure]
@@ -35,17 +38,16 @@ class Findings:
     k: int
     confidence: float
     comparisons: tuple[Comparison, ...] = ()
+    currency: str = "logged"
+    samples: Mapping[str, float] = field(default_factory=dict)
+    as_served: bool = False
 
     def by_name(self, region: str = ALL) -> dict[tuple[str, str], Figure]:
         """(ranker, metric) -> row of one region."""
         return {(r["ranker"], r["metric"]): r for r in self.rows if r["region"] == region}
 
     def headings(self) -> dict[str, str]:
-        """Headline metric -> heading, marked where its labels are simulated.
-
-        Where labels of several sources were measured (fillers taken as irrelevant beside human
-        grades), relevance over all of them has a column of its own behind the human one.
-        """
+        """Headline metric -> heading, marked where its labels are simulated."""
         return {m: h + self._mark(m) for m, h in self._headline().items()}
 
     def further(self) -> dict[str, str]:
@@ -61,8 +63,8 @@ class Findings:
         ]
 
     def _headline(self) -> dict[str, str]:
-        several = len(self.simulated_grades) > 1
-        return headline_metrics(self.k, all_labels=several)
+        known = {row["metric"] for row in self.rows}
+        return {m: h for m, h in headline_metrics(self.k, self.currency).items() if m in known}
 
     def _mark(self, metric: str) -> str:
         sources = self.simulated_grades if metric.endswith("_all_labels") else {"human"}

@@ -13,6 +13,7 @@ from features.contracts import (
     LABEL_AUDIT,
     LABELER_DECISIONS,
     LABELER_VERSIONS,
+    QUERIES,
     RELEVANCE_LABELS,
     Table,
 )
@@ -56,7 +57,10 @@ def in_force(rows: list[Row]) -> Row | None:
 
 
 def labels_in_force(warehouse: Warehouse) -> DataFrame:
-    """relevance_labels of all sources, grades of people as audited where conf asks for it."""
+    """relevance_labels of all sources, grades of people as audited where conf asks for it.
+
+    Grades of test queries stay as given: what judges is never changed by what is judged.
+    """
     labels = warehouse.read(RELEVANCE_LABELS)
     if not warehouse.conf.tree.training_set.audited:
         return labels
@@ -64,7 +68,10 @@ def labels_in_force(warehouse: Warehouse) -> DataFrame:
     if audit is None:
         warehouse.report.notes.append("training_set.audited: no audit yet, grades as given")
         return labels
-    changed = audited_labels(labels, latest_audit(audit, warehouse.conf.run_date))
+    latest = latest_audit(audit, warehouse.conf.run_date)
+    buckets = warehouse.conf.tree.split.test
+    test = warehouse.read(QUERIES).where(F.col("bucket").isin(*buckets)).select("query_id")
+    changed = audited_labels(labels, latest.join(test, on="query_id", how="left_anti"))
     return changed.drop("original_grade")
 
 

@@ -22,7 +22,10 @@ def curve_notes(curve: Sequence[Row], tree: Conf) -> list[str]:
     if not tree.value.tuned:
         notes.append("value.tuned is off: the curve is kept, conf's weights stay in force")
     if any(row["relevance_labels"] != "human" for row in curve):
-        notes.append("no human grade on validation queries: relevance from all label sources")
+        notes.append(
+            f"fewer than value.min_queries = {tree.value.min_queries} validation queries have "
+            "people's grades: relevance from all label sources"
+        )
     return notes
 
 
@@ -33,10 +36,11 @@ def write_curve_section(
     k = tree.evaluation.k
     simulated = any(row["simulated_engagement"] for row in curve)
     mark = " (simulated)" if simulated else ""
+    currency = curve[0]["currency"].replace("_", "-") if curve else "none"
     headers = [
         "w_relevance",
         f"relevance NDCG@{k}",
-        f"engagement NDCG@{k}{mark}",
+        f"engagement@{k}, {currency}{mark}",
         "queries (relevance, engagement)",
         "picked",
     ]
@@ -46,8 +50,8 @@ def write_curve_section(
     text = (
         f"## Value model: the relevance weight, swept on validation queries\n\n"
         f"Rule: {tree.value.rule}. Regions together; the curve of each region is in "
-        f"`value_curve`. Engagement{mark} is the NDCG of click, cart and purchase weighted by the "
-        f"engagement weights.\n\n{swept}\n"
+        f"`value_curve`. Engagement{mark} is click, cart and purchase by the engagement weights, "
+        f"measured {currency}.\n\n{swept}\n"
         f"Weights in force ({weights[0]['weights_version']}):\n\n{chosen}"
     )
     return write_section(folder, "10-value", text)
@@ -57,7 +61,8 @@ def _pick_line(row: Row, k: int) -> str:
     mark = " (simulated)" if row["simulated_engagement"] else ""
     return (
         f"{row['region']}: w_relevance {row['w_relevance']:g}: relevance NDCG@{k} "
-        f"{_figure(row, 'relevance')}, engagement NDCG@{k} {_figure(row, 'engagement')}{mark}; "
+        f"{_figure(row, 'relevance')}, engagement@{k} ({row['currency']}) "
+        f"{_figure(row, 'engagement')}{mark}; "
         f"{row['rule']}"
     )
 

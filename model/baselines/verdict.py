@@ -98,7 +98,7 @@ def _best(sums: BlockSums, baselines: Sequence[str], metric: str) -> str | None:
     for name in baselines:
         cell = sums.get(ALL, name, metric)
         if cell is not None and cell.query_count:
-            means[name] = float(cell.totals.sum()) / cell.query_count
+            means[name] = float(cell.totals.sum() / cell.denominators.sum())
     return max(means, key=lambda name: means[name]) if means else None
 
 
@@ -115,7 +115,7 @@ def _comparison(
     theirs = sums.get(ALL, baseline, metric) if baseline else None
     if baseline is None or ours is None or theirs is None or not ours.query_count:
         return None
-    gap = bootstrap.difference(ours.totals, theirs.totals, ours.queries)
+    gap = bootstrap.difference(ours.totals, theirs.totals, ours.denominators)
     return Comparison(
         check, ranker, baseline, metric, gap.value, gap.low, gap.high, ours.query_count
     )

@@ -8,10 +8,13 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.sections.value import EvaluationConf
 from model.calibrators import Calibrators
+from model.evaluation.lists import RankedLists
+from model.evaluation.measured import Measured
+from model.evaluation.relevance import CLEAR_GRADES, KINDS, GradedLists, clear_pairs
 from model.experiments.figures import ALL, Figure, Rows
-from model.experiments.judge import Judge, grades, judged_rows, shown_rows
-from model.experiments.lists import RankedLists
+from model.experiments.judge import Judge, grades, judged_rows, pooled_grades, shown_rows
 from model.experiments.predictions import LIST, LOGGED, PAGE, TRUTH, UNIT, Predictions
 from model.experiments.ranking import EVERY, Order, probabilities
 from model.metrics import exponential_gain
@@ -38,7 +41,12 @@ class Evaluation:
 
     predictions: Predictions
     calibrators: Calibrators
-    k: int
+    conf: EvaluationConf
+
+    @property
+    def k(self) -> int:
+        """Cut-off of the NDCGs (ranks)."""
+        return self.conf.k
 
     @cached_property
     def unit(self) -> tuple[NDArray[np.int64], int]:
@@ -74,23 +82,56 @@ class Evaluation:
         return [*found, *self._violations(), *self._truths()]
 
     def order(self, order: Order) -> list[Figure]:
-        """Both NDCGs of an arm's order, and the relevance weights that it picked."""
-        judge = Judge.of(self.predictions, order.weights, self.k)
+        """An arm's order by every yardstick, and the relevance weights that it picked.
+
+        value.engagement@k is in the currency, value.engagement_<yardstick>@k each by name, and
+        value.engagement_effective the effective sample of the off-policy one. value.relevance_
+        <kind>@k is the NDCG of a kind of list, ..._distance@k its share of the way from random to
+        best, value.clear_pairs the share of pairs two grades apart in the right order.
+        """
+        judge = Judge.of(self.predictions, order.weights, self.conf)
         scores = order.scores(self.predictions, self.calibrators)
-        found = [
-            *self._of_lists(
-                f"value.relevance_ndcg@{self.k}", judge.relevance, judge.graded, scores
-            ),
-            *self._of_lists(
-                f"value.engagement_ndcg@{self.k}", judge.engagement, judge.shown, scores
-            ),
-        ]
+        found = [*self._engagement(judge, scores), *self._relevance(scores)]
         if order.conf.relevance == "picked":
             names = {EVERY: ALL, **dict(enumerate(self.predictions.spec.regions, start=1))}
             unit, size = self.unit
             for id_, weight in order.w_relevance.items():
                 found.append(Rows(unit, size, names[id_]).constant("value.w_relevance", weight))
         return found
+
+    def _engagement(self, judge: Judge, scores: Floats) -> Iterator[Figure]:
+        measured = {name: judge.engagement(name, scores) for name in judge.yardsticks}
+        yield from self._of_ratio(
+            f"value.engagement@{self.k}", judge.shown, measured[judge.currency]
+        )
+        for name, each in measured.items():
+            yield from self._of_ratio(f"value.engagement_{name}@{self.k}", judge.shown, each)
+        if "off_policy" in measured:
+            effective = measured["off_policy"].effective
+            unit, size = self.unit
+            yield Rows(unit, size, ALL).constant("value.engagement_effective", effective)
+
+    def _relevance(self, scores: Floats) -> Iterator[Figure]:
+        if not self.predictions.spec.relevance:
+            return
+        rows, grade = pooled_grades(self.predictions)
+        query, pooled = self.predictions.codes(LIST)[rows], scores[rows]
+        for kind in KINDS:
+            lists = GradedLists.of(kind, query, grade[rows], self.k)
+            name = f"value.relevance_{kind}"
+            yield from self._of_ratio(f"{name}@{self.k}", rows, lists.ndcg(pooled))
+            yield from self._of_ratio(f"{name}_distance@{self.k}", rows, lists.distance(pooled))
+        pairs = clear_pairs(query, grade[rows], CLEAR_GRADES, pooled)
+        yield from self._of_ratio("value.clear_pairs", rows, pairs)
+
+    def _of_ratio(self, metric: str, mask: Mask, found: Measured) -> Iterator[Figure]:
+        """A figure by region from what each of the masked rows adds to its two sums."""
+        unit, size = self.unit
+        place = np.flatnonzero(mask)
+        for region, rows in self.regions.items():
+            here = rows[place]
+            sums = found.numerator[here], found.denominator[here]
+            yield Rows(unit[place][here], size, region).ratio(metric, *sums)
 
     def _of_output(self, output: str) -> Iterator[Figure]:
         known = self.predictions.known(output, LOGGED)

@@ -66,6 +66,12 @@ class Rows:
         value = float(ratio(np.sum(total), np.sum(each)))
         return self._figure(metric, value, "mean", sums, each > 0)
 
+    def ratio(self, metric: str, over: Floats, under: Floats) -> Figure:
+        """Sum of `over` [N] by the sum of `under` [N], such as a self-normalised estimate."""
+        value = float(ratio(np.asarray(np.sum(over)), np.asarray(np.sum(under))))
+        sums = self._sums(np.stack([over, under], axis=1))
+        return self._figure(metric, value, "mean", sums, under != 0)
+
     def auc(self, metric: str, p: Floats, label: Floats) -> Figure:
         """AUC of p [N] for labels [N]; its replicates use bins of equal mass."""
         positive = label > 0.5

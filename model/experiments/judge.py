@@ -1,13 +1,28 @@
-"""The two kinds of lists of a split that an order is judged by, and the rows of each."""
+"""What an order is judged by on a split: result pages, and lists of graded items."""
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.sections.value import Weights
-from model.experiments.lists import RankedLists
-from model.experiments.predictions import GRADE, ITEM, JUDGED, LIST, PAGE, Predictions
+from conf.sections.value import EvaluationConf, Weights
+from model.evaluation.currency import Currency, currency
+from model.evaluation.engagement import Shown, debiased, doubly_robust, logged, off_policy, true
+from model.evaluation.examination import logged_examination
+from model.evaluation.lists import RankedLists
+from model.evaluation.measured import Measured
+from model.experiments.predictions import (
+    GRADE,
+    ITEM,
+    JUDGED,
+    LIST,
+    PAGE,
+    POSITION,
+    PROPENSITY,
+    TRUTH,
+    Predictions,
+)
 from model.metrics import exponential_gain
 from model.spec import GRADES, RELEVANCE
 from model.tradeoff import CurvePoint
@@ -15,51 +30,138 @@ from model.value import PROBABILITIES
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
+Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Judge:
-    """Graded items of a query, and pages as shown.
+    """Graded items of a query, and pages as shown, among some rows.
 
     Attributes:
+        predictions: the split.
+        weights: engagement weights; gains are sum_t w_t y_t.
+        conf: cut-off k, currency, and the bounds of the yardsticks.
         graded, shown: [N] rows of the two kinds.
-        relevance, engagement: their lists with gains, over the rows of their kind.
     """
 
+    predictions: Predictions
+    weights: Weights
+    conf: EvaluationConf
     graded: Mask
     shown: Mask
-    relevance: RankedLists
-    engagement: RankedLists
 
     @classmethod
     def of(
-        cls, predictions: Predictions, weights: Weights, k: int, rows: Mask | None = None
+        cls,
+        predictions: Predictions,
+        weights: Weights,
+        conf: EvaluationConf,
+        rows: Mask | None = None,
     ) -> "Judge":
-        """Lists among the rows [N] (all by default).
-
-        Gains are 2^grade - 1 of graded items and sum_t w_t y_t of shown ones.
-        """
+        """Lists among the rows [N] (all by default)."""
         graded, shown = judged_rows(predictions), shown_rows(predictions)
         if rows is not None:
             graded, shown = graded & rows, shown & rows
-        relevance = exponential_gain(grades(predictions)[graded])
-        engagement = engagement_gains(predictions, weights)[shown]
-        return cls(
-            graded,
-            shown,
-            RankedLists.of(predictions.codes(LIST)[graded], relevance, k),
-            RankedLists.of(predictions.codes(PAGE)[shown], engagement, k),
+        return cls(predictions, weights, conf, graded, shown)
+
+    @cached_property
+    def relevance(self) -> RankedLists:
+        """The graded rows by query, gains 2^grade - 1."""
+        gains = exponential_gain(grades(self.predictions)[self.graded])
+        return RankedLists.of(self.predictions.codes(LIST)[self.graded], gains, self.conf.k)
+
+    @cached_property
+    def pages(self) -> Shown:
+        """The shown rows."""
+        of = self.predictions
+        listed = of.codes(LIST)[self.shown]
+        return Shown(
+            page=of.codes(PAGE)[self.shown],
+            query=listed,
+            pair=_pairs(of)[self.shown],
+            position=of.codes(POSITION)[self.shown],
+            gains=engagement_gains(of, self.weights)[self.shown],
+            propensity=of.columns.get(PROPENSITY, np.full(of.rows, -1.0))[self.shown],
+            k=self.conf.k,
         )
+
+    @cached_property
+    def examination(self) -> Floats:
+        """[K] relative examination of the positions: conf's, else from the split's own log."""
+        if self.conf.examination is not None:
+            return np.asarray(self.conf.examination)
+        clicks = self.predictions.columns["label_click"][self.shown]
+        return logged_examination(
+            self.pages.position,
+            clicks,
+            self.pages.pair,
+            self.conf.max_position,
+            self.conf.min_examination,
+        )
+
+    @cached_property
+    def currency(self) -> Currency:
+        """The yardstick that picks; the same for every order of these rows."""
+        found = off_policy(self.pages, np.zeros(len(self.pages.page)), self.conf.max_weight)
+        return currency(self.conf.currency, found.effective, self.conf.min_effective)
+
+    @cached_property
+    def truth(self) -> Floats | None:
+        """[N] planted gains sum_t w_t P_t of the shown rows, where every one has them."""
+        names = [f"{TRUTH}{task}" for task in _TASKS]
+        if any(name not in self.predictions.columns for name in names):
+            return None
+        planted = np.stack([self.predictions.columns[name][self.shown] for name in names])
+        return _weighted(planted, self.weights) if (planted >= 0).all() else None
 
     @property
     def fewest(self) -> int:
         """Lists that say something, of the kind that has fewer (count)."""
-        return int(min(self.relevance.told.sum(), self.engagement.told.sum()))
+        return int(min(self.relevance.told.sum(), self.pages.pages.told.sum()))
+
+    def engagement(self, yardstick: str, scores: Floats) -> Measured:
+        """The shown rows by a yardstick under the scores [N] of all rows.
+
+        The reward model of `doubly_robust` is the mean gain of a row by examination: one for all
+        orders, and wrong by as much as items differ, which the log then tells.
+        """
+        ranked, e = scores[self.shown], self.conf
+        if yardstick == "logged":
+            return logged(self.pages, ranked)
+        if yardstick == "debiased":
+            return debiased(self.pages, ranked, self.examination, e.min_examination)
+        if yardstick == "off_policy":
+            return off_policy(self.pages, ranked, e.max_weight)
+        if yardstick == "doubly_robust":
+            curve = self.examination
+            looked = curve[np.minimum(self.pages.position, len(curve)) - 1].sum()
+            reward = np.full(len(ranked), self.pages.gains.sum() / max(looked, 1e-12))
+            return doubly_robust(self.pages, ranked, curve, reward, e.max_weight)
+        if yardstick == "true" and self.truth is not None:
+            return true(self.pages, ranked, self.truth)
+        raise ValueError(f"yardstick {yardstick}: not one of {', '.join(self.yardsticks)}")
+
+    @cached_property
+    def yardsticks(self) -> tuple[str, ...]:
+        """Those that the rows allow."""
+        names = ["logged", "debiased"]
+        if self.pages.randomised.any():
+            names += ["off_policy", "doubly_robust"]
+        return tuple(names if self.truth is None else [*names, "true"])
 
     def point(self, w_relevance: float, scores: Floats) -> CurvePoint:
-        """Mean NDCG of both kinds of lists under the scores [N]; 0 where no list says anything."""
-        relevance = _mean(self.relevance.ndcg(scores[self.graded]))
-        return CurvePoint(w_relevance, relevance, _mean(self.engagement.ndcg(scores[self.shown])))
+        """Mean NDCG of the graded lists and engagement in the currency; 0 where nothing says it."""
+        values = self.relevance.ndcg(scores[self.graded])
+        told = values[np.isfinite(values)]
+        engagement = self.engagement(self.currency, scores).value
+        return CurvePoint(
+            w_relevance,
+            float(told.mean()) if len(told) else 0.0,
+            engagement if np.isfinite(engagement) else 0.0,
+        )
+
+
+_TASKS = tuple(name.removeprefix("p_") for name in PROBABILITIES)
 
 
 def judged_rows(predictions: Predictions) -> Mask:
@@ -71,11 +173,21 @@ def judged_rows(predictions: Predictions) -> Mask:
         return np.zeros(predictions.rows, bool)
     name = JUDGED if JUDGED in predictions.columns else f"mask_{RELEVANCE}"
     judged = predictions.columns[name] > 0
-    if ITEM in predictions.columns:
-        pair = np.stack([predictions.codes(LIST), predictions.codes(ITEM)], axis=1)[judged]
-        _, first = np.unique(pair, axis=0, return_index=True)
-        judged[np.delete(np.flatnonzero(judged), first)] = False
-    return np.asarray(judged)
+    return _first_of_each(predictions, judged) if ITEM in predictions.columns else judged
+
+
+def pooled_grades(predictions: Predictions) -> tuple[Mask, Floats]:
+    """[N] one row for each item of a list, its judged one where it has one; [N] grade, else -1.
+
+    The pool is what the split's rows hold of the query: shown, judged, or added as assumed.
+    """
+    judged = judged_rows(predictions)
+    grade = np.where(judged, grades(predictions), -1.0)
+    if ITEM not in predictions.columns:
+        return judged, grade
+    pair = _pairs(predictions)
+    other = ~np.isin(pair, pair[judged])
+    return judged | _first_of_each(predictions, other), grade
 
 
 def shown_rows(predictions: Predictions) -> Mask:
@@ -94,12 +206,30 @@ def grades(predictions: Predictions) -> Floats:
 
 def engagement_gains(predictions: Predictions, weights: Weights) -> Floats:
     """[N] sum_t w_t y_t of click, cart and purchase."""
-    names = [name.removeprefix("p_") for name in PROBABILITIES]
-    click, cart, purchase = (predictions.columns[f"label_{name}"] for name in names)
-    gains = weights.click * click + weights.cart * cart + weights.purchase * purchase
-    return np.asarray(gains, np.float64)
+    labels = np.stack([predictions.columns[f"label_{task}"] for task in _TASKS])
+    return _weighted(labels, weights)
 
 
-def _mean(values: Floats) -> float:
-    told = values[np.isfinite(values)]
-    return float(told.mean()) if len(told) else 0.0
+def _weighted(by_task: Floats, weights: Weights) -> Floats:
+    """[N] from click, cart and purchase [3, N]."""
+    click, cart, purchase = by_task
+    return np.asarray(
+        weights.click * click + weights.cart * cart + weights.purchase * purchase, np.float64
+    )
+
+
+def _pairs(predictions: Predictions) -> Ints:
+    """[N] code of list and item; a row without an item code stands for itself."""
+    if ITEM not in predictions.columns:
+        return np.arange(predictions.rows)
+    keys = np.stack([predictions.codes(LIST), predictions.codes(ITEM)], axis=1)
+    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _first_of_each(predictions: Predictions, rows: Mask) -> Mask:
+    """[N] the first of the rows of each pair."""
+    at = np.flatnonzero(rows)
+    _, first = np.unique(_pairs(predictions)[at], return_index=True)
+    kept = np.zeros(predictions.rows, bool)
+    kept[at[first]] = True
+    return kept

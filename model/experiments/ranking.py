@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.sections.experiment import RankingConf
-from conf.sections.value import ValueConf, Weights
+from conf.sections.value import EvaluationConf, ValueConf, Weights
 from model.calibrators import Calibrators
 from model.experiments.judge import Judge
 from model.experiments.predictions import FIRST, Predictions
@@ -49,11 +49,11 @@ class Order:
 
 @dataclass(frozen=True)
 class Ranking:
-    """How an arm ranks: its conf, the value model's conf, and the cut-off of the NDCGs."""
+    """How an arm ranks: its conf, the value model's conf, and how orders are judged."""
 
     conf: RankingConf
     tree: ValueConf
-    k: int
+    evaluation: EvaluationConf
 
     @property
     def weights(self) -> Weights:
@@ -69,15 +69,18 @@ class Ranking:
         region = validation.codes("region")
         for id_ in range(1, len(validation.spec.regions) + 1) if self.conf.by_region else ():
             rows = region == id_
-            if Judge.of(validation, self.weights, self.k, rows).fewest >= self.tree.min_queries:
+            if (
+                Judge.of(validation, self.weights, self.evaluation, rows).fewest
+                >= self.tree.min_queries
+            ):
                 picked[id_] = self._picked(self.curve(validation, calibrators, rows))
         return Order(self.conf, self.weights, picked)
 
     def curve(
         self, predictions: Predictions, calibrators: Calibrators, rows: Mask | None = None
     ) -> list[CurvePoint]:
-        """Both NDCGs under each relevance weight of the sweep, over all rows or some [N]."""
-        judge = Judge.of(predictions, self.weights, self.k, rows)
+        """Relevance and engagement in the currency under each weight of the sweep; rows [N]."""
+        judge = Judge.of(predictions, self.weights, self.evaluation, rows)
         p = probabilities(predictions, calibrators, self.conf.calibrated)
         one = np.ones(predictions.rows)
         return [judge.point(w, scores(p, self.weights, w * one)) for w in self.tree.sweep]

@@ -17,6 +17,7 @@ from model.labelers.gold import (
     segment_figures,
 )
 from model.labelers.sampling import counts_of, require_all_grades
+from model.labelers.within import within_query
 
 _NAMED = 3
 
@@ -59,6 +60,8 @@ def judge(
     if len(candidate.p) != len(gold):
         raise LabelerError(f"{len(candidate.p)} answers to {len(gold)} gold pairs")
     figures: dict[str, Any] = dict(gold_figures(gold, candidate.p, candidate.grades))
+    query = np.unique(gold.queries, return_inverse=True)[1].astype(np.int64)
+    figures |= within_query(candidate.p.expected, gold.grades.astype(np.float64), query)
     interval = kappa_interval(gold, candidate.grades, conf.bootstrap, conf.confidence, seed)
     figures["qwk_interval"] = [interval.low, interval.high]
     segments = segment_figures(gold, candidate.grades, conf.head_share, conf.min_segment_pairs)

@@ -9,9 +9,13 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.load import ResolvedConf
 from features.contracts import (
     EXAMPLE_SCORES,
+    ITEM_FEATURES,
     METRICS,
     QUERIES,
+    QUERY_FEATURES,
+    QUERY_ITEM_FEATURES,
     RELEVANCE_LABELS,
+    SCORES,
     VALUE_WEIGHTS,
 )
 from jobs import evaluate
@@ -72,6 +76,48 @@ def _prepare(spark: SparkSession, conf: ResolvedConf, table_frame: Frame, simula
     return warehouse
 
 
+def _scored(warehouse: Any, table_frame: Frame) -> None:
+    """Candidates of one test query: the fit, the misfit, and an item that nobody judged."""
+    day = warehouse.conf.run_date
+    keys = {"query_id": "us-1", "region": "us"}
+    relevance = {"fit": 1.8, "misfit": 0.2, "new": 1.9}
+    rows = [keys | {"item_id": i, "relevance": r, "p_click": 0.5} for i, r in relevance.items()]
+    warehouse.replace_run(SCORES, table_frame(SCORES, rows, rank=1))
+    pairs = [{"query_id": "us-1", "item_id": i, "as_of_date": day} for i in relevance]
+    words = [p | {"pair_bm25": float(n)} for n, p in enumerate(reversed(pairs))]
+    warehouse.replace_run(QUERY_ITEM_FEATURES, table_frame(QUERY_ITEM_FEATURES, words))
+    items = [{"item_id": i, "region": "us", "as_of_date": day} for i in relevance]
+    warehouse.replace_run(ITEM_FEATURES, table_frame(ITEM_FEATURES, items))
+    warehouse.replace_run(QUERY_FEATURES, table_frame(QUERY_FEATURES, []))
+    graded = [{"item_id": "fit", "grade": 2}, {"item_id": "misfit", "grade": 0}]
+    labels = [keys | {"source": "human"} | g for g in graded]
+    warehouse.merge(RELEVANCE_LABELS, table_frame(RELEVANCE_LABELS, labels))
+    queries = [{"query_id": "us-1", "region": "us", "query_text": "text 1", "bucket": 9}]
+    warehouse.merge(QUERIES, table_frame(QUERIES, queries))
+
+
+def test_relevance_is_judged_on_what_is_served(
+    spark: SparkSession, make_conf: MakeConf, table_frame: Frame
+) -> None:
+    conf = make_conf(*SETTINGS)
+    warehouse = _prepare(spark, conf, table_frame, simulated=True)
+    _scored(warehouse, table_frame)
+    findings = evaluate.find(evaluate.read_inputs(warehouse), conf)
+    found = findings.by_name()
+    second, third = (float(d) for d in log_discounts(3)[1:])
+    assert findings.as_served
+    assert found["relevance_only", "relevance_ndcg@10_exp"]["value"] == pytest.approx(1.0)
+    assert found["relevance_only", "relevance_ndcg@10_judged_mixed"]["queries"] == 1
+    pooled = found["relevance_only", "relevance_ndcg@10_pooled"]["value"]
+    assert pooled == pytest.approx(second)  # the item that nobody judged stands first
+    chance = found["random", "relevance_ndcg@10_pooled"]["value"]
+    assert chance == pytest.approx((1 + second + third) / 3)
+    distance = found["relevance_only", "relevance_distance@10_pooled"]["value"]
+    assert distance == pytest.approx((pooled - chance) / (1 - chance))
+    assert found["bm25", "relevance_clear_pairs"]["value"] == 1.0
+    assert found["random", "relevance_clear_pairs"]["value"] == 0.5
+
+
 def test_run_measures_dry_then_twice_the_same(
     spark: SparkSession,
     make_conf: MakeConf,
@@ -104,6 +150,7 @@ def test_run_measures_dry_then_twice_the_same(
     assert by_name["model", "auc_click", "all"]["queries"] == 10
     assert not any(r["queries"] == 0 for r in rows)
     assert report.details["left_out"]["engagement_ndcg@10_cart"]["masked"] == 10
+    assert report.details["engagement"]["currency"] == "debiased"
 
     flags = {(r["ranker"], r["metric"]): r["simulated"] for r in rows}
     assert flags["joint", "engagement_ndcg@10_click"]
@@ -112,7 +159,8 @@ def test_run_measures_dry_then_twice_the_same(
     assert flags["bm25", "relevance_ndcg@10_exp_all_labels"]
     text = (warehouse.report_dir() / "report.md").read_text()
     assert "## Evaluation on test queries (simulated engagement)" in text
-    assert "click NDCG@10 (simulated)" in text and "relevance NDCG@10, human |" in text
+    assert "engagement_ndcg@10_click (simulated)" in text and "relevance NDCG@10, human |" in text
+    assert "the rows of examples" in text and "| relevance NDCG@10, pooled |" in text
     assert any("joint" in note and "1.000" in note for note in report.notes)
 
     assert evaluate.run(spark, conf).counts == report.counts

@@ -42,7 +42,7 @@ CONTENT: dict[str, Any] = {
     },
     "seeds": [1, 2],
     "search": {"choose": ["auc.click"]},
-    "headline": ["auc.click", "value.relevance_ndcg@10"],
+    "headline": ["auc.click", "value.relevance_judged@10"],
     "bootstrap": {"replicates": 20},
     "workers": 0,
     "quick": {"seeds": [1]},

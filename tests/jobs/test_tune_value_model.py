@@ -22,6 +22,7 @@ SETTINGS = (
     "value.engagement_loss=0.05",
     "evaluation.blocks=20",
     "evaluation.bootstrap=20",
+    "evaluation.currency=logged",
 )
 
 
@@ -83,7 +84,7 @@ def test_run_picks_by_region_dry_then_twice_the_same(
     assert {r["region"]: r["w_relevance"] for r in weights} == {"us": 1.0, "uk": 1.0}
     assert {r["origin"] for r in weights} == {"tuned"}
     text = (warehouse.report_dir() / "report.md").read_text()
-    assert "engagement NDCG@10 (simulated)" in text
+    assert "engagement@10, logged (simulated)" in text
     assert any(note.startswith("us: w_relevance 1:") for note in report.notes)
 
     again = tune_value_model.run(spark, conf)
@@ -102,6 +103,30 @@ def test_rows_of_test_queries_are_refused(
     inputs = TuningInputs(table_frame(EXAMPLE_SCORES, rows), _queries(table_frame, bucket))
     with pytest.raises(TestQueriesError, match="2 of 2 rows belong to test queries"):
         tune_value_model.build(inputs, make_conf(*SETTINGS))
+
+
+def test_the_currency_weighs_a_click_by_its_examination(
+    table_frame: Frame, make_conf: MakeConf
+) -> None:
+    """us: 4 clicks at position 2, worth 2 each; uk: 2 clicks at position 1."""
+    conf = make_conf(*SETTINGS, "evaluation.currency=auto", "evaluation.examination=[1.0, 0.5]")
+    inputs = TuningInputs(_examples(table_frame), _queries(table_frame))
+    curve = tune_value_model.build(inputs, conf).collect()
+    every = {r["w_relevance"]: r for r in curve if r["region"] == "all"}
+    assert every[1.0]["currency"] == "debiased"
+    assert every[1.0]["engagement_ndcg"] == pytest.approx((8 + 2 * 0.6309) / 10, abs=1e-4)
+    assert every[0.0]["engagement_ndcg"] == pytest.approx((8 * 0.6309 + 2) / 10, abs=1e-4)
+    assert every[1.0]["engagement_queries"] == 6
+
+
+def test_a_few_human_grades_do_not_replace_all_labels(
+    table_frame: Frame, make_conf: MakeConf
+) -> None:
+    inputs = TuningInputs(_examples(table_frame), _queries(table_frame))
+    for least, labels in ((6, "human"), (7, "all")):
+        conf = make_conf(*SETTINGS, f"value.min_queries={least}")
+        curve = tune_value_model.build(inputs, conf).collect()
+        assert {r["relevance_labels"] for r in curve} == {labels}
 
 
 def test_without_engagement_confs_weights_hold(table_frame: Frame, make_conf: MakeConf) -> None:

@@ -58,6 +58,7 @@ def test_curve_from_block_sums() -> None:
         (1, "uk", "0", "engagement", 0.0, 0),
     ]
     frame = pd.DataFrame(rows, columns=["block", "region", "ranker", "metric", "total", "queries"])
+    frame["denominator"] = frame["queries"]
     sums = BlockSums(frame.assign(lists=1, short=0, masked=2, no_positive=0), blocks=20)
     bootstrap = BlockBootstrap(20, 50, 0.95, 1)
     us = swept_curve(sums, "us", [(0.0, "0")], bootstrap)[0]

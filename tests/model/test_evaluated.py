@@ -18,6 +18,7 @@ def _sums() -> BlockSums:
         for ranker, total in (("engagement_only", 1.0 + block / 10), ("joint", 1.4 + block / 10))
     ]
     frame = pd.DataFrame(rows, columns=["block", "region", "ranker", "metric", "total", "queries"])
+    frame["denominator"] = frame["queries"]
     return BlockSums(frame.assign(lists=3, short=1, masked=0, no_positive=2), 20)
 
 

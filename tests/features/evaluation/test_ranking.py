@@ -1,6 +1,5 @@
 """Discounted gains and NDCG in Spark against the numpy reference and by hand."""
 
-import math
 from collections.abc import Callable
 
 import numpy as np
@@ -21,6 +20,7 @@ from features.evaluation.lists import (
 from features.evaluation.rankers import logged_ranker, model_rankers, sweep_rankers
 from features.evaluation.ranking import discounted_gains, normalised
 from features.evaluation.sums import block_sums, query_means
+from features.evaluation.weighed import weighed_gains
 from model import metrics
 
 Frame = Callable[..., DataFrame]
@@ -85,7 +85,7 @@ def test_rankers_by_hand(table_frame: Frame) -> None:
     frame = table_frame(EXAMPLE_SCORES, [row | {"region": "us"}, row | {"region": "de"}])
     weights = {"de": Weights(click=1, cart=0, purchase=0, relevance=2)}
     default = Weights(click=0, cart=2, purchase=4, relevance=1)
-    columns = model_rankers(weights, default, 17) | logged_ranker()
+    columns = model_rankers(weights, default) | logged_ranker()
     columns |= sweep_rankers(weights, default, [0.0, 0.5])
     us, de = frame.select(*(c.alias(n) for n, c in columns.items())).collect()
     assert (us["engagement_only"], us["joint"], us["0.5"]) == (1.0, 1.5, 1.25)
@@ -98,17 +98,18 @@ def test_gains_by_hand(table_frame: Frame) -> None:
     frame = table_frame(
         EXAMPLE_SCORES,
         [
-            known | {"position": 1.0, "label_cart": 1.0},
+            known | {"position": 1.0, "label_cart": 1.0, "propensity": 0.5},
             known | {"position": 2.0, "mask_purchase": 0.0},
-            known | {"position": 9.0},
+            known | {"position": 9.0, "propensity": 0.01},
         ],
     )
-    gains = engagement_gains(
-        {}, Weights(click=1, cart=2, purchase=4), examination_at_position([1.0, 0.5, 0.25])
-    )
+    weights = Weights(click=1, cart=2, purchase=4)
+    gains = engagement_gains({}, weights)
+    gains |= weighed_gains({}, weights, examination_at_position([1.0, 0.5, 0.25]), 10.0)
     rows = frame.select(*(c.alias(n) for n, c in gains.items())).collect()
     assert [r["combined"] for r in rows] == [3.0, None, 1.0]
-    assert [r["click_debiased"] for r in rows] == [1.0, 2.0, 4.0]
+    assert [r["debiased"] for r in rows] == [3.0, None, 4.0]
+    assert [r["off_policy"] for r in rows] == [6.0, None, 10.0]
     assert [r["purchase"] for r in rows] == [0.0, None, 0.0]
 
 
@@ -145,14 +146,10 @@ def test_regions_of_one_text_share_a_block(table_frame: Frame) -> None:
     assert block["drill|us"] == block["drill|uk"] != block["saw|us"]
 
 
-def test_random_order_depends_on_the_seed_alone(table_frame: Frame) -> None:
-    frame = table_frame(EXAMPLE_SCORES, [{"query_id": "q", "item_id": str(i)} for i in range(20)])
-
-    def scores(seed: int, partitions: int) -> dict[str, float]:
-        column = model_rankers({}, Weights(), seed)["random"]
-        rows = frame.repartition(partitions).select("item_id", column.alias("s")).collect()
-        return {r["item_id"]: r["s"] for r in rows}
-
-    assert scores(1, 1) == scores(1, 4)
-    assert scores(1, 1) != scores(2, 1)
-    assert math.isfinite(scores(1, 1)["0"])
+def test_random_has_the_mean_over_all_orders(spark: SparkSession) -> None:
+    frame = spark.createDataFrame([(3.0,), (0.0,), (0.0,)], "gain double").selectExpr(
+        "*", "'u' unit", "'q' query_id", "'us' region", "0 block"
+    )
+    rankers = {"random": model_rankers({}, Weights())["random"]}
+    lists = frame.transform(discounted_gains(rankers, {"g": F.col("gain")}, [1.0, 0.5]))
+    assert lists.collect()[0]["dcg_g"] == pytest.approx(3.0 * (1.0 + 0.5 + 0.0) / 3)

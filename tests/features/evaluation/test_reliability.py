@@ -8,10 +8,8 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from features.contracts import EXAMPLE_SCORES
 from features.evaluation.lists import examination_at_position
 from features.evaluation.reliability import (
-    position_counts,
     prediction_histogram,
     queries_by_task,
 )
@@ -87,18 +85,3 @@ def test_unknown_labels_do_not_count(shown: DataFrame) -> None:
     assert task_metrics(histogram.toPandas(), "cart", BOOTSTRAP, groups=15) == {}
     counts = queries_by_task(shown).collect()[0]
     assert (counts["cart"], counts["purchase"]) == (0, counts["click"])
-
-
-def test_position_counts(table_frame: Frame) -> None:
-    known = {"mask_click": 1.0, "search_id": "s", "p_click": 0.5}
-    frame = table_frame(
-        EXAMPLE_SCORES,
-        [
-            known | {"position": 1.0, "label_click": 1.0},
-            known | {"position": 7.0},
-            known | {"position": 9.0, "label_click": 1.0},
-            {"position": 0.0, "p_click": 0.5},
-        ],
-    )
-    rows = frame.transform(position_counts(7)).orderBy("position").collect()
-    assert [tuple(r) for r in rows] == [(1, 1.0, 0.5), (7, 1.0, 1.0)]

@@ -41,7 +41,7 @@ CONTENT = {
     },
     "seeds": [1, 2],
     "search": {"trials": 2, "grid": {"trainer.learning_rate": [0.01]}, "choose": ["auc.click"]},
-    "headline": ["auc.click", "value.relevance_ndcg@10"],
+    "headline": ["auc.click", "value.relevance_judged@10"],
     "bootstrap": {"replicates": 50},
 }
 

@@ -6,16 +6,17 @@ import numpy as np
 import pytest
 
 from conf.sections.experiment import RankingConf
-from conf.sections.value import ValueConf, Weights
+from conf.sections.value import EvaluationConf, ValueConf, Weights
 from model.calibrators import none_fitted
 from model.experiments.evaluation import Evaluation, by_name
-from model.experiments.judge import judged_rows
+from model.experiments.judge import judged_rows, pooled_grades
 from model.experiments.predictions import Predictions, load_predictions
 from model.experiments.ranking import Ranking
 from model.spec import InputFeature, InputSpec
 
 SPEC = InputSpec((InputFeature("x", "item"),), ("click", "cart", "purchase"), ("north", "south"))
 NONE = none_fitted(SPEC.outputs, SPEC.regions)
+CONF = EvaluationConf(currency="logged")
 CLICKS = Weights(click=1.0, cart=0.0, purchase=0.0, relevance=0.0)
 
 
@@ -39,6 +40,7 @@ def predictions() -> Predictions:
         "unit_code": [3, 3, 4, 4],
         "item_code": [0, 1, 0, 1],
         "judged": [1, 1, 1, 1],
+        "position": [1, 2, 1, 2],
         "p_true_click": [0.7, 0.5, 0.2, 0.6],
     }
     for name in ("mask_click", "mask_cart", "mask_purchase", "mask_relevance", "weight_relevance"):
@@ -51,7 +53,7 @@ def predictions() -> Predictions:
 
 
 def test_figures_by_hand(predictions: Predictions) -> None:
-    found = by_name(Evaluation(predictions, NONE, 10).tasks())
+    found = by_name(Evaluation(predictions, NONE, CONF).tasks())
     second = 1 / np.log2(3)
     assert found["ndcg.click", "all"].value == pytest.approx(1.0)
     assert found["ndcg@10.relevance", "all"].value == pytest.approx(1.0)
@@ -72,10 +74,10 @@ def test_orders_by_hand(predictions: Predictions) -> None:
     value = ValueConf(weights=CLICKS, sweep=(0.0, 2.0))
     figures = {}
     for relevance in ("none", "only", "picked"):
-        ranking = Ranking(RankingConf(relevance=relevance), value, 10)
+        ranking = Ranking(RankingConf(relevance=relevance), value, CONF)
         order = ranking.order(predictions, NONE)
-        figures[relevance] = by_name(Evaluation(predictions, NONE, 10).order(order))
-    relevance, engagement = "value.relevance_ndcg@10", "value.engagement_ndcg@10"
+        figures[relevance] = by_name(Evaluation(predictions, NONE, CONF).order(order))
+    relevance, engagement = "value.relevance_judged@10", "value.engagement@10"
     assert figures["none"][relevance, "all"].value == pytest.approx((second + 1) / 2)
     assert figures["none"][engagement, "all"].value == pytest.approx(1.0)
     assert figures["only"][relevance, "all"].value == pytest.approx(1.0)
@@ -83,14 +85,66 @@ def test_orders_by_hand(predictions: Predictions) -> None:
     assert figures["picked"]["value.w_relevance", "all"].value == 0.0  # 2 would cost engagement
 
 
+def test_every_yardstick_has_its_figure(predictions: Predictions) -> None:
+    columns = dict(predictions.columns) | {
+        "propensity": np.asarray([0.5, 0.5, 0.25, 0.25]),
+        "grade": np.asarray([0.0, 2.0, 0.0, 2.0]),
+        "p_true_cart": np.zeros(4),
+        "p_true_purchase": np.zeros(4),
+    }
+    planted = Predictions(SPEC, columns)
+    ranking = Ranking(RankingConf(relevance="none"), ValueConf(weights=CLICKS), CONF)
+    order = ranking.order(planted, NONE)
+    conf = CONF.model_copy(update={"examination": (1.0, 0.5)})
+    found = by_name(Evaluation(planted, NONE, conf).order(order))
+    second = 1 / np.log2(3)
+    # The order puts north's click (position 1) and south's (position 2) first: all give 1.
+    for name in ("", "_logged", "_debiased", "_off_policy", "_true"):
+        assert found[f"value.engagement{name}@10", "all"].value == pytest.approx(1.0)
+    assert found["value.engagement_effective", "all"].value == pytest.approx(6**2 / (4 + 16))
+    assert found["value.relevance_pooled@10", "all"].value == pytest.approx((second + 1) / 2)
+    assert found["value.relevance_judged_distance@10", "north"].value == pytest.approx(-1.0)
+    assert found["value.clear_pairs", "all"].value == pytest.approx(0.5)
+    only = Ranking(RankingConf(relevance="only"), ValueConf(weights=CLICKS), CONF)
+    turned = by_name(Evaluation(planted, NONE, conf).order(only.order(planted, NONE)))
+    assert turned["value.engagement_debiased@10", "all"].value == pytest.approx((second + 2) / 3)
+    assert turned["value.engagement_off_policy@10", "all"].value == pytest.approx(
+        (2 * second + 4) / 6
+    )
+
+
+def test_the_pick_is_judged_in_the_currency(predictions: Predictions) -> None:
+    """Relevance first costs north's click, which weighs 1 of 3 by examination, 1 of 2 as logged."""
+    value = ValueConf(weights=CLICKS, sweep=(0.0, 2.0), engagement_loss=0.15)
+    seen = EvaluationConf(currency="debiased", examination=(1.0, 0.5))
+    for conf, weight in ((CONF, 0.0), (seen, 2.0)):
+        ranking = Ranking(RankingConf(relevance="picked"), value, conf)
+        assert ranking.order(predictions, NONE).w_relevance[0] == weight
+
+
+def test_a_pooled_list_has_an_item_once_and_with_its_grade(predictions: Predictions) -> None:
+    columns = dict(predictions.columns) | {
+        "judged": np.asarray([0.0, 1.0, 0.0, 0.0]),
+        "grade": np.asarray([-1.0, 2.0, -1.0, -1.0]),
+        "item_code": np.asarray([0.0, 0.0, 1.0, 1.0]),
+    }
+    rows, grade = pooled_grades(Predictions(SPEC, columns))
+    assert rows.tolist() == [False, True, True, False]
+    assert grade[rows].tolist() == [2.0, -1.0]
+
+
 def test_a_region_takes_a_weight_of_its_own_where_it_has_enough_lists(
     predictions: Predictions,
 ) -> None:
     value = ValueConf(weights=CLICKS, sweep=(0.0, 2.0), min_queries=1)
     conf = RankingConf(relevance="picked", by_region=True, engagement_loss=1.0)
-    assert Ranking(conf, value, 10).order(predictions, NONE).w_relevance == {0: 2.0, 1: 2.0, 2: 0.0}
+    assert Ranking(conf, value, CONF).order(predictions, NONE).w_relevance == {
+        0: 2.0,
+        1: 2.0,
+        2: 0.0,
+    }
     few = value.model_copy(update={"min_queries": 2})
-    assert Ranking(conf, few, 10).order(predictions, NONE).w_relevance == {0: 2.0}
+    assert Ranking(conf, few, CONF).order(predictions, NONE).w_relevance == {0: 2.0}
 
 
 def test_an_item_that_is_judged_twice_in_a_list_counts_once(predictions: Predictions) -> None:

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from model.experiments.lists import RankedLists
+from model.evaluation.lists import RankedLists
 from model.metrics import exponential_gain, ndcg
 
 ROWS = st.lists(

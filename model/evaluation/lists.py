@@ -50,23 +50,25 @@ class RankedLists:
         return cls(first, index, gains, discounts, starts, ideal, told)
 
     def ndcg(self, scores: Floats) -> Floats:
-        """[L] NDCG of each list under the scores [N]; nan where the list says nothing.
+        """[L] NDCG of each list under the scores [N]; nan where the list says nothing."""
+        dcg = np.bincount(self.index, self.gains * self.ranked(scores), len(self.first))
+        return np.where(self.told, dcg / np.where(self.told, self.ideal, 1.0), np.nan)
+
+    def ranked(self, scores: Floats) -> Floats:
+        """[N] discount of each row at its rank within its list under the scores [N].
 
         Items of equal score share the mean discount of the ranks that they fill together.
         """
-        if not len(scores):
-            return np.zeros(0)
         order = np.lexsort((-scores, self.index))
         lists, ranked = self.index[order], scores[order]
-        places = np.arange(len(order))
         opens = np.ones(len(order), bool)
         opens[1:] = (lists[1:] != lists[:-1]) | (ranked[1:] != ranked[:-1])
-        first = places[opens]
+        first = np.flatnonzero(opens)
         sizes = np.diff(np.append(first, len(order)))
         before = first - self.starts[lists[opens]]  # ranks above the tied items
         k = len(self.discounts)
         cumulative = np.concatenate([[0.0], np.cumsum(self.discounts)])
         filled = cumulative[np.minimum(before + sizes, k)] - cumulative[np.minimum(before, k)]
-        each = np.repeat(filled / sizes, sizes)
-        dcg = np.add.reduceat(self.gains[order] * each, self.starts)
-        return np.where(self.told, dcg / np.where(self.told, self.ideal, 1.0), np.nan)
+        found = np.empty(len(order))
+        found[order] = np.repeat(filled / sizes, sizes)
+        return found

@@ -1,0 +1,91 @@
+"""Yardsticks of engagement as ratios of weighed gains: the Spark side of `model.evaluation`."""
+
+from collections.abc import Callable, Mapping
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.sections.value import Weights
+from features.evaluation.lists import engagement_gains
+from features.evaluation.ranking import discounted_gains, log_discounts
+from features.evaluation.sums import block_sums
+
+WEIGHED = ("debiased", "off_policy")
+
+
+def weighed_gains(
+    weights: Mapping[str, Weights], default: Weights, examination: Column, cap: float
+) -> dict[str, Column]:
+    """sum_t w_t y_t of a row by its weight: 1 / examination, and 1 / propensity at most `cap`.
+
+    Null where a label or the propensity is not known: the row's page does not count then.
+    """
+    combined = engagement_gains(weights, default)["combined"]
+    inverse = F.when(F.col("propensity") > 0, F.least(1.0 / F.col("propensity"), F.lit(cap)))
+    return {"debiased": combined / examination, "off_policy": combined * inverse}
+
+
+def ratio_sums(
+    rankers: Mapping[str, Column], gains: Mapping[str, Column], metrics: Mapping[str, str], k: int
+) -> Callable[[DataFrame], DataFrame]:
+    """Pages of items -> block sums of gain x discount over gain, for every ranker and gain.
+
+    The figure of a metric is the sum of `total` over the sum of `denominator`: every unit of gain
+    counts the same, on whatever page it stands (`model.evaluation.engagement`). A page counts where
+    every row has the gain. Arguments and columns as `features.evaluation.sums.ranked_sums`.
+    """
+
+    def transform(rows: DataFrame) -> DataFrame:
+        lists = rows.transform(discounted_gains(rankers, gains, log_discounts(k)))
+        return lists.transform(_query_sums(gains)).transform(block_sums(metrics))
+
+    return transform
+
+
+def weighed_samples(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFrame]:
+    """Pages of items -> one row: for each gain g the sample behind its ratio.
+
+    Returns:
+        pages; `effective_g`, (sum g)^2 / sum g^2 over the rows (Kish 1965), and `pages_g`, pages
+        that have some of it.
+    """
+
+    def transform(rows: DataFrame) -> DataFrame:
+        named = rows.select("unit", *(g.cast("double").alias(n) for n, g in gains.items()))
+        by_page, found = [], [F.count(F.lit(1)).alias("pages")]
+        for g in gains:
+            complete = F.count(g) == F.count(F.lit(1))
+            by_page += [
+                F.when(complete, F.sum(g)).alias(f"sum_{g}"),
+                F.when(complete, F.sum(F.col(g) * F.col(g))).alias(f"squares_{g}"),
+            ]
+            total = F.sum(f"sum_{g}")
+            size = F.try_divide(total * total, F.sum(f"squares_{g}"))
+            found += [
+                F.coalesce(size, F.lit(0.0)).alias(f"effective_{g}"),
+                F.count_if(F.col(f"sum_{g}") > 0).alias(f"pages_{g}"),
+            ]
+        return named.groupBy("unit").agg(*by_page).agg(*found)
+
+    return transform
+
+
+def _query_sums(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFrame]:
+    """Lists -> one row per query and ranker: sums of discounted gains and of gains, and counts."""
+
+    def transform(lists: DataFrame) -> DataFrame:
+        columns: list[Column] = []
+        for g in gains:
+            known = F.col(f"known_{g}") == F.col("items")
+            some = known & (F.col(f"mass_{g}") > 0)
+            columns += [
+                F.sum(F.when(some, F.col(f"dcg_{g}"))).alias(g),
+                F.sum(F.when(some, F.col(f"mass_{g}"))).alias(f"denominator_{g}"),
+                F.count_if(some).alias(f"lists_{g}"),
+                F.lit(0).cast("long").alias(f"short_{g}"),
+                F.count_if(~known).alias(f"masked_{g}"),
+                F.count_if(known & ~some).alias(f"no_positive_{g}"),
+            ]
+        return lists.groupBy("block", "region", "query_id", "ranker").agg(*columns)
+
+    return transform

@@ -1,0 +1,1 @@
+"""Yardsticks of rankings in numpy: engagement over result pages, relevance over lists."""

@@ -1,0 +1,30 @@
+"""Audited grades train; the grades of test queries stay as people gave them."""
+
+from collections.abc import Callable
+
+from pyspark.sql import DataFrame, SparkSession
+
+from conf.load import ResolvedConf
+from features.contracts import LABEL_AUDIT, QUERIES, RELEVANCE_LABELS
+from jobs.platform.labelers import labels_in_force
+from jobs.platform.runner import open_warehouse
+
+Frame = Callable[..., DataFrame]
+MakeConf = Callable[..., ResolvedConf]
+
+
+def test_an_audit_changes_no_grade_of_a_test_query(
+    spark: SparkSession, make_conf: MakeConf, table_frame: Frame
+) -> None:
+    conf = make_conf("training_set.audited=true")
+    warehouse, _ = open_warehouse(spark, conf, "test")
+    buckets = {"train": conf.tree.split.train[0], "test": conf.tree.split.test[0]}
+    queries = [{"query_id": q, "query_text": q, "bucket": b} for q, b in buckets.items()]
+    warehouse.merge(QUERIES, table_frame(QUERIES, queries))
+    pairs = [{"query_id": q, "item_id": "i", "labeler_version": "people"} for q in buckets]
+    labels = [p | {"source": "human", "grade": 0, "p_ge_1": 0.0, "p_ge_2": 0.0} for p in pairs]
+    warehouse.merge(RELEVANCE_LABELS, table_frame(RELEVANCE_LABELS, labels))
+    audited = [p | {"grade": 0, "audited_grade": 2} for p in pairs]
+    warehouse.replace_run(LABEL_AUDIT, table_frame(LABEL_AUDIT, audited))
+    grades = {r["query_id"]: r["grade"] for r in labels_in_force(warehouse).collect()}
+    assert grades == {"train": 2, "test": 0}

@@ -1,0 +1,37 @@
+"""The examination curve from pairs that a log shows at several positions."""
+
+import numpy as np
+import pytest
+
+from model.evaluation.examination import logged_examination
+
+CURVE = np.asarray([1.0, 0.5, 0.3, 0.1])
+
+
+def test_the_planted_curve_comes_back_from_a_log_that_puts_the_best_on_top() -> None:
+    rng = np.random.default_rng(11)
+    attraction = np.repeat(np.linspace(0.2, 0.9, 40), 2_000)
+    pair = np.repeat(np.arange(40), 2_000)
+    # The better the item, the more often on top: bare click rates would make the curve too steep.
+    drawn = rng.integers(0, 4, len(pair))
+    position = np.where(rng.random(len(pair)) < attraction, np.minimum(drawn, 1), drawn) + 1
+    clicks = (rng.random(len(pair)) < attraction * CURVE[position - 1]).astype(float)
+    rate = np.bincount(position - 1, clicks) / np.bincount(position - 1)
+    assert (rate / rate[0])[3] < 0.08
+    found = logged_examination(position, clicks, pair, 100, 0.01)
+    assert found == pytest.approx(CURVE, abs=0.02)
+
+
+def test_pairs_seen_once_leave_the_prior() -> None:
+    clicks = np.asarray([1.0, 1.0, 1.0])
+    found = logged_examination(np.asarray([1, 2, 3]), clicks, np.arange(3), 100, 0.01)
+    assert found == pytest.approx([1, 1 / 2, 1 / 3])
+
+
+def test_it_never_rises_and_keeps_to_its_bounds() -> None:
+    position = np.tile([1, 2, 3], 100)
+    clicks = np.tile([0.0, 1.0, 0.0], 100)
+    found = logged_examination(position, clicks, np.repeat(np.arange(100), 3), 2, 0.2)
+    assert len(found) == 2  # the third position counts as the second
+    assert found[1] <= 1.0
+    assert found.min() >= 0.2

@@ -1,0 +1,78 @@
+"""Relevance over the kinds of lists, by hand."""
+
+import numpy as np
+import pytest
+
+from model.evaluation.relevance import GradedLists, clear_pairs
+
+# Query 0: a highly relevant, an irrelevant and an unjudged item; query 1: two relevant items;
+# query 2: nothing relevant.
+QUERY = np.asarray([0, 0, 0, 1, 1, 2, 2])
+GRADE = np.asarray([2.0, 0.0, -1.0, 1.0, 2.0, 0.0, -1.0])
+SCORES = np.asarray([2.0, 1.0, 3.0, 1.0, 2.0, 1.0, 2.0])
+SECOND = 1 / np.log2(3)
+
+
+def found(kind: str) -> GradedLists:
+    return GradedLists.of(kind, QUERY, GRADE, 10)
+
+
+def test_judged_lists_hold_the_judged_items() -> None:
+    lists = found("judged")
+    assert lists.rows.tolist() == [True, True, False, True, True, True, False]
+    assert lists.ndcg(SCORES).value == pytest.approx(1.0)
+    assert lists.ndcg(-SCORES).value == pytest.approx(
+        (SECOND + (1 + 3 * SECOND) / (3 + SECOND)) / 2
+    )
+
+
+def test_mixed_lists_hold_a_relevant_and_an_irrelevant_item() -> None:
+    lists = found("judged_mixed")
+    assert lists.rows.tolist() == [True, True] + [False] * 5
+    assert lists.random().value == pytest.approx((1 + SECOND) / 2)
+
+
+def test_pooled_lists_take_the_unjudged_for_irrelevant() -> None:
+    lists = found("pooled")
+    assert lists.rows.tolist() == [True] * 5 + [False] * 2
+    assert lists.ndcg(SCORES).value == pytest.approx((SECOND + 1) / 2)
+    assert lists.random().value == pytest.approx(
+        ((1 + SECOND + 0.5) / 3 + (1 + SECOND) / 2 * 4 / (3 + SECOND)) / 2
+    )
+
+
+def test_condensed_lists_leave_the_unjudged_out() -> None:
+    lists = found("condensed")
+    assert lists.rows.tolist() == [True, True, False, True, True, False, False]
+    assert lists.ndcg(SCORES).value == pytest.approx(1.0)
+
+
+def test_distance_is_the_share_of_the_way_from_random_to_best() -> None:
+    lists = found("pooled")
+    assert lists.distance(np.zeros(7)).value == pytest.approx(0.0)
+    assert lists.distance(np.maximum(GRADE, 0)).value == pytest.approx(1.0)
+    x, random = lists.ndcg(SCORES).value, lists.random().value
+    assert lists.distance(SCORES).value == pytest.approx((x - random) / (1 - random))
+
+
+def test_random_is_the_mean_over_random_orders() -> None:
+    lists, rng = found("pooled"), np.random.default_rng(5)
+    drawn = [lists.ndcg(rng.random(7)).value for _ in range(4_000)]
+    assert np.mean(drawn) == pytest.approx(lists.random().value, abs=0.005)
+
+
+def test_clear_pairs_are_two_grades_apart() -> None:
+    query = np.asarray([0, 0, 0, 1, 1, 0])
+    grade = np.asarray([2.0, 0.0, 1.0, 0.0, 2.0, 0.0])
+    scores = np.asarray([1.0, 0.0, 9.0, 5.0, 4.0, 1.0])
+    pairs = clear_pairs(query, grade, 2.0, scores)
+    assert pairs.value == pytest.approx((1 + 0.5 + 0) / 3)  # right, tied, wrong
+    assert pairs.denominator.tolist() == [2, 0, 0, 0, 1, 0]
+    assert pairs.share == 1.0
+
+
+def test_pairs_of_ratings_leave_out_close_ones_and_the_unjudged() -> None:
+    rating = np.asarray([3.0, 1.5, 1.6, -1.0])
+    pairs = clear_pairs(np.zeros(4, np.int64), rating, 1.5, np.asarray([1.0, 0.0, 2.0, 3.0]))
+    assert pairs.denominator.sum() == 1
+    assert pairs.value == 1.0
