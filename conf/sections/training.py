@@ -153,7 +153,9 @@ class TrainerConf(Section):
         True, description="distributor: processes on the driver, else on Spark's workers"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto: cuda (with bf16 autocast) where torch sees one, else cpu"
+        "auto",
+        description="auto: cuda where torch sees a GPU (and the distributor's Spark has one to "
+        "give), else cpu; a GPU computes in TF32, from 512 hidden units on in bf16",
     )
     threads: int = Field(
         1,
