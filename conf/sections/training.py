@@ -52,7 +52,13 @@ class FeedConf(Section):
 
     engine: Literal["petastorm", "pyarrow", "memory"] = Field(
         "petastorm",
-        description="reader of the files; memory: pyarrow, which reads them once and keeps them",
+        description="reader of the files; memory: pyarrow, which reads them once and keeps them: "
+        "on the GPU that trains where they fit",
+    )
+    device_bytes: int = Field(
+        8 << 30,
+        ge=0,
+        description="memory: a larger split is kept in main memory, not on the GPU (bytes)",
     )
     batch_size: int = Field(1_024, ge=1, description="rows a batch and shard (count)")
     shuffle_files: int = Field(4, ge=1, description="files whose rows are mixed (count)")
