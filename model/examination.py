@@ -20,7 +20,8 @@ def examination_curve(clicks: NDArray[Any], expected: NDArray[Any], floor: float
 
     Args:
         clicks: [K] clicks at positions 1..K.
-        expected: [K] sum of predicted P(click) there; a position with 0 takes its neighbour's.
+        expected: [K] sum of predicted P(click) there; a position with 0 takes what lies on the
+            line between its known neighbours, beyond the last one the last one's value.
         floor: least value kept, so that a weight 1 / e(k) stays bounded.
 
     Returns:

@@ -13,6 +13,9 @@ class SourceWeights(Section):
 
     human: float = Field(1.0, ge=0, allow_inf_nan=False, description="graded by people")
     llm: float = Field(0.5, ge=0, allow_inf_nan=False, description="graded by a language model")
+    model: float = Field(
+        0.5, ge=0, allow_inf_nan=False, description="graded by a labeler of another kind"
+    )
     assumed: float = Field(0.3, ge=0, allow_inf_nan=False, description="fillers taken as grade 0")
 
 

@@ -22,9 +22,10 @@ def test_never_rises_and_keeps_the_floor() -> None:
     assert curve == pytest.approx([1.0, 0.3, 0.3, 0.02])
 
 
-def test_an_unseen_position_takes_its_neighbour() -> None:
-    curve = examination_curve(np.array([50, 0, 20]), np.array([100.0, 0.0, 100.0]), 0.02)
-    assert 0.4 <= curve[1] <= 1.0
+def test_an_unseen_position_lies_between_its_neighbours_and_the_last_one_goes_on() -> None:
+    clicks, expected = np.array([50, 0, 0, 20, 0]), np.array([100.0, 0.0, 0.0, 100.0, 0.0])
+    curve = examination_curve(clicks, expected, 0.02)
+    assert curve == pytest.approx([1.0, 0.8, 0.6, 0.4, 0.4])
 
 
 def test_no_clicks_says_nothing() -> None:
