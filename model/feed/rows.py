@@ -46,8 +46,9 @@ class Batch:
 
 def cut(packed: Tensor, features: int, label_names: tuple[str, ...]) -> Batch:
     """The batch of `Batch.packed`, as slices of it."""
-    found, labels, rest = packed.split([features, len(label_names), 3], dim=1)
-    return Batch(found, labels, *rest.unbind(1), label_names)
+    found, labels, rest = torch.split(packed, [features, len(label_names), 3], dim=1)
+    position, weight, list_code = rest.unbind(1)
+    return Batch(found, labels, position, weight, list_code, label_names)
 
 
 def sent(rows: Tensor, device: torch.device) -> Tensor:
