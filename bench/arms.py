@@ -1,8 +1,9 @@
-"""What model labels bring the ranker: three arms on Home Depot, judged by human grades.
+"""What model labels bring the ranker: four arms on Home Depot, judged by human grades.
 
     few      human grades of 2,000 pairs of the training and validation queries; all other grades
              of those queries are hidden
     labelled the same 2,000 fine-tune a labeler, which labels the candidates
+    equal    the same labels, people's weighted so that they have as much of the loss as models'
     all      all human grades
 
 Everything else is the same: real text and grades, simulated engagement, assumed grades of fillers.
@@ -30,6 +31,7 @@ from bench.homedepot_pairs import file_path
 from bench.result import Result
 from conf.load import ResolvedConf, load_conf
 from features.contracts import QUERIES, RELEVANCE_LABELS, TRAINING_EXAMPLES
+from features.labels import MODEL_SOURCES
 from features.text import text_key
 from jobs import admit_labeler, build_training_set, finetune_labeler, label_pairs
 from jobs.nightly import Nightly
@@ -46,7 +48,7 @@ SEEDS = int(os.environ.get("COUNTERPOISE_ARMS_SEEDS", "5"))
 KIND = os.environ.get("COUNTERPOISE_ARMS_KIND", "cross_encoder")
 MINUTES = float(os.environ.get("COUNTERPOISE_ARMS_MINUTES", "4"))
 PAIRS, K, REPLICATES = 2_000, 10, 1_000
-ARMS = ("few", "labelled", "all")
+ARMS = ("few", "labelled", "equal", "all")
 _CONF = Path(__file__).parents[1] / "conf" / "homedepot.yaml"
 _SETTINGS = (
     "tracking.mlflow=false",
@@ -81,8 +83,12 @@ def measure() -> list[Result]:
         _prepare(spark, base)
         by_arm: dict[str, Floats] = {}
         for arm in ARMS:
-            shutil.copytree(root / "base", root / arm, copy_function=os.link)
-            by_arm[arm] = _ndcg_of_arm(spark, _conf(root / arm), arm, console)
+            made = root / ("labelled" if arm == "equal" else "base")
+            shutil.copytree(made, root / arm, copy_function=os.link)
+            conf = _conf(root / arm)
+            if arm == "equal":
+                conf = _conf(root / arm, _equal_mass(spark, conf))
+            by_arm[arm] = _ndcg_of_arm(spark, conf, arm, console)
         return _results(by_arm)
 
 
@@ -104,7 +110,7 @@ def _prepare(spark: SparkSession, conf: ResolvedConf) -> None:
 def _ndcg_of_arm(spark: SparkSession, conf: ResolvedConf, arm: str, console: Console) -> Floats:
     """[queries] NDCG@K of the arm's rankers, mean over seeds; queries in a fixed order."""
     warehouse, _ = open_warehouse(spark, conf, "bench")
-    if arm != "all":
+    if arm in ("few", "labelled"):
         labels = warehouse.read(RELEVANCE_LABELS)
         few = _few(labels, warehouse.read(QUERIES), conf).persist()
         few.count()
@@ -175,6 +181,21 @@ def _few(labels: DataFrame, queries: DataFrame, conf: ResolvedConf) -> DataFrame
     )
 
 
+def _equal_mass(spark: SparkSession, conf: ResolvedConf) -> str:
+    """The weight of people's labels that gives them as much of the training loss as models'."""
+    examples = open_warehouse(spark, conf, "bench")[0].read_run(TRAINING_EXAMPLES)
+    source, weight = F.col("label_source"), F.col("weight_relevance")
+    found = (
+        examples.where("split = 'train'")
+        .agg(
+            F.sum(F.when(source.isin(*MODEL_SOURCES), weight)).alias("models"),
+            F.count_if(source == "human").alias("people"),
+        )
+        .collect()[0]
+    )
+    return f"training_set.source_weights.human={found['models'] / found['people']:.6g}"
+
+
 def _results(by_arm: dict[str, Floats]) -> list[Result]:
     count = len(by_arm["all"])
     draws = np.random.default_rng(17).multinomial(count, np.full(count, 1 / count), REPLICATES)
@@ -183,15 +204,17 @@ def _results(by_arm: dict[str, Floats]) -> list[Result]:
         Result(f"ranker, {arm}", _interval(float(found.mean()), drawn[arm]), "none", True)
         for arm, found in by_arm.items()
     ]
-    few, labelled, every = (drawn[arm] for arm in ARMS)
+    few, labelled, equal, every = (drawn[arm] for arm in ARMS)
     means = [float(by_arm[arm].mean()) for arm in ARMS]
     gain = _interval(means[1] - means[0], labelled - few)
-    distance = _interval(means[2] - means[0], every - few)
-    closed = (means[1] - means[0]) / (means[2] - means[0])
+    of_people = _interval(means[2] - means[1], equal - labelled)
+    distance = _interval(means[3] - means[0], every - few)
+    closed = (means[1] - means[0]) / (means[3] - means[0])
     share = _interval(closed, (labelled - few) / (every - few))
     return [
         *results,
         Result("labelled less few", gain, "none", True),
+        Result("equal less labelled", of_people, "none", True),
         Result("all less few", distance, "none", True),
         Result("share of the distance closed", share, "none", True),
     ]

@@ -176,7 +176,8 @@ def _run_and_kill(conf: ResolvedConf) -> None:
 
 
 def _labels(spark: SparkSession, conf: ResolvedConf) -> DataFrame:
-    return open_warehouse(spark, conf, "bench")[0].read(RELEVANCE_LABELS).where("source = 'llm'")
+    labels = open_warehouse(spark, conf, "bench")[0].read(RELEVANCE_LABELS)
+    return labels.where("source IN ('llm', 'model')")
 
 
 def _candidates(spark: SparkSession, conf: ResolvedConf) -> int:

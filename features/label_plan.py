@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from features.contracts import RELEVANCE_LABELS
 from features.labeling import TEXT_PAIR, item_texts, query_texts
-from features.labels import MODEL_SOURCE
+from features.labels import MODEL_SOURCES
 from features.text import text_hash
 
 PAIR = ("query_id", "item_id")
@@ -68,7 +68,7 @@ def wanted_pairs(
 
 def labels_of(labels: DataFrame, version: str) -> DataFrame:
     """The model labels of one version."""
-    is_model = F.col("source") == MODEL_SOURCE
+    is_model = F.col("source").isin(*MODEL_SOURCES)
     return labels.where(is_model & (F.col("labeler_version") == version))
 
 
@@ -194,16 +194,22 @@ def with_chunk(texts: DataFrame, plan: Plan, seed: int) -> DataFrame:
 
 
 def label_rows(
-    answered: DataFrame, version: str, prompt_hash: str | None, run_date: date, simulated: bool
+    answered: DataFrame,
+    source: str,
+    version: str,
+    prompt_hash: str | None,
+    run_date: date,
+    simulated: bool,
 ) -> DataFrame:
     """Rows of relevance_labels: an answer to a pair of texts is that of all pairs that share it.
 
     Args:
         answered: members, p_ge_1, p_ge_2, grade.
+        source: of `features.labels.source_of`.
     """
     rows = answered.select(F.explode("members").alias("pair"), *_KEPT).select("pair.*", *_KEPT)
     constants = {
-        "source": F.lit(MODEL_SOURCE),
+        "source": F.lit(source),
         "labeler_version": F.lit(version),
         "prompt_hash": F.lit(prompt_hash).cast("string"),
         "labelled_at": F.lit(run_date).cast("timestamp"),

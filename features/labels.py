@@ -8,8 +8,14 @@ from features.contracts import RELEVANCE_LABELS
 
 JUDGED_SOURCES = ("human", "assumed")
 """Label sources that come from judgments."""
-MODEL_SOURCE = "llm"
-"""Label source of every labeler, whatever its kind."""
+MODEL_SOURCES = ("llm", "model")
+"""Label sources of labelers: language models, and every other kind."""
+_LANGUAGE_MODELS = ("causal_lm", "openai_compatible")
+
+
+def source_of(kind: str) -> str:
+    """Label source of a labeler's kind: llm where a language model grades, else model."""
+    return "llm" if kind in _LANGUAGE_MODELS else "model"
 
 
 def labels_from_judgments(judgments: DataFrame, conf: LabelsConf) -> DataFrame:

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.labels import MODEL_SOURCE
+from features.labels import MODEL_SOURCES
 
 
 def version_status(decisions: DataFrame) -> DataFrame:
@@ -29,7 +29,7 @@ def with_admission(labels: DataFrame, decisions: DataFrame | None) -> DataFrame:
     Args:
         decisions: rows of labeler_decisions; None: there are none yet.
     """
-    is_model = F.col("source") == MODEL_SOURCE
+    is_model = F.col("source").isin(*MODEL_SOURCES)
     if decisions is None:
         return labels.withColumns(
             {"label_admitted": ~is_model, "decision_no": F.lit(0).cast("long")}

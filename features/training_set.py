@@ -20,7 +20,7 @@ from features.lookup import FeatureTables, Transform, with_features
 
 PAIR = ["query_id", "item_id"]
 TASKS = ("click", "cart", "purchase")
-SOURCES = ("human", "llm", "assumed")
+SOURCES = ("human", "llm", "model", "assumed")
 _SHOWN_KEY = ["search_id", "item_id"]
 _LABEL_COLUMNS = [
     "label_source",
@@ -127,9 +127,9 @@ def engagement_labels(attribution_days: int, run_date: date) -> Transform:
 def labelled_pairs(queries: DataFrame, conf: Conf, decisions: DataFrame | None = None) -> Transform:
     """One relevance label a pair of the queries that have a split, with region and split.
 
-    The source decides first (human, llm, assumed); among labels of models the version that was
-    admitted last; then the latest `labelled_at`, then the greatest `labeler_version`. Labels of
-    versions that are not admitted are left out.
+    The source decides first (human, llm, model, assumed); within a source of models the version
+    that was admitted last; then the latest `labelled_at`, then the greatest `labeler_version`.
+    Labels of versions that are not admitted are left out.
 
     Args:
         decisions: rows of labeler_decisions; None: no version is admitted.

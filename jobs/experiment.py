@@ -37,6 +37,7 @@ from model.experiments.source import source_hash
 from model.feed import open_snapshot
 
 NAME = "experiment"
+FAILED = "failed_arms"
 
 
 def run(spark: SparkSession, experiment: Experiment, console: Console) -> JobReport:
@@ -59,6 +60,7 @@ def run(spark: SparkSession, experiment: Experiment, console: Console) -> JobRep
     write_tables(warehouse, report, found)
     report.notes += [*_drawn(folder / "plots", found), *_other_code(found)]
     report.notes += track(warehouse, found)
+    report.details[FAILED] = _failed(found)
     report.outputs[NAME] = str(folder)
     return report
 
@@ -81,7 +83,10 @@ def say(console: Console, text: str) -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the experiment."""
+    """Command line of the experiment; the exit code is 1 where an arm failed: it is out, by name.
+
+    The other arms are trained, judged and written all the same.
+    """
     parser = argparse.ArgumentParser(prog="counterpoise experiment", description=__doc__)
     parser.add_argument("file", type=Path, help="a file of conf/experiments")
     parser.add_argument("--quick", action="store_true", help="its quick profile (minutes)")
@@ -96,7 +101,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     for note in report.notes:
         say(console, note)
     say(console, f"written: {folder}")
-    return 0
+    failed: dict[str, str] = report.details[FAILED]
+    for arm, reason in failed.items():
+        print(f"counterpoise experiment: arm {arm} failed: {reason}", file=sys.stderr)
+    return 1 if failed else 0
 
 
 def _study(spark: SparkSession, experiment: Experiment, name: str, runs: Path) -> Study:
@@ -108,6 +116,16 @@ def _study(spark: SparkSession, experiment: Experiment, name: str, runs: Path) -
     if data.rows is not None:
         snapshot = open_snapshot(thinned(snapshot, data.rows, runs.parent / "data"))
     return Study(experiment, name, snapshot, runs)
+
+
+def _failed(found: Sequence[Found]) -> dict[str, str]:
+    """Why an arm is out, by data set and arm."""
+    return {
+        f"{one.study.name}/{arm.name}": arm.failure
+        for one in found
+        for arm in one.arms
+        if arm.failure is not None
+    }
 
 
 def _drawn(folder: Path, found: Sequence[Found]) -> list[str]:

@@ -35,6 +35,8 @@ class EncoderSpec:
         max_tokens: tokens kept of a text (count).
         batch_size: texts a forward pass (count).
         dtype: float32 or bfloat16.
+        device: auto (a GPU where the process that encodes sees one, else the CPU), cpu or cuda;
+            rounding aside no vector depends on it.
     """
 
     folder: str
@@ -42,12 +44,13 @@ class EncoderSpec:
     max_tokens: int
     batch_size: int
     dtype: str
+    device: str = "auto"
 
     @property
     def version(self) -> str:
         """First 16 hex digits of the sha256 over the weights' digest and the settings."""
         settings = asdict(self)
-        del settings["folder"], settings["batch_size"]
+        del settings["folder"], settings["batch_size"], settings["device"]
         text = json.dumps(settings, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -67,7 +70,12 @@ def find_encoder(conf: EncoderConf) -> EncoderSpec:
     if expected is not None and digest != expected:
         raise EncoderError(f"{weights} has sha256 {digest}, expected {expected}; install it anew")
     return EncoderSpec(
-        str(folder), digest, conf.max_tokens, conf.batch_size, resolve_dtype(conf.dtype)
+        str(folder),
+        digest,
+        conf.max_tokens,
+        conf.batch_size,
+        resolve_dtype(conf.dtype),
+        conf.device,
     )
 
 
@@ -77,6 +85,13 @@ def resolve_dtype(dtype: str) -> str:
         return dtype
     native = {"amx_bf16", "avx512_bf16"} & _cpu_flags()
     return "bfloat16" if native else "float32"
+
+
+def resolve_device(device: str) -> str:
+    """`auto` becomes cuda where this process sees a GPU, else cpu."""
+    if device != "auto":
+        return device
+    return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 def file_sha256(path: Path) -> str:
@@ -103,7 +118,8 @@ class Encoder:
         model: Any = AutoModel.from_pretrained(
             spec.folder, local_files_only=True, dtype=self._dtype
         )
-        self._model = model.eval()
+        self._device = resolve_device(spec.device)
+        self._model = model.eval().to(self._device)
         self.dimension = int(model.config.hidden_size)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
@@ -116,7 +132,7 @@ class Encoder:
         order = np.argsort([len(row) for row in rows], kind="stable")
         for start in range(0, len(texts), self.spec.batch_size):
             at = order[start : start + self.spec.batch_size]
-            out[at] = self._forward([rows[place] for place in at]).numpy()
+            out[at] = self._forward([rows[place] for place in at]).cpu().numpy()
         return out
 
     def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
@@ -128,7 +144,7 @@ class Encoder:
 
     @torch.inference_mode()
     def _forward(self, rows: list[list[int]]) -> torch.Tensor:
-        tokens = self._tokenizer.pad({"input_ids": rows}, return_tensors="pt")
+        tokens = self._tokenizer.pad({"input_ids": rows}, return_tensors="pt").to(self._device)
         hidden = self._model(**tokens).last_hidden_state.float()  # (B, T, D)
         mask = tokens["attention_mask"].unsqueeze(-1).float()  # (B, T, 1)
         pooled = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)

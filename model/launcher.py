@@ -1,5 +1,8 @@
 """Runs a training here or through Spark's TorchDistributor."""
 
+from dataclasses import replace
+
+from model.distributed import gpu_amount, resolved_device
 from model.trainer import train
 from model.training_task import TrainTask
 
@@ -10,15 +13,27 @@ def launch(task: TrainTask) -> None:
     Through the distributor, its processes exchange gradients with gloo, or nccl on GPUs, and
     rank 0 writes the checkpoint: what the distributor returns is not used, because in local mode
     it may be any rank's. `task.folder` and the snapshot must be on storage that all processes
-    share.
+    share. Whether they take GPUs is decided here, once, and told to Spark and to each of them.
+
+    Raises:
+        DeviceError: conf asks for GPUs that are not there, or for more of them than there are.
     """
     if task.trainer.backend == "inprocess":
         train(task)
         return
     from pyspark.ml.torch.distributor import TorchDistributor
 
+    device = resolved_device(task.trainer, _gpus_of_spark(task.trainer.local))
     TorchDistributor(
         num_processes=task.trainer.processes,
         local_mode=task.trainer.local,
-        use_gpu=task.trainer.device == "cuda",
-    ).run(train, task)
+        use_gpu=device == "cuda",
+    ).run(train, replace(task, trainer=task.trainer.model_copy(update={"device": device})))
+
+
+def _gpus_of_spark(local: bool) -> int:
+    """GPUs that Spark's conf gives the driver (`local`) or a task; a part of one is none."""
+    from pyspark.sql import SparkSession
+
+    amount = SparkSession.active().conf.get(gpu_amount(local), "0")
+    return int(float(amount or 0))

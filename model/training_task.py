@@ -28,8 +28,8 @@ class TrainTask:
     seed: int
 
     def fingerprint(self, snapshot: Snapshot) -> str:
-        """Hash of what decides the trained weights."""
-        free = {"progress", "local"}
+        """Hash of what decides the trained weights (but for the rounding of a device)."""
+        free = {"progress", "local", "device"}
         return section_hash(
             {
                 "snapshot": snapshot.manifest_sha256,

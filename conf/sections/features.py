@@ -32,6 +32,9 @@ class EncoderConf(Section):
         description="arithmetic of the forward pass; auto: bfloat16 where the driver's CPU "
         "multiplies it natively, else float32",
     )
+    device: Literal["auto", "cpu", "cuda"] = Field(
+        "auto", description="auto: cuda where the process that encodes sees a GPU, else cpu"
+    )
 
 
 class FeaturesConf(Section):

@@ -13,6 +13,9 @@ class SourceWeights(Section):
 
     human: float = Field(1.0, ge=0, allow_inf_nan=False, description="graded by people")
     llm: float = Field(0.5, ge=0, allow_inf_nan=False, description="graded by a language model")
+    model: float = Field(
+        0.5, ge=0, allow_inf_nan=False, description="graded by a labeler of another kind"
+    )
     assumed: float = Field(0.3, ge=0, allow_inf_nan=False, description="fillers taken as grade 0")
 
 
@@ -52,7 +55,13 @@ class FeedConf(Section):
 
     engine: Literal["petastorm", "pyarrow", "memory"] = Field(
         "petastorm",
-        description="reader of the files; memory: pyarrow, which reads them once and keeps them",
+        description="reader of the files; memory: pyarrow, which reads them once and keeps them: "
+        "on the GPU that trains where they fit",
+    )
+    device_bytes: int = Field(
+        8 << 30,
+        ge=0,
+        description="memory: a larger split is kept in main memory, not on the GPU (bytes)",
     )
     batch_size: int = Field(1_024, ge=1, description="rows a batch and shard (count)")
     shuffle_files: int = Field(4, ge=1, description="files whose rows are mixed (count)")
@@ -168,7 +177,9 @@ class TrainerConf(Section):
         True, description="distributor: processes on the driver, else on Spark's workers"
     )
     device: Literal["auto", "cpu", "cuda"] = Field(
-        "auto", description="auto: cuda (with bf16 autocast) where torch sees one, else cpu"
+        "auto",
+        description="auto: cuda where torch sees a GPU (and the distributor's Spark has one to "
+        "give), else cpu; a GPU computes in TF32, from 512 hidden units on in bf16",
     )
     threads: int = Field(
         1,

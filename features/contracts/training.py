@@ -12,7 +12,11 @@ RELEVANCE_LABELS = Table(
             [
                 ("query_id", "string", "query"),
                 ("item_id", "string", "item"),
-                ("source", "string", "human, llm, or assumed"),
+                (
+                    "source",
+                    "string",
+                    "human, llm (a language model), model (another labeler) or assumed",
+                ),
                 ("labeler_version", "string", "version of the labeler; the data set for humans"),
                 ("grade", "int", "0 irrelevant, 1 moderately relevant, 2 highly relevant"),
                 ("p_ge_1", "double", "P(grade >= 1)"),
@@ -31,7 +35,7 @@ RELEVANCE_LABELS = Table(
     checks=(
         Check("grade_in_range", "grade IN (0, 1, 2)"),
         Check("probabilities_ordered", "0 <= p_ge_2 AND p_ge_2 <= p_ge_1 AND p_ge_1 <= 1"),
-        Check("source_known", "source IN ('human', 'llm', 'assumed')"),
+        Check("source_known", "source IN ('human', 'llm', 'model', 'assumed')"),
     ),
     cluster_by=("query_id",),
 )
@@ -85,7 +89,8 @@ TRAINING_EXAMPLES = Table(
         Check("labels_ordered", "label_ge_2 <= label_ge_1"),
         Check(
             "labeler_admitted",
-            "label_source IS NULL OR label_source != 'llm' OR coalesce(label_admitted, false)",
+            "label_source IS NULL OR label_source NOT IN ('llm', 'model') "
+            "OR coalesce(label_admitted, false)",
         ),
     ),
     cluster_by=("run_date", "split"),

@@ -17,6 +17,7 @@ from conf.schema import Conf
 from conf.sections.audit import JudgingConf
 from features.contracts import JUDGMENT_SAMPLE
 from features.history import visible_log
+from features.labels import MODEL_SOURCES
 from features.text import text_key
 
 PAIR = ["query_id", "item_id"]
@@ -109,7 +110,9 @@ def _known_pairs(inputs: SamplingInputs) -> DataFrame:
         (F.col("source") == "human").cast("int"), "labelled_at", "labeler_version"
     )
     labels = inputs.labels.where("source != 'assumed'").groupBy(*PAIR)
-    probabilities = F.when(F.col("source") == "llm", _entropy(F.col("p_ge_1"), F.col("p_ge_2")))
+    probabilities = F.when(
+        F.col("source").isin(*MODEL_SOURCES), _entropy(F.col("p_ge_1"), F.col("p_ge_2"))
+    )
     pairs = labels.agg(
         F.max_by("grade", human_first).alias("grade"), F.max(probabilities).alias("_entropy")
     )

@@ -12,6 +12,7 @@ from rich.console import Console
 
 from features.contracts import LABEL_CHUNKS, QUARANTINE, RELEVANCE_LABELS, TEXT_EMBEDDINGS
 from features.label_plan import Plan, label_rows, quarantine_rows, with_vectors
+from features.labels import source_of
 from jobs.platform.history import commits
 from jobs.platform.labelers import Row, labeler_dir, optional
 from jobs.platform.warehouse import RivalRunError, Warehouse
@@ -80,7 +81,8 @@ class Chunks:
         wh, version = self.warehouse, str(self.version["labeler_version"])
         there = answered.where("reason IS NULL")
         prompt, simulated = self.version["prompt_hash"], bool(self.version["simulated"])
-        labels = label_rows(there, version, prompt, wh.conf.run_date, simulated)
+        source = source_of(str(self.version["kind"]))
+        labels = label_rows(there, source, version, prompt, wh.conf.run_date, simulated)
         written = wh.append(RELEVANCE_LABELS, labels, self._writer(), totals.chunks)
         found = self._figures(answered, written.version)
         if found["refused"]:

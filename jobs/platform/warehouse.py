@@ -106,11 +106,26 @@ class Warehouse:
     # --- writes -------------------------------------------------------------------------------
 
     def create(self, table: Table) -> None:
-        """Create the table from its contract where it does not exist."""
+        """Create the table from its contract; one that an older contract made gets its checks."""
         if table.name not in self._made:
-            if not self.exists(table):
+            if self.exists(table):
+                self._renew_checks(table)
+            else:
                 self.spark.sql(table.ddl(self.identifier(table)))
             self._made.add(table.name)
+
+    def _renew_checks(self, table: Table) -> None:
+        """Replace the constraints whose expression the contract has changed since."""
+        name = self.identifier(table)
+        there = {
+            r["key"]: r["value"] for r in self.spark.sql(f"SHOW TBLPROPERTIES {name}").collect()
+        }
+        for check in table.checks:
+            if there.get(f"delta.constraints.{check.name}", check.expression) != check.expression:
+                self.spark.sql(f"ALTER TABLE {name} DROP CONSTRAINT {check.name}")
+                self.spark.sql(
+                    f"ALTER TABLE {name} ADD CONSTRAINT {check.name} CHECK ({check.expression})"
+                )
 
     def replace(self, table: Table, df: DataFrame, where: str) -> Written:
         """Replace the rows that satisfy `where` (all new rows must) in one commit."""

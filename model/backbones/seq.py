@@ -54,7 +54,7 @@ class Seq(Backbone):
         given = functional.linear(self.embedding, own, cell.bias_ih)  # [T, 3 * out_dim]
         states: list[Tensor] = []
         for step_gates, step_new in zip(*torch.split(given, gates, dim=1), strict=True):
-            of_state: Tensor = cell.bias_hh
+            of_state = cell.bias_hh.to(given.dtype)  # autocast leaves a bare bias as it is
             if states:
                 of_state = functional.linear(states[-1], cell.weight_hh, cell.bias_hh)
             h_gates, h_new = torch.split(of_state, gates, dim=-1)

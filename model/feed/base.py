@@ -5,14 +5,18 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from torch import Tensor
+from torch.nn import functional
 
 from conf.sections.training import FeedConf
 from model.feed.engines import Floats, engine
 from model.feed.lists import LIST, ListError, list_blocks, require_lists
-from model.feed.rows import Batch, Rows
+from model.feed.resident import fits, resident_blocks
+from model.feed.rows import Batch, Rows, sent
 from model.feed.snapshot import Snapshot, SnapshotFile
 
 POSITION = "position"
+CPU = torch.device("cpu")
 
 
 class FeedError(RuntimeError):
@@ -26,8 +30,10 @@ def steps_per_epoch(snapshot: Snapshot, rows: Rows, batch_size: int) -> int:
     return -(-largest // batch_size)
 
 
-def batches(snapshot: Snapshot, rows: Rows, conf: FeedConf) -> Iterator[Batch]:
-    """The batches of one epoch: `steps_per_epoch` of exactly `batch_size` rows.
+def batches(
+    snapshot: Snapshot, rows: Rows, conf: FeedConf, device: torch.device = CPU
+) -> Iterator[Batch]:
+    """The batches of one epoch: `steps_per_epoch` of exactly `batch_size` rows, on the device.
 
     Rows are mixed within `conf.shuffle_files` files at a time. A short last batch, and a shard
     with fewer rows than another, are filled up with rows of weight 0 (and labels 0). With
@@ -39,28 +45,44 @@ def batches(snapshot: Snapshot, rows: Rows, conf: FeedConf) -> Iterator[Batch]:
         ListError: whole lists are asked for and cannot be read.
     """
     layout = _Layout.of(snapshot)
-    files = _shard(snapshot, rows.split, rows.shard, rows.shards)
-    matrices = _matrices(snapshot, files, layout.columns, rows, conf)
-    blocks = (
-        list_blocks(matrices, conf.batch_size, _list_mix(snapshot, rows, conf))
-        if conf.group_by_list
-        else _blocks(matrices, conf.batch_size)
-    )
     seen = 0
     steps = steps_per_epoch(snapshot, rows, conf.batch_size)
-    for block in blocks:
+    for block in _device_blocks(snapshot, layout.columns, rows, conf, device):
         seen += len(block)
         steps -= 1
         yield layout.batch(block, conf.batch_size)
-    expected = sum(file.rows for file in files)
+    expected = sum(file.rows for file in _shard(snapshot, rows.split, rows.shard, rows.shards))
     if seen != expected:
         raise FeedError(
             f"{rows.split}, shard {rows.shard} of {rows.shards}, epoch {rows.epoch}: "
             f"{seen} rows read, the manifest has {expected}"
         )
-    empty = np.zeros((0, len(layout.columns)), np.float32)
+    empty = torch.zeros(0, len(layout.columns), device=device)
     for _ in range(steps):
         yield layout.batch(empty, conf.batch_size)
+
+
+def _device_blocks(
+    snapshot: Snapshot,
+    columns: Sequence[str],
+    rows: Rows,
+    conf: FeedConf,
+    device: torch.device,
+) -> Iterator[Tensor]:
+    """Blocks of at most `batch_size` packed rows on the device: held there, or sent whole."""
+    files = _shard(snapshot, rows.split, rows.shard, rows.shards)
+    if fits(conf, sum(file.rows for file in files), len(columns), device):
+        paths = [snapshot.folder / file.path for file in files]
+        yield from resident_blocks(paths, columns, rows, conf, device)
+        return
+    matrices = _matrices(snapshot, files, columns, rows, conf)
+    blocks = (
+        list_blocks(matrices, conf.batch_size, _list_mix(snapshot, rows, conf))
+        if conf.group_by_list
+        else _blocks(matrices, conf.batch_size)
+    )
+    for block in blocks:
+        yield sent(torch.from_numpy(block), device)
 
 
 @dataclass(frozen=True)
@@ -78,14 +100,13 @@ class _Layout:
         columns = (*spec.names, *spec.label_columns, POSITION, *lists)
         return cls(len(spec.features), tuple(spec.label_columns), columns)
 
-    def batch(self, block: Floats, size: int) -> Batch:
-        """A block of at most `size` rows, filled up with rows of weight 0."""
-        weight = torch.zeros(size)
-        weight[: len(block)] = 1.0
-        if len(block) < size:
-            empty = np.zeros((size - len(block), block.shape[1]), np.float32)
-            block = np.concatenate([block, empty])
-        packed = torch.from_numpy(block)
+    def batch(self, packed: Tensor, size: int) -> Batch:
+        """A block of at most `size` rows, filled up with rows of weight 0; slices of one tensor."""
+        short = size - len(packed)
+        weight = packed.new_ones(size)
+        if short:
+            weight[len(packed) :] = 0.0
+            packed = functional.pad(packed, (0, 0, 0, short))
         labels = self.features + len(self.label_names)
         has_list = self.columns[-1] == LIST
         return Batch(
@@ -93,7 +114,7 @@ class _Layout:
             packed[:, self.features : labels],
             packed[:, labels],
             weight,
-            packed[:, -1] if has_list else torch.zeros(size),
+            packed[:, -1] if has_list else packed.new_zeros(size),
             self.label_names,
         )
 

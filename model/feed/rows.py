@@ -33,15 +33,29 @@ class Batch:
         return self.labels[:, self.label_names.index(name)]
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device."""
-        return Batch(
-            self.features.to(device),
-            self.labels.to(device),
-            self.position.to(device),
-            self.weight.to(device),
-            self.list_code.to(device),
-            self.label_names,
-        )
+        """The same batch on another device: packed, sent once, and cut there."""
+        if self.features.device == device:
+            return self
+        return cut(sent(self.packed(), device), self.features.shape[1], self.label_names)
+
+    def packed(self) -> Tensor:
+        """[B, F + L + 3]: features, labels, position, weight, list code."""
+        columns = torch.stack([self.position, self.weight, self.list_code], dim=1)
+        return torch.cat([self.features, self.labels, columns], dim=1)
+
+
+def cut(packed: Tensor, features: int, label_names: tuple[str, ...]) -> Batch:
+    """The batch of `Batch.packed`, as slices of it."""
+    found, labels, rest = torch.split(packed, [features, len(label_names), 3], dim=1)
+    position, weight, list_code = rest.unbind(1)
+    return Batch(found, labels, position, weight, list_code, label_names)
+
+
+def sent(rows: Tensor, device: torch.device) -> Tensor:
+    """Rows [B, columns] on the device; to a GPU from pinned memory, without waiting."""
+    if device.type == "cuda":
+        return rows.pin_memory().to(device, non_blocking=True)
+    return rows.to(device)
 
 
 @dataclass(frozen=True)

@@ -163,10 +163,10 @@ def test_answers_become_rows_of_every_pair_that_shares_the_texts(spark: SparkSes
         "members array<struct<query_id: string, item_id: string>>, p_ge_1 double, p_ge_2 double, "
         "grade int",
     )
-    rows = label_rows(answered, "v1", None, RUN, True).orderBy("query_id").collect()
+    rows = label_rows(answered, "model", "v1", None, RUN, True).orderBy("query_id").collect()
     assert [(r.query_id, r.item_id, r.p_ge_2, r.source) for r in rows] == [
-        ("q1", "a", 0.25, "llm"),
-        ("q2", "a", 0.25, "llm"),
+        ("q1", "a", 0.25, "model"),
+        ("q2", "a", 0.25, "model"),
     ]
     assert rows[0].labelled_at == dt.datetime(2026, 3, 1)
     assert rows[0].simulated

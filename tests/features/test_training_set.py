@@ -232,10 +232,12 @@ def test_the_latest_impression_carries_the_label_and_unshown_pairs_get_a_row(
     assert (other.mask_relevance, other.weight_relevance, other.grade) == (0, 0, None)
 
 
-def test_human_before_llm_before_assumed_then_the_latest(
+def test_human_before_llm_before_model_before_assumed_then_the_latest(
     spark: SparkSession, make_conf: MakeConf
 ) -> None:
-    conf = make_conf("training_set.source_weights={human: 1, llm: 0.5, assumed: 0.25}")
+    conf = make_conf(
+        "training_set.source_weights={human: 1, llm: 0.5, model: 0.375, assumed: 0.25}"
+    )
     day = dt.datetime(2026, 2, 1)
     labels = frame(
         spark,
@@ -245,6 +247,10 @@ def test_human_before_llm_before_assumed_then_the_latest(
             label("q1", "a", "llm", 1, labelled_at=day),
             label("q1", "a", "human", 2),
             label("q1", "b", "assumed", 0),
+            label("q1", "b", "model", 2, labelled_at=day + dt.timedelta(9), labeler_version="v9"),
+            label("q1", "d", "assumed", 0),
+            label("q1", "d", "model", 2, labeler_version="v9"),
+            label("q1", "e", "model", 2, labeler_version="v7"),
             label("q1", "b", "llm", 1, labelled_at=day, p_ge_1=0.75, p_ge_2=0.25),
             label("q1", "b", "llm", 2, labelled_at=day - dt.timedelta(1), labeler_version="v9"),
             label("q1", "c", "assumed", 0),
@@ -259,7 +265,8 @@ def test_human_before_llm_before_assumed_then_the_latest(
         "a": ("human", 2, 1, 1),
         "b": ("llm", 1, 0.75, 0.5),
         "c": ("assumed", 0, 0, 0.25),
-    }
+        "d": ("model", 2, 1, 0.375),
+    }, "and e, whose labeler is not admitted, has no label"
 
 
 def test_labels_of_a_version_count_while_its_last_decision_admits_it(

@@ -132,3 +132,32 @@ def test_an_unknown_part_is_an_error_of_the_user(
     arguments = [x for s in settings for x in ("--set", s)]
     assert main(["experiment", str(written / "tiny.yaml"), *arguments]) == 2
     assert "model.region_mask" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("decay", [0.1, 1e38])
+def test_the_exit_code_tells_of_an_arm_that_failed(
+    spark: SparkSession,
+    written: Path,
+    decay: float,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr(job, "get_session", lambda conf: spark)
+    content = CONTENT | {
+        "name": "decayed" if decay > 1 else "whole",
+        "data": {"planted": {"simulated": True, "folder": str(written / "data"), "rows": 300}},
+        "arms": {"plain": {}, "decayed": {"settings": {"trainer.weight_decay": decay}}},
+        "seeds": [1],
+        "headline": ["auc.click"],
+    }
+    path = written / "decay.yaml"
+    path.write_text(yaml.safe_dump(content))
+    failed = decay > 1
+    settings = ["--set", f"storage.root={written / 'warehouse'}", "--set", "tracking.mlflow=false"]
+    assert main(["experiment", str(path), *settings]) == int(failed)
+    told = capsys.readouterr().err
+    assert ("arm planted/decayed failed: seed 1: TrainingError" in told) == failed
+    assert "arm planted/plain failed" not in told
+    results = warehouse_of(spark, written).read(EXPERIMENT_RESULTS)
+    judged = results.where(F.col("experiment") == content["name"]).select("arm").distinct()
+    assert judged.count() == (1 if failed else 2), "the others are judged all the same"

@@ -169,7 +169,7 @@ def fresh(admitted: Path, tmp_path: Path) -> Path:
 
 
 def model_labels(spark: SparkSession, root: Path) -> DataFrame:
-    return warehouse_of(spark, root).read(RELEVANCE_LABELS).where("source = 'llm'")
+    return warehouse_of(spark, root).read(RELEVANCE_LABELS).where("source = 'model'")
 
 
 # --- fit ------------------------------------------------------------------------------------------

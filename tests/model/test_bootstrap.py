@@ -67,3 +67,42 @@ def test_centred_interval_holds_a_figure_that_noise_pushes_up() -> None:
     assert plain.low is not None and centred.low is not None and centred.high is not None
     assert plain.low > plain.value
     assert centred.low < centred.value < centred.high
+
+
+def test_ends_are_the_quantiles_of_the_replicates() -> None:
+    bootstrap = _bootstrap()
+    totals, counts = _sums(np.random.default_rng(1).normal(0.5, 0.2, 500), 2)
+    drawn = (bootstrap.draws @ totals) / (bootstrap.draws @ counts)
+    e = bootstrap.mean(totals, counts)
+    assert (e.low, e.high) == pytest.approx(tuple(np.quantile(drawn, [0.025, 0.975])))
+
+
+def test_a_centred_interval_is_moved_whole_and_cut_off_at_0() -> None:
+    bootstrap = BlockBootstrap(blocks=2, replicates=4, confidence=0.9999, seed=1)
+
+    def statistic(total: np.ndarray) -> np.ndarray:
+        """The value is 1; the replicates are 3 and 5 as often, 3 above it in the mean."""
+        return np.asarray(1.0) if np.ndim(total) == 0 else np.array([3.0, 5.0, 3.0, 5.0])
+
+    plain = bootstrap.estimate(statistic, np.ones(2), np.ones(2))
+    assert (plain.low, plain.high) == pytest.approx((3.0, 5.0), abs=1e-3)
+    centred = bootstrap.estimate(statistic, np.ones(2), np.ones(2), centred=True)
+    assert centred.low == pytest.approx(0.0, abs=1e-3)
+    assert centred.high == pytest.approx(2.0, abs=1e-3)
+
+
+def test_a_sum_of_absolute_errors_is_never_below_0() -> None:
+    bootstrap = BlockBootstrap(blocks=2, replicates=4, confidence=0.9999, seed=1)
+    found = bootstrap.estimate(
+        lambda t: np.asarray(1.0) if np.ndim(t) == 0 else np.array([3.0, 9.0, 3.0, 9.0]),
+        np.ones(2),
+        np.ones(2),
+        centred=True,
+    )
+    assert found.low == 0.0 and found.high == pytest.approx(4.0, abs=1e-3)
+
+
+def test_replicates_without_a_row_are_left_out() -> None:
+    totals, counts = np.zeros(200), np.zeros(200)
+    totals[[3, 7]], counts[[3, 7]] = (1.0, 3.0), 1.0
+    assert _bootstrap().mean(totals, counts) == Estimate(2.0, 1.0, 3.0)

@@ -5,7 +5,8 @@ import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from conf.sections.training import CalibrationConf
@@ -53,7 +54,7 @@ def test_bins_keep_a_single_row_from_making_a_block() -> None:
     assert len(coarse.x) <= 12
 
 
-@settings(max_examples=50, deadline=None)
+@hypothesis_settings(max_examples=50, deadline=None)
 @given(st.integers(0, 10_000), st.sampled_from(["isotonic", "platt"]))
 def test_maps_keep_the_order_strictly(seed: int, method: str) -> None:
     rng = np.random.default_rng(seed)
@@ -148,3 +149,48 @@ def test_no_rows_and_no_maps() -> None:
     outputs = ("p_ge_1", "p_ge_2")
     raw = {name: np.zeros(0, np.float32) for name in outputs}
     assert none_fitted(outputs, ("a", "b")).apply(raw, np.zeros(0))["p_ge_1"].shape == (0,)
+
+
+def test_as_many_positives_as_conf_says_are_enough() -> None:
+    label = np.r_[np.ones(3), np.zeros(3)]
+    assert fit(np.full(6, 0.5), label, np.ones(6), CalibrationConf(min_positives=3)) is not None
+
+
+def test_a_row_of_weight_3_counts_as_three_rows() -> None:
+    p, label, weight = np.array([0.2, 0.4]), np.array([1.0, 0.0]), np.array([1.0, 3.0])
+    for bin_rows in (1, 2):  # two blocks that are pooled, then one bin
+        knots = fit_isotonic(p, label, weight, 100, bin_rows)
+        assert knots.x[1:-1].tolist() == pytest.approx([0.35])
+        assert knots.y[1:-1].tolist() == pytest.approx([0.999 * 0.25 + 0.001 * 0.35])
+    p, label = np.array([0.1, 0.3, 0.5, 0.8]), np.array([0.0, 1.0, 0.0, 1.0])
+    found = fit_platt(p, label, np.array([1.0, 3.0, 2.0, 1.0]))
+    thrice = [0, 1, 1, 1, 2, 2, 3]
+    repeated = fit_platt(p[thrice], label[thrice], np.ones(7))
+    assert isinstance(found, Platt) and isinstance(repeated, Platt)
+    assert (found.slope, found.offset) == pytest.approx((repeated.slope, repeated.offset))
+
+
+def test_knots_that_fall_are_refused() -> None:
+    with pytest.raises(ValueError, match="increase"):
+        from_json({"kind": "knots", "x": [0.0, 0.5, 1.0], "y": [0.0, 0.6, 0.5]})
+
+
+def test_unknown_regions_take_the_common_map_whichever_regions_have_their_own() -> None:
+    own = {"a": Platt(1.0, 1.0), "b": Platt(1.0, 2.0)}
+    found = Calibrators({"p_click": Platt(1.0, 0.0)}, {"p_click": own}, ("a", "b"))
+    raw = {"p_click": np.full(4, 0.5, np.float32)}
+    out = found.apply(raw, np.array([0, 1, 2, 3]))["p_click"]
+    expected = [1 / (1 + math.exp(-offset)) for offset in (0.0, 1.0, 2.0, 0.0)]
+    assert out.tolist() == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("settings", "regions"),
+    [({"by_region": False}, ("a", "b", "c")), ({"method": "none"}, ("a", "b", "c")), ({}, ("a",))],
+)
+def test_no_maps_by_region(settings: dict[str, object], regions: tuple[str, ...]) -> None:
+    known, region = planted_known()
+    found = fit_all(known, region, regions, CalibrationConf.model_validate(settings))
+    assert found.by_region["p_click"] == {}
+    plain = isinstance(found.common["p_click"], Identity)
+    assert plain == (settings.get("method") == "none")

@@ -72,3 +72,31 @@ def test_curve_from_block_sums() -> None:
     assert cell is not None
     assert cell.lists == {"lists": 3, "short": 0, "masked": 6, "no_positive": 0}
     assert np.flatnonzero(cell.queries).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ("relevance", "engagement", "own"),
+    [([10, 10], [10, 10], True), ([9, 10], [10, 10], False), ([10, 10], [10, 9], False)],
+)
+def test_every_figure_of_every_weight_needs_its_queries(
+    relevance: list[int], engagement: list[int], own: bool
+) -> None:
+    known = [(0.0, 0.8, 0.5), (1.0, 0.9, 0.4)]
+    us = [
+        SweptPoint(w, Estimate(r, None, None), n, Estimate(e, None, None), m)
+        for (w, r, e), n, m in zip(known, relevance, engagement, strict=True)
+    ]
+    curves = {ALL: [_point(0.0, 0.8, 0.5), _point(1.0, 0.9, 0.495)], "us": us}
+    assert pick_all(curves, RULE)["us"].own is own
+
+
+def test_one_weight_without_a_figure_is_enough_to_pick_nothing() -> None:
+    curve = [_point(0.0, 0.8, 0.5), SweptPoint(1.0, None, 0, Estimate(0.5, None, None), 20)]
+    assert pick_all({ALL: curve}, RULE)[ALL].w_relevance is None
+
+
+def test_a_region_that_takes_the_common_pick_takes_over_that_the_rule_is_not_met() -> None:
+    rule = PickRule("max_engagement", 0.99, 0.0, 10, 10)
+    few = [_point(0.0, 0.8, 0.5, queries=3)]
+    us = pick_all({ALL: [_point(0.0, 0.8, 0.5)], "us": few}, rule)["us"]
+    assert (us.own, us.satisfied) == (False, False)

@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 import torch
 from pyspark.sql import SparkSession
+from torch import Tensor
 
 from conf.sections.training import FeedConf, ModelConf, TrainerConf
+from model.checkpoint import load_checkpoint
 from model.feed import Snapshot
 from model.launcher import launch
 from model.standardise import Standardisation
@@ -33,6 +35,13 @@ def task(
     )
 
 
+def gradients(done: TrainTask, snapshot: Snapshot) -> dict[str, Tensor]:
+    """Running mean of each parameter's gradients at the end, linear in them."""
+    checkpoint = load_checkpoint(done.folder, done.fingerprint(snapshot))
+    assert checkpoint is not None
+    return {name: t for name, t in checkpoint.optimizer.items() if name.endswith("exp_avg")}
+
+
 def test_two_processes_train_as_one(
     spark: SparkSession,
     snapshot: Snapshot,
@@ -42,6 +51,8 @@ def test_two_processes_train_as_one(
     """One step an epoch over all rows: 1,000 at once, or 667 beside 333 and 334 padded ones.
 
     With everything that could differ: a penalty without labels, and learnt weights of the losses.
+    The gradients themselves are compared, as AdamW's running mean keeps them: its steps would be
+    the same were all of them halved.
     """
     several = {"backend": "distributor", "processes": 2, "device": "cpu"}
     alone = task(snapshot, scale, tmp_path / "alone", 1_000, balance="uncertainty")
@@ -52,5 +63,10 @@ def test_two_processes_train_as_one(
     assert [record["rows"]["train"] for record in two[1].history] == [1_000] * 3
     for record, other in zip(one[1].history, two[1].history, strict=True):
         assert other["validation_loss"] == pytest.approx(record["validation_loss"], rel=1e-4)
+    mean, same = (gradients(each, snapshot) for each in (alone, both))
+    assert len(mean) > 10 and max(float(g.abs().max()) for g in mean.values()) > 1e-3
+    for name, gradient in mean.items():
+        largest = float(gradient.abs().max())
+        torch.testing.assert_close(same[name], gradient, rtol=1e-3, atol=1e-3 * largest + 1e-7)
     for name, tensor in one[0].state_dict().items():
         torch.testing.assert_close(two[0].state_dict()[name], tensor, rtol=1e-3, atol=1e-4)

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from transformers import BatchEncoding
 
 from conf.sections.features import EncoderConf
 from model.encoder import (
@@ -46,6 +47,7 @@ def test_long_texts_are_cut(tiny_encoder: str) -> None:
 def test_version_follows_what_changes_a_vector(tiny_encoder: str) -> None:
     version = find_encoder(tiny(tiny_encoder)).version
     assert find_encoder(tiny(tiny_encoder, batch_size=64)).version == version
+    assert find_encoder(tiny(tiny_encoder, device="cuda")).version == version
     assert find_encoder(tiny(tiny_encoder, max_tokens=16)).version != version
     assert find_encoder(tiny(tiny_encoder, dtype="bfloat16")).version != version
 
@@ -67,6 +69,22 @@ def test_absent_encoder_is_named(tmp_path: Path) -> None:
 def test_auto_dtype_is_resolved() -> None:
     assert resolve_dtype("auto") in ("float32", "bfloat16")
     assert resolve_dtype("float32") == "float32"
+
+
+@pytest.mark.parametrize(
+    ("asked", "gpu", "used"),
+    [("auto", True, "cuda"), ("auto", False, "cpu"), ("cpu", True, "cpu"), ("cuda", False, "cuda")],
+)
+def test_texts_are_encoded_on_the_gpu_where_there_is_one(
+    tiny_encoder: str, monkeypatch: pytest.MonkeyPatch, asked: str, gpu: bool, used: str
+) -> None:
+    """There is none here: what would be sent to it is seen, and stays."""
+    sent: list[object] = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: gpu)
+    monkeypatch.setattr(torch.nn.Module, "to", lambda self, device: sent.append(device) or self)
+    monkeypatch.setattr(BatchEncoding, "to", lambda self, device: sent.append(device) or self)
+    Encoder(find_encoder(tiny(tiny_encoder, device=asked))).encode(["red sofa"])
+    assert sent == [used, used], "the model, then the tokens"
 
 
 def test_packaged_encoder_knows_what_belongs_together() -> None:

@@ -25,8 +25,10 @@ from model.feed import (
 )
 from model.feed.base import _blocks
 from model.feed.engines import Floats
+from model.feed.resident import fits
+from model.feed.rows import cut
 
-ENGINES = ("petastorm", "pyarrow")
+ENGINES = ("petastorm", "pyarrow", "memory")
 
 
 def read(snapshot: Snapshot, rows: Rows, engine: str, size: int = 64) -> list[Batch]:
@@ -76,11 +78,11 @@ def test_without_shuffle_rows_come_in_the_order_of_the_files(
     assert torch.equal(packed(found), stored(snapshot, "validation"))
 
 
-def test_both_engines_give_the_same_batches(snapshot: Snapshot) -> None:
-    rows = Rows("train", epoch=2, seed=5, shuffle=True)
-    for a, b in zip(
-        read(snapshot, rows, "petastorm"), read(snapshot, rows, "pyarrow"), strict=True
-    ):
+@pytest.mark.parametrize("engine", ["petastorm", "memory"])
+@pytest.mark.parametrize("shard", [0, 1])
+def test_all_engines_give_the_same_batches(snapshot: Snapshot, engine: str, shard: int) -> None:
+    rows = Rows("train", shard, 2, epoch=2, seed=5, shuffle=True)
+    for a, b in zip(read(snapshot, rows, engine), read(snapshot, rows, "pyarrow"), strict=True):
         assert torch.equal(a.features, b.features) and torch.equal(a.labels, b.labels)
         assert torch.equal(a.position, b.position) and torch.equal(a.weight, b.weight)
 
@@ -146,6 +148,41 @@ def test_more_rows_than_the_manifest_says_are_an_error(own_snapshot: Path) -> No
     path.write_text(json.dumps(manifest))
     with pytest.raises(FeedError, match="30 rows read, the manifest has 26"):
         read(open_snapshot(own_snapshot), Rows("train"), "pyarrow")
+
+
+def test_a_batch_is_packed_and_cut_without_loss(listed: Snapshot) -> None:
+    """As it is sent to another device: here only the shapes can be seen there."""
+    conf = FeedConf(engine="pyarrow", batch_size=150)
+    batch = list(batches(listed, Rows("train"), conf))[-1]
+    found = cut(batch.packed(), batch.features.shape[1], batch.label_names)
+    away = batch.to(torch.device("meta"))
+    for name in ("features", "labels", "position", "weight", "list_code"):
+        assert torch.equal(getattr(found, name), getattr(batch, name)), name
+        assert getattr(away, name).shape == getattr(batch, name).shape
+        assert getattr(away, name).device.type == "meta"
+    assert float(batch.weight.sum()) == 100 and len(batch.list_code.unique()) > 2
+    assert batch.to(torch.device("cpu")) is batch
+
+
+def test_a_split_is_held_on_the_device_that_trains_where_it_fits() -> None:
+    conf, cpu, gpu = (
+        FeedConf(engine="memory", device_bytes=800),
+        *map(torch.device, ("cpu", "cuda")),
+    )
+    assert fits(conf, 100, 2, gpu) and not fits(conf, 101, 2, gpu)
+    assert fits(conf, 101, 2, cpu), "main memory is not bounded"
+    assert not fits(FeedConf(engine="pyarrow"), 1, 1, cpu)
+    assert not fits(FeedConf(engine="memory", group_by_list=True), 1, 1, cpu)
+
+
+def test_held_rows_are_read_again_when_a_file_changes(own_snapshot: Path) -> None:
+    before = packed(read(open_snapshot(own_snapshot), Rows("train"), "memory"))
+    path = own_snapshot / "train" / "part-00001.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.slice(0, 4), path)
+    with pytest.raises(FeedError, match="24 rows read, the manifest has 30"):
+        read(open_snapshot(own_snapshot), Rows("train"), "memory")
+    assert len(before) == 30
 
 
 def test_a_changed_file_is_refused(own_snapshot: Path) -> None:

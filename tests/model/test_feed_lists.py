@@ -2,6 +2,7 @@
 
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +14,7 @@ from conf.sections.training import FeedConf
 from model.feed import Batch, FeedError, ListError, Rows, Snapshot, batches, open_snapshot
 from model.feed.lists import list_blocks, require_lists
 from model.feed.memory import _kept
+from model.feed.resident import _held
 
 
 def conf(**settings: object) -> FeedConf:
@@ -112,16 +114,22 @@ def test_memory_gives_what_pyarrow_gives(snapshot: Snapshot) -> None:
             assert torch.equal(a.features, b.features) and torch.equal(a.labels, b.labels)
 
 
-def test_memory_reads_a_file_once_and_again_when_it_changes(own_snapshot: Path) -> None:
-    opened, plain = open_snapshot(own_snapshot), conf(group_by_list=False)
-    _kept.cache_clear()
+@pytest.mark.parametrize(
+    ("lists", "kept", "first", "changed"), [(False, _held, 1, 2), (True, _kept, 3, 4)]
+)
+def test_memory_reads_once_and_again_when_a_file_changes(
+    listed: Snapshot, tmp_path: Path, lists: bool, kept: Any, first: int, changed: int
+) -> None:
+    folder = tmp_path / "own"
+    shutil.copytree(listed.folder, folder)
+    opened, plain = open_snapshot(folder), conf(group_by_list=lists, shuffle_files=3)
+    kept.cache_clear()
     for _ in range(3):
         list(batches(opened, Rows("train"), plain))
-    assert _kept.cache_info().misses == 3
-    paths = [own_snapshot / file.path for file in opened.splits["train"]]
-    shutil.copyfile(own_snapshot / opened.splits["validation"][0].path, paths[0])
+    assert kept.cache_info().misses == first
+    (folder / opened.splits["train"][0].path).touch()
     list(batches(opened, Rows("train"), plain))
-    assert _kept.cache_info().misses == 4
+    assert kept.cache_info().misses == changed
 
 
 def test_memory_checks_the_rows_of_the_manifest(own_snapshot: Path, snapshot: Snapshot) -> None:

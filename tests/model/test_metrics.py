@@ -92,3 +92,15 @@ def test_monotone_with_a_tolerance() -> None:
     assert metrics.monotone([0.1, 0.2, 0.2])
     assert not metrics.monotone([0.2, 0.1])
     assert metrics.monotone([0.2, 0.195], tolerance=0.01)
+
+
+def test_soft_labels_below_a_half_are_negatives() -> None:
+    scores, labels = np.array([1.0, 2.0, 3.0]), np.array([0.4, 0.3, 0.9])
+    assert metrics.auc(scores, labels) == 1.0
+
+
+def test_log_loss_keeps_probabilities_a_ten_millionth_away_from_0_and_1() -> None:
+    sure = metrics.log_loss(np.array([0.0]), np.array([1.0]))
+    assert sure == pytest.approx(-math.log(1e-7))
+    p = np.array([1e-5])
+    assert metrics.log_loss(p, np.ones(1)) == pytest.approx(-math.log(1e-5))

@@ -37,3 +37,19 @@ def test_of_equal_points_the_smaller_weight_wins(rule: Rule) -> None:
 def test_nothing_to_pick_from() -> None:
     with pytest.raises(ValueError, match="no points"):
         pick([], "max_relevance", 0.9, 0.01)
+
+
+def test_the_loss_is_relative_to_the_best_engagement() -> None:
+    curve = [CurvePoint(0.0, 0.80, 0.500), CurvePoint(1.0, 0.95, 0.485)]  # -.015 is -3 %
+    assert pick(curve, "max_relevance", 0.0, 0.02).point.w_relevance == 0.0
+    assert pick(curve, "max_relevance", 0.0, 0.03).point.w_relevance == 1.0
+
+
+def test_tau_itself_is_enough() -> None:
+    chosen = pick(CURVE, "max_engagement", 0.93, 0.0)
+    assert (chosen.point.w_relevance, chosen.satisfied) == (0.5, True)
+
+
+def test_of_equally_close_points_the_smaller_weight_wins() -> None:
+    flat = [CurvePoint(w, 0.9, 0.5) for w in (0.1, 0.0, 1.0)]
+    assert pick(flat, "max_engagement", 0.95, 0.0).point.w_relevance == 0.0

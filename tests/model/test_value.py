@@ -87,3 +87,12 @@ def test_table_of_conf() -> None:
     table = WeightTable.of(conf)
     assert table.of_region("fr").relevance == 3.0
     assert table.of_region("us") == ValueWeights.of(Weights())
+
+
+def test_many_ties_keep_the_order_of_the_candidates() -> None:
+    """More than a sort by insertion, stable by itself, would take; 0.0 and -0.0 are one value."""
+    values = np.tile(np.asarray([0.5, 0.0, -0.0], dtype=np.float32), 40)
+    found = ranks(values, np.asarray([120]))
+    assert found[::3].tolist() == list(range(1, 41))
+    rest = np.delete(found, np.s_[::3])
+    assert rest.tolist() == list(range(41, 121))

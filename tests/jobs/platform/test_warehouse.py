@@ -3,6 +3,7 @@
 import datetime as dt
 import json
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from chispa import assert_df_equality
@@ -141,6 +142,18 @@ def test_contract_becomes_the_table(spark: SparkSession, make_conf: MakeConf) ->
     assert [f.name for f in fields] == SCORES.column_names
     assert not any(f.nullable for f in fields)
     assert [f.metadata["comment"] for f in fields] == [c.comment for c in SCORES.columns]
+
+
+def test_a_table_of_an_older_contract_gets_the_checks_of_this_one(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    older = replace(PRICES, checks=(Check("price_positive", "price > 10"),))
+    open_warehouse(spark, make_conf(), "test")[0].merge(older, prices(spark, ("a", 11.0)))
+    warehouse, _ = open_warehouse(spark, make_conf(), "test")
+    warehouse.merge(PRICES, prices(spark, ("b", 2.0)))
+    assert warehouse.read(PRICES).count() == 2
+    with pytest.raises(PySparkException, match="price_positive"):
+        warehouse.merge(PRICES, prices(spark, ("c", -1.0)))
 
 
 def test_files_keep_bounds_of_what_reads_look_for(spark: SparkSession, make_conf: MakeConf) -> None:
