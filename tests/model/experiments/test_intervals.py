@@ -23,7 +23,7 @@ def noise(seed: int) -> np.ndarray:
 def test_the_interval_of_one_seed_is_the_bootstrap_of_a_mean() -> None:
     values = noise(1)
     levels = TwoLevels(UNITS, 1, 4_000, 0.95, 17)
-    (one,) = compare({"a": figures([values])}, "a", levels)
+    (one,) = compare({"a": figures([values])}, {}, levels)
     assert one.estimate.value == pytest.approx(values.mean())
     assert one.difference is None
     half = 1.96 * values.std() / np.sqrt(UNITS)
@@ -34,7 +34,7 @@ def test_seeds_widen_the_interval() -> None:
     values = noise(1)
     levels = TwoLevels(UNITS, 4, 4_000, 0.95, 17)
     shifts = np.asarray([-0.5, 0.5, -0.5, 0.5])
-    (one,) = compare({"a": figures([values + s for s in shifts])}, "a", levels)
+    (one,) = compare({"a": figures([values + s for s in shifts])}, {}, levels)
     half = 1.96 * np.sqrt(values.var() / UNITS + shifts.var() / 4)
     assert one.estimate.high - one.estimate.low == pytest.approx(2 * half, rel=0.08)  # type: ignore[operator]
 
@@ -43,7 +43,7 @@ def test_a_difference_is_paired_by_unit_and_seed() -> None:
     by_seed = [noise(s) for s in (1, 2, 3)]
     better = [v + 0.01 for v in by_seed]
     levels = TwoLevels(UNITS, 3, 500, 0.95, 17)
-    found = {c.arm: c for c in compare({"r": figures(by_seed), "a": figures(better)}, "r", levels)}
+    found = {c.arm: c for c in compare({"r": figures(by_seed), "a": figures(better)}, {"a": "r"}, levels)}
     gap = found["a"].difference
     assert gap is not None
     assert (gap.value, gap.low, gap.high) == pytest.approx((0.01, 0.01, 0.01))
@@ -52,7 +52,7 @@ def test_a_difference_is_paired_by_unit_and_seed() -> None:
 
 def test_without_the_reference_there_are_no_differences() -> None:
     levels = TwoLevels(UNITS, 1, 50, 0.95, 17)
-    (one,) = compare({"a": figures([noise(1)])}, "gone", levels)
+    (one,) = compare({"a": figures([noise(1)])}, {"a": "gone"}, levels)
     assert one.difference is None
 
 
