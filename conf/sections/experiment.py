@@ -5,6 +5,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from conf.sections.base import Section
+from conf.sections.baselines import Arm as Baseline
 from conf.sections.value import Weights
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_+-]*$")]
@@ -100,7 +101,7 @@ class ArmConf(Section):
         "(no model can rank better); blind: their mean over the regions (no model that is not told "
         "the region can); null: none",
     )
-    baseline: Name | None = Field(
+    baseline: Baseline | None = Field(
         None, description="a baseline of model.baselines scores, no network; null: none"
     )
     against: str | None = Field(

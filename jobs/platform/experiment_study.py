@@ -8,13 +8,14 @@ from typing import Any
 
 from conf.experiment import Experiment
 from conf.load import ResolvedConf
+from conf.schema import Conf
 from conf.sections.experiment import ArmConf, DataConf, Settings
 from conf.sections.training import ModelConf
 from model.experiments.cost import seconds_of_training
 from model.experiments.evaluation import Evaluation
 from model.experiments.figures import Figure, engagement_changes
 from model.experiments.ranking import EVERY, Ranking
-from model.experiments.scorers import Oracle, kept_figures
+from model.experiments.scorers import Baseline, Oracle, Scorer, kept_figures
 from model.experiments.search import best, score, trials
 from model.experiments.training import Training, training_id
 from model.feed import Snapshot
@@ -136,7 +137,7 @@ class Study:
             trainer=tree.trainer,
             seed=seed,
         )
-        scorer = self._scorer(arm)
+        scorer = self._scorer(arm, tree)
         key = (
             training_id(task, tree.calibration, self.snapshot)
             if scorer is None
@@ -145,9 +146,12 @@ class Study:
         label = f"{self.name}/{arm}/trial {trial}/seed {seed}"
         return Training(label, replace(task, folder=self.runs / key), tree.calibration, scorer)
 
-    def _scorer(self, arm: str) -> Oracle | None:
+    def _scorer(self, arm: str, tree: Conf) -> Scorer | None:
         """What scores in place of a network."""
         conf = self.experiment.conf.arms[arm]
+        if conf.baseline:
+            weights = (conf.ranking and conf.ranking.weights) or tree.value.weights
+            return Baseline(conf.baseline, tree.baselines, weights, tree.seed)
         return Oracle(conf.oracle) if conf.oracle else None
 
     def sized(self, arm: str, model: ModelConf) -> ModelConf:

@@ -1,4 +1,4 @@
-"""Arms without a network: the planted probabilities of a simulated market score their rows."""
+"""Arms without a network: planted probabilities of a simulated market, or a baseline, score."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -9,10 +9,14 @@ from numpy.typing import NDArray
 
 from conf.errors import UserError
 from conf.load import section_hash
+from conf.sections.baselines import Arm, BaselinesConf
+from conf.sections.value import Weights
+from model.baselines import fit_baselines
 from model.experiments.figures import Figure
 from model.experiments.predictions import BLIND, FIRST, LOGGED, TRUTH, Predictions, split_rows
 from model.feed import Snapshot
 from model.spec import GRADES, RELEVANCE
+from model.value import ValueWeights
 
 Floats = NDArray[np.float64]
 
@@ -62,6 +66,47 @@ class Oracle:
                     "has none: take a simulated market, or leave the arm out"
                 )
             yield split, rows.with_columns(as_predicted(found, snapshot)), [ENGAGEMENT]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """Scores by an arm of `model.baselines`, fitted on train and tuned on validation.
+
+    Attributes:
+        conf: budget of the fit; its own list of arms is not read.
+        weights: of the value formula.
+        seed: of the fit.
+    """
+
+    arm: Arm
+    conf: BaselinesConf
+    weights: Weights
+    seed: int
+
+    def fingerprint(self, snapshot: Snapshot) -> str:
+        """Hash of what decides its scores."""
+        conf = self.conf.model_dump(mode="json", exclude={"arms"})
+        weights = self.weights.model_dump(mode="json")
+        return section_hash([self.arm, conf, weights, self.seed, snapshot.manifest_sha256])
+
+    def score(self, snapshot: Snapshot) -> Iterator[tuple[str, Predictions, list[str]]]:
+        """As `Oracle.score`.
+
+        Raises:
+            ScorerError: the baseline cannot be fitted here.
+        """
+        conf = self.conf.model_copy(update={"arms": (self.arm,)})
+        fitted = fit_baselines(snapshot, conf, ValueWeights.of(self.weights), self.seed)
+        if self.arm not in fitted.arms:
+            raise ScorerError("; ".join(fitted.notes))
+        for split in ("validation", "test"):
+            rows = split_rows(snapshot, split)
+            scores = fitted.scores(rows.features)[self.arm]
+            kinds = [kind for kind in (ENGAGEMENT, RELEVANCE) if kind in scores]
+            yield split, rows.with_columns(as_predicted(scores, snapshot)), kinds
+
+
+Scorer = Oracle | Baseline
 
 
 def as_predicted(scores: Mapping[str, Floats], snapshot: Snapshot) -> dict[str, Floats]:

@@ -17,7 +17,7 @@ from conf.load import section_hash
 from conf.sections.training import CalibrationConf
 from model.calibrators import Calibrators, fit_all, none_fitted
 from model.experiments.predictions import LOGGED, Predictions, load_predictions, predict
-from model.experiments.scorers import Oracle
+from model.experiments.scorers import Scorer
 from model.experiments.source import source_hash
 from model.feed import Snapshot, open_snapshot
 from model.trainer import train, trained
@@ -41,7 +41,7 @@ class Training:
     label: str
     task: TrainTask
     calibration: CalibrationConf
-    scorer: Oracle | None = None
+    scorer: Scorer | None = None
 
     @property
     def folder(self) -> Path:

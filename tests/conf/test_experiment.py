@@ -76,6 +76,7 @@ def test_an_arm_is_compared_with_the_reference_or_one_of_its_own(tmp_path: Path)
         ({"arms": {"a": {}, "b": {"against": "c"}}}, "reference 'c' is none of the arms"),
         ({"arms": {"a": {"oracle": "truth"}}}, "must be a network"),
         ({"arms": {"a": {}, "b": {"oracle": "truth", "baseline": "bm25"}}}, "not both"),
+        ({"arms": {"a": {}, "b": {"baseline": "best"}}}, "lightgbm"),
         (
             {"arms": {"a": {}, "b": {"oracle": "blind", "ranking": {"relevance": "picked"}}}},
             "knows engagement only",

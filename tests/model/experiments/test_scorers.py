@@ -9,10 +9,13 @@ import pyarrow.parquet as pq
 import pytest
 
 from bench.planted_lists import plant
+from conf.sections.baselines import BaselinesConf
+from conf.sections.value import Weights
 from model.calibrators import none_fitted
 from model.experiments.evaluation import Evaluation, by_name
 from model.experiments.figures import Rows
-from model.experiments.scorers import Oracle, ScorerError, as_predicted, kept_figures
+from model.experiments.predictions import Predictions
+from model.experiments.scorers import Baseline, Oracle, ScorerError, as_predicted, kept_figures
 from model.feed import Snapshot, open_snapshot
 from model.feed.snapshot import file_sha256
 
@@ -56,6 +59,29 @@ def test_an_oracle_needs_a_planted_truth(tmp_path: Path) -> None:
     snapshot = open_snapshot(plant(tmp_path / "data"))
     with pytest.raises(ScorerError, match="take a simulated market"):
         list(Oracle("truth").score(snapshot))
+
+
+def test_a_baseline_is_fitted_and_scores_both_splits(tmp_path: Path) -> None:
+    snapshot = open_snapshot(plant(tmp_path / "data"))
+    conf = BaselinesConf(rounds=20, threads=1)
+    baseline = Baseline("lightgbm", conf, Weights(), seed=1)
+    validation, (split, predictions, scores) = baseline.score(snapshot)
+    assert (validation[0], split, scores) == ("validation", "test", ["engagement", "relevance"])
+    assert predictions.rows == snapshot.rows("test")
+    none = none_fitted(snapshot.spec.outputs, snapshot.spec.regions)
+    figures = by_name(kept_figures(Evaluation(predictions, none, 10).tasks(), scores))
+    constant = predictions.columns | {"first.p_click": np.ones(predictions.rows)}
+    blind = Evaluation(Predictions(snapshot.spec, constant), none, 10).tasks()
+    assert figures["ndcg.click", "all"].value > by_name(blind)["ndcg.click", "all"].value + 0.01
+    assert baseline.fingerprint(snapshot) != Baseline(
+        "lightgbm", conf, Weights(), seed=2
+    ).fingerprint(snapshot)
+
+
+def test_a_baseline_that_cannot_be_fitted_says_why(tmp_path: Path) -> None:
+    snapshot = open_snapshot(plant(tmp_path / "data"))
+    with pytest.raises(ScorerError, match="no column item_region_popularity"):
+        list(Baseline("popularity", BaselinesConf(), Weights(), seed=1).score(snapshot))
 
 
 def test_the_two_oracles_are_two_trainings(tmp_path: Path) -> None:
