@@ -24,6 +24,14 @@ def test_one_percent_of_the_order_without_relevance_may_be_lost(
     assert KEEP.broken(figures(0.95, 0.5 + change, change)) is broken
 
 
+def test_the_margin_is_a_share_of_the_order_without_relevance() -> None:
+    """.8 without relevance, of which half may go: .4."""
+    half = PickRule("max_relevance", tau=0.9, loss=0.5, k=10)
+    assert half.broken(figures(0.95, 0.39, -0.41)) and not half.broken(figures(0.95, 0.41, -0.39))
+    assert half.kept(Estimate(-0.39, -0.399, -0.38), 0.41) == "yes, within 0.5"
+    assert half.kept(Estimate(-0.41, -0.42, -0.401), 0.39) == "no, beyond 0.5"
+
+
 @pytest.mark.parametrize(("relevance", "broken"), [(0.91, False), (0.89, True)])
 def test_a_least_relevance_must_be_reached(relevance: float, broken: bool) -> None:
     assert REACH.broken(figures(relevance, 0.1, -0.4)) is broken
