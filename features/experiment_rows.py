@@ -35,6 +35,11 @@ TRUTH = {
     f"p_true_{task}": f"planted P({task}) when shown at position 1; -1 not in the market"
     for task in ("click", "cart", "purchase")
 }
+BLIND = {
+    name.replace("p_true", "p_blind"): "mean of the planted probability over the regions of the "
+    "same query text; -1 not in the market"
+    for name in TRUTH
+}
 
 
 def with_codes(keys: Mapping[str, str], source: DataFrame) -> Transform:
@@ -82,6 +87,8 @@ def dense_codes(rows: DataFrame, key: str, code: str) -> DataFrame:
 def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None) -> DataFrame:
     """Training examples with their codes, `judged`, `grade`, `propensity` and the planted truth.
 
+    The truth's mean over regions counts each region of a text alike, whatever its traffic.
+
     Args:
         examples: rows of one run of training_examples.
         queries: the table queries; one text in two regions is one unit.
@@ -101,15 +108,25 @@ def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None)
             }
         )
     )
-    return rows if truth is None else rows.transform(_with_truth(truth))
+    return rows if truth is None else rows.transform(_with_truth(truth, texts))
 
 
-def _with_truth(truth: DataFrame) -> Transform:
-    planted = truth.select(
-        "query_id",
-        "item_id",
-        *(F.col(name.replace("p_true", "true_p")).alias(name) for name in TRUTH),
+def _with_truth(truth: DataFrame, texts: DataFrame) -> Transform:
+    """Add TRUTH and BLIND; `texts` has the unit (the text) of each query_id."""
+    regions = Window.partitionBy("unit", "item_id")
+    planted = (
+        truth.join(texts, on="query_id", how="inner")
+        .select(
+            "query_id",
+            "item_id",
+            "unit",
+            *(F.col(name.replace("p_true", "true_p")).alias(name) for name in TRUTH),
+        )
+        .withColumns(
+            {blind: F.avg(true).over(regions) for blind, true in zip(BLIND, TRUTH, strict=True)}
+        )
+        .drop("unit")
     )
     return lambda rows: rows.join(planted, on=["query_id", "item_id"], how="left").fillna(
-        -1.0, list(TRUTH)
+        -1.0, [*TRUTH, *BLIND]
     )

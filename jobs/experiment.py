@@ -22,7 +22,7 @@ from conf.experiment import Experiment, load_experiment
 from features.contracts import EXPERIMENT_COMPARISONS, EXPERIMENT_RESULTS
 from jobs.platform.experiment_data import experiment_snapshot
 from jobs.platform.experiment_progress import Clock
-from jobs.platform.experiment_results import Found, comparison_rows, find, result_rows
+from jobs.platform.experiment_results import Found, comparison_rows, find, result_rows, with_pools
 from jobs.platform.experiment_runs import run_study
 from jobs.platform.experiment_store import REPORT, write_folder
 from jobs.platform.experiment_study import Study
@@ -68,11 +68,9 @@ def run(spark: SparkSession, experiment: Experiment, console: Console) -> JobRep
 def write_tables(warehouse: Warehouse, report: JobReport, found: Sequence[Found]) -> None:
     """Replace the experiment's rows of both tables."""
     where = f"experiment = '{found[0].study.experiment.conf.name}'"
-    for table, make in (
-        (EXPERIMENT_RESULTS, result_rows),
-        (EXPERIMENT_COMPARISONS, comparison_rows),
-    ):
-        rows = [row for one in found for row in make(one)]
+    results = [row for one in found for row in result_rows(one)]
+    compared = [row for one in with_pools(found) for row in comparison_rows(one)]
+    for table, rows in ((EXPERIMENT_RESULTS, results), (EXPERIMENT_COMPARISONS, compared)):
         written = warehouse.replace(table, table.local_frame(warehouse.spark, rows), where)
         report.count(table.name, len(rows), written.rows)
 
@@ -108,7 +106,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _study(spark: SparkSession, experiment: Experiment, name: str, runs: Path) -> Study:
-    data = experiment.conf.data[name]
+    data = experiment.conf.used[name]
     conf = experiment.data_conf(data)
     folder = Path(data.folder) if data.folder else experiment_snapshot(spark, conf)
     snapshot = open_snapshot(folder)

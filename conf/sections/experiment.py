@@ -5,11 +5,15 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from conf.sections.base import Section
+from conf.sections.baselines import Arm as Baseline
 from conf.sections.value import Weights
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_+-]*$")]
 Plain = str | int | float | bool | None | list[int] | list[float] | list[str]
 Settings = dict[str, Plain]
+Seed = Annotated[int, Field(ge=1)]
+DRAW = "@"
+"""Between the name of a data set and the seed of a draw of it."""
 
 
 class DataConf(Section):
@@ -24,6 +28,33 @@ class DataConf(Section):
     rows: int | None = Field(
         None, ge=1, description="rows of train at most, whole units (count); null: all"
     )
+    draws: tuple[Seed, ...] = Field(
+        (),
+        description="seeds that the data are drawn with: each makes a data set of its own, and the "
+        "arms are compared over them; empty: one data set",
+    )
+    seeds: tuple[Seed, ...] | None = Field(
+        None, min_length=1, description="seeds of its trainings; null: the experiment's"
+    )
+
+    @model_validator(mode="after")
+    def _draws_can_be_made(self) -> Self:
+        if self.draws and self.folder is not None:
+            raise ValueError("draws are made from the conf: leave `folder` out")
+        if len(set(self.draws)) < len(self.draws):
+            raise ValueError(f"draws {list(self.draws)} hold one twice")
+        return self
+
+    def by_name(self, name: str) -> "dict[str, DataConf]":
+        """The data set itself, or each of its draws, whose seed is part of its name."""
+        if not self.draws:
+            return {name: self}
+        return {
+            f"{name}{DRAW}{draw}": self.model_copy(
+                update={"draws": (), "set": self.set | {"seed": draw}}
+            )
+            for draw in self.draws
+        }
 
 
 class RankingConf(Section):
@@ -52,7 +83,7 @@ class RankingConf(Section):
 
 
 class ArmConf(Section):
-    """One arm: settings over the data set's conf, and how it ranks."""
+    """One arm: settings over the data set's conf, what scores, and how it ranks."""
 
     settings: Settings = Field(
         default_factory=dict, description="settings of the training, by dotted key of the conf"
@@ -64,6 +95,31 @@ class ArmConf(Section):
         None, description="validation figures of the search; null: the experiment's"
     )
     sized: bool = Field(True, description="widths are solved for the reference's parameters")
+    oracle: Literal["truth", "blind"] | None = Field(
+        None,
+        description="planted probabilities score, nothing is trained: truth: of the query's region "
+        "(no model can rank better); blind: their mean over the regions (no model that is not told "
+        "the region can); null: none",
+    )
+    baseline: Baseline | None = Field(
+        None, description="a baseline of model.baselines scores, no network; null: none"
+    )
+    against: str | None = Field(
+        None, description="arm that it is compared with; null: the experiment's reference"
+    )
+
+    @property
+    def network(self) -> bool:
+        """Whether a network is trained."""
+        return self.oracle is None and self.baseline is None
+
+    @model_validator(mode="after")
+    def _scorer_can_rank(self) -> Self:
+        if self.oracle and self.baseline:
+            raise ValueError("an arm is an oracle or a baseline, not both")
+        if self.oracle and self.ranking is not None and self.ranking.relevance != "none":
+            raise ValueError("an oracle knows engagement only: leave ranking.relevance at none")
+        return self
 
 
 class SearchConf(Section):
@@ -112,7 +168,7 @@ class ExperimentConf(Section):
     )
     arms: dict[Name, ArmConf] = Field(min_length=1, description="arms by name")
     reference: str = Field(description="arm that the others are compared with")
-    seeds: tuple[Annotated[int, Field(ge=1)], ...] = Field(
+    seeds: tuple[Seed, ...] = Field(
         (1, 2, 3, 4, 5), min_length=1, description="seeds of the trainings"
     )
     search: SearchConf = Field(description="choice of the settings that are no part of the arms")
@@ -131,8 +187,11 @@ class ExperimentConf(Section):
 
     @model_validator(mode="after")
     def _names_are_known(self) -> Self:
-        if self.reference not in self.arms:
-            raise ValueError(f"reference {self.reference!r} is none of the arms {list(self.arms)}")
+        for name in (self.reference, *(arm.against for arm in self.arms.values() if arm.against)):
+            if name not in self.arms:
+                raise ValueError(f"reference {name!r} is none of the arms {list(self.arms)}")
+        if not self.arms[self.reference].network:
+            raise ValueError(f"reference {self.reference!r} must be a network: it gives the size")
         unknown = [name for name in self.use or () if name not in self.data]
         if unknown:
             raise ValueError(f"use names {unknown}, there are {list(self.data)}")
@@ -142,5 +201,18 @@ class ExperimentConf(Section):
 
     @property
     def used(self) -> dict[str, DataConf]:
-        """The data sets that are used, by name."""
-        return {name: self.data[name] for name in self.use or self.data}
+        """The data sets that are used, by name; each draw is one of its own."""
+        given = {name: self.data[name] for name in self.use or self.data}
+        return {one: data for name in given for one, data in given[name].by_name(name).items()}
+
+    @property
+    def pooled(self) -> dict[str, list[str]]:
+        """Names of the draws of each used data set that has some."""
+        given = {name: self.data[name] for name in self.use or self.data}
+        return {name: list(data.by_name(name)) for name, data in given.items() if data.draws}
+
+    @property
+    def references(self) -> dict[str, str]:
+        """By arm the one that it is compared with; the reference itself is not among them."""
+        found = {name: arm.against or self.reference for name, arm in self.arms.items()}
+        return {name: other for name, other in found.items() if name != other}

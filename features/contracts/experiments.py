@@ -36,7 +36,7 @@ EXPERIMENT_RESULTS = Table(
 
 EXPERIMENT_COMPARISONS = Table(
     name="experiment_comparisons",
-    grain="one row per experiment, data set, arm, metric and region on test units",
+    grain="one row per experiment, data set or mean over its draws, arm, metric and region on test",
     columns=(
         *required(
             [
@@ -60,6 +60,11 @@ EXPERIMENT_COMPARISONS = Table(
                 ("difference", "double", "paired difference from the reference"),
                 ("difference_low", "double", "lower end of its interval"),
                 ("difference_high", "double", "upper end of it"),
+                (
+                    "smallest_detectable",
+                    "double",
+                    "true difference that would be seen in 8 of 10 runs, two-sided",
+                ),
             ]
         ),
     ),

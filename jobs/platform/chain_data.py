@@ -16,7 +16,7 @@ from conf.load import ResolvedConf, section_hash
 from conf.sections.platform import StorageConf
 from features.contracts import MARKET_TRUTH, QUERIES, TEXT_EMBEDDINGS, TRAINING_EXAMPLES
 from features.declarations import declared
-from features.experiment_rows import LOGGED, TRUTH, chain_rows
+from features.experiment_rows import BLIND, LOGGED, TRUTH, chain_rows
 from features.spec import spec_json
 from features.training_set import TASKS
 from jobs.platform.experiment_snapshot import Contents, snapshot_folder, write_experiment_snapshot
@@ -79,7 +79,7 @@ def write_examples(warehouse: Warehouse, folder: Path) -> Path:
             tasks=TASKS,
             regions=tree.regions,
             relevance=True,
-            extra=LOGGED if truth is None else LOGGED | TRUTH,
+            extra=LOGGED if truth is None else LOGGED | TRUTH | BLIND,
             notes={"source": tree.source.kind, "chain": str(warehouse.root)},
         )
         return write_experiment_snapshot(warehouse, contents, folder)

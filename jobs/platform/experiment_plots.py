@@ -8,7 +8,8 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
-from jobs.platform.experiment_results import TEST, Found
+from conf.sections.experiment import ExperimentConf
+from jobs.platform.experiment_results import TEST, Found, Pool, with_pools
 from model.experiments.figures import ALL
 from model.experiments.intervals import Compared
 from model.experiments.verdict import lower_is_better
@@ -18,19 +19,21 @@ _FORMATS = ("png", "svg")
 
 
 def draw_plots(folder: Path, found: Sequence[Found]) -> None:
-    """One plot of the headline figures a data set, and one of its curves where it has some."""
+    """Headline figures of a data set and of the mean over its draws; curves where it has some."""
     folder.mkdir(parents=True, exist_ok=True)
-    for one in found:
+    for one in with_pools(found):
         if one.compared:
-            _save(_headline(one), folder / f"{one.study.name}-headline")
+            _save(_headline(one), folder / f"{one.name}-headline")
+    for one in found:
         if one.curves:
-            _save(_curves(one), folder / f"{one.study.name}-curve")
+            _save(_curves(one), folder / f"{one.name}-curve")
 
 
-def _headline(found: Found) -> Canvas:
+def _headline(found: Found | Pool) -> Canvas:
     """Paired differences from the reference, one panel a figure."""
-    conf = found.study.experiment.conf
-    arms = [arm for arm in found.figures if arm != conf.reference] or [conf.reference]
+    conf = found.conf
+    there = {one.arm for one in found.compared}
+    arms = [arm for arm in conf.references if arm in there] or [conf.reference]
     canvas = Canvas(figsize=(_INCHES * len(conf.headline), 1.2 + 0.32 * len(arms)))
     axes = canvas.subplots(1, len(conf.headline), sharey=True, squeeze=False)[0]
     for axis, metric in zip(axes, conf.headline, strict=True):
@@ -38,7 +41,7 @@ def _headline(found: Found) -> Canvas:
         axis.set_yticks(range(len(arms)), arms)
         axis.set_title(f"{metric}{' (lower is better)' if lower_is_better(metric) else ''}")
     axes[0].invert_yaxis()
-    canvas.suptitle(f"{_title(found)}: difference from {conf.reference}", y=1.02)
+    canvas.suptitle(f"{_title(found)}: difference from {_others(conf, arms)}", y=1.02)
     return canvas
 
 
@@ -69,8 +72,14 @@ def _curves(found: Found) -> Canvas:
     return canvas
 
 
-def _title(found: Found) -> str:
-    return f"{found.study.name}{' (simulated)' if found.study.data.simulated else ''}"
+def _others(conf: ExperimentConf, arms: Sequence[str]) -> str:
+    """The reference, or that an arm may have one of its own."""
+    own = any(conf.arms[arm].against for arm in arms)
+    return f"{conf.reference}{', or from the arm of its own in the report' if own else ''}"
+
+
+def _title(found: Found | Pool) -> str:
+    return f"{found.name}{' (simulated)' if found.simulated else ''}"
 
 
 def _save(canvas: Canvas, path: Path) -> None:

@@ -1,31 +1,54 @@
-"""The tables of an experiment in Markdown: what was asked, what came out, arm by arm."""
+"""The tables of an experiment in Markdown: what was asked, what came out, arm by arm.
+
+A data set that was drawn several times has a section over its draws, before those of each draw.
+"""
 
 from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jobs.platform.experiment_results import TEST, Found
+from jobs.platform.experiment_results import TEST, Found, Pool, pools, with_pools
+from jobs.platform.experiment_rule import rule_tables
 from jobs.platform.experiment_study import Arm
 from jobs.platform.markdown import table
 from model.bootstrap import Estimate
 from model.experiments.figures import ALL
+from model.experiments.intervals import POWER
 from model.experiments.verdict import lower_is_better, verdict
 
 PICKED = "value.w_relevance"
+_DRAWN = (
+    " Over draws of a data set: Student's t over the draws' figures, each draw with its own units "
+    "and trainings."
+)
 _MARKS = {"better": "+", "worse": "-", "no difference seen": "o", "cannot tell": "?"}
 
 
 def report_text(found: Sequence[Found]) -> str:
-    """The whole report: one section a data set."""
-    conf = found[0].study.experiment.conf
+    """The whole report: one section a data set, and one over the draws of a data set."""
+    conf = found[0].conf
     head = (
         f"# Experiment {conf.name}\n\n{conf.asks}\n\nThe papers: {conf.paper}\n\n"
-        f"Reference: `{conf.reference}`. Seeds {', '.join(map(str, conf.seeds))}. Intervals: "
-        f"{conf.bootstrap.confidence:.0%}, bootstrap over units (queries or sessions) and seeds, "
-        f"{conf.bootstrap.replicates:,} replicates; differences are paired by unit and seed. No "
-        "interval is widened for the number of comparisons.\n"
+        f"Reference: `{conf.reference}`. Intervals: {conf.bootstrap.confidence:.0%}, bootstrap "
+        f"over units (queries or sessions) and seeds, {conf.bootstrap.replicates:,} replicates; "
+        f"differences are paired by unit and seed.{_DRAWN if conf.pooled else ''} Smallest "
+        f"detectable: the true difference whose interval would leave out 0 in {POWER:.0%} of runs. "
+        "No interval is widened for the number of comparisons.\n"
     )
-    return "\n".join([head, *map(section, found)])
+    return "\n".join([head, *map(pool_section, pools(found)), *map(section, found)])
+
+
+def pool_section(pool: Pool) -> str:
+    """The arms over the draws of a data set: figures, differences, what would have been seen."""
+    draws = ", ".join(f"`{one.name}`" for one in pool.draws)
+    lines = [
+        f"## {_title(pool)}: mean over {len(pool.draws)} draws\n",
+        f"Each drawn, trained and judged by itself: {draws}.\n",
+        table(["arm", *_headings(pool)], _figure_lines(pool)),
+        *_differences(pool),
+        *rule_tables(pool),
+    ]
+    return "\n".join(lines)
 
 
 def section(found: Found) -> str:
@@ -35,11 +58,12 @@ def section(found: Found) -> str:
     rows = ", ".join(f"{study.snapshot.rows(s):,} rows {s}" for s in sorted(study.snapshot.splits))
     lines = [
         f"## {_title(found)}\n",
-        f"Snapshot {study.snapshot.version}: {rows}; {units:,} test units.\n",
+        f"Snapshot {study.snapshot.version}: {rows}; {units:,} test units. Seeds "
+        f"{', '.join(map(str, study.seeds))}.\n",
         table(["arm", "parameters", "settings chosen", *_headings(found)], _arm_lines(found)),
-        f"Difference from `{study.experiment.conf.reference}`:\n",
-        table(["arm", *_headings(found)], _difference_lines(found)),
+        *_differences(found),
         *_weights(found),
+        *rule_tables(found),
         *_curves(found),
         *_failed(found),
     ]
@@ -52,8 +76,8 @@ def regions_text(found: Sequence[Found]) -> str:
         "Difference from the reference by region; + better, - worse, o no difference seen, each by "
         "a 95 % interval of its own.\n"
     ]
-    for one in found:
-        for metric in one.study.experiment.conf.headline:
+    for one in with_pools(found):
+        for metric in one.conf.headline:
             told = [c for c in one.compared if c.metric == metric and c.difference is not None]
             regions = list(dict.fromkeys(c.region for c in told))
             if len(regions) > 1:
@@ -74,13 +98,34 @@ def figure(estimate: Estimate, sign: str = "") -> str:
     return f"{text} [{estimate.low:{sign}.4f}, {estimate.high:{sign}.4f}]"
 
 
-def _title(found: Found) -> str:
-    return f"{found.study.name}{' (simulated)' if found.study.data.simulated else ''}"
+def _title(found: Found | Pool) -> str:
+    return f"{found.name}{' (simulated)' if found.simulated else ''}"
 
 
-def _headings(found: Found) -> list[str]:
-    headline = found.study.experiment.conf.headline
-    return [f"{m} (lower is better)" if lower_is_better(m) else m for m in headline]
+def _headings(found: Found | Pool) -> list[str]:
+    return [f"{m} (lower is better)" if lower_is_better(m) else m for m in found.conf.headline]
+
+
+def _figure_lines(pool: Pool) -> list[list[object]]:
+    arms = dict.fromkeys(one.arm for one in pool.compared)
+    return [[arm, *(_cell(pool, arm, m) for m in pool.conf.headline)] for arm in arms]
+
+
+def _differences(found: Found | Pool) -> list[str]:
+    """Two tables: the differences, and the smallest that would have been seen."""
+    there = {one.arm for one in found.compared}
+    arms = {arm: other for arm, other in found.conf.references.items() if arm in there}
+    told, seen = (
+        [[arm, arms[arm], *(cell(found, arm, m) for m in found.conf.headline)] for arm in arms]
+        for cell in (_difference, _detectable)
+    )
+    headers = ["arm", "against", *_headings(found)]
+    return [
+        "Difference from the arm that it is held against:\n",
+        table(headers, told),
+        "Smallest detectable difference:\n",
+        table(headers, seen),
+    ]
 
 
 def _arm_lines(found: Found) -> list[list[object]]:
@@ -89,19 +134,10 @@ def _arm_lines(found: Found) -> list[list[object]]:
             arm.name,
             _parameters(arm),
             ", ".join(f"{k} {v}" for k, v in arm.chosen.items()) or "as conf has them",
-            *(_cell(found, arm.name, m) for m in found.study.experiment.conf.headline),
+            *(_cell(found, arm.name, m) for m in found.conf.headline),
         ]
         for arm in found.arms
         if arm.failure is None
-    ]
-
-
-def _difference_lines(found: Found) -> list[list[object]]:
-    conf = found.study.experiment.conf
-    return [
-        [arm.name, *(_difference(found, arm.name, m) for m in conf.headline)]
-        for arm in found.arms
-        if arm.failure is None and arm.name != conf.reference
     ]
 
 
@@ -110,16 +146,21 @@ def _parameters(arm: Arm) -> str:
     return ", ".join(f"{n:,}" for n in sorted(counts))
 
 
-def _cell(found: Found, arm: str, metric: str) -> str:
+def _cell(found: Found | Pool, arm: str, metric: str) -> str:
     one = found.of(arm, metric, ALL)
     return "-" if one is None else figure(one.estimate)
 
 
-def _difference(found: Found, arm: str, metric: str) -> str:
+def _difference(found: Found | Pool, arm: str, metric: str) -> str:
     one = found.of(arm, metric, ALL)
     if one is None or one.difference is None:
         return "-"
     return f"{figure(one.difference, '+')} {verdict(metric, one.difference)}"
+
+
+def _detectable(found: Found | Pool, arm: str, metric: str) -> str:
+    one = found.of(arm, metric, ALL)
+    return "-" if one is None or one.detectable is None else f"{one.detectable:.4f}"
 
 
 def _marked(metric: str, difference: Estimate | None) -> str:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from conf.sections.experiment import ExperimentConf
 from jobs.platform.experiment_study import Arm, Study
 from jobs.platform.warehouse import code_version
-from model.experiments.figures import Figure
+from model.experiments.figures import ALL, Figure
 from model.experiments.intervals import Compared, TwoLevels, compare
+from model.experiments.pooling import pool
 from model.experiments.predictions import UNIT
 from model.experiments.source import source_hash
 from model.experiments.training import Training
@@ -35,12 +37,70 @@ class Found:
     curves: dict[str, dict[str, dict[int, list[CurvePoint]]]]
     compared: list[Compared]
 
-    def of(self, arm: str, metric: str, region: str = "all") -> Compared | None:
+    @property
+    def conf(self) -> ExperimentConf:
+        """The experiment."""
+        return self.study.experiment.conf
+
+    @property
+    def name(self) -> str:
+        """Name of the data set."""
+        return self.study.name
+
+    @property
+    def simulated(self) -> bool:
+        """Whether its engagement or grades are."""
+        return self.study.data.simulated
+
+    def of(self, arm: str, metric: str, region: str = ALL) -> Compared | None:
         """One figure of one arm, or None where there is none."""
-        for one in self.compared:
-            if (one.arm, one.metric, one.region) == (arm, metric, region):
-                return one
-        return None
+        return _of(self.compared, arm, metric, region)
+
+
+@dataclass(frozen=True)
+class Pool:
+    """What the trainings on all draws of a data set gave.
+
+    Attributes:
+        compared: every arm, metric and region, over the draws.
+    """
+
+    name: str
+    draws: list[Found]
+    compared: list[Compared]
+
+    @property
+    def conf(self) -> ExperimentConf:
+        """The experiment."""
+        return self.draws[0].conf
+
+    @property
+    def simulated(self) -> bool:
+        """Whether their engagement or grades are."""
+        return self.draws[0].simulated
+
+    def of(self, arm: str, metric: str, region: str = ALL) -> Compared | None:
+        """One figure of one arm, or None where there is none."""
+        return _of(self.compared, arm, metric, region)
+
+
+def pools(found: Sequence[Found]) -> list[Pool]:
+    """The data sets that were drawn more than once, each over its draws."""
+    if not found:
+        return []
+    conf = found[0].conf
+    by_name = {one.name: one for one in found}
+    made = []
+    for name, draws in conf.pooled.items():
+        members = [by_name[draw] for draw in draws]
+        compared = pool([one.compared for one in members], conf.bootstrap.confidence)
+        made.append(Pool(name, members, compared))
+    return made
+
+
+def with_pools(found: Sequence[Found]) -> list[Found | Pool]:
+    """The means over draws, then every data set."""
+    return [*pools(found), *found]
 
 
 def find(study: Study, arms: Sequence[Arm]) -> Found:
@@ -70,29 +130,30 @@ def result_rows(found: Found) -> Iterator[dict[str, Any]]:
                     yield from (shared | row for row in _point_rows(split, point))
 
 
-def comparison_rows(found: Found) -> Iterator[dict[str, Any]]:
-    """Rows of EXPERIMENT_COMPARISONS."""
-    conf = found.study.experiment.conf
+def comparison_rows(found: Found | Pool) -> Iterator[dict[str, Any]]:
+    """Rows of EXPERIMENT_COMPARISONS: of a data set, or of the mean over its draws."""
+    conf = found.conf
     for one in found.compared:
         yield {
             "experiment": conf.name,
-            "data": found.study.name,
+            "data": found.name,
             "arm": one.arm,
             "metric": one.metric,
             "region": one.region,
-            "seeds": len(conf.seeds),
+            "seeds": one.trainings,
             "units": one.units,
-            "reference": conf.reference,
-            "verdict": "reference"
-            if one.arm == conf.reference
-            else verdict(one.metric, one.difference),
-            "simulated": found.study.data.simulated,
+            "reference": conf.references.get(one.arm, one.arm),
+            "verdict": verdict(one.metric, one.difference)
+            if one.arm in conf.references
+            else "reference",
+            "simulated": found.simulated,
             "value": _told(one.estimate.value),
             "low": one.estimate.low,
             "high": one.estimate.high,
             "difference": _told(one.difference.value) if one.difference else None,
             "difference_low": one.difference.low if one.difference else None,
             "difference_high": one.difference.high if one.difference else None,
+            "smallest_detectable": one.detectable,
         }
 
 
@@ -115,7 +176,7 @@ def _shared(study: Study, arm: Arm, seed: int) -> dict[str, Any]:
 def _point_rows(split: str, point: CurvePoint) -> Iterator[dict[str, Any]]:
     for kind, value in (("relevance", point.relevance), ("engagement", point.engagement)):
         metric = f"curve.{kind}_ndcg.w={point.w_relevance:.12g}"
-        yield {"split": split, "metric": metric, "region": "all", "units": 0, "value": value}
+        yield {"split": split, "metric": metric, "region": ALL, "units": 0, "value": value}
 
 
 def _curves(study: Study, arm: Arm) -> dict[str, dict[int, list[CurvePoint]]]:
@@ -141,17 +202,24 @@ def _compared(
     test = next(iter(arms[0].trainings.values())).predictions(TEST, study.snapshot)
     b = conf.bootstrap
     units = len(np.unique(test.codes(UNIT)))
-    levels = TwoLevels(units, len(conf.seeds), b.replicates, b.confidence, b.seed)
+    levels = TwoLevels(units, len(study.seeds), b.replicates, b.confidence, b.seed)
     by_key: dict[tuple[str, str], dict[str, list[Figure]]] = {}
     for arm, by_seed in figures.items():
-        for seed in conf.seeds:
+        for seed in study.seeds:
             for f in by_seed[seed]:
                 by_key.setdefault((f.metric, f.region), {}).setdefault(arm, []).append(f)
     found: list[Compared] = []
     for by_arm in by_key.values():
-        whole = {arm: fs for arm, fs in by_arm.items() if len(fs) == len(conf.seeds)}
-        found += compare(whole, conf.reference, levels)
+        whole = {arm: fs for arm, fs in by_arm.items() if len(fs) == len(study.seeds)}
+        found += compare(whole, conf.references, levels)
     return found
+
+
+def _of(found: Sequence[Compared], arm: str, metric: str, region: str) -> Compared | None:
+    for one in found:
+        if (one.arm, one.metric, one.region) == (arm, metric, region):
+            return one
+    return None
 
 
 def _told(value: float) -> float | None:

@@ -31,22 +31,22 @@ def _search(study: Study, arms: Sequence[Arm], workers: Workers, clock: Clock) -
             arm.chosen = study.trials[0]
         return
     searched: dict[str, list[Training]] = {}
-    for arm in arms:
+    networks = [arm for arm in arms if conf.arms[arm.name].network]
+    for arm in networks:
         searched[arm.name] = _planned(study, arm, range(len(study.trials)), [conf.search.seed])
     workers.run_all([t for ts in searched.values() for t in ts], clock.ended)
-    for arm in arms:
+    for arm in networks:
         if arm.failure is None:
             study.choose(arm, searched[arm.name])
 
 
 def _train(study: Study, arms: Sequence[Arm], workers: Workers, clock: Clock) -> None:
-    conf = study.experiment.conf
     for arm in arms:
         if arm.failure is None:
-            planned = _planned(study, arm, [arm.trial], conf.seeds)
-            arm.trainings = dict(zip(conf.seeds, planned, strict=False))
+            planned = _planned(study, arm, [arm.trial], study.seeds)
+            arm.trainings = dict(zip(study.seeds, planned, strict=False))
     # By seed first: a run that is cut off has some seeds of every arm, not every seed of some.
-    ordered = [arm.trainings[s] for s in conf.seeds for arm in arms if s in arm.trainings]
+    ordered = [arm.trainings[s] for s in study.seeds for arm in arms if s in arm.trainings]
     workers.run_all(ordered, clock.ended)
     for arm in arms:
         for seed, training in arm.trainings.items():

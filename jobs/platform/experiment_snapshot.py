@@ -14,7 +14,7 @@ from features.snapshot import Layout
 from jobs.platform.snapshot import SnapshotError, SnapshotOptions, write_snapshot
 from jobs.platform.warehouse import Warehouse, code_version
 
-_VERSION = "2"
+_VERSION = "3"
 """Raised when the code makes other rows from the same conf and data."""
 
 _RELEVANCE = ("label_ge_1", "label_ge_2", "mask_relevance", "weight_relevance")

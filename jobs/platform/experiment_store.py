@@ -14,7 +14,7 @@ import yaml
 
 from conf.experiment import Experiment
 from jobs.platform.experiment_report import regions_text, report_text
-from jobs.platform.experiment_results import Found, comparison_rows
+from jobs.platform.experiment_results import Found, comparison_rows, with_pools
 from jobs.platform.experiment_study import Arm
 from jobs.platform.runner import write_text
 from jobs.platform.warehouse import code_version
@@ -33,7 +33,7 @@ def write_folder(folder: Path, found: Sequence[Found]) -> None:
     write_text(folder / "manifest.json", json.dumps(_manifest(experiment, found), indent=1) + "\n")
     write_text(folder / REPORT, report_text(found))
     write_text(folder / "regions.md", regions_text(found))
-    rows = [row for one in found for row in comparison_rows(one)]
+    rows = [row for one in with_pools(found) for row in comparison_rows(one)]
     write_text(folder / "comparisons.json", json.dumps(rows, indent=0) + "\n")
     for one in found:
         _write_units(folder / "units" / one.study.name, one)
@@ -48,7 +48,6 @@ def _manifest(experiment: Experiment, found: Sequence[Found]) -> dict[str, Any]:
         "source": source_hash(),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
-        "seeds": list(experiment.conf.seeds),
         "data": {one.study.name: _data(one) for one in found},
     }
 
@@ -60,6 +59,7 @@ def _data(found: Found) -> dict[str, Any]:
         "snapshot_version": study.snapshot.version,
         "snapshot_manifest_sha256": study.snapshot.manifest_sha256,
         "conf_hash": study.experiment.data_conf(study.data).hash,
+        "seeds": list(study.seeds),
         "target_parameters": study.target,
         "trials": study.trials,
         "arms": {arm.name: _arm(found, arm) for arm in found.arms},

@@ -8,18 +8,22 @@ from typing import Any
 
 from conf.experiment import Experiment
 from conf.load import ResolvedConf
+from conf.schema import Conf
 from conf.sections.experiment import ArmConf, DataConf, Settings
 from conf.sections.training import ModelConf
 from model.experiments.cost import seconds_of_training
 from model.experiments.evaluation import Evaluation
-from model.experiments.figures import Figure
-from model.experiments.ranking import Ranking
+from model.experiments.figures import Figure, engagement_changes
+from model.experiments.ranking import EVERY, Ranking
+from model.experiments.scorers import Baseline, Oracle, Scorer, kept_figures
 from model.experiments.search import best, score, trials
 from model.experiments.training import Training, training_id
 from model.feed import Snapshot
 from model.sizing import parameter_count, sized
 from model.standardise import Standardisation, measure
 from model.training_task import TrainTask
+
+PICKED = "picked"
 
 
 @dataclass
@@ -60,7 +64,12 @@ class Study:
     @property
     def data(self) -> DataConf:
         """Conf of the data set."""
-        return self.experiment.conf.data[self.name]
+        return self.experiment.conf.used[self.name]
+
+    @property
+    def seeds(self) -> tuple[int, ...]:
+        """Seeds of the trainings on it."""
+        return self.data.seeds or self.experiment.conf.seeds
 
     @cached_property
     def scale(self) -> Standardisation:
@@ -79,13 +88,14 @@ class Study:
         if given is not None:
             return given
         conf = self.conf(self.experiment.conf.reference, {}, 1)
-        return parameter_count(self.snapshot.spec, conf.tree.model)
+        return parameter_count(self.snapshot.spec, conf.tree.model, self.scale)
 
     @property
     def planned(self) -> int:
         """Trainings of all arms: trials, where there is a search, and seeds (count)."""
         searched = len(self.trials) if len(self.trials) > 1 else 0
-        return len(self.experiment.conf.arms) * (searched + len(self.experiment.conf.seeds))
+        arms = self.experiment.conf.arms.values()
+        return sum(len(self.seeds) + (searched if arm.network else 0) for arm in arms)
 
     def check(self) -> str:
         """Resolve the conf of every arm and trial before any of them trains; the plan in words.
@@ -127,9 +137,22 @@ class Study:
             trainer=tree.trainer,
             seed=seed,
         )
-        folder = self.runs / training_id(task, tree.calibration, self.snapshot)
+        scorer = self._scorer(arm, tree)
+        key = (
+            training_id(task, tree.calibration, self.snapshot)
+            if scorer is None
+            else scorer.fingerprint(self.snapshot)
+        )
         label = f"{self.name}/{arm}/trial {trial}/seed {seed}"
-        return Training(label, replace(task, folder=folder), tree.calibration)
+        return Training(label, replace(task, folder=self.runs / key), tree.calibration, scorer)
+
+    def _scorer(self, arm: str, tree: Conf) -> Scorer | None:
+        """What scores in place of a network."""
+        conf = self.experiment.conf.arms[arm]
+        if conf.baseline:
+            weights = (conf.ranking and conf.ranking.weights) or tree.value.weights
+            return Baseline(conf.baseline, tree.baselines, weights, tree.seed)
+        return Oracle(conf.oracle) if conf.oracle else None
 
     def sized(self, arm: str, model: ModelConf) -> ModelConf:
         """The architecture of an arm, its widths solved for `target` where the arm is sized.
@@ -138,10 +161,11 @@ class Study:
             SizingError: no widths have that many parameters.
         """
         conf = self.experiment.conf
-        if not conf.arms[arm].sized or (arm == conf.reference and conf.parameters is None):
+        one = conf.arms[arm]
+        if not (one.sized and one.network) or (arm == conf.reference and conf.parameters is None):
             return model
         if model not in self._widths:
-            self._widths[model] = sized(self.snapshot.spec, model, self.target)
+            self._widths[model] = sized(self.snapshot.spec, model, self.target, self.scale)
         return self._widths[model]
 
     def ranking(self, arm: str) -> Ranking | None:
@@ -153,22 +177,27 @@ class Study:
         return Ranking(conf, tree.value, tree.evaluation)
 
     def figures(self, arm: str, training: Training, split: str) -> list[Figure]:
-        """Figures of a finished training on validation or test."""
+        """Figures of a finished training on validation or test.
+
+        An arm whose relevance weight is picked has, besides, `change.*`: its engagement less that
+        of the same model's order without relevance, over the same lists.
+        """
         conf = self.conf(arm, {}, 1).tree.evaluation
         calibrators = training.calibrators(self.snapshot)
         evaluation = Evaluation(training.predictions(split, self.snapshot), calibrators, conf)
-        judged = (
-            training.folder,
-            split,
-            conf.k,
-        )  # arms that only rank otherwise share their trainings
+        judged = (training.folder, split, conf.k)  # arms that only rank otherwise share trainings
         if judged not in self._judged:
             self._judged[judged] = evaluation.tasks()
+        found = list(self._judged[judged])
         ranking = self.ranking(arm)
-        if ranking is None:
-            return list(self._judged[judged])
-        validation = training.predictions("validation", self.snapshot)
-        return [*self._judged[judged], *evaluation.order(ranking.order(validation, calibrators))]
+        if ranking is not None:
+            order = ranking.order(training.predictions("validation", self.snapshot), calibrators)
+            ordered = evaluation.order(order)
+            if order.conf.relevance == PICKED:
+                without = evaluation.order(replace(order, w_relevance={EVERY: 0.0}))
+                ordered += engagement_changes(ordered, without)
+            found += ordered
+        return kept_figures(found, training.state["scores"]) if training.scorer else found
 
     def choose(self, arm: Arm, searched: Sequence[Training]) -> None:
         """Take the best trial of an arm by its validation figures."""

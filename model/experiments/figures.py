@@ -1,5 +1,6 @@
 """Figures as sums by unit (query or session), so that any draw of units gives the figure again."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -13,6 +14,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Kind = Literal["mean", "auc", "calibration", "constant"]
 ALL = "all"
+ENGAGEMENT, CHANGE = "value.engagement", "change.engagement"
 _AUC_BINS = 500
 _GROUPS = 15
 
@@ -35,6 +37,19 @@ class Figure:
     sums: sparse.csr_matrix
     units: int
 
+    def minus(self, other: "Figure", metric: str) -> "Figure":
+        """Mean difference of two means over the same lists, under a name of its own.
+
+        Raises:
+            ValueError: a figure is no mean, or their lists differ: no unit pairs them.
+        """
+        weight, other_weight = self.sums[:, [1]].toarray(), other.sums[:, [1]].toarray()
+        if {self.kind, other.kind} != {"mean"} or not np.array_equal(weight, other_weight):
+            raise ValueError(f"{self.metric} and {other.metric} are no means over the same lists")
+        total = (self.sums[:, [0]] - other.sums[:, [0]]).toarray()
+        sums = sparse.csr_matrix(np.hstack([total, weight]))
+        return Figure(metric, self.region, self.value - other.value, "mean", sums, self.units)
+
     def replicates(self, draws: Floats) -> Floats:
         """[R] the figure in each replicate; `draws` [R, U] says how often a unit was drawn."""
         if self.kind == "constant":
@@ -47,6 +62,21 @@ class Figure:
             return auc_from_histogram(positives, negatives)
         counts, expected, observed = np.split(drawn, 3, axis=1)
         return calibration_error(counts, expected, observed, np.arange(counts.shape[1]))
+
+
+def engagement_changes(picked: Sequence[Figure], without: Sequence[Figure]) -> list[Figure]:
+    """What relevance costs the engagement figures of one model: `change.` for `value.` in the name.
+
+    Args:
+        picked: figures of the order with a relevance weight.
+        without: of the same model's order without relevance.
+    """
+    other = {(f.metric, f.region): f for f in without}
+    return [
+        f.minus(other[f.metric, f.region], f.metric.replace(ENGAGEMENT, CHANGE))
+        for f in picked
+        if f.metric.startswith(ENGAGEMENT) and f.kind == "mean"
+    ]
 
 
 @dataclass(frozen=True)

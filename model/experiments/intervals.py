@@ -6,18 +6,21 @@ units. All arms get the same draws, so a difference is paired by unit and by see
 Hinkley 1997, section 3.8; Field and Welsh 2007).
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import stats
 
 from model.bootstrap import Estimate
 from model.experiments.figures import Figure
 
 Floats = NDArray[np.float64]
 _FEWEST = 2
+POWER = 0.8
+"""Chance of seeing a difference that is there: the usual one (Cohen 1988)."""
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,16 @@ class TwoLevels:
 
 @dataclass(frozen=True)
 class Compared:
-    """An arm's figure and its paired difference from the reference; None for the reference."""
+    """An arm's figure and its paired difference from another arm's.
+
+    Attributes:
+        estimate: the figure.
+        difference: from the reference; None where there is none.
+        units: queries or sessions behind it (count).
+        reference: the arm that the difference is taken from; None where there is none.
+        detectable: smallest true difference that would be seen; see `detectable`.
+        trainings: figures behind the estimate, one a seed (count).
+    """
 
     arm: str
     metric: str
@@ -81,24 +93,59 @@ class Compared:
     estimate: Estimate
     difference: Estimate | None
     units: int
+    reference: str | None = None
+    detectable: float | None = None
+    trainings: int = 1
 
 
-def compare(arms: dict[str, list[Figure]], reference: str, levels: TwoLevels) -> list[Compared]:
-    """One metric and region: every arm, and its difference from the reference.
+def compare(
+    arms: Mapping[str, Sequence[Figure]], references: Mapping[str, str], levels: TwoLevels
+) -> list[Compared]:
+    """One metric and region: every arm, and its difference from its reference.
 
     Args:
         arms: figures by arm, in the order of the seeds, one a seed.
-        reference: may be absent among the arms (it failed): there are no differences then.
+        references: by arm the one that it is compared with; where either is absent (it failed, or
+            is no other arm's) there is no difference.
     """
     drawn = {arm: levels.replicates_of(figures) for arm, figures in arms.items()}
     means = {arm: float(np.mean([f.value for f in figures])) for arm, figures in arms.items()}
     found = []
     for arm, figures in arms.items():
-        first = figures[0]
+        first, other = figures[0], references.get(arm)
         estimate = levels.estimate(means[arm], drawn[arm], first.units)
-        difference = None
-        if arm != reference and reference in arms:
-            gap = means[arm] - means[reference]
-            difference = levels.estimate(gap, drawn[arm] - drawn[reference], first.units)
-        found.append(Compared(arm, first.metric, first.region, estimate, difference, first.units))
+        difference = seen = None
+        if other is not None and other in arms:
+            gaps = drawn[arm] - drawn[other]
+            difference = levels.estimate(means[arm] - means[other], gaps, first.units)
+            if difference.low is not None:
+                seen = detectable(float(np.nanstd(gaps)), levels.confidence)
+        found.append(
+            Compared(
+                arm,
+                first.metric,
+                first.region,
+                estimate,
+                difference,
+                first.units,
+                other if difference is not None else None,
+                seen,
+                len(figures),
+            )
+        )
     return found
+
+
+def detectable(error: float, confidence: float, freedom: float = np.inf) -> float:
+    """Smallest true difference that an interval leaves 0 out for with the chance POWER.
+
+    (t_{(1 + confidence) / 2} + t_POWER) x standard error, two-sided; with t for z where the error
+    was estimated from few draws, an approximation (Bloom 1995, minimum detectable effects).
+
+    Args:
+        error: standard error of the difference.
+        confidence: level of the interval (fraction).
+        freedom: degrees of freedom of the standard error; infinite: z.
+    """
+    tails = stats.t.ppf([(1.0 + confidence) / 2, POWER], freedom)
+    return float(tails.sum()) * error

@@ -18,7 +18,7 @@ from model.spec import GRADES, RELEVANCE, InputSpec
 LIST, PAGE, UNIT, ITEM = "list_code", "page_code", "unit_code", "item_code"
 POSITION = "position"
 JUDGED, GRADE, PROPENSITY = "judged", "grade", "propensity"
-TRUTH = "p_true_"
+TRUTH, BLIND = "p_true_", "p_blind_"
 LOGGED, FIRST = "logged", "first"
 _OPTIONAL = {PAGE: LIST, UNIT: LIST, ITEM: None, JUDGED: None, GRADE: None, PROPENSITY: None}
 _BATCH = 8_192
@@ -35,7 +35,7 @@ class Predictions:
         columns: by name: `logged.p_<x>` predicted at the logged position and `first.p_<x>` at
             position 1 (both not calibrated), the label columns of the spec, region, position,
             list_code, page_code, unit_code, item_code, judged, grade, propensity;
-            p_true_<task> where a market planted them.
+            p_true_<task> and p_blind_<task> where a market planted them.
     """
 
     spec: InputSpec
@@ -78,8 +78,37 @@ def load_predictions(path: Path, spec: InputSpec) -> Predictions:
     return Predictions(spec, {name: _column(table, name) for name in table.column_names})
 
 
+@dataclass(frozen=True)
+class SplitRows:
+    """A split before anything is predicted.
+
+    Attributes:
+        features: [N, F] input matrix.
+        position: [N] logged position.
+        known: all columns of the predictions but the predicted ones.
+    """
+
+    features: NDArray[np.float32]
+    position: NDArray[np.float32]
+    known: Predictions
+
+    def with_columns(self, predicted: Mapping[str, Floats]) -> Predictions:
+        """The predictions, given the predicted columns [N] by name."""
+        return Predictions(self.known.spec, {**predicted, **self.known.columns})
+
+
 def predict(ranker: Ranker, snapshot: Snapshot, split: str) -> Predictions:
     """Predict every row of a split, at its logged position and at position 1.
+
+    Raises:
+        SnapshotError: as `split_rows`.
+    """
+    rows = split_rows(snapshot, split)
+    return rows.with_columns(_predicted(ranker, rows.features, rows.position))
+
+
+def split_rows(snapshot: Snapshot, split: str) -> SplitRows:
+    """Every row of a split.
 
     A snapshot without page_code or unit_code has one page a list, and the list as its unit.
 
@@ -92,8 +121,7 @@ def predict(ranker: Ranker, snapshot: Snapshot, split: str) -> Predictions:
     table = pa.concat_tables([_read(snapshot, f.path) for f in snapshot.splits[split]])
     features = np.stack([_column(table, name) for name in spec.names], axis=1).astype(np.float32)
     position = _column(table, POSITION).astype(np.float32)
-    columns = _predicted(ranker, features, position)
-    columns |= {name: _column(table, name) for name in (*spec.label_columns, LIST, POSITION)}
+    columns = {name: _column(table, name) for name in (*spec.label_columns, LIST, POSITION)}
     for name, default in _OPTIONAL.items():
         if name in table.column_names:
             columns[name] = _column(table, name)
@@ -101,7 +129,7 @@ def predict(ranker: Ranker, snapshot: Snapshot, split: str) -> Predictions:
             columns[name] = columns[default]
     columns |= {name: _column(table, name) for name in table.column_names if _planted(name)}
     columns["region"] = _regions(spec, features)
-    return Predictions(spec, columns)
+    return SplitRows(features, position, Predictions(spec, columns))
 
 
 def _read(snapshot: Snapshot, path: str) -> pa.Table:
@@ -115,7 +143,7 @@ def _read(snapshot: Snapshot, path: str) -> pa.Table:
 
 
 def _planted(name: str) -> bool:
-    return name.startswith(TRUTH)
+    return name.startswith((TRUTH, BLIND))
 
 
 def _predicted(

@@ -1,5 +1,7 @@
 """One training of an experiment in a folder of its own: trained once, gone on with after a kill.
 
+An arm without a network has such a folder, too, with the predictions of its scores.
+
 run.json                        state, parameters, epochs, seconds; written last
 predictions-validation.parquet  and, once the test was touched, predictions-test.parquet
 calibrators.json                fitted on validation
@@ -13,8 +15,9 @@ from typing import Any
 
 from conf.load import section_hash
 from conf.sections.training import CalibrationConf
-from model.calibrators import Calibrators, fit_all
+from model.calibrators import Calibrators, fit_all, none_fitted
 from model.experiments.predictions import LOGGED, Predictions, load_predictions, predict
+from model.experiments.scorers import Scorer
 from model.experiments.source import source_hash
 from model.feed import Snapshot, open_snapshot
 from model.trainer import train, trained
@@ -32,11 +35,13 @@ class Training:
         label: what it is for, in words.
         task: snapshot, conf and seed; its folder is this training's.
         calibration: how its probabilities are calibrated on validation.
+        scorer: what scores in place of a network; None: a network is trained.
     """
 
     label: str
     task: TrainTask
     calibration: CalibrationConf
+    scorer: Scorer | None = None
 
     @property
     def folder(self) -> Path:
@@ -83,7 +88,8 @@ def run_training(training: Training) -> dict[str, Any]:
     training.folder.mkdir(parents=True, exist_ok=True)
     started, busy = time.monotonic(), time.process_time()
     try:
-        found = _trained(training) | {"state": FINISHED}
+        made = _trained(training) if training.scorer is None else _scored(training)
+        found = made | {"state": FINISHED}
     except Exception as error:  # any failure of an arm is a result: the others go on
         found = {"state": FAILED, "reason": f"{type(error).__name__}: {error}"}
     found |= {
@@ -124,6 +130,19 @@ def _trained(training: Training) -> dict[str, Any]:
         "rows": progress.history[-1]["rows"],
         "training_seconds": round(sum(r["seconds"] for r in progress.history), 2),
     }
+
+
+def _scored(training: Training) -> dict[str, Any]:
+    """Both splits at once: no figure of an arm without a network chooses anything."""
+    assert training.scorer is not None
+    snapshot = open_snapshot(training.task.snapshot)
+    scores: list[str] = []
+    for split, predictions, had in training.scorer.score(snapshot):
+        predictions.save(training._predictions(split))
+        scores = had
+    spec = snapshot.spec
+    _write(training.folder / CALIBRATORS, none_fitted(spec.outputs, spec.regions).to_json())
+    return {"parameters": 0, "scores": scores}
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -46,6 +46,26 @@ def test_settings_change_the_experiment_or_every_arm(tmp_path: Path) -> None:
     assert found.arm_conf(found.conf.data["d"], found.conf.arms["a"], {}).tree.trainer.epochs == 1
 
 
+def test_a_draw_is_a_data_set_of_its_own(tmp_path: Path) -> None:
+    market = {"source.kind": "simulated"}
+    drawn = {"simulated": True, "draws": [23, 29], "seeds": [1], "set": market}
+    data = {"d": {"simulated": False}, "market": drawn}
+    found = load_experiment(written(tmp_path, data=data), False, [])
+    assert list(found.conf.used) == ["d", "market@23", "market@29"]
+    assert found.conf.pooled == {"market": ["market@23", "market@29"]}
+    one = found.conf.used["market@29"]
+    assert (one.draws, one.seeds, found.data_conf(one).tree.seed) == ((), (1,), 29)
+    assert found.arm_conf(one, found.conf.arms["a"], {"seed": 4}).tree.seed == 4
+    only = load_experiment(written(tmp_path, data=data, use=["d"]), False, [])
+    assert (list(only.conf.used), only.conf.pooled) == (["d"], {})
+
+
+def test_an_arm_is_compared_with_the_reference_or_one_of_its_own(tmp_path: Path) -> None:
+    arms = {"a": {"against": "a"}, "b": {}, "c": {"against": "b"}}
+    found = load_experiment(written(tmp_path, arms=arms), False, [])
+    assert found.conf.references == {"b": "a", "c": "b"}
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -53,6 +73,16 @@ def test_settings_change_the_experiment_or_every_arm(tmp_path: Path) -> None:
         ({"reference": "c"}, "none of the arms"),
         ({"seeds": [1, 1]}, "one twice"),
         ({"use": ["x"]}, "use names"),
+        ({"arms": {"a": {}, "b": {"against": "c"}}}, "reference 'c' is none of the arms"),
+        ({"arms": {"a": {"oracle": "truth"}}}, "must be a network"),
+        ({"arms": {"a": {}, "b": {"oracle": "truth", "baseline": "bm25"}}}, "not both"),
+        ({"arms": {"a": {}, "b": {"baseline": "best"}}}, "lightgbm"),
+        (
+            {"arms": {"a": {}, "b": {"oracle": "blind", "ranking": {"relevance": "picked"}}}},
+            "knows engagement only",
+        ),
+        ({"data": {"d": {"simulated": True, "draws": [3, 3]}}}, "one twice"),
+        ({"data": {"d": {"simulated": True, "draws": [3], "folder": "x"}}}, "leave `folder` out"),
         ({"search": {"choose": ["auc.click"], "grid": {"model.dropout": []}}}, "no values to try"),
     ],
 )
@@ -82,7 +112,8 @@ def test_every_experiment_resolves_all_its_arms(path: Path, quick: bool) -> None
     found = load_experiment(path, quick, [])
     assert found.conf.name.removesuffix("-quick") == path.stem
     assert quick or len(found.conf.seeds) >= 5
-    for data in found.conf.used.values():
+    draws = {name.partition("@")[0]: data for name, data in found.conf.used.items()}
+    for data in draws.values():  # draws of one data set differ in the seed only
         found.data_conf(data)
         for arm in found.conf.arms.values():
             found.arm_conf(data, arm, {"seed": 1})

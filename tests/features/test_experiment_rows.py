@@ -42,7 +42,12 @@ def test_examples_get_lists_pages_units_and_truth(table_frame: Callable[..., Dat
         ],
     )
     truth = table_frame(
-        MARKET_TRUTH, [{"query_id": "red|us", "item_id": "a", "true_p_click": 0.25}]
+        MARKET_TRUTH,
+        [
+            {"query_id": "red|us", "item_id": "a", "true_p_click": 0.25},
+            {"query_id": "red|uk", "item_id": "a", "true_p_click": 0.75},
+            {"query_id": "red|uk", "item_id": "b", "true_p_click": 0.1},
+        ],
     )
     found = chain_rows(examples, queries, truth).collect()
     rows = {(r["query_id"], r["item_id"]): r for r in found}
@@ -55,4 +60,5 @@ def test_examples_get_lists_pages_units_and_truth(table_frame: Callable[..., Dat
     assert [r["judged"] for r in (us, uk, other, blue)] == [1, 0, 0, 1]
     assert [r["grade"] for r in (us, uk, other, blue)] == [2, 0, -1, 1]
     assert [r["p_true_click"] for r in (us, blue)] == [0.25, -1.0]
+    assert [r["p_blind_click"] for r in (us, uk, other, blue)] == [0.5, 0.5, -1.0, -1.0]
     assert "p_true_click" not in chain_rows(examples, queries, None).columns

@@ -11,7 +11,14 @@ from bench.planted_lists import plant
 from conf.experiment import Experiment, load_experiment
 from jobs.platform.experiment_progress import Clock
 from jobs.platform.experiment_report import report_text
-from jobs.platform.experiment_results import Found, comparison_rows, find, result_rows
+from jobs.platform.experiment_results import (
+    Found,
+    comparison_rows,
+    find,
+    pools,
+    result_rows,
+    with_pools,
+)
 from jobs.platform.experiment_runs import run_study
 from jobs.platform.experiment_study import Arm, Study
 from jobs.platform.experiment_workers import Workers
@@ -37,7 +44,8 @@ CONTENT = {
         "plain": {"ranking": {"relevance": "none"}},
         "joint": {"ranking": {"relevance": "picked"}},
         "broken": {"settings": {"model.clip": 1e-30, "trainer.weight_decay": 1e38}},
-        "other": {"settings": {"model.backbone": "seq"}},
+        "other": {"settings": {"model.backbone": "seq"}, "against": "joint"},
+        "oracle": {"oracle": "truth"},
     },
     "seeds": [1, 2],
     "search": {"trials": 2, "grid": {"trainer.learning_rate": [0.01]}, "choose": ["auc.click"]},
@@ -46,8 +54,9 @@ CONTENT = {
 }
 
 
-def experiment_of(folder: Path) -> Experiment:
-    content = CONTENT | {"data": {"planted": {"simulated": True, "folder": str(folder / "data")}}}
+def experiment_of(folder: Path, data: dict[str, object] | None = None) -> Experiment:
+    given = data or {"simulated": True, "folder": str(folder / "data")}
+    content = CONTENT | {"data": {"planted": given}}
     path = folder / "tiny.yaml"
     path.write_text(yaml.safe_dump(content))
     return load_experiment(path, quick=False, settings=[f"storage.root={folder}"])
@@ -82,7 +91,32 @@ def test_every_arm_and_seed_is_judged_and_a_failed_arm_reported(
     keys = [(r["arm"], r["seed"], r["split"], r["metric"], r["region"]) for r in result_rows(found)]
     assert len(set(keys)) == len(keys)
     assert {r["verdict"] for r in comparison_rows(found)} >= {"reference"}
-    assert "Failed arms" in report_text([found])
+    text = report_text([found])
+    assert "Failed arms" in text and "Smallest detectable difference" in text
+    assert "| other | joint |" in text and " of 2 |" in text
+    assert "take a simulated market" in str(by_name["oracle"].failure)
+    other = found.of("other", "auc.click")
+    assert other is not None and other.reference == "joint" and other.detectable is not None
+
+
+def test_draws_are_pooled_beside_each_other(once: tuple[Path, list[Arm], Found, str]) -> None:
+    folder, arms, *_ = once
+    experiment = experiment_of(folder, {"simulated": True, "draws": [5, 7], "seeds": [1, 2]})
+    snapshot = open_snapshot(folder / "data")
+    found = [
+        find(Study(experiment, name, snapshot, folder / "runs"), arms)
+        for name in experiment.conf.used
+    ]
+    (pooled,) = pools(found)
+    assert [one.name for one in with_pools(found)] == ["planted", "planted@5", "planted@7"]
+    rows = {(r["arm"], r["metric"], r["region"]): r for r in comparison_rows(pooled)}
+    row = rows["joint", "value.relevance_ndcg@10", "all"]
+    one = found[0].of("joint", "value.relevance_ndcg@10")
+    assert one is not None and one.difference is not None
+    assert (row["data"], row["seeds"], row["reference"]) == ("planted", 4, "plain")
+    assert row["difference"] == row["difference_low"] == pytest.approx(one.difference.value)
+    text = report_text(found)
+    assert "mean over 2 draws" in text and "Student" in text and " of 4 |" in text
 
 
 def test_a_second_run_trains_nothing_and_finds_the_same(

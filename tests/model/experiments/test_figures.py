@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.experiments.figures import Figure, Rows
+from model.experiments.figures import Figure, Rows, engagement_changes
 from model.metrics import auc, calibration_error, log_loss
 
 UNIT = np.repeat(np.arange(6), 50)
@@ -80,3 +80,26 @@ def test_scikit_learn_gives_the_same_auc_and_log_loss(p: np.ndarray, label: np.n
 
 def test_a_constant_stays(p: np.ndarray) -> None:
     assert replicates(Rows(UNIT, 6, "all").constant("w", 0.3)) == pytest.approx([0.3, 0.3])
+
+
+def test_a_change_of_engagement_is_paired_list_by_list(p: np.ndarray) -> None:
+    rows = Rows(UNIT, 6, "all")
+    other = p[::-1].copy()
+    other[:50] = np.nan  # the first unit's lists say nothing, in both
+    one = np.where(np.isnan(other), np.nan, p)
+    (change,) = engagement_changes(
+        [rows.mean("value.engagement_ndcg@10", one), rows.mean("value.relevance_ndcg@10", one)],
+        [rows.mean("value.engagement_ndcg@10", other)],
+    )
+    expected = rows.mean("change.engagement_ndcg@10", one - other)
+    assert (change.metric, change.units) == ("change.engagement_ndcg@10", 5)
+    assert expected.units == 5
+    assert change.value == pytest.approx(expected.value)
+    assert replicates(change) == pytest.approx(replicates(expected))
+
+
+def test_figures_of_other_lists_have_no_difference(p: np.ndarray) -> None:
+    rows = Rows(UNIT, 6, "all")
+    other = rows.mean("m", np.where(UNIT == 1, np.nan, p))
+    with pytest.raises(ValueError, match="over the same lists"):
+        rows.mean("m", p).minus(other, "d")

@@ -5,7 +5,7 @@ import pytest
 
 from model.bootstrap import Estimate
 from model.experiments.figures import Figure, Rows
-from model.experiments.intervals import TwoLevels, compare
+from model.experiments.intervals import TwoLevels, compare, detectable
 from model.experiments.verdict import verdict
 
 UNITS = 200
@@ -23,7 +23,7 @@ def noise(seed: int) -> np.ndarray:
 def test_the_interval_of_one_seed_is_the_bootstrap_of_a_mean() -> None:
     values = noise(1)
     levels = TwoLevels(UNITS, 1, 4_000, 0.95, 17)
-    (one,) = compare({"a": figures([values])}, "a", levels)
+    (one,) = compare({"a": figures([values])}, {}, levels)
     assert one.estimate.value == pytest.approx(values.mean())
     assert one.difference is None
     half = 1.96 * values.std() / np.sqrt(UNITS)
@@ -34,7 +34,7 @@ def test_seeds_widen_the_interval() -> None:
     values = noise(1)
     levels = TwoLevels(UNITS, 4, 4_000, 0.95, 17)
     shifts = np.asarray([-0.5, 0.5, -0.5, 0.5])
-    (one,) = compare({"a": figures([values + s for s in shifts])}, "a", levels)
+    (one,) = compare({"a": figures([values + s for s in shifts])}, {}, levels)
     half = 1.96 * np.sqrt(values.var() / UNITS + shifts.var() / 4)
     assert one.estimate.high - one.estimate.low == pytest.approx(2 * half, rel=0.08)  # type: ignore[operator]
 
@@ -43,16 +43,37 @@ def test_a_difference_is_paired_by_unit_and_seed() -> None:
     by_seed = [noise(s) for s in (1, 2, 3)]
     better = [v + 0.01 for v in by_seed]
     levels = TwoLevels(UNITS, 3, 500, 0.95, 17)
-    found = {c.arm: c for c in compare({"r": figures(by_seed), "a": figures(better)}, "r", levels)}
+    found = {
+        c.arm: c for c in compare({"r": figures(by_seed), "a": figures(better)}, {"a": "r"}, levels)
+    }
     gap = found["a"].difference
     assert gap is not None
     assert (gap.value, gap.low, gap.high) == pytest.approx((0.01, 0.01, 0.01))
     assert found["a"].estimate.low < found["r"].estimate.value < found["a"].estimate.high  # type: ignore[operator]
 
 
+def test_the_smallest_detectable_difference_is_seen_in_eight_of_ten_runs() -> None:
+    error, draws = 0.3, np.random.default_rng(5).normal(size=20_000)
+    true = detectable(error, 0.95)
+    assert true == pytest.approx((1.959964 + 0.841621) * error)
+    seen = true + error * draws > 1.959964 * error
+    assert seen.mean() == pytest.approx(0.8, abs=0.01)
+    assert detectable(error, 0.95, 4) > 1.3 * true
+
+
+def test_a_comparison_tells_what_it_could_have_seen() -> None:
+    other = noise(2)
+    levels = TwoLevels(UNITS, 1, 4_000, 0.95, 17)
+    arms = {"r": figures([noise(1)]), "a": figures([noise(1) + other])}
+    found = {c.arm: c for c in compare(arms, {"a": "r"}, levels)}
+    error = other.std() / np.sqrt(UNITS)
+    assert found["a"].detectable == pytest.approx(2.8016 * error, rel=0.04)
+    assert (found["a"].reference, found["r"].detectable) == ("r", None)
+
+
 def test_without_the_reference_there_are_no_differences() -> None:
     levels = TwoLevels(UNITS, 1, 50, 0.95, 17)
-    (one,) = compare({"a": figures([noise(1)])}, "gone", levels)
+    (one,) = compare({"a": figures([noise(1)])}, {"a": "gone"}, levels)
     assert one.difference is None
 
 
