@@ -22,7 +22,7 @@ MIB = 1024 * 1024
 TIME_LIMIT_S = 300.0
 GROWTH_LIMIT = 1.25
 SMALL, LARGE = 300_000, 3_000_000
-_FEW_EPOCHS = ("trainer.epochs=2",)
+_FEW_EPOCHS = ("trainer.epochs=2", "trainer.min_steps=1")
 """Of the larger run, whose memory is asked for: it does not depend on the epochs."""
 
 

@@ -25,7 +25,7 @@ from model.checkpoint import (
     restore_optimizer,
     save_checkpoint,
 )
-from model.distributed import Ranks, joined
+from model.distributed import Ranks, arithmetic, joined
 from model.epoch import EpochSums, LabelMass, TrainingError
 from model.feed import Batch, Rows, batches, open_snapshot, require_lists, steps_per_epoch
 from model.losses import TaskLoss
@@ -112,7 +112,8 @@ class _Training:
         rows, schedule = self._rows("train", epoch), self.schedule
         divisor = LabelMass(by_epoch=self.task.trainer.normalise == "epoch")
         with EpochBar(epoch, schedule.epochs, schedule.steps, self._shows_bar()) as bar:
-            for step, batch in enumerate(batches(self.snapshot, rows, self.task.feed)):
+            read = batches(self.snapshot, rows, self.task.feed, self.ranks.device)
+            for step, batch in enumerate(read):
                 losses = self._losses(batch)
                 known = self.ranks.all_sum(torch.stack([t.weight for t in losses.values()]))
                 behind = divisor.of(known)
@@ -133,14 +134,14 @@ class _Training:
     def _validate(self, epoch: int) -> "EpochSums":
         self.ranker.eval()
         sums = EpochSums(self.ranker.loss_names, self.ranks)
-        for batch in batches(self.snapshot, self._rows("validation", epoch), self.task.feed):
+        rows = self._rows("validation", epoch)
+        for batch in batches(self.snapshot, rows, self.task.feed, self.ranks.device):
             sums.add(self._losses(batch, self.ranker), batch.weight)
         return sums.checked(epoch, "validation")
 
     def _losses(self, batch: Batch, module: nn.Module | None = None) -> dict[str, TaskLoss]:
-        device = self.ranks.device
-        with torch.autocast(device.type, torch.bfloat16, enabled=device.type == "cuda"):
-            losses: dict[str, TaskLoss] = (module or self.module)(batch.to(device))
+        with arithmetic(self.ranks.device, self.task.model):
+            losses: dict[str, TaskLoss] = (module or self.module)(batch)
         return losses
 
     def _advance(self, record: dict[str, Any], loss: float) -> None:

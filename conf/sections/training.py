@@ -187,9 +187,9 @@ class TrainerConf(Section):
         description="torch threads a process (count); 0: what torch chooses. More than 1 pays "
         "for wide layers on idle cores only",
     )
-    epochs: int = Field(16, ge=1, description="epochs, `min_steps` and `max_steps` aside (count)")
+    epochs: int = Field(8, ge=1, description="epochs, `min_steps` and `max_steps` aside (count)")
     min_steps: int = Field(
-        600, ge=1, description="steps at least: few rows are read more often (count)"
+        400, ge=1, description="steps at least: few rows are read more often (count)"
     )
     max_steps: int = Field(
         200_000, ge=1, description="steps at most: many rows are read less often (count)"
@@ -206,7 +206,7 @@ class TrainerConf(Section):
     schedule: Literal["cosine", "constant"] = Field(
         "cosine", description="step size over the training; cosine: falls to 0 at its end"
     )
-    learning_rate: float = Field(1e-3, gt=0, description="AdamW step size at the start")
+    learning_rate: float = Field(2e-3, gt=0, description="AdamW step size at the start")
     position_rate: float = Field(
         30.0,
         gt=0,
@@ -219,11 +219,12 @@ class TrainerConf(Section):
         "labels of an epoch, so that each label weighs the same; batch: the labels of the batch",
     )
     weight_decay: float = Field(
-        0.1, ge=0, description="decoupled weight decay of the matrices (per step and step size)"
+        1.0, ge=0, description="decoupled weight decay of the matrices (per step and step size)"
     )
     loss_weights: dict[str, float] = Field(
-        default_factory=lambda: {"click": 1.0, "cart": 1.0, "purchase": 1.0, "relevance": 1.0},
-        description="static weight of a task's loss, by task; a task left out has weight 1",
+        default_factory=lambda: {"click": 1.0, "cart": 1.0, "purchase": 1.0, "relevance": 0.2},
+        description="static weight of a task's loss, by task; a task left out has weight 1; grades "
+        "are few and their loss is large: at weight 1 they take the shared layers from the clicks",
     )
     balance: Literal["static", "uncertainty", "pcgrad"] = Field(
         "static",

@@ -46,7 +46,7 @@ class PickRule:
         conf, tree = ranking.conf, ranking.tree
         tau = tree.tau if conf.tau is None else conf.tau
         loss = tree.engagement_loss if conf.engagement_loss is None else conf.engagement_loss
-        return cls(conf.rule or tree.rule, tau, loss, ranking.k)
+        return cls(conf.rule or tree.rule, tau, loss, ranking.evaluation.k)
 
     @property
     def metrics(self) -> tuple[str, str, str]:

@@ -39,7 +39,7 @@ def resident_blocks(
     keys = tuple((str(p), p.stat().st_mtime_ns, p.stat().st_size) for p in sorted(paths, key=str))
     held, files = _held(keys, tuple(columns), device)
     order = torch.from_numpy(_order(paths, files, rows, conf.shuffle_files)).to(device)
-    for index in order.split(conf.batch_size):
+    for index in torch.split(order, conf.batch_size):
         yield held.index_select(0, index)
 
 

@@ -31,6 +31,7 @@ TINY = (
     "features.training_days=5",
     "candidates.retrieved=10",
     "trainer.epochs=2",
+    "trainer.min_steps=1",
     "evaluation.bootstrap=20",
     "split.train=[0,1,2,3,4,5]",
     "split.validation=[6,7,8]",

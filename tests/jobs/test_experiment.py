@@ -29,6 +29,7 @@ CONTENT: dict[str, Any] = {
     "base": {
         "feed.engine": "memory",
         "trainer.epochs": 1,
+        "trainer.min_steps": 1,
         "model.hidden": [8],
         "model.tower": [],
         "calibration.method": "none",

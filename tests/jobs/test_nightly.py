@@ -84,7 +84,9 @@ def test_changed_conf_reruns_the_step_and_what_hangs_on_it(
 def test_other_section_reruns_nothing(spark: SparkSession, make_conf: MakeConf) -> None:
     chain = Chain()
     nightly(spark, make_conf("feed.batch_size=3"), chain).run()
-    nightly(spark, make_conf("feed.batch_size=3", "trainer.epochs=2"), chain).run()
+    nightly(
+        spark, make_conf("feed.batch_size=3", "trainer.epochs=2", "trainer.min_steps=1"), chain
+    ).run()
     assert chain.ran == ["first", "second"]
 
 

@@ -20,6 +20,7 @@ Make = Callable[..., ResolvedConf]
 SHORT = (
     "run_date=2026-03-01",
     "trainer.epochs=2",
+    "trainer.min_steps=1",
     "trainer.progress=false",
     "model.hidden=[16, 8]",
     "model.tower=[4]",
@@ -66,7 +67,7 @@ def test_it_writes_a_model_that_loads(spark: SparkSession, conf: ResolvedConf) -
 def test_regions_that_a_region_part_has_not_seen_are_reported(
     spark: SparkSession, make_conf: Make
 ) -> None:
-    resolved = make_conf(*SHORT, "model.region_mask=md", "trainer.epochs=1")
+    resolved = make_conf(*SHORT, "model.region_mask=md", "trainer.epochs=1", "trainer.min_steps=1")
     folder = warehouse(spark, resolved).snapshot_dir()
     write_snapshot(folder, Planted(rows=(600, 200), files=(2, 1)))
     path = folder / "manifest.json"

@@ -23,7 +23,12 @@ def task(
     batch_size: int,
     **trainer: object,
 ) -> TrainTask:
-    settings: dict[str, object] = {"epochs": 3, "learning_rate": 0.01, "progress": False}
+    settings: dict[str, object] = {
+        "epochs": 3,
+        "min_steps": 1,
+        "learning_rate": 0.01,
+        "progress": False,
+    }
     return TrainTask(
         snapshot.folder,
         folder,

@@ -97,7 +97,9 @@ def test_saved_loaded_and_served(
 
 def chain_conf(head: str, mask: str = "none", **feed: object) -> Conf:
     settings = {"engine": "memory", "batch_size": 64, "shuffle_files": 3} | feed
-    tree = load_conf(settings=["trainer.epochs=6", "trainer.learning_rate=0.01"]).tree
+    tree = load_conf(
+        settings=["trainer.epochs=6", "trainer.min_steps=1", "trainer.learning_rate=0.01"]
+    ).tree
     return tree.model_copy(
         update={
             "model": conf_of(head, mask),

@@ -9,10 +9,10 @@ import torch
 from conf.sections.training import FeedConf, ModelConf
 from model.feed import Batch, Rows, Snapshot, batches
 from model.heads import CornHead
-from model.inputs import FeatureBlock, embedding_width
+from model.inputs import FeatureBlock, Piecewise, embedding_width
 from model.losses import total_loss
 from model.ranker import Ranker, build_ranker
-from model.spec import InputFeature
+from model.spec import InputFeature, SpecError
 from model.standardise import Standardisation
 
 SMALL = ModelConf(hidden=(16, 8), tower=(4,))
@@ -128,11 +128,33 @@ def test_input_block_by_hand() -> None:
         InputFeature("price", "item"),
     ]
     scale = Standardisation(mean={"price": 3.0}, std={"price": 2.0}, rates={}, rows=1)
-    block = FeatureBlock(features, scale, width=8, clip=5.0)
+    conf = ModelConf(embedding_width=8, clip=5.0, numeric="standard")
+    block = FeatureBlock(features, [True, True], scale, conf)
     found = block(torch.tensor([[2.0, 7.0], [0.0, -100.0]]))
     assert found[:, 0].tolist() == [2.0, -5.0]
     torch.testing.assert_close(found[0, 1:], block.embeddings[0].weight[2])
     assert block.regional == [False, True, True] and block.dim == 3
+
+
+def test_piecewise_units_by_hand() -> None:
+    pieces = Piecewise([[0.0, 1.0, 3.0], [5.0, 6.0]])  # a single bin says what the value says
+    assert pieces.column.tolist() == [0, 0]
+    found = pieces(torch.tensor([[-1.0, 5.5], [0.25, 5.5], [2.0, 5.5], [9.0, 5.5]]))
+    expected = [[-0.5, -0.5], [-0.25, -0.5], [0.5, 0.0], [0.5, 0.5]]
+    torch.testing.assert_close(found, torch.tensor(expected))
+
+
+def test_a_feature_left_out_changes_nothing(snapshot: Snapshot, scale: Standardisation) -> None:
+    conf = SMALL.model_copy(update={"leave_out": ("item_type", "query_0")})
+    ranker = build_ranker(snapshot.spec, scale, conf).eval()
+    rows = torch.rand(4, len(snapshot.spec.features)).round()
+    other = rows.clone()
+    for name in conf.leave_out:
+        other[:, snapshot.spec.names.index(name)] += 1.0
+    for name, p in ranker.predict(rows).items():
+        torch.testing.assert_close(ranker.predict(other)[name], p)
+    with pytest.raises(SpecError, match="names \\['price'\\]; give names of features, or groups"):
+        build_ranker(snapshot.spec, scale, SMALL.model_copy(update={"leave_out": ("price",)}))
 
 
 def test_embedding_width() -> None:

@@ -135,7 +135,12 @@ def test_a_snapshot_without_relevance(backbone: str, tmp_path: Path) -> None:
     planted = Planted(rows=(400, 120), files=(1, 1), relevance=False)
     snapshot = open_snapshot(write_snapshot(tmp_path / "snapshot", planted))
     assert snapshot.spec.loss_tasks == TASKS and "label_ge_1" not in snapshot.spec.label_columns
-    settings = [f"model.backbone={backbone}", "model.hidden=[8,4]", "trainer.epochs=2"]
+    settings = [
+        f"model.backbone={backbone}",
+        "model.hidden=[8,4]",
+        "trainer.epochs=2",
+        "trainer.min_steps=1",
+    ]
     conf = load_conf(settings=[*settings, "feed.engine=pyarrow", "trainer.progress=false"]).tree
     fitted = fit(snapshot, conf, tmp_path / "fit", "", {})
     assert list(fitted.metrics["validation"]) == ["p_click", "p_cart", "p_purchase"]

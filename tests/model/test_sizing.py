@@ -10,9 +10,9 @@ from model.sizing import SizingError, _neighbours, parameter_count, sized
 
 
 def test_count_by_hand(snapshot: Snapshot) -> None:
-    conf = ModelConf(hidden=(7, 5), tower=(3,), embedding_width=2, position_bias="none")
-    # 9 numeric features, 3 regions and 8 item types at width 2
-    inputs = 9 + 2 + 2
+    conf = ModelConf(hidden=(7, 5), tower=(3,), embedding_width=2, bins=4, position_bias="none")
+    # 9 numeric features, each once and in 4 bins, 3 regions and 8 item types at width 2
+    inputs = 9 * (1 + 4) + 2 + 2
     embeddings = 3 * 2 + 8 * 2
     bottom = (inputs + 1) * 7 + (7 + 1) * 5
     engagement, relevance = 3 * (6 * 3 + 4 * 1), 6 * 3 + 4 * 2

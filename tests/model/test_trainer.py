@@ -20,6 +20,7 @@ from model.epoch import TrainingError
 from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
 from model.fit import fit
 from model.metrics import auc
+from model.ranker import Ranker, build_ranker
 from model.standardise import Standardisation, measure
 from model.trainer import train, trained
 from model.training_task import TrainTask
@@ -52,6 +53,10 @@ def make_task(snapshot: Snapshot, scale: Standardisation, tmp_path: Path) -> Mak
     return make
 
 
+def _fresh(task: TrainTask) -> Ranker:
+    return build_ranker(open_snapshot(task.snapshot).spec, task.scale, task.model)
+
+
 def weights(task: TrainTask) -> dict[str, torch.Tensor]:
     return trained(task)[0].state_dict()
 
@@ -67,8 +72,10 @@ class KilledError(BaseException):
 def kill_in(monkeypatch: pytest.MonkeyPatch, epoch: int, step: int) -> None:
     """Make the feed raise at one step of one epoch."""
 
-    def interrupted(snapshot: Snapshot, rows: Rows, conf: FeedConf) -> Iterator[Batch]:
-        for i, batch in enumerate(batches(snapshot, rows, conf)):
+    def interrupted(
+        snapshot: Snapshot, rows: Rows, conf: FeedConf, device: torch.device
+    ) -> Iterator[Batch]:
+        for i, batch in enumerate(batches(snapshot, rows, conf, device)):
             if rows.split == "train" and (rows.epoch, i) == (epoch, step):
                 raise KilledError
             yield batch
@@ -137,7 +144,9 @@ def test_it_stops_early_and_keeps_the_best_weights(make_task: Make) -> None:
     losses = [record["validation_loss"] for record in progress.history]
     assert len(losses) == progress.best_epoch + 1 < 40
     assert progress.best_loss == min(losses) == losses[-2]
-    stopped = make_task("stopped", epochs=progress.best_epoch, patience=1, learning_rate=0.1)
+    stopped = make_task(
+        "stopped", epochs=progress.best_epoch, learning_rate=0.1, schedule="constant"
+    )
     train(stopped)
     assert same(ranker.state_dict(), weights(stopped))
 
@@ -155,7 +164,7 @@ def test_a_task_without_any_label_trains_the_others(own_snapshot: Path, tmp_path
         measure(snapshot),
         ModelConf(hidden=(4,), tower=()),
         FeedConf(engine="pyarrow", batch_size=16),
-        TrainerConf(epochs=2, progress=False),
+        TrainerConf(epochs=2, min_steps=1, progress=False),
         3,
     )
     train(task)
@@ -172,7 +181,12 @@ def planted_fit(
     planted = Planted(rows=(20_000, 6_000), files=(3, 2), grades=0.5)
     snapshot = open_snapshot(write_snapshot(folder / "snapshot", planted))
     conf = load_conf(
-        settings=["trainer.epochs=4", "trainer.learning_rate=0.003", "feed.batch_size=256"]
+        settings=[
+            "trainer.epochs=4",
+            "trainer.min_steps=1",
+            "trainer.learning_rate=0.003",
+            "feed.batch_size=256",
+        ]
     )
     found = fit(snapshot, conf.tree, folder / "scratch", "x: 1\n", {"conf_hash": conf.hash})
     return snapshot, found.progress, found.metrics, found.artifact
@@ -184,7 +198,7 @@ def test_it_finds_the_planted_effects(planted_fit: Fit) -> None:
     assert metrics["validation"]["p_ge_2"]["auc"] > 0.78
     assert progress.history[-1]["train"]["click"] < progress.history[0]["train"]["click"]
     with torch.no_grad():
-        bias = artifact.ranker.engagement.bias.bias(torch.tensor([1, 2, 5, 10]))[:, 0]
+        bias = artifact.ranker.engagement.bias.log_seen(torch.tensor([1, 2, 5, 10]))[:, 0]
     assert bool((bias[1:] < bias[:-1]).all()), "clicks fall with the position"
     assert float(bias[3]) < -1.5  # planted: log(1 / 10) = -2.3
 
@@ -210,8 +224,29 @@ def test_serving_predictions_are_calibrated_at_position_1(planted_fit: Fit, tmp_
     assert auc(out["p_click"][first], clicks) > 0.7
 
 
-def test_multiplicative_bias_trains_too(make_task: Make) -> None:
-    task = make_task("pal", epochs=2)
-    task = replace(task, model=task.model.model_copy(update={"position_bias": "multiplicative"}))
+def test_additive_bias_trains_too(make_task: Make) -> None:
+    task = make_task("tower", epochs=2)
+    task = replace(task, model=task.model.model_copy(update={"position_bias": "additive"}))
     train(task)
     assert trained(task)[1].epoch == 2
+
+
+def test_the_last_weights_are_kept_by_default(make_task: Make) -> None:
+    last, best = make_task("last"), make_task("best", keep="best", patience=3)
+    train(last)
+    train(best)
+    assert trained(last)[1].best_epoch == trained(last)[1].epoch == 3
+    losses = [record["validation_loss"] for record in trained(best)[1].history]
+    assert trained(best)[1].best_epoch == 1 + int(np.argmin(losses))
+
+
+def test_the_position_tower_moves_faster_and_never_decays(make_task: Make) -> None:
+    ranker = _fresh(make_task("rate"))
+    conf = TrainerConf(learning_rate=0.01, position_rate=7.0, weight_decay=0.5)
+    groups = model.trainer._optimizer([ranker], conf).param_groups
+    tower = {id(p) for p in ranker.engagement.bias.parameters()}
+    for group in groups:
+        for parameter in group["params"]:
+            assert group["lr"] == pytest.approx(0.07 if id(parameter) in tower else 0.01)
+    decayed = {id(p) for g in groups if g["weight_decay"] > 0 for p in g["params"]}
+    assert not decayed & tower

@@ -41,7 +41,7 @@ def test_a_training_whose_process_is_killed_goes_on_in_another(tmp_path: Path) -
         scale=measure(snapshot),
         model=ModelConf(hidden=(8,), tower=()),
         feed=FeedConf(engine="memory", batch_size=16),
-        trainer=TrainerConf(epochs=EPOCHS, patience=EPOCHS, progress=False),
+        trainer=TrainerConf(epochs=EPOCHS, min_steps=1, progress=False),
         seed=1,
     )
     training = Training("killed", task, CalibrationConf(method="none"))

@@ -33,6 +33,7 @@ CONTENT = {
         "feed.engine": "memory",
         "feed.batch_size": 128,
         "trainer.epochs": 2,
+        "trainer.min_steps": 1,
         "model.hidden": [16],
         "model.tower": [8],
         "calibration.method": "platt",
