@@ -44,7 +44,7 @@ hundred; no hashed ids, which carry over to no new shop."""
 GRID = tuple(
     Point(*values)
     for values in product(
-        (15, 31, 63), (0.05, 0.1), (20, 100, 400), (0.0, 1.0, 10.0), (False, True)
+        (8, 15, 31, 63), (0.05, 0.1), (20, 100, 400), (0.0, 1.0, 10.0), (False, True)
     )
 )
 

@@ -1,0 +1,184 @@
+"""The default ranker against what a team would take instead, over simulated worlds.
+
+Runs conf/experiments/worlds.yaml (trainings that have finished are not made again, so a run that
+was killed goes on) and prints one table: by world, what the default ranker has over each other way
+to rank, then the mean over the worlds with the interval of Student's t over them, and the worst
+world. Engagement and grades are simulated. COUNTERPOISE_WORLDS_SET holds further settings,
+separated by spaces: `experiment.use=[cascade,trust] experiment.seeds=[1,2,3]`.
+"""
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pyspark.sql import functions as F
+from rich.console import Console
+from rich.table import Table
+
+from bench.result import Result
+from conf.experiment import load_experiment
+from features.contracts import EXPERIMENT_RESULTS
+from jobs.experiment import FAILED, NAME, run
+from jobs.platform.runner import open_warehouse
+from jobs.platform.session import get_session
+from model.bootstrap import Estimate
+from model.experiments.figures import ALL
+from model.experiments.pooling import over_draws
+
+FILE = Path(__file__).parents[1] / "conf" / "experiments" / "worlds.yaml"
+TRUE, CURRENCY = "value.engagement_true@10", "value.engagement@10"
+JUDGED, POOLED = "value.relevance_judged@10", "value.relevance_pooled@10"
+LIGHTGBM = ("lightgbm", "lightgbm_position", "lambdamart_engagement")
+JOINT = ("lightgbm_joint", "lightgbm_position_joint")
+BEST, BEST_JOINT = "best LightGBM", "best LightGBM, joint"
+CONFIDENCE = 0.95
+LEAST_GAIN = 0.005
+"""What the mean over worlds of true engagement NDCG@10 over the best LightGBM must reach."""
+
+COLUMNS = (
+    ("engagement, true", TRUE, ("before", *LIGHTGBM, "popularity", BEST)),
+    ("engagement, currency", CURRENCY, ("before", BEST, "popularity")),
+    ("relevance alone, judged", JUDGED, ("cosine", "lightgbm_relevance", "lambdamart_relevance")),
+    ("relevance alone, pooled", POOLED, ("cosine", "lightgbm_relevance")),
+    ("relevance in the score, judged", JUDGED, (BEST_JOINT,)),
+)
+"""Heading, metric, and what the default is held against."""
+
+
+@dataclass(frozen=True)
+class Gap:
+    """The default's figure less another's in one world, with its interval."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+    def __str__(self) -> str:
+        clear = self.low is not None and self.high is not None and self.low * self.high > 0
+        return f"{self.value:+.4f}{'*' if clear else ''}"
+
+
+Gaps = Mapping[tuple[str, str, str], Gap]
+"""(world, other arm, metric) -> gap."""
+
+
+def measure() -> list[Result]:
+    """Run what is not there yet and hold the limits against the table."""
+    settings = os.environ.get("COUNTERPOISE_WORLDS_SET", "").split()
+    experiment = load_experiment(FILE, quick=False, settings=settings)
+    spark, console = get_session(experiment.outputs.tree), Console()
+    report = run(spark, experiment, console)
+    for arm, reason in report.details[FAILED].items():
+        console.print(f"failed: {arm}: {reason}", markup=False)
+    compared = json.loads((Path(str(report.outputs[NAME])) / "comparisons.json").read_text())
+    worlds = list(experiment.conf.used)
+    warehouse, _ = open_warehouse(spark, experiment.outputs, NAME)
+    found = (
+        warehouse.read(EXPERIMENT_RESULTS)
+        .where((F.col("experiment") == experiment.conf.name) & (F.col("split") == "validation"))
+        .where((F.col("metric") == CURRENCY) & (F.col("region") == ALL))
+        .groupBy("data", "arm")
+        .agg(F.avg("value").alias("value"))
+    )
+    validation = {(r["data"], r["arm"]): float(r["value"]) for r in found.collect()}
+    gaps = with_best(gaps_of(compared), validation, worlds)
+    console.print(table(gaps, worlds))
+    return results(gaps, worlds)
+
+
+def gaps_of(compared: Sequence[Mapping[str, object]]) -> dict[tuple[str, str, str], Gap]:
+    """Gaps from the rows of an experiment's comparisons: the other less ours, turned round."""
+    found = {}
+    for row in compared:
+        values = [row[f"difference{end}"] for end in ("", "_high", "_low")]
+        if row["region"] != ALL or values[0] is None:
+            continue
+        value, low, high = (None if v is None else -float(str(v)) for v in values)
+        assert value is not None
+        found[str(row["data"]), str(row["arm"]), str(row["metric"])] = Gap(value, low, high)
+    return found
+
+
+def with_best(
+    gaps: Gaps, validation: Mapping[tuple[str, str], float], worlds: Sequence[str]
+) -> Gaps:
+    """Add the gaps to the LightGBM set-up that a team would take: the best on validation.
+
+    It is chosen by the currency, which a team has, never by the truth, and never on test.
+    """
+    found = dict(gaps)
+    metrics = {metric for _, _, metric in gaps}
+    for world in worlds:
+        for name, arms in ((BEST, LIGHTGBM), (BEST_JOINT, JOINT)):
+            there = [arm for arm in arms if (world, arm) in validation]
+            if not there:
+                continue
+            best = max(there, key=lambda arm: validation[world, arm])
+            for metric in metrics:
+                if (world, best, metric) in gaps:
+                    found[world, name, metric] = gaps[world, best, metric]
+    return found
+
+
+def over_worlds(gaps: Gaps, worlds: Sequence[str], other: str, metric: str) -> Estimate:
+    """Mean gap over the worlds that have it, with its interval."""
+    values = [gaps[w, other, metric].value for w in worlds if (w, other, metric) in gaps]
+    return over_draws(values, CONFIDENCE)[0]
+
+
+def below(gaps: Gaps, worlds: Sequence[str], other: str, metric: str) -> list[str]:
+    """Worlds in which the default is clearly below the other."""
+    found = {w: gaps.get((w, other, metric)) for w in worlds}
+    return [w for w, gap in found.items() if gap and gap.high is not None and gap.high < 0]
+
+
+def table(gaps: Gaps, worlds: Sequence[str]) -> Table:
+    """One line a world, one column a comparison, then the mean and the worst."""
+    lines = Table(title="the default less ..., test queries (simulated); * interval excludes 0")
+    lines.add_column("world")
+    pairs = [(metric, other) for _, metric, others in COLUMNS for other in others]
+    for heading, _, others in COLUMNS:
+        for other in others:
+            lines.add_column(f"{heading}: {other}")
+    for world in worlds:
+        cells = (gaps.get((world, other, metric)) for metric, other in pairs)
+        lines.add_row(world, *(str(gap) if gap else "-" for gap in cells))
+    means = [over_worlds(gaps, worlds, other, metric) for metric, other in pairs]
+    lines.add_row("mean", *(_interval(mean) for mean in means))
+    worst = [
+        min((gaps[w, o, m].value for w in worlds if (w, o, m) in gaps), default=float("nan"))
+        for m, o in pairs
+    ]
+    lines.add_row("worst", *(f"{value:+.4f}" for value in worst))
+    return lines
+
+
+def results(gaps: Gaps, worlds: Sequence[str]) -> list[Result]:
+    """The limits: nowhere clearly below, and ahead in the mean."""
+    found = []
+    for what, other, metric in (
+        ("true engagement", BEST, TRUE),
+        ("relevance in the score", BEST_JOINT, JUDGED),
+        ("relevance alone", "cosine", JUDGED),
+        ("relevance alone", "lightgbm_relevance", JUDGED),
+    ):
+        lost = below(gaps, worlds, other, metric)
+        named = f"{len(lost)} of {len(worlds)} {', '.join(lost)}".strip()
+        found.append(Result(f"worlds where {what} is clearly below {other}", named, "0", not lost))
+    mean = over_worlds(gaps, worlds, BEST, TRUE)
+    ahead = mean.low is not None and mean.low > 0 and mean.value >= LEAST_GAIN
+    limit = f">= +{LEAST_GAIN}, interval above 0"
+    found.append(Result(f"mean true engagement over {BEST}", _interval(mean), limit, ahead))
+    joint = over_worlds(gaps, worlds, BEST_JOINT, JUDGED)
+    above = joint.low is not None and joint.value > 0
+    what = f"mean relevance in the score over {BEST_JOINT}"
+    found.append(Result(what, _interval(joint), "> 0", above))
+    return found
+
+
+def _interval(mean: Estimate) -> str:
+    if mean.low is None or mean.high is None:
+        return f"{mean.value:+.4f}"
+    return f"{mean.value:+.4f} [{mean.low:+.4f} {mean.high:+.4f}]"

@@ -1,0 +1,42 @@
+"""The table of worlds: gaps turned round, the set-up chosen on validation, limits."""
+
+import pytest
+
+from bench.worlds import BEST, TRUE, Gap, below, gaps_of, over_worlds, results, with_best
+
+
+def row(data: str, arm: str, difference: float, low: float, high: float) -> dict[str, object]:
+    return {
+        "data": data,
+        "arm": arm,
+        "metric": TRUE,
+        "region": "all",
+        "difference": difference,
+        "difference_low": low,
+        "difference_high": high,
+    }
+
+
+def test_a_gap_is_ours_less_theirs() -> None:
+    found = gaps_of([row("a", "lightgbm", -0.02, -0.03, -0.01)])
+    assert found == {("a", "lightgbm", TRUE): Gap(0.02, 0.01, 0.03)}
+    assert str(found["a", "lightgbm", TRUE]) == "+0.0200*"
+
+
+def test_the_best_is_chosen_on_validation_not_on_test() -> None:
+    gaps = gaps_of(
+        [row("a", "lightgbm", 0.05, 0.04, 0.06), row("a", "lightgbm_position", -0.01, -0.02, 0.01)]
+    )
+    validation = {("a", "lightgbm"): 0.5, ("a", "lightgbm_position"): 0.6}
+    found = with_best(gaps, validation, ["a"])
+    assert found["a", BEST, TRUE] == gaps["a", "lightgbm_position", TRUE]
+
+
+def test_limits_name_the_worlds_that_are_lost() -> None:
+    gaps = {("a", BEST, TRUE): Gap(0.02, 0.01, 0.03), ("b", BEST, TRUE): Gap(-0.01, -0.02, -0.005)}
+    assert below(gaps, ["a", "b"], BEST, TRUE) == ["b"]
+    assert over_worlds(gaps, ["a", "b"], BEST, TRUE).value == pytest.approx(0.005)
+    lost = next(r for r in results(gaps, ["a", "b"]) if r.what.startswith("worlds where true"))
+    assert not lost.holds and lost.measured == "1 of 2 b"
+    ahead = next(r for r in results(gaps, ["a", "b"]) if r.what.startswith("mean true"))
+    assert not ahead.holds  # .005 in the mean, and an interval that holds 0
