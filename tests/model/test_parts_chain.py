@@ -98,7 +98,12 @@ def test_saved_loaded_and_served(
 def chain_conf(head: str, mask: str = "none", **feed: object) -> Conf:
     settings = {"engine": "memory", "batch_size": 64, "shuffle_files": 3} | feed
     tree = load_conf(
-        settings=["trainer.epochs=6", "trainer.min_steps=1", "trainer.learning_rate=0.01"]
+        settings=[
+            "trainer.epochs=6",
+            "trainer.min_steps=1",
+            "trainer.learning_rate=0.01",
+            "trainer.loss_weights.relevance=1",
+        ]
     ).tree
     return tree.model_copy(
         update={

@@ -111,8 +111,8 @@ def test_draws_are_pooled_beside_each_other(once: tuple[Path, list[Arm], Found, 
     (pooled,) = pools(found)
     assert [one.name for one in with_pools(found)] == ["planted", "planted@5", "planted@7"]
     rows = {(r["arm"], r["metric"], r["region"]): r for r in comparison_rows(pooled)}
-    row = rows["joint", "value.relevance_ndcg@10", "all"]
-    one = found[0].of("joint", "value.relevance_ndcg@10")
+    row = rows["joint", "value.relevance_judged@10", "all"]
+    one = found[0].of("joint", "value.relevance_judged@10")
     assert one is not None and one.difference is not None
     assert (row["data"], row["seeds"], row["reference"]) == ("planted", 4, "plain")
     assert row["difference"] == row["difference_low"] == pytest.approx(one.difference.value)

@@ -23,6 +23,7 @@ def _sums(means: dict[tuple[str, str], float]) -> BlockSums:
             "block": block,
             "total": 10 * (mean + noise[block]),
             "queries": 10,
+            "denominator": 10,
         }
         | dict.fromkeys(("lists", "short", "masked", "no_positive"), 1)
         for (ranker, metric), mean in means.items()

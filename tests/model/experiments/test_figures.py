@@ -88,11 +88,11 @@ def test_a_change_of_engagement_is_paired_list_by_list(p: np.ndarray) -> None:
     other[:50] = np.nan  # the first unit's lists say nothing, in both
     one = np.where(np.isnan(other), np.nan, p)
     (change,) = engagement_changes(
-        [rows.mean("value.engagement_ndcg@10", one), rows.mean("value.relevance_ndcg@10", one)],
-        [rows.mean("value.engagement_ndcg@10", other)],
+        [rows.mean("value.engagement@10", one), rows.mean("value.relevance_judged@10", one)],
+        [rows.mean("value.engagement@10", other)],
     )
-    expected = rows.mean("change.engagement_ndcg@10", one - other)
-    assert (change.metric, change.units) == ("change.engagement_ndcg@10", 5)
+    expected = rows.mean("change.engagement@10", one - other)
+    assert (change.metric, change.units) == ("change.engagement@10", 5)
     assert expected.units == 5
     assert change.value == pytest.approx(expected.value)
     assert replicates(change) == pytest.approx(replicates(expected))

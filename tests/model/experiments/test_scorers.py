@@ -10,7 +10,7 @@ import pytest
 
 from bench.planted_lists import plant
 from conf.sections.baselines import BaselinesConf
-from conf.sections.value import Weights
+from conf.sections.value import EvaluationConf, Weights
 from model.calibrators import none_fitted
 from model.experiments.evaluation import Evaluation, by_name
 from model.experiments.figures import Rows
@@ -48,7 +48,9 @@ def test_an_oracle_ranks_by_what_it_knows(tmp_path: Path) -> None:
         np.testing.assert_array_equal(
             predictions.p("p_cart"), predictions.columns[f"p_{knows}_cart".replace("truth", "true")]
         )
-        figures = by_name(kept_figures(Evaluation(predictions, none, 10).tasks(), scores))
+        figures = by_name(
+            kept_figures(Evaluation(predictions, none, EvaluationConf(k=10)).tasks(), scores)
+        )
         assert "auc.click" not in {metric for metric, _ in figures}
         assert "ndcg@10.relevance" not in {metric for metric, _ in figures}
         values[knows] = figures["truth.ndcg.click", "all"].value
@@ -69,9 +71,11 @@ def test_a_baseline_is_fitted_and_scores_both_splits(tmp_path: Path) -> None:
     assert (validation[0], split, scores) == ("validation", "test", ["engagement", "relevance"])
     assert predictions.rows == snapshot.rows("test")
     none = none_fitted(snapshot.spec.outputs, snapshot.spec.regions)
-    figures = by_name(kept_figures(Evaluation(predictions, none, 10).tasks(), scores))
+    figures = by_name(
+        kept_figures(Evaluation(predictions, none, EvaluationConf(k=10)).tasks(), scores)
+    )
     constant = predictions.columns | {"first.p_click": np.ones(predictions.rows)}
-    blind = Evaluation(Predictions(snapshot.spec, constant), none, 10).tasks()
+    blind = Evaluation(Predictions(snapshot.spec, constant), none, EvaluationConf(k=10)).tasks()
     assert figures["ndcg.click", "all"].value > by_name(blind)["ndcg.click", "all"].value + 0.01
     assert baseline.fingerprint(snapshot) != Baseline(
         "lightgbm", conf, Weights(), seed=2
@@ -110,8 +114,8 @@ def test_one_score_stands_for_every_task_and_half_of_relevance_for_a_grade(tmp_p
         ("truth.ndcg.cart", ["engagement"], True),
         ("ndcg@10.relevance", ["engagement"], False),
         ("ndcg@10.relevance", ["relevance"], True),
-        ("value.engagement_ndcg@10", ["relevance"], True),
-        ("change.engagement_ndcg@10", ["engagement", "relevance"], True),
+        ("value.engagement@10", ["relevance"], True),
+        ("change.engagement@10", ["engagement", "relevance"], True),
     ],
 )
 def test_figures_that_a_score_has(metric: str, scores: list[str], kept: bool) -> None:
