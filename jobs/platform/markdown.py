@@ -26,7 +26,8 @@ def write_section(folder: Path, name: str, text: str) -> Path:
     write_text(folder / "report.d" / f"{name}.md", text.rstrip() + "\n")
     parts = sorted((folder / "report.d").glob("*.md"))
     report = folder / "report.md"
-    write_text(report, "\n".join(part.read_text(encoding="utf-8") for part in parts))
+    texts = (part.read_text(encoding="utf-8") for part in parts)
+    write_text(report, "\n".join(text for text in texts if text.strip()))
     return report
 
 
