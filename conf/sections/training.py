@@ -187,7 +187,7 @@ class TrainerConf(Section):
         description="torch threads a process (count); 0: what torch chooses. More than 1 pays "
         "for wide layers on idle cores only",
     )
-    epochs: int = Field(8, ge=1, description="epochs, `min_steps` and `max_steps` aside (count)")
+    epochs: int = Field(6, ge=1, description="epochs, `min_steps` and `max_steps` aside (count)")
     min_steps: int = Field(
         400, ge=1, description="steps at least: few rows are read more often (count)"
     )
