@@ -11,7 +11,8 @@ and all engagement, over the judged items of a query and fillers, popular cheap 
 types that share no word with the query; their grade 0 is an assumption (source `assumed`).
 The rating judges; engagement follows another number, a relevance drawn behind it (see `raters`);
 as far as that model of raters holds, clicks carry nothing of the raters' error. `true_grade` of
-market_truth is the grade of the rating, the only real one, with the raters' error in it; its probabilities follow the drawn number.
+market_truth is the grade of the rating, the only real one, with the raters' error in it; its
+probabilities follow the drawn number.
 Items, impressions and fillers are marked simulated, queries and human judgments are not.
 """
 
