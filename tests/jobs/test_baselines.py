@@ -35,8 +35,10 @@ def prepared(tiny_run: Any) -> Any:
 def test_every_default_arm_is_fitted_on_the_nightly_snapshot(prepared: Any) -> None:
     assert prepared.baselines.notes == ()
     assert "lambdamart_engagement" in prepared.baselines.arms
-    trees = prepared.baselines.rankings["lambdamart_engagement"]
-    assert trees.booster is not None and trees.figure == 1.0  # item 0 is always clicked
+    # The three days of the tiny run are too young for carts and purchases: no page has all labels,
+    # so LambdaMART has no page to learn from; the clicks are known.
+    assert prepared.baselines.rankings["lambdamart_engagement"].booster is None
+    assert prepared.baselines.probabilities["lightgbm"]["click"].booster is not None
 
 
 def test_scores_in_spark_equal_those_of_plain_rows(tiny_run: Any, prepared: Any) -> None:

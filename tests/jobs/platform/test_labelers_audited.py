@@ -24,7 +24,8 @@ def test_an_audit_changes_no_grade_of_a_test_query(
     pairs = [{"query_id": q, "item_id": "i", "labeler_version": "people"} for q in buckets]
     labels = [p | {"source": "human", "grade": 0, "p_ge_1": 0.0, "p_ge_2": 0.0} for p in pairs]
     warehouse.merge(RELEVANCE_LABELS, table_frame(RELEVANCE_LABELS, labels))
-    audited = [p | {"grade": 0, "audited_grade": 2} for p in pairs]
+    decided = {"decision": "raised", "flagged_by": "both"}
+    audited = [p | {"grade": 0, "audited_grade": 2} | decided for p in pairs]
     warehouse.replace_run(LABEL_AUDIT, table_frame(LABEL_AUDIT, audited))
     grades = {r["query_id"]: r["grade"] for r in labels_in_force(warehouse).collect()}
     assert grades == {"train": 2, "test": 0}
