@@ -11,17 +11,15 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from pathlib import Path
 
-from pyspark.sql import functions as F
 from rich.console import Console
 from rich.table import Table
 
 from bench.result import Result
 from conf.experiment import load_experiment
-from features.contracts import EXPERIMENT_RESULTS
 from jobs.experiment import FAILED, NAME, run
-from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from model.bootstrap import Estimate
 from model.experiments.figures import ALL
@@ -34,6 +32,8 @@ LIGHTGBM = ("lightgbm", "lightgbm_position", "lambdamart_engagement")
 JOINT = ("lightgbm_joint", "lightgbm_position_joint")
 BEST, BEST_JOINT = "best LightGBM", "best LightGBM, joint"
 CONFIDENCE = 0.95
+WIDTH = 240
+"""Of the printed table (characters): some fifteen columns."""
 LEAST_GAIN = 0.005
 """What the mean over worlds of true engagement NDCG@10 over the best LightGBM must reach."""
 
@@ -74,17 +74,8 @@ def measure() -> list[Result]:
         console.print(f"failed: {arm}: {reason}", markup=False)
     compared = json.loads((Path(str(report.outputs[NAME])) / "comparisons.json").read_text())
     worlds = list(experiment.conf.used)
-    warehouse, _ = open_warehouse(spark, experiment.outputs, NAME)
-    found = (
-        warehouse.read(EXPERIMENT_RESULTS)
-        .where((F.col("experiment") == experiment.conf.name) & (F.col("split") == "validation"))
-        .where((F.col("metric") == CURRENCY) & (F.col("region") == ALL))
-        .groupBy("data", "arm")
-        .agg(F.avg("value").alias("value"))
-    )
-    validation = {(r["data"], r["arm"]): float(r["value"]) for r in found.collect()}
-    gaps = with_best(gaps_of(compared), validation, worlds)
-    console.print(table(gaps, worlds))
+    gaps = with_best(gaps_of(compared), worlds)
+    Console(width=WIDTH).print(table(gaps, worlds))
     return results(gaps, worlds)
 
 
@@ -101,24 +92,19 @@ def gaps_of(compared: Sequence[Mapping[str, object]]) -> dict[tuple[str, str, st
     return found
 
 
-def with_best(
-    gaps: Gaps, validation: Mapping[tuple[str, str], float], worlds: Sequence[str]
-) -> Gaps:
-    """Add the gaps to the LightGBM set-up that a team would take: the best on validation.
+def with_best(gaps: Gaps, worlds: Sequence[str]) -> Gaps:
+    """Add the smallest gap to any of LightGBM's set-ups, by world and metric.
 
-    It is chosen by the currency, which a team has, never by the truth, and never on test.
+    That set-up is the best on the test queries, which no team could know: a stricter opponent than
+    the one that it would choose.
     """
     found = dict(gaps)
     metrics = {metric for _, _, metric in gaps}
-    for world in worlds:
+    for world, metric in product(worlds, metrics):
         for name, arms in ((BEST, LIGHTGBM), (BEST_JOINT, JOINT)):
-            there = [arm for arm in arms if (world, arm) in validation]
-            if not there:
-                continue
-            best = max(there, key=lambda arm: validation[world, arm])
-            for metric in metrics:
-                if (world, best, metric) in gaps:
-                    found[world, name, metric] = gaps[world, best, metric]
+            there = [gaps[world, arm, metric] for arm in arms if (world, arm, metric) in gaps]
+            if there:
+                found[world, name, metric] = min(there, key=lambda gap: gap.value)
     return found
 
 
@@ -166,7 +152,9 @@ def results(gaps: Gaps, worlds: Sequence[str]) -> list[Result]:
     ):
         lost = below(gaps, worlds, other, metric)
         named = f"{len(lost)} of {len(worlds)} {', '.join(lost)}".strip()
-        found.append(Result(f"worlds where {what} is clearly below {other}", named, "0", not lost))
+        measured = any((w, other, metric) in gaps for w in worlds)
+        what = f"worlds where {what} is clearly below {other}"
+        found.append(Result(what, named, "0", measured and not lost))
     mean = over_worlds(gaps, worlds, BEST, TRUE)
     ahead = mean.low is not None and mean.low > 0 and mean.value >= LEAST_GAIN
     limit = f">= +{LEAST_GAIN}, interval above 0"
