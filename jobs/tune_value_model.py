@@ -2,11 +2,13 @@
 
 Grain: value_curve one row per region (and "all") and relevance weight tried; value_weights one row
 per region. Inputs: the run's example_scores, validation rows only, and queries. Engagement is
-measured in the currency of conf `evaluation.currency`. Relevance is taken over people's grades
-where value.min_queries validation queries have some, else over those of all sources; its lists are
-examples, each with the features of its own day: the run's candidates are scored only after this
-job, and `evaluate` judges those. The engagement weights stay as conf gives them; a region with too
-few validation queries takes the pick of all regions. Idempotency key: run_date.
+measured in the currency of conf `evaluation.currency`; a loss of it that the log says less exactly
+than conf `value.noise` asks is the one that the ranker itself expects. Relevance is taken over
+people's grades where value.min_queries validation queries have some, else over those of all
+sources; its lists are examples, each with the features of its own day: the run's candidates are
+scored only after this job, and `evaluate` judges those. The engagement weights stay as conf gives
+them; a region with too few validation queries takes the pick of all regions. Idempotency key:
+run_date.
 
     counterpoise tune_value_model --set value.rule=max_engagement --set value.tau=0.9
 """
@@ -35,7 +37,15 @@ from jobs.platform.value_report import curve_notes, write_curve_section
 from jobs.platform.yardsticks import Yardsticks
 from model.block_sums import ALL, BlockSums
 from model.bootstrap import BlockBootstrap, Estimate
-from model.curve import ENGAGEMENT, RELEVANCE, PickRule, SweptPoint, pick_all, swept_curve
+from model.curve import (
+    ENGAGEMENT,
+    EXPECTED,
+    RELEVANCE,
+    PickRule,
+    SweptPoint,
+    pick_all,
+    swept_curve,
+)
 from model.evaluation.currency import Currency
 from model.value import ValueWeights, WeightTable
 
@@ -139,14 +149,17 @@ def _sums(rows: DataFrame, yard: Yardsticks, currency: Currency, human_only: boo
         ranked_sums(yard.rankers, exponential, {"exp": RELEVANCE}, yard.conf.k)
     )
     engagement = yard.in_currency(rows, currency, ENGAGEMENT)
-    return BlockSums(relevance.unionByName(engagement).toPandas(), yard.conf.blocks)
+    expected = yard.expected(rows, EXPECTED)
+    every = relevance.unionByName(engagement).unionByName(expected)
+    return BlockSums(every.toPandas(), yard.conf.blocks)
 
 
 def _curves(sums: BlockSums, tree: Conf) -> dict[str, list[SweptPoint]]:
     e = tree.evaluation
     bootstrap = BlockBootstrap(e.blocks, e.bootstrap, e.confidence, tree.seed)
     names = [(w, sweep_name(w)) for w in tree.value.sweep]
-    return {region: swept_curve(sums, region, names, bootstrap) for region in (ALL, *tree.regions)}
+    largest = tree.value.largest_error
+    return {r: swept_curve(sums, r, names, bootstrap, largest) for r in (ALL, *tree.regions)}
 
 
 def _rows(curves: dict[str, list[SweptPoint]], tree: Conf) -> list[dict[str, Any]]:
@@ -162,12 +175,20 @@ def _rows(curves: dict[str, list[SweptPoint]], tree: Conf) -> list[dict[str, Any
             "w_relevance": point.w_relevance,
             "relevance_queries": point.relevance_queries,
             "engagement_queries": point.engagement_queries,
+            "kept": point.kept.share if point.kept else None,
+            "kept_by": _kept_by(point),
             "picked": point.w_relevance == picks[region].w_relevance,
             "rule": picks[region].words,
         }
         for region, points in curves.items()
         for point in points
     ]
+
+
+def _kept_by(point: SweptPoint) -> str | None:
+    if point.kept is None:
+        return None
+    return "log" if point.kept.measured else "ranker"
 
 
 def _conf_weights(tree: Conf, region: str) -> Weights:

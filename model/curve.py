@@ -5,25 +5,27 @@ from dataclasses import dataclass
 
 from model.block_sums import ALL, BlockSums, Cell
 from model.bootstrap import BlockBootstrap, Estimate
+from model.kept import Kept, kept_share
 from model.tradeoff import CurvePoint, Rule, describe, pick
 
-RELEVANCE, ENGAGEMENT = "relevance", "engagement"
+RELEVANCE, ENGAGEMENT, EXPECTED = "relevance", "engagement", "expected"
 
 
 @dataclass(frozen=True)
 class SweptPoint:
-    """Both figures of one region under one weight; None where no query has the figure."""
+    """The figures of one region under one weight; None where no query has the figure."""
 
     w_relevance: float
     relevance: Estimate | None
     relevance_queries: int
     engagement: Estimate | None
     engagement_queries: int
+    kept: Kept | None
 
     @property
     def complete(self) -> bool:
-        """Whether both figures are known."""
-        return self.relevance is not None and self.engagement is not None
+        """Whether all figures are known."""
+        return None not in (self.relevance, self.engagement, self.kept)
 
 
 @dataclass(frozen=True)
@@ -53,14 +55,26 @@ class PickRule:
 
 
 def swept_curve(
-    sums: BlockSums, region: str, names: Sequence[tuple[float, str]], bootstrap: BlockBootstrap
+    sums: BlockSums,
+    region: str,
+    names: Sequence[tuple[float, str]],
+    bootstrap: BlockBootstrap,
+    largest_error: float,
 ) -> list[SweptPoint]:
-    """The curve of one region; `names` gives each weight and the ranker of that weight."""
+    """The curve of one region.
+
+    Args:
+        sums: cells of RELEVANCE, of ENGAGEMENT as the log measures it, and of EXPECTED, the same
+            pages with the ranker's own expected engagement for gains.
+        names: each weight and the ranker of that weight, the smallest weight first.
+        largest_error: see `model.kept`.
+    """
     points = []
     for weight, ranker in names:
         relevance, rq = _figure(sums.get(region, ranker, RELEVANCE), bootstrap)
         engagement, eq = _figure(sums.get(region, ranker, ENGAGEMENT), bootstrap)
-        points.append(SweptPoint(weight, relevance, rq, engagement, eq))
+        kept = _kept(sums, region, ranker, names[0][1], largest_error)
+        points.append(SweptPoint(weight, relevance, rq, engagement, eq, kept))
     return points
 
 
@@ -93,10 +107,22 @@ def pick_all(curves: dict[str, list[SweptPoint]], rule: PickRule) -> dict[str, R
 
 def _points(curve: Sequence[SweptPoint]) -> list[CurvePoint]:
     return [
-        CurvePoint(p.w_relevance, p.relevance.value, p.engagement.value)
+        CurvePoint(p.w_relevance, p.relevance.value, p.engagement.value, p.kept.share)
         for p in curve
-        if p.relevance is not None and p.engagement is not None
+        if p.relevance is not None and p.engagement is not None and p.kept is not None
     ]
+
+
+def _kept(
+    sums: BlockSums, region: str, ranker: str, smallest: str, largest_error: float
+) -> Kept | None:
+    measured = [sums.get(region, name, ENGAGEMENT) for name in (ranker, smallest)]
+    expected = [sums.get(region, name, EXPECTED) for name in (ranker, smallest)]
+    cells = [cell for cell in (*measured, *expected) if cell is not None]
+    if len(cells) < 4 or cells[3].totals.sum() <= 0:
+        return None
+    ratio = float(cells[2].totals.sum() / cells[3].totals.sum())
+    return kept_share(cells[0].totals, cells[1].totals, ratio, largest_error)
 
 
 def _figure(cell: Cell | None, bootstrap: BlockBootstrap) -> tuple[Estimate | None, int]:

@@ -9,11 +9,18 @@ Rule = Literal["max_engagement", "max_relevance"]
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """Relevance NDCG, and engagement in the currency, under one relevance weight."""
+    """What one relevance weight gives.
+
+    Attributes:
+        relevance: NDCG of the graded lists.
+        engagement: figure in the currency.
+        kept: engagement over that of the smallest weight, as `model.kept` gives it.
+    """
 
     w_relevance: float
     relevance: float
     engagement: float
+    kept: float
 
 
 @dataclass(frozen=True)
@@ -37,8 +44,9 @@ def describe(rule: Rule, k: int, tau: float, engagement_loss: float) -> str:
 def pick(points: Sequence[CurvePoint], rule: Rule, tau: float, engagement_loss: float) -> Pick:
     """Apply the epsilon-constraint rule; of equal points the one with the smaller weight wins.
 
-    max_engagement without a point at tau falls back to the point with the most relevance.
-    max_relevance always has a point: the best engagement of the sweep itself.
+    Engagement is compared by the share that is kept. max_engagement without a point at tau falls
+    back to the point with the most relevance. max_relevance always has a point: the best
+    engagement of the sweep itself.
 
     Raises:
         ValueError: no points.
@@ -46,10 +54,10 @@ def pick(points: Sequence[CurvePoint], rule: Rule, tau: float, engagement_loss: 
     if not points:
         raise ValueError("no points to pick from")
     if rule == "max_relevance":
-        least = max(p.engagement for p in points) * (1.0 - engagement_loss)
-        feasible = [p for p in points if p.engagement >= least]
+        least = max(p.kept for p in points) * (1.0 - engagement_loss)
+        feasible = [p for p in points if p.kept >= least]
         return Pick(max(feasible, key=lambda p: (p.relevance, -p.w_relevance)), True)
     feasible = [p for p in points if p.relevance >= tau]
     if feasible:
-        return Pick(max(feasible, key=lambda p: (p.engagement, -p.w_relevance)), True)
+        return Pick(max(feasible, key=lambda p: (p.kept, -p.w_relevance)), True)
     return Pick(max(points, key=lambda p: (p.relevance, -p.w_relevance)), False)

@@ -37,6 +37,13 @@ class ValueConf(Section):
     engagement_loss: float = Field(
         0.01, ge=0, le=1, description="largest relative loss of engagement NDCG@10 (fraction)"
     )
+    noise: float = Field(
+        0.5,
+        ge=0,
+        description="largest standard error of a loss that the log measures, over engagement_loss; "
+        "beyond it the loss is the one that the ranker's own calibrated probabilities expect "
+        "(ratio)",
+    )
     min_queries: int = Field(
         50,
         ge=1,
@@ -44,6 +51,11 @@ class ValueConf(Section):
         "pick of its own; else it takes the pick of all regions (count)",
     )
     tuned: bool = Field(True, description="score with the tuned weights where they exist")
+
+    @property
+    def largest_error(self) -> float:
+        """Largest standard error of a measured loss of engagement (fraction)."""
+        return self.noise * self.engagement_loss
 
     @field_validator("sweep")
     @classmethod

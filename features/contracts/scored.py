@@ -90,6 +90,12 @@ VALUE_CURVE = Table(
                 ("engagement_ndcg", "double", "engagement@k in the currency; null: no query"),
                 ("engagement_low", "double", "lower end of its interval"),
                 ("engagement_high", "double", "upper end of its interval"),
+                (
+                    "kept",
+                    "double",
+                    "engagement over that of the smallest weight, as the rule takes it",
+                ),
+                ("kept_by", "string", "who says so: log (the currency), or ranker (its own p)"),
             ]
         ),
     ),

@@ -41,6 +41,7 @@ def write_curve_section(
         "w_relevance",
         f"relevance NDCG@{k}",
         f"engagement@{k}, {currency}{mark}",
+        "kept, by",
         "queries (relevance, engagement)",
         "picked",
     ]
@@ -51,7 +52,10 @@ def write_curve_section(
         f"## Value model: the relevance weight, swept on validation queries\n\n"
         f"Rule: {tree.value.rule}. Regions together; the curve of each region is in "
         f"`value_curve`. Engagement{mark} is click, cart and purchase by the engagement weights, "
-        f"measured {currency}.\n\n{swept}\n"
+        f"measured {currency}. The rule goes by the share of it that is kept against the smallest "
+        f"weight: as the log says where its standard error is at most "
+        f"{tree.value.largest_error:.3g}, else as the ranker's own calibrated probabilities "
+        f"expect.\n\n{swept}\n"
         f"Weights in force ({weights[0]['weights_version']}):\n\n{chosen}"
     )
     return write_section(folder, "10-value", text)
@@ -72,9 +76,14 @@ def _curve_cells(row: Row) -> list[str]:
         f"{row['w_relevance']:g}",
         _figure(row, "relevance"),
         _figure(row, "engagement"),
+        _kept(row),
         f"{row['relevance_queries']:,}, {row['engagement_queries']:,}",
         "picked" if row["picked"] else "",
     ]
+
+
+def _kept(row: Row) -> str:
+    return "-" if row["kept"] is None else f"{row['kept']:.4f}, {row['kept_by']}"
 
 
 def _figure(row: Row, name: str) -> str:

@@ -20,7 +20,12 @@ from features.evaluation.names import (
     engagement_metrics,
     relevance_metrics,
 )
-from features.evaluation.rankers import TASKS, engagement, logged_ranker
+from features.evaluation.rankers import (
+    TASKS,
+    engagement,
+    logged_ranker,
+    predicted_engagement,
+)
 from features.evaluation.served import clear_pair_sums, mixed_lists, pooled_lists, with_truth
 from features.evaluation.sums import ranked_sums
 from features.evaluation.weighed import WEIGHED, ratio_sums, weighed_gains, weighed_samples
@@ -71,6 +76,13 @@ class Yardsticks:
             return shown.transform(ranked_sums(self.rankers, gains, {"gain": metric}, k))
         gains = {"gain": self.weighed[currency]}
         return shown.transform(ratio_sums(self.rankers, gains, {"gain": metric}, k))
+
+    def expected(self, rows: DataFrame, metric: str) -> DataFrame:
+        """Block sums over pages with the ranker's own expected engagement for gains."""
+        gains = {"gain": predicted_engagement(self.weights, self.default)}
+        return pages(rows).transform(
+            ranked_sums(self.rankers, gains, {"gain": metric}, self.conf.k)
+        )
 
     def samples(self, rows: DataFrame) -> dict[str, float]:
         """pages, and effective_<g> and pages_<g> of each weighed yardstick."""

@@ -1,5 +1,6 @@
 """What an order is judged by on a split: result pages, and lists of graded items."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -21,8 +22,10 @@ from model.experiments.predictions import (
     POSITION,
     PROPENSITY,
     TRUTH,
+    UNIT,
     Predictions,
 )
+from model.kept import kept_share
 from model.metrics import exponential_gain
 from model.spec import GRADES, RELEVANCE
 from model.tradeoff import CurvePoint
@@ -149,16 +152,32 @@ class Judge:
             names += ["off_policy", "doubly_robust"]
         return tuple(names if self.truth is None else [*names, "true"])
 
-    def point(self, w_relevance: float, scores: Floats) -> CurvePoint:
-        """Mean NDCG of the graded lists and engagement in the currency; 0 where nothing says it."""
-        values = self.relevance.ndcg(scores[self.graded])
-        told = values[np.isfinite(values)]
-        engagement = self.engagement(self.currency, scores).value
-        return CurvePoint(
-            w_relevance,
-            float(told.mean()) if len(told) else 0.0,
-            engagement if np.isfinite(engagement) else 0.0,
-        )
+    def curve(self, scores: Mapping[float, Floats], largest_error: float) -> list[CurvePoint]:
+        """Relevance and engagement under each weight; 0 where nothing says it.
+
+        Args:
+            scores: [N] by relevance weight, the smallest first: what is kept is taken against it,
+                and what the ranker expects are its values of the shown rows.
+            largest_error: see `model.kept`.
+        """
+        smallest = next(iter(scores.values()))
+        expected = RankedLists.of(self.pages.page, smallest[self.shown], self.conf.k)
+        base = self.engagement(self.currency, smallest)
+        before, own = self._by_unit(base), _mean(expected.ndcg(smallest[self.shown]))
+        points = []
+        for weight, ranked in scores.items():
+            found = self.engagement(self.currency, ranked)
+            ratio = _mean(expected.ndcg(ranked[self.shown])) / own if own > 0 else 1.0
+            kept = kept_share(self._by_unit(found), before, ratio, largest_error)
+            relevance = _mean(self.relevance.ndcg(ranked[self.graded]))
+            value = found.value if np.isfinite(found.value) else 0.0
+            points.append(CurvePoint(weight, relevance, value, kept.share))
+        return points
+
+    def _by_unit(self, found: Measured) -> Floats:
+        """[U] numerators by unit of the bootstrap."""
+        unit = self.predictions.codes(UNIT)[self.shown]
+        return np.asarray(np.bincount(unit, found.numerator), np.float64)
 
 
 _TASKS = tuple(name.removeprefix("p_") for name in PROBABILITIES)
@@ -208,6 +227,12 @@ def engagement_gains(predictions: Predictions, weights: Weights) -> Floats:
     """[N] sum_t w_t y_t of click, cart and purchase."""
     labels = np.stack([predictions.columns[f"label_{task}"] for task in _TASKS])
     return _weighted(labels, weights)
+
+
+def _mean(values: Floats) -> float:
+    """Mean of the lists that say something; 0 where none does."""
+    told = values[np.isfinite(values)]
+    return float(told.mean()) if len(told) else 0.0
 
 
 def _weighted(by_task: Floats, weights: Weights) -> Floats:

@@ -83,7 +83,10 @@ class Ranking:
         judge = Judge.of(predictions, self.weights, self.evaluation, rows)
         p = probabilities(predictions, calibrators, self.conf.calibrated)
         one = np.ones(predictions.rows)
-        return [judge.point(w, scores(p, self.weights, w * one)) for w in self.tree.sweep]
+        swept = {w: scores(p, self.weights, w * one) for w in self.tree.sweep}
+        loss = self.conf.engagement_loss
+        largest = self.tree.largest_error if loss is None else self.tree.noise * loss
+        return judge.curve(swept, largest)
 
     def _picked(self, points: Sequence[CurvePoint]) -> float:
         conf, tree = self.conf, self.tree

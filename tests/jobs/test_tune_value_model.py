@@ -20,6 +20,7 @@ SETTINGS = (
     "value.sweep=[0.0, 1.0]",
     "value.min_queries=4",
     "value.engagement_loss=0.05",
+    "value.noise=100.0",
     "evaluation.blocks=20",
     "evaluation.bootstrap=20",
     "evaluation.currency=logged",
@@ -79,6 +80,7 @@ def test_run_picks_by_region_dry_then_twice_the_same(
     assert every["engagement_ndcg"] == pytest.approx((4 + 2 * 0.6309) / 6, abs=1e-4)
     assert (every["relevance_queries"], every["engagement_queries"]) == (6, 6)
     assert "2 < 4 queries here" in curve["uk", 1.0]["rule"] and curve["uk", 1.0]["picked"]
+    assert (us["kept"], us["kept_by"]) == (pytest.approx(1 / 0.6309, abs=1e-3), "log")
     assert every["simulated_engagement"] and every["model_version"] == "m1"
     weights = warehouse.read(VALUE_WEIGHTS).collect()
     assert {r["region"]: r["w_relevance"] for r in weights} == {"us": 1.0, "uk": 1.0}
@@ -117,6 +119,22 @@ def test_the_currency_weighs_a_click_by_its_examination(
     assert every[1.0]["engagement_ndcg"] == pytest.approx((8 + 2 * 0.6309) / 10, abs=1e-4)
     assert every[0.0]["engagement_ndcg"] == pytest.approx((8 * 0.6309 + 2) / 10, abs=1e-4)
     assert every[1.0]["engagement_queries"] == 6
+
+
+def test_a_loss_that_few_pages_say_is_the_one_that_the_ranker_expects(
+    table_frame: Frame, make_conf: MakeConf
+) -> None:
+    """The fitting item has .1 of the engagement by the ranker, .9 the misfit."""
+    conf = make_conf(*SETTINGS, "value.noise=0.1")
+    inputs = TuningInputs(_examples(table_frame), _queries(table_frame))
+    curve = tune_value_model.build(inputs, conf).collect()
+    every = {r["w_relevance"]: r for r in curve if r["region"] == "all"}
+    assert (every[0.0]["kept"], every[1.0]["kept_by"]) == (1.0, "ranker")
+    # sums of gain over the discount, the order by the weight over the best one
+    assert every[1.0]["kept"] == pytest.approx(
+        (0.1 + 0.9 * 0.6309) / (0.9 + 0.1 * 0.6309), abs=1e-4
+    )
+    assert every[0.0]["picked"] and not every[1.0]["picked"]
 
 
 def test_a_few_human_grades_do_not_replace_all_labels(

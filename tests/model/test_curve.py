@@ -7,13 +7,18 @@ import pytest
 from model.block_sums import ALL, BlockSums
 from model.bootstrap import BlockBootstrap, Estimate
 from model.curve import PickRule, SweptPoint, pick_all, swept_curve
+from model.kept import Kept
 
 RULE = PickRule("max_relevance", tau=0.9, engagement_loss=0.02, min_queries=10, k=10)
 
 
+def _kept(engagement: float) -> Kept:
+    return Kept(engagement / 0.5, 0.001, measured=True)
+
+
 def _point(weight: float, relevance: float, engagement: float, queries: int = 100) -> SweptPoint:
     known = (Estimate(relevance, None, None), Estimate(engagement, None, None))
-    return SweptPoint(weight, known[0], queries, known[1], queries)
+    return SweptPoint(weight, known[0], queries, known[1], queries, _kept(engagement))
 
 
 def test_a_region_with_enough_queries_picks_for_itself() -> None:
@@ -37,7 +42,7 @@ def test_a_region_with_few_queries_takes_the_common_pick() -> None:
 
 
 def test_without_a_figure_nothing_is_picked() -> None:
-    curves = {ALL: [SweptPoint(0.0, None, 0, Estimate(0.5, None, None), 20)]}
+    curves = {ALL: [SweptPoint(0.0, None, 0, Estimate(0.5, None, None), 20, _kept(0.5))]}
     pick = pick_all(curves, RULE)[ALL]
     assert pick.w_relevance is None
     assert "no validation query" in pick.words
@@ -61,8 +66,8 @@ def test_curve_from_block_sums() -> None:
     frame["denominator"] = frame["queries"]
     sums = BlockSums(frame.assign(lists=1, short=0, masked=2, no_positive=0), blocks=20)
     bootstrap = BlockBootstrap(20, 50, 0.95, 1)
-    us = swept_curve(sums, "us", [(0.0, "0")], bootstrap)[0]
-    every = swept_curve(sums, ALL, [(0.0, "0")], bootstrap)[0]
+    us = swept_curve(sums, "us", [(0.0, "0")], bootstrap, 0.01)[0]
+    every = swept_curve(sums, ALL, [(0.0, "0")], bootstrap, 0.01)[0]
     assert us.relevance is not None and every.relevance is not None
     assert us.relevance.value == pytest.approx(0.8)
     assert every.relevance.value == pytest.approx(2.6 / 4)
@@ -83,7 +88,7 @@ def test_every_figure_of_every_weight_needs_its_queries(
 ) -> None:
     known = [(0.0, 0.8, 0.5), (1.0, 0.9, 0.4)]
     us = [
-        SweptPoint(w, Estimate(r, None, None), n, Estimate(e, None, None), m)
+        SweptPoint(w, Estimate(r, None, None), n, Estimate(e, None, None), m, _kept(e))
         for (w, r, e), n, m in zip(known, relevance, engagement, strict=True)
     ]
     curves = {ALL: [_point(0.0, 0.8, 0.5), _point(1.0, 0.9, 0.495)], "us": us}
@@ -91,7 +96,10 @@ def test_every_figure_of_every_weight_needs_its_queries(
 
 
 def test_one_weight_without_a_figure_is_enough_to_pick_nothing() -> None:
-    curve = [_point(0.0, 0.8, 0.5), SweptPoint(1.0, None, 0, Estimate(0.5, None, None), 20)]
+    curve = [
+        _point(0.0, 0.8, 0.5),
+        SweptPoint(1.0, None, 0, Estimate(0.5, None, None), 20, _kept(0.5)),
+    ]
     assert pick_all({ALL: curve}, RULE)[ALL].w_relevance is None
 
 
@@ -100,3 +108,36 @@ def test_a_region_that_takes_the_common_pick_takes_over_that_the_rule_is_not_met
     few = [_point(0.0, 0.8, 0.5, queries=3)]
     us = pick_all({ALL: [_point(0.0, 0.8, 0.5)], "us": few}, rule)["us"]
     assert (us.own, us.satisfied) == (False, False)
+
+
+def _sums(clicks: list[tuple[float, float]], expected: tuple[float, float]) -> BlockSums:
+    """Cells of the weights 0 and 1: measured gains of each block, and expected ones of one."""
+    rows = [
+        (block, ranker, "engagement", total, 10.0)
+        for block, pair in enumerate(clicks)
+        for ranker, total in zip(("0", "1"), pair, strict=True)
+    ]
+    rows += [(0, r, "expected", total, 1.0) for r, total in zip("01", expected, strict=True)]
+    rows += [(0, r, "relevance", total, 1.0) for r, total in (("0", 0.5), ("1", 0.9))]
+    frame = pd.DataFrame(rows, columns=["block", "ranker", "metric", "total", "denominator"])
+    frame = frame.assign(region="us", queries=1)
+    return BlockSums(frame.assign(lists=1, short=0, masked=0, no_positive=0), blocks=20)
+
+
+@pytest.mark.parametrize(
+    ("clicks", "share", "measured", "picked"),
+    [
+        ([(5.0, 5.0)] * 10, 1.0, True, 1.0),
+        ([(5.0, 4.5)] * 10, 0.9, True, 0.0),
+        ([(5.0, 9.0), (5.0, 1.0)] * 5, 0.97, False, 0.0),  # level, give or take a quarter
+    ],
+)
+def test_a_loss_that_the_log_says_inexactly_is_the_expected_one(
+    clicks: list[tuple[float, float]], share: float, measured: bool, picked: float
+) -> None:
+    bootstrap = BlockBootstrap(20, 50, 0.95, 1)
+    sums = _sums(clicks, expected=(1.0, 0.97))
+    curve = swept_curve(sums, "us", [(0.0, "0"), (1.0, "1")], bootstrap, 0.01)
+    kept = curve[1].kept
+    assert kept is not None and kept.share == pytest.approx(share) and kept.measured is measured
+    assert pick_all({ALL: curve}, RULE)[ALL].w_relevance == picked

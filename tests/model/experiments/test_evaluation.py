@@ -115,7 +115,7 @@ def test_every_yardstick_has_its_figure(predictions: Predictions) -> None:
 
 def test_the_pick_is_judged_in_the_currency(predictions: Predictions) -> None:
     """Relevance first costs north's click, which weighs 1 of 3 by examination, 1 of 2 as logged."""
-    value = ValueConf(weights=CLICKS, sweep=(0.0, 2.0), engagement_loss=0.15)
+    value = ValueConf(weights=CLICKS, sweep=(0.0, 2.0), engagement_loss=0.15, noise=100.0)
     seen = EvaluationConf(currency="debiased", examination=(1.0, 0.5))
     for conf, weight in ((CONF, 0.0), (seen, 2.0)):
         ranking = Ranking(RankingConf(relevance="picked"), value, conf)
