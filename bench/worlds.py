@@ -27,6 +27,7 @@ from model.experiments.pooling import over_draws
 
 FILE = Path(__file__).parents[1] / "conf" / "experiments" / "worlds.yaml"
 TRUE, CURRENCY = "value.engagement_true@10", "value.engagement@10"
+TRUE_POOLED = "value.engagement_true_pooled@10"
 JUDGED, POOLED = "value.relevance_judged@10", "value.relevance_pooled@10"
 LIGHTGBM = ("lightgbm", "lightgbm_position", "lambdamart_engagement")
 JOINT = ("lightgbm_joint", "lightgbm_position_joint")
@@ -39,10 +40,13 @@ LEAST_GAIN = 0.005
 
 COLUMNS = (
     ("engagement, true", TRUE, ("before", *LIGHTGBM, "popularity", BEST)),
+    ("engagement, true, all items", TRUE_POOLED, ("before", *LIGHTGBM, "popularity", BEST)),
     ("engagement, currency", CURRENCY, ("before", BEST, "popularity")),
     ("relevance alone, judged", JUDGED, ("cosine", "lightgbm_relevance", "lambdamart_relevance")),
     ("relevance alone, pooled", POOLED, ("cosine", "lightgbm_relevance")),
-    ("relevance in the score, judged", JUDGED, (BEST_JOINT,)),
+    ("relevance in the score, judged", JUDGED, (BEST_JOINT, *JOINT)),
+    ("engagement left by it, true", TRUE, JOINT),
+    ("engagement left by it, true, all items", TRUE_POOLED, JOINT),
 )
 """Heading, metric, and what the default is held against."""
 

@@ -90,11 +90,14 @@ class Yardsticks:
         return {name: float(value) for name, value in found.asDict().items()}
 
     def true(self, lists: DataFrame, truth: DataFrame, yardstick: str) -> DataFrame:
-        """Block sums of NDCG with planted gains; a list without all of them is left out."""
+        """Block sums of NDCG with planted gains; items without them are left out of their list.
+
+        The market plants outcomes for the pairs that it can show, and a night scores more.
+        """
         planted = [F.col(f"true_p_{task}") for task in TASKS]
         gains = {"planted": engagement(self.weights, self.default, planted)}
         names = {"planted": engagement_metric(yardstick, self.conf.k)}
-        rows = lists.transform(with_truth(truth))
+        rows = lists.transform(with_truth(truth)).where(F.col("true_p_click").isNotNull())
         return rows.transform(ranked_sums(self.rankers, gains, names, self.conf.k))
 
     def relevance(self, rows: DataFrame, *, all_labels: bool) -> DataFrame:

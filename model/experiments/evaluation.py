@@ -11,10 +11,17 @@ from numpy.typing import NDArray
 from conf.sections.value import EvaluationConf
 from model.calibrators import Calibrators
 from model.evaluation.lists import RankedLists
-from model.evaluation.measured import Measured
+from model.evaluation.measured import Measured, mean_ndcg
 from model.evaluation.relevance import CLEAR_GRADES, KINDS, GradedLists, clear_pairs
 from model.experiments.figures import ALL, Figure, Rows
-from model.experiments.judge import Judge, grades, judged_rows, pooled_grades, shown_rows
+from model.experiments.judge import (
+    Judge,
+    grades,
+    judged_rows,
+    planted_pool,
+    pooled_grades,
+    shown_rows,
+)
 from model.experiments.predictions import LIST, LOGGED, PAGE, TRUTH, UNIT, Predictions
 from model.experiments.ranking import EVERY, Order, probabilities
 from model.metrics import exponential_gain
@@ -84,7 +91,8 @@ class Evaluation:
     def order(self, order: Order) -> list[Figure]:
         """An arm's order by every yardstick, and the relevance weights that it picked.
 
-        value.engagement@k is in the currency, value.engagement_<yardstick>@k each by name, and
+        value.engagement@k is in the currency, value.engagement_<yardstick>@k each by name
+        (true_pooled: all items of a query with a planted outcome in one list), and
         value.engagement_effective the effective sample of the off-policy one. value.relevance_
         <kind>@k is the NDCG of a kind of list, ..._distance@k its share of the way from random to
         best, value.clear_pairs the share of pairs two grades apart in the right order.
@@ -106,6 +114,12 @@ class Evaluation:
         )
         for name, each in measured.items():
             yield from self._of_ratio(f"value.engagement_{name}@{self.k}", judge.shown, each)
+        planted = planted_pool(self.predictions, judge.weights)
+        if planted is not None:
+            rows, gains = planted
+            lists = RankedLists.of(self.predictions.codes(LIST)[rows], gains[rows], self.k)
+            found = mean_ndcg(lists, scores[rows])
+            yield from self._of_ratio(f"value.engagement_true_pooled@{self.k}", rows, found)
         if "off_policy" in measured:
             effective = measured["off_policy"].effective
             unit, size = self.unit

@@ -209,6 +209,21 @@ def pooled_grades(predictions: Predictions) -> tuple[Mask, Floats]:
     return judged | _first_of_each(predictions, other), grade
 
 
+def planted_pool(predictions: Predictions, weights: Weights) -> tuple[Mask, Floats] | None:
+    """[N] one row for each item of a query that has a planted outcome; [N] sum_t w_t P_t.
+
+    Shown or not: what stands on pages was chosen by the logger, what a night ranks is not. None
+    where nothing is planted.
+    """
+    names = [f"{TRUTH}{task}" for task in _TASKS]
+    if any(name not in predictions.columns for name in names):
+        return None
+    planted = np.stack([predictions.columns[name] for name in names])
+    known = np.asarray((planted >= 0).all(axis=0))
+    rows = _first_of_each(predictions, known) if ITEM in predictions.columns else known
+    return rows, _weighted(planted, weights)
+
+
 def shown_rows(predictions: Predictions) -> Mask:
     """[N] rows of a page whose labels are known for every task."""
     masks = [predictions.columns[f"mask_{task}"] > 0 for task in predictions.spec.tasks]

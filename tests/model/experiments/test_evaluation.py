@@ -158,3 +158,28 @@ def test_predictions_come_back_as_they_were_saved(predictions: Predictions, tmp_
     assert set(again.columns) == set(predictions.columns)
     assert again.codes("unit_code").tolist() == [3, 3, 4, 4]
     assert again.p("p_click") == pytest.approx(predictions.p("p_click"))
+
+
+def test_the_pooled_truth_ranks_what_was_never_shown(predictions: Predictions) -> None:
+    """A row off the pages joins north's list with the best planted outcome and the least score."""
+    added: dict[str, float] = {
+        "label_click": 0,
+        "mask_click": 0,
+        "region": 1,
+        "list_code": 5,
+        "page_code": -1,
+    }
+    added |= {"unit_code": 3, "item_code": 2, "p_true_click": 0.9, "first.p_click": 0.1}
+    columns = {
+        name: np.append(values, added.get(name, 0.0))
+        for name, values in predictions.columns.items()
+    }
+    planted = {f"p_true_{task}": np.zeros(5) for task in ("cart", "purchase")}
+    more = Predictions(SPEC, columns | planted)
+    ranking = Ranking(RankingConf(relevance="none"), ValueConf(weights=CLICKS), CONF)
+    found = by_name(Evaluation(more, NONE, CONF).order(ranking.order(more, NONE)))
+    second, third = 1 / np.log2(3), 0.5
+    north = (0.7 + 0.5 * second + 0.9 * third) / (0.9 + 0.7 * second + 0.5 * third)
+    pooled = found["value.engagement_true_pooled@10", "north"].value
+    assert pooled == pytest.approx(north)
+    assert found["value.engagement_true@10", "north"].value == 1.0
