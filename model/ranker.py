@@ -9,7 +9,13 @@ from torch.nn import functional
 from conf.sections.training import ModelConf
 from model.backbones import BACKBONES, Backbone
 from model.feed import Batch
-from model.heads import POSITION_BIASES, EngagementHead, RelevanceHead, relevance_head
+from model.heads import (
+    POSITION_BIASES,
+    EngagementHead,
+    PositionInput,
+    RelevanceHead,
+    relevance_head,
+)
 from model.heads.links import descending_weight, link_of
 from model.inputs import InputLayer
 from model.losses import LogProb, TaskLoss, descending_loss, masked_bce
@@ -26,6 +32,7 @@ class Ranker(nn.Module):
     knows no more).
 
     Attributes:
+        position_input: where the position is a feature of the network; None: it is not.
         descending: weight of the penalty on steps likelier than the step before; 0: no such loss.
     """
 
@@ -37,13 +44,14 @@ class Ranker(nn.Module):
         backbone: Backbone,
         engagement: EngagementHead,
         relevance: RelevanceHead | None,
+        position_input: PositionInput | None = None,
         descending: float = 0.0,
     ) -> None:
         super().__init__()
         self.spec = spec
         self.inputs, self.region, self.backbone = inputs, region, backbone
         self.engagement, self.relevance = engagement, relevance
-        self.descending = descending
+        self.position_input, self.descending = position_input, descending
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -55,19 +63,26 @@ class Ranker(nn.Module):
         """Whether a loss compares the rows of a list: batches must then hold whole lists."""
         return self.relevance is not None and self.relevance.needs_lists
 
-    def represent(self, features: Tensor) -> dict[str, Tensor]:
-        """[B, F] raw features -> representation [B, out_dim] by task."""
-        position = self.spec.region_position
-        if position is None:
+    def represent(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
+        """[B, F] raw features -> representation [B, out_dim] by task.
+
+        Args:
+            position: [B], read where the position is a feature; None: position 1.
+        """
+        column = self.spec.region_position
+        if column is None:
             ids = torch.zeros(len(features), dtype=torch.long, device=features.device)
         else:
-            ids = features[:, position].long()
-        by_task: dict[str, Tensor] = self.backbone(self.region(self.inputs(features), ids))
-        return by_task
+            ids = features[:, column].long()
+        x = self.region(self.inputs(features), ids)
+        hidden = self.backbone.first_linear()(x)
+        if self.position_input is not None and position is not None:
+            hidden = hidden + self.position_input(position)
+        return self.backbone.after_first(hidden)
 
     def forward(self, batch: Batch) -> dict[str, TaskLoss]:
         """Loss of every task; a label that is not known counts nowhere."""
-        by_task = self.represent(batch.features)
+        by_task = self.represent(batch.features, batch.position)
         prob = self.engagement(by_task, batch.position)
         losses = self._engagement_losses(prob, batch)
         if self.relevance is not None:
@@ -78,7 +93,7 @@ class Ranker(nn.Module):
 
     def predict(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
         """Probabilities [B] by output name, at the given positions [B] or at position 1."""
-        return self.read_out(self.represent(features), position)
+        return self.read_out(self.represent(features, position), position)
 
     def represent_candidates(
         self, query_values: Tensor, candidate_values: Tensor, counts: Tensor
@@ -142,4 +157,9 @@ def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ra
     relevance = None
     if spec.relevance:
         relevance = relevance_head(backbone.out_dim, conf, scale)
-    return Ranker(spec, inputs, region, backbone, engagement, relevance, descending_weight(conf))
+    position = None
+    if conf.position_bias == "input":
+        position = PositionInput(backbone.first_linear().out_features, conf.max_position)
+    return Ranker(
+        spec, inputs, region, backbone, engagement, relevance, position, descending_weight(conf)
+    )

@@ -158,8 +158,11 @@ class ModelConf(Section):
         "brand and type; exposure: how often the logger showed query, item or pair; region: every "
         "feature that depends on the region",
     )
-    position_bias: Literal["additive", "multiplicative", "none"] = Field(
-        "multiplicative", description="position tower used in training only"
+    position_bias: Literal["additive", "multiplicative", "input", "none"] = Field(
+        "multiplicative",
+        description="how the position enters, in training only; additive, multiplicative: a tower "
+        "on the logits or on the probabilities; input: a feature of the network, held at 1 when it "
+        "scores",
     )
     max_position: int = Field(
         100, ge=1, description="positions behind it share its bias (ranks from 1)"

@@ -153,8 +153,10 @@ def _predicted(
     with torch.inference_mode():
         for start in range(0, len(features), _BATCH):
             rows = slice(start, start + _BATCH)
-            by_task = ranker.represent(torch.from_numpy(features[rows]))
-            logged = ranker.read_out(by_task, torch.from_numpy(position[rows]))
+            values, shown = torch.from_numpy(features[rows]), torch.from_numpy(position[rows])
+            by_task = ranker.represent(values)
+            at = by_task if ranker.position_input is None else ranker.represent(values, shown)
+            logged = ranker.read_out(at, shown)
             for kind, read in ((LOGGED, logged), (FIRST, ranker.read_out(by_task))):
                 for name, p in read.items():
                     parts.setdefault(f"{kind}.{name}", []).append(p.numpy())

@@ -11,7 +11,13 @@ from model.heads.lambda_rank import LambdaRankHead
 from model.heads.listwise import ListwiseHead
 from model.heads.mse import MseHead
 from model.heads.ordinal import CornHead
-from model.heads.position_bias import AdditiveBias, MultiplicativeBias, NoBias, PositionBias
+from model.heads.position_bias import (
+    AdditiveBias,
+    MultiplicativeBias,
+    NoBias,
+    PositionBias,
+    PositionInput,
+)
 from model.heads.softmax import SoftmaxHead
 from model.spec import SpecError
 from model.standardise import Standardisation
@@ -28,6 +34,7 @@ RELEVANCE_HEADS: dict[str, type[RelevanceHead]] = {
 POSITION_BIASES: dict[str, Callable[[int, int], PositionBias]] = {
     "additive": AdditiveBias,
     "multiplicative": MultiplicativeBias,
+    "input": NoBias,
     "none": NoBias,
 }
 
@@ -65,6 +72,7 @@ __all__ = [
     "MultiplicativeBias",
     "NoBias",
     "PositionBias",
+    "PositionInput",
     "RelevanceHead",
     "SoftmaxHead",
     "relevance_head",

@@ -15,6 +15,9 @@ from torch.nn import functional
 
 from model.losses.bernoulli import LogProb, log1m_exp, of_logit
 
+_STRETCHES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
+"""Ends of the stretches of positions: finer on top, where positions differ most."""
+
 
 class PositionBias(nn.Module):
     """Turns the logits of position 1 into log-probabilities at the logged position."""
@@ -62,6 +65,33 @@ class AdditiveBias(PositionBias):
     def shown(self, logits: Tensor, position: Tensor) -> LogProb:
         """[B, T] and [B] -> log-probabilities [B, T]."""
         return of_logit(logits + self.bias(position))
+
+
+class PositionInput(nn.Module):
+    """The position as a further feature of the network, held at 1 when it scores.
+
+    What a team does that gives a position to its trees. A unit a stretch of positions: how far the
+    position has come through it, 0 before and 1 behind, so that all are 0 at position 1 and
+    scoring needs none of them. Unlike a tower, it lets the position act differently on each item,
+    and may explain by the position what the item did.
+    """
+
+    low: Tensor
+    high: Tensor
+
+    def __init__(self, width: int, max_position: int) -> None:
+        """Add to `width` units of the first layer."""
+        super().__init__()
+        edges = [1, *(edge for edge in _STRETCHES if edge < max_position), max(max_position, 2)]
+        for name, values in (("low", edges[:-1]), ("high", edges[1:])):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float32), persistent=False)
+        self.layer = nn.Linear(len(edges) - 1, width, bias=False)
+
+    def forward(self, position: Tensor) -> Tensor:
+        """[B] positions -> [B, width], 0 at positions 0 and 1."""
+        through = (position.float().unsqueeze(1) - self.low) / (self.high - self.low)
+        added: Tensor = self.layer(through.clamp(0.0, 1.0))
+        return added
 
 
 class MultiplicativeBias(PositionBias):

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from model.heads import POSITION_BIASES, AdditiveBias, MultiplicativeBias
+from model.heads import POSITION_BIASES, AdditiveBias, MultiplicativeBias, PositionInput
 
 
 @pytest.mark.parametrize("kind", sorted(POSITION_BIASES))
@@ -65,3 +65,12 @@ def test_gradients_are_finite_where_seen_is_certain() -> None:
     shown = bias(logits, torch.tensor([1.0, 3.0]))
     (shown.log_p.sum() + shown.log_not_p.sum()).backward()
     assert logits.grad is not None and bool(torch.isfinite(logits.grad).all())
+
+
+def test_a_position_that_is_an_input_adds_nothing_at_the_top() -> None:
+    added = PositionInput(1, 8)
+    with torch.no_grad():
+        added.layer.weight.copy_(torch.tensor([[1.0, 10.0, 100.0, 1_000.0, 10_000.0]]))
+        found = added(torch.tensor([0.0, 1.0, 2.0, 5.0, 900.0])).flatten().tolist()
+    assert added.high.tolist() == [2.0, 3.0, 4.0, 6.0, 8.0]
+    assert found == pytest.approx([0.0, 0.0, 1.0, 111.0 + 500.0, 11_111.0])

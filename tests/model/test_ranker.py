@@ -89,7 +89,7 @@ def test_all_labels_missing_trains_nothing(ranker: Ranker, batch: Batch) -> None
     assert gradients and all(float(g.abs().max()) == 0.0 for g in gradients)
 
 
-@pytest.mark.parametrize("kind", ["additive", "multiplicative", "none"])
+@pytest.mark.parametrize("kind", ["additive", "multiplicative", "input", "none"])
 def test_every_parameter_learns(
     snapshot: Snapshot, scale: Standardisation, batch: Batch, kind: str
 ) -> None:
@@ -99,6 +99,20 @@ def test_every_parameter_learns(
     total_loss(ranker(batch), {}).backward()
     silent = [n for n, p in ranker.named_parameters() if p.grad is None]
     assert silent == []
+
+
+def test_a_position_that_is_an_input_counts_in_training_only(
+    snapshot: Snapshot, scale: Standardisation, batch: Batch
+) -> None:
+    torch.manual_seed(3)
+    conf = SMALL.model_copy(update={"position_bias": "input"})
+    ranker = build_ranker(snapshot.spec, scale, conf).eval()
+    with torch.no_grad():
+        served = ranker.predict(batch.features)["p_click"]
+        first = ranker.predict(batch.features, torch.ones(len(batch.features)))["p_click"]
+        fifth = ranker.predict(batch.features, torch.full((len(batch.features),), 5.0))["p_click"]
+    torch.testing.assert_close(served, first)
+    assert not torch.allclose(served, fifth)
 
 
 def test_towers_start_at_the_rates_of_the_log(ranker: Ranker, scale: Standardisation) -> None:
