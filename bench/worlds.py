@@ -1,20 +1,22 @@
 """The default ranker against what a team would take instead, over simulated worlds.
 
 Runs conf/experiments/worlds.yaml (trainings that have finished are not made again, so a run that
-was killed goes on) and prints one table: by world, what the default ranker has over each other way
-to rank, then the mean over the worlds with the interval of Student's t over them, and the worst
-world. Engagement and grades are simulated. COUNTERPOISE_WORLDS_SET holds further settings,
+was killed goes on) and prints one table in blocks: by world, what the default ranker has over each
+other way to rank, then the mean over the worlds with the interval of Student's t over them, and the
+worst world. Engagement and grades are simulated. COUNTERPOISE_WORLDS_SET holds further settings,
 separated by spaces: `experiment.use=[cascade,trust] experiment.seeds=[1,2,3]`.
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from rich.console import Console
+from rich import box
+from rich.console import Console, Group
 from rich.table import Table
 
 from bench.result import Result
@@ -33,8 +35,8 @@ LIGHTGBM = ("lightgbm", "lightgbm_position", "lambdamart_engagement")
 JOINT = ("lightgbm_joint", "lightgbm_position_joint")
 BEST, BEST_JOINT = "best LightGBM", "best LightGBM, joint"
 CONFIDENCE = 0.95
-WIDTH = 240
-"""Of the printed table (characters): some fifteen columns."""
+WIDTH = 180
+"""Of a printed block (characters): up to six columns, the mean with its interval."""
 LEAST_GAIN = 0.005
 """What the mean over worlds of true engagement NDCG@10 over the best LightGBM must reach."""
 
@@ -124,23 +126,28 @@ def below(gaps: Gaps, worlds: Sequence[str], other: str, metric: str) -> list[st
     return [w for w, gap in found.items() if gap and gap.high is not None and gap.high < 0]
 
 
-def table(gaps: Gaps, worlds: Sequence[str]) -> Table:
-    """One line a world, one column a comparison, then the mean and the worst."""
-    lines = Table(title="the default less ..., test queries (simulated); * interval excludes 0")
-    lines.add_column("world")
-    pairs = [(metric, other) for _, metric, others in COLUMNS for other in others]
-    for heading, _, others in COLUMNS:
-        for other in others:
-            lines.add_column(f"{heading}: {other}")
+def table(gaps: Gaps, worlds: Sequence[str]) -> Group:
+    """A block a heading: one line a world, one column a comparison, then the mean and the worst."""
+    blocks = (_block(gaps, worlds, *each) for each in COLUMNS)
+    title = "The default less ..., test queries (simulated); * the interval excludes 0"
+    return Group(title, *blocks)
+
+
+def _block(
+    gaps: Gaps, worlds: Sequence[str], heading: str, metric: str, others: Sequence[str]
+) -> Table:
+    lines = Table(title=heading, title_justify="left", box=box.SIMPLE)
+    for name in ("world", *others):
+        lines.add_column(name)
     for world in worlds:
-        cells = (gaps.get((world, other, metric)) for metric, other in pairs)
+        cells = (gaps.get((world, other, metric)) for other in others)
         lines.add_row(world, *(str(gap) if gap else "-" for gap in cells))
-    means = [over_worlds(gaps, worlds, other, metric) for metric, other in pairs]
+    means = [over_worlds(gaps, worlds, other, metric) for other in others]
     lines.add_row("mean", *(_interval(mean) for mean in means))
-    worst = [
-        min((gaps[w, o, m].value for w in worlds if (w, o, m) in gaps), default=float("nan"))
-        for m, o in pairs
-    ]
+    worst = (
+        min((gaps[w, o, metric].value for w in worlds if (w, o, metric) in gaps), default=math.nan)
+        for o in others
+    )
     lines.add_row("worst", *(f"{value:+.4f}" for value in worst))
     return lines
 

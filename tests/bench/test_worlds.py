@@ -1,8 +1,22 @@
 """The table of worlds: gaps turned round, the set-up chosen on validation, limits."""
 
-import pytest
+from io import StringIO
 
-from bench.worlds import BEST, TRUE, Gap, below, gaps_of, over_worlds, results, with_best
+import pytest
+from rich.console import Console
+
+from bench.worlds import (
+    BEST,
+    TRUE,
+    WIDTH,
+    Gap,
+    below,
+    gaps_of,
+    over_worlds,
+    results,
+    table,
+    with_best,
+)
 
 
 def row(data: str, arm: str, difference: float, low: float, high: float) -> dict[str, object]:
@@ -42,3 +56,14 @@ def test_limits_name_the_worlds_that_are_lost() -> None:
     assert not lost.holds and lost.measured == "1 of 2 b"
     ahead = next(r for r in results(gaps, ["a", "b"]) if r.what.startswith("mean true"))
     assert not ahead.holds  # .005 in the mean, and an interval that holds 0
+
+
+def test_the_table_has_every_world_and_the_worst() -> None:
+    gaps = {("a", BEST, TRUE): Gap(0.02, 0.01, 0.03), ("b", BEST, TRUE): Gap(-0.01, -0.02, 0.005)}
+    console = Console(width=WIDTH, record=True, file=StringIO())
+    console.print(table(gaps, ["a", "b"]))
+    block = console.export_text().split("engagement, true, all items")[0]
+    cells = [line.split() for line in block.splitlines() if line.strip()]
+    by_name = {name: rest for name, *rest in cells}
+    assert (by_name["a"][-1], by_name["b"][-1]) == ("+0.0200*", "-0.0100")
+    assert by_name["mean"][-3] == "+0.0050" and by_name["worst"][-1] == "-0.0100"
