@@ -141,3 +141,19 @@ def test_a_loss_that_the_log_says_inexactly_is_the_expected_one(
     kept = curve[1].kept
     assert kept is not None and kept.share == pytest.approx(share) and kept.measured is measured
     assert pick_all({ALL: curve}, RULE)[ALL].w_relevance == picked
+
+
+def _two_weights(expected: tuple[float, float]) -> list[SweptPoint]:
+    sums = _sums([(5.0, 4.5)] * 10, expected)
+    return swept_curve(sums, "us", [(0.0, "0"), (1.0, "1")], BlockBootstrap(20, 50, 0.95, 1), 0.01)
+
+
+def test_engagement_is_over_its_denominators_and_not_over_the_queries() -> None:
+    found = [point.engagement.value for point in _two_weights((1.0, 0.97)) if point.engagement]
+    assert found == pytest.approx([0.5, 0.45])
+
+
+def test_a_ranker_that_expects_no_engagement_says_nothing_of_a_loss() -> None:
+    curve = _two_weights((0.0, 0.0))
+    assert [point.kept for point in curve] == [None, None]
+    assert pick_all({ALL: curve}, RULE)[ALL].w_relevance is None

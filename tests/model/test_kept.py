@@ -33,3 +33,11 @@ def test_units_without_rows_change_nothing() -> None:
     under, without = np.array([1.0, 3.0]), np.array([2.0, 1.5])
     padded = kept_share(np.append(under, 0.0), np.append(without, 0.0), 0.9, 1.0)
     assert padded == kept_share(under, without, 0.9, 1.0)
+
+
+def test_the_error_by_hand_over_units_with_engagement_under_either_weight() -> None:
+    under, without = np.array([1.0, 3.0, 2.0, 0.0]), np.array([1.0, 1.0, 0.0, 0.0])
+    kept = kept_share(under, without, expected=0.9, largest_error=10.0)
+    assert kept.share == 3.0
+    # residuals -2, 0 and 2 of the three units that tell something, over a sum of 2
+    assert kept.error == pytest.approx((3 / 2 * 8) ** 0.5 / 2)

@@ -74,3 +74,30 @@ def test_a_position_that_is_an_input_adds_nothing_at_the_top() -> None:
         found = added(torch.tensor([0.0, 1.0, 2.0, 5.0, 900.0])).flatten().tolist()
     assert added.high.tolist() == [2.0, 3.0, 4.0, 6.0, 8.0]
     assert found == pytest.approx([0.0, 0.0, 1.0, 111.0 + 500.0, 11_111.0])
+
+
+def test_both_forms_start_at_one_over_the_position() -> None:
+    position = torch.tensor([0, 1, 2, 5])
+    expected = torch.tensor([1.0, 1.0, 1 / 2, 1 / 5]).log().unsqueeze(1).expand(4, 2)
+    with torch.no_grad():
+        torch.testing.assert_close(AdditiveBias(2, 5).bias(position), expected)
+        torch.testing.assert_close(MultiplicativeBias(2, 5).log_seen(position), expected)
+
+
+def test_a_larger_entry_of_the_multiplicative_table_hides_its_position() -> None:
+    bias = MultiplicativeBias(1, 5)
+    with torch.no_grad():
+        bias.slope.zero_()
+        bias.table[3] = 0.5
+        seen = bias.log_seen(torch.tensor([2, 3])).squeeze(1).tolist()
+    expected = [-math.log(2.0) * math.log(2.0), -math.log(3.0) * math.log(1 + math.exp(0.5))]
+    assert seen == pytest.approx(expected)
+
+
+def test_a_sure_click_that_did_not_come_has_its_full_loss_at_position_1() -> None:
+    bias = MultiplicativeBias(1, 5)
+    logits = torch.tensor([[80.0]], requires_grad=True)
+    loss = -bias(logits, torch.tensor([1.0])).log_not_p.sum()
+    loss.backward()
+    assert float(loss.detach()) == pytest.approx(80.0)
+    assert logits.grad is not None and float(logits.grad) == pytest.approx(1.0)

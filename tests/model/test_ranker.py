@@ -181,3 +181,19 @@ def test_the_ordinal_head_is_a_chain_for_any_logits() -> None:
     half, most = 0.5, 1 / (1 + math.exp(-3.0))
     assert found[0].tolist() == pytest.approx([half, half * most])
     assert bool((found[:, 0] >= found[:, 1]).all())
+
+
+def test_each_unit_of_a_bin_is_regional_as_its_own_feature() -> None:
+    features = [InputFeature("price", "item"), InputFeature("stock", "item", regional=True)]
+    edges = [float(i) for i in range(65)]
+    scale = Standardisation(
+        mean={"price": 3.0, "stock": 0.0},
+        std={"price": 2.0, "stock": 1.0},
+        rates={},
+        rows=1,
+        quantiles={"price": [0.0] * 65, "stock": edges},
+    )
+    block = FeatureBlock(features, [True, True], scale, ModelConf(numeric="piecewise", bins=4))
+    assert block.regional == [False, True, True, True, True, True]
+    found = block(torch.tensor([[3.0, 24.0]]))
+    assert found.tolist() == [[0.0, 8.0, 0.5, 0.0, -0.5, -0.5]]

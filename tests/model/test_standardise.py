@@ -96,3 +96,35 @@ def test_soft_labels_are_counted_where_they_are_known(own_snapshot: Path) -> Non
         rewrite(own_snapshot, name, value)
     assert measure(open_snapshot(own_snapshot)).soft_labels == 1
     assert measure(rewrite(own_snapshot, "mask_relevance", 0.0)).soft_labels == 0
+
+
+def test_rates_of_grades_weigh_each_label_as_its_source_does(own_snapshot: Path) -> None:
+    rewrite(own_snapshot, "mask_relevance", 1.0)
+    rewrite(own_snapshot, "label_ge_1", 1.0)
+    found = measure(rewrite(own_snapshot, "weight_relevance", 0.3))
+    label, mask, weight = (
+        columns(open_snapshot(own_snapshot), name)
+        for name in ("label_ge_1", "mask_relevance", "weight_relevance")
+    )
+    assert found.rates["ge_1"] == pytest.approx(
+        (label * mask * weight).sum() / (mask * weight).sum()
+    )
+
+
+def test_quantiles_are_of_the_first_rows_over_all_files(
+    snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("model.standardise.SAMPLE", 400)
+    found = measure(snapshot).quantiles
+    assert list(found) == [f.name for f in snapshot.spec.features if f.kind == "numeric"]
+    for name, grid in found.items():
+        expected = np.quantile(columns(snapshot, name)[:400], np.arange(65) / 64)
+        np.testing.assert_allclose(grid, expected, rtol=1e-6)
+
+
+def test_edges_cut_into_equal_mass_and_a_shared_value_is_one_edge() -> None:
+    quantiles = {"price": [float(i) for i in range(65)], "sale": [0.0] * 40 + [1.0] * 25}
+    scale = Standardisation({}, {}, {}, 9, quantiles=quantiles)
+    assert scale.edges("price", 4) == [0.0, 16.0, 32.0, 48.0, 64.0]
+    assert scale.edges("sale", 4) == [0.0, 1.0]
+    assert scale.edges("unknown", 4) == []

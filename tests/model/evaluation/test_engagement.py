@@ -212,3 +212,49 @@ def test_true_has_the_planted_gains() -> None:
     shown = pages(CLICKS, NO)
     assert true(shown, UP, UP).value == pytest.approx(1.0)
     assert true(shown, -UP, UP).value < 0.9
+
+
+# Query 0 has two randomised pages and one that is not, query 1 a single page, query 2 two longer
+# pages, each with an item that the other one has not.
+MIXED = Shown(
+    page=np.asarray([0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 4, 5, 5, 5]),
+    query=np.asarray([0, 0, 0, 0, 0, 0, 1, 1, 2, 2, 2, 2, 2, 2]),
+    pair=np.asarray([0, 1, 1, 0, 0, 1, 2, 3, 4, 5, 6, 4, 5, 7]),
+    position=np.asarray([1, 2, 1, 2, 1, 2, 1, 2, 1, 2, 3, 1, 2, 3]),
+    gains=np.asarray([1.0, 0, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 1]),
+    propensity=np.asarray([0.25] * 4 + [-1.0] * 2 + [0.25] * 8),
+    k=10,
+)
+REWARD = np.asarray([0.2, 0.4, 0.6, 0.4, 9, 9, 1, 1, 0.1, 0.2, 0.3, 0.1, 0.2, 0.3])
+FALLING = np.asarray([1.0, 0.5, 0.25, 0.1])
+
+
+def test_the_models_part_is_over_the_positions_of_the_querys_own_pages() -> None:
+    found = doubly_robust(MIXED, np.zeros(14), FALLING, REWARD, 0.0)  # no weight on the log
+    short, long = [0.3 * 1.5, 0.5 * 1.5], [0.1 * 1.75, 0.2 * 1.75, 0.3 * 1.75]
+    expected = [*short, *short[::-1], 0, 0, 0, 0, *long, *long]
+    assert found.denominator == pytest.approx(expected)
+    assert (found.effective, found.share) == (0.0, 0.0)
+    cut = doubly_robust(MIXED, np.zeros(14), FALLING[:2], REWARD, 0.0)  # position 3 is seen like 2
+    assert cut.denominator[8:11] == pytest.approx([0.1 * 2, 0.2 * 2, 0.3 * 2])
+
+
+def test_the_logs_part_is_what_the_other_page_says_of_the_same_item() -> None:
+    model = doubly_robust(MIXED, np.zeros(14), FALLING, REWARD, 0.0)
+    found = doubly_robust(MIXED, np.zeros(14), FALLING, REWARD, 100.0)
+    short = [1 - 0.3, -0.5 * 0.5, -0.5, -0.3 * 0.5]
+    long = [-0.1, -0.2 * 0.5]
+    expected = 4 * np.asarray([*short, 0, 0, 0, 0, *long, 0, *long, 0])
+    assert found.denominator - model.denominator == pytest.approx(expected)
+    # of the clicks, only that on item 0 is on an item that another randomised page has
+    assert (found.effective, found.share) == (1.0, pytest.approx(1 / 6))
+
+
+def test_a_page_with_two_clicks_counts_once_in_the_share() -> None:
+    shown = pages([1.0, 1.0, 0, 0, 0, 0], [0.5] * 6)
+    assert off_policy(shown, UP, 100.0).share == 0.5
+
+
+def test_a_page_without_a_click_has_no_part_in_the_mean_of_the_pages() -> None:
+    found = logged(pages([1.0, 0, 0, 0, 0, 0], NO), UP)
+    assert (found.value, found.effective, found.share) == (1.0, 1.0, 0.5)

@@ -35,3 +35,23 @@ def test_it_never_rises_and_keeps_to_its_bounds() -> None:
     assert len(found) == 2  # the third position counts as the second
     assert found[1] <= 1.0
     assert found.min() >= 0.2
+
+
+def test_a_row_of_many_views_counts_as_that_many_rows() -> None:
+    position, pair = np.asarray([1, 2, 1, 3, 2]), np.asarray([0, 0, 1, 1, 2])
+    clicks, views = np.asarray([30.0, 10, 20, 10, 20]), np.asarray([40.0, 30, 20, 50, 60])
+    row = np.repeat(np.arange(5), views.astype(np.int64))
+    found = logged_examination(position, clicks, pair, 9, 0.01, views)
+    one_by_one = logged_examination(position[row], (clicks / views)[row], pair[row], 9, 0.01)
+    assert found == pytest.approx(one_by_one)
+
+
+def test_no_position_is_seen_less_than_the_floor() -> None:
+    found = logged_examination(np.asarray([1, 2, 3]), np.ones(3), np.arange(3), 100, 0.4)
+    assert found == pytest.approx([1, 1 / 2, 0.4])
+
+
+def test_where_it_would_rise_the_position_with_more_views_has_more_say() -> None:
+    clicks, views = np.asarray([500.0, 100.0, 9.0]), np.asarray([1_000.0, 1_000.0, 10.0])
+    found = logged_examination(np.asarray([1, 2, 3]), clicks, np.zeros(3, np.int64), 9, 0.01, views)
+    assert found[1] == found[2] == pytest.approx(0.22, abs=0.03)

@@ -76,3 +76,20 @@ def test_pairs_of_ratings_leave_out_close_ones_and_the_unjudged() -> None:
     pairs = clear_pairs(np.zeros(4, np.int64), rating, 1.5, np.asarray([1.0, 0.0, 2.0, 3.0]))
     assert pairs.denominator.sum() == 1
     assert pairs.value == 1.0
+
+
+def test_thirds_of_a_rating_lose_no_pair_and_queries_without_a_judged_item_do_not_count() -> None:
+    query = np.asarray([0, 0, 1, 1])
+    rating = np.asarray([2 + 2 / 3, 1 + 1 / 6, -1.0, -1.0])
+    assert rating[0] - rating[1] < 1.5  # in floating point
+    pairs = clear_pairs(query, rating, 1.5, np.asarray([1.0, 0.0, 0.0, 0.0]))
+    assert (pairs.value, pairs.share) == (1.0, 1.0)
+
+
+def test_a_partial_match_is_relevant_and_an_unjudged_item_is_not_irrelevant() -> None:
+    query, grade = np.asarray([0, 0, 1, 1]), np.asarray([1.0, 0.0, 2.0, -1.0])
+    rows = {
+        kind: GradedLists.of(kind, query, grade, 10).rows.tolist()
+        for kind in ("judged_mixed", "pooled")
+    }
+    assert rows == {"judged_mixed": [True, True, False, False], "pooled": [True] * 4}
