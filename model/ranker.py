@@ -11,9 +11,11 @@ from model.backbones import BACKBONES, Backbone
 from model.feed import Batch
 from model.heads import (
     POSITION_BIASES,
+    SHORTCUT,
     EngagementHead,
     PositionInput,
     RelevanceHead,
+    Shortcut,
     relevance_head,
 )
 from model.heads.links import descending_weight, link_of
@@ -32,6 +34,7 @@ class Ranker(nn.Module):
     knows no more).
 
     Attributes:
+        shortcut: the linear path to relevance's logits; None: there is none.
         position_input: where the position is a feature of the network; None: it is not.
         descending: weight of the penalty on steps likelier than the step before; 0: no such loss.
     """
@@ -44,6 +47,7 @@ class Ranker(nn.Module):
         backbone: Backbone,
         engagement: EngagementHead,
         relevance: RelevanceHead | None,
+        shortcut: Shortcut | None = None,
         position_input: PositionInput | None = None,
         descending: float = 0.0,
     ) -> None:
@@ -51,7 +55,8 @@ class Ranker(nn.Module):
         self.spec = spec
         self.inputs, self.region, self.backbone = inputs, region, backbone
         self.engagement, self.relevance = engagement, relevance
-        self.position_input, self.descending = position_input, descending
+        self.shortcut, self.position_input = shortcut, position_input
+        self.descending = descending
 
     @property
     def loss_names(self) -> tuple[str, ...]:
@@ -64,7 +69,7 @@ class Ranker(nn.Module):
         return self.relevance is not None and self.relevance.needs_lists
 
     def represent(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
-        """[B, F] raw features -> representation [B, out_dim] by task.
+        """[B, F] raw features -> representation [B, out_dim] by task, and the shortcut's input.
 
         Args:
             position: [B], read where the position is a feature; None: position 1.
@@ -78,7 +83,10 @@ class Ranker(nn.Module):
         hidden = self.backbone.first_linear()(x)
         if self.position_input is not None and position is not None:
             hidden = hidden + self.position_input(position)
-        return self.backbone.after_first(hidden)
+        by_task = self.backbone.after_first(hidden)
+        if self.shortcut is not None:
+            by_task[SHORTCUT] = self.shortcut.read(features)
+        return by_task
 
     def forward(self, batch: Batch) -> dict[str, TaskLoss]:
         """Loss of every task; a label that is not known counts nowhere."""
@@ -86,7 +94,7 @@ class Ranker(nn.Module):
         prob = self.engagement(by_task, batch.position)
         losses = self._engagement_losses(prob, batch)
         if self.relevance is not None:
-            losses[RELEVANCE] = self._relevance_loss(self.relevance, by_task[RELEVANCE], batch)
+            losses[RELEVANCE] = self._relevance_loss(self.relevance, by_task, batch)
         if self.descending > 0:
             losses[DESCENDING] = descending_loss(prob.log_p.exp(), batch.weight, self.descending)
         return losses
@@ -114,7 +122,10 @@ class Ranker(nn.Module):
         once = functional.linear(query(query_values), weight[0], first.bias)  # [Q, H]
         each = functional.linear(candidate(candidate_values), weight[1])  # [N, H]
         hidden = each + once.repeat_interleave(counts, dim=0)
-        return self.backbone.after_first(hidden)
+        by_task = self.backbone.after_first(hidden)
+        if self.shortcut is not None:
+            by_task[SHORTCUT] = self.shortcut.read_candidates(candidate_values)
+        return by_task
 
     def read_out(
         self, by_task: Mapping[str, Tensor], position: Tensor | None = None
@@ -123,9 +134,13 @@ class Ranker(nn.Module):
         engaged = self.engagement(by_task, position).log_p.exp()
         columns = [*engaged.unbind(1)]
         if self.relevance is not None:
-            grades = self.relevance.probabilities(self.relevance(by_task[RELEVANCE]))
-            columns += grades.unbind(1)
+            logits = self.relevance_logits(self.relevance(by_task[RELEVANCE]), by_task)
+            columns += self.relevance.probabilities(logits).unbind(1)
         return dict(zip(self.spec.outputs, columns, strict=True))
+
+    def relevance_logits(self, of_tower: Tensor, by_task: Mapping[str, Tensor]) -> Tensor:
+        """The tower's logits [B, outputs] and what the shortcut adds to them."""
+        return of_tower if self.shortcut is None else of_tower + self.shortcut(by_task[SHORTCUT])
 
     def _engagement_losses(self, prob: LogProb, batch: Batch) -> dict[str, TaskLoss]:
         label, mask = (
@@ -136,10 +151,13 @@ class Ranker(nn.Module):
         pairs = zip(found.total.unbind(), found.weight.unbind(), strict=True)
         return {t: TaskLoss(*pair) for t, pair in zip(self.spec.tasks, pairs, strict=True)}
 
-    def _relevance_loss(self, head: RelevanceHead, hidden: Tensor, batch: Batch) -> TaskLoss:
+    def _relevance_loss(
+        self, head: RelevanceHead, by_task: Mapping[str, Tensor], batch: Batch
+    ) -> TaskLoss:
         label_ge = torch.stack([batch.label(f"label_{g}") for g in self.spec.grades], dim=1)
         known = batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
-        return head.loss(head(hidden), label_ge, batch.weight * known, batch.list_code)
+        logits = self.relevance_logits(head(by_task[RELEVANCE]), by_task)
+        return head.loss(logits, label_ge, batch.weight * known, batch.list_code)
 
 
 def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ranker:
@@ -154,12 +172,25 @@ def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ra
     bias = POSITION_BIASES[conf.position_bias](link.biased(len(spec.tasks)), conf.max_position)
     engagement = EngagementHead(backbone.out_dim, spec.tasks, conf, bias, link)
     engagement.start_at(scale.rates)
-    relevance = None
+    relevance = shortcut = None
     if spec.relevance:
         relevance = relevance_head(backbone.out_dim, conf, scale)
+        shortcut = _shortcut(spec, relevance, scale, conf)
     position = None
     if conf.position_bias == "input":
         position = PositionInput(backbone.first_linear().out_features, conf.max_position)
+    descending = descending_weight(conf)
     return Ranker(
-        spec, inputs, region, backbone, engagement, relevance, position, descending_weight(conf)
+        spec, inputs, region, backbone, engagement, relevance, shortcut, position, descending
     )
+
+
+def _shortcut(
+    spec: InputSpec, head: RelevanceHead, scale: Standardisation, conf: ModelConf
+) -> Shortcut | None:
+    kept = spec.without(conf.leave_out)
+    if not conf.relevance_shortcut or not any(kept[i] for i in spec.fit_positions):
+        return None
+    made = Shortcut(spec, kept, scale, head.outputs, conf.clip)
+    made.start(head, scale)
+    return made

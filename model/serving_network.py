@@ -55,7 +55,8 @@ class ServingNetwork:
         logits = self.towers(by_task[tasks[0]])
         columns = [self.ranker.engagement.probabilities(logits[:, : len(tasks)])]
         if self.ranker.relevance is not None:
-            columns.append(self.ranker.relevance.probabilities(logits[:, len(tasks) :]))
+            grades = self.ranker.relevance_logits(logits[:, len(tasks) :], by_task)
+            columns.append(self.ranker.relevance.probabilities(grades))
         return torch.cat(columns, dim=1)
 
 

@@ -133,6 +133,18 @@ class InputSpec:
         return [i for i, f in enumerate(self.features) if f.table != "query"]
 
     @cached_property
+    def fit_positions(self) -> list[int]:
+        """Columns of how well item and query fit: numbers of the pair that no region changes.
+
+        What the log counted of a pair is by region, so these are read off the two texts alone.
+        """
+        return [
+            i
+            for i, f in enumerate(self.features)
+            if f.table == "query_item" and f.kind == "numeric" and not (f.regional or f.exposure)
+        ]
+
+    @cached_property
     def region_position(self) -> int | None:
         """Column of the region's id, or None where the spec has none."""
         return self.names.index(REGION_FEATURE) if REGION_FEATURE in self.names else None

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.feed import Snapshot, SnapshotError, engine
+from model.fit_start import fit_start
 from model.spec import InputSpec
 
 Doubles = npt.NDArray[np.float64]
@@ -16,6 +17,8 @@ QUANTILES = 64
 SAMPLE = 200_000
 """Rows behind the quantiles, enough for 64 of them within .2 % of mass: the first of the split,
 whose rows are in random order."""
+GRADED = 50_000
+"""Graded rows behind the regression that relevance starts from: plenty for some ten weights."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,8 @@ class Standardisation:
         soft_labels: rows whose relevance label lies between two grades (count).
         quantiles: by numeric feature, its QUANTILES + 1 quantiles from the least value to the
             largest, of the first SAMPLE rows.
+        fit_start: what `model.fit_start.fit_start` fitted on the first GRADED rows with a grade;
+            empty where nothing could be.
     """
 
     mean: Mapping[str, float]
@@ -40,6 +45,7 @@ class Standardisation:
     region_rows: Sequence[int] = field(default_factory=list)
     soft_labels: int = 0
     quantiles: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    fit_start: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def edges(self, name: str, bins: int) -> list[float]:
         """Rising edges of at most `bins` bins of a numeric feature, of about equal mass.
@@ -100,25 +106,30 @@ def measure(snapshot: Snapshot) -> Standardisation:
     columns = [*spec.names, *spec.label_columns]
     moments = _Moments(0, np.zeros(features), np.zeros(features))
     labels, regions, sample = _LabelSums(spec), _RegionCounts(spec), _Sample()
+    graded = _Graded(spec)
     paths = [snapshot.folder / file.path for file in snapshot.splits["train"]]
     for group in engine("pyarrow")(paths, columns, None):
         _check(spec, group[:features])
         moments.merge(group[:features].astype(np.float64))
         sample.add(group[:features])
-        labels.add(dict(zip(spec.label_columns, group[features:], strict=True)))
+        by_label = dict(zip(spec.label_columns, group[features:], strict=True))
+        labels.add(by_label)
+        graded.add(group, by_label)
         regions.add(group)
     if not labels.rates():
         raise SnapshotError("no label of any task is known in split train: nothing to learn")
     spread = np.sqrt(moments.squares / max(moments.count, 1))
+    spread[spread <= 1e-6] = 1.0
     numeric = [i for i, f in enumerate(spec.features) if f.kind == "numeric"]
     return Standardisation(
         mean={spec.names[i]: float(moments.mean[i]) for i in numeric},
-        std={spec.names[i]: float(spread[i]) if spread[i] > 1e-6 else 1.0 for i in numeric},
+        std={spec.names[i]: float(spread[i]) for i in numeric},
         rates=labels.rates(),
         rows=moments.count,
         region_rows=regions.rows.tolist(),
         soft_labels=labels.soft,
         quantiles=sample.quantiles({i: spec.names[i] for i in numeric}),
+        fit_start=graded.start(moments.mean, spread),
     )
 
 
@@ -146,6 +157,35 @@ class _Sample:
             values = np.concatenate([group[column] for group in self._groups])
             found[name] = [float(q) for q in np.quantile(values, grid)]
         return found
+
+
+class _Graded:
+    """The first rows with a grade: fit features, labels and weights."""
+
+    def __init__(self, spec: InputSpec) -> None:
+        self._spec, self._rows = spec, 0
+        self._parts: list[npt.NDArray[np.float32]] = []
+
+    def add(
+        self, group: npt.NDArray[np.float32], labels: Mapping[str, npt.NDArray[np.float32]]
+    ) -> None:
+        """Keep the graded ones of [columns, rows] as far as GRADED rows reach."""
+        if not (self._spec.grades and self._spec.fit_positions):
+            return
+        weight = labels["mask_relevance"] * labels["weight_relevance"]
+        kept = np.flatnonzero(weight > 0)[: GRADED - self._rows]
+        known = [labels[f"label_{grade}"] for grade in self._spec.grades]
+        self._parts.append(np.stack([*group[self._spec.fit_positions], *known, weight])[:, kept])
+        self._rows += len(kept)
+
+    def start(self, mean: Doubles, std: Doubles) -> dict[str, list[float]]:
+        """The regression on them, given the moments of all features."""
+        if not self._rows:
+            return {}
+        at, rows = self._spec.fit_positions, np.concatenate(self._parts, axis=1).astype(np.float64)
+        values, label_ge, weight = rows[: len(at)].T, rows[len(at) : -1].T, rows[-1]
+        names = [self._spec.names[i] for i in at]
+        return fit_start(names, (values - mean[at]) / std[at], label_ge, weight)
 
 
 class _RegionCounts:

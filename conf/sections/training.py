@@ -126,6 +126,11 @@ class ModelConf(Section):
         "classes; mse: expected grade; listwise: corn with ListNet; lambda: coral with "
         "NDCG-weighted pairs (the last two need feed.group_by_list)",
     )
+    relevance_shortcut: bool = Field(
+        True,
+        description="how well the texts fit reaches relevance's logits by a linear path of its "
+        "own, too; it starts at a logistic regression on the graded rows (corn, listwise) or at 0",
+    )
     list_weight: float = Field(
         1.0,
         ge=0,

@@ -18,6 +18,7 @@ from model.heads.position_bias import (
     PositionBias,
     PositionInput,
 )
+from model.heads.shortcut import SHORTCUT, Shortcut
 from model.heads.softmax import SoftmaxHead
 from model.spec import SpecError
 from model.standardise import Standardisation
@@ -61,6 +62,7 @@ def relevance_head(in_dim: int, conf: ModelConf, scale: Standardisation) -> Rele
 __all__ = [
     "POSITION_BIASES",
     "RELEVANCE_HEADS",
+    "SHORTCUT",
     "AdditiveBias",
     "CoralHead",
     "CornHead",
@@ -74,6 +76,7 @@ __all__ = [
     "PositionBias",
     "PositionInput",
     "RelevanceHead",
+    "Shortcut",
     "SoftmaxHead",
     "relevance_head",
 ]

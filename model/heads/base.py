@@ -19,11 +19,13 @@ class RelevanceHead(nn.Module):
         needs_lists: the loss compares the items of a list; without list codes and batches of
             whole lists it means nothing.
         takes_soft: a label may lie between two grades (0 < P(grade >= k) < 1).
+        chain: the logits are those of P(grade >= 1) and P(grade >= 2 | grade >= 1).
         outputs: width of the tower's output (units).
     """
 
     needs_lists = False
     takes_soft = True
+    chain = False
     outputs: int
 
     def __init__(self, in_dim: int, conf: ModelConf) -> None:

@@ -18,6 +18,7 @@ class CornHead(RelevanceHead):
     Where no training row reaches grade 1, nothing teaches q_2, which stays near 1/2.
     """
 
+    chain = True
     outputs = len(GRADES)
 
     def start_at(self, rates: Mapping[str, float]) -> None:
