@@ -29,7 +29,7 @@ from model.serving import LoadedRanker
 from model.spec import InputSpec, difference
 from model.standardise import Standardisation
 
-FORMAT_VERSION = 3
+FORMAT_VERSION = 2
 WEIGHTS, SPEC, CALIBRATORS = "model.safetensors", "spec.json", "calibrators.json"
 MANIFEST = "manifest.json"
 _DEFINING = (WEIGHTS, SPEC, CALIBRATORS)

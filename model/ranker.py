@@ -10,12 +10,13 @@ from conf.sections.training import ModelConf
 from model.backbones import BACKBONES, Backbone
 from model.feed import Batch
 from model.heads import (
+    LINE,
     POSITION_BIASES,
-    SHORTCUT,
     EngagementHead,
+    FitLine,
     PositionInput,
     RelevanceHead,
-    Shortcut,
+    fit_line,
     relevance_head,
 )
 from model.heads.links import descending_weight, link_of
@@ -34,7 +35,7 @@ class Ranker(nn.Module):
     knows no more).
 
     Attributes:
-        shortcut: the linear path to relevance's logits; None: there is none.
+        line: relevance by the fit features, mixed in when the ranker predicts; None: there is none.
         position_input: where the position is a feature of the network; None: it is not.
         descending: weight of the penalty on steps likelier than the step before; 0: no such loss.
     """
@@ -47,7 +48,7 @@ class Ranker(nn.Module):
         backbone: Backbone,
         engagement: EngagementHead,
         relevance: RelevanceHead | None,
-        shortcut: Shortcut | None = None,
+        line: FitLine | None = None,
         position_input: PositionInput | None = None,
         descending: float = 0.0,
     ) -> None:
@@ -55,7 +56,7 @@ class Ranker(nn.Module):
         self.spec = spec
         self.inputs, self.region, self.backbone = inputs, region, backbone
         self.engagement, self.relevance = engagement, relevance
-        self.shortcut, self.position_input = shortcut, position_input
+        self.line, self.position_input = line, position_input
         self.descending = descending
 
     @property
@@ -69,7 +70,7 @@ class Ranker(nn.Module):
         return self.relevance is not None and self.relevance.needs_lists
 
     def represent(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
-        """[B, F] raw features -> representation [B, out_dim] by task, and the shortcut's input.
+        """[B, F] raw features -> representation [B, out_dim] by task, and the line's logits.
 
         Args:
             position: [B], read where the position is a feature; None: position 1.
@@ -84,8 +85,8 @@ class Ranker(nn.Module):
         if self.position_input is not None and position is not None:
             hidden = hidden + self.position_input(position)
         by_task = self.backbone.after_first(hidden)
-        if self.shortcut is not None:
-            by_task[SHORTCUT] = self.shortcut.read(features)
+        if self.line is not None:
+            by_task[LINE] = self.line.read(features)
         return by_task
 
     def forward(self, batch: Batch) -> dict[str, TaskLoss]:
@@ -94,7 +95,7 @@ class Ranker(nn.Module):
         prob = self.engagement(by_task, batch.position)
         losses = self._engagement_losses(prob, batch)
         if self.relevance is not None:
-            losses[RELEVANCE] = self._relevance_loss(self.relevance, by_task, batch)
+            losses[RELEVANCE] = self._relevance_loss(self.relevance, by_task[RELEVANCE], batch)
         if self.descending > 0:
             losses[DESCENDING] = descending_loss(prob.log_p.exp(), batch.weight, self.descending)
         return losses
@@ -123,8 +124,8 @@ class Ranker(nn.Module):
         each = functional.linear(candidate(candidate_values), weight[1])  # [N, H]
         hidden = each + once.repeat_interleave(counts, dim=0)
         by_task = self.backbone.after_first(hidden)
-        if self.shortcut is not None:
-            by_task[SHORTCUT] = self.shortcut.read_candidates(candidate_values)
+        if self.line is not None:
+            by_task[LINE] = self.line.read_candidates(candidate_values)
         return by_task
 
     def read_out(
@@ -139,8 +140,8 @@ class Ranker(nn.Module):
         return dict(zip(self.spec.outputs, columns, strict=True))
 
     def relevance_logits(self, of_tower: Tensor, by_task: Mapping[str, Tensor]) -> Tensor:
-        """The tower's logits [B, outputs] and what the shortcut adds to them."""
-        return of_tower if self.shortcut is None else of_tower + self.shortcut(by_task[SHORTCUT])
+        """The tower's logits [B, outputs], with the line's mixed in: what a prediction reads."""
+        return of_tower if self.line is None else self.line.mixed(of_tower, by_task[LINE])
 
     def _engagement_losses(self, prob: LogProb, batch: Batch) -> dict[str, TaskLoss]:
         label, mask = (
@@ -151,13 +152,10 @@ class Ranker(nn.Module):
         pairs = zip(found.total.unbind(), found.weight.unbind(), strict=True)
         return {t: TaskLoss(*pair) for t, pair in zip(self.spec.tasks, pairs, strict=True)}
 
-    def _relevance_loss(
-        self, head: RelevanceHead, by_task: Mapping[str, Tensor], batch: Batch
-    ) -> TaskLoss:
+    def _relevance_loss(self, head: RelevanceHead, hidden: Tensor, batch: Batch) -> TaskLoss:
         label_ge = torch.stack([batch.label(f"label_{g}") for g in self.spec.grades], dim=1)
         known = batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
-        logits = self.relevance_logits(head(by_task[RELEVANCE]), by_task)
-        return head.loss(logits, label_ge, batch.weight * known, batch.list_code)
+        return head.loss(head(hidden), label_ge, batch.weight * known, batch.list_code)
 
 
 def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ranker:
@@ -172,25 +170,13 @@ def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ra
     bias = POSITION_BIASES[conf.position_bias](link.biased(len(spec.tasks)), conf.max_position)
     engagement = EngagementHead(backbone.out_dim, spec.tasks, conf, bias, link)
     engagement.start_at(scale.rates)
-    relevance = shortcut = None
+    relevance = line = None
     if spec.relevance:
         relevance = relevance_head(backbone.out_dim, conf, scale)
-        shortcut = _shortcut(spec, relevance, scale, conf)
+        kept = spec.without(conf.leave_out)
+        line = fit_line(spec, relevance, scale, conf.fit_share, kept, conf.clip)
     position = None
     if conf.position_bias == "input":
         position = PositionInput(backbone.first_linear().out_features, conf.max_position)
     descending = descending_weight(conf)
-    return Ranker(
-        spec, inputs, region, backbone, engagement, relevance, shortcut, position, descending
-    )
-
-
-def _shortcut(
-    spec: InputSpec, head: RelevanceHead, scale: Standardisation, conf: ModelConf
-) -> Shortcut | None:
-    kept = spec.without(conf.leave_out)
-    if not conf.relevance_shortcut or not any(kept[i] for i in spec.fit_positions):
-        return None
-    made = Shortcut(spec, kept, scale, head.outputs, conf.clip)
-    made.start(head, scale)
-    return made
+    return Ranker(spec, inputs, region, backbone, engagement, relevance, line, position, descending)

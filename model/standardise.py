@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from model.feed import Snapshot, SnapshotError, engine
-from model.fit_start import fit_start
+from model.fit_regression import fit_regressions
 from model.spec import InputSpec
 
 Doubles = npt.NDArray[np.float64]
@@ -18,7 +18,7 @@ SAMPLE = 200_000
 """Rows behind the quantiles, enough for 64 of them within .2 % of mass: the first of the split,
 whose rows are in random order."""
 GRADED = 50_000
-"""Graded rows behind the regression that relevance starts from: plenty for some ten weights."""
+"""Graded rows behind the regressions on the fit features: plenty for some ten weights each."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +34,8 @@ class Standardisation:
         soft_labels: rows whose relevance label lies between two grades (count).
         quantiles: by numeric feature, its QUANTILES + 1 quantiles from the least value to the
             largest, of the first SAMPLE rows.
-        fit_start: what `model.fit_start.fit_start` fitted on the first GRADED rows with a grade;
-            empty where nothing could be.
+        fit_line: regressions on the fit features (`model.fit_regression.fit_regressions`) of the
+            first GRADED rows with a grade; empty where nothing could be fitted.
     """
 
     mean: Mapping[str, float]
@@ -45,7 +45,7 @@ class Standardisation:
     region_rows: Sequence[int] = field(default_factory=list)
     soft_labels: int = 0
     quantiles: Mapping[str, Sequence[float]] = field(default_factory=dict)
-    fit_start: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    fit_line: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def edges(self, name: str, bins: int) -> list[float]:
         """Rising edges of at most `bins` bins of a numeric feature, of about equal mass.
@@ -129,7 +129,7 @@ def measure(snapshot: Snapshot) -> Standardisation:
         region_rows=regions.rows.tolist(),
         soft_labels=labels.soft,
         quantiles=sample.quantiles({i: spec.names[i] for i in numeric}),
-        fit_start=graded.start(moments.mean, spread),
+        fit_line=graded.line(moments.mean, spread),
     )
 
 
@@ -178,14 +178,14 @@ class _Graded:
         self._parts.append(np.stack([*group[self._spec.fit_positions], *known, weight])[:, kept])
         self._rows += len(kept)
 
-    def start(self, mean: Doubles, std: Doubles) -> dict[str, list[float]]:
-        """The regression on them, given the moments of all features."""
+    def line(self, mean: Doubles, std: Doubles) -> dict[str, list[float]]:
+        """The regressions on them, given the moments of all features."""
         if not self._rows:
             return {}
         at, rows = self._spec.fit_positions, np.concatenate(self._parts, axis=1).astype(np.float64)
         values, label_ge, weight = rows[: len(at)].T, rows[len(at) : -1].T, rows[-1]
         names = [self._spec.names[i] for i in at]
-        return fit_start(names, (values - mean[at]) / std[at], label_ge, weight)
+        return fit_regressions(names, (values - mean[at]) / std[at], label_ge, weight)
 
 
 class _RegionCounts:

@@ -126,10 +126,12 @@ class ModelConf(Section):
         "classes; mse: expected grade; listwise: corn with ListNet; lambda: coral with "
         "NDCG-weighted pairs (the last two need feed.group_by_list)",
     )
-    relevance_shortcut: bool = Field(
-        True,
-        description="how well the texts fit reaches relevance's logits by a linear path of its "
-        "own, too; it starts at a logistic regression on the graded rows (corn, listwise) or at 0",
+    fit_share: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        description="corn, listwise: part in relevance's logits, when the model predicts, of two "
+        "logistic regressions on how well the texts fit, which need few grades (fraction)",
     )
     list_weight: float = Field(
         1.0,

@@ -6,6 +6,7 @@ from conf.sections.training import ModelConf
 from model.heads.base import RelevanceHead
 from model.heads.coral import CoralHead
 from model.heads.engagement import EngagementHead
+from model.heads.fit_line import LINE, FitLine, fit_line
 from model.heads.independent import IndependentHead
 from model.heads.lambda_rank import LambdaRankHead
 from model.heads.listwise import ListwiseHead
@@ -18,7 +19,6 @@ from model.heads.position_bias import (
     PositionBias,
     PositionInput,
 )
-from model.heads.shortcut import SHORTCUT, Shortcut
 from model.heads.softmax import SoftmaxHead
 from model.spec import SpecError
 from model.standardise import Standardisation
@@ -60,13 +60,14 @@ def relevance_head(in_dim: int, conf: ModelConf, scale: Standardisation) -> Rele
 
 
 __all__ = [
+    "LINE",
     "POSITION_BIASES",
     "RELEVANCE_HEADS",
-    "SHORTCUT",
     "AdditiveBias",
     "CoralHead",
     "CornHead",
     "EngagementHead",
+    "FitLine",
     "IndependentHead",
     "LambdaRankHead",
     "ListwiseHead",
@@ -76,7 +77,7 @@ __all__ = [
     "PositionBias",
     "PositionInput",
     "RelevanceHead",
-    "Shortcut",
     "SoftmaxHead",
+    "fit_line",
     "relevance_head",
 ]

@@ -115,10 +115,7 @@ def test_a_position_that_is_an_input_counts_in_training_only(
     assert not torch.allclose(served, fifth)
 
 
-def test_towers_start_at_the_rates_of_the_log(snapshot: Snapshot, scale: Standardisation) -> None:
-    conf = SMALL.model_copy(update={"relevance_shortcut": False})
-    ranker = build_ranker(snapshot.spec, scale, conf)
-    assert ranker.relevance is not None
+def test_towers_start_at_the_rates_of_the_log(ranker: Ranker, scale: Standardisation) -> None:
     last = ranker.engagement.towers["purchase"][-1]
     assert isinstance(last, torch.nn.Linear)
     assert float(torch.sigmoid(last.bias.detach())) == pytest.approx(

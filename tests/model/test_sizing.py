@@ -16,9 +16,7 @@ def test_count_by_hand(snapshot: Snapshot) -> None:
     embeddings = 3 * 2 + 8 * 2
     bottom = (inputs + 1) * 7 + (7 + 1) * 5
     engagement, relevance = 3 * (6 * 3 + 4 * 1), 6 * 3 + 4 * 2
-    shortcut = 2 * 2  # from the two numbers of the pair
-    expected = embeddings + bottom + engagement + relevance + shortcut
-    assert parameter_count(snapshot.spec, conf) == expected
+    assert parameter_count(snapshot.spec, conf) == embeddings + bottom + engagement + relevance
 
 
 def test_counting_draws_nothing(snapshot: Snapshot) -> None:

@@ -1,4 +1,4 @@
-"""Logistic regressions of the grade on how well the texts fit: where relevance starts."""
+"""Logistic regressions of the grade on how well the texts fit."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ _STRENGTH = 1.0
 """Inverse variance of the normal prior on a weight: with few rows weights stay near 0."""
 
 
-def fit_start(
+def fit_regressions(
     names: Sequence[str], z: Floats, label_ge: Floats, weight: Floats
 ) -> dict[str, list[float]]:
     """Weights by feature, two each, and the two intercepts under the empty name.

@@ -1,15 +1,15 @@
-"""The linear path to relevance's logits."""
+"""Relevance by the fit features beside the network's."""
 
 from dataclasses import replace
 
 import pytest
 import torch
 
-from conf.sections.training import ModelConf
-from model.feed import Snapshot
-from model.heads import SHORTCUT
+from conf.sections.training import FeedConf, ModelConf
+from model.feed import Rows, Snapshot, batches
+from model.heads import LINE
 from model.ranker import Ranker, build_ranker
-from model.spec import GRADES, InputFeature, InputSpec
+from model.spec import RELEVANCE, InputFeature, InputSpec
 from model.standardise import Standardisation
 
 CONF = ModelConf(hidden=(4,), tower=(3,), bins=4)
@@ -43,52 +43,54 @@ def test_fit_features_are_numbers_of_the_pair_that_no_region_changes() -> None:
     assert spec.fit_positions == [0, 5]
 
 
-def test_relevance_starts_at_the_regression(snapshot: Snapshot, scale: Standardisation) -> None:
-    start = {"": [0.5, -1.0], "query_item_0": [2.0, 0.0], "query_item_1": [0.0, -3.0]}
-    ranker = silenced(build(snapshot, replace(scale, fit_start=start)))
+def test_a_prediction_is_the_weighted_mean_of_both_logits(
+    snapshot: Snapshot, scale: Standardisation
+) -> None:
+    line = {"": [0.5, -1.0], "query_item_0": [2.0, 0.0], "query_item_1": [0.0, -3.0]}
+    ranker = silenced(build(snapshot, replace(scale, fit_line=line), fit_share=0.25))
     features = torch.zeros(3, len(snapshot.spec.features))
     columns = [snapshot.spec.names.index(f"query_item_{i}") for i in (0, 1)]
     z = torch.tensor([[0.0, 0.0], [1.0, 0.0], [-0.5, 0.25]])
     for place, column in enumerate(columns):
         name = f"query_item_{place}"
         features[:, column] = scale.mean[name] + scale.std[name] * z[:, place]
+    assert ranker.relevance is not None
+    first, second = ranker.relevance.tower[-1].bias.tolist()
     with torch.no_grad():
         found = ranker.predict(features)
-    reached = torch.sigmoid(0.5 + 2.0 * z[:, 0])
+    reached = torch.sigmoid(0.75 * first + 0.25 * (0.5 + 2.0 * z[:, 0]))
+    again = torch.sigmoid(0.75 * second + 0.25 * (-1.0 - 3.0 * z[:, 1]))
     torch.testing.assert_close(found["p_ge_1"], reached)
-    torch.testing.assert_close(found["p_ge_2"], reached * torch.sigmoid(-1.0 - 3.0 * z[:, 1]))
+    torch.testing.assert_close(found["p_ge_2"], reached * again)
 
 
 @pytest.mark.parametrize(
     "changed",
-    [
-        {"relevance_head": "softmax"},
-        {"relevance_head": "coral"},
-        {"leave_out": ("query_item_1",)},
-    ],
+    [{"relevance_head": "softmax"}, {"leave_out": ("query_item_1",)}, {"fit_share": 0.0}],
 )
-def test_what_the_regression_does_not_suit_starts_at_nothing(
+def test_without_a_line_that_suits_there_is_none(
     snapshot: Snapshot, scale: Standardisation, changed: dict[str, object]
 ) -> None:
-    ranker = build(snapshot, scale, **changed)
-    assert ranker.shortcut is not None and float(ranker.shortcut.layer.weight.abs().sum()) == 0.0
-    without = build(snapshot, scale, **changed, relevance_shortcut=False)
-    assert without.shortcut is None
-    features = torch.ones(2, len(snapshot.spec.features))
-    with torch.no_grad():
-        for name in (f"p_{grade}" for grade in GRADES):
-            torch.testing.assert_close(
-                ranker.predict(features)[name], without.predict(features)[name]
-            )
+    assert build(snapshot, scale, **changed).line is None
+    assert build(snapshot, replace(scale, fit_line={})).line is None
 
 
-def test_the_snapshot_gives_a_start_and_candidates_read_the_same(
+def test_training_does_not_see_the_line(snapshot: Snapshot, scale: Standardisation) -> None:
+    batch = next(batches(snapshot, Rows("train"), FeedConf(batch_size=32, engine="pyarrow")))
+    with_line, without = build(snapshot, scale), build(snapshot, scale, fit_share=0.0)
+    assert with_line.line is not None
+    assert with_line.state_dict().keys() == without.state_dict().keys()
+    losses = [float(r(batch)[RELEVANCE].total.detach()) for r in (with_line, without)]
+    assert losses[0] == losses[1]
+
+
+def test_the_snapshot_gives_a_line_and_candidates_read_the_same(
     snapshot: Snapshot, scale: Standardisation
 ) -> None:
-    assert set(scale.fit_start) == {"", "query_item_0", "query_item_1"}
+    assert set(scale.fit_line) == {"", "query_item_0", "query_item_1"}
     ranker = build(snapshot, scale)
-    assert ranker.shortcut is not None
+    assert ranker.line is not None
     features = torch.randn(5, len(snapshot.spec.features)).abs()
     candidates = features[:, snapshot.spec.candidate_positions]
-    read = ranker.shortcut.read_candidates(candidates)
-    torch.testing.assert_close(read, ranker.represent(features)[SHORTCUT])
+    read = ranker.line.read_candidates(candidates)
+    torch.testing.assert_close(read, ranker.represent(features)[LINE])

@@ -1,0 +1,84 @@
+"""Relevance by a line through how well the texts fit, mixed into the network's when it predicts."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from model.heads.base import RelevanceHead
+from model.spec import InputSpec
+from model.standardise import Standardisation
+
+LINE = "line"
+"""Its logits among the representations by task."""
+
+
+class FitLine(nn.Module):
+    """Logits of the conditional chain by two logistic regressions on the pair's fit features.
+
+    A few hundred graded rows teach a network of thousands of weights less than they teach one
+    weight a feature, and relevance would rank below the cosine that is one of its inputs. The mean
+    of two models that err differently is better than either (Hansen and Salamon 1990), also where
+    grades are many. The regressions are fitted before training (`model.fit_regression`) and do not
+    learn: what the shared layers learn from the grades stays as it is without them.
+    """
+
+    columns: Tensor
+    candidate_columns: Tensor
+    mean: Tensor
+    std: Tensor
+    weight: Tensor
+    bias: Tensor
+
+    def __init__(self, spec: InputSpec, scale: Standardisation, share: float, clip: float) -> None:
+        """Take the regressions of the training rows; `share` is their part in the logits."""
+        super().__init__()
+        self.share, self.clip = share, clip
+        columns = spec.fit_positions
+        names = [spec.names[i] for i in columns]
+        places = {column: i for i, column in enumerate(spec.candidate_positions)}
+        self._keep("columns", columns, torch.long)
+        self._keep("candidate_columns", [places[i] for i in columns], torch.long)
+        self._keep("mean", [scale.mean[name] for name in names])
+        self._keep("std", [scale.std[name] for name in names])
+        self._keep("weight", [scale.fit_line[name] for name in names])  # [columns, 2]
+        self._keep("bias", scale.fit_line[""])
+
+    def read(self, features: Tensor) -> Tensor:
+        """[B, F] raw features -> the line's logits [B, 2]."""
+        return self._logits(features.index_select(1, self.columns))
+
+    def read_candidates(self, candidate_values: Tensor) -> Tensor:
+        """[B, Fc] raw features of the candidates -> the line's logits [B, 2]."""
+        return self._logits(candidate_values.index_select(1, self.candidate_columns))
+
+    def mixed(self, of_network: Tensor, of_line: Tensor) -> Tensor:
+        """Both logits [B, 2] -> their weighted mean [B, 2]."""
+        return torch.lerp(of_network.float(), of_line.float(), self.share)
+
+    def _logits(self, raw: Tensor) -> Tensor:
+        z = ((raw - self.mean) / self.std).clamp_(-self.clip, self.clip)
+        return torch.addmm(self.bias, z, self.weight)
+
+    def _keep(self, name: str, values: Sequence[object], kind: torch.dtype = torch.float32) -> None:
+        self.register_buffer(name, torch.tensor(values, dtype=kind), persistent=False)
+
+
+def fit_line(
+    spec: InputSpec,
+    head: RelevanceHead,
+    scale: Standardisation,
+    share: float,
+    kept: Sequence[bool],
+    clip: float,
+) -> FitLine | None:
+    """The line, where there is one that suits the head and the features that the model reads.
+
+    Args:
+        share: part of the line in the logits, 0 to 1.
+        kept: for each feature of the spec, whether the model reads it.
+    """
+    suits = head.chain and all(kept[i] for i in spec.fit_positions)
+    if share <= 0 or not suits or not scale.fit_line:
+        return None
+    return FitLine(spec, scale, share, clip)
