@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from model.block_sums import ALL, BlockSums, Cell
 from model.bootstrap import BlockBootstrap, Estimate
-from model.kept import Kept, kept_share
+from model.kept import Kept, kept_shares
 from model.tradeoff import CurvePoint, Rule, describe, pick
 
 RELEVANCE, ENGAGEMENT, EXPECTED = "relevance", "engagement", "expected"
@@ -69,12 +69,12 @@ def swept_curve(
         names: each weight and the ranker of that weight, the smallest weight first.
         largest_error: see `model.kept`.
     """
+    kept = _kept(sums, region, [ranker for _, ranker in names], largest_error)
     points = []
-    for weight, ranker in names:
+    for (weight, ranker), share in zip(names, kept, strict=True):
         relevance, rq = _figure(sums.get(region, ranker, RELEVANCE), bootstrap)
         engagement, eq = _figure(sums.get(region, ranker, ENGAGEMENT), bootstrap)
-        kept = _kept(sums, region, ranker, names[0][1], largest_error)
-        points.append(SweptPoint(weight, relevance, rq, engagement, eq, kept))
+        points.append(SweptPoint(weight, relevance, rq, engagement, eq, share))
     return points
 
 
@@ -114,15 +114,16 @@ def _points(curve: Sequence[SweptPoint]) -> list[CurvePoint]:
 
 
 def _kept(
-    sums: BlockSums, region: str, ranker: str, smallest: str, largest_error: float
-) -> Kept | None:
-    measured = [sums.get(region, name, ENGAGEMENT) for name in (ranker, smallest)]
-    expected = [sums.get(region, name, EXPECTED) for name in (ranker, smallest)]
-    cells = [cell for cell in (*measured, *expected) if cell is not None]
-    if len(cells) < 4 or cells[3].totals.sum() <= 0:
-        return None
-    ratio = float(cells[2].totals.sum() / cells[3].totals.sum())
-    return kept_share(cells[0].totals, cells[1].totals, ratio, largest_error)
+    sums: BlockSums, region: str, rankers: Sequence[str], largest_error: float
+) -> Sequence[Kept | None]:
+    """By ranker, the smallest weight's first; None where a figure is missing."""
+    measured = [sums.get(region, ranker, ENGAGEMENT) for ranker in rankers]
+    expected = [sums.get(region, ranker, EXPECTED) for ranker in rankers]
+    swept = [cell.totals for cell in measured if cell is not None]
+    own = [float(cell.totals.sum()) for cell in expected if cell is not None]
+    if min(len(swept), len(own)) < len(rankers) or own[0] <= 0:
+        return [None] * len(rankers)
+    return kept_shares(swept, [total / own[0] for total in own], largest_error)
 
 
 def _figure(cell: Cell | None, bootstrap: BlockBootstrap) -> tuple[Estimate | None, int]:

@@ -1,5 +1,6 @@
-"""How much engagement a relevance weight keeps, and whether the log or the ranker says so."""
+"""How much engagement each relevance weight keeps, and whether the log or the ranker says so."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,27 +24,37 @@ class Kept:
     measured: bool
 
 
-def kept_share(under: Floats, without: Floats, expected: float, largest_error: float) -> Kept:
-    """The log's ratio where it is exact enough, else the one that the ranker expects.
+def kept_shares(
+    swept: Sequence[Floats], expected: Sequence[float], largest_error: float
+) -> list[Kept]:
+    """The log's ratios where all of them are exact enough, else those that the ranker expects.
 
-    A pick among ten weights by a ratio whose error is as large as the loss that it may cost is a
+    A pick among ten weights by ratios whose error is as large as the loss that they may show is a
     pick of noise. The ranker's calibrated probabilities know the loss with hardly any noise. They
     tend to put it too high, as the order by them is the best one only by their own account: the
-    rule then errs towards engagement.
+    rule then errs towards engagement. One curve has one judge: a gain of noise at one weight would
+    count against the others.
 
     Args:
-        under, without: [U] sums of measured engagement by unit (block or text), under the weight
-            and under the smallest one; their denominators are the same.
-        expected: the same ratio by the ranker's calibrated probabilities.
-        largest_error: standard error up to which the measured ratio is taken.
+        swept: [U] sums of measured engagement by unit (block or text) under each weight, the
+            smallest first; their denominators are the same.
+        expected: the ratios by the ranker's calibrated probabilities.
+        largest_error: standard error up to which the measured ratios are taken.
     """
+    measured = [_ratio(under, swept[0]) for under in swept]
+    exact = all(error <= largest_error for _, error in measured)
+    return [
+        Kept(share if exact else own, error, exact)
+        for (share, error), own in zip(measured, expected, strict=True)
+    ]
+
+
+def _ratio(under: Floats, without: Floats) -> tuple[float, float]:
+    """The ratio of the sums and its standard error over the units (linearised)."""
     total = float(without.sum())
     told = np.flatnonzero((under != 0) | (without != 0))
     if total <= 0 or len(told) < 2:
-        return Kept(expected, np.inf, measured=False)
+        return np.nan, np.inf
     share = float(under.sum()) / total
     residual = (under - share * without)[told]
-    error = float(np.sqrt(len(told) / (len(told) - 1) * np.sum(residual**2))) / total
-    if error <= largest_error:
-        return Kept(share, error, measured=True)
-    return Kept(expected, error, measured=False)
+    return share, float(np.sqrt(len(told) / (len(told) - 1) * np.sum(residual**2))) / total

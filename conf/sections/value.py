@@ -40,9 +40,9 @@ class ValueConf(Section):
     noise: float = Field(
         0.5,
         ge=0,
-        description="largest standard error of a loss that the log measures, over engagement_loss; "
-        "beyond it the loss is the one that the ranker's own calibrated probabilities expect "
-        "(ratio)",
+        description="largest standard error, among the weights of the sweep, of a loss that the "
+        "log measures, over engagement_loss; beyond it the losses are those that the ranker's own "
+        "calibrated probabilities expect (ratio)",
     )
     min_queries: int = Field(
         50,

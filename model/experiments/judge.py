@@ -25,7 +25,7 @@ from model.experiments.predictions import (
     UNIT,
     Predictions,
 )
-from model.kept import kept_share
+from model.kept import kept_shares
 from model.metrics import exponential_gain
 from model.spec import GRADES, RELEVANCE
 from model.tradeoff import CurvePoint
@@ -161,18 +161,21 @@ class Judge:
             largest_error: see `model.kept`.
         """
         smallest = next(iter(scores.values()))
-        expected = RankedLists.of(self.pages.page, smallest[self.shown], self.conf.k)
-        base = self.engagement(self.currency, smallest)
-        before, own = self._by_unit(base), _mean(expected.ndcg(smallest[self.shown]))
-        points = []
-        for weight, ranked in scores.items():
-            found = self.engagement(self.currency, ranked)
-            ratio = _mean(expected.ndcg(ranked[self.shown])) / own if own > 0 else 1.0
-            kept = kept_share(self._by_unit(found), before, ratio, largest_error)
-            relevance = _mean(self.relevance.ndcg(ranked[self.graded]))
-            value = found.value if np.isfinite(found.value) else 0.0
-            points.append(CurvePoint(weight, relevance, value, kept.share))
-        return points
+        lists = RankedLists.of(self.pages.page, smallest[self.shown], self.conf.k)
+        own = {w: _mean(lists.ndcg(ranked[self.shown])) for w, ranked in scores.items()}
+        best = next(iter(own.values()))
+        expected = [ndcg / best if best > 0 else 1.0 for ndcg in own.values()]
+        found = [self.engagement(self.currency, ranked) for ranked in scores.values()]
+        kept = kept_shares([self._by_unit(one) for one in found], expected, largest_error)
+        return [
+            CurvePoint(
+                weight,
+                relevance=_mean(self.relevance.ndcg(ranked[self.graded])),
+                engagement=one.value if np.isfinite(one.value) else 0.0,
+                kept=share.share,
+            )
+            for (weight, ranked), one, share in zip(scores.items(), found, kept, strict=True)
+        ]
 
     def _by_unit(self, found: Measured) -> Floats:
         """[U] numerators by unit of the bootstrap."""

@@ -3,7 +3,12 @@
 import numpy as np
 import pytest
 
-from model.kept import kept_share
+from model.kept import Floats, Kept, kept_shares
+
+
+def kept_share(under: Floats, without: Floats, expected: float, largest_error: float) -> Kept:
+    """A weight beside the smallest one."""
+    return kept_shares([without, under], [1.0, expected], largest_error)[1]
 
 
 def test_the_error_is_that_of_a_ratio_over_units() -> None:
@@ -41,3 +46,13 @@ def test_the_error_by_hand_over_units_with_engagement_under_either_weight() -> N
     assert kept.share == 3.0
     # residuals -2, 0 and 2 of the three units that tell something, over a sum of 2
     assert kept.error == pytest.approx((3 / 2 * 8) ** 0.5 / 2)
+
+
+def test_one_inexact_weight_gives_the_ranker_the_whole_curve() -> None:
+    without, close, far = np.array([2.0, 2.0]), np.array([2.02, 2.0]), np.array([1.0, 3.5])
+    expected = [1.0, 0.99, 0.9]
+    found = kept_shares([without, close, far], expected, largest_error=0.1)
+    assert [kept.share for kept in found] == expected
+    assert found[1].error < 0.1 < found[2].error
+    exact = kept_shares([without, close], expected[:2], largest_error=0.1)
+    assert [kept.share for kept in exact] == pytest.approx([1.0, 1.005])
