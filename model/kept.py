@@ -30,9 +30,9 @@ def kept_shares(
     """The log's ratios where all of them are exact enough, else those that the ranker expects.
 
     A pick among ten weights by ratios whose error is as large as the loss that they may show is a
-    pick of noise. The ranker's calibrated probabilities know the loss with hardly any noise. They
-    tend to put it too high, as the order by them is the best one only by their own account: the
-    rule then errs towards engagement. One curve has one judge: a gain of noise at one weight would
+    pick of noise. The ranker's calibrated probabilities know the loss with hardly any noise, but
+    are off by as much as the ranker is: the order by them is the best one only by their own
+    account. One curve has one judge: a gain of noise at one weight would
     count against the others.
 
     Args:
