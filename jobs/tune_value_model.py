@@ -175,8 +175,8 @@ def _rows(curves: dict[str, list[SweptPoint]], tree: Conf) -> list[dict[str, Any
             "w_relevance": point.w_relevance,
             "relevance_queries": point.relevance_queries,
             "engagement_queries": point.engagement_queries,
-            "kept": point.kept.share if point.kept else None,
-            "kept_by": _kept_by(point),
+            "engagement_kept": point.kept.share if point.kept else None,
+            "engagement_kept_by": _judge_of(point),
             "picked": point.w_relevance == picks[region].w_relevance,
             "rule": picks[region].words,
         }
@@ -185,7 +185,7 @@ def _rows(curves: dict[str, list[SweptPoint]], tree: Conf) -> list[dict[str, Any
     ]
 
 
-def _kept_by(point: SweptPoint) -> str | None:
+def _judge_of(point: SweptPoint) -> str | None:
     if point.kept is None:
         return None
     return "log" if point.kept.measured else "ranker"

@@ -69,7 +69,7 @@ def swept_curve(
         names: each weight and the ranker of that weight, the smallest weight first.
         largest_error: see `model.kept`.
     """
-    kept = _kept(sums, region, [ranker for _, ranker in names], largest_error)
+    kept = _engagement_kept(sums, region, [ranker for _, ranker in names], largest_error)
     points = []
     for (weight, ranker), share in zip(names, kept, strict=True):
         relevance, rq = _figure(sums.get(region, ranker, RELEVANCE), bootstrap)
@@ -113,7 +113,7 @@ def _points(curve: Sequence[SweptPoint]) -> list[CurvePoint]:
     ]
 
 
-def _kept(
+def _engagement_kept(
     sums: BlockSums, region: str, rankers: Sequence[str], largest_error: float
 ) -> Sequence[Kept | None]:
     """By ranker, the smallest weight's first; None where a figure is missing."""

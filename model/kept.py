@@ -32,8 +32,7 @@ def kept_shares(
     A pick among ten weights by ratios whose error is as large as the loss that they may show is a
     pick of noise. The ranker's calibrated probabilities know the loss with hardly any noise, but
     are off by as much as the ranker is: the order by them is the best one only by their own
-    account. One curve has one judge: a gain of noise at one weight would
-    count against the others.
+    account. One curve has one judge: a gain of noise at one weight would count against the others.
 
     Args:
         swept: [U] sums of measured engagement by unit (block or text) under each weight, the

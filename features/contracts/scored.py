@@ -91,11 +91,15 @@ VALUE_CURVE = Table(
                 ("engagement_low", "double", "lower end of its interval"),
                 ("engagement_high", "double", "upper end of its interval"),
                 (
-                    "kept",
+                    "engagement_kept",
                     "double",
                     "engagement over that of the smallest weight, as the rule takes it",
                 ),
-                ("kept_by", "string", "who says so: log (the currency), or ranker (its own p)"),
+                (
+                    "engagement_kept_by",
+                    "string",
+                    "who says so: log (the currency), or ranker (its own p)",
+                ),
             ]
         ),
     ),

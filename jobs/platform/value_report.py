@@ -76,14 +76,18 @@ def _curve_cells(row: Row) -> list[str]:
         f"{row['w_relevance']:g}",
         _figure(row, "relevance"),
         _figure(row, "engagement"),
-        _kept(row),
+        _engagement_kept(row),
         f"{row['relevance_queries']:,}, {row['engagement_queries']:,}",
         "picked" if row["picked"] else "",
     ]
 
 
-def _kept(row: Row) -> str:
-    return "-" if row["kept"] is None else f"{row['kept']:.4f}, {row['kept_by']}"
+def _engagement_kept(row: Row) -> str:
+    return (
+        "-"
+        if row["engagement_kept"] is None
+        else f"{row['engagement_kept']:.4f}, {row['engagement_kept_by']}"
+    )
 
 
 def _figure(row: Row, name: str) -> str:

@@ -80,7 +80,10 @@ def test_run_picks_by_region_dry_then_twice_the_same(
     assert every["engagement_ndcg"] == pytest.approx((4 + 2 * 0.6309) / 6, abs=1e-4)
     assert (every["relevance_queries"], every["engagement_queries"]) == (6, 6)
     assert "2 < 4 queries here" in curve["uk", 1.0]["rule"] and curve["uk", 1.0]["picked"]
-    assert (us["kept"], us["kept_by"]) == (pytest.approx(1 / 0.6309, abs=1e-3), "log")
+    assert (us["engagement_kept"], us["engagement_kept_by"]) == (
+        pytest.approx(1 / 0.6309, abs=1e-3),
+        "log",
+    )
     assert every["simulated_engagement"] and every["model_version"] == "m1"
     weights = warehouse.read(VALUE_WEIGHTS).collect()
     assert {r["region"]: r["w_relevance"] for r in weights} == {"us": 1.0, "uk": 1.0}
@@ -129,9 +132,9 @@ def test_a_loss_that_few_pages_say_is_the_one_that_the_ranker_expects(
     inputs = TuningInputs(_examples(table_frame), _queries(table_frame))
     curve = tune_value_model.build(inputs, conf).collect()
     every = {r["w_relevance"]: r for r in curve if r["region"] == "all"}
-    assert (every[0.0]["kept"], every[1.0]["kept_by"]) == (1.0, "ranker")
+    assert (every[0.0]["engagement_kept"], every[1.0]["engagement_kept_by"]) == (1.0, "ranker")
     # sums of gain over the discount, the order by the weight over the best one
-    assert every[1.0]["kept"] == pytest.approx(
+    assert every[1.0]["engagement_kept"] == pytest.approx(
         (0.1 + 0.9 * 0.6309) / (0.9 + 0.1 * 0.6309), abs=1e-4
     )
     assert every[0.0]["picked"] and not every[1.0]["picked"]

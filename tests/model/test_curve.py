@@ -12,13 +12,13 @@ from model.kept import Kept
 RULE = PickRule("max_relevance", tau=0.9, engagement_loss=0.02, min_queries=10, k=10)
 
 
-def _kept(engagement: float) -> Kept:
+def _kept_share(engagement: float) -> Kept:
     return Kept(engagement / 0.5, 0.001, measured=True)
 
 
 def _point(weight: float, relevance: float, engagement: float, queries: int = 100) -> SweptPoint:
     known = (Estimate(relevance, None, None), Estimate(engagement, None, None))
-    return SweptPoint(weight, known[0], queries, known[1], queries, _kept(engagement))
+    return SweptPoint(weight, known[0], queries, known[1], queries, _kept_share(engagement))
 
 
 def test_a_region_with_enough_queries_picks_for_itself() -> None:
@@ -42,7 +42,7 @@ def test_a_region_with_few_queries_takes_the_common_pick() -> None:
 
 
 def test_without_a_figure_nothing_is_picked() -> None:
-    curves = {ALL: [SweptPoint(0.0, None, 0, Estimate(0.5, None, None), 20, _kept(0.5))]}
+    curves = {ALL: [SweptPoint(0.0, None, 0, Estimate(0.5, None, None), 20, _kept_share(0.5))]}
     pick = pick_all(curves, RULE)[ALL]
     assert pick.w_relevance is None
     assert "no validation query" in pick.words
@@ -88,7 +88,7 @@ def test_every_figure_of_every_weight_needs_its_queries(
 ) -> None:
     known = [(0.0, 0.8, 0.5), (1.0, 0.9, 0.4)]
     us = [
-        SweptPoint(w, Estimate(r, None, None), n, Estimate(e, None, None), m, _kept(e))
+        SweptPoint(w, Estimate(r, None, None), n, Estimate(e, None, None), m, _kept_share(e))
         for (w, r, e), n, m in zip(known, relevance, engagement, strict=True)
     ]
     curves = {ALL: [_point(0.0, 0.8, 0.5), _point(1.0, 0.9, 0.495)], "us": us}
@@ -98,7 +98,7 @@ def test_every_figure_of_every_weight_needs_its_queries(
 def test_one_weight_without_a_figure_is_enough_to_pick_nothing() -> None:
     curve = [
         _point(0.0, 0.8, 0.5),
-        SweptPoint(1.0, None, 0, Estimate(0.5, None, None), 20, _kept(0.5)),
+        SweptPoint(1.0, None, 0, Estimate(0.5, None, None), 20, _kept_share(0.5)),
     ]
     assert pick_all({ALL: curve}, RULE)[ALL].w_relevance is None
 
