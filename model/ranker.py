@@ -174,7 +174,7 @@ def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ra
     if spec.relevance:
         relevance = relevance_head(backbone.out_dim, conf, scale)
         kept = spec.without(conf.leave_out)
-        line = fit_line(spec, relevance, scale, conf.fit_share, kept, conf.clip)
+        line = fit_line(spec, relevance, scale, conf.text_fit_share, kept, conf.clip)
     position = None
     if conf.position_bias == "input":
         position = PositionInput(backbone.first_linear().out_features, conf.max_position)

@@ -126,7 +126,7 @@ class ModelConf(Section):
         "classes; mse: expected grade; listwise: corn with ListNet; lambda: coral with "
         "NDCG-weighted pairs (the last two need feed.group_by_list)",
     )
-    fit_share: float = Field(
+    text_fit_share: float = Field(
         0.5,
         ge=0,
         le=1,

@@ -47,7 +47,7 @@ def test_a_prediction_is_the_weighted_mean_of_both_logits(
     snapshot: Snapshot, scale: Standardisation
 ) -> None:
     line = {"": [0.5, -1.0], "query_item_0": [2.0, 0.0], "query_item_1": [0.0, -3.0]}
-    ranker = silenced(build(snapshot, replace(scale, fit_line=line), fit_share=0.25))
+    ranker = silenced(build(snapshot, replace(scale, fit_line=line), text_fit_share=0.25))
     features = torch.zeros(3, len(snapshot.spec.features))
     columns = [snapshot.spec.names.index(f"query_item_{i}") for i in (0, 1)]
     z = torch.tensor([[0.0, 0.0], [1.0, 0.0], [-0.5, 0.25]])
@@ -66,7 +66,7 @@ def test_a_prediction_is_the_weighted_mean_of_both_logits(
 
 @pytest.mark.parametrize(
     "changed",
-    [{"relevance_head": "softmax"}, {"leave_out": ("query_item_1",)}, {"fit_share": 0.0}],
+    [{"relevance_head": "softmax"}, {"leave_out": ("query_item_1",)}, {"text_fit_share": 0.0}],
 )
 def test_without_a_line_that_suits_there_is_none(
     snapshot: Snapshot, scale: Standardisation, changed: dict[str, object]
@@ -77,7 +77,7 @@ def test_without_a_line_that_suits_there_is_none(
 
 def test_training_does_not_see_the_line(snapshot: Snapshot, scale: Standardisation) -> None:
     batch = next(batches(snapshot, Rows("train"), FeedConf(batch_size=32, engine="pyarrow")))
-    with_line, without = build(snapshot, scale), build(snapshot, scale, fit_share=0.0)
+    with_line, without = build(snapshot, scale), build(snapshot, scale, text_fit_share=0.0)
     assert with_line.line is not None
     assert with_line.state_dict().keys() == without.state_dict().keys()
     losses = [float(r(batch)[RELEVANCE].total.detach()) for r in (with_line, without)]
