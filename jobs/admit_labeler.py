@@ -7,7 +7,9 @@ Idempotency key: labeler version: one that was decided on is not judged again.
 Run: counterpoise admit_labeler [--conf FILE] [--run-date DATE]
 
 The gold set is judged by conf `labeling.gate`. A version that is refused labels nothing, and the
-one that was admitted before goes on labelling.
+one that was admitted before goes on labelling. Decisions are inserted, never changed: one that
+another run took while a version was judged makes the gate judge it again on the newest state, and
+a version that was decided on meanwhile is left as that decision says.
 """
 
 import json
@@ -15,6 +17,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
@@ -29,6 +32,7 @@ from features.contracts import (
     RELEVANCE_LABELS,
 )
 from jobs.platform.cli import job_main
+from jobs.platform.decisions import decide
 from jobs.platform.job import Job
 from jobs.platform.labeler_gate import Judged, gold_rows, judge_version
 from jobs.platform.labelers import Row, in_force, versions_with_status
@@ -75,26 +79,35 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         return report
     rows = gold_rows(warehouse)
     for row in waiting:
-        version = str(row["labeler_version"])
-        number = max((int(r["decision_no"]) for r in versions), default=0) + 1
-        judged = judge_version(warehouse, rows, version, in_force(versions))
-        row |= {"admitted": judged.verdict.admitted, "decision_no": number}
-        _write(warehouse, build(version, judged, number, conf), judged)
+        _decide(warehouse, rows, str(row["labeler_version"]))
     return report
 
 
-def _write(warehouse: Warehouse, row: Row, judged: Judged) -> None:
-    report = warehouse.report
-    written = warehouse.merge(
-        LABELER_DECISIONS, LABELER_DECISIONS.local_frame(warehouse.spark, [row])
-    )
-    report.count(LABELER_DECISIONS.name, 1, written.rows)
-    figures = judged.verdict.figures
+def _decide(warehouse: Warehouse, rows: pd.DataFrame, version: str) -> None:
+    """Judge a version and insert the decision, unless another run decided on it meanwhile."""
+
+    def make(number: int) -> Row | None:
+        versions = versions_with_status(warehouse)
+        if any(r["labeler_version"] == version and r["admitted"] is not None for r in versions):
+            return None
+        judged = judge_version(warehouse, rows, version, in_force(versions))
+        return build(version, judged, number, warehouse.conf)
+
+    decision = decide(warehouse, LABELER_DECISIONS, make)
+    if decision is None:
+        warehouse.report.notes.append(f"labeler {version}: another run decided on it meanwhile")
+    else:
+        _tell(warehouse.report, decision)
+
+
+def _tell(report: JobReport, row: Row) -> None:
+    report.count(LABELER_DECISIONS.name, 1, 1)
+    figures = json.loads(row["metrics"])
     report.details[row["labeler_version"]] = {"decision": row["decision"], **figures}
     low, high = figures["qwk_interval"]
     report.notes.append(
-        f"labeler {row['labeler_version']} {row['decision']} on {judged.pairs:,} gold pairs of "
-        f"{judged.queries:,} queries: kappa {figures['qwk']:.3f}"
+        f"labeler {row['labeler_version']} {row['decision']} on {row['gold_pairs']:,} gold pairs "
+        f"of {row['gold_queries']:,} queries: kappa {figures['qwk']:.3f}"
         + (f" ({low:.3f} to {high:.3f})" if low is not None else "")
         + f", exact {figures['exact']:.3f}, within one {figures['within_one']:.3f}"
     )
@@ -102,7 +115,7 @@ def _write(warehouse: Warehouse, row: Row, judged: Judged) -> None:
         "    within a query: correlation {within_query_correlation}, NDCG@10 {ndcg@10}, pairs two "
         "grades apart in order {clear_pairs}".format_map(_three_digits(figures))
     )
-    report.notes.extend(f"    {reason}" for reason in judged.verdict.reasons)
+    report.notes.extend(f"    {reason}" for reason in row["reasons"])
 
 
 def _three_digits(figures: Mapping[str, Any]) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """Adds to labeler_decisions that a version is no longer admitted.
 
 Grain: one row per decision. Inputs: labeler_decisions. Idempotent: a version that is not admitted
-is not revoked again. Its labels stay readable in relevance_labels, and reach no training set any
-more; the version that was admitted before it labels again.
+is not revoked again. The row is inserted, never merged: an admission that is judged meanwhile takes
+another number, and is judged anew. The version's labels stay readable in relevance_labels, and
+reach no training set any more; the version that was admitted before it labels again.
 Run: counterpoise revoke_labeler --set labeling.revoke=VERSION --set labeling.revoke_reason=WHY
 """
 
@@ -14,6 +15,7 @@ from pyspark.sql import SparkSession
 from conf.load import ConfError, ResolvedConf
 from features.contracts import LABELER_DECISIONS, LABELER_VERSIONS
 from jobs.platform.cli import job_main
+from jobs.platform.decisions import decide
 from jobs.platform.job import Job
 from jobs.platform.labelers import Row, in_force, versions_with_status
 from jobs.platform.report import JobReport
@@ -41,21 +43,22 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         ConfError: there is no such version, or it is not admitted.
     """
     warehouse, report = open_warehouse(spark, conf, "revoke_labeler")
-    versions = versions_with_status(warehouse)
-    version = _to_revoke(versions, conf)
-    number = max(int(row["decision_no"]) for row in versions) + 1
-    row = LABELER_DECISIONS.local_frame(spark, [build(version, number, conf)])
-    written = warehouse.merge(LABELER_DECISIONS, row)
-    report.count(LABELER_DECISIONS.name, 1, written.rows)
-    left = in_force([row for row in versions if row["labeler_version"] != version])
+    version = _to_revoke(versions_with_status(warehouse), conf.tree.labeling.revoke)
+
+    def make(number: int) -> Row:
+        return build(_to_revoke(versions_with_status(warehouse), version), number, conf)
+
+    decide(warehouse, LABELER_DECISIONS, make)
+    report.count(LABELER_DECISIONS.name, 1, 1)
+    others = [r for r in versions_with_status(warehouse) if r["labeler_version"] != version]
+    left = in_force(others)
     after = f"{left['labeler_version']} labels from now on" if left else "none is admitted now"
     report.notes.append(f"labeler {version} revoked; {after}")
     return report
 
 
-def _to_revoke(versions: list[Row], conf: ResolvedConf) -> str:
+def _to_revoke(versions: list[Row], wanted: str | None) -> str:
     admitted = sorted(str(row["labeler_version"]) for row in versions if row["admitted"])
-    wanted = conf.tree.labeling.revoke
     if wanted is None:
         current = in_force(versions)
         wanted = str(current["labeler_version"]) if current else None

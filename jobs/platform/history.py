@@ -24,9 +24,9 @@ def commits(table: DeltaTable, job: str, after: int) -> int:
     return int(table.history().where((_said("job") == job) & (F.col("version") > after)).count())
 
 
-def commit_of(table: DeltaTable, after: int, writer: str, number: int) -> tuple[int, int] | None:
-    """Rows and version of the append of this writer and number after a version; None: no such."""
-    ours = (_said("writer") == writer) & (_said("number") == str(number))
+def commit_of(table: DeltaTable, after: int, commit: str) -> tuple[int, int] | None:
+    """Rows and version of the append that carries this mark after a version; None: no such."""
+    ours = _said("commit") == commit
     recent = table.history(_RECENT).where((F.col("version") > after) & ours)
     row = recent.select("version", "operationMetrics").first()
     if row is None:

@@ -1,12 +1,15 @@
 """The only reads and writes of Delta tables, and where everything else is kept."""
 
 import json
+import uuid
 from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from delta.tables import DeltaTable
+from py4j.protocol import Py4JError
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import UserError
@@ -193,14 +196,19 @@ class Warehouse:
             return self._planned(table, rows, f"append {number}")
         self.create(table)
         before = self.version(table)
+        commit = uuid.uuid4().hex
         options = {"txnAppId": writer, "txnVersion": str(number)}
         delta = rows.write.format("delta").mode("append").options(**options)
-        delta = delta.option("userMetadata", self._metadata(writer=writer, number=number))
-        if self.conf.tree.storage.database:
-            delta.saveAsTable(self.identifier(table))
-        else:
-            delta.save(self._path(table))
-        return self._appended(table, before, writer, number)
+        delta = delta.option("userMetadata", self._metadata(writer=writer, commit=commit))
+        try:
+            if self.conf.tree.storage.database:
+                delta.saveAsTable(self.identifier(table))
+            else:
+                delta.save(self._path(table))
+        except (PySparkException, Py4JError) as error:
+            if "DELTA_CONCURRENT_TRANSACTION" not in str(error):
+                raise
+        return self._appended(table, before, commit, number)
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -229,9 +237,9 @@ class Warehouse:
         self.report.outputs[table.name] = outcome.version
         return outcome
 
-    def _appended(self, table: Table, before: int, writer: str, number: int) -> Written:
-        """The commit of this writer and number among those after `before`."""
-        found = history.commit_of(self.delta(table), before, writer, number)
+    def _appended(self, table: Table, before: int, commit: str, number: int) -> Written:
+        """The commit that carries this mark among those after `before`."""
+        found = history.commit_of(self.delta(table), before, commit)
         if found is None:
             raise RivalRunError(
                 f"table {table.name}: another run wrote part {number} of the same work; let only "

@@ -286,6 +286,30 @@ def test_a_gold_set_that_was_fitted_on_is_an_error(
         admit_labeler.run(spark, wider)
 
 
+def test_a_revocation_while_the_gate_judges_is_kept_and_judged_anew(
+    spark: SparkSession, fresh: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The version that the candidate is compared with is revoked while the gate is at it."""
+    other = conf_of(fresh, "labeler.lexical.learning_rate=0.04", "labeling.gate.min_exact=0.0")
+    finetune_labeler.run(spark, other)
+    (first,) = warehouse_of(spark, fresh).read(LABELER_DECISIONS).collect()
+    real, judged = admit_labeler.judge_version, []
+
+    def judge(*given: Any) -> Any:
+        if not judged:
+            revoke_labeler.run(spark, conf_of(fresh, "labeling.revoke_reason=tested"))
+        judged.append(real(*given).compared_with)
+        return real(*given)
+
+    monkeypatch.setattr(admit_labeler, "judge_version", judge)
+    admit_labeler.run(spark, other)
+    rows = warehouse_of(spark, fresh).read(LABELER_DECISIONS).orderBy("decision_no").collect()
+    assert [row.decision for row in rows] == ["admitted", "revoked", "admitted"]
+    assert rows[1].labeler_version == first.labeler_version != rows[2].labeler_version
+    assert judged == [first.labeler_version, None]
+    assert rows[2].compared_with is None
+
+
 # --- labels ---------------------------------------------------------------------------------------
 
 
