@@ -9,20 +9,19 @@ says so. A run that was killed goes on at the step that it was in: `counterpoise
 import argparse
 import sys
 import time
-import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 from rich.console import Console
 from rich.table import Table as RichTable
 
 from conf.load import ConfError, ResolvedConf
+from jobs.platform.causes import cause_line
 from jobs.platform.cli import job_parser, resolve
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse, run_job, write_text
+from jobs.platform.runner import keep_trace, open_warehouse, run_job, trace_path
 from jobs.platform.session import get_session
 from jobs.platform.state import RunState
 from jobs.registry import CHAIN, load_job
@@ -100,12 +99,11 @@ class Nightly:
         started = time.monotonic()
         try:
             report = run_job(job, self.spark, self.conf)
+            if not self.conf.dry_run:
+                self.state.record(job, fingerprint, report)
         except Exception as error:
-            log = self.state.warehouse.report_dir() / f"{job.name}.error.txt"
-            write_text(log, traceback.format_exc())
-            raise StepFailedError(_failure(job, error, log)) from error
-        if not self.conf.dry_run:
-            self.state.record(job, fingerprint, report)
+            trace = keep_trace(error, trace_path(self.state.warehouse, job))
+            raise StepFailedError(_failure(job, error, trace)) from error
         self._say(f"{label}: {time.monotonic() - started:.1f} s")
         for note in (*report.notes, *report.warnings):
             self._say(f"    {note}")
@@ -160,11 +158,9 @@ def select_steps(first: str | None, only: str | None) -> list[str]:
     return list(CHAIN[CHAIN.index(first) :] if first else CHAIN)
 
 
-def _failure(job: Job, error: Exception, log: Path) -> str:
-    first = str(error).strip().splitlines()[0] if str(error).strip() else ""
+def _failure(job: Job, error: Exception, trace: str) -> str:
     return (
-        f"step {job.name} failed: {type(error).__name__}: {first}\n"
-        f"(the whole trace: {log})\n"
+        f"step {job.name} failed: {cause_line(error)}\n{trace}\n"
         f"mend it and run the same command again: finished steps are skipped"
     )
 

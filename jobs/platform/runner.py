@@ -2,9 +2,11 @@
 
 import json
 import os
+import sys
 import time
+import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,7 @@ def run_job(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
     if not conf.dry_run:
         path = warehouse.report_dir() / f"{job.name}.json"
         write_text(path, json.dumps(report.to_json(), indent=1, default=str))
+        trace_path(warehouse, job).unlink(missing_ok=True)
     return report
 
 
@@ -59,12 +62,40 @@ def conf_text(conf: ResolvedConf) -> str:
     return f"# conf hash {conf.hash}\n{body}"
 
 
+def trace_path(warehouse: Warehouse, job: Job) -> Path:
+    """Where the trace of the job's last failure for the run date is kept until it succeeds."""
+    return warehouse.report_dir() / f"{job.name}.error.txt"
+
+
+def keep_trace(error: BaseException, path: Path) -> str:
+    """Write the whole trace of an error to a file; the line that tells its reader where it is.
+
+    Where the file cannot be written (a full disk, a read-only root), the trace goes to stderr.
+    """
+    trace = "".join(traceback.format_exception(error))
+    try:
+        write_text(path, trace)
+    except OSError as refused:
+        print(trace, file=sys.stderr)
+        return f"(the trace is above: {path} could not be written, {refused.strerror or refused})"
+    return f"(the whole trace: {path})"
+
+
 def write_text(path: Path, text: str) -> None:
-    """Write a small file so that a reader sees the old or the new one, never half of it."""
+    """Write a small file so that a reader sees the old or the new one, never half of it.
+
+    Raises:
+        OSError: the file cannot be written; no part of it is left.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+    try:
+        partial.write_text(text, encoding="utf-8")
+        partial.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            partial.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> Any:

@@ -16,6 +16,7 @@ from conf.errors import UserError
 from conf.load import ResolvedConf
 from features.contracts import Table
 from jobs.platform import history
+from jobs.platform.causes import naming_table
 from jobs.platform.report import JobReport
 
 
@@ -74,6 +75,7 @@ class Warehouse:
 
     # --- reads --------------------------------------------------------------------------------
 
+    @naming_table("looking for")
     def exists(self, table: Table) -> bool:
         """Whether the table was ever created."""
         if self.conf.tree.storage.database:
@@ -84,6 +86,7 @@ class Warehouse:
         """Latest version of an existing table."""
         return int(self._last_commit(table)["version"])
 
+    @naming_table("reading")
     def read(self, table: Table, at: int | None = None) -> DataFrame:
         """The table at a pinned version (the latest by default), noted in the report.
 
@@ -130,6 +133,7 @@ class Warehouse:
                     f"ALTER TABLE {name} ADD CONSTRAINT {check.name} CHECK ({check.expression})"
                 )
 
+    @naming_table("writing")
     def replace(self, table: Table, df: DataFrame, where: str) -> Written:
         """Replace the rows that satisfy `where` (all new rows must) in one commit."""
         rows = table.conform(df)
@@ -152,6 +156,7 @@ class Warehouse:
         """Replace the rows of this run date."""
         return self.replace(table, df, f"run_date = DATE'{self.conf.run_date.isoformat()}'")
 
+    @naming_table("writing")
     def merge(
         self, table: Table, df: DataFrame, *, update: bool = True, prune: str | None = None
     ) -> Written:
@@ -181,6 +186,7 @@ class Warehouse:
             self.spark.conf.unset("spark.databricks.delta.commitInfo.userMetadata")
         return self._written(table, "numSourceRows")
 
+    @naming_table("writing")
     def append(self, table: Table, df: DataFrame, writer: str, number: int) -> Written:
         """Add rows in one commit that a second try, or a rival, cannot add again.
 

@@ -8,6 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
 from features.quality.typed import MALFORMED
+from jobs.platform.causes import cause_line
 from jobs.sources.base import SourceError
 
 _DELIMITERS = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "a bar"}
@@ -87,11 +88,9 @@ def load(
 
 def unreadable(what: str, error: Exception) -> SourceError:
     """The error of a source that Spark cannot read, with the innermost cause that Spark names."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    causes = [line.removeprefix("Caused by: ") for line in lines if line.startswith("Caused by: ")]
-    cause = causes[-1] if causes else lines[0]
     return SourceError(
-        f"{what} cannot be read ({cause}); check the path and the format in conf `source`"
+        f"{what} cannot be read ({cause_line(error)}); check the path and the format in conf "
+        f"`source`"
     )
 
 

@@ -96,10 +96,25 @@ def test_failed_step_is_named_and_the_next_run_goes_on_there(
     chain, conf = Chain(broken=True), make_conf("feed.batch_size=3")
     with pytest.raises(StepFailedError, match="step second failed: ValueError: no luck"):
         nightly(spark, conf, chain).run()
+    trace = open_warehouse(spark, conf, "test")[0].report_dir() / "second.error.txt"
+    assert trace.read_text().endswith("ValueError: no luck\n")
     chain.broken = False
     reports = nightly(spark, conf, chain).run()
     assert chain.ran == ["first", "second"]
     assert [r.skipped for r in reports] == [True, False]
+    assert not trace.exists()
+
+
+def test_a_step_is_named_where_its_trace_cannot_be_written(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    chain, conf = Chain(broken=True), make_conf("feed.batch_size=3")
+    night = nightly(spark, conf, chain)
+    open_warehouse(spark, conf, "test")[0].root.mkdir()
+    (night.state.warehouse.root / "reports").write_text("no folder")
+    night.steps = night.steps[1:]
+    with pytest.raises(StepFailedError, match=r"ValueError: no luck\n.*could not be written, Not"):
+        night.run()
 
 
 def test_a_job_run_alone_is_run_again_by_the_chain(
