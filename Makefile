@@ -3,7 +3,10 @@ SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
 
-BIN := .venv/bin
+# PYTHON=python3.12 takes that interpreter, in a virtual environment of its own.
+PYTHON ?=
+export VENV := .venv$(if $(PYTHON),-$(notdir $(PYTHON)))
+BIN := $(VENV)/bin
 CONF ?=
 RUN_DATE ?=
 ARGS ?=
@@ -14,7 +17,7 @@ help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  %-12s %s\n", $$1, $$2}'
 
 .PHONY: setup
-setup: ## check Java and Python, build .venv from the lock, fetch Delta's JARs (seconds when done)
+setup: ## check Java and Python, build .venv from the lock, fetch Delta's JARs (PYTHON=python3.12)
 	@.ci/setup
 
 .PHONY: nightly
@@ -22,7 +25,7 @@ nightly: setup ## run the whole chain (CONF="FILE ...", RUN_DATE=YYYY-MM-DD, ARG
 	@$(BIN)/counterpoise nightly $(JOB_ARGS)
 
 .PHONY: test
-test: setup ## all tests, in two processes with a Spark session each
+test: setup ## all tests, in two processes with a Spark session each (PYTHON=python3.12)
 	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 2 --dist loadfile --no-loadscope-reorder $(ARGS)
 
 .PHONY: test-fast
@@ -45,16 +48,16 @@ bench: setup ## measure feed, scoring and the nightly run as ratios (see bench/R
 	@$(BIN)/python -m bench $(ARGS)
 
 .PHONY: wheel
-wheel: setup ## build dist/*.whl for spark-submit and Databricks
+wheel: ## build dist/*.whl for spark-submit and Databricks (needs neither Java nor .venv)
 	@rm -rf build dist
 	@.ci/uv build --wheel --out-dir dist --quiet
 	@ls dist/*.whl
 
 .PHONY: lock
-lock: ## resolve requirements.lock again from pyproject.toml
-	@.ci/uv pip compile pyproject.toml --all-extras --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --quiet -o requirements.lock
+lock: ## resolve requirements.lock again, for both Pythons; keeps what still fits (ARGS=--upgrade)
+	@.ci/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \
+	  --generate-hashes --no-emit-index-url --no-header --quiet -o requirements.lock $(ARGS)
 
 .PHONY: clean
-clean: ## remove build output and the warehouses (not .venv)
+clean: ## remove build output and the warehouses (not .venv*)
 	@rm -rf build dist warehouse spark-warehouse .pytest_cache .mypy_cache .ruff_cache .hypothesis

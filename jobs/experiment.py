@@ -59,7 +59,7 @@ def run(spark: SparkSession, experiment: Experiment, console: Console) -> JobRep
     write_folder(folder, found)
     write_tables(warehouse, report, found)
     report.notes += [*_drawn(folder / "plots", found), *_other_code(found)]
-    report.notes += track(warehouse, found)
+    report.warnings += track(warehouse, found)
     report.details[FAILED] = _failed(found)
     report.outputs[NAME] = str(folder)
     return report

@@ -33,6 +33,7 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     Raises:
         FileNotFoundError: there is no snapshot of the run date.
         SnapshotError: a file of it is missing or changed.
+        TrackingError: the training could not be logged, and conf says that it must be.
     """
     warehouse, report = open_warehouse(spark, conf, "train")
     snapshot = open_snapshot(warehouse.snapshot_dir())
@@ -47,9 +48,10 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     fitted = fit(snapshot, conf.tree, scratch, conf_text(conf), origin)
     version = save_model(fitted.artifact, place)
     load_model(place, features=snapshot.spec.names)
-    shutil.rmtree(scratch)
     _tell(report, snapshot, fitted, place, version)
     _track(report, conf, warehouse.root, fitted, version)
+    # Last: where tracking is required and fails, the next run has nothing to train again.
+    shutil.rmtree(scratch)
     return report
 
 
@@ -103,7 +105,7 @@ def _track(report: JobReport, conf: ResolvedConf, root: Path, fitted: Fitted, ve
         fitted.metrics,
     )
     if failure:
-        report.notes.append(failure)
+        report.warnings.append(failure)
 
 
 JOB = Job(

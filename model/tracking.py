@@ -7,23 +7,27 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from conf.errors import UserError
 from conf.sections.platform import TrackingConf
 
 LINES = "metrics.jsonl"
 _VERSION_TAG = "counterpoise.model_version"
 
 
+class TrackingError(UserError, RuntimeError):
+    """A training could not be logged where conf `tracking.required` asks for it."""
+
+    exit_code = 1  # the step failed: neither usage nor conf is wrong
+
+
 def write_lines(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Start metrics.jsonl of `folder` anew with these records, one a line."""
+    """Write metrics.jsonl of `folder` anew, one record a line.
+
+    The whole file each time: object stores and volumes refuse to append to one.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     text = "".join(json.dumps(record) + "\n" for record in records)
     (folder / LINES).write_text(text, encoding="utf-8")
-
-
-def append_line(folder: Path, record: Mapping[str, Any]) -> None:
-    """Add one record."""
-    with (folder / LINES).open("a", encoding="utf-8") as stream:
-        stream.write(json.dumps(record) + "\n")
 
 
 def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
@@ -49,24 +53,34 @@ def log_to_mlflow(
 ) -> str | None:
     """Log a finished training as one run; the reason where that failed, else None.
 
-    Nothing is raised: a model must not be lost because its metrics could not be logged. A run
-    of the same model version is not logged twice.
+    A model must not be lost because its metrics could not be logged: only where conf says
+    `tracking.required` is that an error. A run of the same model version is not logged twice.
 
     Args:
         root: folder of the SQLite store where conf names no URI.
         name: run name.
         history: one record an epoch, with "epoch".
         metrics: final metrics, nested.
+
+    Raises:
+        TrackingError: it failed, and conf says that it must not.
     """
     if not conf.mlflow:
         return None
     try:
         _log(conf, root, name, version, parameters, history, metrics)
     except ImportError as error:
-        return f"MLflow: not logged, it is not installed ({error.name})"
+        reason = f"it is not installed ({error.name}): install the extra `tracking`"
     except Exception as error:  # a tracking store can fail in any way of its own
-        return f"MLflow: not logged, {type(error).__name__}: {error}"
-    return None
+        reason = f"{type(error).__name__}: {error}"
+    else:
+        return None
+    if conf.required:
+        raise TrackingError(
+            f"MLflow: not logged, {reason}\nmend it and run the same command again, or set "
+            "tracking.required: false"
+        )
+    return f"MLflow: not logged, {reason}"
 
 
 def _log(
@@ -84,7 +98,7 @@ def _log(
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
     client = MlflowClient(tracking_uri=conf.uri or f"sqlite:///{_store(root)}")
-    experiment = _experiment(client, conf.experiment, root)
+    experiment = _experiment(client, conf, root)
     known = client.search_runs([experiment], f"tags.`{_VERSION_TAG}` = '{version}'", max_results=1)
     if known:
         return
@@ -108,8 +122,10 @@ def _store(root: Path) -> Path:
     return root / "mlflow.db"
 
 
-def _experiment(client: Any, name: str, root: Path) -> str:
-    found = client.get_experiment_by_name(name)
+def _experiment(client: Any, conf: TrackingConf, root: Path) -> str:
+    """Id of the experiment, made where it is missing; a store of its own keeps its artifacts."""
+    found = client.get_experiment_by_name(conf.experiment)
     if found is not None:
         return str(found.experiment_id)
-    return str(client.create_experiment(name, artifact_location=(root / "mlflow").as_uri()))
+    place = None if conf.uri else (root / "mlflow").as_uri()
+    return str(client.create_experiment(conf.experiment, artifact_location=place))

@@ -33,7 +33,7 @@ from model.losses.balances import BALANCES
 from model.progress import EpochBar
 from model.ranker import Ranker, build_ranker
 from model.schedule import Schedule
-from model.tracking import append_line, write_lines
+from model.tracking import write_lines
 from model.training_task import TrainTask
 
 POSITION_TOWER = "engagement.bias."
@@ -159,7 +159,7 @@ class _Training:
                 progress, self.ranker.state_dict(), self.best, state, self.balance.state_dict()
             )
             save_checkpoint(kept, self.task.folder)
-            append_line(self.task.folder, progress.history[-1])
+            write_lines(self.task.folder, progress.history)
 
     def _resume(self) -> None:
         checkpoint = load_checkpoint(self.task.folder, self.progress.fingerprint)

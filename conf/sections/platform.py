@@ -68,6 +68,28 @@ class TrackingConf(Section):
 
     mlflow: bool = Field(True, description="log to MLflow where it is installed")
     uri: str | None = Field(
-        None, description="MLflow tracking URI; null: a SQLite file under storage.root"
+        None,
+        description="MLflow tracking URI; null: a SQLite file under storage.root, which must be on "
+        "a disk (volumes and object stores refuse what SQLite writes)",
     )
-    experiment: str = Field("counterpoise", description="MLflow experiment name")
+    experiment: str = Field(
+        "counterpoise",
+        description="MLflow experiment name; on Databricks a path such as /Shared/counterpoise",
+    )
+    required: bool = Field(
+        False,
+        description="true: a training that could not be logged fails; false: a warning under the "
+        "closing table",
+    )
+
+    @model_validator(mode="after")
+    def _can_log(self) -> Self:
+        if self.required and not self.mlflow:
+            raise ValueError("required needs mlflow: true")
+        on_databricks = (self.uri or "").split(":")[0] == "databricks"
+        if self.mlflow and on_databricks and not self.experiment.startswith("/"):
+            raise ValueError(
+                f"experiment {self.experiment!r}: with uri {self.uri} it must be an absolute path "
+                "in the workspace, e.g. /Shared/counterpoise or /Users/NAME/counterpoise"
+            )
+        return self

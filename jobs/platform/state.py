@@ -5,22 +5,19 @@ tables and artifacts that it reads, and the fingerprint of its external source. 
 written only after the step succeeded: a step that was killed has none and runs again.
 """
 
-import hashlib
 import json
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 from conf.load import ResolvedConf, section_hash
 from features.contracts import Table
+from jobs.platform.code import code_hash
 from jobs.platform.history import version_without
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import read_json, state_path, write_text
 from jobs.platform.warehouse import Warehouse
 
-_PACKAGES = ("conf", "features", "model", "udfs", "jobs")
 _ALWAYS = ("seed", "regions", "split", "storage")
 
 
@@ -112,15 +109,3 @@ class RunState:
         folder = {"snapshot": self.warehouse.snapshot_dir, "model": self.warehouse.model_dir}[name]
         manifest = read_json(folder() / "manifest.json")
         return str(manifest[f"{name}_version"]) if manifest else None
-
-
-@cache
-def code_hash() -> str:
-    """Hash of the packages' sources: a changed function makes its step run again."""
-    digest = hashlib.sha256()
-    top = Path(__file__).parents[2]
-    for package in _PACKAGES:
-        for path in sorted((top / package).rglob("*.py")):
-            digest.update(str(path.relative_to(top)).encode())
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]

@@ -48,15 +48,49 @@ def test_missing_java(tmp_path: Path) -> None:
 
 
 def test_wrong_python(tmp_path: Path) -> None:
-    for name in ("python3.11", "python3", "python"):
+    for name in ("python3.11", "python3.12", "python3", "python"):
         script(tmp_path, name, "echo 3.9")
     done = run("find-python", PATH=f"{tmp_path}:/usr/bin:/bin")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-    assert "Python 3.11 is needed (python3.11 is 3.9" in done.stderr
+    assert "Python 3.11 or 3.12 is needed (python3.11 is 3.9" in done.stderr
 
 
-def test_given_python_wins(tmp_path: Path) -> None:
-    script(tmp_path, "mine", 'case "$2" in *version*) echo 3.11;; *) echo /opt/mine;; esac')
+@pytest.mark.parametrize("printed", ["3.11", "3.12"])
+def test_given_python_wins(tmp_path: Path, printed: str) -> None:
+    program = f'case "$2" in *version*) echo {printed};; *) echo /opt/mine;; esac'
+    script(tmp_path, "mine", program)
     done = run("find-python", PYTHON=str(tmp_path / "mine"))
     assert done.stdout == "/opt/mine\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"), [("absent", "absent not found"), ("old", "old is 3.10"), ("bad", "is broken")]
+)
+def test_given_python_is_not_replaced_by_another(tmp_path: Path, name: str, told: str) -> None:
+    script(tmp_path, "old", "echo 3.10")
+    script(tmp_path, "bad", "exit 1")
+    done = run("find-python", PYTHON=str(tmp_path / name))
+    assert (done.returncode, done.stdout) == (1, "")
+    assert told in done.stderr and "install it" in done.stderr
+
+
+def test_each_given_python_has_an_environment_of_its_own() -> None:
+    """`make -n` says what it would run: the default's .venv is left alone."""
+
+    def python(*given: str) -> str:
+        command = ["make", "-n", "test", *given]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+        return done.stdout.splitlines()[-1].split()[0]
+
+    assert python("PYTHON=") == ".venv/bin/python"
+    assert python("PYTHON=python3.12") == ".venv-python3.12/bin/python"
+    assert python("PYTHON=/opt/bin/python3.12") == ".venv-python3.12/bin/python"
+
+
+def test_a_wheel_needs_neither_java_nor_an_environment() -> None:
+    done = subprocess.run(
+        ["make", "-n", "wheel"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    assert ".ci/uv build" in done.stdout
+    assert ".ci/setup" not in done.stdout
