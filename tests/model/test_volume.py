@@ -28,10 +28,8 @@ class Sequential(io.FileIO):
     """A file that refuses to seek, as it is written through such a mount."""
 
     def seekable(self) -> bool:
+        """The buffer around it asks, and raises on a seek."""
         return False
-
-    def seek(self, *_: int) -> int:
-        raise OSError(errno.EOPNOTSUPP, "Operation not supported", self.name)
 
 
 @pytest.fixture
@@ -66,7 +64,7 @@ def test_the_volume_refuses_what_volumes_refuse(
     volume: Path, write: Callable[[Path], object]
 ) -> None:
     (volume / "file").write_text("text", encoding="utf-8")
-    with pytest.raises(OSError, match="not supported"):
+    with pytest.raises(OSError, match="not (supported|seekable)"):
         write(volume / "file")
 
 
