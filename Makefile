@@ -53,6 +53,10 @@ wheel: ## build dist/*.whl for spark-submit and Databricks (needs neither Java n
 	@.ci/uv build --wheel --out-dir dist --quiet
 	@ls dist/*.whl
 
+.PHONY: bundle
+bundle: setup ## write the tasks of databricks.yml anew, one a step of the chain
+	@$(BIN)/python -m jobs.platform.bundle databricks.yml
+
 .PHONY: lock
 lock: ## resolve requirements.lock again, for both Pythons; keeps what still fits (ARGS=--upgrade)
 	@.ci/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

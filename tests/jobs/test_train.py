@@ -15,6 +15,7 @@ from jobs.platform.warehouse import Warehouse
 from jobs.train import JOB, run
 from model.artifact import load_model
 from model.feed import SnapshotError
+from model.tracking import TrackingError
 
 Make = Callable[..., ResolvedConf]
 SHORT = (
@@ -122,10 +123,17 @@ def test_a_changed_snapshot_is_refused(spark: SparkSession, conf: ResolvedConf) 
         run(spark, conf)
 
 
-def test_a_tracking_store_that_fails_is_a_note(spark: SparkSession, make_conf: Make) -> None:
-    resolved = make_conf(*SHORT, "tracking.mlflow=true", "tracking.uri='no-such-scheme://x'")
+def test_a_tracking_store_that_fails_is_a_warning_or_an_error_that_costs_no_training(
+    spark: SparkSession, make_conf: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = (*SHORT, "tracking.mlflow=true", "tracking.uri='no-such-scheme://x'")
+    resolved = make_conf(*settings)
     write_snapshot(warehouse(spark, resolved).snapshot_dir(), Planted(rows=(600, 200)))
-    assert any(note.startswith("MLflow: not logged") for note in run(spark, resolved).notes)
+    with pytest.raises(TrackingError, match="not logged"):
+        run(spark, make_conf(*settings, "tracking.required=true"))
+    monkeypatch.setattr("model.trainer._Training.run_epoch", None)  # there is none left to run
+    (warning,) = run(spark, resolved).warnings
+    assert warning.startswith("MLflow: not logged")
 
 
 def test_the_job_says_what_it_depends_on() -> None:
