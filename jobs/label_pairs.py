@@ -9,12 +9,12 @@ once, most shown first, in chunks that are committed as they finish: a run that 
 at most the chunk that it was in, and the next one goes on behind it. Only one run at a time.
 Run: counterpoise label_pairs --set labeling.budget_minutes=60
 
-Without an admitted version nothing is labelled. Conf `labeling` says how long (budget_minutes,
-budget_pairs), whether pairs of people's grades are labelled, and what a new version labels again.
+Without an admitted version nothing is labelled. Conf `labeling` says how many pairs of texts are
+read (budget_pairs: the same ones on every machine) or for how long (budget_minutes), whether pairs
+of people's grades are labelled, and what a new version labels again.
 """
 
 import sys
-import time
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -88,7 +88,6 @@ def build(inputs: Inputs, conf: ResolvedConf) -> DataFrame:
 
 def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     """Label what the budget allows; rows in are the pairs of the chunks that were begun."""
-    started = time.monotonic()
     warehouse, report = open_warehouse(spark, conf, JOB_NAME)
     versions = versions_with_status(warehouse) if conf.tree.labeling.enabled else []
     version = in_force(versions)
@@ -104,12 +103,15 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
             report.notes.append(f"dry run: {count:,} pairs without a label of {version['kind']}")
             report.count(RELEVANCE_LABELS.name, count, count)
             return report
-        totals = Totals(quarantined=_quarantine(warehouse, pairs, version))
+        unable = _quarantine(warehouse, pairs, version)
+        totals = Totals(quarantined=unable)
         chunks = Chunks(warehouse, version, printer())
         able = pairs.where("reason IS NULL")
         texts = _copy_known(chunks, labels, able, inputs, totals, kept)
-        _label(chunks, texts, totals, started, kept)
-        _tell(warehouse, version, totals, pairs.count())
+        _label(chunks, texts, totals, kept)
+        wanted = pairs.count()
+        _tell(warehouse, version, totals, wanted)
+        _warn_of_none(report, totals, wanted - unable)
     return report
 
 
@@ -168,9 +170,7 @@ def _copy_known(
     return texts.join(known.select(*TEXT_PAIR), on=list(TEXT_PAIR), how="left_anti")
 
 
-def _label(
-    chunks: Chunks, texts: DataFrame, totals: Totals, started: float, kept: ExitStack
-) -> None:
+def _label(chunks: Chunks, texts: DataFrame, totals: Totals, kept: ExitStack) -> None:
     """Plan the chunks and run them."""
     tree, report = chunks.warehouse.conf.tree, chunks.warehouse.report
     conf = tree.labeling
@@ -183,7 +183,7 @@ def _label(
     planned = with_chunk(texts, plan, tree.seed).where(F.col("chunk") < len(plan.sizes))
     # By chunk, so that one chunk is read without the others.
     tasks = max(tree.spark.shuffle_partitions, len(plan.sizes))
-    chunks.run(keep(planned.repartition(tasks, "chunk"), kept), plan, totals, started)
+    chunks.run(keep(planned.repartition(tasks, "chunk"), kept), plan, totals)
 
 
 def _tell(warehouse: Warehouse, version: Row, totals: Totals, wanted: int) -> None:
@@ -206,6 +206,14 @@ def _tell(warehouse: Warehouse, version: Row, totals: Totals, wanted: int) -> No
         report.notes.append(f"{counts['suspected']:,} texts look like orders to the labeler")
     if counts["labels"]:
         tell_mix(warehouse, version, counts)
+
+
+def _warn_of_none(report: JobReport, totals: Totals, due: int) -> None:
+    if due and not totals.counts["labels"]:
+        report.warnings.append(
+            f"no label was made though {due:,} pairs were due: the reasons are in "
+            f"{QUARANTINE.name}, rule {UNANSWERED}"
+        )
 
 
 JOB = Job(

@@ -147,10 +147,16 @@ class LabelingConf(Section):
         20_000, ge=1, description="pairs of texts labelled between two commits, about (count)"
     )
     budget_pairs: int | None = Field(
-        None, ge=1, description="pairs of texts labelled a run at most, about (count); null: all"
+        None,
+        ge=1,
+        description="pairs of texts labelled a run at most, about, the same ones on every machine "
+        "(count); null: all",
     )
     budget_minutes: float | None = Field(
-        None, gt=0, description="no chunk is begun that would end later (minutes); null: no limit"
+        None,
+        gt=0,
+        description="counted from the first pair that is read; no chunk but the first is begun "
+        "that would end later (minutes); null: no limit",
     )
     partitions: int | None = Field(
         None,

@@ -54,15 +54,16 @@ class Chunks:
     version: Row
     say: Callable[[str], None]
 
-    def run(self, texts: DataFrame, plan: Plan, totals: Totals, started: float) -> None:
+    def run(self, texts: DataFrame, plan: Plan, totals: Totals) -> None:
         """Label the chunks in their order until all are done or the budget is spent.
+
+        The minutes of the budget count from here: planning takes none of them.
 
         Args:
             texts: of `features.label_plan.with_chunk`, persisted: a chunk is read at a time.
             totals: filled as chunks are committed.
-            started: `time.monotonic()` of the run's begin, which the minutes count from.
         """
-        pace = Pace(plan.sizes, self.warehouse.conf.tree.labeling.budget_minutes, started)
+        pace = Pace(plan.sizes, self.warehouse.conf.tree.labeling.budget_minutes)
         for number, size in enumerate(plan.sizes):
             if not pace.allows(size):
                 self.say(f"budget of {pace.minutes:g} minutes: {pace.left:,} pairs of texts wait")
@@ -160,11 +161,10 @@ class Chunks:
 class Pace:
     """Rate, time left, and whether the budget allows another chunk."""
 
-    def __init__(self, sizes: tuple[int, ...], minutes: float | None, started: float) -> None:
-        self.minutes, self._started = minutes or 0.0, started
-        self._limited = minutes is not None
+    def __init__(self, sizes: tuple[int, ...], minutes: float | None) -> None:
+        self.minutes, self._limited = minutes or 0.0, minutes is not None
         self._total, self._done = sum(sizes), 0
-        self._first = time.monotonic()
+        self._started = time.monotonic()
         self.rate = 0.0
 
     @property
@@ -173,16 +173,16 @@ class Pace:
         return self._total - self._done
 
     def allows(self, size: int) -> bool:
-        """Whether a chunk of this size is likely to end in time; the first one is begun if the
-        budget is not spent yet."""
-        now = time.monotonic()
-        expected = 0.0 if not self._done else (now - self._first) * size / self._done
-        return not self._limited or now - self._started + expected <= 60 * self.minutes
+        """Whether a chunk of this size is likely to end in time; the first one always is begun."""
+        if not self._limited or not self._done:
+            return True
+        spent = time.monotonic() - self._started
+        return spent * (1 + size / self._done) <= 60 * self.minutes
 
     def after(self, size: int) -> str:
         """Count a chunk; the line of progress."""
         self._done += size
-        seconds = time.monotonic() - self._first
+        seconds = time.monotonic() - self._started
         self.rate = self._done / max(seconds, 1e-9)
         left = timedelta(seconds=round(self.left / self.rate))
         return (

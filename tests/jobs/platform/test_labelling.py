@@ -9,9 +9,11 @@ from pyspark.sql import SparkSession
 from conf.load import ResolvedConf
 from features.contracts import TEXT_EMBEDDINGS
 from features.text import text_hash
+from jobs import label_pairs
 from jobs.platform import labelling
 from jobs.platform.labelers import labeler_dir
-from jobs.platform.labelling import Chunks, Pace
+from jobs.platform.labelling import Chunks, Pace, Totals
+from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from model.encoder import find_encoder
 from model.labelers.base import Pairs, Targets
@@ -28,8 +30,7 @@ def test_the_pace_stops_before_a_chunk_that_would_end_too_late(
 ) -> None:
     clock = [100.0]
     monkeypatch.setattr(labelling.time, "monotonic", lambda: clock[0])
-    pace = Pace((10, 10, 10), 1.0, 100.0)
-    assert pace.allows(10)
+    pace = Pace((10, 10, 10), 1.0)
     clock[0] = 125.0
     assert "10 of 30 pairs of texts, 0/s, 0:00:50 left" in pace.after(10)
     assert pace.rate == pytest.approx(0.4)
@@ -38,7 +39,25 @@ def test_the_pace_stops_before_a_chunk_that_would_end_too_late(
     pace.after(10)
     assert not pace.allows(10)
     assert pace.left == 10 and pace.rate == pytest.approx(20 / 51)
-    assert Pace((10,), None, 0.0).allows(10)
+    assert Pace((10,), None).allows(10)
+
+
+def test_the_first_chunk_is_begun_however_short_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = [0.0]
+    monkeypatch.setattr(labelling.time, "monotonic", lambda: clock[0])
+    pace = Pace((10, 10), 1e-9)
+    clock[0] = 900.0
+    assert pace.allows(10)
+    pace.after(10)
+    assert not pace.allows(10)
+
+
+@pytest.mark.parametrize(("labels", "due", "warned"), [(0, 5, True), (0, 0, False), (3, 5, False)])
+def test_no_label_where_some_were_due_is_a_warning(labels: int, due: int, warned: bool) -> None:
+    totals, report = Totals(), JobReport("label_pairs", "2026-03-01", "")
+    totals.counts["labels"] = labels
+    label_pairs._warn_of_none(report, totals, due)
+    assert bool(report.warnings) == warned
 
 
 def planted(pairs: int) -> tuple[Pairs, Targets, dict[str, np.ndarray]]:
