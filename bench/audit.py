@@ -29,7 +29,7 @@ from pyspark.sql import functions as F
 
 from bench.audit_figures import Counts, figures, interval, print_market
 from bench.result import Result
-from conf.load import ResolvedConf, load_conf
+from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES, RELEVANCE_LABELS
 from jobs.audit_labels import Evidence, build, gathered, tested_units
@@ -71,7 +71,7 @@ def _confs(root: Path) -> Iterator[tuple[str, ResolvedConf]]:
     """Name and conf of each market; logs that `root` holds already are used again."""
     fixed = (f"source.impressions={IMPRESSIONS_COUNT}", "tracking.mlflow=false", *_LABELER)
     own = (*fixed, "source.queries=500", "source.items=5000", f"storage.root={root / 'simulated'}")
-    yield "simulated market", load_conf([], own)
+    yield "simulated market", load_conf([SIMULATED], own)
     data = Path(os.environ.get("COUNTERPOISE_DATA", _REPOSITORY.parent / "shared" / "data"))
     if not (data / PAIRS_FILE).is_file():
         print(f"Home Depot is skipped: no files at {data} (set COUNTERPOISE_DATA)")

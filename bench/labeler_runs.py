@@ -12,7 +12,7 @@ from rich.console import Console
 
 from bench.endpoint_server import SLOTS, lacking, served
 from bench.homedepot_pairs import GradedPairs
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from model.labelers.base import FitReport, Floats, Pairs, Probabilities
 from model.labelers.build import build_labeler
 from model.labelers.partial import Answers, predict_some
@@ -55,7 +55,9 @@ def run(kind: str, known: GradedPairs, held: NDArray[np.bool_], test: Pairs) -> 
         Console().print(f"{kind}: skipped, {reason}")
         return None
     with _endpoint(starts) as endpoint:
-        conf = load_conf(settings=[f"labeler.kind={kind}", *_SETTINGS, *endpoint, *settings])
+        conf = load_conf(
+            [SIMULATED], settings=[f"labeler.kind={kind}", *_SETTINGS, *endpoint, *settings]
+        )
         labeler = build_labeler(conf.tree)
         report = labeler.fit(
             known.pairs.take(~held),

@@ -32,7 +32,7 @@ from rich.console import Console
 from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
 from bench.result import Result
 from bench.yardstick import bare_rates
-from conf.load import ResolvedConf, load_conf
+from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import (
     CANDIDATES,
     IMPRESSIONS,
@@ -99,7 +99,7 @@ def _conf(root: Path, *settings: str) -> ResolvedConf:
         "labeler.cross_encoder.refit=none",
         "regions=[us]",
     ]
-    return load_conf(settings=[*fixed, *settings])
+    return load_conf([SIMULATED], settings=[*fixed, *settings])
 
 
 def _fitted(given: GradedPairs, conf: ResolvedConf) -> tuple[Deployed, str]:

@@ -17,7 +17,7 @@ from rich.console import Console
 
 from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
 from bench.result import Result
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from conf.sections.labeling import MixConf
 from model.labelers.base import Floats, Labeler, Pairs, Probabilities, Targets
 from model.labelers.build import build_labeler
@@ -58,7 +58,7 @@ def _fitted(arm: str, fit: GradedPairs, choose: GradedPairs) -> tuple[Labeler, M
     wanted = quotas(counts, conf, 3 * min(counts))
     rows = _draw(fit.grades, wanted)
     pairs, grades = fit.pairs.take(rows), fit.grades[rows]
-    labeler = build_labeler(load_conf(settings=["labeler.kind=lexical"]).tree)
+    labeler = build_labeler(load_conf([SIMULATED], settings=["labeler.kind=lexical"]).tree)
     labeler.fit(pairs, Targets.of_grades(grades), _choosing(arm, choose))
     return labeler, mix_of_counts(counts_of(grades))
 

@@ -17,6 +17,7 @@ from pathlib import Path
 import psutil
 
 from bench.result import Result
+from conf.load import SIMULATED
 
 MIB = 1024 * 1024
 TIME_LIMIT_S = 300.0
@@ -61,6 +62,7 @@ def nightly(impressions: int, *settings: str) -> Run:
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
         command = [
             *(sys.executable, "-m", "jobs.platform.cli", "nightly"),
+            *("--conf", str(SIMULATED)),
             *("--set", f"storage.root={Path(folder) / 'warehouse'}"),
             *("--set", f"source.impressions={impressions}"),
             *(part for setting in settings for part in ("--set", setting)),

@@ -20,7 +20,7 @@ from pyspark.sql import functions as F
 
 from bench.result import Result
 from bench.scoring_data import CANDIDATE_LEVEL, prepare
-from conf.load import ResolvedConf, load_conf
+from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import SCORES, SCORING_ROWS
 from jobs import score_catalog
 from jobs.platform.runner import open_warehouse
@@ -36,7 +36,9 @@ def measure(
 ) -> list[Result]:
     """Median pairs a second of the scoring job and of the copy, and their ratio."""
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
-        conf = load_conf(settings=[f"storage.root={folder}/warehouse", "value.tuned=false"])
+        conf = load_conf(
+            [SIMULATED], settings=[f"storage.root={folder}/warehouse", "value.tuned=false"]
+        )
         spark = get_session(conf.tree)
         prepare(spark, conf, queries, candidates)
         jobs: dict[str, Callable[[], int]] = {

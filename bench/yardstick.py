@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from model.encoder import resolve_dtype
 from model.labelers.base import Pairs, Targets
 from model.labelers.cross_state import ready
@@ -60,7 +60,7 @@ def bare_rates(pairs: Pairs, targets: Targets, settings: Sequence[str] = ()) -> 
         raise ValueError(f"{len(pairs):,} pairs, {LEARNT + READ:,} are needed")
     plain = ("epochs=1", "marks=false", "lexical_features=false", "threads=0")
     names = [f"labeler.cross_encoder.{setting}" for setting in plain]
-    tree = load_conf(settings=[*SETTINGS, *settings, *names]).tree
+    tree = load_conf([SIMULATED], settings=[*SETTINGS, *settings, *names]).tree
     conf, seed = tree.labeler.cross_encoder, tree.seed
     base = replace(find_encoder_base(conf, tree.encoder), layers=None)
     tokenizer = PairTokenizer(read_tokenizer(base.folder), conf.max_tokens, marks=False)

@@ -12,6 +12,8 @@ from conf.sections.experiment import ArmConf, DataConf, ExperimentConf, Settings
 OWN = "experiment."
 ROOT = "warehouse/experiments"
 QUICK = "quick"
+_RUN_DATE = "2026-03-01"
+"""Of an experiment's own tables and reports: it serves no day."""
 
 
 @dataclass(frozen=True)
@@ -25,7 +27,8 @@ class Experiment:
     @property
     def outputs(self) -> ResolvedConf:
         """The conf of the tables and folders: ROOT unless --set names another storage root."""
-        return load_conf(settings=[f"storage.root={ROOT}", *self.settings])
+        own = [f"storage.root={ROOT}", f"run_date={_RUN_DATE}", *self.settings]
+        return load_conf(settings=own)
 
     def data_conf(self, data: DataConf) -> ResolvedConf:
         """The conf of a data set, as its snapshot is made from it.

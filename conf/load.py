@@ -1,7 +1,7 @@
 """Reads the YAML layers of a run into the typed tree and remembers where each value came from.
 
-Layers, later ones win: the defaults of `conf.schema`, `default.yaml`, each `--conf` file in
-order, each `--set key.path=value` in order, `--run-date`.
+Layers, later ones win: the defaults of `conf.schema`, each `--conf` file in order, each
+`--set key.path=value` in order, `--run-date`. The defaults name no source and no run date.
 """
 
 import difflib
@@ -12,7 +12,6 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
-from importlib.resources import files
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -22,8 +21,10 @@ from pydantic_core import ErrorDetails
 
 from conf.errors import UserError
 from conf.schema import Conf
+from conf.sections.source import SourceConf
 
-DEFAULT_FILE = "default.yaml"
+SIMULATED = Path(__file__).with_name("simulated.yaml")
+"""The simulated market: what `make nightly`, benches and tests run on."""
 Tree = TypeVar("Tree", bound=BaseModel)
 _VARIABLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}")
 
@@ -50,6 +51,21 @@ class ResolvedConf:
         return self.tree.run_date
 
     @property
+    def source(self) -> SourceConf:
+        """The section of the raw data. Raises ConfError where no layer names one."""
+        if self.tree.source is None:
+            raise ConfError(
+                "conf names no source: give --conf FILE with a section `source` (conf/tables.yaml "
+                "for tables of your own, conf/simulated.yaml for the simulated market)"
+            )
+        return self.tree.source
+
+    @property
+    def shown(self) -> dict[str, Any]:
+        """The tree as plain values, as it is kept and shown."""
+        return self.tree.model_dump(mode="json")
+
+    @property
     def hash(self) -> str:
         """First 16 hex digits of the sha256 of the canonical JSON of the tree."""
         return section_hash(self.tree.model_dump(mode="json"))
@@ -72,8 +88,7 @@ def load_conf(
     Raises:
         ConfError: unreadable file, unknown key (the nearest valid one is named), wrong value.
     """
-    contents = [(DEFAULT_FILE, _parse_yaml(_packaged_default(), DEFAULT_FILE))]
-    contents += [(path.name, read_yaml(path)) for path in map(Path, layers)]
+    contents = [(path.name, read_yaml(path)) for path in map(Path, layers)]
     contents += [(f"--set {s.partition('=')[0]}", parse_setting(s)) for s in settings]
     if run_date is not None:
         contents.append(("--run-date", {"run_date": run_date}))
@@ -99,9 +114,9 @@ def load_layers(
         raise ConfError(_explain(error, origins, model)) from None
 
 
-def flatten(tree: BaseModel) -> dict[str, Any]:
-    """The tree as dotted keys and plain values, in the order of the schema."""
-    return dict(_leaves(tree.model_dump(mode="json"), ""))
+def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """A dumped tree as dotted keys and plain values, in the order of the schema."""
+    return dict(_leaves(tree, ""))
 
 
 def origin_of(key: str, origins: Mapping[str, str]) -> str:
@@ -120,11 +135,6 @@ def _leaves(value: Any, prefix: str) -> Iterable[tuple[str, Any]]:
             yield from _leaves(inner, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, value
-
-
-def _packaged_default() -> str:
-    """Read through importlib: inside a wheel given to spark-submit there is no file to open."""
-    return files("conf").joinpath(DEFAULT_FILE).read_text(encoding="utf-8")
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
@@ -219,6 +229,8 @@ def _explain(error: ValidationError, origins: Mapping[str, str], model: type[Bas
 
 
 def _reason(detail: ErrorDetails, model: type[BaseModel]) -> str:
+    if detail["type"] == "union_tag_not_found":
+        return f"its `kind` is missing: one of {', '.join(_source_models())}"
     if detail["type"] != "extra_forbidden":
         return f"{detail['msg']}, given {detail['input']!r}"
     *parents, wrong = _without_kinds(detail["loc"])
@@ -261,5 +273,5 @@ def _model_in(annotation: Any) -> Any:
 
 
 def _source_models() -> dict[str, type[BaseModel]]:
-    annotation = Conf.model_fields["source"].annotation
-    return {model.model_fields["kind"].default: model for model in get_args(annotation)}
+    kinds, _ = get_args(SourceConf)
+    return {model.model_fields["kind"].default: model for model in get_args(kinds)}

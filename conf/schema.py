@@ -12,7 +12,7 @@ from conf.sections.ingest import IngestConf, LabelsConf
 from conf.sections.labelers import LabelerConf
 from conf.sections.labeling import LabelingConf
 from conf.sections.platform import SparkConf, SplitConf, StorageConf, TrackingConf
-from conf.sections.source import SimulatedSource, SourceConf
+from conf.sections.source import SourceConf
 from conf.sections.training import (
     CalibrationConf,
     FeedConf,
@@ -38,7 +38,9 @@ class Conf(Section):
     storage: StorageConf = Field(default_factory=StorageConf, description="outputs")
     tracking: TrackingConf = Field(default_factory=TrackingConf, description="MLflow")
     split: SplitConf = Field(default_factory=SplitConf, description="split of the queries")
-    source: SourceConf = Field(default_factory=SimulatedSource, description="raw data")
+    source: SourceConf | None = Field(
+        None, description="raw data; there is no default: each run names what it reads"
+    )
     ingest: IngestConf = Field(default_factory=IngestConf, description="row rules")
     labels: LabelsConf = Field(default_factory=LabelsConf, description="relevance labels")
     labeler: LabelerConf = Field(default_factory=LabelerConf, description="relevance labeler")

@@ -47,7 +47,8 @@ from jobs.platform.labelers import labels_in_force, optional
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.snapshot import SnapshotOptions, write_snapshot
-from jobs.platform.warehouse import Warehouse, code_version
+from jobs.platform.version import code_version
+from jobs.platform.warehouse import Warehouse
 
 
 def build(inputs: TrainingInputs, conf: ResolvedConf) -> DataFrame:

@@ -80,16 +80,11 @@ def say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def main(arguments: argparse.Namespace) -> int:
     """Command line of the experiment; the exit code is 1 where an arm failed: it is out, by name.
 
     The other arms are trained, judged and written all the same.
     """
-    parser = argparse.ArgumentParser(prog="counterpoise experiment", description=__doc__)
-    parser.add_argument("file", type=Path, help="a file of conf/experiments")
-    parser.add_argument("--quick", action="store_true", help="its quick profile (minutes)")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
-    arguments = parser.parse_args(argv)
     experiment = load_experiment(arguments.file, arguments.quick, arguments.settings)
     console = Console()
     spark = get_session(experiment.outputs.tree)
@@ -143,7 +138,3 @@ def _other_code(found: Sequence[Found]) -> list[str]:
     if not other:
         return []
     return [f"{len(other)} of {len(trainings)} trainings were made by another state of the code"]
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -110,7 +110,7 @@ def _earlier(warehouse: Warehouse) -> Known | None:
 
 
 def _require_rows(rows: Mapping[Table, int], conf: ResolvedConf, report: JobReport) -> None:
-    kind = conf.tree.source.kind
+    kind = conf.source.kind
     for table in (ITEMS, QUERIES):
         if rows[table] == 0:
             raise SourceError(
@@ -156,7 +156,7 @@ def _write_quarantine(
         f"{table.name}: quarantined {_top(rules)}" for table, rules in broken.items() if rules
     )
     conf = warehouse.conf
-    rows = quarantined(checked, conf.run_date, conf.tree.source.kind)
+    rows = quarantined(checked, conf.run_date, conf.source.kind)
     names = ", ".join(f"'{table.name}'" for table in checked)
     where = f"run_date = DATE'{conf.run_date}' AND table_name IN ({names})"
     written = warehouse.replace(QUARANTINE, rows, where)
@@ -191,7 +191,7 @@ def _write(
 
 def fingerprint(conf: ResolvedConf) -> str:
     """Changes when the source's files do."""
-    return load_adapter(conf.tree.source.kind).fingerprint(conf)
+    return load_adapter(conf.source.kind).fingerprint(conf)
 
 
 JOB = Job(

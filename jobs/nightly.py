@@ -7,7 +7,6 @@ says so. A run that was killed goes on at the step that it was in: `counterpoise
 """
 
 import argparse
-import sys
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -17,18 +16,14 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from conf.load import ConfError, ResolvedConf
-from jobs.platform.causes import cause_line
-from jobs.platform.cli import job_parser, resolve
+from jobs.platform.arguments import resolve_for_run
+from jobs.platform.exits import step_failed
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import keep_trace, open_warehouse, run_job, trace_path
+from jobs.platform.runner import open_warehouse, run_job, trace_path
 from jobs.platform.session import get_session
 from jobs.platform.state import RunState
 from jobs.registry import CHAIN, load_job
-
-
-class StepFailedError(RuntimeError):
-    """A step of the chain failed; the message names it and how to go on."""
 
 
 @dataclass
@@ -102,8 +97,7 @@ class Nightly:
             if not self.conf.dry_run:
                 self.state.record(job, fingerprint, report)
         except Exception as error:
-            trace = keep_trace(error, trace_path(self.state.warehouse, job))
-            raise StepFailedError(_failure(job, error, trace)) from error
+            raise step_failed(job.name, error, trace_path(self.state.warehouse, job)) from error
         self._say(f"{label}: {time.monotonic() - started:.1f} s")
         for note in (*report.notes, *report.warnings):
             self._say(f"    {note}")
@@ -158,26 +152,14 @@ def select_steps(first: str | None, only: str | None) -> list[str]:
     return list(CHAIN[CHAIN.index(first) :] if first else CHAIN)
 
 
-def _failure(job: Job, error: Exception, trace: str) -> str:
-    return (
-        f"step {job.name} failed: {cause_line(error)}\n{trace}\n"
-        f"mend it and run the same command again: finished steps are skipped"
-    )
+def main(arguments: argparse.Namespace) -> int:
+    """Plan, run and report.
 
-
-def _parser() -> argparse.ArgumentParser:
-    parser = job_parser("nightly", "Run the whole chain for one run date.")
-    group = parser.add_mutually_exclusive_group()
-    group.add_argument("--from", dest="first", metavar="STEP", help="start at this step")
-    group.add_argument("--only", metavar="STEP", help="run this step alone")
-    parser.add_argument("--force", action="store_true", help="run steps that are unchanged too")
-    return parser
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Plan, run and report; exit code 1 where a step failed."""
-    arguments = _parser().parse_args(argv)
-    conf = resolve(arguments)
+    Raises:
+        UserError: of the conf.
+        StepFailedError: from the step's own error, whose exit code is the command's.
+    """
+    conf = resolve_for_run(arguments)
     chain = [load_job(name) for name in CHAIN]
     names = select_steps(arguments.first, arguments.only)
     steps = [job for job in chain if job.name in names]
@@ -188,11 +170,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         nightly.console.print(closing_table(nightly.rehearse(), "would write"))
         nightly.console.print("dry run: nothing was written", markup=False)
         return 0
-    try:
-        reports = nightly.run()
-    except StepFailedError as error:
-        print(f"counterpoise nightly: {error}", file=sys.stderr)
-        return 1
+    reports = nightly.run()
     nightly.console.print(closing_table(reports))
     for line in closing_warnings(reports):
         nightly.console.print(line, markup=False, highlight=False)

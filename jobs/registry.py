@@ -1,8 +1,10 @@
 """All jobs, in the order of the nightly chain."""
 
 from importlib import import_module
+from typing import TYPE_CHECKING
 
-from jobs.platform.job import Job
+if TYPE_CHECKING:  # the names alone are read without Spark
+    from jobs.platform.job import Job
 
 CHAIN: tuple[str, ...] = (
     "ingest",
@@ -31,8 +33,10 @@ EXTRA: tuple[str, ...] = (
 )
 
 
-def load_job(name: str) -> Job:
+def load_job(name: str) -> "Job":
     """The `JOB` of module jobs.<name>."""
+    from jobs.platform.job import Job
+
     job = import_module(f"jobs.{name}").JOB
     if not isinstance(job, Job):
         raise TypeError(f"jobs.{name}.JOB is a {type(job).__name__}, not a Job")

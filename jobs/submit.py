@@ -5,9 +5,7 @@
 (the file is `jobs/submit.py`; put it beside the wheel)
 """
 
-import sys
-
 from jobs.platform.cli import main
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

@@ -15,12 +15,13 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
+from conf.kept import conf_text
 from conf.load import ResolvedConf
 from jobs.platform.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import conf_text, open_warehouse
-from jobs.platform.warehouse import code_version
+from jobs.platform.runner import open_warehouse
+from jobs.platform.version import code_version
 from model.artifact import load_model, save_model
 from model.feed import Snapshot, open_snapshot
 from model.fit import Fitted, fit

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import settings
 from pyspark.sql import DataFrame, SparkSession
 
-from conf.load import ResolvedConf, load_conf
+from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import Table
 
 REPOSITORY = Path(__file__).parents[1]
@@ -35,11 +35,12 @@ def spark() -> Iterator[SparkSession]:
     from jobs.platform.session import get_session
 
     conf = load_conf(
+        [SIMULATED],
         settings=[
             "spark.driver_memory=1500m",
             "spark.shuffle_partitions=2",
             _OF_FEW_ROWS,
-        ]
+        ],
     )
     session = get_session(conf.tree)
     yield session
@@ -53,7 +54,7 @@ def make_conf(tmp_path: Path) -> Callable[..., ResolvedConf]:
     def make(*settings: str, files: tuple[str, ...] = (), dry_run: bool = False) -> ResolvedConf:
         root = f"storage.root={tmp_path / 'warehouse'}"
         return load_conf(
-            [REPOSITORY / "conf" / f for f in files],
+            [SIMULATED, *(REPOSITORY / "conf" / f for f in files)],
             [root, "tracking.mlflow=false", *settings],
             dry_run=dry_run,
         )

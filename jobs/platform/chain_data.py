@@ -80,7 +80,7 @@ def write_examples(warehouse: Warehouse, folder: Path) -> Path:
             regions=tree.regions,
             relevance=True,
             extra=LOGGED if truth is None else LOGGED | TRUTH | BLIND,
-            notes={"source": tree.source.kind, "chain": str(warehouse.root)},
+            notes={"source": warehouse.conf.source.kind, "chain": str(warehouse.root)},
         )
         return write_experiment_snapshot(warehouse, contents, folder)
     finally:
@@ -90,7 +90,7 @@ def write_examples(warehouse: Warehouse, folder: Path) -> Path:
 def own_root(conf: ResolvedConf) -> ResolvedConf:
     """The conf with the storage root of its data, under the given one; tables by path."""
     tree = conf.tree.model_dump(mode="json")
-    data = load_adapter(conf.tree.source.kind).fingerprint(conf)
+    data = load_adapter(conf.source.kind).fingerprint(conf)
     key = section_hash([data, *(tree[name] for name in _SECTIONS)])
     root = Path(conf.tree.storage.root).absolute() / "experiments" / "chains" / key
     storage = StorageConf(root=str(root))

@@ -1,58 +1,101 @@
-"""`counterpoise JOB [--conf FILE ...] [--set a.b=c ...] [--run-date DATE] [--dry-run]`."""
+"""`counterpoise JOB [--conf FILE ...] [--set a.b=c ...] [--run-date DATE] [--dry-run]`.
 
-import argparse
+What is imported here is light: `--help` and wrong usage are answered without Spark or torch.
+"""
+
+import difflib
 import logging
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-
-from rich.console import Console
-from rich.table import Table as RichTable
+from typing import TYPE_CHECKING
 
 from conf.errors import UserError
-from conf.load import ResolvedConf, flatten, load_conf, origin_of
-from jobs.platform.report import JobReport
+from jobs.platform.arguments import parser_of, resolve_for_run
+from jobs.platform.exits import guarded, step_failed
+from jobs.platform.version import code_version
+from jobs.registry import CHAIN, EXTRA, load_job
+
+if TYPE_CHECKING:
+    from jobs.platform.report import JobReport
+
+_USAGE = 2
+_MODULES = {
+    "nightly": "jobs.nightly",
+    "experiment": "jobs.experiment",
+    "show-conf": "jobs.platform.show_conf",
+}
+"""Commands that are no single job, and where their `main` is."""
 
 
-def job_parser(name: str, summary: str) -> argparse.ArgumentParser:
-    """The arguments that every job takes."""
-    parser = argparse.ArgumentParser(prog=f"counterpoise {name}", description=summary)
-    add_arguments(parser)
-    return parser
+def main(argv: Sequence[str] | None = None) -> None:
+    """Entry point of the console command and of wheel tasks, which drop a returned value.
+
+    Raises:
+        SystemExit: with the exit code, for every code but 0.
+    """
+    code = run_command(sys.argv[1:] if argv is None else argv)
+    if code:
+        raise SystemExit(code)
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add --conf, --set, --run-date and --dry-run."""
-    parser.add_argument("--conf", action="append", default=[], metavar="FILE", help="YAML layer")
-    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
-    parser.add_argument("--run-date", metavar="YYYY-MM-DD", help="day that is served (UTC)")
-    parser.add_argument("--dry-run", action="store_true", help="plan and row counts, no writes")
-
-
-def resolve(arguments: argparse.Namespace) -> ResolvedConf:
-    """The resolved conf of parsed arguments."""
-    return load_conf(
-        arguments.conf, arguments.settings, arguments.run_date, dry_run=arguments.dry_run
-    )
+def run_command(argv: Sequence[str]) -> int:
+    """Run a command line to its exit code (conf/errors.py says which there are)."""
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    if not argv or argv[0] in ("-h", "--help"):
+        print(_usage())
+        return 0
+    name, *rest = argv
+    if name == "--version":
+        print(f"counterpoise {code_version()}")
+        return 0
+    if name not in _names():
+        near = difflib.get_close_matches(name, _names(), n=1, cutoff=0.0)[0]
+        print(
+            f"counterpoise: no job {name!r}; did you mean {near}? `counterpoise --help` lists them",
+            file=sys.stderr,
+        )
+        return _USAGE
+    if name in _MODULES:
+        return guarded(name, lambda: _special(name, rest))
+    return job_main(name, rest)
 
 
 def job_main(name: str, argv: Sequence[str] | None = None) -> int:
-    """Run one job from the command line; the exit code is 0, or 2 for an error of the user's."""
-    from jobs.platform.runner import run_job
-    from jobs.platform.session import get_session
-    from jobs.registry import load_job
+    """Run one job from the command line to its exit code."""
+    return guarded(name, lambda: _run(name, argv))
 
-    job = load_job(name)
-    arguments = job_parser(name, job.summary).parse_args(argv)
-    conf = resolve(arguments)
-    print_report(run_job(job, get_session(conf.tree), conf))
+
+def _special(name: str, argv: Sequence[str]) -> int:
+    arguments = parser_of(name).parse_args(argv)  # before Spark is imported
+    return int(import_module(_MODULES[name]).main(arguments))
+
+
+def _run(name: str, argv: Sequence[str] | None) -> int:
+    arguments = parser_of(name).parse_args(argv)
+    from jobs.platform.runner import open_warehouse, run_job, trace_path
+    from jobs.platform.session import get_session
+
+    conf = resolve_for_run(arguments)
+    job, spark = load_job(name), get_session(conf.tree)
+    try:
+        report = run_job(job, spark, conf)
+    except UserError:
+        raise
+    except Exception as error:
+        trace = trace_path(open_warehouse(spark, conf, name)[0], job)
+        raise step_failed(name, error, trace) from error
+    print_report(report)
     return 0
 
 
-def print_report(report: JobReport) -> None:
+def print_report(report: "JobReport") -> None:
     """Print what a job did: a line a table, then its notes."""
+    from rich.console import Console
+    from rich.table import Table
+
     console = Console()
-    table = RichTable("table", "rows in", "rows out", "quarantined", "version", title=report.job)
+    table = Table("table", "rows in", "rows out", "quarantined", "version", title=report.job)
     for c in report.counts:
         version = str(report.outputs.get(c.table, "-"))
         table.add_row(
@@ -63,42 +106,15 @@ def print_report(report: JobReport) -> None:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
-def show_conf(argv: Sequence[str]) -> int:
-    """Print every key of the resolved tree with its value and origin."""
-    parser = argparse.ArgumentParser(prog="counterpoise show-conf")
-    add_arguments(parser)
-    conf = resolve(parser.parse_args(argv))
-    table = RichTable("key", "value", "from", title=f"conf {conf.hash}")
-    for key, value in flatten(conf.tree).items():
-        table.add_row(key, str(value), origin_of(key, conf.origins))
-    Console().print(table, markup=False)
-    return 0
+def _names() -> list[str]:
+    return [*_MODULES, *CHAIN, *EXTRA]
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point of the console command."""
-    from jobs.registry import CHAIN, EXTRA
-
-    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    names = ["nightly", "experiment", "show-conf", *CHAIN, *EXTRA]
-    arguments = list(sys.argv[1:] if argv is None else argv)
-    if not arguments or arguments[0] in ("-h", "--help"):
-        print("usage: counterpoise JOB [options]\n\njobs: " + ", ".join(names))
-        return 0
-    name, rest = arguments[0], arguments[1:]
-    if name not in names:
-        print(f"counterpoise: no job {name!r}; there are: {', '.join(names)}", file=sys.stderr)
-        return 2
-    try:
-        if name == "show-conf":
-            return show_conf(rest)
-        if name in ("nightly", "experiment"):
-            return int(import_module(f"jobs.{name}").main(rest))
-        return job_main(name, rest)
-    except UserError as error:
-        print(f"counterpoise {name}: {error}", file=sys.stderr)
-        return 2
+def _usage() -> str:
+    width = max(map(len, _names()))
+    jobs = [f"  {name:{width}}  {parser_of(name).description}" for name in _names()]
+    return "\n".join(["usage: counterpoise [--version] JOB [options]", "", "jobs:", *jobs])
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

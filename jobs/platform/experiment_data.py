@@ -23,5 +23,5 @@ def experiment_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
     The session logs of kind trivago have the tasks engaged and clickout and no relevance labels;
     every other source goes through the chain up to the training set, without a labeler.
     """
-    make = trivago_snapshot if conf.tree.source.kind == TRIVAGO else chain_snapshot
+    make = trivago_snapshot if conf.source.kind == TRIVAGO else chain_snapshot
     return make(spark, conf)

@@ -8,7 +8,7 @@ import numpy as np
 
 from conf.sections.experiment import ExperimentConf
 from jobs.platform.experiment_study import Arm, Study
-from jobs.platform.warehouse import code_version
+from jobs.platform.version import code_version
 from model.experiments.figures import ALL, Figure
 from model.experiments.intervals import Compared, TwoLevels, compare
 from model.experiments.pooling import pool

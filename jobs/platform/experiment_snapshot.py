@@ -12,7 +12,8 @@ from conf.load import section_hash
 from features.experiment_rows import CODE_LIMIT, CODES, JUDGED, SPLITS
 from features.snapshot import Layout
 from jobs.platform.snapshot import SnapshotError, SnapshotOptions, write_snapshot
-from jobs.platform.warehouse import Warehouse, code_version
+from jobs.platform.version import code_version
+from jobs.platform.warehouse import Warehouse
 
 _VERSION = "3"
 """Raised when the code makes other rows from the same conf and data."""

@@ -17,7 +17,7 @@ from jobs.platform.experiment_report import regions_text, report_text
 from jobs.platform.experiment_results import Found, comparison_rows, with_pools
 from jobs.platform.experiment_study import Arm
 from jobs.platform.runner import write_text
-from jobs.platform.warehouse import code_version
+from jobs.platform.version import code_version
 from model.experiments.figures import Figure
 from model.experiments.source import source_hash
 

@@ -10,9 +10,9 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-import yaml
 from pyspark.sql import SparkSession
 
+from conf.kept import conf_text
 from conf.load import ResolvedConf
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
@@ -54,12 +54,6 @@ def state_path(warehouse: Warehouse, job: Job) -> Path:
     """Where the record of the job's last success for the run date is kept."""
     folder = warehouse.root / "state" / warehouse.conf.run_date.isoformat()
     return folder / f"{job.name}.json"
-
-
-def conf_text(conf: ResolvedConf) -> str:
-    """The resolved tree as YAML, headed by its hash; reading it back gives the same tree."""
-    body = yaml.safe_dump(conf.tree.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
-    return f"# conf hash {conf.hash}\n{body}"
 
 
 def trace_path(warehouse: Warehouse, job: Job) -> Path:

@@ -3,7 +3,6 @@
 import json
 import uuid
 from dataclasses import dataclass, field
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from features.contracts import Table
 from jobs.platform import history
 from jobs.platform.causes import naming_table
 from jobs.platform.report import JobReport
+from jobs.platform.version import code_version
 
 
 class MissingTableError(UserError, FileNotFoundError):
@@ -270,11 +270,3 @@ class Warehouse:
                 "code_version": code_version(),
             }
         )
-
-
-def code_version() -> str:
-    """Version of the installed package, or "source" in a checkout that is not installed."""
-    try:
-        return version("counterpoise")
-    except PackageNotFoundError:
-        return "source"

@@ -128,7 +128,7 @@ def _file(source: EsciSource, name: str) -> Path:
 
 
 def _section(conf: ResolvedConf) -> EsciSource:
-    source = conf.tree.source
+    source = conf.source
     if not isinstance(source, EsciSource):
         raise SourceError(f"source.kind is {source.kind!r}, not 'esci'")
     return source

@@ -224,7 +224,7 @@ def _file(source: HomeDepotSource, name: str) -> Path:
 
 
 def _section(conf: ResolvedConf) -> HomeDepotSource:
-    source = conf.tree.source
+    source = conf.source
     if not isinstance(source, HomeDepotSource):
         raise SourceError(f"source.kind is {source.kind!r}, not 'homedepot'")
     return source

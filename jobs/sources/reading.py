@@ -22,7 +22,7 @@ def read_once(spark: SparkSession, conf: ResolvedConf, kept: ExitStack) -> RawFr
     Raises:
         SourceError: a file or a required column is missing.
     """
-    kind = conf.tree.source.kind
+    kind = conf.source.kind
     raw = load_adapter(kind).read(spark, conf)
     for table, df in raw.by_table().items():
         require_columns(df, required_columns(table), f"source {kind}, {table.name}")

@@ -70,7 +70,7 @@ def fingerprint(conf: ResolvedConf) -> str:
 
 
 def _source(conf: ResolvedConf) -> SimulatedSource:
-    source = conf.tree.source
+    source = conf.source
     if not isinstance(source, SimulatedSource):
         raise SourceError(f"source.kind is {source.kind}; set it to simulated")
     return source

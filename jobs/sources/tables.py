@@ -177,7 +177,7 @@ def _load(spark: SparkSession, given: TableInput, table: Table) -> DataFrame:
 
 
 def _section(conf: ResolvedConf) -> TablesSource:
-    source = conf.tree.source
+    source = conf.source
     if not isinstance(source, TablesSource):
         raise SourceError(f"source.kind is {source.kind!r}, not 'tables'")
     return source

@@ -50,7 +50,7 @@ def read_actions(spark: SparkSession, conf: ResolvedConf) -> DataFrame:
 
 def section(conf: ResolvedConf) -> TrivagoSource:
     """The source's section. Raises SourceError where the conf names another kind."""
-    source = conf.tree.source
+    source = conf.source
     if not isinstance(source, TrivagoSource):
         raise SourceError(f"source.kind is {source.kind!r}, not 'trivago'")
     return source

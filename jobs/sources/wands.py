@@ -131,7 +131,7 @@ def _file(source: WandsSource, name: str) -> Path:
 
 
 def _section(conf: ResolvedConf) -> WandsSource:
-    source = conf.tree.source
+    source = conf.source
     if not isinstance(source, WandsSource):
         raise SourceError(f"source.kind is {source.kind!r}, not 'wands'")
     return source

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.load import ConfError, flatten, load_conf, origin_of
+from conf.kept import conf_text
+from conf.load import SIMULATED, ConfError, flatten, load_conf, origin_of
 from conf.schema import Conf
 from conf.sections.source import SimulatedSource
-from jobs.platform.runner import conf_text
 
 CONF = Path(__file__).parents[2] / "conf"
 CONF_FILES = sorted(CONF.glob("*.yaml"))
@@ -54,7 +54,15 @@ def test_later_layers_win_and_are_remembered(tmp_path: Path) -> None:
 )
 def test_unknown_key_names_the_nearest_valid_one(setting: str, near: str) -> None:
     with pytest.raises(ConfError, match=rf"unknown key; the nearest valid one is {near}$"):
-        load_conf(settings=[setting])
+        load_conf([SIMULATED], [setting])
+
+
+def test_there_is_no_source_by_default() -> None:
+    assert load_conf().tree.source is None and load_conf().tree.run_date is None
+    with pytest.raises(ConfError, match="conf names no source: give --conf FILE"):
+        _ = load_conf().source
+    with pytest.raises(ConfError, match=r"source .*: its `kind` is missing: one of simulated, "):
+        load_conf(settings=["source.items=30"])
 
 
 def test_wrong_value_names_key_and_origin() -> None:
@@ -143,6 +151,6 @@ def test_every_field_is_described() -> None:
 
 
 def test_flatten_keeps_every_leaf() -> None:
-    flat = flatten(load_conf().tree)
+    flat = flatten(load_conf().shown)
     assert flat["split.buckets"] == 10
     assert flat["spark.options"] == {}

@@ -10,7 +10,7 @@ import torch
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from conf.load import ResolvedConf, load_conf
+from conf.load import SIMULATED, ResolvedConf, load_conf
 from conf.schema import Conf
 from conf.sections.training import ModelConf
 from features.contracts import (
@@ -50,7 +50,7 @@ class TinyRun:
     def conf(self, *settings: str, dry_run: bool = False) -> ResolvedConf:
         """A conf over this warehouse."""
         fixed = [f"storage.root={self.root}", "tracking.mlflow=false", "regions=[us, fr]"]
-        return load_conf(settings=[*fixed, *settings], dry_run=dry_run)
+        return load_conf([SIMULATED], settings=[*fixed, *settings], dry_run=dry_run)
 
     def warehouse(self, *settings: str) -> Warehouse:
         """The warehouse under that conf."""

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from conf.load import ResolvedConf
+from conf.load import SIMULATED, ResolvedConf
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUARANTINE, QUERIES, Table
 from jobs.ingest import QuarantineError, run
 from jobs.platform.report import JobReport
@@ -47,7 +47,7 @@ def ingested(
     from conf.load import load_conf
 
     root = f"storage.root={tmp_path_factory.mktemp('broken')}"
-    conf = load_conf(settings=[*table_settings(), root])
+    conf = load_conf([SIMULATED], settings=[*table_settings(), root])
     report = run(spark, conf)
     warehouse, _ = open_warehouse(spark, conf, "test")
     rows: dict[str, list[Row]] = {}

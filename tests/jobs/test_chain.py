@@ -15,7 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 
-from conf.load import ResolvedConf, load_conf
+from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import ALL_TABLES, TEXT_EMBEDDINGS
 from jobs.nightly import Nightly, closing_table
 from jobs.platform.report import JobReport
@@ -71,7 +71,7 @@ def _lines(rows: DataFrame) -> list[str]:
 def undisturbed(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[ResolvedConf, Nightly, list[JobReport]]]:
-    conf = load_conf(settings=settings(tmp_path_factory.mktemp("chain")))
+    conf = load_conf([SIMULATED], settings=settings(tmp_path_factory.mktemp("chain")))
     jobs = [load_job(name) for name in CHAIN]
     run = Nightly(spark, conf, jobs, jobs, console=Console(file=StringIO(), width=150))
     yield conf, run, run.run()
@@ -109,7 +109,7 @@ def test_steps_killed_in_a_second_run_leave_the_same_rows(
 def _run_and_kill_in(step: str, conf: ResolvedConf) -> None:
     """Start `nightly`, wait for the step's line, let it work for a moment, and kill -9."""
     command = [sys.executable, "-u", "-m", "jobs.platform.cli", "nightly"]
-    command += ["--force", "--from", step]
+    command += ["--conf", str(SIMULATED), "--force", "--from", step]
     for setting in settings(Path(conf.tree.storage.root)):
         command += ["--set", setting]
     process = subprocess.Popen(

@@ -14,10 +14,10 @@ from rich.console import Console
 
 from bench.planted_lists import plant
 from conf.experiment import load_experiment
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from features.contracts import EXPERIMENT_COMPARISONS, EXPERIMENT_RESULTS
 from jobs import experiment as job
-from jobs.platform.cli import main
+from jobs.platform.cli import run_command
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
@@ -71,7 +71,7 @@ def run(spark: SparkSession, written: Path) -> Callable[[bool], JobReport]:
 
 def warehouse_of(spark: SparkSession, written: Path) -> Warehouse:
     settings = [f"storage.root={written / 'warehouse'}"]
-    return open_warehouse(spark, load_conf(settings=settings), "test")[0]
+    return open_warehouse(spark, load_conf([SIMULATED], settings=settings), "test")[0]
 
 
 def test_tables_and_folder_are_written_and_a_second_run_writes_the_same(
@@ -131,7 +131,7 @@ def test_an_unknown_part_is_an_error_of_the_user(
 ) -> None:
     settings = [f"storage.root={written / 'warehouse'}", "model.region_mask=mask"]
     arguments = [x for s in settings for x in ("--set", s)]
-    assert main(["experiment", str(written / "tiny.yaml"), *arguments]) == 2
+    assert run_command(["experiment", str(written / "tiny.yaml"), *arguments]) == 2
     assert "model.region_mask" in capsys.readouterr().err
 
 
@@ -155,7 +155,7 @@ def test_the_exit_code_tells_of_an_arm_that_failed(
     path.write_text(yaml.safe_dump(content))
     failed = decay > 1
     settings = ["--set", f"storage.root={written / 'warehouse'}", "--set", "tracking.mlflow=false"]
-    assert main(["experiment", str(path), *settings]) == int(failed)
+    assert run_command(["experiment", str(path), *settings]) == int(failed)
     told = capsys.readouterr().err
     assert ("arm planted/decayed failed: seed 1: TrainingError" in told) == failed
     assert "arm planted/plain failed" not in told

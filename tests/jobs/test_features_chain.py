@@ -9,7 +9,7 @@ import pytest
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
-from conf.load import ResolvedConf, load_conf
+from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import (
     CANDIDATES,
     IMPRESSIONS,
@@ -94,7 +94,9 @@ class Market:
             "candidates.retrieved=2",
             "features.cosine_blocks=2",
         ]
-        return load_conf(settings=[*fixed, *settings], run_date=str(RUN), dry_run=dry_run)
+        return load_conf(
+            [SIMULATED], settings=[*fixed, *settings], run_date=str(RUN), dry_run=dry_run
+        )
 
     def warehouse(self) -> Warehouse:
         return open_warehouse(self.spark, self.conf(), "test")[0]

@@ -13,7 +13,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from conf.load import ConfError, ResolvedConf, load_conf
+from conf.load import SIMULATED, ConfError, ResolvedConf, load_conf
 from features.contracts import (
     CANDIDATES,
     IMPRESSIONS,
@@ -60,7 +60,9 @@ MakeFrame = Callable[[Table, list[dict[str, Any]]], DataFrame]
 
 def conf_of(root: Path, *settings: str, dry_run: bool = False) -> ResolvedConf:
     fixed = [f"storage.root={root}", *SETTINGS]
-    return load_conf(settings=[*fixed, *settings], run_date="2026-03-01", dry_run=dry_run)
+    return load_conf(
+        [SIMULATED], settings=[*fixed, *settings], run_date="2026-03-01", dry_run=dry_run
+    )
 
 
 def warehouse_of(spark: SparkSession, root: Path) -> Warehouse:

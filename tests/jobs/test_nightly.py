@@ -11,7 +11,8 @@ from rich.console import Console
 from conf.load import ConfError, ResolvedConf
 from features.contracts import Table
 from features.contracts.table import required
-from jobs.nightly import Nightly, StepFailedError, closing_table, select_steps
+from jobs.nightly import Nightly, closing_table, select_steps
+from jobs.platform.exits import StepFailedError
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse, run_job

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from conf.load import ConfError, load_conf
+from conf.load import SIMULATED, ConfError, load_conf
 from model.distributed import Ranks
 from model.losses import TaskLoss
 from model.losses.balance import StaticBalance, UncertaintyBalance
@@ -135,4 +135,4 @@ def test_all_give_the_loss(name: str) -> None:
 def test_pcgrad_in_several_processes_is_refused() -> None:
     settings = ["trainer.backend=distributor", "trainer.processes=2", "trainer.balance=pcgrad"]
     with pytest.raises(ConfError, match="pcgrad needs the gradients of every task and one process"):
-        load_conf(settings=settings)
+        load_conf([SIMULATED], settings=settings)

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import pytest
 import torch
 
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from conf.schema import Conf
 from conf.sections.training import FeedConf, ModelConf
 from model.artifact import Artifact, load_model, save_model
@@ -98,12 +98,13 @@ def test_saved_loaded_and_served(
 def chain_conf(head: str, mask: str = "none", **feed: object) -> Conf:
     settings = {"engine": "memory", "batch_size": 64, "shuffle_files": 3} | feed
     tree = load_conf(
+        [SIMULATED],
         settings=[
             "trainer.epochs=6",
             "trainer.min_steps=1",
             "trainer.learning_rate=0.01",
             "trainer.loss_weights.relevance=1",
-        ]
+        ],
     ).tree
     return tree.model_copy(
         update={

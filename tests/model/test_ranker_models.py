@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from bench.synthetic import Planted, write_snapshot
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from conf.sections.training import FeedConf, ModelConf
 from model.artifact import Artifact, load_model, save_model
 from model.backbones import BACKBONES
@@ -141,7 +141,9 @@ def test_a_snapshot_without_relevance(backbone: str, tmp_path: Path) -> None:
         "trainer.epochs=2",
         "trainer.min_steps=1",
     ]
-    conf = load_conf(settings=[*settings, "feed.engine=pyarrow", "trainer.progress=false"]).tree
+    conf = load_conf(
+        [SIMULATED], settings=[*settings, "feed.engine=pyarrow", "trainer.progress=false"]
+    ).tree
     fitted = fit(snapshot, conf, tmp_path / "fit", "", {})
     assert list(fitted.metrics["validation"]) == ["p_click", "p_cart", "p_purchase"]
     assert (DESCENDING in fitted.progress.history[0]["train"]) == (backbone == "seq")

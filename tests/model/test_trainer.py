@@ -14,7 +14,7 @@ from torch import nn
 
 import model.trainer
 from bench.synthetic import Planted, write_snapshot
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from conf.sections.training import FeedConf, ModelConf, TrainerConf
 from model.artifact import Artifact, load_model, save_model
 from model.checkpoint import Progress, load_checkpoint
@@ -187,12 +187,13 @@ def planted_fit(
     planted = Planted(rows=(20_000, 6_000), files=(3, 2), grades=0.5)
     snapshot = open_snapshot(write_snapshot(folder / "snapshot", planted))
     conf = load_conf(
+        [SIMULATED],
         settings=[
             "trainer.epochs=4",
             "trainer.min_steps=1",
             "trainer.learning_rate=0.003",
             "feed.batch_size=256",
-        ]
+        ],
     )
     found = fit(snapshot, conf.tree, folder / "scratch", "x: 1\n", {"conf_hash": conf.hash})
     return snapshot, found.progress, found.metrics, found.artifact

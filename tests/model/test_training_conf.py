@@ -2,7 +2,7 @@
 
 import pytest
 
-from conf.load import ConfError, load_conf
+from conf.load import SIMULATED, ConfError, load_conf
 
 
 @pytest.mark.parametrize(
@@ -19,4 +19,4 @@ from conf.load import ConfError, load_conf
 )
 def test_refused(setting: str, reason: str) -> None:
     with pytest.raises(ConfError, match=reason):
-        load_conf(settings=[setting])
+        load_conf([SIMULATED], settings=[setting])

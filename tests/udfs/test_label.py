@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
 from model.labelers.build import build_labeler
 from model.labelers.deployed import (
@@ -122,7 +122,7 @@ def test_saved_and_read_again(tmp_path: Path) -> None:
         "labeler.lexical.min_leaf=1",
         "labeler.lexical.threads=1",
     ]
-    labeler = build_labeler(load_conf(settings=settings).tree)
+    labeler = build_labeler(load_conf([SIMULATED], settings=settings).tree)
     pairs = Pairs(["red drill"] * 30, ["red drill", "blue drill", "rope"] * 10)
     targets = Targets.of_grades(np.array([2, 1, 0] * 10))
     labeler.fit(pairs, targets, (pairs, targets))

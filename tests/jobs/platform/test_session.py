@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
 
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from jobs.platform import session
 
 
@@ -22,7 +22,7 @@ def test_python_workers_start_with_torch(spark: SparkSession) -> None:
 
 
 def test_a_zip_has_no_daemon_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
-    daemon, conf = "spark.python.daemon.module", load_conf().tree
+    daemon, conf = "spark.python.daemon.module", load_conf([SIMULATED]).tree
     assert session._settings(conf)[daemon] == "udfs.daemon"
     # Of spark-submit's --py-files the daemon is told nothing, only the workers are.
     monkeypatch.setattr(session, "_LOG_SETTINGS", Path("our.zip/conf/log4j2.properties"))

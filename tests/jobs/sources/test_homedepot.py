@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from conf.load import ResolvedConf, load_conf
+from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import MARKET_TRUTH
 from jobs.ingest import run as ingest
 from jobs.sources.base import SourceError
@@ -60,7 +60,7 @@ def _settings(folder: Path) -> tuple[str, ...]:
 
 
 def _conf(folder: Path, *settings: str) -> ResolvedConf:
-    return load_conf(settings=[*_settings(folder), *settings])
+    return load_conf([SIMULATED], settings=[*_settings(folder), *settings])
 
 
 @pytest.fixture(scope="module")
@@ -196,7 +196,10 @@ def test_what_a_title_says(spark: SparkSession) -> None:
 def test_the_real_files_have_their_rows_and_grades(spark: SparkSession, real_data: Path) -> None:
     if not (real_data / PAIRS_FILE).exists():
         pytest.skip(f"no {PAIRS_FILE} in {real_data}")
-    raw = read(spark, load_conf(settings=["source.kind=homedepot", f"source.path={real_data}"]))
+    raw = read(
+        spark,
+        load_conf([SIMULATED], settings=["source.kind=homedepot", f"source.path={real_data}"]),
+    )
     human = raw.judgments.where("source = 'human'")
     counts = {row["grade"]: row["count"] for row in human.groupBy("grade").count().collect()}
     shares = [counts[g] / sum(counts.values()) for g in (0, 1, 2)]

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from conf.sections.market import PolicyConf, ShoppersConf
 from conf.sections.source import SimulatedSource
 from jobs.sources.market.draws import Draws
@@ -25,13 +25,14 @@ ITEMS = [
 def _engine(spark: SparkSession, **policy: float) -> Engine:
     """One text, three items that are alike but for their words, one region."""
     conf = load_conf(
+        [SIMULATED],
         settings=[
             "regions=[us]",
             "source.days=4",
             "source.impressions=4000",
             "source.page_size=2",
             *(f"source.policy.{name}={value}" for name, value in (SILENT | policy).items()),
-        ]
+        ],
     )
     assert isinstance(conf.tree.source, SimulatedSource)
     items = spark.createDataFrame(

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from conf.load import ResolvedConf, load_conf
+from conf.load import SIMULATED, ResolvedConf, load_conf
 from conf.sections.market import ShoppersConf
 from jobs.sources.base import SourceError
 from jobs.sources.market.clicks import examination
@@ -26,7 +26,7 @@ Tables = dict[str, pd.DataFrame]
 
 
 def _conf(*settings: str) -> ResolvedConf:
-    return load_conf(settings=[*SIZE, *settings], run_date=RUN_DATE.isoformat())
+    return load_conf([SIMULATED], settings=[*SIZE, *settings], run_date=RUN_DATE.isoformat())
 
 
 @pytest.fixture(scope="module")
@@ -152,7 +152,7 @@ def test_the_next_run_on_other_partitions_sees_the_same_days(
     before = spark.conf.get("spark.sql.shuffle.partitions")
     spark.conf.set("spark.sql.shuffle.partitions", "5")
     try:
-        tomorrow = load_conf(settings=SIZE, run_date="2026-03-02")
+        tomorrow = load_conf([SIMULATED], settings=SIZE, run_date="2026-03-02")
         log = read(spark, tomorrow).impressions.where(F.col("event_time") < "2026-03-01").toPandas()
     finally:
         spark.conf.set("spark.sql.shuffle.partitions", str(before))
@@ -171,6 +171,6 @@ def test_another_seed_is_another_market(spark: SparkSession, market: Tables) -> 
 
 
 def test_another_kind_of_source_is_refused(spark: SparkSession, tmp_path: Path) -> None:
-    conf = load_conf(settings=["source.kind=homedepot", f"source.path={tmp_path}"])
+    conf = load_conf([SIMULATED], settings=["source.kind=homedepot", f"source.path={tmp_path}"])
     with pytest.raises(SourceError, match="homedepot"):
         read(spark, conf)

@@ -20,7 +20,7 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from conf.sections.labelers import CausalLmConf
 from model.labelers.base import LabelerError, Pairs, Targets
 from model.labelers.causal_lm import ADAPTERS, CausalLm, build, load
@@ -297,5 +297,5 @@ def test_damaged_files_are_named(fitted: CausalLm, tmp_path: Path) -> None:
 
 
 def test_built_by_its_conf() -> None:
-    labeler = build(load_conf(settings=["labeler.causal_lm.pooling=mean"]).tree)
+    labeler = build(load_conf([SIMULATED], settings=["labeler.causal_lm.pooling=mean"]).tree)
     assert labeler.kind == "causal_lm" and labeler.prompt_hash == DEFAULT.hash

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from conf.load import load_conf
+from conf.load import SIMULATED, load_conf
 from conf.sections.labelers import EndpointConf
 from model.labelers.base import LabelerError, Pairs, Targets
 from model.labelers.endpoint import LEFT, Endpoint, StoppedError, build
@@ -360,5 +360,5 @@ def test_no_pairs(server: Server) -> None:
 
 
 def test_built_by_its_conf() -> None:
-    labeler = build(load_conf(settings=["labeler.openai_compatible.model=judge"]).tree)
+    labeler = build(load_conf([SIMULATED], settings=["labeler.openai_compatible.model=judge"]).tree)
     assert labeler.kind == "openai_compatible" and labeler.prompt_hash
