@@ -13,6 +13,10 @@ class UserError(Exception):
     exit_code: ClassVar[int] = 2
 
 
+class ConfError(UserError, ValueError):
+    """The configuration cannot be used; the message names the key or file and the mend."""
+
+
 class DataRefusedError(UserError):
     """An input is empty, shrank, stopped or broke too many rules; nothing was written from it."""
 

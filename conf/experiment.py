@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from conf.load import ConfError, ResolvedConf, load_conf, load_layers, parse_setting, read_yaml
+from conf.errors import ConfError
+from conf.load import ResolvedConf, load_conf, load_layers
 from conf.sections.experiment import ArmConf, DataConf, ExperimentConf, Settings
+from conf.yaml_text import parse_setting, read_yaml
 
 OWN = "experiment."
 ROOT = "warehouse/experiments"
@@ -80,7 +82,7 @@ def load_experiment(path: Path, quick: bool, settings: Sequence[str]) -> Experim
         layers.append((f"{path.name}, quick", {"name": f"{content.get('name')}-quick"}))
     own = [s.removeprefix(OWN) for s in settings if s.startswith(OWN)]
     layers += [(f"--set {OWN}{s.partition('=')[0]}", parse_setting(s)) for s in own]
-    conf, _ = load_layers(ExperimentConf, layers)
+    conf = load_layers(ExperimentConf, layers).tree
     rest = tuple(s for s in settings if not s.startswith(OWN))
     return Experiment(conf, path.absolute().parent, rest)
 

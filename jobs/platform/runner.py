@@ -18,6 +18,9 @@ from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.warehouse import Warehouse
 
+_OWNER_AND_GROUP = 0o640
+"""Of a kept conf, which names hosts, paths and accounts."""
+
 
 def open_warehouse(
     spark: SparkSession, conf: ResolvedConf, job: str
@@ -37,7 +40,8 @@ def run_job(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
     """
     warehouse, _ = open_warehouse(spark, conf, job.name)
     if not conf.dry_run:
-        write_text(warehouse.root / "conf" / f"{conf.hash}.yaml", conf_text(conf))
+        kept = warehouse.root / "conf" / f"{conf.hash}.yaml"
+        write_text(kept, conf_text(conf), _OWNER_AND_GROUP)
         state_path(warehouse, job).unlink(missing_ok=True)
     started = time.monotonic()
     with _described(spark, job.name):
@@ -75,8 +79,13 @@ def keep_trace(error: BaseException, path: Path) -> str:
     return f"(the whole trace: {path})"
 
 
-def write_text(path: Path, text: str) -> None:
+def write_text(path: Path, text: str, mode: int = 0o666) -> None:
     """Write a small file so that a reader sees the old or the new one, never half of it.
+
+    Args:
+        path: the file; missing folders are made.
+        text: its content.
+        mode: permissions, less those that the umask takes.
 
     Raises:
         OSError: the file cannot be written; no part of it is left.
@@ -84,6 +93,7 @@ def write_text(path: Path, text: str) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     try:
+        partial.touch(mode)
         partial.write_text(text, encoding="utf-8")
         partial.replace(path)
     except BaseException:

@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from conf.explain import origin_of
 from conf.kept import conf_text
-from conf.load import ResolvedConf, flatten, origin_of
+from conf.load import ResolvedConf, flatten
 from jobs.platform.arguments import resolve
 
 _WIDE = 100_000

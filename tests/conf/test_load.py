@@ -6,8 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from conf.explain import origin_of
 from conf.kept import conf_text
-from conf.load import SIMULATED, ConfError, flatten, load_conf, origin_of
+from conf.load import SIMULATED, ConfError, flatten, load_conf
 from conf.schema import Conf
 from conf.sections.source import SimulatedSource
 

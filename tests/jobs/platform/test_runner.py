@@ -1,9 +1,14 @@
 """Small files are whole or absent, and an error's trace is never lost."""
 
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import pytest
 
+from conf.load import SIMULATED, load_conf
+from jobs.nightly import Nightly
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
 from jobs.platform.runner import keep_trace, write_text
 
 
@@ -42,6 +47,30 @@ def test_a_trace_is_written_whole(tmp_path: Path) -> None:
     path = tmp_path / "reports" / "train.error.txt"
     assert keep_trace(_raised(), path) == f"(the whole trace: {path})"
     assert path.read_text().endswith("ValueError: no luck\n")
+
+
+def test_no_stored_file_holds_a_secret_and_the_kept_conf_is_not_for_all(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("S3_KEY", "hunter2")
+    secret = "spark.options={spark.hadoop.fs.s3a.secret.key: '${S3_KEY}'}"
+    conf = load_conf([SIMULATED], [f"storage.root={tmp_path}", secret, "tracking.uri=${S3_KEY}"])
+    job = Job(
+        "ingest",
+        "",
+        lambda _, c: JobReport("ingest", str(c.run_date), c.hash),
+        sections=("tracking",),
+    )
+    Nightly(MagicMock(), conf, [job], [job], console=MagicMock()).run()
+    files = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert {path.parent.relative_to(tmp_path).parts[0] for path in files} == {
+        "conf",
+        "reports",
+        "state",
+    }
+    assert [path for path in files if b"hunter2" in path.read_bytes()] == []
+    (kept,) = (path for path in files if path.suffix == ".yaml")
+    assert kept.stat().st_mode & 0o007 == 0 and "${S3_KEY}" in kept.read_text()
 
 
 def _raised() -> Exception:
