@@ -9,6 +9,7 @@ from typing import Any
 from conf.errors import ConfError
 from conf.load import ResolvedConf, load_conf, load_layers
 from conf.sections.experiment import ArmConf, DataConf, ExperimentConf, Settings
+from conf.variables import expanded
 from conf.yaml_text import parse_setting, read_yaml
 
 OWN = "experiment."
@@ -20,7 +21,10 @@ _RUN_DATE = "2026-03-01"
 
 @dataclass(frozen=True)
 class Experiment:
-    """A validated experiment, the folder that its paths start from, and settings of every arm."""
+    """A validated experiment, the folder that its paths start from, and settings of every arm.
+
+    Its conf keeps `${NAME}` as written: a value enters where a path or a conf is made from it.
+    """
 
     conf: ExperimentConf
     folder: Path
@@ -57,7 +61,11 @@ class Experiment:
         return load_conf(self._layers(data), settings)
 
     def _layers(self, data: DataConf) -> list[Path]:
-        return [self.folder / name for name in data.files]
+        return [self.folder / _value(name) for name in data.files]
+
+    def given_snapshot(self, data: DataConf) -> Path | None:
+        """Folder of the snapshot that a data set names, or None where it is made from the conf."""
+        return Path(_value(data.folder)) if data.folder else None
 
 
 def load_experiment(path: Path, quick: bool, settings: Sequence[str]) -> Experiment:
@@ -82,9 +90,13 @@ def load_experiment(path: Path, quick: bool, settings: Sequence[str]) -> Experim
         layers.append((f"{path.name}, quick", {"name": f"{content.get('name')}-quick"}))
     own = [s.removeprefix(OWN) for s in settings if s.startswith(OWN)]
     layers += [(f"--set {OWN}{s.partition('=')[0]}", parse_setting(s)) for s in own]
-    conf = load_layers(ExperimentConf, layers).tree
+    conf = load_layers(ExperimentConf, layers, variables=False).tree
     rest = tuple(s for s in settings if not s.startswith(OWN))
     return Experiment(conf, path.absolute().parent, rest)
+
+
+def _value(text: str) -> str:
+    return str(expanded(text, lambda _: "a path of the experiment"))
 
 
 def as_settings(settings: Mapping[str, Any]) -> list[str]:

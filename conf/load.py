@@ -111,9 +111,14 @@ def load_conf(
 
 
 def load_layers(
-    model: type[Tree], contents: Sequence[tuple[str, Mapping[str, Any]]]
+    model: type[Tree], contents: Sequence[tuple[str, Mapping[str, Any]]], variables: bool = True
 ) -> Layers[Tree]:
     """Merge (name, content) layers, later ones win, into a validated tree.
+
+    Args:
+        model: class of the tree.
+        contents: name and content of each layer.
+        variables: false: `${NAME}` stays in the tree as it is written.
 
     Raises:
         ConfError: unknown key (the nearest valid one is named), wrong value.
@@ -122,7 +127,9 @@ def load_layers(
     origins: dict[str, str] = {}
     for name, content in contents:
         _merge(merged, content, name, origins)
-    values = expanded(merged, lambda key: f"from {origin_of(key, origins)}")
+    values = merged
+    if variables:
+        values = expanded(merged, lambda key: f"from {origin_of(key, origins)}")
     try:
         return Layers(model.model_validate(values), origins, merged)
     except ValidationError as error:

@@ -23,8 +23,9 @@ def expanded(written: Any, where: Callable[[str], str]) -> Any:
     def value(match: re.Match[str], key: str) -> str:
         found = os.environ.get(match[1]) or match[2]
         if found is None:
+            place = f"{key} ({where(key)})" if key else where(key)
             raise ConfError(
-                f"{key} ({where(key)}): {match[0]} is used, and {match[1]} is not set: set it, or "
+                f"{place}: {match[0]} is used, and {match[1]} is not set: set it, or "
                 f"write ${{{match[1]}:-default}}"
             )
         return found

@@ -103,7 +103,7 @@ def main(arguments: argparse.Namespace) -> int:
 def _study(spark: SparkSession, experiment: Experiment, name: str, runs: Path) -> Study:
     data = experiment.conf.used[name]
     conf = experiment.data_conf(data)
-    folder = Path(data.folder) if data.folder else experiment_snapshot(spark, conf)
+    folder = experiment.given_snapshot(data) or experiment_snapshot(spark, conf)
     snapshot = open_snapshot(folder)
     snapshot.verify()
     if data.rows is not None:

@@ -94,7 +94,8 @@ def own_root(conf: ResolvedConf) -> ResolvedConf:
     key = section_hash([data, *(tree[name] for name in _SECTIONS)])
     root = Path(conf.tree.storage.root).absolute() / "experiments" / "chains" / key
     storage = StorageConf(root=str(root))
-    return replace(conf, tree=conf.tree.model_copy(update={"storage": storage}))
+    written = {name: section for name, section in conf.written.items() if name != "storage"}
+    return replace(conf, tree=conf.tree.model_copy(update={"storage": storage}), written=written)
 
 
 def prepare(warehouse: Warehouse) -> None:

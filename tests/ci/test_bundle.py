@@ -15,7 +15,8 @@ from packaging.specifiers import SpecifierSet
 from conf.load import load_conf
 from features.contracts import Table
 from features.contracts.table import required
-from jobs.nightly import _parser, select_steps
+from jobs.nightly import select_steps
+from jobs.platform.arguments import nightly_parser
 from jobs.platform.bundle import ChainOrderError, bundle_tasks, needed_steps, with_tasks
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
@@ -109,7 +110,7 @@ def test_each_tasks_parameters_are_understood(job: dict[str, Any]) -> None:
     for task in job["tasks"]:
         given = task["python_wheel_task"]["parameters"]
         assert given[0] == "nightly"
-        arguments = _parser().parse_args(
+        arguments = nightly_parser().parse_args(
             [g.replace("{{job.parameters.run_date}}", "2026-03-01") for g in given[1:]]
         )
         assert (arguments.conf, arguments.run_date) == (["${var.conf}"], "2026-03-01")

@@ -46,6 +46,20 @@ def test_settings_change_the_experiment_or_every_arm(tmp_path: Path) -> None:
     assert found.arm_conf(found.conf.data["d"], found.conf.arms["a"], {}).tree.trainer.epochs == 1
 
 
+def test_a_variable_is_a_name_in_the_experiment_and_a_value_in_its_arms(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("EPOCHS", "4")
+    monkeypatch.setenv("SNAPSHOTS", "/data")
+    data = {"d": {"simulated": True, "folder": "${SNAPSHOTS}/d"}}
+    path = written(tmp_path, data=data, base={"trainer.epochs": "${EPOCHS}"})
+    found = load_experiment(path, False, [])
+    assert found.conf.base == {"trainer.epochs": "${EPOCHS}"}
+    assert found.given_snapshot(found.conf.data["d"]) == Path("/data/d")
+    conf = found.arm_conf(found.conf.data["d"], found.conf.arms["a"], {})
+    assert conf.tree.trainer.epochs == 4 and conf.shown["trainer"]["epochs"] == "${EPOCHS}"
+
+
 def test_a_draw_is_a_data_set_of_its_own(tmp_path: Path) -> None:
     market = {"source.kind": "simulated"}
     drawn = {"simulated": True, "draws": [23, 29], "seeds": [1], "set": market}
