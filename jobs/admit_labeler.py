@@ -4,7 +4,7 @@ Grain: one row per decision; the last one of a version holds. Inputs: labeler_ve
 labeler_queries, relevance_labels (human ones), queries, items, impressions; the labeler directories
 of the versions that wait for a decision, and of the admitted one.
 Idempotency key: labeler version: one that was decided on is not judged again.
-Run: counterpoise admit_labeler [--conf FILE] [--run-date DATE]
+Run: counterpoise admit_labeler --conf FILE [--run-date DATE]
 
 The gold set is judged by conf `labeling.gate`. A version that is refused labels nothing, and the
 one that was admitted before goes on labelling. Decisions are inserted, never changed: one that

@@ -5,7 +5,7 @@ Inputs: relevance_labels (human ones), queries, items, impressions; a labeler di
 `audit.reread.labeler`, else labelers fitted here, out of fold, under audit/<run date>/.
 Idempotency: the rows of the run date are replaced. The labels themselves are never changed:
 `features.audit.decisions.audited_labels` derives the audited view.
-Run: counterpoise audit_labels [--conf FILE] [--run-date DATE]
+Run: counterpoise audit_labels --conf FILE [--run-date DATE]
 
 Engagement contradicts a grade where the clicks, carts and purchases of the pair, given where it was
 shown and how attractive its item is elsewhere, are too many or too few for pairs of that grade

@@ -2,7 +2,7 @@
 
 Grain: one row per run date, query and item. Inputs: items, queries, impressions, judgments.
 Idempotent by run date: the rows of the run date are replaced.
-Run: counterpoise build_candidates --run-date 2026-03-01
+Run: counterpoise build_candidates --conf FILE --run-date 2026-03-01
 """
 
 import sys

@@ -4,7 +4,7 @@ Grain: one row per run date, as-of day and key. As of the run date: the candidat
 (in the regions where they are candidates) and pairs. As of each of the `features.training_days`
 days before: the keys that were shown on that day. Inputs: items, queries, impressions,
 candidates, text_embeddings. Idempotent by run date: the rows of the run date are replaced.
-Run: counterpoise build_features --run-date 2026-03-01
+Run: counterpoise build_features --conf FILE --run-date 2026-03-01
 """
 
 import sys

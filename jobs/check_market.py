@@ -5,7 +5,7 @@ value_curve, market_truth, market_parameters, queries and relevance_labels. Corr
 on a hash sample of at most about `evaluation.truth_sample` pairs. Without market_truth there is
 nothing to check: nothing is written. Idempotency key: run_date.
 
-    counterpoise check_market
+    counterpoise check_market --conf FILE
 """
 
 import sys

@@ -3,7 +3,7 @@
 Grain: one row per distinct text (by hash) and encoder version. Inputs: items, queries.
 Idempotent by key: only texts without an embedding of this encoder are encoded, and appended by
 MERGE.
-Run: counterpoise embed_texts --run-date 2026-03-01
+Run: counterpoise embed_texts --conf FILE --run-date 2026-03-01
 """
 
 import sys

@@ -5,7 +5,7 @@ Grain: one row of labeler_versions per fitted labeler, one of labeler_queries pe
 Inputs: relevance_labels (human ones), queries, items, labeler_decisions; impressions where conf
 `labeling.mix.production` asks for what is shown; label_audit where `training_set.audited` does.
 Idempotency key: conf and human grades: an equal version that exists is not fitted again.
-Run: counterpoise finetune_labeler [--conf FILE] [--run-date DATE]
+Run: counterpoise finetune_labeler --conf FILE [--run-date DATE]
 
 Grades of the training buckets are fitted on, those of the validation buckets choose and may join a
 last fit, but for the gold set, which `admit_labeler` alone reads; test buckets are never touched.

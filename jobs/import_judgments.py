@@ -5,7 +5,7 @@ Inputs: judgment_sample, queries, and CSV files (pair, rater, grade) of conf `ju
 all in judging/<run date>/answers under the storage root.
 Idempotency: the rows of the run date, and the labels of its version `judging-<run date>`, are
 replaced. Rows that break a rule go to the quarantine with their reason.
-Run: counterpoise import_judgments --run-date DATE   (the run date of the sample)
+Run: counterpoise import_judgments --conf FILE --run-date DATE   (the run date of the sample)
 """
 
 import sys

@@ -2,7 +2,7 @@
 
 Grain: one row per query, item, source and labeler version; here the version is the data set.
 Inputs: judgments. Idempotency: merged on the key; a second run leaves the same rows.
-Run: counterpoise import_labels [--conf FILE] [--run-date DATE]
+Run: counterpoise import_labels --conf FILE [--run-date DATE]
 
 A label follows its judgment: a corrected grade is updated, and the label of a judgment that is gone
 is deleted. Labels of other sources (language models), and those of raters that `import_judgments`

@@ -5,7 +5,7 @@ query and item; quarantine: one row per raw row that broke a rule.
 Inputs: the files, tables or generator of conf `source`.
 Idempotency: items, queries and judgments are merged on their keys, impressions replaced over the
 days that are read, quarantine replaced for the run date: a second run leaves the same rows.
-Run: counterpoise ingest [--conf FILE] [--run-date DATE]
+Run: counterpoise ingest --conf FILE [--run-date DATE]
 
 What vanished from the source: a judgment is removed, because a label must be able to be taken back.
 Items and queries are removed where the source is a closed data set, and kept where it is a team's

@@ -7,7 +7,7 @@ again), and the labeler directory of the admitted version.
 Idempotency: a pair that has a label of the version is left alone. Distinct pairs of texts are read
 once, most shown first, in chunks that are committed as they finish: a run that is killed has lost
 at most the chunk that it was in, and the next one goes on behind it. Only one run at a time.
-Run: counterpoise label_pairs --set labeling.budget_minutes=60
+Run: counterpoise label_pairs --conf FILE --set labeling.budget_minutes=60
 
 Without an admitted version nothing is labelled. Conf `labeling` says how many pairs of texts are
 read (budget_pairs: the same ones on every machine) or for how long (budget_minutes), whether pairs

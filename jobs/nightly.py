@@ -3,7 +3,7 @@
 A step whose code, conf, inputs and outputs are unchanged since its last success is skipped and
 says so. A run that was killed goes on at the step that it was in: `counterpoise nightly` again.
 
-    counterpoise nightly [--conf FILE ...] [--from STEP | --only STEP] [--force]
+    counterpoise nightly --conf FILE ... [--from STEP | --only STEP] [--force]
 """
 
 import argparse

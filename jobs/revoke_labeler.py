@@ -4,7 +4,8 @@ Grain: one row per decision. Inputs: labeler_decisions. Idempotent: a version th
 is not revoked again. The row is inserted, never merged: an admission that is judged meanwhile takes
 another number, and is judged anew. The version's labels stay readable in relevance_labels, and
 reach no training set any more; the version that was admitted before it labels again.
-Run: counterpoise revoke_labeler --set labeling.revoke=VERSION --set labeling.revoke_reason=WHY
+Run: counterpoise revoke_labeler --conf FILE --set labeling.revoke=VERSION
+    --set labeling.revoke_reason=WHY
 """
 
 import sys

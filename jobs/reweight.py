@@ -3,7 +3,7 @@
 Grain: one row per query and candidate item. Inputs: the run's scores, and its value_weights or
 those of conf. Idempotency key: run_date.
 
-    counterpoise reweight --run-date 2026-03-01 --set value.tuned=false \
+    counterpoise reweight --conf FILE --run-date 2026-03-01 --set value.tuned=false \
         --set value.weights.relevance=0.5
 """
 

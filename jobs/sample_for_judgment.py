@@ -3,7 +3,7 @@
 Grain: one row per run and pair. Inputs: relevance_labels, queries, items, impressions, and where
 they are there label_audit and rater_answers.
 Idempotency: the rows of the run date are replaced; the draw depends on conf `seed` and the pair.
-Run: counterpoise sample_for_judgment [--conf FILE] [--run-date DATE]
+Run: counterpoise sample_for_judgment --conf FILE [--run-date DATE]
 
 Files for the raters: judging/<run date>/pairs.csv and sheet.html under the storage root. Their
 answers (CSV: pair, rater, grade) go to judging/<run date>/answers for `import_judgments`.

@@ -10,7 +10,7 @@ scored only after this job, and `evaluate` judges those. The engagement weights 
 them; a region with too few validation queries takes the pick of all regions. Idempotency key:
 run_date.
 
-    counterpoise tune_value_model --set value.rule=max_engagement --set value.tau=0.9
+    counterpoise tune_value_model --conf FILE --set value.rule=max_engagement --set value.tau=0.9
 """
 
 import sys
