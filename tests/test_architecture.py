@@ -86,6 +86,32 @@ def test_nothing_unpickles_or_loads_yaml_unsafely(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", OURS)
+def test_files_are_written_whole(package: str) -> None:
+    """Volumes and object stores, where storage.root may lie, refuse to append, update or seek."""
+    wrong = [
+        f"{name} line {node.lineno}"
+        for name, tree in modules(package)
+        for node in ast.walk(tree)
+        if isinstance(node, ast.Call) and (_updates(node) or _called(node) in ("seek", "truncate"))
+    ]
+    assert wrong == []
+
+
+def _called(call: ast.Call) -> str:
+    return getattr(call.func, "attr", getattr(call.func, "id", ""))
+
+
+def _updates(call: ast.Call) -> bool:
+    """Whether it opens a file to append to it, or to change what is in it."""
+    given = [*call.args, *(k.value for k in call.keywords if k.arg == "mode")]
+    modes = [arg.value for arg in given if isinstance(arg, ast.Constant)]
+    return _called(call) in ("open", "fdopen") and any(
+        isinstance(mode, str) and set(mode) <= set("rwaxbt+") and set(mode) & set("a+")
+        for mode in modes
+    )
+
+
+@pytest.mark.parametrize("package", OURS)
 def test_every_package_is_in_the_wheel(package: str) -> None:
     declared = (REPOSITORY / "pyproject.toml").read_text(encoding="utf-8")
     folders = {

@@ -5,7 +5,6 @@ import sys
 from importlib.metadata import version
 from pathlib import Path
 
-from delta import configure_spark_with_delta_pip
 from pyspark.sql import SparkSession
 
 from conf.load import load_conf
@@ -55,6 +54,8 @@ def get_session(conf: Conf) -> SparkSession:
     for key, value in (_settings(conf) | conf.spark.options).items():
         builder = builder.config(key, value)
     if conf.spark.delta_jars == "ivy" and not cached_jars():
+        from delta import configure_spark_with_delta_pip  # a cluster's own delta may lack it
+
         builder = configure_spark_with_delta_pip(builder)
     session = builder.getOrCreate()
     session.conf.set("spark.sql.session.timeZone", "UTC")

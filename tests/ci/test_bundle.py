@@ -4,6 +4,7 @@ The bundle's own schema sees none of this.
 """
 
 import tomllib
+from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,18 @@ def test_each_tasks_parameters_are_understood(job: dict[str, Any]) -> None:
         assert steps[-1] == task["task_key"]
     assert steps == list(CHAIN)
     assert [parameter["name"] for parameter in job["parameters"]] == ["run_date"]
+
+
+def test_each_tasks_entry_point_raises_where_the_run_failed(
+    job: dict[str, Any], project: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wheel task drops what the entry point returns."""
+    monkeypatch.setattr("sys.argv", ["counterpoise", "nightly", "--conf", "absent.yaml"])
+    for name in {task["python_wheel_task"]["entry_point"] for task in job["tasks"]}:
+        script = EntryPoint(name, project["project"]["scripts"][name], "console_scripts")
+        with pytest.raises(SystemExit) as ended:
+            script.load()()
+        assert ended.value.code == 2
 
 
 def test_each_task_has_the_wheel_and_what_its_extras_ask_for(
