@@ -94,3 +94,16 @@ def test_a_wheel_needs_neither_java_nor_an_environment() -> None:
     )
     assert ".ci/uv build" in done.stdout
     assert ".ci/setup" not in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [
+        ((), "nightly --conf conf/simulated.yaml"),
+        (("CONF=a.yaml b.yaml",), "nightly --conf a.yaml --conf b.yaml"),
+    ],
+)
+def test_make_nightly_names_the_conf(given: tuple[str, ...], passed: str) -> None:
+    command = ["make", "--dry-run", "nightly", *given]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert done.stdout.split("counterpoise ")[-1].strip() == passed
