@@ -8,7 +8,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from conf.errors import UserError
+
 Floats = npt.NDArray[np.float32]
+
+
+class EngineError(UserError, ImportError):
+    """The package of the engine that conf names is not installed."""
 
 
 class Engine(Protocol):
@@ -25,8 +31,18 @@ class Engine(Protocol):
 
 
 def engine(name: str) -> Engine:
-    """The engine `name` (petastorm, pyarrow or memory); only the one that is used is imported."""
-    read: Engine = import_module(f"model.feed.{name}").read_files
+    """The engine `name` (petastorm, pyarrow or memory); only the one that is used is imported.
+
+    Raises:
+        EngineError: its package is not installed.
+    """
+    try:
+        read: Engine = import_module(f"model.feed.{name}").read_files
+    except ImportError as error:
+        raise EngineError(
+            f"feed.engine {name}: {error.name} is not installed; install the extra `{name}` of the "
+            "wheel, or set feed.engine: pyarrow, which gives the same rows in the same order"
+        ) from error
     return read
 
 
