@@ -6,7 +6,7 @@
 
 # COMMAND ----------
 
-from jobs.platform.cli import main
+from jobs.platform.cli import run_command
 
 dbutils.widgets.text("conf", "/Volumes/main/counterpoise/files/conf.yaml", "conf file")  # noqa: F821
 dbutils.widgets.text("run_date", "", "run date (YYYY-MM-DD)")  # noqa: F821
@@ -14,4 +14,6 @@ dbutils.widgets.text("run_date", "", "run date (YYYY-MM-DD)")  # noqa: F821
 # COMMAND ----------
 
 conf, run_date = (dbutils.widgets.get(name) for name in ("conf", "run_date"))  # noqa: F821
-main(["nightly", "--conf", conf, "--run-date", run_date])
+code = run_command(["nightly", "--conf", conf, "--run-date", run_date])
+if code:  # an error, not SystemExit: a notebook may take that for its regular end
+    raise RuntimeError(f"the night ended with exit code {code}; its error stands above")

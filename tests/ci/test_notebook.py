@@ -2,6 +2,7 @@
 
 import runpy
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -23,11 +24,19 @@ class Widgets:
         return self.values[name]
 
 
+@pytest.mark.parametrize("code", [0, 3])
 def test_the_notebook_runs_the_conf_and_run_date_of_its_widgets(
-    monkeypatch: pytest.MonkeyPatch,
+    code: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     called: list[Sequence[str]] = []
-    monkeypatch.setattr("jobs.platform.cli.main", called.append)
+
+    def run_command(arguments: Sequence[str]) -> int:
+        called.append(arguments)
+        return code
+
+    monkeypatch.setattr("jobs.platform.cli.run_command", run_command)
     widgets = Widgets({"conf": "/Volumes/a/b/c.yaml", "run_date": "2026-03-01"})
-    runpy.run_path(str(NOTEBOOK), {"dbutils": SimpleNamespace(widgets=widgets)})
+    failed = pytest.raises(RuntimeError, match="ended with exit code 3") if code else nullcontext()
+    with failed:
+        runpy.run_path(str(NOTEBOOK), {"dbutils": SimpleNamespace(widgets=widgets)})
     assert called == [["nightly", "--conf", "/Volumes/a/b/c.yaml", "--run-date", "2026-03-01"]]
