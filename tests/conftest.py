@@ -30,13 +30,14 @@ _OF_FEW_ROWS = (
 
 
 @pytest.fixture(scope="session")
-def spark() -> Iterator[SparkSession]:
-    """Local Spark with Delta; started once."""
+def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
+    """Local Spark with Delta; started once, its scratch in a temporary folder."""
     from jobs.platform.session import get_session
 
     conf = load_conf(
         [SIMULATED],
         settings=[
+            f"storage.root={tmp_path_factory.mktemp('spark')}",
             "spark.driver_memory=1500m",
             "spark.shuffle_partitions=2",
             _OF_FEW_ROWS,

@@ -9,6 +9,7 @@ from pyspark.sql import SparkSession
 
 from conf.load import load_conf
 from conf.schema import Conf
+from jobs.platform.scratch import open_scratch
 
 _DELTA_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -51,7 +52,10 @@ def get_session(conf: Conf) -> SparkSession:
     """The active session (spark-submit, notebook), else a new one as conf describes it."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(f"counterpoise-{conf.name}")
-    for key, value in (_settings(conf) | conf.spark.options).items():
+    settings = _settings(conf)
+    if _is_local(conf) and SparkSession.getActiveSession() is None:
+        settings |= _of_scratch(conf, settings)
+    for key, value in (settings | conf.spark.options).items():
         builder = builder.config(key, value)
     if conf.spark.delta_jars == "ivy" and not cached_jars():
         from delta import configure_spark_with_delta_pip  # a cluster's own delta may lack it
@@ -72,7 +76,7 @@ def _settings(conf: Conf) -> dict[str, str]:
             "spark.master": conf.spark.master,
             "spark.driver.memory": conf.spark.driver_memory,
         }
-    if conf.spark.master is not None and conf.spark.master.startswith("local"):
+    if _is_local(conf):
         settings |= _LOCAL_SETTINGS | _of_our_files()
     if conf.spark.delta_jars == "ivy":
         settings |= {**_DELTA_SETTINGS, "spark.jars.ivy": str(jar_cache())}
@@ -80,6 +84,24 @@ def _settings(conf: Conf) -> dict[str, str]:
         if jars:
             settings["spark.jars"] = ",".join(jars)
     return settings
+
+
+def _is_local(conf: Conf) -> bool:
+    return conf.spark.master is not None and conf.spark.master.startswith("local")
+
+
+def _of_scratch(conf: Conf, settings: dict[str, str]) -> dict[str, str]:
+    """Blocks, spills and temporary files in one private place; the catalog's own folder, too,
+    unless it holds our tables."""
+    root, java = Path(conf.storage.root).absolute(), "spark.driver.extraJavaOptions"
+    scratch = open_scratch(root)
+    quoted = str(scratch).replace("\\", "\\\\")
+    catalog = root / "tables" if conf.storage.database else scratch / "warehouse"
+    return {
+        "spark.local.dir": str(scratch),
+        "spark.sql.warehouse.dir": str(catalog),
+        java: f'{settings.get(java, "")} "-Djava.io.tmpdir={quoted}"'.strip(),
+    }
 
 
 def _of_our_files() -> dict[str, str]:

@@ -37,3 +37,14 @@ def test_columns_are_made_without_a_note_of_their_python_line(spark: SparkSessio
 def test_no_plan_becomes_a_method_that_hotspot_would_interpret(spark: SparkSession) -> None:
     # HotSpot's own limit, in bytes of bytecode (DontCompileHugeMethods); Spark's default is 65535.
     assert spark.conf.get("spark.sql.codegen.hugeMethodLimit") == "8000"
+
+
+def test_what_spark_spills_stays_in_a_private_folder_below_the_root(spark: SparkSession) -> None:
+    folder = Path(spark.conf.get("spark.local.dir"))
+    assert folder.parent.name == ".spark"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    spark.range(3).localCheckpoint()
+    assert list(folder.glob("blockmgr-*"))
+    assert spark.conf.get("spark.sql.warehouse.dir") == f"file:{folder}/warehouse"
+    temporary = spark.sql("select java_method('java.lang.System', 'getProperty', 'java.io.tmpdir')")
+    assert temporary.first() == (str(folder),)
