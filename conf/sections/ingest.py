@@ -11,6 +11,12 @@ class IngestConf(Section):
     """Rules of `ingest` that differ between sites."""
 
     max_text_chars: int = Field(2_000, ge=1, description="longest query or title kept (characters)")
+    max_free_text_chars: int = Field(
+        100_000,
+        ge=1,
+        description="longest description kept (characters); no page shows so much: more is a file "
+        "that was put in the wrong column",
+    )
     allow_cart_without_click: bool = Field(
         False, description="true where items can be put in the cart from the result page"
     )

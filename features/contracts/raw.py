@@ -128,7 +128,11 @@ QUARANTINE = Table(
             ("dataset", "string", "source adapter"),
             ("rule", "string", "first rule broken"),
             ("reason", "string", "all that is wrong, in words"),
-            ("raw_row", "string", "the row as JSON, or the line as read"),
+            (
+                "raw_row",
+                "string",
+                "the row as JSON, or the line as read; long ones cut",
+            ),
         ]
     ),
     key=(),

@@ -44,7 +44,7 @@ JUDGMENT_SOURCES = ("human", "assumed")
 
 
 _FREE_TEXT = ("description",)
-"""Columns of any length, in which one bad character is not worth an item."""
+"""Columns of a limit of their own, in which one bad character is not worth an item."""
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,11 @@ def _impression_rules(conf: Conf, run_date: date) -> list[Rule]:
 
 def _row_rules(raw: DataFrame, table: Table, conf: Conf, own: Sequence[Rule]) -> DataFrame:
     """Type the columns and judge each row by itself."""
-    strings = [c for c in table.columns if c.type == "string" and c.name not in _FREE_TEXT]
-    texts = [c.name for c in strings]
+    strings = [c for c in table.columns if c.type == "string"]
+    texts = [c.name for c in strings if c.name not in _FREE_TEXT]
     filled = [c.name for c in strings if c.required and c.name not in table.key]
+    limits = dict.fromkeys([c.name for c in strings], conf.ingest.max_text_chars)
+    limits |= {name: conf.ingest.max_free_text_chars for name in _FREE_TEXT if name in limits}
     df = typed(raw, table)
     rules = [
         *([malformed_line()] if MALFORMED in raw.columns else []),
@@ -148,7 +150,7 @@ def _row_rules(raw: DataFrame, table: Table, conf: Conf, own: Sequence[Rule]) ->
         null_key(table),
         missing_value(table, raw.columns),
         wrong_encoding(texts),
-        text_length(texts, filled, conf.ingest.max_text_chars),
+        text_length(limits, filled),
         *own,
     ]
     line = [raw_value(MALFORMED)] if MALFORMED in raw.columns else []

@@ -21,6 +21,8 @@ MALFORMED = "_malformed"
 ROW = "_row"
 _MOMENTS = (DateType, TimestampType, TimestampNTZType)
 _SHOWN_CHARS = 40
+_YEARS = (1, 9_999)
+"""Years of a date or time that Python, pandas and Arrow can hold; Spark casts more than that."""
 
 
 def typed(df: DataFrame, table: Table) -> DataFrame:
@@ -71,8 +73,11 @@ def try_cast(value: Column, source: DataType, target: str) -> Column:
     """Cast that gives null instead of an error, and never rounds on the way.
 
     A fraction does not become an int (2.0 and "2.0" do, 2.5 does not), a number other than 0 and 1
-    no boolean; numbers as a timestamp are seconds since 1970.
+    no boolean; numbers as a timestamp are seconds since 1970, and a year has four digits at most.
     """
+    if target in ("date", "timestamp"):
+        moment = _through(value, source, target)
+        return F.when(F.year(moment).between(*_YEARS), moment)
     if source.simpleString() == target:
         return value
     if target in ("int", "long", "bigint"):

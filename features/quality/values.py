@@ -1,6 +1,6 @@
 """Rules on one value: keys, missing values, text, numbers, members of a known set."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from pyspark.sql import Column
 from pyspark.sql import functions as F
@@ -12,6 +12,10 @@ from features.quality.typed import raw_value, shown
 MAX_PRICE = 1e12
 REPLACEMENT = "\ufffd"
 """What a reader puts in the place of bytes that it cannot decode."""
+NUL = "\x00"
+"""Between the letters of text in UTF-16 that was read as UTF-8; no page, file or label shows it."""
+_UNSEEN = r"^[\p{Z}\p{Cc}\p{Cf}]*$"
+"""Java's classes: separators, control characters, format characters (zero-width space, BOM)."""
 
 
 def null_key(table: Table) -> Rule:
@@ -29,27 +33,27 @@ def missing_value(table: Table, given: Iterable[str]) -> Rule:
 
 
 def wrong_encoding(columns: Iterable[str]) -> Rule:
-    """Text that holds bytes which are not UTF-8, or the mark that a reader left for them."""
+    """Text that holds bytes which are not UTF-8, the mark that a reader left for them, or NUL."""
     failures = [
         F.when(
             F.col(name).contains(REPLACEMENT) | ~F.is_valid_utf8(F.col(name)),
             F.lit(f"{name} holds bytes that are not UTF-8"),
-        )
+        ).when(F.col(name).contains(NUL), F.lit(f"{name} holds NUL characters"))
         for name in columns
     ]
     return Rule("wrong_encoding", all_failures(failures))
 
 
-def text_length(columns: Iterable[str], filled: Iterable[str], max_chars: int) -> Rule:
-    """Text over `max_chars` characters, or blank in a column that must be `filled`."""
+def text_length(limits: Mapping[str, int], filled: Iterable[str]) -> Rule:
+    """Text over its column's limit of characters, or blank in a column that must be `filled`."""
     long = [
         F.when(
-            F.length(name) > max_chars,
-            F.concat(F.lit(f"{name} has "), F.length(name), F.lit(f" characters of {max_chars}")),
+            F.length(name) > limit,
+            F.concat(F.lit(f"{name} has "), F.length(name), F.lit(f" characters of {limit}")),
         )
-        for name in columns
+        for name, limit in limits.items()
     ]
-    blank = [F.when(F.trim(name) == "", F.lit(f"{name} is blank")) for name in filled]
+    blank = [F.when(_blank(F.col(name)), F.lit(f"{name} is blank")) for name in filled]
     return Rule("text_length", all_failures([*blank, *long]))
 
 
@@ -83,6 +87,10 @@ def _says(column: str, value: Column, wrong: Column, what: str) -> Column:
     return F.when(wrong, F.concat(F.lit(f"{column} "), shown(value), F.lit(f" {what}")))
 
 
+def _blank(value: Column) -> Column:
+    """Nothing that a reader could see."""
+    return value.rlike(_UNSEEN)
+
+
 def _when_blank(value: Column, name: str) -> Column:
-    blank = value.isNull() | (F.trim(value) == "")
-    return F.when(blank, F.lit(f"{name} is null or blank"))
+    return F.when(value.isNull() | _blank(value), F.lit(f"{name} is null or blank"))

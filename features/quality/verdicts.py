@@ -4,11 +4,14 @@ from collections.abc import Mapping
 from datetime import date
 from functools import reduce
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from features.contracts import Table
 from features.quality.rule import RAW_ROW, REASON, RULE
+
+MAX_KEPT_CHARS = 10_000
+"""Of a row or a reason in the quarantine: enough to find the row, too little for a file's text."""
 
 
 def accepted(checked: DataFrame) -> DataFrame:
@@ -27,12 +30,19 @@ def quarantined(checked: Mapping[Table, DataFrame], run_date: date, source: str)
             F.lit(table.name).alias("table_name"),
             F.coalesce("dataset", F.lit(source)).alias("dataset"),
             F.col(RULE).alias("rule"),
-            F.col(REASON).alias("reason"),
-            F.col(RAW_ROW).alias("raw_row"),
+            _beginning(F.col(REASON)).alias("reason"),
+            _beginning(F.col(RAW_ROW)).alias("raw_row"),
         )
         for table, df in checked.items()
     ]
     return reduce(DataFrame.unionByName, parts)
+
+
+def _beginning(text: Column) -> Column:
+    """The text, or its first characters and how many there were."""
+    mark = F.concat(F.lit(" [cut, of "), F.length(text), F.lit(" characters]"))
+    first = F.concat(F.substring(text, 1, MAX_KEPT_CHARS), mark)
+    return F.when(F.length(text) > MAX_KEPT_CHARS, first).otherwise(text)
 
 
 def by_rule(checked: DataFrame) -> dict[str, int]:

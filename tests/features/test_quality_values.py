@@ -8,9 +8,10 @@ from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
 from features.contracts import ITEMS
-from features.quality.rule import REASON, RULE, Rule, judge
+from features.quality.rule import RAW_ROW, REASON, RULE, Rule, judge
 from features.quality.typed import ROW, try_cast, typed, wrong_type
 from features.quality.values import in_unit, price_positive, text_length, wrong_encoding
+from features.quality.verdicts import MAX_KEPT_CHARS, quarantined
 
 CASTS = [
     ("'2.0'", "int", 2),
@@ -34,6 +35,11 @@ CASTS = [
     ("20260101", "date", None),
     ("true", "timestamp", None),
     ("12", "string", "12"),
+    ("'99999-01-01'", "date", None),
+    ("cast('99999-01-01' as date)", "date", None),
+    ("cast('9999-12-31' as date)", "date", date(9999, 12, 31)),
+    ("'0000-01-01'", "date", None),
+    ("1767261600000", "timestamp", None),
 ]
 
 
@@ -80,6 +86,20 @@ def test_first_rule_names_the_row_and_all_reasons_stand(spark: SparkSession) -> 
     }
 
 
+def test_the_quarantine_keeps_the_beginning_of_a_row(spark: SparkSession) -> None:
+    """And says how long it was; a short one is kept whole."""
+    checked = spark.createDataFrame(
+        [("d", "odd", "why", "x" * 20_000), ("d", "odd", "y" * 20_000, "short")],
+        f"dataset string, {RULE} string, {REASON} string, {RAW_ROW} string",
+    )
+    rows = quarantined({ITEMS: checked}, date(2026, 3, 1), "d").collect()
+    long, short = sorted(rows, key=lambda row: -len(row.raw_row))
+    mark = " [cut, of 20000 characters]"
+    assert long.raw_row == "x" * MAX_KEPT_CHARS + mark
+    assert (long.reason, short.raw_row) == ("why", "short")
+    assert short.reason == "y" * MAX_KEPT_CHARS + mark
+
+
 def _failures(spark: SparkSession, values: str, failure: Column) -> list[str | None]:
     rows = spark.sql(f"select * from values {values} as t(i, price, propensity, title)")
     return [r[0] for r in rows.orderBy("i").select(failure).collect()]
@@ -90,8 +110,8 @@ def _failures(spark: SparkSession, values: str, failure: Column) -> list[str | N
     [
         (price_positive, {1, 2, 3, 4, 5}),
         (lambda: in_unit("propensity"), {1, 2, 3}),
-        (lambda: text_length(["title"], ["title"], 3), {1, 2}),
-        (lambda: wrong_encoding(["title"]), {4, 5}),
+        (lambda: text_length({"title": 3}, ["title"]), {1, 2, 7, 8}),
+        (lambda: wrong_encoding(["title"]), {4, 5, 7, 9}),
     ],
     ids=["price", "propensity", "length", "encoding"],
 )
@@ -101,6 +121,8 @@ def test_rule_on_one_value(
     values = """
         (0, 0.01D, 1.0D, 'abc'), (1, 0D, 0D, 'abcd'), (2, -1D, 1.01D, ' '),
         (3, double('NaN'), double('NaN'), 'é日x'), (4, double('Infinity'), 0.5D, 'a\ufffd'),
-        (5, 1e12D, null, cast(X'61ff' as string)), (6, null, null, null)"""
+        (5, 1e12D, null, cast(X'61ff' as string)), (6, null, null, null),
+        (7, null, null, cast(X'0000' as string)), (8, null, null, '\u200b\u00a0\t'),
+        (9, null, null, concat('a', cast(X'00' as string), 'b')), (10, null, null, '\tab')"""
     found = _failures(spark, values, rule().failure)
     assert {i for i, failure in enumerate(found) if failure is not None} == failing
