@@ -9,7 +9,7 @@ from conf.load import SIMULATED, ConfError, load_conf
     ("setting", "reason"),
     [
         ("trainer.loss_weights.click=-1", "finite and not negative"),
-        ("trainer.loss_weights={click: .nan}", "finite and not negative"),
+        ("trainer.loss_weights={click: .nan}", "finite number"),
         ("trainer.processes=2", "need backend: distributor"),
         ("model.backbone=transformer", "shared_bottom"),
         ("model.hidden=[]", "at least 1 item"),
