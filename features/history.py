@@ -1,8 +1,8 @@
 """What was known before a day: daily counts summed over look-back windows.
 
-An event counts on its effective day, the later of the day it happened and the day the log knew
-it, and is seen by the days strictly after. Every measure is a whole number, so that a sum never
-depends on the order in which Spark adds.
+An event counts on its effective day, the later of the day it happened and the day the log first
+knew it, and is seen by the days strictly after. Every measure is a whole number, so that a sum
+never depends on the order in which Spark adds.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
+from features.first_known import EVENTS, times_of
 
 ENGAGEMENT = ("impressions", "clicks", "carts", "purchases")
 RATES = (("ctr", "clicks"), ("cart_rate", "carts"), ("purchase_rate", "purchases"))
@@ -19,17 +20,23 @@ MICRO = 1_000_000
 
 
 def visible_log(impressions: DataFrame, run_date: date) -> DataFrame:
-    """The impressions that happened, and were known, before the run date."""
+    """The impressions that happened, and were known, before the run date, as they stood then.
+
+    Clicks, carts and purchases that happened or were known only later are undone.
+    """
     before = F.lit(run_date)
-    return impressions.where((F.to_date("event_time") < before) & (F.to_date("known_at") < before))
+    seen = {event: F.col(event) & (_known_day(event) < before) for event in EVENTS}
+    return impressions.where(
+        (F.to_date("event_time") < before) & (F.to_date("known_at") < before)
+    ).withColumns(seen)
 
 
 def effective_events(log: DataFrame) -> DataFrame:
-    """Up to three events an impression, each on the day from which it is known.
+    """Up to four events an impression, each on the day from which it is known.
 
-    A page and its clicks count on the later of event_time and known_at, a cart and a purchase on
-    the later of that and their own time. The log may hold carts and purchases whose time lies
-    ahead of it: they count for no day until then.
+    A page counts on the later of event_time and known_at; a click, a cart and a purchase on the
+    latest of that, their own time and the time that they were first known. The log may hold events
+    whose time lies ahead of it: they count for no day until then.
 
     Args:
         log: rows of the impressions table.
@@ -39,12 +46,13 @@ def effective_events(log: DataFrame) -> DataFrame:
         counts (long, 0 or 1).
     """
     shown = F.greatest(F.to_date("event_time"), F.to_date("known_at"))
-    carted = F.greatest(shown, F.to_date("carted_at"))
-    purchased = F.greatest(shown, F.to_date("purchased_at"))
+    clicked = _known_day("clicked")
+    at_once = F.col("clicked") & (clicked == shown)
     events = F.array(
-        _event(F.lit(True), shown, impressions=F.lit(1), clicks=F.col("clicked").cast("int")),
-        _event(F.col("carted"), carted, carts=F.lit(1)),
-        _event(F.col("purchased"), purchased, purchases=F.lit(1)),
+        _event(F.lit(True), shown, impressions=F.lit(1), clicks=at_once.cast("int")),
+        _event(F.col("clicked") & (clicked > shown), clicked, clicks=F.lit(1)),
+        _event(F.col("carted"), _known_day("carted"), carts=F.lit(1)),
+        _event(F.col("purchased"), _known_day("purchased"), purchases=F.lit(1)),
     )
     real = F.filter(events, lambda event: event["happened"])
     keep = ("query_id", "item_id", "region", "position", "price", "propensity")
@@ -138,6 +146,11 @@ def smoothed(events: Column, trials: Column, prior_rate: Column, conf: Conf) -> 
     """(events + n * m) / (trials + n), n = features.prior_impressions and m the prior rate."""
     strength = conf.features.prior_impressions
     return (events + strength * prior_rate) / (trials + strength)
+
+
+def _known_day(event: str) -> Column:
+    """The day from which a click, cart or purchase that happened is known (date)."""
+    return F.to_date(F.greatest("event_time", "known_at", *times_of(event)))
 
 
 def _rate(events: Column, trials: Column) -> Column:

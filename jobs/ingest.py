@@ -11,6 +11,8 @@ What vanished from the source: a judgment is removed, because a label must be ab
 Items and queries are removed where the source is a closed data set, and kept where it is a team's
 catalogue, because the log still refers to what is no longer on sale. A row that is quarantined
 today counts as not given: of an open catalogue the last good row stays.
+A log row that is sent again keeps, for each of its events, the first time that it was known; conf
+`ingest.withdrawn_events` says what becomes of an event that it has no more.
 A row that the log learns of only on or after the run date is quarantined by a rule of its own and
 does not count towards `ingest.max_quarantined_share`: a later run date brings it in.
 """
@@ -48,6 +50,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames, SourceError, load_adapter
+from jobs.sources.log_rows import note_withdrawn, with_first_known
 from jobs.sources.reading import read_once
 from jobs.sources.window import replaced_days
 
@@ -173,14 +176,16 @@ def _write(
 ) -> None:
     vanished = "true" if raw.closed else None
     rows = {table: accepted(df) for table, df in checked.items()}
+    days, withdrawn = replaced_days(warehouse.conf), None
+    if not raw.closed:
+        rows[IMPRESSIONS], withdrawn = with_first_known(warehouse, rows[IMPRESSIONS], days)
     written = {
         ITEMS: warehouse.merge(ITEMS, rows[ITEMS], prune=vanished),
         QUERIES: warehouse.merge(QUERIES, rows[QUERIES], prune=vanished),
-        IMPRESSIONS: warehouse.replace(
-            IMPRESSIONS, rows[IMPRESSIONS], replaced_days(warehouse.conf)
-        ),
+        IMPRESSIONS: warehouse.replace(IMPRESSIONS, rows[IMPRESSIONS], days),
         JUDGMENTS: warehouse.merge(JUDGMENTS, rows[JUDGMENTS], prune="true"),
     }
+    note_withdrawn(warehouse, withdrawn)
     for table, outcome in written.items():
         wrong = sum(broken[table].values())
         warehouse.report.count(table.name, rows_in[table], outcome.rows, wrong)

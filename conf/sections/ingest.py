@@ -1,6 +1,6 @@
 """What a raw row must satisfy, and how much may be quarantined."""
 
-from typing import Self
+from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -28,6 +28,12 @@ class IngestConf(Section):
         ge=1,
         description="impressions of so many days before the run date are read and replaced (days); "
         "null: all that the source gives",
+    )
+    withdrawn_events: Literal["keep", "remove"] = Field(
+        "keep",
+        description="a click, cart or purchase that a row had and, sent again, has no more. keep: "
+        "past days were ranked with it, and a broken join upstream withdraws more than corrections "
+        "do; remove: the log takes back bots' clicks or cancelled orders, and they must not count",
     )
     max_quarantined_share: float = Field(
         0.5, gt=0, le=1, description="share of a table's rows above which the job fails (fraction)"

@@ -6,7 +6,7 @@ for one unit, a (query text, item, grade), and what is found of a unit holds for
 
 from datetime import date, timedelta
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
@@ -47,7 +47,7 @@ def pair_engagement(impressions: DataFrame, conf: Conf, run_date: date) -> DataF
 
     `examined` is the sum of the examination probabilities of the positions where it was shown. The
     audit looks back, so one curve over the whole window holds for every day of it (see
-    `features.debias`). Carts and purchases that lie ahead of the run date do not count.
+    `features.debias`). Events that lie ahead of the run date do not count.
     """
     first = run_date - timedelta(days=conf.audit.contradiction.days)
     log = visible_log(impressions, run_date).where(F.col("event_date") >= F.lit(first))
@@ -59,8 +59,8 @@ def pair_engagement(impressions: DataFrame, conf: Conf, run_date: date) -> DataF
         F.least("position", F.lit(conf.features.max_position)).alias("position"),
         F.lit(1).alias("impressions"),
         F.col("clicked").cast("int").alias("clicks"),
-        _before("carted", "carted_at", run_date).alias("carts"),
-        _before("purchased", "purchased_at", run_date).alias("purchases"),
+        F.col("carted").cast("int").alias("carts"),
+        F.col("purchased").cast("int").alias("purchases"),
     )
     return (
         events.join(F.broadcast(window_curve(events, conf, run_date)), on="position", how="inner")
@@ -139,8 +139,3 @@ def with_attraction(units: DataFrame, prior_clicks: float) -> DataFrame:
             .drop("all_clicks", "all_expected")
         )
     return units
-
-
-def _before(happened: str, at: str, run_date: date) -> Column:
-    in_time = F.to_date(F.coalesce(at, "event_time")) < F.lit(run_date)
-    return (F.col(happened) & in_time).cast("int")

@@ -63,7 +63,7 @@ IMPRESSIONS = Table(
                 ("region", "string", "region of the shopper"),
                 ("position", "int", "rank on the page, from 1"),
                 ("event_time", "timestamp", "when the page was shown (UTC)"),
-                ("known_at", "timestamp", "when the row reached the log (UTC)"),
+                ("known_at", "timestamp", "when the row first reached the log (UTC)"),
                 ("event_date", "date", "day of event_time (UTC)"),
                 ("price", "double", "price shown"),
                 ("clicked", "boolean", "clicked"),
@@ -76,6 +76,9 @@ IMPRESSIONS = Table(
                 ("carted_at", "timestamp", "when it was put into the cart; null: with the page"),
                 ("purchased_at", "timestamp", "when it was bought; null: with the page"),
                 ("propensity", "double", "probability that the logger put this item here"),
+                ("clicked_known_at", "timestamp", "when the click was first known (UTC)"),
+                ("carted_known_at", "timestamp", "when the cart was first known (UTC)"),
+                ("purchased_known_at", "timestamp", "when the purchase was first known (UTC)"),
             ]
         ),
         *required([_DATASET, ("simulated", "boolean", "the engagement is simulated")]),

@@ -84,6 +84,16 @@ class Table:
             f"\nCOMMENT {_literal(self.grain)}{cluster}\nTBLPROPERTIES ({listed})"
         )
 
+    def lacking(self, present: Iterable[str]) -> list[Column]:
+        """Optional columns that a table of an older contract does not have."""
+        there = {*present}
+        return [c for c in self.columns if not c.required and c.name not in there]
+
+    def completed(self, df: DataFrame) -> DataFrame:
+        """The frame, with null for each optional column that it lacks."""
+        lacking = {c.name: F.lit(None).cast(c.type) for c in self.lacking(df.columns)}
+        return df.withColumns(lacking) if lacking else df
+
     def conform(self, df: DataFrame) -> DataFrame:
         """Select the contract's columns in order, cast to its types.
 

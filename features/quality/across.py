@@ -8,6 +8,7 @@ from pyspark.sql import functions as F
 from features.contracts import Table
 from features.quality.rule import RULE, Rule, judge
 
+DUPLICATE = "duplicate_key"
 SALT = "_salt"
 _KNOWN = "_known"
 _SAME = "_same"
@@ -46,7 +47,7 @@ def unique(df: DataFrame, table: Table, newest: Sequence[str] = ()) -> DataFrame
     turn = F.row_number().over(_by_key(table).orderBy(*order, *table.column_names))
     again = F.col(RULE).isNull() & (F.col(_TURN) > 1)
     what = F.concat(F.lit("another row of this key is kept: "), F.concat_ws(" | ", *table.key))
-    rule = Rule("duplicate_key", F.when(again, what))
+    rule = Rule(DUPLICATE, F.when(again, what))
     return _salted(df, table).withColumn(_TURN, turn).transform(judge, [rule]).drop(_TURN)
 
 

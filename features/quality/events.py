@@ -10,6 +10,7 @@ from datetime import date
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
+from features.first_known import KNOWN, TIMES
 from features.quality.rule import Rule, all_failures
 from features.quality.typed import shown
 
@@ -24,16 +25,22 @@ def event_after_run_date(run_date: date, *columns: str) -> Rule:
 
 
 def known_after_run_date(run_date: date) -> Rule:
-    """Known on or after the run date: not in the log yet."""
-    wrong = F.col("known_at") >= F.lit(run_date)
+    """Known on or after the run date, the row or an event of it: not in the log yet."""
     what = f"is on or after the run date {run_date}"
-    return Rule("known_after_run_date", _says("known_at", wrong, what))
+    times = F.least("known_at", *KNOWN.values())
+    failures = [_says("known_at", times >= F.lit(run_date), what)]
+    failures += [_says(name, F.col(name) >= F.lit(run_date), what) for name in KNOWN.values()]
+    return Rule("known_after_run_date", all_failures(failures))
 
 
 def known_before_event() -> Rule:
-    """Known before it happened."""
-    wrong = F.col("known_at") < F.col("event_time")
-    return Rule("known_before_event", _says("known_at", wrong, "is before event_time"))
+    """Known before it happened: the row before the page was shown, or an event before its time."""
+    after = [("known_at", "event_time"), *((known, "event_time") for known in KNOWN.values())]
+    after += [(KNOWN[event], at) for event, at in TIMES.items()]
+    return Rule(
+        "known_before_event",
+        all_failures(_says(k, F.col(k) < F.col(at), f"is before {at}") for k, at in after),
+    )
 
 
 def step_before_event(*columns: str) -> Rule:

@@ -14,7 +14,8 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
-from features.quality.across import agreeing, refer, unique
+from features.first_known import KNOWN, over_versions, with_events_known
+from features.quality.across import DUPLICATE, SALT, agreeing, refer, unique
 from features.quality.events import (
     event_after_run_date,
     known_after_run_date,
@@ -93,13 +94,20 @@ def checked_judgments(raw: DataFrame, conf: Conf, run_date: date, known: Known) 
 
 
 def checked_impressions(raw: DataFrame, conf: Conf, run_date: date, known: Known) -> DataFrame:
-    """Impressions with their day, and verdicts; of one page and item the last known row passes."""
+    """Impressions with their day, and verdicts; of one page and item the last known row passes.
+
+    It carries when each of its events was first known by any row of its page and item.
+    """
+    again = (F.col(RULE).isNull() | (F.col(RULE) == DUPLICATE), F.col(RULE).isNull())
+    keep = conf.ingest.withdrawn_events == "keep"
     return (
         raw.transform(_row_rules, IMPRESSIONS, conf, _impression_rules(conf, run_date))
         .withColumn("event_date", F.to_date("event_time"))
         .transform(refer, "unknown_query", known.queries, "query_id", "queries", "region")
         .transform(refer, "unknown_item", known.items, "item_id", "items")
-        .transform(unique, IMPRESSIONS, ["known_at"])
+        .transform(with_events_known)
+        .transform(unique, IMPRESSIONS, ["known_at", *reversed(KNOWN.values())])
+        .transform(over_versions, (*IMPRESSIONS.key, SALT), *again, keep)
         .transform(_finished, IMPRESSIONS)
     )
 

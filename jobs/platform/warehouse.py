@@ -102,8 +102,8 @@ class Warehouse:
         self.report.inputs[table.name] = pinned
         reader = self.spark.read.format("delta").option("versionAsOf", pinned)
         if self.conf.tree.storage.database:
-            return reader.table(self.identifier(table))
-        return reader.load(self._path(table))
+            return table.completed(reader.table(self.identifier(table)))
+        return table.completed(reader.load(self._path(table)))
 
     def read_run(self, table: Table) -> DataFrame:
         """The rows of this run date of a per-run table."""
@@ -112,13 +112,23 @@ class Warehouse:
     # --- writes -------------------------------------------------------------------------------
 
     def create(self, table: Table) -> None:
-        """Create the table from its contract; one that an older contract made gets its checks."""
+        """Create the table from its contract; one of an older contract gets its columns and checks.
+
+        New columns are null in the rows that are there: only optional ones can be added.
+        """
         if table.name not in self._made:
             if self.exists(table):
+                self._add_columns(table)
                 self._renew_checks(table)
             else:
                 self.spark.sql(table.ddl(self.identifier(table)))
             self._made.add(table.name)
+
+    def _add_columns(self, table: Table) -> None:
+        lacking = table.lacking(self.delta(table).toDF().columns)
+        if lacking:
+            columns = ", ".join(column.ddl() for column in lacking)
+            self.spark.sql(f"ALTER TABLE {self.identifier(table)} ADD COLUMNS ({columns})")
 
     def _renew_checks(self, table: Table) -> None:
         """Replace the constraints whose expression the contract has changed since."""

@@ -1,11 +1,15 @@
 """The days of impressions that a run reads and replaces."""
 
+from collections.abc import Sequence
 from datetime import date, timedelta
+from functools import reduce
+from operator import or_
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
+from features.first_known import EVENTS, KNOWN, times_of
 from features.quality.typed import try_cast
 
 
@@ -34,29 +38,30 @@ def replaced_days(conf: ResolvedConf) -> str:
 def as_of(impressions: DataFrame, run_date: date) -> DataFrame:
     """The raw impressions as the log stood when `run_date` began.
 
-    Rows that happened or were known later are left out; carts and purchases that came later are
-    undone. Rows whose times cannot be read stay.
+    Rows that happened or were known later are left out; clicks, carts and purchases that came or
+    were known later are undone. Rows whose times cannot be read stay.
     """
-    kept = impressions
-    for name in ("event_time", "known_at"):
-        if name in kept.columns:
-            kept = kept.where(~_later(kept, name, run_date))
-    for name in ("carted", "purchased"):
-        if {name, f"{name}_at"} <= set(kept.columns):
-            kept = kept.transform(_undo, name, _later(kept, f"{name}_at", run_date))
+    kept = impressions.where(~_later(impressions, ["event_time"], run_date)).where(
+        ~_later(impressions, ["known_at", *KNOWN.values()], run_date)
+    )
+    for event in EVENTS:
+        times = [name for name in times_of(event) if name in kept.columns]
+        if times and event in kept.columns:
+            kept = kept.transform(_undo, event, times, run_date)
     return kept
 
 
-def _undo(impressions: DataFrame, step: str, later: Column) -> DataFrame:
-    undone = {
-        step: F.when(later, F.lit("false")).otherwise(F.col(step).cast("string")),
-        f"{step}_at": F.when(~later, F.col(f"{step}_at")),
-    }
-    return impressions.withColumns(undone)
+def _undo(impressions: DataFrame, event: str, times: list[str], run_date: date) -> DataFrame:
+    later = reduce(or_, (_later(impressions, [name], run_date) for name in times))
+    undone = {event: F.when(later, F.lit("false")).otherwise(F.col(event).cast("string"))}
+    return impressions.withColumns(undone | {n: F.when(~later, F.col(n)) for n in times})
 
 
-def _later(impressions: DataFrame, name: str, run_date: date) -> Column:
-    return F.coalesce(_moment(impressions, name) >= F.lit(run_date), F.lit(False))
+def _later(impressions: DataFrame, names: Sequence[str], run_date: date) -> Column:
+    """Whether the earliest of the times that the frame has is on or after the run date."""
+    moments = [_moment(impressions, name) for name in names if name in impressions.columns]
+    first = F.array_min(F.array(*moments)) if moments else F.lit(None)
+    return F.coalesce(first >= F.lit(run_date), F.lit(False))
 
 
 def _moment(impressions: DataFrame, name: str) -> Column:

@@ -67,6 +67,7 @@ def test_events_count_on_the_day_they_are_known(spark: SparkSession) -> None:
         ),
         impression("with page", day(5), day(5), clicked=True, carted=True),
         impression("seen only", day(6), day(6), carted_at=day(6)),
+        impression("late click", day(7), day(7), clicked=True, clicked_known_at=day(8)),
     )
     counted = {
         (r["day"].day, r["impressions"], r["clicks"], r["carts"], r["purchases"])
@@ -81,6 +82,8 @@ def test_events_count_on_the_day_they_are_known(spark: SparkSession) -> None:
         (5, 1, 1, 0, 0),
         (5, 0, 0, 1, 0),
         (6, 1, 0, 0, 0),
+        (7, 1, 0, 0, 0),
+        (8, 0, 1, 0, 0),
     }
 
 
@@ -90,9 +93,16 @@ def test_the_log_of_a_run_ends_before_its_date(spark: SparkSession) -> None:
         impression("in", day(9, 23), day(9, 23)),
         impression("known late", day(9), day(10)),
         impression("future", day(10), day(10)),
+        impression("clicked later", day(9), day(9), clicked=True, clicked_known_at=day(10)),
+        impression("carted later", day(9), day(9), clicked=True, carted=True, carted_at=day(10)),
     )
     seen = visible_log(rows, date(2026, 2, 10)).collect()
-    assert [r["search_id"] for r in seen] == ["in"]
+    found = {r["search_id"]: (r["clicked"], r["carted"]) for r in seen}
+    assert found == {
+        "in": (False, False),
+        "clicked later": (False, False),
+        "carted later": (True, False),
+    }
 
 
 def test_windows_end_the_day_before(spark: SparkSession) -> None:

@@ -72,7 +72,8 @@ def market(spark: SparkSession, make_conf: MakeConf, table_frame: TableFrame) ->
     warehouse.merge(ITEMS, table_frame(ITEMS, catalogue))
     warehouse.merge(RELEVANCE_LABELS, table_frame(RELEVANCE_LABELS, rows))
     graded = spark.createDataFrame(pairs, "text string, item_id string, true int, given int")
-    warehouse.replace(IMPRESSIONS, _log(graded), "event_date < DATE'2026-03-01'")
+    log = IMPRESSIONS.completed(_log(graded))
+    warehouse.replace(IMPRESSIONS, log, "event_date < DATE'2026-03-01'")
     return warehouse
 
 
@@ -97,8 +98,6 @@ def _log(graded: DataFrame) -> DataFrame:
         clicked.alias("clicked"),
         carted.alias("carted"),
         F.lit(False).alias("purchased"),
-        *(F.lit(None).cast("timestamp").alias(n) for n in ("carted_at", "purchased_at")),
-        F.lit(None).cast("double").alias("propensity"),
         F.lit("test").alias("dataset"),
         F.lit(True).alias("simulated"),
     )

@@ -30,13 +30,18 @@ TABLES = (ITEMS, QUERIES, IMPRESSIONS, JUDGMENTS, QUARANTINE)
 
 @dataclass(frozen=True)
 class Market:
-    """Rows of a source: (item_id, price), (query_id, text), (item_id, day), (item_id, grade)."""
+    """Rows of a source: (item_id, price), (query_id, text), (item_id, day), (item_id, grade).
+
+    `known` is when the log rows were sent; None: as the pages were shown.
+    """
 
     items: list[tuple[str, float]]
     queries: list[tuple[str, str]]
     shown: list[tuple[str, int]]
     judged: list[tuple[str, int]]
     closed: bool = True
+    known: datetime | None = None
+    clicked: bool = True
 
     def frames(self, spark: SparkSession) -> RawFrames:
         """The raw frames: pages of query q in region us in February 2026."""
@@ -55,9 +60,9 @@ class Market:
                 "'q' as query_id",
                 "'us' as region",
                 "1 as position",
-                "event_time as known_at",
+                f"timestamp'{self.known}' as known_at" if self.known else "event_time as known_at",
                 "1.5D as price",
-                "true as clicked",
+                f"{self.clicked} as clicked",
                 "false as carted",
                 "false as purchased",
                 *origin,
@@ -152,16 +157,22 @@ def test_twice_leaves_the_same_rows_and_a_closed_source_is_mirrored(
 def test_open_catalogue_keeps_what_the_log_refers_to(
     spark: SparkSession, make_conf: MakeConf, ingested: Go
 ) -> None:
-    conf = make_conf("ingest.history_days=10")
+    dates = ("run_date=2026-03-21", "features.training_days=1")
+    conf = make_conf(*dates, "ingest.history_days=30")
     ingested(replace(FIRST, closed=False, shown=[("a", 19), ("b", 20)]), conf)
     later = replace(SECOND, closed=False, shown=[("b", 1), ("b", 20), ("d", 21)])
-    report = ingested(later, make_conf("ingest.history_days=9"))
+    report = ingested(later, make_conf(*dates, "ingest.history_days=29"))
     assert [i for (i,) in rows(spark, conf, ITEMS, "item_id")] == ["a", "b", "d"]
     assert rows(spark, conf, JUDGMENTS, "item_id", "grade") == [("a", 0)]
     shown = rows(spark, conf, IMPRESSIONS, "search_id", "item_id")
     assert shown == [("page 19", "a"), ("page 20", "b"), ("page 21", "d")]
     counts = {c.table: (c.rows_in, c.rows_out) for c in report.counts}
     assert counts["impressions"] == (2, 2)
+    again = replace(later, shown=[("b", 20)], known=datetime(2026, 3, 9), clicked=False)
+    report = ingested(again, make_conf(*dates, "ingest.history_days=29"))
+    known = rows(spark, conf, IMPRESSIONS, "search_id", "clicked", "clicked_known_at")
+    assert ("page 20", True, datetime(2026, 2, 20, 12)) in known
+    assert "1 clicks, carts or purchases that the source has no more are kept" in report.notes[-1]
 
 
 def test_dry_run_counts_and_writes_nothing(

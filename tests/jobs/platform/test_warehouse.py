@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import ALL_TABLES, SCORES, Check, Table
-from features.contracts.table import ContractError, required
+from features.contracts.table import ContractError, optional, required
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import MissingTableError
 
@@ -177,3 +177,16 @@ def test_contracts_are_consistent() -> None:
         columns = table.column_names
         assert len(set(columns)) == len(columns), table.name
         assert {*table.key, *table.cluster_by} <= set(columns), table.name
+
+
+def test_a_table_of_an_older_contract_reads_as_null_and_gets_the_new_columns(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    warehouse, _ = open_warehouse(spark, make_conf(), "test")
+    warehouse.merge(PRICES, prices(spark, ("a", 1.0)))
+    grown = replace(PRICES, columns=(*PRICES.columns, *optional([("was", "double", "old price")])))
+    later, _ = open_warehouse(spark, make_conf(), "test")
+    assert [tuple(row) for row in later.read(grown).collect()] == [("a", 1.0, None)]
+    later.merge(grown, prices(spark, ("b", 2.0)).selectExpr("*", "9D as was"))
+    rows = later.delta(grown).toDF().select(*grown.column_names).collect()
+    assert sorted(map(tuple, rows), key=str) == [("a", 1.0, None), ("b", 2.0, 9.0)]

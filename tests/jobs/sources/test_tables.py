@@ -2,11 +2,13 @@
 
 import json
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 
 import pandas as pd
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from conf.load import ConfError, ResolvedConf
 from features.quality.typed import MALFORMED
@@ -106,7 +108,7 @@ def test_log_as_it_stood_at_the_run_date_and_within_history(
 ) -> None:
     names = "search_id string, event_time string, known_at string, carted_at string, carted string"
     log = spark.createDataFrame(LOG, names)
-    conf = make_conf("run_date=2026-03-01", "ingest.history_days=28")
+    conf = make_conf("run_date=2026-03-01", "ingest.history_days=56")
     then = as_of(within_history(log, conf), conf.run_date)
     found = {r["search_id"]: (r["carted"], r["carted_at"]) for r in then.collect()}
     assert found == {
@@ -114,5 +116,24 @@ def test_log_as_it_stood_at_the_run_date_and_within_history(
         "cart-later": ("false", None),
         "unreadable": ("false", None),
     }
-    assert replaced_days(conf) == "event_date >= DATE'2026-02-01' AND event_date < DATE'2026-03-01'"
+    assert replaced_days(conf) == "event_date >= DATE'2026-01-04' AND event_date < DATE'2026-03-01'"
     assert replaced_days(make_conf("run_date=2026-03-01")) == "event_date < DATE'2026-03-01'"
+
+
+def test_what_was_known_only_later_is_undone_and_a_row_sent_again_stays(
+    spark: SparkSession,
+) -> None:
+    log = spark.createDataFrame(
+        [
+            ("sent-again", "2026-03-05", "true", "2026-02-27 11:00:00", "true", "2026-03-04"),
+            ("click-later", "2026-02-27", "true", "2026-03-01 00:00:00", "false", None),
+            ("known-later", "2026-03-01", "true", None, "false", None),
+        ],
+        "search_id string, known_at string, clicked string, clicked_known_at string, "
+        "carted string, carted_known_at string",
+    ).withColumn("event_time", F.lit("2026-02-27 00:00:00"))
+    found = {r["search_id"]: tuple(r)[2:6] for r in as_of(log, date(2026, 3, 1)).collect()}
+    assert found == {
+        "sent-again": ("true", "2026-02-27 11:00:00", "false", None),
+        "click-later": ("false", None, "false", None),
+    }

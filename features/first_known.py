@@ -1,0 +1,104 @@
+"""Keeps when each event of a log row was first known, however often the row is sent again.
+
+A row of the log grows: the page is shown, later the click is known, then the cart, then the
+purchase, and a source sends the row again for each, or every night. Features of a day may use what
+was known before it, so an event must not become younger because its row came once more. Each
+version of a row that runs have seen counts, and of an event the earliest of its times is kept.
+"""
+
+from collections.abc import Sequence
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from features.contracts import IMPRESSIONS
+
+EVENTS = ("clicked", "carted", "purchased")
+KNOWN = {event: f"{event}_known_at" for event in EVENTS}
+TIMES = {"carted": "carted_at", "purchased": "purchased_at"}
+WITHDRAWN = "_withdrawn"
+"""How many events of a row earlier versions had and the last one has no more (count)."""
+
+_EARLIER = "_earlier"
+
+
+def times_of(event: str) -> list[str]:
+    """Columns of an event's own times, each null where the row does not tell it."""
+    return [KNOWN[event], *([TIMES[event]] if event in TIMES else [])]
+
+
+def first_known(event: str) -> Column:
+    """When an event that happened was first known (timestamp).
+
+    Where it has no time of its own, it came with the row, or when it happened if that was later.
+    """
+    with_row = F.greatest("known_at", TIMES[event]) if event in TIMES else F.col("known_at")
+    return F.coalesce(F.col(KNOWN[event]), with_row)
+
+
+def with_events_known(rows: DataFrame) -> DataFrame:
+    """Fill the time at which each event was known; null where the event did not happen."""
+    return rows.withColumns({KNOWN[e]: F.when(F.col(e), first_known(e)) for e in EVENTS})
+
+
+def over_versions(
+    rows: DataFrame, keys: Sequence[str], version: Column, last: Column, keep: bool
+) -> DataFrame:
+    """Give the last version of a row what all its versions in one delivery tell.
+
+    Args:
+        rows: of `with_events_known`; the versions of a row share its key.
+        keys: columns that name a row.
+        version: which rows are versions; the others are broken in some way (boolean).
+        last: which of them is the last one of its key (boolean).
+        keep: whether an event stays that the last version has no more.
+    """
+    of_key = Window.partitionBy(*keys)
+
+    def first(column: str, happened: Column) -> Column:
+        return F.min(F.when(version & happened, F.col(column))).over(of_key).alias(column)
+
+    earlier = [first("known_at", F.lit(True))]
+    for event in EVENTS:
+        happened = F.col(event)
+        earlier.append(F.max(version & happened).over(of_key).alias(event))
+        earlier += [first(name, happened) for name in times_of(event)]
+    seen = F.when(last, F.struct(*earlier))
+    return rows.withColumn(_EARLIER, seen).transform(_merged, keep).drop(WITHDRAWN)
+
+
+def over_runs(new: DataFrame, stored: DataFrame, keep: bool) -> DataFrame:
+    """Give every new row what the version that earlier runs stored tells; one row a new row.
+
+    Args:
+        new: rows of impressions, unique by key, of `with_events_known`.
+        stored: rows of the table impressions; those of other keys do not matter.
+        keep: whether an event stays that the new row has no more.
+
+    Returns:
+        The columns of `new`, and WITHDRAWN.
+    """
+    columns = ["known_at", *EVENTS, *KNOWN.values(), *TIMES.values()]
+    earlier = stored.transform(with_events_known).select(
+        *IMPRESSIONS.key, F.struct(*columns).alias(_EARLIER)
+    )
+    joined = new.join(earlier, on=list(IMPRESSIONS.key), how="left")
+    return joined.transform(_merged, keep).select(*new.columns, WITHDRAWN)
+
+
+def _merged(rows: DataFrame, keep: bool) -> DataFrame:
+    """The last version's events and the earliest times, from the struct of earlier versions."""
+    seen = ("known_at", *KNOWN.values())
+    columns = {"known_at": F.least(*seen, *(f"{_EARLIER}.{name}" for name in seen))}
+    withdrawn = F.lit(0)
+    for event in EVENTS:
+        known, now = F.col(f"{_EARLIER}.{KNOWN[event]}"), F.col(KNOWN[event])
+        gone = F.coalesce(F.col(f"{_EARLIER}.{event}"), F.lit(False)) & ~F.col(event)
+        stays = gone & F.lit(keep)
+        withdrawn += gone.cast("int")
+        columns[event] = F.col(event) | stays
+        columns[KNOWN[event]] = F.when(F.col(event), F.least(now, known)).when(stays, known)
+        if event in TIMES:
+            at = F.col(TIMES[event])
+            columns[TIMES[event]] = F.when(stays, F.col(f"{_EARLIER}.{TIMES[event]}")).otherwise(at)
+    return rows.withColumns(columns | {WITHDRAWN: withdrawn}).drop(_EARLIER)
