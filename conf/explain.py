@@ -27,9 +27,11 @@ def explain(
     lines = []
     for detail in error.errors():
         parts = _without_kinds(detail["loc"])
+        if not parts:  # of the whole tree: the message names its keys
+            lines.append(detail["msg"].removeprefix("Value error, "))
+            continue
         key = ".".join(map(str, parts))
-        where = f" (from {origin_of(key, origins)})" if key else ""
-        lines.append(f"{key}{where}: {_reason(detail, model, written)}")
+        lines.append(f"{key} (from {origin_of(key, origins)}): {_reason(detail, model, written)}")
     return "\n".join(lines)
 
 

@@ -1,13 +1,19 @@
 """The whole configuration tree."""
 
 from datetime import date
+from typing import Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from conf.sections.audit import AuditConf, JudgingConf
 from conf.sections.base import Section
 from conf.sections.baselines import BaselinesConf
-from conf.sections.features import CandidatesConf, EncoderConf, FeaturesConf
+from conf.sections.features import (
+    LOOK_BACK_DAYS,
+    CandidatesConf,
+    EncoderConf,
+    FeaturesConf,
+)
 from conf.sections.ingest import IngestConf, LabelsConf
 from conf.sections.labelers import LabelerConf
 from conf.sections.labeling import LabelingConf
@@ -67,3 +73,26 @@ class Conf(Section):
     baselines: BaselinesConf = Field(
         default_factory=BaselinesConf, description="rankers that a team would take instead"
     )
+
+    @model_validator(mode="after")
+    def _history_is_long_enough(self) -> Self:
+        """A night reads again every row that may still get a label or be looked back on."""
+        history, training = self.ingest.history_days, self.features.training_days
+        attribution = self.training_set.attribution_days
+        if history is None:
+            return self
+        if history <= attribution:
+            raise ValueError(
+                f"ingest.history_days = {history} must be above training_set.attribution_days = "
+                f"{attribution}: a cart or purchase on the last of those days is known the day "
+                f"after, and its row must be read again then; set ingest.history_days to "
+                f"{attribution + 1} or more, or null for the whole log"
+            )
+        if history < training + LOOK_BACK_DAYS:
+            raise ValueError(
+                f"ingest.history_days = {history} must be at least features.training_days = "
+                f"{training} and the {LOOK_BACK_DAYS} days before them that features look back "
+                f"on; set ingest.history_days to {training + LOOK_BACK_DAYS} or more or to null "
+                f"for the whole log, or features.training_days to fewer"
+            )
+        return self

@@ -4,9 +4,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
+from conf.sections.features import LOOK_BACK_DAYS
 from features.history import MICRO, daily_counts, history
 
-WINDOW = 28
+WINDOW = LOOK_BACK_DAYS
 _LEAST = 0.01
 
 

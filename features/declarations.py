@@ -3,9 +3,10 @@
 from dataclasses import replace
 
 from conf.schema import Conf
+from conf.sections.features import LOOK_BACK_DAYS
 from features.spec import Feature
 
-WINDOWS = (1, 7, 28)
+WINDOWS = (1, 7, LOOK_BACK_DAYS)
 
 QUERY_LEVEL: tuple[Feature, ...] = (
     Feature(

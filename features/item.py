@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
+from conf.sections.features import LOOK_BACK_DAYS
 from features.declarations import ITEM_LEVEL, WINDOWS
 from features.frame import finished
 from features.history import ENGAGEMENT, MICRO, RATES, daily_counts, history, smoothed
@@ -18,7 +19,7 @@ from features.regional import (
 )
 from features.text import hashed_category
 
-WINDOW = 28
+WINDOW = LOOK_BACK_DAYS
 
 
 def item_features(

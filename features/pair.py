@@ -6,6 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
+from conf.sections.features import LOOK_BACK_DAYS
 from features.attributes import item_attributes, query_attributes, three_way
 from features.declarations import PAIR_LEVEL
 from features.frame import finished, flag, share
@@ -14,7 +15,7 @@ from features.history import ENGAGEMENT, RATES, daily_counts, history, smoothed
 from features.lexical import SCALE, bm25, build_postings, item_weights, query_idf, total_weight
 from features.text import item_text, numbers, text_key, tokens, trigrams
 
-WINDOW = 28
+WINDOW = LOOK_BACK_DAYS
 
 
 def pair_features(

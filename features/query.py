@@ -6,12 +6,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
+from conf.sections.features import LOOK_BACK_DAYS
 from features.declarations import QUERY_LEVEL
 from features.frame import finished, flag
 from features.history import ENGAGEMENT, RATES, daily_counts, history, smoothed
 from features.text import measures, numbers, tokens
 
-WINDOW = 28
+WINDOW = LOOK_BACK_DAYS
 
 
 def query_features(

@@ -12,9 +12,10 @@ Both come from daily sums. Where the log shows the catalogue's prices, all level
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from conf.sections.features import LOOK_BACK_DAYS
 from features.history import MICRO, daily_counts, history
 
-WINDOW = 28
+WINDOW = LOOK_BACK_DAYS
 STEPS = 50
 _ACCURACY = 10_000
 

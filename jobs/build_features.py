@@ -18,6 +18,7 @@ from pyspark.sql.types import FloatType, StructField, StructType
 
 from conf.load import ResolvedConf
 from conf.schema import Conf
+from conf.sections.features import LOOK_BACK_DAYS
 from features.contracts import (
     CANDIDATES,
     IMPRESSIONS,
@@ -46,7 +47,7 @@ from jobs.platform.warehouse import Warehouse
 from model.encoder import find_encoder
 from udfs.cosine import add_cosines
 
-PRIOR_WINDOW = 28
+PRIOR_WINDOW = LOOK_BACK_DAYS
 MEASURES = (*ENGAGEMENT, "examined", "price_ratio", "priced")
 SPINES = {QUERY_FEATURES: QUERY_KEYS, ITEM_FEATURES: ITEM_KEYS, QUERY_ITEM_FEATURES: PAIR_KEYS}
 

@@ -6,6 +6,9 @@ from pydantic import Field
 
 from conf.sections.base import Section
 
+LOOK_BACK_DAYS = 28
+"""Longest window of the features (days): four whole weeks, so that each weekday counts alike."""
+
 
 class EncoderConf(Section):
     """The sentence encoder behind the cosine feature."""

@@ -10,6 +10,7 @@ from conf.explain import origin_of
 from conf.kept import conf_text
 from conf.load import SIMULATED, ConfError, flatten, load_conf
 from conf.schema import Conf
+from conf.sections.features import LOOK_BACK_DAYS
 from conf.sections.source import SimulatedSource
 
 CONF = Path(__file__).parents[2] / "conf"
@@ -130,7 +131,41 @@ def test_worlds_are_valid_and_keep_to_their_own(path: Path) -> None:
     tree = load_conf([path]).tree
     assert isinstance(tree.source, SimulatedSource)
     assert tree.name == path.stem and tree.storage.root == f"warehouse/worlds/{path.stem}"
-    assert tree.source.days >= tree.features.training_days + 28  # a whole look-back
+    assert tree.source.days >= tree.features.training_days + LOOK_BACK_DAYS
+
+
+@pytest.mark.parametrize(
+    ("settings", "keys"),
+    [
+        (
+            ["ingest.history_days=7"],
+            ("ingest.history_days = 7", "training_set.attribution_days = 7", "to 8 or more"),
+        ),
+        (
+            ["ingest.history_days=55"],
+            ("ingest.history_days = 55", "features.training_days = 28", "to 56 or more"),
+        ),
+        (
+            ["ingest.history_days=40", "features.training_days=13"],
+            ("ingest.history_days = 40", "features.training_days = 13", "to 41 or more"),
+        ),
+        (
+            ["ingest.history_days=60", "training_set.attribution_days=60"],
+            ("ingest.history_days = 60", "training_set.attribution_days = 60", "to 61 or more"),
+        ),
+    ],
+)
+def test_a_history_too_short_names_both_keys(settings: list[str], keys: tuple[str, ...]) -> None:
+    with pytest.raises(ConfError) as raised:
+        load_conf(settings=settings)
+    message = str(raised.value)
+    assert message.startswith("ingest.history_days") and len(message) < 400
+    assert all(key in message for key in keys)
+
+
+@pytest.mark.parametrize("days", ["56", "null"])
+def test_a_history_that_is_long_enough(days: str) -> None:
+    assert load_conf(settings=[f"ingest.history_days={days}"]).tree.features.training_days == 28
 
 
 def test_worlds_are_different_markets() -> None:
