@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from conf.schema import Conf
 from conf.sections.platform import SplitConf
 from conf.sections.training import TrainingSetConf
+from features.history import visible_log
 from features.labels_admitted import with_admission
 from features.lookup import FeatureTables, Transform, with_features
 
@@ -38,6 +39,7 @@ class TrainingInputs:
     """What training examples are made of; the feature tables hold the rows of the run.
 
     `decisions` are those on labeler versions; None: there are none, and no model label is used.
+    `examples_from` is the first day whose impressions are used; None: all of the training days.
     """
 
     impressions: DataFrame
@@ -45,6 +47,7 @@ class TrainingInputs:
     labels: DataFrame
     features: FeatureTables
     decisions: DataFrame | None = None
+    examples_from: date | None = None
 
 
 def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
@@ -74,10 +77,10 @@ def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFra
 def shown_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
     """Impressions of the window that were known before the run date, with the query's split."""
     first = run_date - timedelta(days=conf.features.training_days)
-    in_window = (F.col("event_date") >= F.lit(first)) & (F.col("event_date") < F.lit(run_date))
-    known = F.col("known_at") < F.lit(run_date).cast("timestamp")
+    since = F.lit(max(first, inputs.examples_from or first))
     splits = inputs.queries.transform(with_split(conf.split)).select("query_id", "split")
-    return inputs.impressions.where(in_window & known).join(splits, on="query_id", how="inner")
+    log = visible_log(inputs.impressions, run_date).where(F.col("event_date") >= since)
+    return log.join(splits, on="query_id", how="inner")
 
 
 def with_split(split: SplitConf) -> Transform:

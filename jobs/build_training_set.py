@@ -1,7 +1,8 @@
 """Makes training_examples and the snapshot that a trainer reads.
 
 Grain: one row per impression of the days [R - features.training_days, R - 1] whose query is in a
-split, and per labelled pair that none of them shows. Inputs: impressions, queries,
+split, and per labelled pair that none of them shows; impressions whose look-back begins before the
+log are left out by the rule of conf `training_set.short_look_back`. Inputs: impressions, queries,
 relevance_labels, labeler_decisions (labels of models that are not admitted stay out), label_audit
 where conf `training_set.audited`, and the run's query_features, item_features and
 query_item_features.
@@ -12,6 +13,7 @@ Idempotency key: run_date; the snapshot folder of the run date is replaced as a 
 
 import sys
 from collections.abc import Sequence
+from dataclasses import asdict, replace
 from typing import Any
 
 from pyspark.sql import DataFrame, Observation, SparkSession
@@ -30,6 +32,8 @@ from features.contracts import (
     TRAINING_EXAMPLES,
 )
 from features.declarations import declared
+from features.history import visible_log
+from features.look_back import LookBack, covered_from
 from features.lookup import MISSING
 from features.spec import spec_json
 from features.training_set import (
@@ -59,7 +63,7 @@ def build(inputs: TrainingInputs, conf: ResolvedConf) -> DataFrame:
 def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     """Write the training examples and, unless it is a dry run, the snapshot."""
     warehouse, report = open_warehouse(spark, conf, "build_training_set")
-    inputs = read_inputs(warehouse)
+    inputs = covered(read_inputs(warehouse), conf, report)
     missing = Observation("missing_features")
     rows = build(inputs, conf).observe(missing, *(F.sum(name).alias(name) for name in MISSING))
     written = warehouse.replace_run(TRAINING_EXAMPLES, rows)
@@ -79,6 +83,29 @@ def read_inputs(warehouse: Warehouse) -> TrainingInputs:
         features=read_features(warehouse),
         decisions=optional(warehouse, LABELER_DECISIONS),
     )
+
+
+def covered(inputs: TrainingInputs, conf: ResolvedConf, report: JobReport) -> TrainingInputs:
+    """The inputs, from the first day on whose look-back counts; tells what is left out.
+
+    Raises:
+        LookBackError: the conf leaves out short look-backs, and no example is left.
+    """
+    log = visible_log(inputs.impressions, conf.run_date)
+    starts = log.agg(F.min("event_date").alias("day")).collect()[0]["day"]
+    if starts is None:
+        return inputs
+    first = covered_from(starts)
+    short = F.count_if(F.col("event_date") < F.lit(first))
+    shown = shown_rows(inputs, conf.tree, conf.run_date)
+    counts = shown.agg(F.count("*").alias("examples"), short.alias("short")).collect()[0]
+    look_back = LookBack(starts, counts["examples"], counts["short"])
+    left_out = look_back.are_left_out(conf.tree.training_set.short_look_back)
+    if look_back.short:
+        told = report.notes if left_out else report.warnings
+        told.append(look_back.told(left_out))
+    report.details["look_back"] = {**asdict(look_back), "left_out": left_out}
+    return replace(inputs, examples_from=first) if left_out else inputs
 
 
 def expected_rows(inputs: TrainingInputs, conf: ResolvedConf) -> int:

@@ -19,6 +19,9 @@ class SourceWeights(Section):
     assumed: float = Field(0.3, ge=0, allow_inf_nan=False, description="fillers taken as grade 0")
 
 
+ShortLookBack = Literal["auto", "leave_out", "keep"]
+
+
 class TrainingSetConf(Section):
     """How training examples are put together."""
 
@@ -26,6 +29,13 @@ class TrainingSetConf(Section):
         7,
         ge=0,
         description="a cart or purchase counts so long after the day of its impression (days)",
+    )
+    short_look_back: ShortLookBack = Field(
+        "auto",
+        description="examples from so soon after the log began that their features cannot look "
+        "back the whole 28 days. leave_out: they are not used, and it is an error where none is "
+        "left; keep: they are used, their counts too low; auto: left out where at least half of "
+        "the examples stay, else kept with a warning, so that a new shop can begin",
     )
     source_weights: SourceWeights = Field(
         default_factory=SourceWeights, description="loss weight of a relevance label"

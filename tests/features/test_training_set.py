@@ -2,6 +2,7 @@
 
 import datetime as dt
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -203,8 +204,10 @@ def test_only_days_of_the_window_and_rows_known_before_the_run_date(
             shown("late", "a", 1, known_at=dt.datetime(2026, 3, 1)),
         ],
     )
-    rows = shown_rows(made, make_conf("features.training_days=5").tree, RUN)
-    assert [row.search_id for row in rows.collect()] == ["first"]
+    conf = make_conf("features.training_days=5").tree
+    assert [row.search_id for row in shown_rows(made, conf, RUN).collect()] == ["first"]
+    later = replace(made, examples_from=RUN - dt.timedelta(days=4))
+    assert shown_rows(later, conf, RUN).count() == 0
 
 
 def test_the_latest_impression_carries_the_label_and_unshown_pairs_get_a_row(

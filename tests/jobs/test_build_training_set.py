@@ -43,6 +43,7 @@ def test_a_row_an_impression_and_a_row_a_labelled_pair_never_shown(
     assert [c.rows_out for c in first.counts] == [130, 117]
     assert set(first.details["rows_without_features"].values()) == {0}
     assert first.notes == []
+    assert "120 of 120 examples look back 28 days to before the log" in first.warnings[0]
 
 
 def test_the_snapshot_is_what_its_manifest_says(tiny_run: Any, first: JobReport) -> None:

@@ -1,0 +1,75 @@
+"""Decides what becomes of training examples from days too soon after the log began.
+
+As of a day, features look back LOOK_BACK_DAYS days. Of the first days of a log they see less: their
+counts are too low, and a ranker that learns from them expects counts lower than those it will be
+served with.
+"""
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from conf.errors import DataRefusedError
+from conf.sections.features import LOOK_BACK_DAYS
+from conf.sections.training import ShortLookBack
+
+LEAST_COVERED = 0.5
+"""auto: short look-backs are left out while at least this share of the examples stays (fraction).
+
+Half of the examples with right counts teach more than all of them half wrong; from a new shop's
+first weeks next to nothing would be left.
+"""
+
+
+class LookBackError(DataRefusedError, ValueError):
+    """The log is too short for any example; the message names the keys and the mend."""
+
+
+@dataclass(frozen=True)
+class LookBack:
+    """What the log covers.
+
+    Attributes:
+        log_starts: first day of the log.
+        examples: impressions of the training days (count).
+        short: those whose look-back begins before the log (count).
+    """
+
+    log_starts: date
+    examples: int
+    short: int
+
+    def are_left_out(self, rule: ShortLookBack) -> bool:
+        """Whether the examples with a short look-back are left out.
+
+        Raises:
+            LookBackError: none would be left.
+        """
+        if self.short == 0 or rule == "keep":
+            return False
+        covered = self.examples - self.short
+        if rule == "leave_out" and covered == 0:
+            raise LookBackError(
+                f"no training example is left: the log starts on {self.log_starts}, and the "
+                f"{LOOK_BACK_DAYS} days before each of the {self.examples} examples of the "
+                f"features.training_days begin earlier; give a longer log (source, "
+                f"ingest.history_days), or set training_set.short_look_back to keep"
+            )
+        return rule == "leave_out" or covered / self.examples >= LEAST_COVERED
+
+    def told(self, left_out: bool) -> str:
+        """What became of the short ones, in one line."""
+        what = (
+            f"{self.short} of {self.examples} examples look back {LOOK_BACK_DAYS} days to before "
+            f"the log, which starts on {self.log_starts}"
+        )
+        if left_out:
+            return f"{what}: they are left out (training_set.short_look_back)"
+        return (
+            f"{what}: they are kept, with counts lower than those that will be served; a longer "
+            f"log mends it (training_set.short_look_back)"
+        )
+
+
+def covered_from(log_starts: date) -> date:
+    """First day whose look-back the log covers."""
+    return log_starts + timedelta(days=LOOK_BACK_DAYS)
