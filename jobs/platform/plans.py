@@ -1,18 +1,47 @@
-"""Frames that are read more than once: kept, or cut off from a plan that would grow."""
+"""Frames that are read more than once: kept, or cut off from a plan that would grow.
 
-from contextlib import ExitStack
+Inside a job (`released_after`) nothing of them outlives it, also where it fails.
+"""
+
+import gc
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
+_JOBS: list[ExitStack] = []
+"""What each job under way has kept, the innermost last."""
 
-def keep(df: DataFrame, kept: ExitStack) -> DataFrame:
-    """Keep a frame that is read more than once on local disk, until `kept` closes.
 
-    On disk, because it may be many times the memory; it is read in whole columns anyway.
+@contextmanager
+def released_after() -> Iterator[None]:
+    """Release, at the end of the block, every frame that is kept or cut inside it.
+
+    The rows of a cut frame go with the last reference to it: a session on a server frees them then,
+    one in this process with Java's next collection of garbage.
     """
-    kept.callback(df.unpersist)
-    return df.persist(StorageLevel.DISK_ONLY)
+    with ExitStack() as kept:
+        _JOBS.append(kept)
+        try:
+            yield
+        finally:
+            _JOBS.pop()
+    gc.collect()
+
+
+def keep(
+    df: DataFrame, kept: ExitStack | None = None, level: StorageLevel = StorageLevel.DISK_ONLY
+) -> DataFrame:
+    """Keep a frame that is read more than once, until `kept` closes (None: until the job ends).
+
+    On local disk by default, because it may be many times the memory; it is read in whole columns
+    anyway.
+    """
+    holder = kept if kept is not None else next(reversed(_JOBS), None)
+    if holder is not None:
+        holder.callback(df.unpersist)
+    return df.persist(level)
 
 
 def cut(df: DataFrame) -> DataFrame:

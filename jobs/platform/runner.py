@@ -15,6 +15,7 @@ from pyspark.sql import SparkSession
 from conf.kept import conf_text
 from conf.load import ResolvedConf
 from jobs.platform.job import Job
+from jobs.platform.plans import released_after
 from jobs.platform.report import JobReport
 from jobs.platform.warehouse import Warehouse
 
@@ -44,7 +45,7 @@ def run_job(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
         write_text(kept, conf_text(conf), _OWNER_AND_GROUP)
         state_path(warehouse, job).unlink(missing_ok=True)
     started = time.monotonic()
-    with _described(spark, job.name):
+    with _described(spark, job.name), released_after():
         report = job.run(spark, conf)
     report.seconds = round(time.monotonic() - started, 2)
     if not conf.dry_run:

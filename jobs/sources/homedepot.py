@@ -19,7 +19,6 @@ Items, impressions and fillers are marked simulated, queries and human judgments
 from datetime import timedelta
 from pathlib import Path
 
-from pyspark import StorageLevel
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -28,6 +27,7 @@ from conf.sections.source import HomeDepotSource
 from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
 from features.quality.typed import MALFORMED
 from features.split import normalised
+from jobs.platform.plans import keep
 from jobs.sources.base import (
     RawFrames,
     SourceError,
@@ -67,16 +67,15 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     source, draws = _section(conf), Draws(conf.tree.seed)
     rated = _rated(_load(spark, source, PAIRS_FILE))
     first = conf.run_date - timedelta(days=source.days)
-    items = (
+    items = keep(
         _items(rated, _brands(_load(spark, source, BRANDS_FILE)))
         .transform(lambda df: with_latents(df, draws))
         .withColumns(
             {"price": price_of(_middle_price(draws)), "listed_on": listed_on(draws, first)}
         )
-        .persist(StorageLevel.DISK_ONLY)
     )
-    texts = numbered_texts(rated, draws).persist(StorageLevel.DISK_ONLY)
-    pairs = _pairs(rated, texts, items, source, draws).persist(StorageLevel.DISK_ONLY)
+    texts = keep(numbered_texts(rated, draws))
+    pairs = keep(_pairs(rated, texts, items, source, draws))
     engine = Engine(spark, conf, source, Market(texts, texts.count(), items, pairs))
     return RawFrames(
         items=_marked(on_shelf(items), simulated=True),

@@ -8,13 +8,13 @@ to `market_truth` and `market_parameters`, which no feature or trainer reads.
 
 from datetime import timedelta
 
-from pyspark import StorageLevel
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from conf.sections.source import SimulatedSource
 from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
+from jobs.platform.plans import keep
 from jobs.sources.base import RawFrames, SourceError
 from jobs.sources.market import MARKET_VERSION
 from jobs.sources.market.catalogue import catalogue
@@ -40,16 +40,14 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     """
     source, draws = _source(conf), Draws(conf.tree.seed)
     first = conf.run_date - timedelta(days=source.days)
-    items = catalogue(spark, source, draws, first).persist(StorageLevel.DISK_ONLY)
-    wanted = intents(spark, source, draws).persist(StorageLevel.DISK_ONLY)
+    items = keep(catalogue(spark, source, draws, first))
+    wanted = keep(intents(spark, source, draws))
     pairs = pools(wanted, items, source, draws)
     market = Market(
         texts=wanted.select("text_number", "query_text"),
         text_count=source.queries,
         items=items,
-        pairs=pairs.withColumn("relevance", F.col("grade").cast("double")).persist(
-            StorageLevel.DISK_ONLY
-        ),
+        pairs=keep(pairs.withColumn("relevance", F.col("grade").cast("double"))),
     )
     engine = Engine(spark, conf, source, market)
     return RawFrames(
