@@ -20,7 +20,7 @@ from jobs.platform.arguments import resolve_for_run
 from jobs.platform.exits import step_failed
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse, run_job, trace_path
+from jobs.platform.runner import open_warehouse, owning, run_job, trace_path
 from jobs.platform.session import get_session
 from jobs.platform.state import RunState
 from jobs.registry import CHAIN, load_job
@@ -59,6 +59,7 @@ class Nightly:
         Raises:
             StepFailedError: from the step's own error.
         """
+        self.state.log.forget()
         return [self._step(number, job) for number, job in enumerate(self.steps, 1)]
 
     def rehearse(self) -> list[JobReport]:
@@ -71,7 +72,7 @@ class Nightly:
             waits = self.state.missing_inputs(job)
             if waits:
                 self._say(f"{job.name}: rows not known before {', '.join(waits)} exist")
-            elif self.force or self.state.why_run(job, self.state.fingerprint(job, self.chain)):
+            elif self.force or self._why_run(job):
                 reports.append(run_job(job, self.spark, self.conf))
         return reports
 
@@ -81,13 +82,16 @@ class Nightly:
         inputs = {t.name for t in job.reads} | set(job.artifacts_in)
         if inputs & upstream_runs:
             return f"run: after {', '.join(sorted(inputs & upstream_runs))}"
-        why = self.state.why_run(job, self.state.fingerprint(job, self.chain))
+        why = self._why_run(job)
         return f"run: {why}" if why else None
+
+    def _why_run(self, job: Job) -> str | None:
+        return self.state.why_run(job, self.state.fingerprint(job, self.chain), self.chain)
 
     def _step(self, number: int, job: Job) -> JobReport:
         fingerprint = self.state.fingerprint(job, self.chain)
         label = f"[{number}/{len(self.steps)}] {job.name}"
-        if not self.force and self.state.why_run(job, fingerprint) is None:
+        if not self.force and self.state.why_run(job, fingerprint, self.chain) is None:
             self._say(f"{label}: skipped, unchanged")
             return self._skipped(job)
         self._say(f"{label} ...")
@@ -157,9 +161,15 @@ def main(arguments: argparse.Namespace) -> int:
 
     Raises:
         UserError: of the conf.
+        OwnedError: another run owns the root and run date; known before Spark is started.
         StepFailedError: from the step's own error, whose exit code is the command's.
     """
     conf = resolve_for_run(arguments)
+    with owning(conf, "nightly"):
+        return _run_chain(arguments, conf)
+
+
+def _run_chain(arguments: argparse.Namespace, conf: ResolvedConf) -> int:
     chain = [load_job(name) for name in CHAIN]
     names = select_steps(arguments.first, arguments.only)
     steps = [job for job in chain if job.name in names]

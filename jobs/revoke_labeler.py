@@ -76,6 +76,7 @@ JOB = Job(
     reads=(LABELER_VERSIONS, LABELER_DECISIONS),
     writes=(LABELER_DECISIONS,),
     sections=("labeling",),
+    alone=False,
 )
 
 

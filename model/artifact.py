@@ -33,6 +33,7 @@ FORMAT_VERSION = 2
 WEIGHTS, SPEC, CALIBRATORS = "model.safetensors", "spec.json", "calibrators.json"
 MANIFEST = "manifest.json"
 _DEFINING = (WEIGHTS, SPEC, CALIBRATORS)
+_MEND = "`counterpoise nightly` of its run date trains it again"
 
 
 class ModelError(UserError, ValueError):
@@ -91,7 +92,8 @@ def load_model(
         features: names that the caller will send, in order; refused where the model's differ.
 
     Raises:
-        ModelError: missing or changed file, unknown format version, other features.
+        ModelError: missing or changed file, files of another version than the manifest says,
+            unknown format version, other features.
     """
     root = Path(folder)
     manifest = _manifest(root)
@@ -160,24 +162,29 @@ def _manifest(root: Path) -> dict[str, Any]:
         raise ModelError(f"no model at {root}: {MANIFEST} is missing; run train first")
     try:
         manifest: dict[str, Any] = json.loads(path.read_bytes())
-    except json.JSONDecodeError as error:
-        raise ModelError(f"{path} is not JSON: {error}") from error
+    except ValueError as error:  # of JSON or of UTF-8
+        raise ModelError(f"{path} is damaged ({error}): {_MEND}") from error
     found = manifest.get("format_version")
     if found != FORMAT_VERSION:
         raise ModelError(f"{path} has format version {found}, this code reads {FORMAT_VERSION}")
     missing = [name for name in _DEFINING if name not in manifest.get("files", {})]
     if missing or "model_version" not in manifest:
         raise ModelError(f"{path} is incomplete: lists no {missing or 'model_version'}")
+    if _version(manifest["files"]) != manifest["model_version"]:
+        raise ModelError(
+            f"{path} was edited: its files are not those of version {manifest['model_version']}; "
+            f"{_MEND}"
+        )
     return manifest
 
 
 def _checked(root: Path, name: str, manifest: Mapping[str, Any], verify: bool) -> bytes:
     path = root / name
     if not path.is_file():
-        raise ModelError(f"model file {path} is missing")
+        raise ModelError(f"model file {path} is missing; {_MEND}")
     content = path.read_bytes()
     if verify and hashlib.sha256(content).hexdigest() != manifest["files"][name]:
-        raise ModelError(f"model file {path} differs from its sha256 in {MANIFEST}")
+        raise ModelError(f"model file {path} differs from its sha256 in {MANIFEST}; {_MEND}")
     return content
 
 

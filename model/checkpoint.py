@@ -4,6 +4,7 @@ There is no random state in it: every epoch draws from a seed of its own (`model
 """
 
 import json
+import logging
 import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -11,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+_LOG = logging.getLogger(__name__)
 FILE = "checkpoint.safetensors"
 State = dict[str, Tensor]
 _GROUPS = ("model", "best", "optimizer", "balance")
@@ -70,10 +72,21 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
 
 
 def load_checkpoint(folder: Path, fingerprint: str) -> Checkpoint | None:
-    """The checkpoint of `folder`, or None where there is none of this fingerprint."""
+    """The checkpoint of `folder`, or None where there is none of this fingerprint.
+
+    One that cannot be read counts as none: the training starts anew, and a warning names the file.
+    """
     path = folder / FILE
     if not path.is_file():
         return None
+    try:
+        return _read(path, fingerprint)
+    except (SafetensorError, ValueError, TypeError, KeyError) as error:
+        _LOG.warning("checkpoint %s is damaged (%s): the training starts anew", path, error)
+        return None
+
+
+def _read(path: Path, fingerprint: str) -> Checkpoint | None:
     with safe_open(path, framework="pt", device="cpu") as opened:
         progress = Progress(**json.loads(opened.metadata()["progress"]))
         if progress.fingerprint != fingerprint:

@@ -32,7 +32,7 @@ class TrainTask:
         free = {"progress", "local", "device"}
         return section_hash(
             {
-                "snapshot": snapshot.manifest_sha256,
+                "snapshot": snapshot.version,
                 "scale": asdict(self.scale),
                 "model": self.model.model_dump(),
                 "feed": self.feed.model_dump(),

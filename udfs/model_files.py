@@ -16,7 +16,7 @@ def read_spec(model_dir: str | Path) -> InputSpec:
     """Features, tasks and regions of the model.
 
     Raises:
-        ModelFilesError: the folder has no spec.json.
+        ModelFilesError: the folder has no spec.json, or a damaged one.
     """
     return InputSpec.from_json(_read_json(model_dir, "spec.json"))
 
@@ -27,7 +27,7 @@ def taught_regions(model_dir: str | Path) -> tuple[str, ...] | None:
     None for a model without such a part, to which all regions are alike.
 
     Raises:
-        ModelFilesError: the folder has no spec.json.
+        ModelFilesError: the folder has no spec.json, or a damaged one.
     """
     described = _read_json(model_dir, "spec.json")
     if described["architecture"].get("region_mask", "none") == "none":
@@ -41,7 +41,7 @@ def model_version(model_dir: str | Path) -> str:
     """Version of the model.
 
     Raises:
-        ModelFilesError: the folder has no manifest.json, or one without a version.
+        ModelFilesError: its manifest.json is missing, damaged, or without a version.
     """
     manifest = _read_json(model_dir, "manifest.json")
     if "model_version" not in manifest:
@@ -53,5 +53,10 @@ def _read_json(model_dir: str | Path, name: str) -> dict[str, Any]:
     path = Path(model_dir) / name
     if not path.is_file():
         raise ModelFilesError(f"{model_dir} is not a model directory: it has no {name}")
-    content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    try:
+        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:  # of JSON or of UTF-8
+        raise ModelFilesError(
+            f"{path} is damaged ({error}): `counterpoise nightly` of its run date trains it again"
+        ) from error
     return content

@@ -105,7 +105,7 @@ def prepare(warehouse: Warehouse) -> None:
     jobs = [load_job(name) for name in STEPS]
     for job in jobs:
         fingerprint = state.fingerprint(job, jobs)
-        if state.why_run(job, fingerprint) is not None:
+        if state.why_run(job, fingerprint, jobs) is not None:
             report = run_job(job, warehouse.spark, warehouse.conf)
             state.record(job, fingerprint, report)
 

@@ -73,18 +73,20 @@ def _special(name: str, argv: Sequence[str]) -> int:
 
 def _run(name: str, argv: Sequence[str] | None) -> int:
     arguments = parser_of(name).parse_args(argv)
-    from jobs.platform.runner import open_warehouse, run_job, trace_path
+    from jobs.platform.runner import open_warehouse, owning, run_job, trace_path
     from jobs.platform.session import get_session
 
     conf = resolve_for_run(arguments)
-    job, spark = load_job(name), get_session(conf.tree)
-    try:
-        report = run_job(job, spark, conf)
-    except UserError:
-        raise
-    except Exception as error:
-        trace = trace_path(open_warehouse(spark, conf, name)[0], job)
-        raise step_failed(name, error, trace) from error
+    job = load_job(name)
+    with owning(conf, name, job.alone):  # before Spark takes its time
+        spark = get_session(conf.tree)
+        try:
+            report = run_job(job, spark, conf)
+        except UserError:
+            raise
+        except Exception as error:
+            trace = trace_path(open_warehouse(spark, conf, name)[0], job)
+            raise step_failed(name, error, trace) from error
     print_report(report)
     return 0
 

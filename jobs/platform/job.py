@@ -25,6 +25,8 @@ class Job:
         artifacts_in: other outputs of earlier jobs that it reads, e.g. "snapshot" or "model".
         artifacts_out: other outputs that it makes.
         external: fingerprint of inputs outside our tables (files of a source), or None.
+        alone: whether it needs the root and run date for itself; false for a job that only adds a
+            row of its own, which must be possible while a night runs.
     """
 
     name: str
@@ -37,3 +39,4 @@ class Job:
     artifacts_in: tuple[str, ...] = ()
     artifacts_out: tuple[str, ...] = ()
     external: Callable[[ResolvedConf], str] | None = None
+    alone: bool = True

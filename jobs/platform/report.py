@@ -35,6 +35,7 @@ class JobReport:
         counts: one entry a table written; what "in" counts is the job's spine for that table.
         inputs: Delta version read, by table.
         outputs: Delta version written, by table; or the path of another output.
+        commits: name of the commit that holds the output, by table; "" for one of others.
         notes: lines worth a reader's time (a fallback taken, a table that came up empty).
         warnings: what must not pass unseen; printed again under the closing table.
         details: JSON-able figures (metrics, quarantine by rule).
@@ -47,6 +48,7 @@ class JobReport:
     counts: list[RowCount] = field(default_factory=list)
     inputs: dict[str, int] = field(default_factory=dict)
     outputs: dict[str, int | str] = field(default_factory=dict)
+    commits: dict[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     details: dict[str, Any] = field(default_factory=dict)

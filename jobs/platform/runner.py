@@ -6,18 +6,19 @@ import sys
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
-from typing import Any
 
 from pyspark.sql import SparkSession
 
 from conf.kept import conf_text
 from conf.load import ResolvedConf
 from jobs.platform.job import Job
+from jobs.platform.owner import owned
 from jobs.platform.plans import released_after
 from jobs.platform.report import JobReport
 from jobs.platform.warehouse import Warehouse
+from jobs.platform.written import drop_missing_files
 
 _OWNER_AND_GROUP = 0o640
 """Of a kept conf, which names hosts, paths and accounts."""
@@ -31,6 +32,19 @@ def open_warehouse(
     return Warehouse(spark, conf, report), report
 
 
+def owning(conf: ResolvedConf, command: str, alone: bool = True) -> AbstractContextManager[None]:
+    """The root and run date of the conf are this process's for the block.
+
+    A dry run, and a job that need not be alone, do without.
+
+    Raises:
+        OwnedError: on entry, another run owns them.
+    """
+    if conf.dry_run or not alone:
+        return nullcontext()
+    return owned(Path(conf.tree.storage.root).absolute(), conf.run_date, command)
+
+
 def run_job(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
     """Run `job`, time it, and save its report (not in a dry run).
 
@@ -38,15 +52,25 @@ def run_job(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
     every commit, in the snapshot's and the model's manifest, and leads back to the whole tree.
     The step's record of an earlier success goes before the work starts: a run that is killed half
     way must not be taken for that one.
+
+    Raises:
+        OwnedError: another run owns the root and run date.
     """
+    with owning(conf, job.name, job.alone):
+        return _run_alone(job, spark, conf)
+
+
+def _run_alone(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
     warehouse, _ = open_warehouse(spark, conf, job.name)
     if not conf.dry_run:
         kept = warehouse.root / "conf" / f"{conf.hash}.yaml"
         write_text(kept, conf_text(conf), _OWNER_AND_GROUP)
         state_path(warehouse, job).unlink(missing_ok=True)
+    mended = [] if conf.dry_run else drop_missing_files(warehouse, job.writes)
     started = time.monotonic()
     with _described(spark, job.name), released_after():
         report = job.run(spark, conf)
+    report.warnings = [*mended, *report.warnings]
     report.seconds = round(time.monotonic() - started, 2)
     if not conf.dry_run:
         path = warehouse.report_dir() / f"{job.name}.json"
@@ -101,11 +125,6 @@ def write_text(path: Path, text: str, mode: int = 0o666) -> None:
         with suppress(OSError):
             partial.unlink(missing_ok=True)
         raise
-
-
-def read_json(path: Path) -> Any:
-    """The parsed file, or None where it does not exist."""
-    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else None
 
 
 @contextmanager

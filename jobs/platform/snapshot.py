@@ -3,7 +3,8 @@
 Besides `jobs.platform.warehouse` this is the only writer of data. The snapshot that `train` reads
 holds train and validation rows, never test rows; an experiment's has a layout of its own. Each file
 is one row group of float32 columns, and the sizes of a split's files differ by one row at most.
-`manifest.json` names every file with rows and sha256.
+`manifest.json` names every file with rows, sha256 and the hash of its values. The version is made
+of the values: two JVMs may write equal rows to files that differ in their footers.
 """
 
 import hashlib
@@ -145,13 +146,31 @@ def _describe(path: Path, root: Path) -> dict[str, Any]:
         "rows": footer.num_rows,
         "row_groups": footer.num_row_groups,
         "sha256": digest,
+        "content": _content_hash(path),
     }
+
+
+def _content_hash(path: Path) -> str:
+    """sha256 over names, types, nulls and values of the columns, row by row in their order."""
+    digest = hashlib.sha256()
+    table = pq.read_table(path, partitioning=None).combine_chunks()
+    for name, column in zip(table.column_names, table.columns, strict=True):
+        digest.update(f"{name} {column.type} {column.null_count}".encode())
+        if column.null_count:
+            digest.update(column.is_valid().to_numpy().tobytes())
+            column = column.fill_null(0)
+        digest.update(column.to_numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _versioned(header: Mapping[str, Any], splits: Mapping[str, Any]) -> dict[str, Any]:
     """The header, led by a version that changes exactly with the data and what it means."""
     meaning = {key: header[key] for key in ("features", "tasks", "regions")}
-    return {"snapshot_version": section_hash([meaning, splits]), **header}
+    values = {
+        split: [(file["path"], file["content"]) for file in described["files"]]
+        for split, described in splits.items()
+    }
+    return {"snapshot_version": section_hash([meaning, values]), **header}
 
 
 @contextmanager

@@ -1,22 +1,31 @@
 """What each step of a run date last did, so that an unchanged step can be skipped.
 
-A step's fingerprint covers the code, the conf sections that it declares, the versions of the
-tables and artifacts that it reads, and the fingerprint of its external source. The record is
-written only after the step succeeded: a step that was killed has none and runs again.
+A step's fingerprint covers the code, the packages that compute, the conf sections that it declares,
+the versions of the tables and artifacts that it reads, and the fingerprint of its external source.
+The record is written only after the step succeeded: a step that was killed has none and runs again.
+A step is skipped only where its outputs are what it recorded: the commit is there and nobody wrote
+over its rows, no file is missing, model and snapshot files are what was written.
 """
 
-import json
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from conf.errors import UserError
 from conf.load import ResolvedConf, section_hash
 from features.contracts import Table
+from jobs.platform.artifacts import read_manifest, stamps_of, why_changed
 from jobs.platform.code import code_hash
-from jobs.platform.history import version_without
+from jobs.platform.installed import installed_versions
 from jobs.platform.job import Job
+from jobs.platform.records import DamagedRecordError, read_record, write_record
 from jobs.platform.report import JobReport
-from jobs.platform.runner import read_json, state_path, write_text
+from jobs.platform.runner import state_path
+from jobs.platform.serving import model_in_force
 from jobs.platform.warehouse import Warehouse
+from jobs.platform.written import TableLog
 
 _ALWAYS = ("seed", "regions", "split", "storage")
 
@@ -26,6 +35,10 @@ class RunState:
     """Records of one run date, kept as JSON under storage.root/state."""
 
     warehouse: Warehouse
+    log: TableLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "log", TableLog(self.warehouse))
 
     @property
     def conf(self) -> ResolvedConf:
@@ -37,48 +50,73 @@ class RunState:
         tree = self.conf.tree.model_dump(mode="json")
         parts: dict[str, Any] = {
             "code": code_hash(),
+            "packages": installed_versions(),
             "run_date": self.conf.run_date.isoformat(),
             "conf": {name: tree[name] for name in sorted({*_ALWAYS, *job.sections})},
             "tables": {table.name: self._input_version(table, job, chain) for table in job.reads},
-            "artifacts": {name: self._artifact(name) for name in job.artifacts_in},
+            "artifacts": {name: self._input_artifact(name) for name in job.artifacts_in},
             "external": job.external(self.conf) if job.external else None,
         }
         return section_hash(parts)
 
-    def why_run(self, job: Job, fingerprint: str) -> str | None:
-        """Why the step must run, or None where its record says that nothing changed."""
-        record = read_json(state_path(self.warehouse, job))
+    def why_run(self, job: Job, fingerprint: str, chain: Sequence[Job] = ()) -> str | None:
+        """Why the step must run, or None where its record says that nothing changed.
+
+        Args:
+            job: the step.
+            fingerprint: as `fingerprint` gives it now.
+            chain: all steps; those that write to the same table are not taken for rivals.
+        """
+        try:
+            record = read_record(state_path(self.warehouse, job))
+        except DamagedRecordError as damage:
+            return str(damage)
         if record is None:
             return "never finished for this run date"
         if record["fingerprint"] != fingerprint:
             return "inputs, conf or code changed"
-        missing = [t.name for t in job.writes if t.name in record["outputs"] and not self._has(t)]
-        if missing:
-            return f"outputs {missing} are gone"
-        changed = [n for n in job.artifacts_out if self._artifact(n) != record["artifacts"].get(n)]
-        return f"artifacts {changed} changed" if changed else None
+        return next(self._changes(job, record, chain), None)
 
     def missing_inputs(self, job: Job) -> list[str]:
         """Tables and artifacts that the job reads and that do not exist."""
         needed = [table for table in job.reads if table not in job.may_lack]
-        tables = [table.name for table in needed if not self._has(table)]
-        return tables + [name for name in job.artifacts_in if self._artifact(name) is None]
+        tables = [table.name for table in needed if not self.log.commits(table)]
+        return tables + [name for name in job.artifacts_in if self._input_artifact(name) is None]
 
     def last_report(self, job: Job) -> dict[str, Any]:
         """The report of the step's last success."""
-        record = read_json(state_path(self.warehouse, job))
+        record = self._record(job)
         report: dict[str, Any] = record["report"] if record else {}
         return report
 
     def record(self, job: Job, fingerprint: str, report: JobReport) -> None:
         """Note that the step succeeded."""
-        content = {
-            "fingerprint": fingerprint,
-            "outputs": report.outputs,
-            "artifacts": {name: self._artifact(name) for name in job.artifacts_out},
-            "report": report.to_json(),
-        }
-        write_text(state_path(self.warehouse, job), json.dumps(content, indent=1, default=str))
+        artifacts = {name: stamps_of(self._folder(name), name) for name in job.artifacts_out}
+        write_record(state_path(self.warehouse, job), fingerprint, artifacts, report)
+        self.log.forget()
+
+    def _changes(self, job: Job, record: dict[str, Any], chain: Sequence[Job]) -> Iterator[str]:
+        """How the step's outputs differ from its record."""
+        names = record["report"].get("commits", {})
+        for table in job.writes:
+            version = record["outputs"].get(table.name)
+            if version is not None:
+                makers = [job.name, *(step.name for step in chain if table in step.writes)]
+                found = self.log.why_changed(table, int(version), names.get(table.name), makers)
+                yield from filter(None, [found])
+        for name in job.artifacts_out:
+            stamps = record["artifacts"].get(name)
+            if not isinstance(stamps, dict):
+                yield f"{name} was not recorded"
+            else:
+                yield from filter(None, [why_changed(self._folder(name), stamps)])
+
+    def _record(self, job: Job) -> dict[str, Any] | None:
+        """The record; None where it is missing or damaged."""
+        try:
+            return read_record(state_path(self.warehouse, job))
+        except DamagedRecordError:
+            return None
 
     def _input_version(self, table: Table, job: Job, chain: list[Job]) -> Any:
         """For a per-run table what its maker last did on this run date (other dates do not
@@ -87,25 +125,25 @@ class RunState:
         What the step itself, or a step after it, added to a table that steps before it make, too,
         is no input of it: labels of a model do not make the grades of people new."""
         if "run_date" in table.key:
-            makers = [maker for maker in chain if table in maker.writes]
-            records = [read_json(state_path(self.warehouse, maker)) for maker in makers]
+            records = [self._record(maker) for maker in chain if table in maker.writes]
             versions = [r["outputs"].get(table.name) for r in records if r]
             if versions:
                 return versions
-        if not self._has(table):
-            return None
         names = [step.name for step in chain]
         later = chain[names.index(job.name) :] if job.name in names else [job]
-        own = [step.name for step in later if table in step.writes]
-        if not own:
-            return self.warehouse.version(table)
-        return version_without(self.warehouse.delta(table), own)
+        return self.log.version(table, [step.name for step in later if table in step.writes])
 
-    def _has(self, table: Table) -> bool:
-        return self.warehouse.exists(table)
+    def _folder(self, name: str) -> Path:
+        return {"snapshot": self.warehouse.snapshot_dir, "model": self.warehouse.model_dir}[name]()
 
-    def _artifact(self, name: str) -> str | None:
-        """The version in the artifact's manifest: a hash of its content, not of its timings."""
-        folder = {"snapshot": self.warehouse.snapshot_dir, "model": self.warehouse.model_dir}[name]
-        manifest = read_json(folder() / "manifest.json")
-        return str(manifest[f"{name}_version"]) if manifest else None
+    def _input_artifact(self, name: str) -> str | None:
+        """The version in the artifact's manifest: a hash of its content, not of its timings.
+
+        Without a model of the run date, that of the earlier one which is scored with."""
+        folder = self._folder(name)
+        if name == "model" and read_manifest(folder) is None:
+            with suppress(UserError):
+                folder = model_in_force(self.warehouse)
+        manifest = read_manifest(folder) or {}
+        version = manifest.get(f"{name}_version")
+        return None if version is None else str(version)

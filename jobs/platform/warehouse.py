@@ -1,56 +1,48 @@
 """The only reads and writes of Delta tables, and where everything else is kept."""
 
 import json
-import uuid
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from uuid import uuid4
 
-from delta.tables import DeltaTable
-from py4j.protocol import Py4JError
-from pyspark.errors import PySparkException
-from pyspark.sql import DataFrame, SparkSession
+from pyspark import StorageLevel
+from pyspark.sql import DataFrame, DataFrameWriter
+from pyspark.sql import functions as F
 
-from conf.errors import UserError
-from conf.load import ResolvedConf
+from conf.errors import OwnedError
 from features.contracts import Table
 from jobs.platform import history
 from jobs.platform.causes import naming_table
+from jobs.platform.commits import retried
+from jobs.platform.difference import CHANGE, DELETE, SAME, content_hash, difference, merge_changes
 from jobs.platform.report import JobReport
+from jobs.platform.tables import MissingTableError, Tables
 from jobs.platform.version import code_version
 
+_IGNORE_MISSING = "spark.sql.files.ignoreMissingFiles"
+_USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
-class MissingTableError(UserError, FileNotFoundError):
-    """A table that a job reads was never written; the message names the job that makes it."""
 
-
-class RivalRunError(UserError, RuntimeError):
+class RivalRunError(OwnedError, RuntimeError):
     """Two runs of one job write the same rows; the message names the table."""
 
 
 @dataclass(frozen=True)
 class Written:
-    """Outcome of a write: rows written and the table version that holds them (-1: dry run)."""
+    """Outcome of a write: rows given and the table version that holds them (-1: dry run)."""
 
     rows: int
     version: int
 
 
 @dataclass
-class Warehouse:
+class Warehouse(Tables):
     """Tables of one configuration; remembers the versions read and written in the report."""
 
-    spark: SparkSession
-    conf: ResolvedConf
     report: JobReport
-    _made: set[str] = field(default_factory=set)
 
     # --- places -------------------------------------------------------------------------------
-
-    @property
-    def root(self) -> Path:
-        """Root folder of all outputs, absolute."""
-        return Path(self.conf.tree.storage.root).absolute()
 
     def snapshot_dir(self) -> Path:
         """Folder of the run date's training snapshot."""
@@ -68,23 +60,7 @@ class Warehouse:
         """Folder of what the raters of the run date get and send."""
         return self.root / "judging" / self.conf.run_date.isoformat()
 
-    def identifier(self, table: Table) -> str:
-        """SQL identifier: catalog.schema.name, or delta.`path`."""
-        database = self.conf.tree.storage.database
-        return f"{database}.{table.name}" if database else f"delta.`{self._path(table)}`"
-
     # --- reads --------------------------------------------------------------------------------
-
-    @naming_table("looking for")
-    def exists(self, table: Table) -> bool:
-        """Whether the table was ever created."""
-        if self.conf.tree.storage.database:
-            return bool(self.spark.catalog.tableExists(self.identifier(table)))
-        return bool(DeltaTable.isDeltaTable(self.spark, self._path(table)))
-
-    def version(self, table: Table) -> int:
-        """Latest version of an existing table."""
-        return int(self._last_commit(table)["version"])
 
     @naming_table("reading")
     def read(self, table: Table, at: int | None = None) -> DataFrame:
@@ -100,10 +76,7 @@ class Warehouse:
             )
         pinned = self.version(table) if at is None else at
         self.report.inputs[table.name] = pinned
-        reader = self.spark.read.format("delta").option("versionAsOf", pinned)
-        if self.conf.tree.storage.database:
-            return table.completed(reader.table(self.identifier(table)))
-        return table.completed(reader.load(self._path(table)))
+        return self.at(table, pinned)
 
     def read_run(self, table: Table) -> DataFrame:
         """The rows of this run date of a per-run table."""
@@ -111,56 +84,30 @@ class Warehouse:
 
     # --- writes -------------------------------------------------------------------------------
 
-    def create(self, table: Table) -> None:
-        """Create the table from its contract; one of an older contract gets its columns and checks.
-
-        New columns are null in the rows that are there: only optional ones can be added.
-        """
-        if table.name not in self._made:
-            if self.exists(table):
-                self._add_columns(table)
-                self._renew_checks(table)
-            else:
-                self.spark.sql(table.ddl(self.identifier(table)))
-            self._made.add(table.name)
-
-    def _add_columns(self, table: Table) -> None:
-        lacking = table.lacking(self.delta(table).toDF().columns)
-        if lacking:
-            columns = ", ".join(column.ddl() for column in lacking)
-            self.spark.sql(f"ALTER TABLE {self.identifier(table)} ADD COLUMNS ({columns})")
-
-    def _renew_checks(self, table: Table) -> None:
-        """Replace the constraints whose expression the contract has changed since."""
-        name = self.identifier(table)
-        there = {
-            r["key"]: r["value"] for r in self.spark.sql(f"SHOW TBLPROPERTIES {name}").collect()
-        }
-        for check in table.checks:
-            if there.get(f"delta.constraints.{check.name}", check.expression) != check.expression:
-                self.spark.sql(f"ALTER TABLE {name} DROP CONSTRAINT {check.name}")
-                self.spark.sql(
-                    f"ALTER TABLE {name} ADD CONSTRAINT {check.name} CHECK ({check.expression})"
-                )
-
     @naming_table("writing")
-    def replace(self, table: Table, df: DataFrame, where: str) -> Written:
-        """Replace the rows that satisfy `where` (all new rows must) in one commit."""
+    def replace(
+        self, table: Table, df: DataFrame, where: str, *, unless_equal: bool = False
+    ) -> Written:
+        """Replace the rows that satisfy `where` (all new rows must) in one commit.
+
+        `unless_equal` reads `df` twice, and writes nothing where the table holds equal rows.
+        """
         rows = table.conform(df)
         if self.conf.dry_run:
             return self._planned(table, rows, f"replace where {where}")
         self.create(table)
-        writer = (
-            rows.write.format("delta")
-            .mode("overwrite")
-            .option("replaceWhere", where)
-            .option("userMetadata", self._metadata())
+        if unless_equal:
+            there = table.conform(self.at(table, self.version(table)).where(where))
+            given = content_hash(rows)
+            if content_hash(there) == given:
+                return self._stands(table, given[0])
+        writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", where)
+        commit = self._committed(
+            table, lambda name: self._save(writer, table, commit=name, where=where)
         )
-        if self.conf.tree.storage.database:
-            writer.saveAsTable(self.identifier(table))
-        else:
-            writer.save(self._path(table))
-        return self._written(table)
+        # replaceWhere rewrites files that also hold rows outside of it, and counts those as output.
+        copied = int(commit.metrics.get("numCopiedRows", 0))
+        return self._written(table, commit, _rows(commit) - copied)
 
     def replace_run(self, table: Table, df: DataFrame) -> Written:
         """Replace the rows of this run date."""
@@ -173,28 +120,14 @@ class Warehouse:
         """Upsert rows that are unique by the table's key; `update=False` only inserts new keys.
 
         `prune` is SQL over the table: rows that satisfy it and have no row in `df` are deleted.
-
-        Written.rows counts the rows of `df` that the merge touched or left as they were.
+        Only the difference is written; where there is none, no commit is made, and the version is
+        the one that stands. Written.rows counts the rows of `df`.
         """
         rows = table.conform(df)
         if self.conf.dry_run:
             return self._planned(table, rows, f"merge on {', '.join(table.key)}")
         self.create(table)
-        condition = " AND ".join(f"t.`{k}` = s.`{k}`" for k in table.key)
-        merge = self.delta(table).alias("t").merge(rows.alias("s"), condition)
-        if update:
-            changed = " OR ".join(
-                f"NOT (t.`{c}` <=> s.`{c}`)" for c in table.column_names if c not in table.key
-            )
-            merge = merge.whenMatchedUpdateAll(condition=changed)
-        if prune is not None:
-            merge = merge.whenNotMatchedBySourceDelete(condition=prune)
-        self.spark.conf.set("spark.databricks.delta.commitInfo.userMetadata", self._metadata())
-        try:
-            merge.whenNotMatchedInsertAll().execute()
-        finally:
-            self.spark.conf.unset("spark.databricks.delta.commitInfo.userMetadata")
-        return self._written(table, "numSourceRows")
+        return retried(lambda: self._merged(table, rows, update, prune))
 
     @naming_table("writing")
     def append(self, table: Table, df: DataFrame, writer: str, number: int) -> Written:
@@ -211,59 +144,92 @@ class Warehouse:
         if self.conf.dry_run:
             return self._planned(table, rows, f"append {number}")
         self.create(table)
-        before = self.version(table)
-        commit = uuid.uuid4().hex
-        options = {"txnAppId": writer, "txnVersion": str(number)}
-        delta = rows.write.format("delta").mode("append").options(**options)
-        delta = delta.option("userMetadata", self._metadata(writer=writer, commit=commit))
+        delta = rows.write.format("delta").mode("append")
+        delta = delta.options(txnAppId=writer, txnVersion=str(number))
+        commit = self._committed(
+            table, lambda name: self._save(delta, table, commit=name, writer=writer)
+        )
+        return self._written(table, commit, _rows(commit))
+
+    def rewrite(self, table: Table, job: str) -> None:
+        """Commit the rows that can be read as the whole table: files that are gone leave its log.
+
+        Args:
+            table: an existing one, with files that its folder has no more.
+            job: that the commit names in place of this run's, without a run date.
+        """
+        there = self.delta(table).toDF()
+        before = self.spark.conf.get(_IGNORE_MISSING, "false")
+        self.spark.conf.set(_IGNORE_MISSING, "true")
         try:
+            said = json.dumps({"job": job, "code_version": code_version()})
+            writer = there.write.format("delta").mode("overwrite").option("userMetadata", said)
             if self.conf.tree.storage.database:
-                delta.saveAsTable(self.identifier(table))
+                writer.saveAsTable(self.identifier(table))
             else:
-                delta.save(self._path(table))
-        except (PySparkException, Py4JError) as error:
-            if "DELTA_CONCURRENT_TRANSACTION" not in str(error):
-                raise
-        return self._appended(table, before, commit, number)
+                writer.save(self._path(table))
+        finally:
+            self.spark.conf.set(_IGNORE_MISSING, before or "false")
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _path(self, table: Table) -> str:
-        return str(self.root / "tables" / table.name)
-
-    def delta(self, table: Table) -> DeltaTable:
-        """Handle of an existing table, for its history."""
+    def _save(self, rows: DataFrameWriter, table: Table, **said: str | int) -> None:
+        writer = rows.option("userMetadata", self._metadata(**said))
         if self.conf.tree.storage.database:
-            return DeltaTable.forName(self.spark, self.identifier(table))
-        return DeltaTable.forPath(self.spark, self._path(table))
+            writer.saveAsTable(self.identifier(table))
+        else:
+            writer.save(self._path(table))
 
-    def _last_commit(self, table: Table) -> dict[str, Any]:
-        row = self.delta(table).history(1).select("version", "operationMetrics").first()
-        if row is None:
-            raise MissingTableError(f"table {table.name} has no commit")
-        commit: dict[str, Any] = row.asDict()
-        return commit
+    def _merged(self, table: Table, rows: DataFrame, update: bool, prune: str | None) -> Written:
+        there = self.at(table, self.version(table))
+        found = difference(table, there, rows, update=update, prune=prune)
+        # The join is worked out once: counted here, merged below. Few rows differ in a night.
+        found = found.persist(StorageLevel.DISK_ONLY)
+        try:
+            counts = {r[CHANGE]: int(r["count"]) for r in found.groupBy(CHANGE).count().collect()}
+            given = sum(n for change, n in counts.items() if change != DELETE)
+            if not set(counts) - {SAME}:
+                return self._stands(table, given)
+            changes = found.where(F.col(CHANGE) != SAME)
+            commit = self._commit(table, lambda name: self._merge(table, changes, update, name))
+        finally:
+            found.unpersist()
+        return self._written(table, commit, given)
 
-    def _written(self, table: Table, metric: str = "numOutputRows") -> Written:
-        commit = self._last_commit(table)
-        metrics = commit["operationMetrics"]
-        # replaceWhere rewrites files that also hold rows outside of it, and counts those as output.
-        copied = int(metrics.get("numCopiedRows", 0)) if metric == "numOutputRows" else 0
-        outcome = Written(int(metrics.get(metric, 0)) - copied, int(commit["version"]))
-        self.report.outputs[table.name] = outcome.version
-        return outcome
+    def _merge(self, table: Table, changes: DataFrame, update: bool, name: str) -> None:
+        self.spark.conf.set(_USER_METADATA, self._metadata(commit=name))
+        try:
+            merge_changes(self.delta(table), table, changes, update)
+        finally:
+            self.spark.conf.unset(_USER_METADATA)
 
-    def _appended(self, table: Table, before: int, commit: str, number: int) -> Written:
-        """The commit that carries this mark among those after `before`."""
-        found = history.commit_of(self.delta(table), before, commit)
+    def _committed(self, table: Table, write: Callable[[str], None]) -> history.Commit:
+        """The commit that `write` makes; tried again where another one overtook it."""
+        return retried(lambda: self._commit(table, write))
+
+    def _commit(self, table: Table, write: Callable[[str], None]) -> history.Commit:
+        """The commit that `write` makes under the name that it is given.
+
+        Found by its name: the newest commit may be another run's, or a table optimisation.
+        """
+        name = uuid4().hex
+        write(name)
+        found = history.commit_named(self.delta(table), name)
         if found is None:
             raise RivalRunError(
-                f"table {table.name}: another run wrote part {number} of the same work; let only "
+                f"table {table.name}: another run wrote the same part of the same work; let only "
                 "one of them run"
             )
-        rows, version = found
-        self.report.outputs[table.name] = version
-        return Written(rows, version)
+        return found
+
+    def _written(self, table: Table, commit: history.Commit, rows: int) -> Written:
+        self.report.outputs[table.name] = commit.version
+        self.report.commits[table.name] = commit.name
+        return Written(rows, commit.version)
+
+    def _stands(self, table: Table, rows: int) -> Written:
+        """Nothing to write: the table's newest commit holds these rows already."""
+        return self._written(table, self.last_commit(table), rows)
 
     def _planned(self, table: Table, rows: DataFrame, how: str) -> Written:
         count = rows.count()
@@ -280,3 +246,7 @@ class Warehouse:
                 "code_version": code_version(),
             }
         )
+
+
+def _rows(commit: history.Commit) -> int:
+    return int(commit.metrics.get("numOutputRows", 0))

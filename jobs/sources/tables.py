@@ -9,8 +9,6 @@ the data set, `simulated` false and a judgment's `source` human unless they are 
 import re
 from collections.abc import Iterator
 from functools import reduce
-from pathlib import Path
-from uuid import uuid4
 
 from pyspark.errors import PySparkException
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -24,7 +22,6 @@ from features.quality.typed import MALFORMED
 from jobs.sources.base import (
     RawFrames,
     SourceError,
-    files_fingerprint,
     grade_of,
     missing_columns,
     no_rows,
@@ -33,6 +30,7 @@ from jobs.sources.base import (
     require_file,
 )
 from jobs.sources.files import load, read_delimited, read_json_lines, unreadable
+from jobs.sources.versions import input_fingerprint
 from jobs.sources.window import as_of
 
 _REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
@@ -62,13 +60,9 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 
 
 def fingerprint(conf: ResolvedConf) -> str:
-    """Hash of names, sizes and times of local files (of a Delta table: of its log).
-
-    What cannot be seen without the platform, a table by name or a remote path, counts as changed
-    every time.
-    """
-    parts = [_input_fingerprint(table) for _, table in _inputs(_section(conf))]
-    return section_hash(parts)
+    """Hash of what can be seen of each table without reading it, see `jobs.sources.versions`."""
+    tables = [table for _, table in _inputs(_section(conf))]
+    return section_hash([input_fingerprint(t, _is_remote(t.path), conf.run_date) for t in tables])
 
 
 def _inputs(source: TablesSource) -> Iterator[tuple[str, TableInput]]:
@@ -78,11 +72,8 @@ def _inputs(source: TablesSource) -> Iterator[tuple[str, TableInput]]:
             yield name, given
 
 
-def _input_fingerprint(given: TableInput) -> str:
-    if given.path is None or _REMOTE.match(given.path):
-        return uuid4().hex
-    path = Path(given.path)
-    return files_fingerprint([path / "_delta_log" if given.format == "delta" else path])
+def _is_remote(path: str | None) -> bool:
+    return path is not None and bool(_REMOTE.match(path))
 
 
 def _optional(
@@ -159,7 +150,7 @@ def _load(spark: SparkSession, given: TableInput, table: Table) -> DataFrame:
         except PySparkException as error:
             raise unreadable(f"source table {given.table}", error) from None
     path = str(given.path)
-    if not _REMOTE.match(path):
+    if not _is_remote(path):
         path = str(require_file(path, f"set source.{table.name}.path"))
     if given.format == "csv":
         return read_delimited(

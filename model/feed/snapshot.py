@@ -16,6 +16,7 @@ from model.spec import InputSpec, SpecError
 MANIFEST = "manifest.json"
 _UNPICKLED_BY_READERS = ("_common_metadata", "_metadata")
 _CHUNK_BYTES = 1 << 20
+_MEND = "`counterpoise nightly` of its run date, or build_training_set, makes it again"
 
 
 class SnapshotError(UserError, ValueError):
@@ -72,9 +73,11 @@ class Snapshot:
         for file in (file for files in self.splits.values() for file in files):
             path = self.folder / file.path
             if not path.is_file():
-                raise SnapshotError(f"snapshot file {path} is missing")
+                raise SnapshotError(f"snapshot file {path} is missing; {_MEND}")
             if file_sha256(path) != file.sha256:
-                raise SnapshotError(f"snapshot file {path} differs from the manifest's sha256")
+                raise SnapshotError(
+                    f"snapshot file {path} differs from the manifest's sha256; {_MEND}"
+                )
 
 
 def open_snapshot(folder: Path) -> Snapshot:
@@ -93,8 +96,8 @@ def open_snapshot(folder: Path) -> Snapshot:
         spec = InputSpec.from_json(content)
         splits = {name: _files(path.parent, entry) for name, entry in content["splits"].items()}
         version = str(content["snapshot_version"])
-    except (KeyError, TypeError, json.JSONDecodeError, SpecError) as error:
-        raise SnapshotError(f"manifest {path} cannot be used: {error!r}") from error
+    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, SpecError) as error:
+        raise SnapshotError(f"manifest {path} cannot be used ({error!r}); {_MEND}") from error
     for split in ("train", "validation"):
         if not splits.get(split):
             raise SnapshotError(f"manifest {path} has no rows in split {split}")

@@ -1,8 +1,12 @@
 """Planning, skipping, failing and going on, with two small jobs in place of the chain."""
 
+import datetime as dt
+import hashlib
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
@@ -15,9 +19,15 @@ from jobs.nightly import Nightly, closing_table, select_steps
 from jobs.platform.exits import StepFailedError
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse, run_job
+from jobs.platform.runner import open_warehouse, run_job, state_path
 
 A = Table("a", "one row per a", required([("a", "long", "a")]), key=("a",))
+DATED = Table(
+    "dated",
+    "one row per run and a",
+    required([("run_date", "date", "run"), ("a", "long", "a")]),
+    key=("run_date", "a"),
+)
 B = Table("b", "one row per b", required([("a", "long", "a")]), key=("a",))
 MakeConf = Callable[..., ResolvedConf]
 
@@ -164,6 +174,149 @@ def test_what_a_step_adds_to_a_table_of_an_earlier_one_is_no_input_of_either(
     other.merge(A, spark.range(7, 8).toDF("a"), update=False)
     assert [report.skipped for report in chain.run()] == [False, False]
     assert ran == ["first", "second"] * 2
+
+
+def ran_again(spark: SparkSession, conf: ResolvedConf, chain: Chain) -> list[str]:
+    """Names of the steps that a night runs."""
+    before = len(chain.ran)
+    nightly(spark, conf, chain).run()
+    return chain.ran[before:]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"fingerprint": "abc', "null", "[1]"])
+def test_a_damaged_record_is_named_and_its_step_runs_again(
+    spark: SparkSession, make_conf: MakeConf, content: str
+) -> None:
+    chain, conf = Chain(), make_conf("feed.batch_size=3")
+    night = nightly(spark, conf, chain)
+    path = state_path(night.state.warehouse, chain.jobs()[1])
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    why = night.state.why_run(chain.jobs()[1], "any", chain.jobs())
+    assert why is not None and f"{path} is damaged" in why
+
+
+def test_what_was_lost_is_made_again(spark: SparkSession, make_conf: MakeConf) -> None:
+    """The last commit of one output, all files of the other; the night after is quiet again."""
+    chain, conf = Chain(), make_conf("feed.batch_size=3")
+    nightly(spark, conf, chain).run()
+    tables = Path(conf.tree.storage.root) / "tables"
+    max((tables / "b" / "_delta_log").glob("*.json")).unlink()
+    for checksum in (tables / "b" / "_delta_log").glob("*.crc"):
+        checksum.unlink()
+    spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # as in the process of a next night
+    assert ran_again(spark, conf, chain) == ["second"]
+    for path in (tables / "a").glob("*.parquet"):
+        path.unlink()
+    assert ran_again(spark, conf, chain) == ["first", "second"]
+    assert ran_again(spark, conf, chain) == []
+    warehouse, _ = open_warehouse(spark, conf, "test")
+    assert [warehouse.read(table).count() for table in (A, B)] == [3, 3]
+
+
+def test_rows_that_another_job_wrote_over_are_made_again(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    """A trial overwrote the run's rows; OPTIMIZE and other rows of the table are no matter."""
+    conf, ran = make_conf("run_date=2026-03-01"), []
+
+    def run(session: SparkSession, given: ResolvedConf) -> JobReport:
+        ran.append("dated")
+        warehouse, report = open_warehouse(session, given, "dated")
+        written = warehouse.replace(DATED, day(given.run_date), f"{day_of(given)} AND a < 5")
+        report.count("dated", 1, written.rows)
+        return report
+
+    def day_of(given: ResolvedConf) -> str:
+        return f"run_date = DATE'{given.run_date}'"
+
+    def day(date: dt.date) -> DataFrame:
+        return spark.createDataFrame([(date, 1)], "run_date date, a long")
+
+    jobs = [Job("dated", "dated", run, writes=(DATED,))]
+    other_day = replace(conf, tree=conf.tree.model_copy(update={"run_date": dt.date(2026, 3, 9)}))
+    Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
+    open_warehouse(spark, other_day, "else")[0].replace_run(DATED, day(other_day.run_date))
+    warehouse, _ = open_warehouse(spark, conf, "reweight")
+    spark.sql(f"OPTIMIZE {warehouse.identifier(DATED)}")
+    Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
+    rows = spark.createDataFrame([(conf.run_date, 6)], "run_date date, a long")
+    warehouse.replace(DATED, rows, f"{day_of(conf)} AND a > 5")
+    Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
+    assert len(ran) == 1
+    warehouse.replace_run(DATED, day(conf.run_date))
+    night = Nightly(spark, conf, jobs, jobs, console=Console(quiet=True))
+    why = night.state.why_run(jobs[0], night.state.fingerprint(jobs[0], jobs), jobs)
+    assert why is not None and why.startswith("reweight wrote to table dated since (version ")
+    night.run()
+    spark.sql(f"DELETE FROM {warehouse.identifier(DATED)}")
+    night.run()
+    assert len(ran) == 3
+    assert [report.skipped for report in night.run()] == [True]
+
+
+def test_a_flipped_byte_of_a_snapshot_is_made_again(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    conf, ran = make_conf(), []
+
+    def run(session: SparkSession, given: ResolvedConf) -> JobReport:
+        ran.append("snapshot")
+        warehouse, report = open_warehouse(session, given, "snapshot")
+        folder = warehouse.snapshot_dir()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "part").write_bytes(b"values")
+        files = [{"path": "part", "sha256": hashlib.sha256(b"values").hexdigest()}]
+        manifest = {"snapshot_version": "v1", "splits": {"train": {"files": files}}}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+        return report
+
+    jobs = [Job("snapshot", "snapshot", run, artifacts_out=("snapshot",))]
+    night = Nightly(spark, conf, jobs, jobs, console=Console(quiet=True))
+    folder = night.state.warehouse.snapshot_dir()
+    night.run()
+    for damage in ((lambda: None), (lambda: (folder / "part").write_bytes(b"valueS"))):
+        damage()
+        night.run()
+    assert len(ran) == 2
+    (folder / "manifest.json").write_text('{"snapshot_ver')
+    night.run()
+    assert len(ran) == 3
+    assert [report.skipped for report in night.run()] == [True]
+
+
+def test_the_model_of_an_earlier_date_that_is_scored_with_is_an_input(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    """Trained again, it makes scoring run again; the run date's own model is looked at first."""
+    jobs = [Job("score", "scores", lambda s, c: JobReport("", "", ""), artifacts_in=("model",))]
+    night = Nightly(spark, make_conf(), jobs, jobs, console=Console(quiet=True))
+    models = night.state.warehouse.model_dir().parent
+
+    def fingerprint(date: str, version: str) -> str:
+        (models / date).mkdir(parents=True, exist_ok=True)
+        (models / date / "manifest.json").write_text(json.dumps({"model_version": version}))
+        return night.state.fingerprint(jobs[0], jobs)
+
+    today = night.state.warehouse.model_dir().name
+    found = [
+        night.state.fingerprint(jobs[0], jobs),
+        fingerprint("2026-02-01", "a"),
+        fingerprint("2026-02-01", "b"),
+        fingerprint(today, "c"),
+    ]
+    assert len(set(found)) == 4
+    assert fingerprint("2026-02-01", "a") == found[-1]
+
+
+def test_the_packages_that_compute_are_part_of_the_fingerprint(
+    spark: SparkSession, make_conf: MakeConf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    chain = Chain()
+    night = nightly(spark, make_conf(), chain)
+    before = night.state.fingerprint(chain.jobs()[0], chain.jobs())
+    monkeypatch.setattr("jobs.platform.installed.version", lambda name: f"{name} 99")
+    assert night.state.fingerprint(chain.jobs()[0], chain.jobs()) != before
 
 
 def test_force_runs_everything(spark: SparkSession, make_conf: MakeConf) -> None:

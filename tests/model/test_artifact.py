@@ -1,5 +1,6 @@
 """The model directory: what is saved is what predicts, and what is refused."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -100,6 +101,8 @@ def damaged(folder: Path, name: str, change: str) -> None:
     path = folder / name
     if change == "gone":
         path.unlink()
+    elif change == "half":
+        path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     elif change == "bytes":
         path.write_bytes(path.read_bytes() + b" ")
     else:
@@ -112,6 +115,7 @@ def damaged(folder: Path, name: str, change: str) -> None:
     ("name", "change", "reason"),
     [
         ("manifest.json", "gone", "manifest.json is missing; run train"),
+        ("manifest.json", "half", r"manifest\.json is damaged .* trains it again"),
         ("manifest.json", "version", "format version 99"),
         ("model.safetensors", "gone", "model.safetensors is missing"),
         ("model.safetensors", "bytes", "model.safetensors differs from its sha256"),
@@ -125,6 +129,22 @@ def test_a_damaged_directory_is_refused(
     save_model(artifact, tmp_path / "model")
     damaged(tmp_path / "model", name, change)
     with pytest.raises(ModelError, match=reason):
+        load_model(tmp_path / "model")
+
+
+def test_an_edit_together_with_its_checksum_is_refused(artifact: Artifact, tmp_path: Path) -> None:
+    """The version is made of the checksums: an editor would have to give the model another one."""
+    save_model(artifact, tmp_path / "model")
+    path = tmp_path / "model" / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest | {"model_version": "deadbeefdeadbeef"}))
+    with pytest.raises(ModelError, match=r"manifest\.json was edited: .* version deadbeefdeadbeef"):
+        load_model(tmp_path / "model")
+    calibrators = tmp_path / "model" / "calibrators.json"
+    calibrators.write_bytes(calibrators.read_bytes() + b" ")
+    manifest["files"]["calibrators.json"] = hashlib.sha256(calibrators.read_bytes()).hexdigest()
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(ModelError, match="was edited: its files are not those of version"):
         load_model(tmp_path / "model")
 
 

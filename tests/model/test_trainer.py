@@ -157,6 +157,15 @@ def test_it_stops_early_and_keeps_the_best_weights(make_task: Make) -> None:
     assert same(ranker.state_dict(), weights(stopped))
 
 
+@pytest.mark.parametrize("content", [b"", b"garbage" * 9, b"\x10" + bytes(7) + b'{"a": [1, 2]} '])
+def test_a_damaged_checkpoint_counts_as_none(
+    tmp_path: Path, content: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "checkpoint.safetensors").write_bytes(content)
+    assert load_checkpoint(tmp_path, "any") is None
+    assert f"checkpoint {tmp_path}/checkpoint.safetensors is damaged" in caplog.text
+
+
 def test_a_loss_that_is_not_finite_ends_it(make_task: Make) -> None:
     with pytest.raises(TrainingError, match="epoch 1 is not finite"):
         train(make_task("burst", learning_rate=1e30, epochs=2))

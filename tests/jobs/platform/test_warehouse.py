@@ -3,19 +3,25 @@
 import datetime as dt
 import json
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from chispa import assert_df_equality
+from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import ALL_TABLES, SCORES, Check, Table
 from features.contracts.table import ContractError, optional, required
+from jobs.platform.commits import retried
+from jobs.platform.difference import CHANGE, difference
+from jobs.platform.history import Commit, commit_named, last_commit
 from jobs.platform.runner import open_warehouse
-from jobs.platform.warehouse import MissingTableError
+from jobs.platform.warehouse import MissingTableError, RivalRunError
 
 RUN = dt.date(2026, 3, 1)
 PRICES = Table(
@@ -75,6 +81,122 @@ def test_insert_only_merge_keeps_old_values(spark: SparkSession, make_conf: Make
     warehouse.merge(PRICES, prices(spark, ("a", 1.0)), update=False)
     warehouse.merge(PRICES, prices(spark, ("a", 9.0), ("b", 2.0)), update=False)
     assert sorted(map(tuple, warehouse.read(PRICES).collect())) == [("a", 1.0), ("b", 2.0)]
+
+
+def test_an_unchanged_merge_commits_nothing(spark: SparkSession, make_conf: MakeConf) -> None:
+    warehouse, report = open_warehouse(spark, make_conf(), "test")
+    rows = prices(spark, ("a", 1.0), ("b", 2.0))
+    first = warehouse.merge(PRICES, rows)
+    for prune in (None, "true"):
+        assert warehouse.merge(PRICES, rows, prune=prune) == first
+    assert report.outputs == {"prices": first.version}
+
+
+def test_merge_writes_the_difference_alone(spark: SparkSession, make_conf: MakeConf) -> None:
+    warehouse, _ = open_warehouse(spark, make_conf(), "test")
+    warehouse.merge(PRICES, prices(spark, ("a", 1.0), ("b", 2.0), ("c", 3.0), ("kept", 4.0)))
+    rows = prices(spark, ("b", 2.0), ("c", 9.0), ("d", 4.0))
+    written = warehouse.merge(PRICES, rows, prune="item_id != 'kept'")
+    assert written.rows == 3
+    assert sorted(map(tuple, warehouse.read(PRICES).collect())) == [
+        *(("b", 2.0), ("c", 9.0), ("d", 4.0), ("kept", 4.0)),
+    ]
+    commit = last_commit(warehouse.delta(PRICES))
+    assert commit is not None
+    changed = ("Inserted", "Updated", "Deleted")
+    assert [commit.metrics[f"numTargetRows{how}"] for how in changed] == ["1", "1", "1"]
+
+
+def test_the_difference_of_prune_and_insert_only(spark: SparkSession) -> None:
+    there, rows = prices(spark, ("a", 1.0), ("b", 2.0)), prices(spark, ("b", 3.0), ("c", 4.0))
+
+    def found(update: bool, prune: str | None) -> dict[str, tuple[str, float | None]]:
+        what = difference(PRICES, there, rows, update=update, prune=prune).collect()
+        return {r["item_id"]: (r[CHANGE], r["price"]) for r in what}
+
+    new, changed = {"c": ("insert", 4.0)}, {"b": ("update", 3.0)}
+    assert found(True, None) == new | changed
+    assert found(False, None) == new | {"b": ("same", None)}
+    assert found(True, "price < 2") == new | changed | {"a": ("delete", None)}
+    assert found(True, "price < 1") == new | changed
+
+
+def test_a_replacement_by_equal_rows_commits_nothing_where_asked(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    warehouse, _ = open_warehouse(spark, make_conf(), "test")
+    rows, other = prices(spark, ("a", 1.0), ("b", 2.0)), prices(spark, ("b", 2.0), ("a", 1.5))
+    first = warehouse.replace(PRICES, rows, "true", unless_equal=True)
+    assert warehouse.replace(PRICES, rows.orderBy("price"), "true", unless_equal=True) == first
+    second = warehouse.replace(PRICES, other, "true", unless_equal=True)
+    assert (second.rows, second.version) == (2, first.version + 1)
+
+
+def test_a_commit_of_another_in_between_is_not_taken_for_ours(
+    spark: SparkSession, make_conf: MakeConf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody else adds a row between our commit and the look at it, each time."""
+    warehouse, report = open_warehouse(spark, make_conf(), "test")
+    merged = warehouse.merge(PRICES, prices(spark, ("a", 1.0)))
+    seen: list[int] = []
+
+    def late(table: DeltaTable, name: str) -> Commit | None:
+        spark.sql(f"INSERT INTO {warehouse.identifier(PRICES)} VALUES ('x{len(seen)}', 7.0)")
+        seen.append(warehouse.version(PRICES))
+        return commit_named(table, name)
+
+    monkeypatch.setattr("jobs.platform.history.commit_named", late)
+    replaced = warehouse.replace(PRICES, prices(spark, ("b", 2.0), ("c", 3.0)), "price < 5")
+    assert (replaced.rows, replaced.version) == (2, merged.version + 1)
+    again = warehouse.merge(PRICES, prices(spark, ("b", 5.0)))
+    assert (again.rows, again.version) == (1, merged.version + 3)
+    added = warehouse.append(PRICES, prices(spark, ("d", 1.0)), "writer", 0)
+    assert (added.rows, added.version) == (1, merged.version + 5)
+    assert seen == [merged.version + step for step in (2, 4, 6)]
+    assert report.outputs == {"prices": added.version}
+    with pytest.raises(RivalRunError, match="table prices: another run wrote the same part"):
+        warehouse.append(PRICES, prices(spark, ("e", 1.0)), "writer", 0)
+
+
+def test_a_commit_that_another_one_overtook_is_made_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobs.platform.commits._WAITS", (0.0,))
+    left = ["ConcurrentAppendException: [DELTA_CONCURRENT_APPEND] Files were added"]
+    tries = []
+
+    def overtaken() -> str:
+        tries.append(1)
+        if left:
+            raise PySparkException(left.pop())
+        return "done"
+
+    assert retried(overtaken) == "done"
+    left.append("no such column")
+    with pytest.raises(PySparkException, match="no such column"):
+        retried(overtaken)
+    assert len(tries) == 3
+
+
+def test_runs_of_two_dates_share_the_tables(spark: SparkSession, make_conf: MakeConf) -> None:
+    """Each merges items and replaces the rows of its date, both at once: nothing is lost."""
+    open_warehouse(spark, make_conf(), "test")[0].create(PRICES)
+    open_warehouse(spark, make_conf(), "test")[0].create(DAILY)
+
+    def run(number: int) -> None:
+        session, conf = spark.newSession(), make_conf(f"run_date=2026-03-0{number}")
+        warehouse, _ = open_warehouse(session, conf, "test")
+        for price in (1.0, 2.0):
+            warehouse.merge(PRICES, prices(session, ("both", price), (f"i{number}", price)))
+            rows = prices(session, ("a", 1.0)).withColumn("run_date", F.lit(conf.run_date))
+            assert warehouse.replace_run(DAILY, rows).rows == 1
+
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(run, (1, 2)))
+    warehouse, _ = open_warehouse(spark, make_conf(), "test")
+    found = {"both": 2.0, "i1": 2.0, "i2": 2.0}
+    assert dict(map(tuple, warehouse.read(PRICES).collect())) == found
+    assert warehouse.read(DAILY).count() == 2
 
 
 def test_replace_touches_only_its_run_date(spark: SparkSession, make_conf: MakeConf) -> None:

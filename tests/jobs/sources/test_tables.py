@@ -69,8 +69,32 @@ def test_fingerprint_follows_the_files(make_conf: MakeConf, settings: list[str])
     path = Path(str(conf.tree.source.model_dump()["judgments"]["path"]))
     path.write_text(path.read_text() + "\n")
     assert fingerprint(conf) != before
-    remote = make_conf(*settings, "source.items={path: null, table: main.shop.items}")
-    assert fingerprint(remote) != fingerprint(remote)
+
+
+def test_a_table_by_name_or_remote_path_is_seen_by_its_version_or_listing(
+    spark: SparkSession, make_conf: MakeConf, settings: list[str], tmp_path: Path
+) -> None:
+    """Delta by name; Parquet on a path with a scheme; nothing to be seen: the run date."""
+    spark.sql(f"CREATE TABLE fingerprinted USING delta LOCATION '{tmp_path / 'items'}'")
+    try:
+        named = make_conf(*settings, "source.items={path: null, table: fingerprinted}")
+        before = fingerprint(named)
+        assert fingerprint(named) == before
+        spark.sql("DELETE FROM fingerprinted WHERE sku = 'a'")
+        assert fingerprint(named) != before
+    finally:
+        spark.sql("DROP TABLE fingerprinted")
+    remote = make_conf(
+        *settings, f"source.items.path=file:{tmp_path / 'plain'}", "source.items.format=parquet"
+    )
+    spark.range(2).write.parquet(str(tmp_path / "plain"))
+    before = fingerprint(remote)
+    assert fingerprint(remote) == before
+    spark.range(2).write.mode("overwrite").parquet(str(tmp_path / "plain"))
+    assert fingerprint(remote) != before
+    unseen = [*settings, "source.items={path: null, table: no.such.table}"]
+    assert fingerprint(make_conf(*unseen)) == fingerprint(make_conf(*unseen))
+    assert fingerprint(make_conf(*unseen)) != fingerprint(make_conf(*unseen, "run_date=2026-03-02"))
 
 
 def test_texts_are_needed_where_queries_are_not_given(
