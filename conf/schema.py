@@ -5,6 +5,7 @@ from typing import Self
 
 from pydantic import Field, model_validator
 
+from conf.sections.admission import AdmissionConf
 from conf.sections.audit import AuditConf, JudgingConf
 from conf.sections.base import Section
 from conf.sections.baselines import BaselinesConf
@@ -66,6 +67,9 @@ class Conf(Section):
     trainer: TrainerConf = Field(default_factory=TrainerConf, description="optimisation")
     calibration: CalibrationConf = Field(
         default_factory=CalibrationConf, description="probability calibration"
+    )
+    admission: AdmissionConf = Field(
+        default_factory=AdmissionConf, description="gate of the ranker"
     )
     value: ValueConf = Field(default_factory=ValueConf, description="value model")
     scoring: ScoringConf = Field(default_factory=ScoringConf, description="nightly scoring")

@@ -12,7 +12,7 @@ market was simulated, and the run's value_weights where there are any. Idempoten
 
 import sys
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
@@ -28,6 +28,7 @@ from features.contracts import (
     LABELER_DECISIONS,
     MARKET_TRUTH,
     METRICS,
+    MODEL_DECISIONS,
     QUERIES,
     QUERY_FEATURES,
     QUERY_ITEM_FEATURES,
@@ -36,6 +37,7 @@ from features.contracts import (
     SCORING_ROWS,
     TRAINING_EXAMPLES,
     VALUE_WEIGHTS,
+    WEIGHT_DECISIONS,
 )
 from features.evaluation.facts import example_facts, simulated_sources
 from features.evaluation.lists import examination_at_position, pages, with_block
@@ -152,16 +154,15 @@ def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
     """The tables at their pinned versions."""
     examples = warehouse.read_run(EXAMPLE_SCORES)
     weights, baselines = weights_in_force(warehouse), run_baselines(warehouse)
-    by_region = {r: Weights(**asdict(w)) for r, w in weights.table.by_region.items()}
     return EvaluationInputs(
         test=baselines.beside_examples(examples.where("split = 'test'")),
         validation=examples.where("split = 'validation'"),
         queries=warehouse.read(QUERIES),
         labels=warehouse.read(RELEVANCE_LABELS),
-        weights=by_region,
+        weights=weights.by_region,
         served=_served(warehouse, baselines),
         truth=optional(warehouse, MARKET_TRUTH),
-        baselines=baselines.rankers(by_region, warehouse.conf.tree.value.weights),
+        baselines=baselines.rankers(weights.by_region, warehouse.conf.tree.value.weights),
     )
 
 
@@ -259,8 +260,10 @@ JOB = Job(
         LABELER_DECISIONS,
         MARKET_TRUTH,
         VALUE_WEIGHTS,
+        WEIGHT_DECISIONS,
+        MODEL_DECISIONS,
     ),
-    may_lack=(LABELER_DECISIONS, MARKET_TRUTH),
+    may_lack=(LABELER_DECISIONS, MARKET_TRUTH, WEIGHT_DECISIONS, MODEL_DECISIONS),
     artifacts_in=("snapshot",),
     writes=(METRICS,),
     sections=("seed", "regions", "split", "value", "evaluation", "baselines"),

@@ -26,6 +26,8 @@ CHAIN: tuple[str, ...] = (
 )
 EXTRA: tuple[str, ...] = (
     "reweight",
+    "adopt_weights",
+    "admit_model",
     "revoke_labeler",
     "audit_labels",
     "sample_for_judgment",

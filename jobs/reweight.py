@@ -1,12 +1,18 @@
-"""Makes scores anew from their stored probabilities: other weights, no model.
+"""Makes score_trials and weight_trials: a trial of other weights beside the scores, no model.
 
-Grain: one row per query and candidate item. Inputs: the run's scores, and its value_weights or
-those of conf. Idempotency key: run_date.
+Grain: score_trials one row per trial, query and candidate item; weight_trials one row per trial.
+Inputs: the run's scores (their stored probabilities), and the weights of conf. The scores that are
+served stay as they are. A trial is compared with them where they stand: how many of the top ranks
+change, relevance and expected engagement by region, and where validation queries are judged,
+relevance and engagement as `evaluate` measures them. Idempotency key: run_date and trial.
 
-    counterpoise reweight --conf FILE --run-date 2026-03-01 --set value.tuned=false \
-        --set value.weights.relevance=0.5
+    counterpoise reweight --conf FILE --trial fit-up --set value.weights.relevance=0.5
+    counterpoise reweight --conf FILE --list
+    counterpoise reweight --conf FILE --drop fit-up
 """
 
+import argparse
+import json
 import sys
 from collections.abc import Sequence
 
@@ -14,33 +20,123 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
-from features.contracts import SCORES, VALUE_WEIGHTS
+from features.contracts import (
+    EXAMPLE_SCORES,
+    LABELER_DECISIONS,
+    QUERIES,
+    RELEVANCE_LABELS,
+    SCORE_TRIALS,
+    SCORES,
+    VALUE_WEIGHTS,
+    WEIGHT_DECISIONS,
+    WEIGHT_TRIALS,
+)
 from features.rerank import with_rank, with_value
 from jobs.platform.cli import job_main
-from jobs.platform.job import Job
+from jobs.platform.job import Job, Run
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.serving import WeightsInForce, weights_in_force
+from jobs.platform.trials import (
+    TrialError,
+    checked_name,
+    compare,
+    find_trial,
+    trial_lines,
+    trials,
+)
+from model.value import WeightTable
 
 
-def build(scores: DataFrame, weights: WeightsInForce) -> DataFrame:
-    """The rows of scores under other weights."""
-    by_region = {region: w.as_tuple() for region, w in weights.table.by_region.items()}
+def build(scores: DataFrame, table: WeightTable, trial: str) -> DataFrame:
+    """The rows of score_trials: those of scores under other weights."""
+    by_region = {region: w.as_tuple() for region, w in table.by_region.items()}
     return (
-        scores.transform(with_value(weights.table.default.as_tuple(), by_region))
+        scores.transform(with_value(table.default.as_tuple(), by_region))
         .transform(with_rank("query_id"))
-        .withColumn("weights_version", F.lit(weights.version))
+        .withColumn("trial", F.lit(trial))
     )
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
-    """Rank the stored probabilities of the run anew."""
+def try_weights(trial: str) -> Run:
+    """Rank the stored probabilities of the run by conf's weights, under a name, and compare.
+
+    Raises:
+        TrialError: the name is none, or nothing was scored for the run date.
+    """
+    checked_name(trial)
+
+    def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+        warehouse, report = open_warehouse(spark, conf, "reweight")
+        scores = warehouse.read_run(SCORES)
+        first = scores.select("model_version", "weights_version").first()
+        if first is None:
+            raise TrialError(f"no scores of {conf.run_date}: `counterpoise nightly` makes them")
+        weights = _weights_of_conf(conf)
+        ranked = build(scores, weights.table, trial)
+        where = f"run_date = DATE'{conf.run_date.isoformat()}' AND trial = '{trial}'"
+        written = warehouse.replace(SCORE_TRIALS, ranked, where)
+        report.count(SCORE_TRIALS.name, scores.count(), written.rows)
+        if not conf.dry_run:
+            ranked = warehouse.read(SCORE_TRIALS).where(where)
+        served = weights_in_force(warehouse)
+        row = {
+            "run_date": conf.run_date,
+            "trial": trial,
+            "weights": weights.table.to_json(),
+            "weights_version": weights.version,
+            "against": first["weights_version"],
+            "model_version": first["model_version"],
+            "figures": json.dumps(compare(warehouse, scores, ranked, weights, served)),
+        }
+        written = warehouse.replace(WEIGHT_TRIALS, WEIGHT_TRIALS.local_frame(spark, [row]), where)
+        report.count(WEIGHT_TRIALS.name, 1, written.rows)
+        report.notes += trial_lines(row)
+        return report
+
+    return run
+
+
+def list_trials(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Say what each trial of the run date changes."""
     warehouse, report = open_warehouse(spark, conf, "reweight")
-    scores, weights = warehouse.read_run(SCORES), weights_in_force(warehouse)
-    written = warehouse.replace_run(SCORES, build(scores, weights))
-    report.count(SCORES.name, scores.count(), written.rows)
-    report.details["weights_version"] = weights.version
+    found = trials(warehouse)
+    report.notes += [line for row in found for line in trial_lines(row)]
+    if not found:
+        report.notes.append(f"no trial of {conf.run_date}")
     return report
+
+
+def drop_trial(trial: str) -> Run:
+    """Remove the rows of a trial of the run date.
+
+    Raises:
+        TrialError: there is no trial of that name.
+    """
+
+    def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+        warehouse, report = open_warehouse(spark, conf, "reweight")
+        find_trial(warehouse, checked_name(trial))
+        where = f"run_date = DATE'{conf.run_date.isoformat()}' AND trial = '{trial}'"
+        for table in (WEIGHT_TRIALS, SCORE_TRIALS):
+            warehouse.replace(table, table.local_frame(spark, []), where)
+        report.notes.append(f"trial {trial} of {conf.run_date} is dropped")
+        return report
+
+    return run
+
+
+def _weights_of_conf(conf: ResolvedConf) -> WeightsInForce:
+    """Conf's weights, every region listed: an adopted trial holds whatever conf says later."""
+    given = WeightTable.of(conf.tree.value)
+    table = WeightTable(given.default, {r: given.of_region(r) for r in conf.tree.regions})
+    return WeightsInForce(table, table.version)
+
+
+def _bind(arguments: argparse.Namespace) -> Run:
+    if arguments.trial is not None:
+        return try_weights(arguments.trial)
+    return drop_trial(arguments.drop) if arguments.drop is not None else list_trials
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -50,11 +146,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 JOB = Job(
     name="reweight",
-    summary="rank stored probabilities by other weights, without the model",
-    run=run,
-    reads=(SCORES, VALUE_WEIGHTS),
-    writes=(SCORES,),
-    sections=("value",),
+    summary="try other weights on stored probabilities, beside the scores that are served",
+    run=list_trials,
+    reads=(
+        SCORES,
+        EXAMPLE_SCORES,
+        QUERIES,
+        RELEVANCE_LABELS,
+        LABELER_DECISIONS,
+        VALUE_WEIGHTS,
+        WEIGHT_DECISIONS,
+    ),
+    may_lack=(EXAMPLE_SCORES, LABELER_DECISIONS, VALUE_WEIGHTS, WEIGHT_DECISIONS),
+    writes=(SCORE_TRIALS, WEIGHT_TRIALS),
+    sections=("seed", "regions", "split", "value", "evaluation"),
+    bind=_bind,
 )
 
 if __name__ == "__main__":

@@ -1,8 +1,8 @@
 """Makes scores: the probabilities, value and rank of every candidate.
 
-Grain: one row per query and candidate item. Inputs: the run's scoring_rows and value_weights (those
-of conf where there are none), and the model directory of the run date (else the latest earlier
-one). Idempotency key: run_date.
+Grain: one row per query and candidate item. Inputs: the run's scoring_rows, the weights in force
+(adopted by hand, else the run's value_weights, else those of conf), and the model in force: the one
+that `admit_model` admitted last. Idempotency key: run_date.
 
     counterpoise score_catalog --conf conf/homedepot.yaml --run-date 2026-03-01
 """
@@ -16,7 +16,13 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
-from features.contracts import SCORES, SCORING_ROWS, VALUE_WEIGHTS
+from features.contracts import (
+    MODEL_DECISIONS,
+    SCORES,
+    SCORING_ROWS,
+    VALUE_WEIGHTS,
+    WEIGHT_DECISIONS,
+)
 from jobs.platform.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
@@ -88,7 +94,8 @@ JOB = Job(
     name="score_catalog",
     summary="probabilities, value and rank of every candidate",
     run=run,
-    reads=(SCORING_ROWS, VALUE_WEIGHTS),
+    reads=(SCORING_ROWS, VALUE_WEIGHTS, WEIGHT_DECISIONS, MODEL_DECISIONS),
+    may_lack=(WEIGHT_DECISIONS, MODEL_DECISIONS),
     writes=(SCORES,),
     sections=("value", "scoring"),
     artifacts_in=("model",),

@@ -1,8 +1,7 @@
 """Makes example_scores: the model's predictions on examples that it was not trained on.
 
 Grain: one row per validation or test example. Inputs: the run's training_examples, with features
-as of the day of each example, and the model directory of the run date (else the latest earlier
-one). Idempotency key: run_date.
+as of the day of each example, and the model in force. Idempotency key: run_date.
 
     counterpoise score_examples --conf conf/homedepot.yaml --run-date 2026-03-01
 """
@@ -15,29 +14,20 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
-from features.contracts import EXAMPLE_SCORES, TRAINING_EXAMPLES
+from features.contracts import EXAMPLE_SCORES, MODEL_DECISIONS, TRAINING_EXAMPLES
 from jobs.platform.cli import job_main
+from jobs.platform.example_scores import predict_examples
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.serving import model_in_force
-from udfs.model_files import model_version, read_spec
-from udfs.score import score_dataframe
-
-PAGE = ("query_id", "region", "as_of_date", "search_id")
-_MADE = {"bm25": "pair_bm25", "popularity": "item_region_popularity"}
+from udfs.model_files import model_version
 
 
 def build(examples: DataFrame, model_dir: Path) -> DataFrame:
-    """The rows of example_scores; a page of examples goes to the model together."""
-    kept = [c for c in EXAMPLE_SCORES.column_names if c in examples.columns]
-    columns = dict.fromkeys([*PAGE, *kept, *read_spec(model_dir).names])
-    return (
-        examples.where(F.col("split").isin("validation", "test"))
-        .select(*columns, *(F.col(source).alias(name) for name, source in _MADE.items()))
-        .transform(lambda df: score_dataframe(df, model_dir, group=PAGE))
-        .withColumn("model_version", F.lit(model_version(model_dir)))
-    )
+    """The rows of example_scores."""
+    held_out = examples.where(F.col("split").isin("validation", "test"))
+    return predict_examples(held_out, model_dir)
 
 
 def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
@@ -59,7 +49,8 @@ JOB = Job(
     name="score_examples",
     summary="predictions on the validation and test examples",
     run=run,
-    reads=(TRAINING_EXAMPLES,),
+    reads=(TRAINING_EXAMPLES, MODEL_DECISIONS),
+    may_lack=(MODEL_DECISIONS,),
     writes=(EXAMPLE_SCORES,),
     artifacts_in=("model",),
 )

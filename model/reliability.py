@@ -73,6 +73,40 @@ def task_metrics(
     return {name: f for name, f in figures.items() if np.isfinite(f.value)}
 
 
+def calibration_gap(
+    candidate: pd.DataFrame,
+    reference: pd.DataFrame,
+    task: str,
+    bootstrap: BlockBootstrap,
+    groups: int,
+) -> Estimate | None:
+    """Calibration error of one model less that of another over the same rows, at their positions.
+
+    Each model's rows are grouped by its own predictions; the draws of blocks are the same. None
+    where the task has no row.
+
+    Args:
+        candidate, reference: histograms, as `task_metrics` takes them.
+        task: click, cart or purchase.
+        bootstrap: draws of the blocks.
+        groups: groups of equal mass.
+    """
+    ours, theirs = (h[h["task"] == task] for h in (candidate, reference))
+    if ours.empty or theirs.empty:
+        return None
+    (n, pos, exp), (n_2, pos_2, exp_2) = (
+        _arrays(part, bootstrap.blocks)[:3] for part in (ours, theirs)
+    )
+    group, group_2 = (equal_mass_groups(rows.sum(axis=0), groups) for rows in (n, n_2))
+
+    def gap(*sums: NDArray[Any]) -> NDArray[np.float64]:
+        rows, expected, observed, rows_2, expected_2, observed_2 = sums
+        error = calibration_error(rows, expected, observed, group)
+        return np.asarray(error - calibration_error(rows_2, expected_2, observed_2, group_2))
+
+    return bootstrap.estimate(gap, n.sum(axis=1), n, exp, pos, n_2, exp_2, pos_2)
+
+
 def _arrays(part: pd.DataFrame, blocks: int) -> list[NDArray[np.float64]]:
     """[blocks, bins] of each sum."""
     codes, _ = pd.factorize(part["bin"], sort=True)

@@ -109,7 +109,7 @@ VALUE_CURVE = Table(
 
 VALUE_WEIGHTS = Table(
     name="value_weights",
-    grain="one row per region: the weights in force from this run on",
+    grain="one row per region: the weights that tuning gives; in force unless others are adopted",
     columns=required(
         [
             ("run_date", "date", "run that made the row"),

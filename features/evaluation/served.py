@@ -28,18 +28,35 @@ def served_rows(
         queries: the table queries.
         test_buckets: buckets of the test split.
     """
-    test = queries.where(F.col("bucket").isin(*test_buckets)).select("query_id")
     words = features.query_item.select(*PAIR[1:], F.col(_BASELINES["bm25"]).alias("bm25"))
     shelf = features.item.select(*ITEM[1:], F.col(_BASELINES["popularity"]).alias("popularity"))
-    graded = labels.select("query_id", "item_id", "grade", "label_source")
 
     def transform(scores: DataFrame) -> DataFrame:
         return (
-            scores.join(test, on="query_id", how="left_semi")
+            scores.transform(graded_rows(labels, queries, test_buckets))
             .join(words, on=list(PAIR[1:]), how="left")
             .join(shelf, on=list(ITEM[1:]), how="left")
-            .join(graded, on=["query_id", "item_id"], how="left")
         )
+
+    return transform
+
+
+def graded_rows(
+    labels: DataFrame, queries: DataFrame, buckets: Sequence[int]
+) -> Callable[[DataFrame], DataFrame]:
+    """Candidates -> those of the queries in some buckets, with `grade` and `label_source`.
+
+    Args:
+        labels: one label a pair: query_id, item_id, grade, label_source.
+        queries: the table queries.
+        buckets: buckets of a split.
+    """
+    chosen = queries.where(F.col("bucket").isin(*buckets)).select("query_id")
+    graded = labels.select("query_id", "item_id", "grade", "label_source")
+
+    def transform(rows: DataFrame) -> DataFrame:
+        of_split = rows.join(chosen, on="query_id", how="left_semi")
+        return of_split.join(graded, on=["query_id", "item_id"], how="left")
 
     return transform
 

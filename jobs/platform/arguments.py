@@ -7,6 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from jobs.platform.own_arguments import OWN
+
 if TYPE_CHECKING:
     from conf.load import ResolvedConf
 
@@ -20,7 +22,12 @@ def parser_of(name: str) -> argparse.ArgumentParser:
         "experiment": experiment_parser,
         "show-conf": show_conf_parser,
     }
-    return special[name]() if name in special else job_parser(name, summary_of(name))
+    if name in special:
+        return special[name]()
+    parser = job_parser(name, summary_of(name))
+    if name in OWN:
+        OWN[name](parser)
+    return parser
 
 
 def job_parser(name: str, summary: str) -> argparse.ArgumentParser:

@@ -7,6 +7,7 @@ import difflib
 import logging
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -78,6 +79,8 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
 
     conf = resolve_for_run(arguments)
     job = load_job(name)
+    if job.bind:
+        job = replace(job, run=job.bind(arguments))
     with owning(conf, name, job.alone):  # before Spark takes its time
         spark = get_session(conf.tree)
         try:

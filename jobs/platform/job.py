@@ -1,5 +1,6 @@
 """What a job is to the command line and to `nightly`."""
 
+import argparse
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,6 +10,8 @@ from conf.load import ResolvedConf
 from features.contracts import Table
 from jobs.platform.report import JobReport
 
+Run = Callable[[SparkSession, ResolvedConf], JobReport]
+
 
 @dataclass(frozen=True)
 class Job:
@@ -17,7 +20,7 @@ class Job:
     Attributes:
         name: sub-command of `counterpoise`.
         summary: one line for the help.
-        run: does the work.
+        run: does the work, as `nightly` asks for it.
         reads: tables whose versions the outputs depend on.
         may_lack: tables among `reads` without which it runs, too.
         writes: tables that it makes.
@@ -27,11 +30,13 @@ class Job:
         external: fingerprint of inputs outside our tables (files of a source), or None.
         alone: whether it needs the root and run date for itself; false for a job that only adds a
             row of its own, which must be possible while a night runs.
+        bind: the work that arguments of its own ask for (they are added in
+            `jobs.platform.own_arguments`), or None: it has none.
     """
 
     name: str
     summary: str
-    run: Callable[[SparkSession, ResolvedConf], JobReport]
+    run: Run
     reads: tuple[Table, ...] = ()
     may_lack: tuple[Table, ...] = ()
     writes: tuple[Table, ...] = ()
@@ -40,3 +45,4 @@ class Job:
     artifacts_out: tuple[str, ...] = ()
     external: Callable[[ResolvedConf], str] | None = None
     alone: bool = True
+    bind: Callable[[argparse.Namespace], Run] | None = None

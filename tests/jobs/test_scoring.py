@@ -9,7 +9,7 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from features.contracts import EXAMPLE_SCORES, SCORES, SCORING_ROWS, VALUE_WEIGHTS
+from features.contracts import EXAMPLE_SCORES, SCORE_TRIALS, SCORES, SCORING_ROWS, VALUE_WEIGHTS
 from features.declarations import FEATURES, ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
 from features.lookup import FeatureTables, with_features
 from jobs import build_scoring_rows, build_training_set, reweight, score_catalog, score_examples
@@ -74,16 +74,18 @@ def test_scores_equal_the_model_on_plain_rows(tiny_run: Any, scored: JobReport) 
     assert set(rows.model_version) == {model.version}
 
 
-def test_reweighting_equals_scoring_with_these_weights(tiny_run: Any, scored: JobReport) -> None:
-    reweighted = reweight.run(tiny_run.spark, tiny_run.conf(*OTHER_WEIGHTS))
-    by_reweight = scores(tiny_run).localCheckpoint()
+def test_a_trial_ranks_as_scoring_with_its_weights_does(tiny_run: Any, scored: JobReport) -> None:
+    before = scores(tiny_run).localCheckpoint()
+    trial = reweight.try_weights("other")(tiny_run.spark, tiny_run.conf(*OTHER_WEIGHTS))
+    assert [c.rows_out for c in trial.counts] == [50, 1]
+    assert_df_equality(before, scores(tiny_run), ignore_row_order=True)
+    columns = ["query_id", "item_id", "region", "value", "rank"]
+    tried = tiny_run.warehouse().read_run(SCORE_TRIALS).select(*columns)
     score_catalog.run(tiny_run.spark, tiny_run.conf(*OTHER_WEIGHTS))
-    assert_df_equality(by_reweight, scores(tiny_run), ignore_row_order=True)
-    assert [c.rows_out for c in reweighted.counts] == [50]
-    assert by_reweight.where("rank = 1").count() == 10
+    by_scoring = scores(tiny_run).select(*columns).localCheckpoint()
+    assert tried.count() == 50 and tried.exceptAll(by_scoring).count() == 0
     score_catalog.run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS))
-    changed = by_reweight.exceptAll(scores(tiny_run)).count()
-    assert changed == 50
+    assert by_scoring.exceptAll(scores(tiny_run).select(*columns)).count() > 0
 
 
 def test_tuned_weights_are_taken_where_they_exist(tiny_run: Any, table_frame: Any) -> None:
@@ -154,7 +156,7 @@ def test_pairs_that_the_region_part_leaves_as_they_are(
 
 def test_dry_runs_write_nothing(tiny_run: Any, scored: JobReport) -> None:
     versions = [tiny_run.warehouse().version(table) for table in (SCORES, SCORING_ROWS)]
-    for job in (build_scoring_rows, score_catalog, reweight):
-        report = job.run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS, dry_run=True))
+    for run in (build_scoring_rows.run, score_catalog.run, reweight.try_weights("dry")):
+        report = run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS, dry_run=True))
         assert report.outputs == {}
     assert [tiny_run.warehouse().version(table) for table in (SCORES, SCORING_ROWS)] == versions

@@ -1,0 +1,232 @@
+"""Adds to model_decisions: whether tonight's ranker is served, judged against the one in force.
+
+Grain: one row per decision; the last one of a version up to a run date holds. Inputs: the run's
+training_examples and scoring_rows, validation queries only, queries, relevance_labels,
+labeler_decisions, the weights that were served last, and two model directories: that of the run
+date and that of the model in force. Both score the same rows of tonight: relevance on the lists as
+served, engagement in the currency of conf, calibration by task, order of the funnel; thresholds are
+conf `admission`. The first model is held to absolute bounds alone. An admitted model is copied to
+`storage.root`/admitted/VERSION, so that a later training does not touch it.
+Idempotency key: run date, model version, thresholds and the model that it was held to.
+
+    counterpoise admit_model --conf FILE
+    counterpoise admit_model --conf FILE --rollback --by "Ada" --why "sold less on the day"
+"""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from pyspark.sql import SparkSession
+
+from conf.errors import GateRefusedError
+from conf.load import ResolvedConf, section_hash
+from features.contracts import (
+    LABELER_DECISIONS,
+    MODEL_DECISIONS,
+    QUERIES,
+    RELEVANCE_LABELS,
+    SCORING_ROWS,
+    TRAINING_EXAMPLES,
+    WEIGHT_DECISIONS,
+)
+from jobs.platform.cli import job_main
+from jobs.platform.deciders import decider_of
+from jobs.platform.decisions import decide
+from jobs.platform.job import Job, Run
+from jobs.platform.model_gate import gather
+from jobs.platform.model_report import decision_lines, write_model_section
+from jobs.platform.models import (
+    Row,
+    in_force,
+    keep_admitted,
+    model_decisions,
+    require_admitted,
+    revocation,
+)
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.serving import weights_served_before
+from jobs.platform.warehouse import Warehouse
+from model.admission import Evidence, Verdict, judge
+from model.spec import difference
+from udfs.model_files import model_version, read_spec
+
+GATE = "gate"
+
+
+def build(
+    number: int,
+    version: str,
+    evidence: Evidence,
+    verdict: Verdict,
+    criteria: str,
+    before: Row | None,
+) -> Row:
+    """The row of model_decisions, its run date apart."""
+    return {
+        "decision_no": number,
+        "model_version": version,
+        "decision": "admitted" if verdict.admitted else "refused",
+        "decided_by": GATE,
+        "reasons": verdict.reasons,
+        "metrics": json.dumps(evidence.to_json() | {"unjudged": verdict.unjudged}),
+        "criteria": criteria,
+        "compared_with": before["model_version"] if before else None,
+    }
+
+
+def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Judge the run date's model, unless it was decided on before.
+
+    Raises:
+        ModelFilesError: there is no model of the run date.
+        ModelGoneError: the folder of the model in force is missing.
+        GateRefusedError: the model is refused and conf says stop, or no other can be served.
+    """
+    warehouse, report = open_warehouse(spark, conf, "admit_model")
+    version = model_version(warehouse.model_dir())
+    if conf.dry_run:
+        report.notes.append(f"dry run: would judge model {version}")
+        return report
+    row = decide(warehouse, MODEL_DECISIONS, lambda number: _judge(warehouse, version, number))
+    if row is not None:
+        report.count(MODEL_DECISIONS.name, 1, 1)
+    decisions = model_decisions(warehouse)
+    mine = [r for r in decisions if r["model_version"] == version][-1]
+    report.notes += decision_lines(mine)
+    report.details["decision"] = mine | {"metrics": json.loads(mine["metrics"])}
+    write_model_section(warehouse.report_dir(), mine)
+    _go_on(warehouse, mine, in_force(decisions))
+    return report
+
+
+def _judge(warehouse: Warehouse, version: str, number: int) -> Row | None:
+    """The next decision on the run date's model; None where the last one still holds."""
+    decisions = model_decisions(warehouse)
+    before = in_force(decisions)
+    criteria = _criteria(warehouse.conf, before)
+    last = [row for row in decisions if row["model_version"] == version]
+    if last and _holds(last[-1], before, criteria, warehouse.conf):
+        return None
+    candidate, tree = warehouse.model_dir(), warehouse.conf.tree
+    weights = weights_served_before(warehouse)
+    evidence = gather(warehouse, candidate, _comparable(warehouse, candidate, before), weights)
+    verdict = judge(evidence, tree.admission, tree.value.min_queries)
+    if verdict.admitted:
+        keep_admitted(warehouse, version)
+    row = build(number, version, evidence, verdict, criteria, before)
+    return row | {"run_date": warehouse.conf.run_date}
+
+
+def _holds(last: Row, before: Row | None, criteria: str, conf: ResolvedConf) -> bool:
+    """Whether a decision needs no other: in force, revoked by hand, or refused on these terms."""
+    if last["decision"] == "revoked" or (
+        before and before["model_version"] == last["model_version"]
+    ):
+        return True
+    same_night = last["run_date"] == conf.run_date and last["criteria"] == criteria
+    return bool(last["decision"] == "refused" and same_night)
+
+
+def _criteria(conf: ResolvedConf, before: Row | None) -> str:
+    tree = conf.tree.model_dump(mode="json", exclude={"admission": {"on_refusal"}})
+    held_to = before["model_version"] if before else None
+    return section_hash([tree["admission"], tree["value"], tree["evaluation"], held_to])
+
+
+def _comparable(warehouse: Warehouse, candidate: Path, before: Row | None) -> Path | None:
+    """Directory of the model in force, where it can read tonight's features."""
+    if before is None:
+        return None
+    place = require_admitted(warehouse, before)
+    other = difference(read_spec(candidate).names, read_spec(place).names)
+    if not other:
+        return place
+    warehouse.report.warnings.append(
+        f"model {before['model_version']}, in force, reads other features ({other}): tonight's "
+        "model is held to absolute bounds alone"
+    )
+    return None
+
+
+def _go_on(warehouse: Warehouse, mine: Row, current: Row | None) -> None:
+    """Warn of a model that is not served; stop where conf says so or where there is no other."""
+    if mine["decision"] == "admitted":
+        return
+    version, why = mine["model_version"], "; ".join(mine["reasons"])
+    said = f"model {version} of {mine['run_date']} is {mine['decision']}: {why}"
+    if current is None:
+        raise GateRefusedError(f"{said}; no other model was admitted, so nothing can be served")
+    if mine["decision"] == "refused" and warehouse.conf.tree.admission.on_refusal == "stop":
+        raise GateRefusedError(
+            f"{said}; admission.on_refusal is stop: mend it, widen the conf section `admission`, "
+            "or set score_with_last to go on with the model in force"
+        )
+    place = require_admitted(warehouse, current)
+    other = difference(read_spec(warehouse.model_dir()).names, read_spec(place).names)
+    if other:
+        raise GateRefusedError(
+            f"{said}; model {current['model_version']}, in force, cannot read tonight's features "
+            f"({other}), so nothing can be served"
+        )
+    warehouse.report.warnings.append(
+        f"WARNING: {said}. Scored with model {current['model_version']} of {current['run_date']}"
+    )
+
+
+def roll_back(by: str, why: str) -> Run:
+    """Revoke the model in force: the one before it serves from the next scoring on.
+
+    Raises:
+        NoRollbackError: no model was admitted before it.
+        ModelGoneError: the folder of that one is missing.
+    """
+
+    def run_back(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+        warehouse, report = open_warehouse(spark, conf, "admit_model")
+        row = decide(warehouse, MODEL_DECISIONS, lambda n: revocation(warehouse, n, by, why))
+        report.count(MODEL_DECISIONS.name, 1, 1)
+        if row is not None:
+            report.notes.append(
+                f"model {row['model_version']} revoked by {by}: {why}; model "
+                f"{row['compared_with']} serves from the next scoring on"
+            )
+        return report
+
+    return run_back
+
+
+def _bind(arguments: argparse.Namespace) -> Run:
+    return roll_back(*decider_of(arguments)) if arguments.rollback else run
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("admit_model", argv)
+
+
+JOB = Job(
+    name="admit_model",
+    summary="judge tonight's ranker against the one in force; only an admitted one serves",
+    run=run,
+    reads=(
+        TRAINING_EXAMPLES,
+        SCORING_ROWS,
+        QUERIES,
+        RELEVANCE_LABELS,
+        LABELER_DECISIONS,
+        WEIGHT_DECISIONS,
+        MODEL_DECISIONS,
+    ),
+    may_lack=(LABELER_DECISIONS, WEIGHT_DECISIONS, MODEL_DECISIONS),
+    writes=(MODEL_DECISIONS,),
+    sections=("seed", "regions", "split", "value", "evaluation", "admission"),
+    artifacts_in=("model",),
+    bind=_bind,
+)
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,123 @@
+"""Adds to weight_decisions: which weights are in force from the next scoring on, by whom and why.
+
+Grain: one row per decision; the last one up to a run date holds. Inputs: weight_trials,
+weight_decisions. An earlier adoption is taken again by its version; `--back-to-tuned` ends it. Each
+call is a decision of its own.
+
+    counterpoise adopt_weights --conf FILE --trial fit-up --by Ada --why "misfits at the top"
+    counterpoise adopt_weights --conf FILE --version 0f3a5c7d9e1b2a48 --by Ada --why "sold more"
+    counterpoise adopt_weights --conf FILE --back-to-tuned --by Ada --why "the sale is over"
+    counterpoise adopt_weights --conf FILE --list
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
+
+from conf.load import ResolvedConf
+from features.contracts import WEIGHT_DECISIONS, WEIGHT_TRIALS
+from jobs.platform.cli import job_main
+from jobs.platform.deciders import decider_of
+from jobs.platform.decisions import decide
+from jobs.platform.job import Job, Run
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.trials import TrialError, find_trial
+from jobs.platform.warehouse import Warehouse
+
+Row = dict[str, Any]
+_TAKEN = ("trial", "weights", "weights_version")
+
+
+def build(taken: Row | None, number: int, conf: ResolvedConf, by: str, why: str) -> Row:
+    """The row of weight_decisions; without weights it goes back to the tuned ones."""
+    return {
+        "decision_no": number,
+        "run_date": conf.run_date,
+        "decision": "adopted" if taken else "tuned",
+        "decided_by": by,
+        "why": why,
+        "decided_at": datetime.now(UTC),
+        **{name: taken[name] if taken else None for name in _TAKEN},
+    }
+
+
+def adopt(trial: str | None, version: str | None, by: str, why: str) -> Run:
+    """Decide on a trial, on weights that were adopted before, or (neither) on the tuned ones."""
+
+    def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+        warehouse, report = open_warehouse(spark, conf, "adopt_weights")
+        taken = find_trial(warehouse, trial) if trial else None
+        if version:
+            taken = _adopted_before(warehouse, version)
+        decide(warehouse, WEIGHT_DECISIONS, lambda number: build(taken, number, conf, by, why))
+        report.count(WEIGHT_DECISIONS.name, 1, 1)
+        words = (
+            f"weights {taken['weights_version']} (trial {taken['trial']})"
+            if taken
+            else "tuned weights"
+        )
+        report.notes.append(
+            f"{words} in force from the next scoring of {conf.run_date} on, by {by}: {why}"
+        )
+        return report
+
+    return run
+
+
+def list_decisions(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    """Say what was decided on weights, the last decision first."""
+    warehouse, report = open_warehouse(spark, conf, "adopt_weights")
+    rows = []
+    if warehouse.exists(WEIGHT_DECISIONS):
+        rows = warehouse.read(WEIGHT_DECISIONS).orderBy(F.desc("decision_no")).collect()
+    report.notes += [
+        f"{r['decision_no']}: {r['decision']} {r['weights_version'] or ''} from {r['run_date']} "
+        f"on, by {r['decided_by']}: {r['why']}"
+        for r in rows
+    ] or ["no weights were adopted yet"]
+    return report
+
+
+def _adopted_before(warehouse: Warehouse, version: str) -> Row:
+    rows = []
+    if warehouse.exists(WEIGHT_DECISIONS):
+        known = warehouse.read(WEIGHT_DECISIONS).where("decision = 'adopted'")
+        rows = known.orderBy(F.desc("decision_no")).collect()
+    for row in rows:
+        if row["weights_version"] == version:
+            return dict(row.asDict())
+    adopted = ", ".join(dict.fromkeys(row["weights_version"] for row in rows)) or "none"
+    raise TrialError(f"weights {version} were never adopted; adopted so far: {adopted}")
+
+
+def _bind(arguments: argparse.Namespace) -> Run:
+    if arguments.list:
+        return list_decisions
+    by, why = decider_of(arguments)
+    return adopt(arguments.trial, arguments.version, by, why)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Command line of the job."""
+    return job_main("adopt_weights", argv)
+
+
+JOB = Job(
+    name="adopt_weights",
+    summary="put the weights of a trial in force from the next scoring on",
+    run=list_decisions,
+    reads=(WEIGHT_TRIALS, WEIGHT_DECISIONS),
+    may_lack=(WEIGHT_DECISIONS,),
+    writes=(WEIGHT_DECISIONS,),
+    bind=_bind,
+    alone=False,
+)
+
+if __name__ == "__main__":
+    sys.exit(main())

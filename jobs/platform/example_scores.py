@@ -1,0 +1,24 @@
+"""A model's predictions on training examples, a page of examples to the model together."""
+
+from pathlib import Path
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from features.contracts import EXAMPLE_SCORES
+from udfs.model_files import model_version, read_spec
+from udfs.score import score_dataframe
+
+PAGE = ("query_id", "region", "as_of_date", "search_id")
+_MADE = {"bm25": "pair_bm25", "popularity": "item_region_popularity"}
+
+
+def predict_examples(examples: DataFrame, model_dir: Path) -> DataFrame:
+    """Rows of example_scores from rows of training_examples."""
+    kept = [c for c in EXAMPLE_SCORES.column_names if c in examples.columns]
+    columns = dict.fromkeys([*PAGE, *kept, *read_spec(model_dir).names])
+    return (
+        examples.select(*columns, *(F.col(source).alias(name) for name, source in _MADE.items()))
+        .transform(lambda df: score_dataframe(df, model_dir, group=PAGE))
+        .withColumn("model_version", F.lit(model_version(model_dir)))
+    )
