@@ -18,6 +18,7 @@ CHAIN: tuple[str, ...] = (
     "build_scoring_rows",
     "build_training_set",
     "train",
+    "admit_model",
     "score_examples",
     "tune_value_model",
     "score_catalog",
@@ -27,7 +28,6 @@ CHAIN: tuple[str, ...] = (
 EXTRA: tuple[str, ...] = (
     "reweight",
     "adopt_weights",
-    "admit_model",
     "revoke_labeler",
     "audit_labels",
     "sample_for_judgment",

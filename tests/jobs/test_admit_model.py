@@ -1,6 +1,8 @@
-"""The gate of the ranker on the tiny run."""
+"""The gate of the ranker on the tiny run: admitted, refused, rolled back, gone."""
 
+import json
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -8,9 +10,16 @@ from typing import Any
 import pytest
 
 from conf.errors import GateRefusedError
-from features.contracts import MODEL_DECISIONS
+from features.contracts import MODEL_DECISIONS, SCORES
 from jobs import admit_model, build_scoring_rows, build_training_set, score_catalog
-from jobs.platform.models import in_force
+from jobs.platform.models import (
+    ModelGoneError,
+    NoRollbackError,
+    admitted_dir,
+    in_force,
+)
+from jobs.platform.serving import model_in_force
+from udfs.model_files import model_version
 
 FEW = ("evaluation.blocks=20", "evaluation.bootstrap=20")
 JUDGED = (*FEW, "value.min_queries=1", "admission.max_calibration_error=0")
@@ -33,11 +42,69 @@ def decisions(run: Any) -> list[Any]:
     return rows
 
 
+def served(run: Any) -> str:
+    return model_version(model_in_force(run.warehouse()))
+
+
+def test_a_refused_night_scores_with_the_model_before_and_a_rollback_goes_back(
+    own_run: Any, retrain: Callable[..., str]
+) -> None:
+    spark, warehouse = own_run.spark, own_run.warehouse()
+    first = served(own_run)
+    report = admit_model.run(spark, own_run.conf(*FEW))
+    assert [(r.model_version, r.decision) for r in decisions(own_run)] == [(first, "admitted")]
+    assert "fewer than 50 validation queries" in " ".join(report.notes)
+
+    second = retrain(warehouse, 2)
+    with pytest.raises(GateRefusedError, match=r"admission\.on_refusal is stop"):
+        admit_model.run(spark, own_run.conf(*JUDGED, "admission.on_refusal=stop"))
+    report = admit_model.run(spark, own_run.conf(*JUDGED))
+    refused = decisions(own_run)[1:]
+    assert [(r.model_version, r.decision) for r in refused] == [(second, "refused")]
+    assert "calibration of click, all, 1 queries" in " ".join(refused[0].reasons)
+    assert f"Scored with model {first}" in report.warnings[0]
+    metrics = json.loads(refused[0].metrics)
+    assert all(f["gain"] is not None for f in metrics["rankings"]) and metrics["rankings"]
+    assert all(f["loss"] is not None for f in metrics["calibration"]) and metrics["calibration"]
+    assert refused[0].compared_with == first == served(own_run)
+    score_catalog.run(spark, own_run.conf())
+    scores = warehouse.read_run(SCORES)
+    assert {r.model_version for r in scores.select("model_version").distinct().collect()} == {first}
+    assert "| relevance_ndcg@10_exp | all |" in (warehouse.report_dir() / "report.md").read_text(
+        encoding="utf-8"
+    )
+
+    admit_model.run(spark, own_run.conf(*FEW))  # other terms: judged again
+    assert served(own_run) == second
+    report = admit_model.roll_back("Ada", "sold less")(spark, own_run.conf())
+    assert served(own_run) == first
+    assert f"model {first} serves from the next scoring on" in report.notes[0]
+    report = admit_model.run(spark, own_run.conf(*FEW))
+    assert served(own_run) == first, "a revoked model was admitted again"
+    assert "is revoked: sold less" in report.warnings[0]
+    assert [r.decision for r in decisions(own_run)] == [
+        "admitted",
+        "refused",
+        "admitted",
+        "revoked",
+    ]
+    assert decisions(own_run)[-1].decided_by == "Ada"
+    with pytest.raises(NoRollbackError, match="no model was admitted before"):
+        admit_model.roll_back("Ada", "again")(spark, own_run.conf())
+
+    shutil.rmtree(admitted_dir(warehouse, first))
+    with pytest.raises(ModelGoneError, match=f"model {first}, in force by decision 1"):
+        model_in_force(own_run.warehouse())
+
+
 def test_the_steps_that_serve_see_that_another_model_is_in_force() -> None:
     from jobs import evaluate, score_examples
+    from jobs.registry import CHAIN
 
     for job in (score_examples.JOB, score_catalog.JOB, evaluate.JOB):
         assert MODEL_DECISIONS in job.reads and MODEL_DECISIONS in job.may_lack
+    at = CHAIN.index("admit_model")
+    assert CHAIN[at - 1] == "train" and CHAIN[at + 1] == "score_examples"
 
 
 def _row(number: int, version: str, decision: str, day: int = 1) -> dict[str, Any]:
