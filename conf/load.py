@@ -43,12 +43,17 @@ class Layers(Generic[Tree]):
 
 @dataclass(frozen=True)
 class ResolvedConf:
-    """A validated tree, where its values came from, and how this run was asked for."""
+    """A validated tree, where its values came from, and how this run was asked for.
+
+    `allow_shrink` names the tables that may lose rows this once. It is no part of the tree, so that
+    the hash, and what the next night makes of it, stay the same.
+    """
 
     tree: Conf
     origins: Mapping[str, str] = field(default_factory=dict)
     dry_run: bool = False
     written: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    allow_shrink: frozenset[str] = frozenset()
 
     @property
     def run_date(self) -> date:
@@ -96,6 +101,7 @@ def load_conf(
     settings: Sequence[str] = (),
     run_date: str | None = None,
     dry_run: bool = False,
+    allow_shrink: Iterable[str] = (),
 ) -> ResolvedConf:
     """Resolve the layers into one tree.
 
@@ -107,7 +113,8 @@ def load_conf(
     if run_date is not None:
         contents.append(("--run-date", {"run_date": run_date}))
     found = load_layers(Conf, contents)
-    return ResolvedConf(found.tree, found.origins, dry_run, found.written)
+    shrink = frozenset(allow_shrink)
+    return ResolvedConf(found.tree, found.origins, dry_run, found.written, shrink)
 
 
 def load_layers(

@@ -3,14 +3,24 @@
 Grain: one row per item; per query (text and region); per item shown on a result page; per judged
 query and item; quarantine: one row per raw row that broke a rule.
 Inputs: the files, tables or generator of conf `source`.
-Idempotency: items, queries and judgments are merged on their keys, impressions replaced over the
-days that are read, quarantine replaced for the run date: a second run leaves the same rows.
-Run: counterpoise ingest --conf FILE [--run-date DATE]
+Idempotency: rows are merged on their keys (the log of a closed data set is replaced), quarantine
+replaced for the run date: a second run leaves the same rows.
+Run: counterpoise ingest --conf FILE [--run-date DATE] [--allow-shrink TABLE ...]
 
-What vanished from the source: a judgment is removed, because a label must be able to be taken back.
-Items and queries are removed where the source is a closed data set, and kept where it is a team's
-catalogue, because the log still refers to what is no longer on sale. A row that is quarantined
-today counts as not given: of an open catalogue the last good row stays.
+What the tables lose. A row is removed only because the source no longer has its key, never because
+its new version is quarantined: then the old version stays.
+- Items and queries: of a closed data set what left it is removed. A team's catalogue keeps them,
+  because the log still refers to what is no longer on sale.
+- Judgments: what left the source is removed, because a label must be able to be taken back.
+- Impressions of a team's log: a day of which the source gives rows is taken to be whole, and what
+  it no longer holds is removed. A day of which it gives none keeps its rows: a source that sends
+  yesterday only adds yesterday. With `--allow-shrink impressions` the days between the first and
+  the last given lose their rows, too.
+- Nothing is removed from a table that `ingest.incremental` names, where a line of its input cannot
+  be read (it may be any row), or in a backfill: a run for an earlier date than the tables have
+  served. That adds the rows that are not there yet, and leaves the others as the later run wrote
+  them.
+A source that lost too much stops the job before it writes (`jobs.sources.guard`).
 A log row that is sent again keeps, for each of its events, the first time that it was known; conf
 `ingest.withdrawn_events` says what becomes of an event that it has no more.
 A row that the log learns of only on or after the run date is quarantined by a rule of its own and
@@ -23,6 +33,7 @@ from contextlib import ExitStack
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.errors import DataRefusedError
 from conf.load import ResolvedConf
 from features.contracts import (
     IMPRESSIONS,
@@ -49,16 +60,17 @@ from jobs.platform.plans import keep
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
-from jobs.sources.base import RawFrames, SourceError, load_adapter
+from jobs.sources.base import RawFrames, load_adapter
+from jobs.sources.delivery import Delivery, RuleCounts, last_run
+from jobs.sources.guard import require_some_rows, require_whole
 from jobs.sources.log_rows import note_withdrawn, with_first_known
 from jobs.sources.reading import read_once
 from jobs.sources.window import replaced_days
 
-RuleCounts = Mapping[str, int]
 _SHOWN_RULES = 3
 
 
-class QuarantineError(SourceError):
+class QuarantineError(DataRefusedError):
     """More of a table broke its rules than conf allows; the message names the rules."""
 
 
@@ -82,19 +94,22 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     """Read, check and write.
 
     Raises:
-        SourceError: a file or column is missing, or a table is empty.
+        SourceError: a file or column is missing.
+        InputRefusedError: an input is empty, shrank or ended early; nothing was written.
         QuarantineError: too many rows broke their rules; only the quarantine was written.
     """
     warehouse, report = open_warehouse(spark, conf, "ingest")
     with ExitStack() as kept:
         raw = read_once(spark, conf, kept)
         rows_in = {table: df.count() for table, df in raw.by_table().items()}
-        _require_rows(rows_in, conf, report)
+        require_some_rows(rows_in, conf)
         checked = build(raw, None if raw.closed else _earlier(warehouse), conf)
         broken = {table: by_rule(keep(df, kept)) for table, df in checked.items()}
+        delivery = Delivery(warehouse, raw, checked, rows_in, broken, last_run(warehouse))
+        require_whole(delivery)
         _write_quarantine(warehouse, checked, broken)
         _limit_quarantined(rows_in, broken, conf)
-        _write(warehouse, checked, raw, rows_in, broken)
+        _write(delivery, kept)
     return report
 
 
@@ -110,23 +125,6 @@ def _earlier(warehouse: Warehouse) -> Known | None:
     if not (warehouse.exists(ITEMS) and warehouse.exists(QUERIES)):
         return None
     return Known(warehouse.read(ITEMS), warehouse.read(QUERIES))
-
-
-def _require_rows(rows: Mapping[Table, int], conf: ResolvedConf, report: JobReport) -> None:
-    kind = conf.source.kind
-    for table in (ITEMS, QUERIES):
-        if rows[table] == 0:
-            raise SourceError(
-                f"source {kind} gives no {table.name}; check that its files hold rows below the "
-                f"header and that conf `source` points at them"
-            )
-    if rows[IMPRESSIONS] + rows[JUDGMENTS] == 0:
-        raise SourceError(
-            f"source {kind} gives neither impressions nor judgments; one of them is needed to "
-            f"train on: check its files, run_date and ingest.history_days"
-        )
-    empty = [table.name for table, count in rows.items() if count == 0]
-    report.notes.extend(f"source {kind} gives no {name}" for name in empty)
 
 
 def _limit_quarantined(
@@ -167,31 +165,40 @@ def _write_quarantine(
     report.count(QUARANTINE.name, total, written.rows)
 
 
-def _write(
-    warehouse: Warehouse,
-    checked: Mapping[Table, DataFrame],
-    raw: RawFrames,
-    rows_in: Mapping[Table, int],
-    broken: Mapping[Table, RuleCounts],
-) -> None:
-    vanished = "true" if raw.closed else None
-    rows = {table: accepted(df) for table, df in checked.items()}
-    days, withdrawn = replaced_days(warehouse.conf), None
-    if not raw.closed:
-        rows[IMPRESSIONS], withdrawn = with_first_known(warehouse, rows[IMPRESSIONS], days)
-    written = {
-        ITEMS: warehouse.merge(ITEMS, rows[ITEMS], prune=vanished),
-        QUERIES: warehouse.merge(QUERIES, rows[QUERIES], prune=vanished),
-        IMPRESSIONS: warehouse.replace(IMPRESSIONS, rows[IMPRESSIONS], days),
-        JUDGMENTS: warehouse.merge(JUDGMENTS, rows[JUDGMENTS], prune="true"),
-    }
-    note_withdrawn(warehouse, withdrawn)
-    for table, outcome in written.items():
-        wrong = sum(broken[table].values())
-        warehouse.report.count(table.name, rows_in[table], outcome.rows, wrong)
-    for table, df in raw.extras.items():
+def _write(delivery: Delivery, kept: ExitStack) -> None:
+    """Write the rows that pass, and beside them those whose new version is quarantined."""
+    warehouse, report = delivery.warehouse, delivery.warehouse.report
+    stayed: dict[str, int] = {}
+    for table, df in delivery.checked.items():
+        rows = accepted(df)
+        if table is IMPRESSIONS and not (delivery.raw.closed or delivery.is_backfill):
+            known = with_first_known(warehouse, rows, replaced_days(warehouse.conf))
+            rows = keep(known, kept)
+            note_withdrawn(warehouse, rows)
+        rows, stay = rows.select(*table.column_names), delivery.standing(table)
+        if stay is not None:
+            stayed[table.name] = keep(stay, kept).count()
+            rows = rows.unionByName(stay)
+        out = _write_table(delivery, table, rows) - stayed.get(table.name, 0)
+        report.count(table.name, delivery.rows[table], out, sum(delivery.broken[table].values()))
+    report.details["stayed"] = stayed
+    report.notes.extend(
+        f"{name}: {count} rows stay as they were, because their new version is quarantined"
+        for name, count in stayed.items()
+        if count
+    )
+    for table, df in delivery.raw.extras.items():
         extra = warehouse.replace(table, df, f"{table.key[0]} IS NOT NULL")
-        warehouse.report.count(table.name, extra.rows, extra.rows)
+        report.count(table.name, extra.rows, extra.rows)
+
+
+def _write_table(delivery: Delivery, table: Table, rows: DataFrame) -> int:
+    """Rows of `rows` that the table now holds (count)."""
+    warehouse = delivery.warehouse
+    if table is IMPRESSIONS and delivery.raw.closed:
+        return warehouse.replace(table, rows, replaced_days(warehouse.conf)).rows
+    update = not delivery.is_backfill
+    return warehouse.merge(table, rows, update=update, prune=delivery.removable(table)).rows
 
 
 def fingerprint(conf: ResolvedConf) -> str:

@@ -6,6 +6,26 @@ from pydantic import Field, model_validator
 
 from conf.sections.base import Section
 
+RawTable = Literal["items", "queries", "impressions", "judgments"]
+
+
+class LostShareConf(Section):
+    """Share of a table that a team's source may lose from one run to the next.
+
+    Items and queries: of the rows that the last run read. Impressions: of the table's rows of the
+    days from the first to the last that the source gives. Judgments: of the table's rows.
+    A feed that broke off loses more than a fifth; a week of normal change loses less.
+    """
+
+    items: float = Field(0.2, ge=0, le=1, description="share above which ingest stops (fraction)")
+    queries: float = Field(0.2, ge=0, le=1, description="share above which ingest stops (fraction)")
+    impressions: float = Field(
+        0.2, ge=0, le=1, description="share above which ingest stops (fraction)"
+    )
+    judgments: float = Field(
+        0.2, ge=0, le=1, description="share above which ingest stops (fraction)"
+    )
+
 
 class IngestConf(Section):
     """Rules of `ingest` that differ between sites."""
@@ -37,6 +57,21 @@ class IngestConf(Section):
     )
     max_quarantined_share: float = Field(
         0.5, gt=0, le=1, description="share of a table's rows above which the job fails (fraction)"
+    )
+    max_lost_share: LostShareConf = Field(
+        default_factory=LostShareConf,
+        description="share of each table's rows that a source may lose before ingest stops",
+    )
+    max_lag_days: int | None = Field(
+        0,
+        ge=0,
+        description="days that a team's log may end before the day before the run date (days); "
+        "null: it may end on any day",
+    )
+    incremental: tuple[RawTable, ...] = Field(
+        (),
+        description="tables of which the source sends only new and changed rows: none of their "
+        "rows is removed because the source no longer has it",
     )
 
 

@@ -18,6 +18,9 @@ from features.quality.rule import Rule, all_failures
 MALFORMED = "_malformed"
 """Optional column of a raw frame: the line as read where it could not be parsed, else null."""
 
+MALFORMED_LINE = "malformed_line"
+"""Rule of such a line."""
+
 ROW = "_row"
 _MOMENTS = (DateType, TimestampType, TimestampNTZType)
 _SHOWN_CHARS = 40
@@ -56,7 +59,7 @@ def wrong_type(given: Sequence[str], table: Table) -> Rule:
 def malformed_line() -> Rule:
     """A line that the reader could not parse."""
     line = raw_value(MALFORMED)
-    return Rule("malformed_line", F.when(line.isNotNull(), F.lit("the line does not parse")))
+    return Rule(MALFORMED_LINE, F.when(line.isNotNull(), F.lit("the line does not parse")))
 
 
 def raw_value(name: str) -> Column:

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from conf.load import ResolvedConf
 
 FORMATS = ("table", "yaml", "json")
+RAW_TABLES = ("items", "queries", "impressions", "judgments")
+_READ_THE_SOURCE = ("ingest", "nightly")
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
@@ -34,6 +36,14 @@ def job_parser(name: str, summary: str) -> argparse.ArgumentParser:
     """The arguments that every job takes."""
     parser = argparse.ArgumentParser(prog=f"counterpoise {name}", description=summary)
     add_arguments(parser)
+    if name in _READ_THE_SOURCE:
+        parser.add_argument(
+            "--allow-shrink",
+            action="append",
+            default=[],
+            choices=RAW_TABLES,
+            help="let this table lose rows this once; may be given again for another table",
+        )
     return parser
 
 
@@ -95,7 +105,11 @@ def resolve(arguments: argparse.Namespace) -> "ResolvedConf":
     from conf.load import load_conf
 
     return load_conf(
-        arguments.conf, arguments.settings, arguments.run_date, dry_run=arguments.dry_run
+        arguments.conf,
+        arguments.settings,
+        arguments.run_date,
+        dry_run=arguments.dry_run,
+        allow_shrink=getattr(arguments, "allow_shrink", ()),
     )
 
 

@@ -59,9 +59,12 @@ def in_force(rows: list[Row]) -> Row | None:
 def labels_in_force(warehouse: Warehouse) -> DataFrame:
     """relevance_labels of all sources, grades of people as audited where conf asks for it.
 
+    A run for an earlier date than the tables have served leaves out the labels made since.
     Grades of test queries stay as given: what judges is never changed by what is judged.
     """
-    labels = warehouse.read(RELEVANCE_LABELS)
+    made_since = F.to_date("labelled_at") > F.lit(warehouse.conf.run_date)
+    known = F.coalesce(~made_since, F.lit(True))
+    labels = warehouse.read(RELEVANCE_LABELS).where(known)
     if not warehouse.conf.tree.training_set.audited:
         return labels
     audit = optional(warehouse, LABEL_AUDIT)

@@ -39,6 +39,9 @@ class RawFrames:
     `closed`: the frames are the whole data set, so items and queries that are not in them are
     removed from the tables. A team's catalogue is open: what left it is still referred to by the
     log.
+
+    `derived` are the tables that the source does not have and that are made of its others: they
+    grow and shrink with those.
     """
 
     items: DataFrame
@@ -47,6 +50,7 @@ class RawFrames:
     judgments: DataFrame
     extras: Mapping[Table, DataFrame] = field(default_factory=dict)
     closed: bool = True
+    derived: tuple[Table, ...] = ()
 
     def by_table(self) -> dict[Table, DataFrame]:
         """The four frames by the table that they are meant for."""

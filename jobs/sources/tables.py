@@ -56,7 +56,8 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
         if source.queries is None
         else _mapped(spark, source, source.queries, QUERIES)
     )
-    return RawFrames(items, queries, impressions, judgments, closed=False)
+    derived = (QUERIES,) if source.queries is None else ()
+    return RawFrames(items, queries, impressions, judgments, closed=False, derived=derived)
 
 
 def fingerprint(conf: ResolvedConf) -> str:

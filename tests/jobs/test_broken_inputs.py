@@ -15,6 +15,7 @@ from jobs.ingest import QuarantineError, run
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.sources.base import SourceError
+from jobs.sources.guard import InputRefusedError
 
 BROKEN = Path(__file__).with_name("broken_inputs")
 MakeConf = Callable[..., ResolvedConf]
@@ -36,6 +37,7 @@ def table_settings(folder: Path = BROKEN, **files: str) -> list[str]:
         "run_date=2026-03-01",
         "regions=[us, uk]",
         "ingest.max_quarantined_share=1.0",
+        "ingest.max_lag_days=null",
     ]
 
 
@@ -134,7 +136,6 @@ def test_all_that_is_wrong_stands_in_the_reason(
     [
         ("errors/delimiter.csv", r"delimiter.csv: the header reads as one column .* ';'"),
         ("errors/column.csv", r"items: columns \['title'\] are missing; present: .*'name'.*map"),
-        ("errors/header_only.csv", r"gives no items; check that its files hold rows"),
         ("errors/no_bytes.csv", r"no_bytes.csv is empty; set source.items.path"),
         ("errors/utf16.csv", r"columns \['item_id', 'title'\] are missing.*encoding"),
         ("nowhere.csv", r"nowhere.csv does not exist; set source.items.path"),
@@ -145,6 +146,12 @@ def test_unreadable_input_names_file_and_mend(
 ) -> None:
     with pytest.raises(SourceError, match=message):
         run(spark, make_conf(*table_settings(items=file)))
+
+
+def test_input_without_rows_is_refused(spark: SparkSession, make_conf: MakeConf) -> None:
+    empty = table_settings(items="errors/header_only.csv")
+    with pytest.raises(InputRefusedError, match=r"gives no items; check that its files hold rows"):
+        run(spark, make_conf(*empty))
 
 
 def test_file_of_another_format_is_named(spark: SparkSession, make_conf: MakeConf) -> None:

@@ -1,6 +1,7 @@
-"""Audited grades train; the grades of test queries stay as people gave them."""
+"""Which labels train: none made since the run date; audited, but those of test queries as given."""
 
 from collections.abc import Callable
+from datetime import datetime
 
 from pyspark.sql import DataFrame, SparkSession
 
@@ -11,6 +12,16 @@ from jobs.platform.runner import open_warehouse
 
 Frame = Callable[..., DataFrame]
 MakeConf = Callable[..., ResolvedConf]
+
+
+def test_labels_made_since_the_run_date_are_left_out(
+    spark: SparkSession, make_conf: MakeConf, table_frame: Frame
+) -> None:
+    warehouse, _ = open_warehouse(spark, make_conf("run_date=2026-03-01"), "test")
+    made = {"undated": None, "tonight": datetime(2026, 3, 1), "since": datetime(2026, 3, 2)}
+    labels = [{"item_id": item, "source": "human", "labelled_at": at} for item, at in made.items()]
+    warehouse.merge(RELEVANCE_LABELS, table_frame(RELEVANCE_LABELS, labels))
+    assert {r["item_id"] for r in labels_in_force(warehouse).collect()} == {"undated", "tonight"}
 
 
 def test_an_audit_changes_no_grade_of_a_test_query(
