@@ -15,7 +15,17 @@ from rich.table import Table
 from bench.result import Result
 
 NAMES = ("feed", "throughput", "scoring", "nightly")
-ON_REQUEST = ("worlds", "joint_gain", "labelers", "audit", "mix", "labelling", "arms", "causal_lm")
+ON_REQUEST = (
+    "worlds",
+    "joint_gain",
+    "labelers",
+    "audit",
+    "mix",
+    "labelling",
+    "arms",
+    "causal_lm",
+    "kills",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

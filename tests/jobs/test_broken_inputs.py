@@ -2,20 +2,21 @@
 
 import csv
 import json
+import os
+import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
 from pyspark.sql import Row, SparkSession
 
-from conf.load import SIMULATED, ResolvedConf
+from conf.errors import UserError
+from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUARANTINE, QUERIES, Table
 from jobs.ingest import QuarantineError, run
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.sources.base import SourceError
-from jobs.sources.guard import InputRefusedError
 
 BROKEN = Path(__file__).with_name("broken_inputs")
 MakeConf = Callable[..., ResolvedConf]
@@ -41,13 +42,109 @@ def table_settings(folder: Path = BROKEN, **files: str) -> list[str]:
     ]
 
 
+PAGE = Path(__file__).parents[2] / "docs" / "bad_inputs.md"
+STOPS: dict[str, tuple[list[str], str]] = {
+    "a delimiter that is not the one of conf": (
+        table_settings(items="errors/delimiter.csv"),
+        r"delimiter.csv: the header reads as one column .* ';'",
+    ),
+    "a column that is missing": (
+        table_settings(items="errors/column.csv"),
+        r"items: columns \['title'\] are missing; present: .*'name'.*map",
+    ),
+    "a file with a header and no rows": (
+        table_settings(items="errors/header_only.csv"),
+        r"gives no items; check that its files hold rows",
+    ),
+    "a file of no bytes": (
+        table_settings(items="errors/no_bytes.csv"),
+        r"no_bytes.csv is empty; set source.items.path",
+    ),
+    "a file in UTF-16": (
+        table_settings(items="errors/utf16.csv"),
+        r"columns \['item_id', 'title'\] are missing.*encoding",
+    ),
+    "a file that does not exist": (
+        table_settings(items="nowhere.csv"),
+        r"nowhere.csv does not exist; set source.items.path",
+    ),
+    "a file of another format": (
+        [*table_settings(), "source.items.format=parquet"],
+        r"items.csv cannot be read .*not a Parquet file",
+    ),
+    "a mapping to a column that is not ours": (
+        [*table_settings(), "source.items.columns.titel=title"],
+        r"source.items: \['titel'\] are not columns of items",
+    ),
+    "a mapping from a column that is not there": (
+        [*table_settings(), "source.items.columns.title=name"],
+        r"columns \['name'\] are missing",
+    ),
+    "a conf key that does not exist": (
+        ["trainer.epoch=3"],
+        r"trainer.epoch .*unknown key; the nearest valid one is trainer.epochs",
+    ),
+    "a run date that is no day": (["run_date=2026-02-30"], r"2026-02-30"),
+    "a number that is not finite": (["trainer.learning_rate=.nan"], r"trainer.learning_rate"),
+    "a history shorter than features look back": (
+        ["ingest.history_days=10"],
+        r"ingest.history_days.*features.training_days",
+    ),
+    "more broken rows than conf allows": (
+        [*table_settings(), "ingest.max_quarantined_share=0.5"],
+        r"items: 81% of 21 rows broke .*malformed_line 3",
+    ),
+}
+"""What stops the job: its name on the page, the settings, and what the error must say."""
+
+
+_HEAD = """# What bad input is answered with
+
+This page is written by the tests (`tests/jobs/test_broken_inputs.py`) from the answers that they
+saw: each line is an input of the tests and the text that a user gets for it. Other inputs of the
+same kind get the same answer with their own names and figures.
+
+## Rows that are put aside
+
+A row that breaks a rule goes to the table `quarantine` with the rule, the reason and the raw row;
+the others are used. Rows in = rows out + rows put aside, in every report.
+
+| table | rule | reason (of one row) |
+| --- | --- | --- |
+"""
+_STOPS = """
+## Inputs that stop the job
+
+Nothing is written from such an input. The code is the exit code of the command.
+
+| what is wrong | message | code |
+| --- | --- | --- |
+"""
+
+
+def bad_input_page(
+    reasons: Mapping[tuple[str, str], str], stopped: Mapping[str, tuple[str, int]]
+) -> str:
+    """The page as Markdown.
+
+    Args:
+        reasons: of one quarantined row, by table and rule.
+        stopped: message and exit code, by what is wrong.
+    """
+    rows = [f"| {table} | `{rule}` | {_cell(why)} |" for (table, rule), why in reasons.items()]
+    stops = [f"| {what} | {_cell(text)} | {code} |" for what, (text, code) in stopped.items()]
+    return _HEAD + "\n".join(sorted(rows)) + "\n" + _STOPS + "\n".join(stops) + "\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
 @pytest.fixture(scope="module")
 def ingested(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[JobReport, dict[str, list[Row]]]:
     """The report and the quarantined rows by table."""
-    from conf.load import load_conf
-
     root = f"storage.root={tmp_path_factory.mktemp('broken')}"
     conf = load_conf([SIMULATED], settings=[*table_settings(), root])
     report = run(spark, conf)
@@ -131,42 +228,43 @@ def test_all_that_is_wrong_stands_in_the_reason(
     assert mars["reason"] == "region 'mars' is not in conf regions; region is us in queries"
 
 
-@pytest.mark.parametrize(
-    ("file", "message"),
-    [
-        ("errors/delimiter.csv", r"delimiter.csv: the header reads as one column .* ';'"),
-        ("errors/column.csv", r"items: columns \['title'\] are missing; present: .*'name'.*map"),
-        ("errors/no_bytes.csv", r"no_bytes.csv is empty; set source.items.path"),
-        ("errors/utf16.csv", r"columns \['item_id', 'title'\] are missing.*encoding"),
-        ("nowhere.csv", r"nowhere.csv does not exist; set source.items.path"),
-    ],
-)
-def test_unreadable_input_names_file_and_mend(
-    spark: SparkSession, make_conf: MakeConf, file: str, message: str
+@pytest.fixture(scope="module")
+def stopped(
+    spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, tuple[str, int]]:
+    """The message and exit code of each input of STOPS; folders are left out of the message."""
+    found: dict[str, tuple[str, int]] = {}
+    for name, (settings, _) in STOPS.items():
+        root = tmp_path_factory.mktemp("stopped")
+        with pytest.raises(UserError) as caught:
+            run(spark, load_conf([SIMULATED], [*settings, f"storage.root={root}"]))
+        message = str(caught.value).replace(f"{BROKEN}/", "").replace(f"{root}", "ROOT")
+        found[name] = (message, caught.value.exit_code)
+    return found
+
+
+@pytest.mark.parametrize("name", STOPS)
+def test_input_that_cannot_be_read_names_file_and_mend(
+    stopped: dict[str, tuple[str, int]], name: str
 ) -> None:
-    with pytest.raises(SourceError, match=message):
-        run(spark, make_conf(*table_settings(items=file)))
+    assert re.search(STOPS[name][1], stopped[name][0])
 
 
-def test_input_without_rows_is_refused(spark: SparkSession, make_conf: MakeConf) -> None:
-    empty = table_settings(items="errors/header_only.csv")
-    with pytest.raises(InputRefusedError, match=r"gives no items; check that its files hold rows"):
-        run(spark, make_conf(*empty))
-
-
-def test_file_of_another_format_is_named(spark: SparkSession, make_conf: MakeConf) -> None:
-    settings = [*table_settings(), "source.items.format=parquet"]
-    with pytest.raises(SourceError, match=r"items.csv cannot be read .*not a Parquet file"):
-        run(spark, make_conf(*settings))
-
-
-def test_mapped_column_that_is_not_ours_or_not_there(
-    spark: SparkSession, make_conf: MakeConf
+def test_the_page_holds_every_kind_of_bad_input(
+    ingested: tuple[JobReport, dict[str, list[Row]]], stopped: dict[str, tuple[str, int]]
 ) -> None:
-    with pytest.raises(SourceError, match=r"source.items: \['titel'\] are not columns of items"):
-        run(spark, make_conf(*table_settings(), "source.items.columns.titel=title"))
-    with pytest.raises(SourceError, match=r"columns \['name'\] are missing"):
-        run(spark, make_conf(*table_settings(), "source.items.columns.title=name"))
+    reasons = {
+        (table.name, row["rule"]): row["reason"]
+        for table in (ITEMS, QUERIES, IMPRESSIONS, JUDGMENTS)
+        for row in sorted(ingested[1][table.name], key=lambda row: str(row["reason"]), reverse=True)
+    }
+    text = bad_input_page(reasons, stopped)
+    if os.environ.get("COUNTERPOISE_WRITE_DOCS"):
+        PAGE.write_text(text, encoding="utf-8")
+    assert len(reasons) + len(stopped) >= 40
+    assert PAGE.read_text(encoding="utf-8") == text, (
+        "docs/bad_inputs.md is behind the tests; run this test with COUNTERPOISE_WRITE_DOCS=1"
+    )
 
 
 def test_too_many_quarantined_rows_stop_the_job_and_leave_the_quarantine(

@@ -1,11 +1,11 @@
-"""The whole chain on a tiny simulated market: rows balance, and a second run that was killed in the
-middle of steps and started again ends with the tables of the first."""
+"""The whole chain on a tiny simulated market: rows balance, and a second run that was killed
+between two commits of a step, in the middle of a training and after a step's last commit, and
+started again, ends with the tables of the first."""
 
 import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
@@ -22,6 +22,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.registry import CHAIN, load_job
 
+REPOSITORY = Path(__file__).parents[2]
 TINY = (
     "source.items=300",
     "source.queries=60",
@@ -45,7 +46,13 @@ TINY = (
     "spark.driver_memory=1500m",
     "spark.shuffle_partitions=2",
 )
-KILLED_IN = ("ingest", "label_pairs", "train", "score_catalog")
+KILLED_AT = {
+    "ingest": "commit:queries",
+    "label_pairs": "commit:relevance_labels",
+    "train": "checkpoint",
+    "score_catalog": "commit:scores",
+}
+"""Step and the point in it (tests/jobs/run_and_die.py)."""
 
 
 def settings(root: Path) -> list[str]:
@@ -93,12 +100,12 @@ def test_steps_killed_in_a_second_run_leave_the_same_rows(
 ) -> None:
     conf, run, _ = undisturbed
     before = contents(spark, conf)
-    for step in KILLED_IN:
-        _run_and_kill_in(step, conf)
+    for step, point in KILLED_AT.items():
+        _run_and_die_at(point, step, conf)
 
     reports = Nightly(spark, conf, run.steps, run.chain, console=run.console).run()
 
-    assert set(KILLED_IN) <= {report.job for report in reports if not report.skipped}
+    assert set(KILLED_AT) <= {report.job for report in reports if not report.skipped}
     after = contents(spark, conf)
     assert {name: len(rows) for name, rows in after.items()} == {
         name: len(rows) for name, rows in before.items()
@@ -106,21 +113,19 @@ def test_steps_killed_in_a_second_run_leave_the_same_rows(
     assert after == before
 
 
-def _run_and_kill_in(step: str, conf: ResolvedConf) -> None:
-    """Start `nightly`, wait for the step's line, let it work for a moment, and kill -9."""
-    command = [sys.executable, "-u", "-m", "jobs.platform.cli", "nightly"]
+def _run_and_die_at(point: str, step: str, conf: ResolvedConf) -> None:
+    """Run `nightly` from the step on, in a process that kills itself at the point."""
+    command = [sys.executable, str(Path(__file__).with_name("run_and_die.py")), point, "nightly"]
     command += ["--conf", str(SIMULATED), "--force", "--from", step]
     for setting in settings(Path(conf.tree.storage.root)):
         command += ["--set", setting]
-    process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, text=True, start_new_session=True, env={**os.environ}
+    path = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
+    ended = subprocess.run(
+        command,
+        capture_output=True,
+        text=True,
+        start_new_session=True,
+        env=os.environ | {"PYTHONPATH": path},
+        check=False,
     )
-    assert process.stdout is not None
-    for line in process.stdout:
-        if f"] {step} ..." in line:
-            time.sleep(0.5)
-            break
-    else:
-        pytest.fail(f"nightly ended before {step}")
-    os.killpg(process.pid, signal.SIGKILL)
-    process.wait()
+    assert ended.returncode == -signal.SIGKILL, ended.stdout + ended.stderr
