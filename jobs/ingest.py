@@ -196,7 +196,8 @@ def _write_table(delivery: Delivery, table: Table, rows: DataFrame) -> int:
     """Rows of `rows` that the table now holds (count)."""
     warehouse = delivery.warehouse
     if table is IMPRESSIONS and delivery.raw.closed:
-        return warehouse.replace(table, rows, replaced_days(warehouse.conf)).rows
+        days = replaced_days(warehouse.conf)
+        return warehouse.replace(table, rows, days, unless_equal=True).rows
     update = not delivery.is_backfill
     return warehouse.merge(table, rows, update=update, prune=delivery.removable(table)).rows
 

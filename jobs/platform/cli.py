@@ -40,9 +40,16 @@ def main(argv: Sequence[str] | None = None) -> None:
         raise SystemExit(code)
 
 
+def _is_no_interrupt(record: logging.LogRecord) -> bool:
+    """Whether a record is of no interrupt, which py4j logs with its whole trace."""
+    return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
+
+
 def run_command(argv: Sequence[str]) -> int:
     """Run a command line to its exit code (conf/errors.py says which there are)."""
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    for handler in logging.getLogger().handlers:
+        handler.addFilter(_is_no_interrupt)
     if not argv or argv[0] in ("-h", "--help"):
         print(_usage())
         return 0

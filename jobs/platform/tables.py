@@ -1,5 +1,6 @@
 """The Delta tables of one conf: where they are, how they are made, and their versions."""
 
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -83,8 +84,20 @@ class Tables:
                 self._add_columns(table)
                 self._renew_checks(table)
             else:
+                self._clear_torn(table)
                 self.spark.sql(table.ddl(self.identifier(table)))
             self._made.add(table.name)
+
+    def _clear_torn(self, table: Table) -> None:
+        """Remove the log that a run left which was killed before the table's first commit.
+
+        Delta makes no table in a folder that holds anything. A log with a commit is never touched.
+        """
+        log = Path(self._path(table)) / "_delta_log"
+        if self.conf.tree.storage.database or not log.is_dir():
+            return
+        if all(path.is_dir() or path.name.startswith(".") for path in log.rglob("*")):
+            shutil.rmtree(log)
 
     def _add_columns(self, table: Table) -> None:
         lacking = table.lacking(self.delta(table).toDF().columns)

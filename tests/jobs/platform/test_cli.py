@@ -1,5 +1,6 @@
 """The command line: exit codes as a scheduler sees them, help without Spark, errors of one line."""
 
+import logging
 import subprocess
 import sys
 import tomllib
@@ -105,6 +106,21 @@ def test_sigterm_is_an_interruption(capsys: pytest.CaptureFixture[str]) -> None:
     assert guarded("nightly", terminated) == 130
     assert signal.getsignal(signal.SIGTERM) == before
     assert capsys.readouterr().err.startswith("counterpoise nightly: interrupted;")
+
+
+def test_the_trace_of_an_interrupt_is_not_logged(capsys: pytest.CaptureFixture[str]) -> None:
+    handler = logging.StreamHandler(sys.stderr)
+    root = logging.getLogger()
+    root.addHandler(handler)
+    try:
+        run_command(["--version"])
+        for error in (KeyboardInterrupt(), ValueError("told")):
+            root.error("sending a command", exc_info=error)
+    finally:
+        root.removeHandler(handler)
+    told = capsys.readouterr().err
+    assert "ValueError: told" in told
+    assert "KeyboardInterrupt" not in told
 
 
 def test_an_error_outside_a_step_leaves_its_trace_in_a_file(

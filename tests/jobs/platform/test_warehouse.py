@@ -279,6 +279,17 @@ def test_a_table_of_an_older_contract_gets_the_checks_of_this_one(
         warehouse.merge(PRICES, prices(spark, ("c", -1.0)))
 
 
+def test_a_table_whose_first_commit_a_kill_prevented_is_made(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    warehouse, _ = open_warehouse(spark, make_conf(), "test")
+    log = warehouse.root / "tables" / PRICES.name / "_delta_log"
+    (log / "_staged_commits").mkdir(parents=True)
+    (log / ".00000000000000000000.json.tmp").touch()
+    assert warehouse.merge(PRICES, prices(spark, ("a", 1.0))).rows == 1
+    assert warehouse.read(PRICES).count() == 1
+
+
 def test_files_keep_bounds_of_what_reads_look_for(spark: SparkSession, make_conf: MakeConf) -> None:
     warehouse, _ = open_warehouse(spark, make_conf(), "test")
     row = (RUN, "a", dt.datetime(2026, 3, 1, 12), 1.0)
