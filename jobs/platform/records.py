@@ -24,7 +24,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    content = _parsed(path)
+    content = read_json(path)
     if not isinstance(content, dict) or not all(key in content for key in _KEYS):
         raise DamagedRecordError(f"{path} is damaged: it is no whole record of a step")
     return content
@@ -43,7 +43,8 @@ def write_record(
     write_text(path, json.dumps(content, indent=1, default=str))
 
 
-def _parsed(path: Path) -> Any:
+def read_json(path: Path) -> Any:
+    """The parsed file; raises DamagedRecordError where it is no whole JSON."""
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:  # of JSON or of UTF-8

@@ -12,7 +12,7 @@ from features.contracts import IMPRESSIONS, JUDGMENTS, Table
 from features.quality.rule import RULE
 from features.quality.typed import MALFORMED_LINE
 from features.quality.verdicts import accepted
-from jobs.platform.runner import read_json
+from jobs.platform.records import DamagedRecordError, read_json
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames
 from jobs.sources.window import replaced_days
@@ -127,10 +127,18 @@ class Delivery:
 
 
 def last_run(warehouse: Warehouse) -> LastRun | None:
-    """The newest run date that `ingest` finished over these tables, by its saved reports."""
+    """The newest run date that `ingest` finished over these tables, by its saved reports.
+
+    Raises:
+        DamagedRecordError: that report is no whole JSON.
+    """
     reports = sorted(warehouse.report_dir().parent.glob("*/ingest.json"))
     if not reports:
         return None
-    counts = read_json(reports[-1])["counts"]
+    try:
+        counts = read_json(reports[-1])["counts"]
+    except DamagedRecordError as error:
+        mend = "remove it: the source is then compared with the run before"
+        raise DamagedRecordError(f"{error}; {mend}") from None
     rows = {count["table"]: int(count["rows_in"]) for count in counts}
     return LastRun(date.fromisoformat(reports[-1].parent.name), rows)
