@@ -102,9 +102,13 @@ class Warehouse(Tables):
             if content_hash(there) == given:
                 return self._stands(table, given[0])
         writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", where)
-        commit = self._committed(
-            table, lambda name: self._save(writer, table, commit=name, where=where)
+        commit = retried(
+            lambda: self._committed(
+                table, lambda name: self._save(writer, table, commit=name, where=where)
+            )
         )
+        if commit is None:  # no rows in place of none: Delta commits nothing
+            return self._stands(table, 0)
         # replaceWhere rewrites files that also hold rows outside of it, and counts those as output.
         copied = int(commit.metrics.get("numCopiedRows", 0))
         return self._written(table, commit, _rows(commit) - copied)
@@ -146,8 +150,10 @@ class Warehouse(Tables):
         self.create(table)
         delta = rows.write.format("delta").mode("append")
         delta = delta.options(txnAppId=writer, txnVersion=str(number))
-        commit = self._committed(
-            table, lambda name: self._save(delta, table, commit=name, writer=writer)
+        commit = retried(
+            lambda: self._only(
+                table, lambda name: self._save(delta, table, commit=name, writer=writer)
+            )
         )
         return self._written(table, commit, _rows(commit))
 
@@ -191,7 +197,7 @@ class Warehouse(Tables):
             if not set(counts) - {SAME}:
                 return self._stands(table, given)
             changes = found.where(F.col(CHANGE) != SAME)
-            commit = self._commit(table, lambda name: self._merge(table, changes, update, name))
+            commit = self._only(table, lambda name: self._merge(table, changes, update, name))
         finally:
             found.unpersist()
         return self._written(table, commit, given)
@@ -203,24 +209,24 @@ class Warehouse(Tables):
         finally:
             self.spark.conf.unset(_USER_METADATA)
 
-    def _committed(self, table: Table, write: Callable[[str], None]) -> history.Commit:
-        """The commit that `write` makes; tried again where another one overtook it."""
-        return retried(lambda: self._commit(table, write))
+    def _only(self, table: Table, write: Callable[[str], None]) -> history.Commit:
+        """The commit that `write` makes, which only a rival's can prevent."""
+        commit = self._committed(table, write)
+        if commit is None:
+            raise RivalRunError(
+                f"table {table.name}: another run wrote the same part of the same work; let only "
+                "one of them run"
+            )
+        return commit
 
-    def _commit(self, table: Table, write: Callable[[str], None]) -> history.Commit:
-        """The commit that `write` makes under the name that it is given.
+    def _committed(self, table: Table, write: Callable[[str], None]) -> history.Commit | None:
+        """The commit that `write` makes under the name that it is given; None where it made none.
 
         Found by its name: the newest commit may be another run's, or a table optimisation.
         """
         name = uuid4().hex
         write(name)
-        found = history.commit_named(self.delta(table), name)
-        if found is None:
-            raise RivalRunError(
-                f"table {table.name}: another run wrote the same part of the same work; let only "
-                "one of them run"
-            )
-        return found
+        return history.commit_named(self.delta(table), name)
 
     def _written(self, table: Table, commit: history.Commit, rows: int) -> Written:
         self.report.outputs[table.name] = commit.version

@@ -132,6 +132,15 @@ def test_a_replacement_by_equal_rows_commits_nothing_where_asked(
     assert (second.rows, second.version) == (2, first.version + 1)
 
 
+def test_no_rows_in_place_of_none_leave_the_table_as_it_stands(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    warehouse, report = open_warehouse(spark, make_conf(), "test")
+    written = warehouse.replace(PRICES, prices(spark, ("a", 1.0)).where("false"), "price > 5")
+    assert (written.rows, written.version) == (0, warehouse.version(PRICES))
+    assert report.outputs[PRICES.name] == written.version
+
+
 def test_a_commit_of_another_in_between_is_not_taken_for_ours(
     spark: SparkSession, make_conf: MakeConf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
