@@ -156,7 +156,7 @@ def _alone(path: Path) -> Iterator[float]:
     """
     guard = path.with_suffix(".lock")
     guard.parent.mkdir(parents=True, exist_ok=True)
-    with guard.open("a") as stream:
+    with guard.open("w") as stream:
         with suppress(OSError):
             fcntl.flock(stream, fcntl.LOCK_EX)
         os.utime(guard)
