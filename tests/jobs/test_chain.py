@@ -48,7 +48,7 @@ TINY = (
 )
 KILLED_AT = {
     "ingest": "commit:queries",
-    "label_pairs": "commit:relevance_labels",
+    "label_pairs": "commit:quarantine",
     "train": "checkpoint",
     "score_catalog": "commit:scores",
 }
