@@ -75,7 +75,7 @@ def timed(job: Callable[[], int], expected: int) -> float:
 
 
 def copy(spark: SparkSession, conf: ResolvedConf) -> int:
-    """The plain copy: one row a candidate, its columns taken from the arrays."""
+    """The plain copy: one row per candidate, its columns taken from the arrays."""
     warehouse, _ = open_warehouse(spark, conf, "copy")
     rows = warehouse.read_run(SCORING_ROWS)
     written = warehouse.replace_run(COPIES, rows.transform(copied))

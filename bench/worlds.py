@@ -127,7 +127,7 @@ def below(gaps: Gaps, worlds: Sequence[str], other: str, metric: str) -> list[st
 
 
 def table(gaps: Gaps, worlds: Sequence[str]) -> Group:
-    """A block a heading: one line a world, one column a comparison, then the mean and the worst."""
+    """One block per heading: a line per world, a column per comparison, the mean and the worst."""
     blocks = (_block(gaps, worlds, *each) for each in COLUMNS)
     title = "The default less ..., test queries (simulated); * the interval excludes 0"
     return Group(title, *blocks)

@@ -1,4 +1,4 @@
-"""Tells what is wrong with a conf: a line a key, with the layer that the value came from."""
+"""Tells what is wrong with a conf: one line per key, with the layer that the value came from."""
 
 import difflib
 from collections.abc import Mapping, Sequence

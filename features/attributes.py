@@ -17,7 +17,7 @@ def query_attributes(texts: DataFrame, items: DataFrame) -> DataFrame:
     the texts, not with texts x values.
 
     Args:
-        texts: text, tokens; one row a text.
+        texts: text, tokens; one row per text.
         items: rows of the items table.
 
     Returns:

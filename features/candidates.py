@@ -37,7 +37,7 @@ def candidate_origins(
 
 
 def merged_origins(origins: DataFrame, queries: DataFrame, run_date: date) -> DataFrame:
-    """The candidates table of one run: one row a query and item, its origins put together."""
+    """The candidates table of one run: one row per query and item, its origins put together."""
     return (
         origins.groupBy("query_id", "item_id")
         .agg(*(F.bool_or(origin).alias(origin) for origin in ORIGINS))
@@ -81,7 +81,7 @@ def active_queries(recent: DataFrame, judged: DataFrame, queries: DataFrame) -> 
 
 
 def distinct_terms(active: DataFrame) -> DataFrame:
-    """text, terms (array<string>, distinct): one row a text of the active queries."""
+    """text, terms (array<string>, distinct): one row per text of the active queries."""
     return query_texts(active).select("text", F.array_distinct("tokens").alias("terms"))
 
 

@@ -92,7 +92,7 @@ def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None)
     Args:
         examples: rows of one run of training_examples.
         queries: the table queries; one text in two regions is one unit.
-        truth: the table market_truth, one row a query and item; None: nothing is planted.
+        truth: the table market_truth, one row per query and item; None: nothing is planted.
     """
     codes = {"list_code": "query_id", "page_code": "search_id", "item_code": "item_id"}
     texts = queries.select("query_id", normalised(F.col("query_text")).alias("unit"))

@@ -17,7 +17,7 @@ EVENTS = ("clicked", "carted", "purchased")
 KNOWN = {event: f"{event}_known_at" for event in EVENTS}
 TIMES = {"carted": "carted_at", "purchased": "purchased_at"}
 WITHDRAWN = "_withdrawn"
-"""How many events of a row earlier versions had and the last one has no more (count)."""
+"""Events of a row that earlier versions had and the last one lacks (count)."""
 
 _EARLIER = "_earlier"
 
@@ -44,36 +44,36 @@ def with_events_known(rows: DataFrame) -> DataFrame:
 def over_versions(
     rows: DataFrame, keys: Sequence[str], version: Column, last: Column, keep: bool
 ) -> DataFrame:
-    """Give the last version of a row what all its versions in one delivery tell.
+    """Merge all versions of a row in one delivery into the last one.
 
     Args:
         rows: of `with_events_known`; the versions of a row share its key.
         keys: columns that name a row.
         version: which rows are versions; the others are broken in some way (boolean).
         last: which of them is the last one of its key (boolean).
-        keep: whether an event stays that the last version has no more.
+        keep: whether an event that the last version lacks stays.
     """
     of_key = Window.partitionBy(*keys)
 
-    def first(column: str, happened: Column) -> Column:
+    def earliest(column: str, happened: Column) -> Column:
         return F.min(F.when(version & happened, F.col(column))).over(of_key).alias(column)
 
-    earlier = [first("known_at", F.lit(True))]
+    earlier = [earliest("known_at", F.lit(True))]
     for event in EVENTS:
         happened = F.col(event)
         earlier.append(F.max(version & happened).over(of_key).alias(event))
-        earlier += [first(name, happened) for name in times_of(event)]
+        earlier += [earliest(name, happened) for name in times_of(event)]
     seen = F.when(last, F.struct(*earlier))
     return rows.withColumn(_EARLIER, seen).transform(_merged, keep).drop(WITHDRAWN)
 
 
 def over_runs(new: DataFrame, stored: DataFrame, keep: bool) -> DataFrame:
-    """Give every new row what the version that earlier runs stored tells; one row a new row.
+    """Merge each new row with its version that earlier runs stored; one row per new row.
 
     Args:
         new: rows of impressions, unique by key, of `with_events_known`.
         stored: rows of the table impressions; those of other keys do not matter.
-        keep: whether an event stays that the new row has no more.
+        keep: whether an event that the new row lacks stays.
 
     Returns:
         The columns of `new`, and WITHDRAWN.

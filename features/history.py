@@ -94,7 +94,7 @@ def history(
         .agg(*(F.sum(m).alias(m) for m in measures), F.max("asked").alias("asked"))
         .withColumn("day_number", F.unix_date("day"))
     )
-    # A window is the difference of two sums from the first day on: those grow by a row a row, and a
+    # A window is the difference of two sums from the first day on: those grow by one per row, and a
     # sliding frame would add each of its days again.
     by_key = Window.partitionBy(*keys).orderBy("day_number")
     bounds = (1, *(w + 1 for w in windows))

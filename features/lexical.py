@@ -18,7 +18,7 @@ ROWS_A_TASK = 1_000_000
 
 
 def build_postings(items: DataFrame, conf: Conf) -> DataFrame:
-    """The inverted index: one row a term and item.
+    """The inverted index: one row per term and item.
 
     Args:
         items: item_id, tokens (array<string>).
@@ -71,7 +71,7 @@ def query_idf(texts: DataFrame, words: DataFrame) -> DataFrame:
     A term that the catalogue does not know has the idf of one that no item holds.
 
     Args:
-        texts: text, tokens; one row a text.
+        texts: text, tokens; one row per text.
         words: item_id, tokens of the catalogue.
     """
     unknown = words.agg(_scaled(F.log1p((F.count("*") + 0.5) / 0.5)).alias("unknown"))
@@ -105,7 +105,7 @@ def rank_terms(texts: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
     postings together stay within `candidates.max_postings`; the rarest always generates.
 
     Args:
-        texts: text, terms (array<string>, distinct); one row a text.
+        texts: text, terms (array<string>, distinct); one row per text.
         postings: of `build_postings`; worth persisting, it is read several times.
 
     Returns:

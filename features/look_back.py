@@ -56,8 +56,8 @@ class LookBack:
             )
         return rule == "leave_out" or covered / self.examples >= LEAST_COVERED
 
-    def told(self, left_out: bool) -> str:
-        """What became of the short ones, in one line."""
+    def describe(self, left_out: bool) -> str:
+        """Say in one line what became of the short ones."""
         what = (
             f"{self.short} of {self.examples} examples look back {LOOK_BACK_DAYS} days to before "
             f"the log, which starts on {self.log_starts}"

@@ -35,7 +35,7 @@ def pair_features(
     Args:
         spine: query_id, item_id, day.
         queries: rows of the queries table.
-        texts: text, item_id and the text features, `pair_cosine` among them; one row a pair.
+        texts: text, item_id and the text features, `pair_cosine` among them; one row per pair.
         daily: query_id, item_id, day and the ENGAGEMENT counts.
         priors: of `prior_rates`.
     """
@@ -52,7 +52,7 @@ def pair_features(
 
 
 def query_texts(queries: DataFrame) -> DataFrame:
-    """text, tokens: one row a distinct query text."""
+    """text, tokens: one row per distinct query text."""
     return (
         queries.select(text_key(F.col("query_text")).alias("text"))
         .distinct()

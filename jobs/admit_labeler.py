@@ -7,7 +7,7 @@ Idempotency key: labeler version: one that was decided on is not judged again.
 Run: counterpoise admit_labeler --conf FILE [--run-date DATE]
 
 The gold set is judged by conf `labeling.gate`. A version that is refused labels nothing, and the
-one that was admitted before goes on labelling. Decisions are inserted, never changed: one that
+one that was admitted before continues to label. Decisions are inserted, never changed: one that
 another run took while a version was judged makes the gate judge it again on the newest state, and
 a version that was decided on meanwhile is left as that decision says.
 """

@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 JOB = Job(
     name="build_scoring_rows",
-    summary="candidates and their features, packed a row a query",
+    summary="candidates and their features, packed one row per query",
     run=run,
     reads=(CANDIDATES, QUERY_FEATURES, ITEM_FEATURES, QUERY_ITEM_FEATURES),
     writes=(SCORING_ROWS,),

@@ -102,8 +102,8 @@ def covered(inputs: TrainingInputs, conf: ResolvedConf, report: JobReport) -> Tr
     look_back = LookBack(starts, counts["examples"], counts["short"])
     left_out = look_back.are_left_out(conf.tree.training_set.short_look_back)
     if look_back.short:
-        told = report.notes if left_out else report.warnings
-        told.append(look_back.told(left_out))
+        lines = report.notes if left_out else report.warnings
+        lines.append(look_back.describe(left_out))
     report.details["look_back"] = {**asdict(look_back), "left_out": left_out}
     return replace(inputs, examples_from=first) if left_out else inputs
 

@@ -53,7 +53,7 @@ class AnswersError(UserError, ValueError):
 
 
 def build(answers: DataFrame, conf: ResolvedConf) -> DataFrame:
-    """The resolved judgments of accepted answers, one row a pair."""
+    """The resolved judgments of accepted answers, one row per pair."""
     return answers.transform(lambda df: resolved(df, conf.tree.judging))
 
 

@@ -22,7 +22,7 @@ its new version is quarantined: then the old version stays.
   them.
 A source that lost too much stops the job before it writes (`jobs.sources.guard`).
 A log row that is sent again keeps, for each of its events, the first time that it was known; conf
-`ingest.withdrawn_events` says what becomes of an event that it has no more.
+`ingest.withdrawn_events` says what becomes of an event that it no longer has.
 A row that the log learns of only on or after the run date is quarantined by a rule of its own and
 does not count towards `ingest.max_quarantined_share`: a later run date brings it in.
 """

@@ -1,4 +1,4 @@
-"""Runs the chain for one run date: the plan first, a line a step, a closing table.
+"""Runs the chain for one run date: the plan first, one line per step, a closing table.
 
 A step whose code, conf, inputs and outputs are unchanged since its last success is skipped and
 says so. A run that was killed goes on at the step that it was in: `counterpoise nightly` again.

@@ -4,7 +4,7 @@ model.safetensors   weights
 spec.json           format, features, tasks, regions, standardisation, architecture
 calibrators.json    calibration maps
 metrics.json        validation metrics
-metrics.jsonl       one line an epoch
+metrics.jsonl       one line per epoch
 conf.yaml           resolved configuration
 manifest.json       sha256 of every other file, model version, snapshot, conf hash, code version
 """

@@ -53,12 +53,12 @@ def score_packed(rows: DataFrame, spec: InputSpec, path: Path) -> DataFrame:
     """Score the candidates of scoring_rows.
 
     Args:
-        rows: the columns PACKED, one row a query.
+        rows: the columns PACKED, one row per query.
         spec: features in the order in which the rows are packed.
         path: file of `save_baselines` that the driver and the workers can read.
 
     Returns:
-        query_id, item_id and the columns of `score_columns`, one row a candidate.
+        query_id, item_id and the columns of `score_columns`, one row per candidate.
     """
     scorer = _packed(str(path), spec)
     schema = _schema(("query_id", "item_id"), load_baselines(path))

@@ -35,7 +35,7 @@ Batch = tuple[pd.Series, pd.Series, pd.Series, pd.Series]
 
 
 def score_udf(model_dir: str | Path, weights_json: str) -> Any:
-    """The scoring UDF: one row a query, its candidates as arrays.
+    """The scoring UDF: one row per query, its candidates as arrays.
 
     Arguments of the UDF: candidates (int, count), query_values (array<float>, query features in
     the declared order), candidate_values (array<float>, item then pair features of each candidate,
@@ -85,7 +85,7 @@ def score_dataframe(
     weights: WeightTable | None = None,
     group: Sequence[str] = ("query_id", "region"),
 ) -> DataFrame:
-    """Score a DataFrame that has a row a candidate.
+    """Score a DataFrame of one row per candidate.
 
     Args:
         df: item_id, the columns of `group` and every feature that the model declares. The rows of

@@ -1,4 +1,4 @@
-"""The nightly form of scoring: whole Arrow batches of scoring rows in, one row a candidate out.
+"""The nightly form of scoring: whole Arrow batches of scoring rows in, one row per candidate out.
 
 It does what `udfs.score.score_udf` does in half the CPU time of a worker (measured: 1.1 against
 2.1 microseconds a pair): values stay in dense buffers, where the pandas form makes a Python object
@@ -34,12 +34,12 @@ def score_rows(rows: DataFrame, model_dir: str | Path, weights_json: str) -> Dat
     """Score packed rows.
 
     Args:
-        rows: the columns INPUT of scoring_rows, one row a query.
+        rows: the columns INPUT of scoring_rows, one row per query.
         model_dir: a model directory that the driver and the workers can read.
         weights_json: `WeightTable.to_json()`.
 
     Returns:
-        SCHEMA, one row a candidate; ranks from 1 within each row of the input, ties in the order
+        SCHEMA, one row per candidate; ranks from 1 within each row of the input, ties in the order
         of item_ids.
     """
     scorer = batch_scorer(str(model_dir), model_version(model_dir), weights_json)

@@ -51,7 +51,7 @@ class IngestConf(Section):
     )
     withdrawn_events: Literal["keep", "remove"] = Field(
         "keep",
-        description="a click, cart or purchase that a row had and, sent again, has no more. keep: "
+        description="a click, cart or purchase that a row had and, sent again, lacks. keep: "
         "past days were ranked with it, and a broken join upstream withdraws more than corrections "
         "do; remove: the log takes back bots' clicks or cancelled orders, and they must not count",
     )

@@ -42,7 +42,7 @@ def _ranked(tested: DataFrame, p: str, q: str) -> DataFrame:
 
 
 def _before(bucketed: DataFrame) -> DataFrame:
-    """_bucket, _rank_before (tests in lower buckets), _tests (all): at most a row a bucket."""
+    """_bucket, _rank_before (tests in lower buckets), _tests (all): at most one row per bucket."""
     counts = bucketed.groupBy("_bucket").agg(F.count(F.lit(1)).alias("_n"))
     lower = Window.partitionBy(F.lit(0)).orderBy("_bucket")
     total = Window.partitionBy(F.lit(0))

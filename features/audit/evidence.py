@@ -19,7 +19,7 @@ COUNTS = ("impressions", "clicks", "carts", "purchases")
 
 
 def audited_pairs(labels: DataFrame, queries: DataFrame) -> DataFrame:
-    """query_id, item_id, region, text_key, query_text, grade, labeler_version: one row a pair.
+    """query_id, item_id, region, text_key, query_text, grade, labeler_version: one row per pair.
 
     Of several human labels of a pair the latest one is audited, the one that training would use.
 

@@ -18,7 +18,7 @@ def confusions(answers: DataFrame) -> dict[tuple[str, str], Confusion]:
     """For each two raters (in alphabetical order) that share pairs: pairs by their two grades.
 
     Args:
-        answers: query_id, item_id, rater, grade; one row a pair and rater.
+        answers: query_id, item_id, rater, grade; one row per pair and rater.
     """
     key = ["query_id", "item_id"]
     first = answers.select(*key, F.col("rater").alias("a"), F.col("grade").alias("grade_a"))

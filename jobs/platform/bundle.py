@@ -1,4 +1,4 @@
-"""Writes the tasks of databricks.yml: one task a step of the chain, so that steps retry alone.
+"""Writes the tasks of databricks.yml: one task per step of the chain, so that steps retry alone.
 
     python -m jobs.platform.bundle databricks.yml      (`make bundle`)
 

@@ -102,7 +102,7 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
 
 
 def print_report(report: "JobReport") -> None:
-    """Print what a job did: a line a table, then its notes."""
+    """Print what a job did: one line per table, then its notes."""
     from rich.console import Console
     from rich.table import Table
 

@@ -28,18 +28,18 @@ class Commit:
         version: of the table, as the commit left it.
         operation: Delta's name of it, e.g. WRITE, MERGE, OPTIMIZE.
         metrics: Delta's figures, e.g. numOutputRows.
-        said: the user metadata of our writes (name, job, run_date, ...); empty for others'.
+        metadata: the user metadata of our writes (name, job, run_date, ...); empty for others'.
     """
 
     version: int
     operation: str
     metrics: Mapping[str, str]
-    said: Mapping[str, Any]
+    metadata: Mapping[str, Any]
 
     @property
     def name(self) -> str:
         """The name that our writer gave it; "" for a commit of others."""
-        return str(self.said.get("commit", ""))
+        return str(self.metadata.get("commit", ""))
 
 
 def last_commit(table: DeltaTable) -> Commit | None:
@@ -83,17 +83,17 @@ def _commit(row: Row) -> Commit:
         int(row["version"]),
         str(row["operation"]),
         row["operationMetrics"] or {},
-        _spoken(row["userMetadata"]),
+        _parse_metadata(row["userMetadata"]),
     )
 
 
-def _spoken(metadata: str | None) -> Mapping[str, Any]:
+def _parse_metadata(metadata: str | None) -> Mapping[str, Any]:
     """The user metadata where it is one of ours: a JSON object."""
     try:
-        said = json.loads(metadata or "{}")
+        content = json.loads(metadata or "{}")
     except json.JSONDecodeError:
         return {}
-    return said if isinstance(said, dict) else {}
+    return content if isinstance(content, dict) else {}
 
 
 def _said(name: str) -> Column:

@@ -31,7 +31,7 @@ class Judged:
 def gold_rows(warehouse: Warehouse) -> pd.DataFrame:
     """The gold pairs with texts, grade, region and times the query was shown, bounded by conf.
 
-    A pair that several regions share is one row a region: its grades may differ.
+    A pair that several regions share is one row per region: its grades may differ.
     """
     tree, run_date = warehouse.conf.tree, warehouse.conf.run_date
     queries = warehouse.read(QUERIES)

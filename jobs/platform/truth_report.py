@@ -38,7 +38,7 @@ class Truths:
 
 
 def truth_notes(truths: Truths) -> list[str]:
-    """Correlations and calibration on test queries in a line a task, and the yes-or-no checks."""
+    """Correlations and calibration on test queries, one line per task, and the yes-or-no checks."""
     found = {row["check"]: row for row in truths.pick("test")}
     notes = [
         f"p_{task} against the truth, test queries: "

@@ -100,7 +100,7 @@ class Warehouse(Tables):
             there = table.conform(self.at(table, self.version(table)).where(where))
             given = content_hash(rows)
             if content_hash(there) == given:
-                return self._stands(table, given[0])
+                return self._leave(table, given[0])
         writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", where)
         commit = retried(
             lambda: self._committed(
@@ -108,7 +108,7 @@ class Warehouse(Tables):
             )
         )
         if commit is None:  # no rows in place of none: Delta commits nothing
-            return self._stands(table, 0)
+            return self._leave(table, 0)
         # replaceWhere rewrites files that also hold rows outside of it, and counts those as output.
         copied = int(commit.metrics.get("numCopiedRows", 0))
         return self._written(table, commit, _rows(commit) - copied)
@@ -151,7 +151,7 @@ class Warehouse(Tables):
         delta = rows.write.format("delta").mode("append")
         delta = delta.options(txnAppId=writer, txnVersion=str(number))
         commit = retried(
-            lambda: self._only(
+            lambda: self._sole_commit(
                 table, lambda name: self._save(delta, table, commit=name, writer=writer)
             )
         )
@@ -161,7 +161,7 @@ class Warehouse(Tables):
         """Commit the rows that can be read as the whole table: files that are gone leave its log.
 
         Args:
-            table: an existing one, with files that its folder has no more.
+            table: an existing one, some of whose files are gone from its folder.
             job: that the commit names in place of this run's, without a run date.
         """
         there = self.delta(table).toDF()
@@ -195,9 +195,11 @@ class Warehouse(Tables):
             counts = {r[CHANGE]: int(r["count"]) for r in found.groupBy(CHANGE).count().collect()}
             given = sum(n for change, n in counts.items() if change != DELETE)
             if not set(counts) - {SAME}:
-                return self._stands(table, given)
+                return self._leave(table, given)
             changes = found.where(F.col(CHANGE) != SAME)
-            commit = self._only(table, lambda name: self._merge(table, changes, update, name))
+            commit = self._sole_commit(
+                table, lambda name: self._merge(table, changes, update, name)
+            )
         finally:
             found.unpersist()
         return self._written(table, commit, given)
@@ -209,7 +211,7 @@ class Warehouse(Tables):
         finally:
             self.spark.conf.unset(_USER_METADATA)
 
-    def _only(self, table: Table, write: Callable[[str], None]) -> history.Commit:
+    def _sole_commit(self, table: Table, write: Callable[[str], None]) -> history.Commit:
         """The commit that `write` makes, which only a rival's can prevent."""
         commit = self._committed(table, write)
         if commit is None:
@@ -233,7 +235,7 @@ class Warehouse(Tables):
         self.report.commits[table.name] = commit.name
         return Written(rows, commit.version)
 
-    def _stands(self, table: Table, rows: int) -> Written:
+    def _leave(self, table: Table, rows: int) -> Written:
         """Nothing to write: the table's newest commit holds these rows already."""
         return self._written(table, self.last_commit(table), rows)
 

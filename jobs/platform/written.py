@@ -42,7 +42,7 @@ class TableLog:
         by_others = (
             commit.version
             for commit in self.commits(table)
-            if commit.operation != "CREATE TABLE" and commit.said.get("job") not in without
+            if commit.operation != "CREATE TABLE" and commit.metadata.get("job") not in without
         )
         return next(by_others, None)
 
@@ -68,7 +68,7 @@ class TableLog:
         later = [commit for commit in commits if commit.version > version]
         rival = self._rival(table, recorded, later, makers)
         if rival is not None:
-            who = rival.said.get("job", "somebody else")
+            who = rival.metadata.get("job", "somebody else")
             return f"{who} wrote to table {table.name} since (version {rival.version})"
         missing = self.missing_files(table)
         return f"files of table {table.name} are gone, e.g. {missing[0]}" if missing else None
@@ -96,13 +96,13 @@ class TableLog:
         if "run_date" not in table.key:
             return None
         today = self.warehouse.conf.run_date.isoformat()
-        ours = recorded.said.get("where") if recorded else None
+        ours = recorded.metadata.get("where") if recorded else None
         changed = (
             commit
             for commit in later
             if commit.operation.startswith(_CHANGING)
-            and commit.said.get("job") not in makers
-            and commit.said.get("run_date", today) == today
+            and commit.metadata.get("job") not in makers
+            and commit.metadata.get("run_date", today) == today
             and _may_touch(commit, ours)
         )
         return next(changed, None)
@@ -114,7 +114,7 @@ def _may_touch(commit: Commit, ours: str | None) -> bool:
     One that names no condition (DELETE by hand) may have changed any; of two conditions that begin
     alike and part ways, each has rows of its own.
     """
-    theirs = commit.said.get("where")
+    theirs = commit.metadata.get("where")
     if theirs is None or ours is None:
         return True
     return ours.startswith(str(theirs)) or str(theirs).startswith(ours)

@@ -16,8 +16,8 @@ def with_first_known(warehouse: Warehouse, rows: DataFrame, days: str) -> DataFr
         days: SQL over the table impressions for the days that the run reads.
 
     Returns:
-        One row a row given; where rows were stored, with the column WITHDRAWN: events that the
-        source has no more (count).
+        One row per given row; where rows were stored, with the column WITHDRAWN: events that the
+        source no longer has (count).
     """
     if not warehouse.exists(IMPRESSIONS):
         return rows
@@ -26,7 +26,7 @@ def with_first_known(warehouse: Warehouse, rows: DataFrame, days: str) -> DataFr
 
 
 def note_withdrawn(warehouse: Warehouse, rows: DataFrame) -> None:
-    """Tell how many events of the rows of `with_first_known` the source has no more."""
+    """Note how many events of the rows of `with_first_known` the source no longer has."""
     if WITHDRAWN not in rows.columns:
         return
     count = rows.agg(F.sum(WITHDRAWN).alias(WITHDRAWN)).collect()[0][WITHDRAWN] or 0
@@ -34,6 +34,6 @@ def note_withdrawn(warehouse: Warehouse, rows: DataFrame) -> None:
         rule = warehouse.conf.tree.ingest.withdrawn_events
         done = {"keep": "kept", "remove": "removed"}[rule]
         warehouse.report.notes.append(
-            f"{IMPRESSIONS.name}: {count} clicks, carts or purchases that the source has no more "
+            f"{IMPRESSIONS.name}: {count} clicks, carts or purchases that the source no longer has "
             f"are {done} (ingest.withdrawn_events: {rule})"
         )

@@ -15,7 +15,7 @@ def mixtures(gates: Tensor, plan: Plan, experts: Sequence[Tensor]) -> list[Tenso
     """out_o = sum over the gates c of output o of gates[c] * experts[expert of c].
 
     Args:
-        gates: [C, B], one row a gate.
+        gates: [C, B], one row per gate.
         plan: output and expert of each of the C gates; each output has one.
         experts: [B, H] each.
 

@@ -32,7 +32,7 @@ def test_a_day_is_covered_once_the_log_is_as_old_as_the_longest_window() -> None
 def test_short_look_backs_by_share_and_rule(short: int, rule: str, left_out: bool) -> None:
     look_back = LookBack(STARTS, 100, short)
     assert look_back.are_left_out(rule) is left_out  # type: ignore[arg-type]
-    assert f"{short} of 100 examples look back" in look_back.told(left_out)
+    assert f"{short} of 100 examples look back" in look_back.describe(left_out)
 
 
 def test_none_left_names_the_keys_and_the_mend() -> None:

@@ -349,7 +349,7 @@ def test_open_catalogue_keeps_what_the_log_refers_to(
     report = ingested(again, narrow)
     known = rows(spark, conf, IMPRESSIONS, "search_id", "clicked", "clicked_known_at")
     assert ("page 20", True, datetime(2026, 2, 20, 12)) in known
-    assert "1 clicks, carts or purchases that the source has no more are kept" in report.notes[-1]
+    assert "1 clicks, carts or purchases that the source no longer has are kept" in report.notes[-1]
 
 
 def test_allowing_to_shrink_leaves_the_conf_hash(make_conf: MakeConf) -> None:

@@ -23,7 +23,7 @@ DECISIONS = Table(
 MakeConf = Callable[..., ResolvedConf]
 
 
-def said(text: str) -> Callable[[int], dict[str, Any]]:
+def make_decision(text: str) -> Callable[[int], dict[str, Any]]:
     return lambda number: {"decision_no": number, "decision": text}
 
 
@@ -41,8 +41,8 @@ def test_a_decision_that_came_first_stays_and_the_other_is_made_again(
     def make(number: int) -> dict[str, Any]:
         numbers.append(number)
         if number == 1:
-            decide(rival, DECISIONS, said("revoked"))
-        return said("admitted")(number)
+            decide(rival, DECISIONS, make_decision("revoked"))
+        return make_decision("admitted")(number)
 
     decide(warehouse, DECISIONS, make)
     assert numbers == [1, 2]
@@ -56,8 +56,8 @@ def test_whoever_is_always_beaten_gives_up(spark: SparkSession, make_conf: MakeC
     rival, _ = open_warehouse(spark, make_conf(), "quick")
 
     def make(number: int) -> dict[str, Any]:
-        decide(rival, DECISIONS, said("revoked"))
-        return said("admitted")(number)
+        decide(rival, DECISIONS, make_decision("revoked"))
+        return make_decision("admitted")(number)
 
     with pytest.raises(RivalRunError, match="decisions: other decisions came first 5 times"):
         decide(warehouse, DECISIONS, make)
@@ -73,7 +73,7 @@ def test_decisions_of_two_at_once_all_stand(spark: SparkSession, make_conf: Make
         mine, _ = open_warehouse(spark, make_conf(), who)
         for name in names:
             if name.startswith(who):
-                decide(mine, DECISIONS, said(name))
+                decide(mine, DECISIONS, make_decision(name))
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(both, "ab"))

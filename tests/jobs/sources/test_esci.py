@@ -16,7 +16,7 @@ MakeConf = Callable[..., ResolvedConf]
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """Two files as published: one row a judged pair, one row a product and locale."""
+    """Two files as published: one row per judged pair, one row per product and locale."""
     pairs = [
         (0, "red lamp", 1, "B01", "us", "E", 1, 1, "train"),
         (1, "red lamp", 1, "B02", "us", "S", 1, 1, "train"),
