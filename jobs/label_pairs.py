@@ -106,6 +106,7 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         unable = _quarantine(warehouse, pairs, version)
         totals = Totals(quarantined=unable)
         chunks = Chunks(warehouse, version, printer())
+        chunks.complete()
         able = pairs.where("reason IS NULL")
         texts = _copy_known(chunks, labels, able, inputs, totals, kept)
         _label(chunks, texts, totals, kept)

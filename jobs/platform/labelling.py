@@ -13,7 +13,7 @@ from rich.console import Console
 from features.contracts import LABEL_CHUNKS, QUARANTINE, RELEVANCE_LABELS, TEXT_EMBEDDINGS
 from features.label_plan import Plan, label_rows, quarantine_rows, with_vectors
 from features.labels import source_of
-from jobs.platform.history import commits
+from jobs.platform.history import commits, commits_of
 from jobs.platform.labelers import Row, labeler_dir, optional
 from jobs.platform.warehouse import RivalRunError, Warehouse
 from model.labelers.deployed import deployed_encoder
@@ -84,8 +84,8 @@ class Chunks:
         prompt, simulated = self.version["prompt_hash"], bool(self.version["simulated"])
         source = source_of(str(self.version["kind"]))
         labels = label_rows(there, source, version, prompt, wh.conf.run_date, simulated)
-        written = wh.append(RELEVANCE_LABELS, labels, self._writer(), totals.chunks)
-        found = self._figures(answered, written.version)
+        found = self._figures(answered)
+        written = wh.append(RELEVANCE_LABELS, labels, self._writer(), totals.chunks, found)
         if found["refused"]:
             pairs = answered.where("reason IS NOT NULL").select(
                 F.explode("members").alias("pair"), "reason"
@@ -95,9 +95,29 @@ class Chunks:
             )
             number = totals.chunks
             totals.quarantined += wh.append(QUARANTINE, bad, self._writer(), number).rows
-        chunk = LABEL_CHUNKS.local_frame(wh.spark, [found])
+        chunk = LABEL_CHUNKS.local_frame(wh.spark, [self._chunk(found, written.version)])
         wh.append(LABEL_CHUNKS, chunk, self._writer(), totals.chunks)
         totals.add(found)
+
+    def complete(self) -> None:
+        """Add the rows of label_chunks that a run lacks which was killed after a chunk's labels.
+
+        The commit of the labels carries the figures of its chunk.
+        """
+        wh = self.warehouse
+        ours = {
+            "job": JOB_NAME,
+            "run_date": wh.conf.run_date.isoformat(),
+            "labeler_version": self.version["labeler_version"],
+        }
+        chunks = [
+            self._chunk(figures, commit.version)
+            for commit in commits_of(wh.delta(RELEVANCE_LABELS))
+            if (figures := commit.metadata.get("figures"))
+            and ours.items() <= {**commit.metadata, **figures}.items()
+        ]
+        if chunks:
+            wh.merge(LABEL_CHUNKS, LABEL_CHUNKS.local_frame(wh.spark, chunks), update=False)
 
     def _answered(self, texts: DataFrame) -> DataFrame:
         """The texts of a chunk with their answers; longest last, so that batches pad little."""
@@ -121,7 +141,7 @@ class Chunks:
         stored = None if encoder is None else optional(self.warehouse, TEXT_EMBEDDINGS)
         return None if stored is None else stored.where(F.col("encoder_version") == F.lit(encoder))
 
-    def _figures(self, answered: DataFrame, labels_version: int) -> Row:
+    def _figures(self, answered: DataFrame) -> Row:
         size = F.when(F.col("reason").isNull(), F.size("members")).otherwise(0)
         by_grade = {g: F.sum(F.when(F.col("grade") == g, size).otherwise(0)) for g in range(3)}
         found = answered.agg(
@@ -131,12 +151,12 @@ class Chunks:
             F.count_if("suspected").alias("suspected"),
             *(F.coalesce(by_grade[g], F.lit(0)).alias(f"grade_{g}") for g in range(3)),
         ).collect()[0]
-        return {
-            **found.asDict(),
-            "run_date": self.warehouse.conf.run_date,
-            "labeler_version": self.version["labeler_version"],
-            "labels_version": labels_version,
-        }
+        return {**found.asDict(), "labeler_version": self.version["labeler_version"]}
+
+    def _chunk(self, figures: Row, labels_version: int) -> Row:
+        """The row of label_chunks of a commit of relevance_labels."""
+        run_date = self.warehouse.conf.run_date
+        return {**figures, "run_date": run_date, "labels_version": labels_version}
 
     def _writer(self) -> str:
         """The run's name to Delta: two runs that start from one table share it, and the second

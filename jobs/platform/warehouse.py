@@ -1,9 +1,10 @@
 """The only reads and writes of Delta tables, and where everything else is kept."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 from pyspark import StorageLevel
@@ -134,12 +135,20 @@ class Warehouse(Tables):
         return retried(lambda: self._merged(table, rows, update, prune))
 
     @naming_table("writing")
-    def append(self, table: Table, df: DataFrame, writer: str, number: int) -> Written:
+    def append(
+        self,
+        table: Table,
+        df: DataFrame,
+        writer: str,
+        number: int,
+        figures: Mapping[str, Any] | None = None,
+    ) -> Written:
         """Add rows in one commit that a second try, or a rival, cannot add again.
 
         Args:
             writer: names the run that writes. Delta takes commit `number` of a writer once.
             number: of this commit, from 0 upwards.
+            figures: kept in the commit's metadata, for whoever finds it after a kill.
 
         Raises:
             RivalRunError: a commit of this number is there already: another run writes the same.
@@ -152,7 +161,10 @@ class Warehouse(Tables):
         delta = delta.options(txnAppId=writer, txnVersion=str(number))
         commit = retried(
             lambda: self._sole_commit(
-                table, lambda name: self._save(delta, table, commit=name, writer=writer)
+                table,
+                lambda name: self._save(
+                    delta, table, commit=name, writer=writer, figures=dict(figures or {})
+                ),
             )
         )
         return self._written(table, commit, _rows(commit))
@@ -179,8 +191,8 @@ class Warehouse(Tables):
 
     # --- inside -------------------------------------------------------------------------------
 
-    def _save(self, rows: DataFrameWriter, table: Table, **said: str | int) -> None:
-        writer = rows.option("userMetadata", self._metadata(**said))
+    def _save(self, rows: DataFrameWriter, table: Table, **more: Any) -> None:
+        writer = rows.option("userMetadata", self._metadata(**more))
         if self.conf.tree.storage.database:
             writer.saveAsTable(self.identifier(table))
         else:
@@ -244,7 +256,7 @@ class Warehouse(Tables):
         self.report.notes.append(f"dry run: would write {count} rows to {table.name} ({how})")
         return Written(count, -1)
 
-    def _metadata(self, **more: str | int) -> str:
+    def _metadata(self, **more: Any) -> str:
         return json.dumps(
             {
                 **more,

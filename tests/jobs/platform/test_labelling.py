@@ -1,13 +1,14 @@
 """The pace of a labelling run, and the stored vectors that it reads."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
-from features.contracts import TEXT_EMBEDDINGS
+from features.contracts import LABEL_CHUNKS, RELEVANCE_LABELS, TEXT_EMBEDDINGS, Table
 from features.text import text_hash
 from jobs import label_pairs
 from jobs.platform import labelling
@@ -15,6 +16,7 @@ from jobs.platform.labelers import labeler_dir
 from jobs.platform.labelling import Chunks, Pace, Totals
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
+from jobs.platform.warehouse import Written
 from model.encoder import find_encoder
 from model.labelers.base import Pairs, Targets
 from model.labelers.build import build_labeler
@@ -58,6 +60,41 @@ def test_no_label_where_some_were_due_is_a_warning(labels: int, due: int, warned
     totals.counts["labels"] = labels
     label_pairs._warn_of_none(report, totals, due)
     assert bool(report.warnings) == warned
+
+
+def test_a_chunk_whose_run_was_killed_after_its_labels_gets_its_row(
+    spark: SparkSession, make_conf: Callable[..., ResolvedConf], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    warehouse, _ = open_warehouse(spark, make_conf(), "label_pairs")
+    version = {"labeler_version": "v1", "kind": "lexical", "prompt_hash": None, "simulated": True}
+    chunks = Chunks(warehouse, version, print)
+    answered = spark.createDataFrame(
+        [([("q1", "i1"), ("q1", "i2")], 0.9, 0.8, 2, None, False)],
+        "members array<struct<query_id: string, item_id: string>>, p_ge_1 float, p_ge_2 float, "
+        "grade int, reason string, suspected boolean",
+    )
+    warehouse.create(RELEVANCE_LABELS)
+    warehouse.read(RELEVANCE_LABELS)
+
+    append = warehouse.append
+
+    def append_until_killed(table: Table, *rest: Any) -> Written:
+        if table is LABEL_CHUNKS:
+            raise KeyboardInterrupt
+        return append(table, *rest)
+
+    monkeypatch.setattr(warehouse, "append", append_until_killed)
+    with pytest.raises(KeyboardInterrupt):
+        chunks.commit(answered, Totals())
+    monkeypatch.undo()
+    assert not warehouse.exists(LABEL_CHUNKS)
+
+    chunks.complete()
+    chunks.complete()
+    row = warehouse.read(LABEL_CHUNKS).collect()[0]
+    assert warehouse.read(LABEL_CHUNKS).count() == 1
+    assert (row.text_pairs, row.labels, row.grade_2, row.refused) == (1, 2, 2, 0)
+    assert row.labels_version == warehouse.version(RELEVANCE_LABELS)
 
 
 def planted(pairs: int) -> tuple[Pairs, Targets, dict[str, np.ndarray]]:
