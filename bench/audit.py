@@ -35,7 +35,7 @@ from features.contracts import IMPRESSIONS, ITEMS, QUERIES, RELEVANCE_LABELS
 from jobs.audit_labels import Evidence, build, gathered, tested_units
 from jobs.platform.plans import cut
 from jobs.platform.runner import open_warehouse, run_job
-from jobs.platform.second_reading import read_again
+from jobs.labels.second_reading import read_again
 from jobs.platform.session import get_session
 from jobs.registry import load_job
 from jobs.sources.homedepot import BRANDS_FILE, PAIRS_FILE

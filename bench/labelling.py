@@ -44,7 +44,7 @@ from features.contracts import (
     Table,
 )
 from jobs import embed_texts, label_pairs
-from jobs.platform.labelers import labeler_dir
+from jobs.labels.labelers import labeler_dir
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.platform.warehouse import Warehouse

@@ -33,12 +33,12 @@ from features.contracts import (
     WEIGHT_DECISIONS,
 )
 from jobs.platform.cli import job_main
-from jobs.platform.deciders import decider_of
+from jobs.serving.deciders import decider_of
 from jobs.platform.decisions import decide
 from jobs.platform.job import Job, Run
-from jobs.platform.model_gate import gather
-from jobs.platform.model_report import decision_lines, write_model_section
-from jobs.platform.models import (
+from jobs.serving.model_gate import gather
+from jobs.serving.model_report import decision_lines, write_model_section
+from jobs.serving.models import (
     Row,
     in_force,
     keep_admitted,
@@ -48,7 +48,7 @@ from jobs.platform.models import (
 )
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.platform.serving import weights_served_before
+from jobs.serving.in_force import weights_served_before
 from jobs.platform.warehouse import Warehouse
 from model.admission import Evidence, Verdict, judge
 from model.spec import difference

@@ -34,7 +34,7 @@ from jobs.platform.job import Job
 from jobs.platform.plans import cut
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.platform.second_reading import Reading, read_again
+from jobs.labels.second_reading import Reading, read_again
 from jobs.platform.warehouse import Warehouse
 from udfs.contradiction import centre_udf, contradiction_udf, p_value_udf
 

@@ -40,7 +40,7 @@ from jobs.platform.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.platform.truth_report import Truths, truth_notes, write_truth_section
+from jobs.reports.truth_report import Truths, truth_notes, write_truth_section
 from jobs.platform.warehouse import Warehouse
 from model.block_sums import ALL
 from model.truth import Check, Deciles, deciles, direction_checks, grade_checks, sample_checks

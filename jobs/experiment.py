@@ -20,15 +20,15 @@ from rich.console import Console
 
 from conf.experiment import Experiment, load_experiment
 from features.contracts import EXPERIMENT_COMPARISONS, EXPERIMENT_RESULTS
-from jobs.platform.experiment_data import experiment_snapshot
-from jobs.platform.experiment_progress import Clock
-from jobs.platform.experiment_results import Found, comparison_rows, find, result_rows, with_pools
-from jobs.platform.experiment_runs import run_study
-from jobs.platform.experiment_store import REPORT, write_folder
-from jobs.platform.experiment_study import Study
-from jobs.platform.experiment_thin import thinned
-from jobs.platform.experiment_tracking import track
-from jobs.platform.experiment_workers import Workers
+from jobs.experiments.data import experiment_snapshot
+from jobs.experiments.progress import Clock
+from jobs.experiments.results import Found, comparison_rows, find, result_rows, with_pools
+from jobs.experiments.runs import run_study
+from jobs.experiments.store import REPORT, write_folder
+from jobs.experiments.study import Study
+from jobs.experiments.thin import thinned
+from jobs.experiments.tracking import track
+from jobs.experiments.workers import Workers
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
@@ -124,7 +124,7 @@ def _failed(found: Sequence[Found]) -> dict[str, str]:
 def _drawn(folder: Path, found: Sequence[Found]) -> list[str]:
     """Draw the plots; a note where the extra `experiments` is not installed."""
     try:
-        from jobs.platform.experiment_plots import draw_plots
+        from jobs.experiments.plots import draw_plots
     except ImportError as error:
         return [f"plots: not drawn, {error.name} is not installed"]
     draw_plots(folder, found)

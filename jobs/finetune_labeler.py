@@ -44,8 +44,8 @@ from features.labeling import (
 )
 from jobs.platform.cli import job_main
 from jobs.platform.job import Job
-from jobs.platform.labeler_fit import Fitted, fit_labeler
-from jobs.platform.labelers import (
+from jobs.labels.labeler_fit import Fitted, fit_labeler
+from jobs.labels.labelers import (
     Row,
     conf_key,
     labeler_dir,

@@ -36,8 +36,8 @@ from jobs.platform.cli import job_main
 from jobs.platform.job import Job, Run
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.platform.serving import WeightsInForce, weights_in_force
-from jobs.platform.trials import (
+from jobs.serving.in_force import WeightsInForce, weights_in_force
+from jobs.serving.trials import (
     TrialError,
     checked_name,
     compare,

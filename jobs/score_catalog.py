@@ -27,7 +27,7 @@ from jobs.platform.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.platform.serving import WeightsInForce, model_in_force, weights_in_force
+from jobs.serving.in_force import WeightsInForce, model_in_force, weights_in_force
 from udfs.model_files import model_version, taught_regions
 from udfs.score_rows import score_rows
 

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 
 def add_decider(parser: argparse.ArgumentParser) -> None:
-    """Add --by and --why; `jobs.platform.deciders` asks for both."""
+    """Add --by and --why; `jobs.serving.deciders` asks for both."""
     parser.add_argument("--by", default="", metavar="WHO", help="who decides")
     parser.add_argument("--why", default="", metavar="TEXT", help="the reason, for the record")
 

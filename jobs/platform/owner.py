@@ -3,7 +3,7 @@
 The owner writes `state/RUN_DATE.owner.json` under the root (host, pid, since when) and touches it
 while it works. A file that is left behind is taken over: at once where its process is gone from
 this machine, and elsewhere once nobody has touched it for STALE_SECONDS. Runs of different run
-dates may share a root: `jobs.platform.commits` says how.
+dates may share a root: `jobs.delta.commits` says how.
 """
 
 import fcntl

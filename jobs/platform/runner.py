@@ -18,7 +18,7 @@ from jobs.platform.owner import owned
 from jobs.platform.plans import released_after
 from jobs.platform.report import JobReport
 from jobs.platform.warehouse import Warehouse
-from jobs.platform.written import drop_missing_files
+from jobs.delta.written import drop_missing_files
 
 _OWNER_AND_GROUP = 0o640
 """Of a kept conf, which names hosts, paths and accounts."""

@@ -23,9 +23,9 @@ from jobs.platform.job import Job
 from jobs.platform.records import DamagedRecordError, read_record, write_record
 from jobs.platform.report import JobReport
 from jobs.platform.runner import state_path
-from jobs.platform.serving import model_in_force
+from jobs.serving.in_force import model_in_force
 from jobs.platform.warehouse import Warehouse
-from jobs.platform.written import TableLog
+from jobs.delta.written import TableLog
 
 _ALWAYS = ("seed", "regions", "split", "storage")
 

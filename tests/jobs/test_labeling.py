@@ -29,7 +29,7 @@ from features.contracts import (
     Table,
 )
 from jobs import admit_labeler, finetune_labeler, label_pairs, revoke_labeler
-from jobs.platform import labelling
+from jobs.labels import labeling as labelling
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import RivalRunError, Warehouse

@@ -20,12 +20,12 @@ from features.contracts import (
 )
 from jobs import admit_model, adopt_weights, evaluate, reweight, score_catalog
 from jobs.platform.arguments import parser_of
-from jobs.platform.deciders import DeciderError
+from jobs.serving.deciders import DeciderError
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.platform.serving import weights_in_force
-from jobs.platform.trials import TrialError
+from jobs.serving.in_force import weights_in_force
+from jobs.serving.trials import TrialError
 from jobs.platform.warehouse import Warehouse
 
 MakeConf = Callable[..., ResolvedConf]

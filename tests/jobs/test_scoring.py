@@ -15,7 +15,7 @@ from features.lookup import FeatureTables, with_features
 from jobs import build_scoring_rows, build_training_set, reweight, score_catalog, score_examples
 from jobs.platform.feature_reads import read_features
 from jobs.platform.report import JobReport
-from jobs.platform.serving import NoModelError, model_in_force, weights_in_force
+from jobs.serving.in_force import NoModelError, model_in_force, weights_in_force
 from model.artifact import load_model
 
 CONF_WEIGHTS = "value.tuned=false"

@@ -17,9 +17,9 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf
 from features.contracts import ALL_TABLES, SCORES, Check, Table
 from features.contracts.table import ContractError, optional, required
-from jobs.platform.commits import retried
-from jobs.platform.difference import CHANGE, difference
-from jobs.platform.history import Commit, commit_named, last_commit
+from jobs.delta.commits import retried
+from jobs.delta.difference import CHANGE, difference
+from jobs.delta.history import Commit, commit_named, last_commit
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import MissingTableError, RivalRunError
 
@@ -154,7 +154,7 @@ def test_a_commit_of_another_in_between_is_not_taken_for_ours(
         seen.append(warehouse.version(PRICES))
         return commit_named(table, name)
 
-    monkeypatch.setattr("jobs.platform.history.commit_named", late)
+    monkeypatch.setattr("jobs.delta.history.commit_named", late)
     replaced = warehouse.replace(PRICES, prices(spark, ("b", 2.0), ("c", 3.0)), "price < 5")
     assert (replaced.rows, replaced.version) == (2, merged.version + 1)
     again = warehouse.merge(PRICES, prices(spark, ("b", 5.0)))
@@ -170,7 +170,7 @@ def test_a_commit_of_another_in_between_is_not_taken_for_ours(
 def test_a_commit_that_another_one_overtook_is_made_again(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("jobs.platform.commits._WAITS", (0.0,))
+    monkeypatch.setattr("jobs.delta.commits._WAITS", (0.0,))
     left = ["ConcurrentAppendException: [DELTA_CONCURRENT_APPEND] Files were added"]
     tries = []
 

@@ -1,0 +1,1 @@
+"""Delta tables: where they are, their commits, and what a write changes."""

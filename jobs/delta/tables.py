@@ -1,0 +1,119 @@
+"""The Delta tables of one conf: where they are, how they are made, and their versions."""
+
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from delta.tables import DeltaTable
+from pyspark.sql import DataFrame, SparkSession
+
+from conf.errors import UserError
+from conf.load import ResolvedConf
+from features.contracts import Table
+from jobs.delta import history
+from jobs.platform.causes import naming_table
+
+
+class MissingTableError(UserError, FileNotFoundError):
+    """A table that a job reads was never written; the message names the job that makes it."""
+
+
+@dataclass
+class Tables:
+    """Tables by path under storage.root, or by name in storage.database."""
+
+    spark: SparkSession
+    conf: ResolvedConf
+    _made: set[str] = field(default_factory=set, init=False, repr=False)
+
+    @property
+    def root(self) -> Path:
+        """Root folder of all outputs, absolute."""
+        return Path(self.conf.tree.storage.root).absolute()
+
+    def identifier(self, table: Table) -> str:
+        """SQL identifier: catalog.schema.name, or delta.`path`."""
+        database = self.conf.tree.storage.database
+        return f"{database}.{table.name}" if database else f"delta.`{self._path(table)}`"
+
+    @naming_table("looking for")
+    def exists(self, table: Table) -> bool:
+        """Whether the table was ever created."""
+        if self.conf.tree.storage.database:
+            return bool(self.spark.catalog.tableExists(self.identifier(table)))
+        return bool(DeltaTable.isDeltaTable(self.spark, self._path(table)))
+
+    def version(self, table: Table) -> int:
+        """Latest version of an existing table."""
+        return self.last_commit(table).version
+
+    def last_commit(self, table: Table) -> history.Commit:
+        """The newest commit of an existing table.
+
+        Raises:
+            MissingTableError: it has none.
+        """
+        commit = history.last_commit(self.delta(table))
+        if commit is None:
+            raise MissingTableError(f"table {table.name} has no commit")
+        return commit
+
+    def _path(self, table: Table) -> str:
+        return str(self.root / "tables" / table.name)
+
+    def delta(self, table: Table) -> DeltaTable:
+        """Handle of an existing table, for its history."""
+        if self.conf.tree.storage.database:
+            return DeltaTable.forName(self.spark, self.identifier(table))
+        return DeltaTable.forPath(self.spark, self._path(table))
+
+    def at(self, table: Table, version: int) -> DataFrame:
+        """The table at a version."""
+        reader = self.spark.read.format("delta").option("versionAsOf", version)
+        if self.conf.tree.storage.database:
+            return table.completed(reader.table(self.identifier(table)))
+        return table.completed(reader.load(self._path(table)))
+
+    def create(self, table: Table) -> None:
+        """Create the table from its contract; one of an older contract gets its columns and checks.
+
+        New columns are null in the rows that are there: only optional ones can be added.
+        """
+        if table.name not in self._made:
+            if self.exists(table):
+                self._add_columns(table)
+                self._renew_checks(table)
+            else:
+                self._clear_torn(table)
+                self.spark.sql(table.ddl(self.identifier(table)))
+            self._made.add(table.name)
+
+    def _clear_torn(self, table: Table) -> None:
+        """Remove the log that a run left which was killed before the table's first commit.
+
+        Delta makes no table in a folder that holds anything. A log with a commit is never touched.
+        """
+        log = Path(self._path(table)) / "_delta_log"
+        if self.conf.tree.storage.database or not log.is_dir():
+            return
+        if all(path.is_dir() or path.name.startswith(".") for path in log.rglob("*")):
+            shutil.rmtree(log)
+
+    def _add_columns(self, table: Table) -> None:
+        lacking = table.lacking(self.delta(table).toDF().columns)
+        if lacking:
+            columns = ", ".join(column.ddl() for column in lacking)
+            self.spark.sql(f"ALTER TABLE {self.identifier(table)} ADD COLUMNS ({columns})")
+
+    def _renew_checks(self, table: Table) -> None:
+        """Replace the constraints whose expression the contract has changed since."""
+        name = self.identifier(table)
+        there = {
+            r["key"]: r["value"] for r in self.spark.sql(f"SHOW TBLPROPERTIES {name}").collect()
+        }
+        for check in table.checks:
+            if there.get(f"delta.constraints.{check.name}", check.expression) != check.expression:
+                self.spark.sql(f"ALTER TABLE {name} DROP CONSTRAINT {check.name}")
+                self.spark.sql(
+                    f"ALTER TABLE {name} ADD CONSTRAINT {check.name} CHECK ({check.expression})"
+                )

@@ -1,0 +1,153 @@
+"""Whether tables still hold what a step recorded of them: its commit, its rows, its files."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote
+
+from pyspark.sql import functions as F
+
+from features.contracts import Table
+from jobs.delta.history import Commit, commits_of
+from jobs.platform.warehouse import Warehouse
+
+_CHANGING = ("WRITE", "MERGE", "DELETE", "UPDATE", "TRUNCATE", "RESTORE", "REPLACE", "STREAMING")
+"""How the names of operations begin, or end, that change rows; OPTIMIZE and the like move them."""
+
+
+@dataclass(frozen=True)
+class TableLog:
+    """The commits and files of tables as they are now, each looked up once until `forget`."""
+
+    warehouse: Warehouse
+    _commits: dict[str, list[Commit]] = field(default_factory=dict)
+    _missing: dict[tuple[str, int], list[str]] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """Look again from now on: somebody wrote."""
+        self._commits.clear()
+
+    def commits(self, table: Table) -> list[Commit]:
+        """Its commits on record, newest first; none where it does not exist."""
+        if table.name not in self._commits:
+            there = self.warehouse.exists(table)
+            found = commits_of(self.warehouse.delta(table)) if there else []
+            self._commits[table.name] = found
+        return self._commits[table.name]
+
+    def version(self, table: Table, without: Sequence[str] = ()) -> int | None:
+        """Latest version; with `without` the latest one that others than these jobs wrote."""
+        if not without:
+            return next((commit.version for commit in self.commits(table)), None)
+        by_others = (
+            commit.version
+            for commit in self.commits(table)
+            if commit.operation != "CREATE TABLE" and commit.metadata.get("job") not in without
+        )
+        return next(by_others, None)
+
+    def why_changed(
+        self, table: Table, version: int, name: str | None, makers: Sequence[str]
+    ) -> str | None:
+        """What differs from a step's commit of this version and name, or None.
+
+        Args:
+            table: an output of the step.
+            version: that the step left.
+            name: of the commit that made it; None where it was not recorded.
+            makers: jobs of the chain that write to the table; each has a record of its own.
+        """
+        commits = self.commits(table)
+        if not commits:
+            return f"table {table.name} is gone"
+        recorded = next((commit for commit in commits if commit.version == version), None)
+        # Delta drops old entries of its log by and by; a version beyond the newest one was lost.
+        lost = commits[0].version < version
+        if lost or (recorded is not None and name is not None and recorded.name != name):
+            return f"commit {version} of table {table.name} is gone"
+        later = [commit for commit in commits if commit.version > version]
+        rival = self._rival(table, recorded, later, makers)
+        if rival is not None:
+            who = rival.metadata.get("job", "somebody else")
+            return f"{who} wrote to table {table.name} since (version {rival.version})"
+        missing = self.missing_files(table)
+        return f"files of table {table.name} are gone, e.g. {missing[0]}" if missing else None
+
+    def missing_files(self, table: Table) -> list[str]:
+        """Files of the newest version that are not in the table's folder; of a per-run table those
+        that may hold rows of the run date. What is not on a local disk or mount is not looked at.
+        """
+        version = self.version(table)
+        if version is None:
+            return []
+        key = (table.name, version)
+        if key not in self._missing:
+            self._missing[key] = _missing(self.warehouse, table)
+        return self._missing[key]
+
+    def _rival(
+        self,
+        table: Table,
+        recorded: Commit | None,
+        later: Sequence[Commit],
+        makers: Sequence[str],
+    ) -> Commit | None:
+        """The last of later commits that changed rows of the recorded one of a per-run table."""
+        if "run_date" not in table.key:
+            return None
+        today = self.warehouse.conf.run_date.isoformat()
+        ours = recorded.metadata.get("where") if recorded else None
+        changed = (
+            commit
+            for commit in later
+            if commit.operation.startswith(_CHANGING)
+            and commit.metadata.get("job") not in makers
+            and commit.metadata.get("run_date", today) == today
+            and _may_touch(commit, ours)
+        )
+        return next(changed, None)
+
+
+def _may_touch(commit: Commit, ours: str | None) -> bool:
+    """Whether a commit may have changed rows that satisfy our condition.
+
+    One that names no condition (DELETE by hand) may have changed any; of two conditions that begin
+    alike and part ways, each has rows of its own.
+    """
+    theirs = commit.metadata.get("where")
+    if theirs is None or ours is None:
+        return True
+    return ours.startswith(str(theirs)) or str(theirs).startswith(ours)
+
+
+def drop_missing_files(warehouse: Warehouse, tables: Sequence[Table]) -> list[str]:
+    """Commit tables without the files that are gone, so that they can be read and written again.
+
+    The commit names no run date: every run that wrote to the table takes its rows for changed.
+
+    Returns:
+        A warning per table that lacked files.
+    """
+    warnings = []
+    for table in tables:
+        missing = _missing(warehouse, table) if warehouse.exists(table) else []
+        if missing:
+            warehouse.rewrite(table, "mend")
+            warnings.append(
+                f"{len(missing)} files of table {table.name} were gone, e.g. {missing[0]}: steps "
+                "make their rows again; those that only earlier runs could make are lost"
+            )
+    return warnings
+
+
+def _missing(warehouse: Warehouse, table: Table) -> list[str]:
+    rows = warehouse.delta(table).toDF()
+    if "run_date" in table.key:
+        rows = rows.where(F.col("run_date") == F.lit(warehouse.conf.run_date))
+    local = [name for name in rows.inputFiles() if name.startswith(("file:", "/"))]
+    return [name for name in local if not _is_there(name)]
+
+
+def _is_there(uri: str) -> bool:
+    path = "/" + uri.removeprefix("file:").lstrip("/")
+    return Path(path).exists() or Path(unquote(path)).exists()

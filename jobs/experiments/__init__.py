@@ -1,0 +1,1 @@
+"""What the experiments do: data, trainings, judging, reports."""

@@ -1,0 +1,122 @@
+"""The snapshots of the experiments on the chain's own data: Home Depot and the simulated market.
+
+The chain runs up to the training set, without a labeler, in a storage root of its own. That root is
+named by everything that its data depend on, so confs that differ in the model share one, and it is
+made once.
+"""
+
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+from pyspark import StorageLevel
+from pyspark.sql import SparkSession
+
+from conf.load import ResolvedConf, section_hash
+from conf.sections.platform import StorageConf
+from features.contracts import MARKET_TRUTH, QUERIES, TEXT_EMBEDDINGS, TRAINING_EXAMPLES
+from features.declarations import declared
+from features.experiment_rows import BLIND, LOGGED, TRUTH, chain_rows
+from features.spec import spec_json
+from features.training_set import TASKS
+from jobs.experiments.snapshot import Contents, snapshot_folder, write_experiment_snapshot
+from jobs.labels.labelers import optional
+from jobs.platform.runner import open_warehouse, run_job
+from jobs.platform.state import RunState
+from jobs.platform.warehouse import Warehouse
+from jobs.registry import load_job
+from jobs.sources.base import load_adapter
+
+STEPS = (
+    "ingest",
+    "import_labels",
+    "build_candidates",
+    "embed_texts",
+    "build_features",
+    "build_training_set",
+)
+_SECTIONS = (
+    "run_date",
+    "seed",
+    "regions",
+    "split",
+    "source",
+    "ingest",
+    "labels",
+    "encoder",
+    "features",
+    "candidates",
+    "training_set",
+)
+
+
+def chain_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
+    """Folder of the snapshot (train, validation, test) of the conf's source, made where missing.
+
+    Raises:
+        SourceError: the source cannot be read.
+        SnapshotError: no training row.
+    """
+    own = own_root(conf)
+    warehouse, _ = open_warehouse(spark, own, "experiment")
+    folder = snapshot_folder(warehouse, (), "chain")
+    if folder.exists() or conf.dry_run:
+        return folder
+    prepare(warehouse)
+    return write_examples(warehouse, folder)
+
+
+def write_examples(warehouse: Warehouse, folder: Path) -> Path:
+    """Write the snapshot of the run's training_examples to the folder and return it."""
+    tree = warehouse.conf.tree
+    truth = optional(warehouse, MARKET_TRUTH)
+    examples = warehouse.read_run(TRAINING_EXAMPLES)
+    rows = chain_rows(examples, warehouse.read(QUERIES), truth).persist(StorageLevel.DISK_ONLY)
+    try:
+        contents = Contents(
+            rows=rows,
+            features=spec_json(declared(tree)),
+            tasks=TASKS,
+            regions=tree.regions,
+            relevance=True,
+            extra=LOGGED if truth is None else LOGGED | TRUTH | BLIND,
+            notes={"source": warehouse.conf.source.kind, "chain": str(warehouse.root)},
+        )
+        return write_experiment_snapshot(warehouse, contents, folder)
+    finally:
+        rows.unpersist()
+
+
+def own_root(conf: ResolvedConf) -> ResolvedConf:
+    """The conf with the storage root of its data, under the given one; tables by path."""
+    tree = conf.tree.model_dump(mode="json")
+    data = load_adapter(conf.source.kind).fingerprint(conf)
+    key = section_hash([data, *(tree[name] for name in _SECTIONS)])
+    root = Path(conf.tree.storage.root).absolute() / "experiments" / "chains" / key
+    storage = StorageConf(root=str(root))
+    written = {name: section for name, section in conf.written.items() if name != "storage"}
+    return replace(conf, tree=conf.tree.model_copy(update={"storage": storage}), written=written)
+
+
+def prepare(warehouse: Warehouse) -> None:
+    """Run the steps that did not yet finish on this code, conf and data."""
+    state = RunState(warehouse)
+    borrow_embeddings(warehouse.root)
+    jobs = [load_job(name) for name in STEPS]
+    for job in jobs:
+        fingerprint = state.fingerprint(job, jobs)
+        if state.why_run(job, fingerprint, jobs) is not None:
+            report = run_job(job, warehouse.spark, warehouse.conf)
+            state.record(job, fingerprint, report)
+
+
+def borrow_embeddings(root: Path) -> None:
+    """Take the embeddings that a chain beside this one has made: texts are the same in all."""
+    place = Path("tables") / TEXT_EMBEDDINGS.name
+    found = [] if (root / place).exists() else sorted(root.parent.glob(f"*/{place}"))
+    if found:
+        partial = root / f".{TEXT_EMBEDDINGS.name}"
+        shutil.rmtree(partial, ignore_errors=True)
+        shutil.copytree(found[0], partial)
+        (root / place).parent.mkdir(parents=True, exist_ok=True)
+        partial.rename(root / place)

@@ -1,0 +1,109 @@
+"""Whether the rule that picked a relevance weight on validation also held on test, and its cost."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from jobs.experiments.results import Found, Pool
+from jobs.experiments.study import PICKED, Study
+from jobs.reports.markdown import table
+from model.bootstrap import Estimate
+from model.experiments.figures import ALL, CHANGE, ENGAGEMENT, Figure
+from model.tradeoff import Rule, describe
+
+_HEADERS = (
+    "arm",
+    "rule",
+    "rule broken on test",
+    "engagement NDCG less that of the same models without relevance",
+    "engagement kept",
+)
+
+
+@dataclass(frozen=True)
+class PickRule:
+    """The rule of an arm, asked of its test figures.
+
+    Attributes:
+        tau: least relevance NDCG (fraction).
+        loss: largest relative loss of engagement NDCG (fraction), from the same model's order
+            without relevance.
+        k: cut-off of the NDCGs.
+    """
+
+    rule: Rule
+    tau: float
+    loss: float
+    k: int
+
+    @classmethod
+    def of(cls, study: Study, arm: str) -> "PickRule | None":
+        """The arm's rule; None where it picks no weight."""
+        ranking = study.ranking(arm)
+        if ranking is None or ranking.conf.relevance != PICKED:
+            return None
+        conf, tree = ranking.conf, ranking.tree
+        tau = tree.tau if conf.tau is None else conf.tau
+        loss = tree.engagement_loss if conf.engagement_loss is None else conf.engagement_loss
+        return cls(conf.rule or tree.rule, tau, loss, ranking.evaluation.k)
+
+    @property
+    def metrics(self) -> tuple[str, str, str]:
+        """Names of the figures: relevance, engagement, and its change."""
+        return (
+            f"value.relevance_judged@{self.k}",
+            f"{ENGAGEMENT}@{self.k}",
+            f"{CHANGE}@{self.k}",
+        )
+
+    def broken(self, figures: Sequence[Figure]) -> bool:
+        """Whether one training's test figures break it."""
+        found = {f.metric: f.value for f in figures if f.region == ALL}
+        relevance, engagement, change = (found[name] for name in self.metrics)
+        if self.rule == "max_engagement":
+            return relevance < self.tau
+        return change < -self.loss * (engagement - change)
+
+    def kept(self, change: Estimate, engagement: float) -> str:
+        """Non-inferiority: where the interval of the change lies beside the largest loss.
+
+        yes: above it; no: below it; cannot tell: it holds it (Piaggio et al. 2012, CONSORT).
+        """
+        if change.low is None or change.high is None:
+            return "cannot tell"
+        margin = -self.loss * (engagement - change.value)
+        if change.low > margin:
+            return f"yes, within {self.loss:.3g}"
+        return f"no, beyond {self.loss:.3g}" if change.high < margin else "cannot tell"
+
+
+def rule_tables(found: Found | Pool) -> list[str]:
+    """A line for each arm whose weight is picked, over all its trainings."""
+    members = found.draws if isinstance(found, Pool) else [found]
+    rows = list(_rows(found, members))
+    return ["The rule, kept on validation, on test:\n", table(_HEADERS, rows)] if rows else []
+
+
+def _rows(found: Found | Pool, members: Sequence[Found]) -> Iterator[list[str]]:
+    for arm in dict.fromkeys(one.arm for one in found.compared):
+        rule = PickRule.of(members[0].study, arm)
+        if rule is None:
+            continue
+        _, engagement, change = (found.of(arm, name) for name in rule.metrics)
+        assert engagement is not None and change is not None
+        judged = [fs for one in members for fs in one.figures.get(arm, {}).values()]
+        broken = sum(rule.broken(figures) for figures in judged)
+        yield [
+            arm,
+            describe(rule.rule, rule.k, rule.tau, rule.loss),
+            f"{broken} of {len(judged)}",
+            _figure(change.estimate),
+            rule.kept(change.estimate, engagement.estimate.value),
+        ]
+
+
+def _figure(change: Estimate) -> str:
+    if change.low is None or change.high is None or not np.isfinite(change.value):
+        return f"{change.value:+.4f}"
+    return f"{change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]"

@@ -1,0 +1,105 @@
+"""The snapshot of experiment S1: impressions of real hotel-search sessions.
+
+One row per clickout and position of its list; users do not cross splits. Quarantined actions go to
+the table `quarantine`; the manifest counts actions, lists and rows.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+from conf.load import ResolvedConf
+from features.contracts import QUARANTINE
+from features.experiment_rows import with_codes
+from features.quality.verdicts import accepted, by_rule, quarantined
+from features.spec import spec_json
+from features.split import bucket
+from features.training_set import with_split
+from features.trivago.actions import ACTIONS
+from features.trivago.declarations import declared
+from features.trivago.features import OTHER, largest_sites, with_features, with_history
+from features.trivago.rows import TASKS, engagements_of, impression_rows, pages_of
+from jobs.experiments.snapshot import Contents, snapshot_folder, write_experiment_snapshot
+from jobs.platform.plans import keep
+from jobs.platform.runner import open_warehouse
+from jobs.platform.warehouse import Warehouse
+from jobs.sources import trivago
+
+_CODES = {
+    "list_code": "page_id",
+    "item_code": "item_id",
+    "unit_code": "user_id",
+}
+
+
+def trivago_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
+    """Folder of the snapshot (train, validation, test) of the log that conf `source` names.
+
+    Made once for a conf and a file; tasks engaged, clickout; no relevance.
+
+    Raises:
+        SourceError: the file or a column is missing.
+        SnapshotError: no training row.
+    """
+    warehouse, _ = open_warehouse(spark, conf, "experiment")
+    source = trivago.section(conf)
+    folder = snapshot_folder(warehouse, ("source",), trivago.fingerprint(conf))
+    if folder.exists() or conf.dry_run:
+        return folder
+    with ExitStack() as kept:
+        actions = keep(trivago.read_actions(spark, conf), kept)
+        counts = _quarantine(warehouse, actions)
+        engagements = keep(engagements_of(accepted(actions)), kept)
+        rows = keep(_rows(accepted(actions), engagements, conf), kept)
+        regions = [r["site"] for r in largest_sites(rows, source.largest_sites).collect()] + [OTHER]
+        contents = Contents(
+            rows=keep(_snapshot_rows(rows, engagements, regions, conf), kept),
+            features=spec_json(declared(len(regions), source.logged_rank)),
+            tasks=TASKS,
+            regions=regions,
+            relevance=False,
+            notes=counts,
+        )
+        return write_experiment_snapshot(warehouse, contents, folder)
+
+
+def _rows(actions: DataFrame, engagements: DataFrame, conf: ResolvedConf) -> DataFrame:
+    by_user = bucket(F.col("user_id"), conf.tree.split.buckets)
+    pages = pages_of(actions).withColumn("bucket", by_user).transform(with_split(conf.tree.split))
+    return impression_rows(pages, engagements, trivago.section(conf).engaged_by_click)
+
+
+def _snapshot_rows(
+    rows: DataFrame, engagements: DataFrame, regions: Sequence[str], conf: ResolvedConf
+) -> DataFrame:
+    prior = trivago.section(conf).prior_impressions
+    return (
+        with_history(rows, engagements)
+        .transform(with_features, regions, prior)
+        .transform(with_codes(_CODES, rows))
+        .withColumns(
+            {
+                "example_id": F.concat_ws("|", "page_id", "item_id"),
+                "page_code": F.col("list_code"),
+                "judged": F.lit(0),
+                "grade": F.lit(-1),
+            }
+        )
+    )
+
+
+def _quarantine(warehouse: Warehouse, actions: DataFrame) -> Mapping[str, Any]:
+    """Write the quarantine; actions read and quarantined, by rule."""
+    conf = warehouse.conf
+    rules = by_rule(actions)
+    named = actions.withColumn("dataset", F.lit(trivago.DATASET))
+    rows = quarantined({ACTIONS: named}, conf.run_date, trivago.DATASET)
+    where = f"run_date = DATE'{conf.run_date}' AND table_name = '{ACTIONS.name}'"
+    written = warehouse.replace(QUARANTINE, rows, where)
+    read = actions.count()
+    warehouse.report.count(ACTIONS.name, read, accepted(actions).count(), written.rows)
+    return {"actions": read, "quarantined": rules}

@@ -1,0 +1,1 @@
+"""Labels from a model: fitting, the gate, chunks, audits."""

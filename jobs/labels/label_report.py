@@ -1,0 +1,39 @@
+"""The mix of grades that a labelling run produced, beside that of the run before."""
+
+from pyspark.sql import functions as F
+
+from features.contracts import LABEL_CHUNKS
+from jobs.labels.labelers import Row
+from jobs.platform.warehouse import Warehouse
+from model.labelers.sampling import mix_of_counts, total_variation
+
+_GRADES = ("grade_0", "grade_1", "grade_2")
+
+
+def tell_mix(warehouse: Warehouse, version: Row, counts: dict[str, int]) -> None:
+    """Note this run's mix, production's as the labeler was fitted for, and the last run's."""
+    report, limit = warehouse.report, warehouse.conf.tree.labeling.mix_shift
+    mix = mix_of_counts([counts[name] for name in _GRADES])
+    words = [f"grades {_words(mix)}", f"human grades {_words(version['production_mix'])}"]
+    report.details["mix"] = list(mix)
+    last = _last_run(warehouse)
+    if last is not None:
+        before = mix_of_counts([float(last[name]) for name in _GRADES])
+        shift = total_variation(mix, before)
+        words.append(f"last run ({last['run_date']}) {_words(before)}")
+        report.details |= {"last_mix": list(before), "mix_shift": shift}
+        if shift > limit:
+            words.append(f"WARNING: they differ by {shift:.0%}, labeling.mix_shift is {limit:.0%}")
+    report.notes.append("; ".join(words))
+
+
+def _last_run(warehouse: Warehouse) -> Row | None:
+    """Grades of the latest run date before this one that labelled anything."""
+    earlier = warehouse.read(LABEL_CHUNKS).where(F.col("run_date") < F.lit(warehouse.conf.run_date))
+    sums = earlier.groupBy("run_date").agg(*(F.sum(name).alias(name) for name in _GRADES))
+    row = sums.where(" + ".join(_GRADES) + " > 0").orderBy(F.desc("run_date")).first()
+    return None if row is None else row.asDict()
+
+
+def _words(mix: "tuple[float, ...] | list[float]") -> str:
+    return "/".join(f"{100 * share:.0f}" for share in mix) + " %"

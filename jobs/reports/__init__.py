@@ -1,0 +1,1 @@
+"""What a night reports: yardsticks, baselines, pages of report.md."""

@@ -1,0 +1,176 @@
+"""The figures of `evaluate` side by side: as text for the terminal and in report.md."""
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from io import StringIO
+from pathlib import Path
+
+from rich import box
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from features.evaluation.rankers import REFERENCE
+from jobs.labels.findings import Figure, Findings
+from jobs.reports.markdown import interval, table, write_section
+from jobs.reports.yardstick_notes import yardstick_lines
+from model.block_sums import ALL
+from model.evaluated import NO_RANKING, TASKS
+
+RANKERS = (
+    "engagement_only",
+    "joint",
+    "relevance_only",
+    "bm25",
+    "popularity",
+    "cosine",
+    "lightgbm",
+    "lightgbm_position",
+    "lightgbm_relevance",
+    "lambdamart_engagement",
+    "lambdamart_relevance",
+    "lambdamart_mixed",
+    "random",
+    "logged",
+)
+
+
+def value_cell(row: Figure | None) -> str:
+    """Value and interval."""
+    return interval(row["value"], row["low"], row["high"]) if row else "-"
+
+
+def difference_cell(row: Figure | None) -> str:
+    """Difference from the reference and its interval; a star where the interval excludes 0."""
+    if row is None or row.get("difference") is None:
+        return "-"
+    low, high = row["difference_low"], row["difference_high"]
+    clear = low is not None and high is not None and (low > 0 or high < 0)
+    return interval(row["difference"], low, high, sign="+") + ("*" if clear else "")
+
+
+def side_by_side(findings: Findings) -> list[str]:
+    """Lines of two tables for the terminal: values, and differences from the reference."""
+    if not findings.rows:
+        return ["no test row could be measured: no metrics"]
+    rankers, level = _shown(findings), f"{findings.confidence:.0%}"
+    others = [ranker for ranker in rankers if ranker != REFERENCE]
+    return [
+        f"test queries: mean over queries [{level} interval]",
+        *_text(findings, value_cell, rankers),
+        f"paired difference from {REFERENCE} [{level} interval], * where it excludes 0",
+        *_text(findings, difference_cell, others),
+        *_warnings(findings),
+        *yardstick_lines(findings),
+    ]
+
+
+def write_evaluation_section(folder: Path, findings: Findings) -> Path:
+    """The evaluation's section of report.md."""
+    level = f"{findings.confidence:.0%}"
+    regions = sorted({row["region"] for row in findings.rows} - {ALL})
+    simulated = " (simulated engagement)" if findings.facts["simulated_engagement"] else ""
+    parts = [
+        f"## Evaluation on test queries{simulated}",
+        *_warnings(findings),
+        "\n".join(f"- {line}" for line in yardstick_lines(findings)),
+        f"Mean over queries [{level} interval by bootstrap over query texts]:",
+        _side_by_side(findings, value_cell),
+        f"Paired difference from {REFERENCE} (* the interval excludes 0):",
+        _side_by_side(findings, difference_cell),
+        "### Further rankings",
+        _side_by_side(findings, value_cell, findings.further()),
+        f"### By region: joint, and its difference from {REFERENCE}",
+        _by_region(findings, regions),
+        f"### The model's probabilities{simulated}",
+        _tasks(findings),
+        "### Lists behind the figures",
+        _left_out(findings),
+        "Examination by position, relative to position 1: "
+        + ", ".join(f"{e:.3f}" for e in findings.examination[:25]),
+    ]
+    write_section(folder, "00-warnings", "\n\n".join(findings.warnings()))
+    return write_section(folder, "20-evaluation", "\n\n".join(parts))
+
+
+def _warnings(findings: Findings) -> list[str]:
+    lines = []
+    if findings.facts["simulated_engagement"]:
+        lines.append(
+            "Engagement is simulated: click, cart and purchase figures are measured on it, and "
+            "every ranker that learnt from the log was trained on it."
+        )
+    if findings.simulated_grades.get("human"):
+        lines.append("The grades are simulated, too.")
+    return lines
+
+
+def _shown(findings: Findings) -> list[str]:
+    present = {row["ranker"] for row in findings.rows}
+    return [ranker for ranker in RANKERS if ranker in present]
+
+
+def _text(
+    findings: Findings, cell: Callable[[Figure | None], str], rankers: Sequence[str]
+) -> list[str]:
+    headings, rows = findings.headings(), findings.by_name()
+    columns = [heading.replace(" (", "\n(").replace(", ", ",\n") for heading in headings.values()]
+    rich = RichTable("ranker", *columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    for ranker in rankers:
+        rich.add_row(ranker, *(_compact(cell(rows.get((ranker, m)))) for m in headings))
+    buffer = StringIO()
+    Console(file=buffer, width=160, color_system=None, markup=False).print(rich)
+    return [line.rstrip() for line in buffer.getvalue().splitlines() if line.strip()]
+
+
+def _compact(cell: str) -> str:
+    """Figures below 1 without their leading zero, so that seven columns fit a terminal."""
+    return re.sub(r"(?<!\d)0\.", ".", cell).replace(",", "")
+
+
+def _side_by_side(
+    findings: Findings,
+    cell: Callable[[Figure | None], str],
+    columns: Mapping[str, str] | None = None,
+) -> str:
+    headings, rows = columns or findings.headings(), findings.by_name()
+    return table(
+        ["ranker", *headings.values()],
+        [
+            [ranker, *(cell(rows.get((ranker, metric))) for metric in headings)]
+            for ranker in _shown(findings)
+        ],
+    )
+
+
+def _by_region(findings: Findings, regions: Sequence[str]) -> str:
+    headings = findings.headings()
+    rows = []
+    for region in regions:
+        found = findings.by_name(region)
+        cells = [found.get(("joint", metric)) for metric in headings]
+        rows.append([region, *(f"{value_cell(c)}; {difference_cell(c)}" for c in cells)])
+    return table(["region", *headings.values()], rows)
+
+
+def _tasks(findings: Findings) -> str:
+    found = {m: row for (ranker, m), row in findings.by_name().items() if ranker == NO_RANKING}
+    kinds = list(dict.fromkeys(_kind(metric) for metric in found))
+    by_kind = {(_kind(metric), _task(metric)): row for metric, row in found.items()}
+    return table(
+        ["figure", *TASKS],
+        [[kind, *(value_cell(by_kind.get((kind, task))) for task in TASKS)] for kind in kinds],
+    )
+
+
+def _kind(metric: str) -> str:
+    return metric.replace(f"_{_task(metric)}", "")
+
+
+def _task(metric: str) -> str:
+    return next(task for task in TASKS if f"_{task}" in metric)
+
+
+def _left_out(findings: Findings) -> str:
+    columns = ("queries", "lists", "short", "masked", "no_positive")
+    rows = [[m, *(f"{counts[c]:,}" for c in columns)] for m, counts in findings.left_out.items()]
+    return table(["metric", *columns], rows)

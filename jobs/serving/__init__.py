@@ -1,0 +1,1 @@
+"""Which model and weights serve: trials, decisions, the gate of the ranker."""

@@ -1,0 +1,225 @@
+"""What the gate of the ranker looks at: two models on the validation rows of one night."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.schema import Conf
+from features.contracts import (
+    LABELER_DECISIONS,
+    QUERIES,
+    RELEVANCE_LABELS,
+    SCORING_ROWS,
+    TRAINING_EXAMPLES,
+)
+from features.evaluation.funnel import disorder
+from features.evaluation.lists import examination_at_position, pages, with_block
+from features.evaluation.names import RELEVANCE_KINDS, relevance_metrics
+from features.evaluation.rankers import TASKS, model_rankers
+from features.evaluation.reliability import prediction_histogram, queries_by_task
+from features.evaluation.served import graded_rows
+from features.training_set import labelled_pairs
+from jobs.reports.example_scores import predict_examples
+from jobs.labels.labelers import optional
+from jobs.serving.paired import PairedSums, Ranked, paired_sums
+from jobs.platform.plans import keep
+from jobs.serving.in_force import WeightsInForce
+from jobs.platform.warehouse import Warehouse
+from model.admission import CalibrationFigure, Evidence, RankingFigure
+from model.block_sums import ALL
+from model.bootstrap import BlockBootstrap, Estimate
+from model.reliability import calibration_gap, task_metrics
+from udfs.score_rows import score_rows
+
+CANDIDATE, PART, REFERENCE, CHANCE = "candidate", "part", "in_force", "random"
+"""Orders that are judged: as served; by the relevance or engagement alone; of the model in force;
+none."""
+
+_PREDICTED = ("p_click", "p_cart", "p_purchase", "p_ge_1", "p_ge_2", "relevance")
+
+
+@dataclass(frozen=True)
+class Compared:
+    """Validation rows scored by the candidate, and in columns `ref_...` by the model in force.
+
+    Attributes:
+        lists: candidates of judged validation queries, as served, with grades.
+        shown: pages of validation queries, with engagement labels.
+        paired: whether there is a model in force to compare with.
+    """
+
+    lists: DataFrame
+    shown: DataFrame
+    paired: bool
+
+
+def gather(
+    warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
+) -> Evidence:
+    """Score the validation rows with both models and measure them.
+
+    Args:
+        candidate, reference: model directories; None: there is no model in force.
+        weights: under which both rank.
+    """
+    tree, queries = warehouse.conf.tree, warehouse.read(QUERIES)
+    with _scored(warehouse, candidate, reference, weights) as compared:
+        found = _sums(compared, queries, weights, tree)
+        bootstrap = BlockBootstrap(
+            tree.evaluation.blocks, tree.evaluation.bootstrap, tree.evaluation.confidence, tree.seed
+        )
+        order = compared.shown.transform(disorder).collect()[0].asDict()
+        rows, shown = int(order.pop("rows")), int(order.pop("queries"))
+        return Evidence(
+            rankings=tuple(_rankings(found, bootstrap, tree)),
+            calibration=tuple(_calibration(compared, queries, found, bootstrap, tree)),
+            disorder={name: float(share or 0.0) for name, share in order.items()},
+            rows=rows,
+            queries=shown,
+            given={"currency": found.currency, "weights_version": weights.version},
+        )
+
+
+@contextmanager
+def _scored(
+    warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
+) -> Iterator[Compared]:
+    """The rows, scored once and kept while they are measured."""
+    with ExitStack() as stack:
+        lists = keep(_lists(warehouse, candidate, reference, weights), stack)
+        shown = keep(_shown(warehouse, candidate, reference, weights), stack)
+        yield Compared(lists, shown, reference is not None)
+
+
+def _lists(
+    warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
+) -> DataFrame:
+    """Candidates of the validation queries that people judged; where these are few, of all judged.
+
+    A labeler may have judged every query: to score them all again would double a night's scoring.
+    """
+    tree, queries = warehouse.conf.tree, warehouse.read(QUERIES)
+    best = labelled_pairs(queries, tree, optional(warehouse, LABELER_DECISIONS))
+    labels = warehouse.read(RELEVANCE_LABELS).transform(best)
+    validation = queries.where(F.col("bucket").isin(*tree.split.validation))
+    judged = labels.join(validation, on="query_id", how="left_semi")
+    chosen = judged.where("label_source = 'human'").select("query_id").distinct()
+    if chosen.count() < tree.value.min_queries:
+        chosen = judged.select("query_id").distinct()
+    packed = warehouse.read_run(SCORING_ROWS).join(chosen, on="query_id", how="left_semi")
+    rows = score_rows(packed, candidate, weights.table.to_json())
+    if reference is not None:
+        theirs = score_rows(packed, reference, weights.table.to_json())
+        ranked = theirs.select("query_id", "item_id", F.col("value").alias("ref_value"))
+        rows = rows.join(ranked, on=["query_id", "item_id"], how="inner")
+    return rows.transform(graded_rows(labels, queries, tree.split.validation))
+
+
+def _shown(
+    warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
+) -> DataFrame:
+    """Validation examples that a page showed; `ref_joint` is the value of the model in force."""
+    examples = warehouse.read_run(TRAINING_EXAMPLES).where("split = 'validation'")
+    examples = examples.where(F.col("search_id").isNotNull())
+    rows = predict_examples(examples, candidate)
+    if reference is None:
+        return rows
+    joint = model_rankers(weights.by_region, warehouse.conf.tree.value.weights)["joint"]
+    renamed = (F.col(name).alias(f"ref_{name}") for name in _PREDICTED)
+    theirs = predict_examples(examples, reference)
+    named = theirs.select("example_id", joint.alias("ref_joint"), *renamed)
+    return rows.join(named, on="example_id", how="inner")
+
+
+def _sums(
+    compared: Compared, queries: DataFrame, weights: WeightsInForce, tree: Conf
+) -> PairedSums:
+    lists: dict[str, Column] = {
+        CANDIDATE: F.col("value"),
+        PART: F.col("relevance"),
+        CHANCE: F.lit(0.0),
+    }
+    ours = model_rankers(weights.by_region, tree.value.weights)
+    shown = {CANDIDATE: ours["joint"], PART: ours["engagement_only"], CHANCE: ours["random"]}
+    if compared.paired:
+        lists[REFERENCE] = F.col("ref_value")
+        shown[REFERENCE] = F.col("ref_joint")
+    return paired_sums(
+        Ranked(compared.lists, lists),
+        Ranked(compared.shown, shown),
+        queries,
+        weights.by_region,
+        tree,
+    )
+
+
+def _theirs(shown: DataFrame) -> DataFrame:
+    """The rows with the predictions of the model in force in the place of the candidate's."""
+    return shown.withColumns({p: F.col(f"ref_{p}") for p in _PREDICTED})
+
+
+def _rankings(found: PairedSums, bootstrap: BlockBootstrap, tree: Conf) -> Iterator[RankingFigure]:
+    k = tree.evaluation.k
+    metrics = [kind.format(k=k) for kind in RELEVANCE_KINDS.values()] + [found.engagement]
+    human = found.sums.get(ALL, CANDIDATE, metrics[0])
+    if human is None or human.query_count < tree.value.min_queries:
+        metrics.append(relevance_metrics(k, human_only=False)["exp"])
+    for metric in metrics:
+        for region in found.sums.regions:
+            figure = _ranking(found, bootstrap, metric, region)
+            if figure is not None:
+                yield figure
+
+
+def _ranking(
+    found: PairedSums, bootstrap: BlockBootstrap, metric: str, region: str
+) -> RankingFigure | None:
+    ours, part, chance, theirs = (
+        found.sums.get(region, name, metric) for name in (CANDIDATE, PART, CHANCE, REFERENCE)
+    )
+    if ours is None or part is None or chance is None or not ours.query_count:
+        return None
+    gain = None
+    if theirs is not None:
+        gain = bootstrap.difference(ours.totals, theirs.totals, ours.denominators)
+    over = bootstrap.difference(part.totals, chance.totals, part.denominators)
+    value = bootstrap.mean(ours.totals, ours.denominators).value
+    return RankingFigure(metric, region, ours.query_count, value, over.value, gain)
+
+
+def _calibration(
+    compared: Compared,
+    queries: DataFrame,
+    found: PairedSums,
+    bootstrap: BlockBootstrap,
+    tree: Conf,
+) -> Iterator[CalibrationFigure]:
+    e = tree.evaluation
+    shown = compared.shown.transform(with_block(queries, tree.seed, e.blocks))
+    histogram = prediction_histogram(e.logit_bin, examination_at_position(found.examination))
+    ours = pages(shown).transform(histogram).toPandas()
+    theirs = pages(_theirs(shown)).transform(histogram).toPandas() if compared.paired else None
+    counts = queries_by_task(pages(shown)).toPandas().set_index("region")
+    for region in (ALL, *map(str, counts.index)):
+        part = _of(ours, region)
+        other = None if theirs is None else _of(theirs, region)
+        for task in TASKS:
+            error = task_metrics(part, task, bootstrap, e.calibration_groups).get(
+                f"calibration_error_{task}_at_position"
+            )
+            if error is None:
+                continue
+            loss: Estimate | None = None
+            if other is not None:
+                loss = calibration_gap(part, other, task, bootstrap, e.calibration_groups)
+            known = counts[task] if region == ALL else counts.loc[[region], task]
+            yield CalibrationFigure(task, region, int(known.sum()), error, loss)
+
+
+def _of(histogram: pd.DataFrame, region: str) -> pd.DataFrame:
+    return histogram if region == ALL else histogram[histogram["region"] == region]

@@ -1,0 +1,63 @@
+"""A decision on a ranker in words: notes of the job, and its section of report.md."""
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from jobs.reports.markdown import interval, table, write_section
+from model.block_sums import ALL
+
+
+def decision_lines(row: Mapping[str, Any]) -> list[str]:
+    """The decision, its reasons, and what too few queries left unjudged."""
+    against = f"against {row['compared_with']}" if row["compared_with"] else "the first one"
+    lines = [
+        f"model {row['model_version']} {row['decision']} by {row['decided_by']} on "
+        f"{row['run_date']} (decision {row['decision_no']}, {against})"
+    ]
+    unjudged = json.loads(row["metrics"]).get("unjudged", [])
+    return lines + [f"    {line}" for line in (*row["reasons"], *unjudged)]
+
+
+def write_model_section(folder: Path, row: Mapping[str, Any]) -> Path:
+    """The decision's section of report.md: all figures of all regions, and losses by region."""
+    metrics = json.loads(row["metrics"])
+    lines = decision_lines(row)
+    parts = [
+        "## The model in the gate",
+        "\n".join([lines[0], "", *(f"- {line.strip()}" for line in lines[1:])]),
+        table(
+            ["validation queries", "region", "queries", "value", "less the model in force"],
+            [*_rankings(metrics.get("rankings", [])), *_errors(metrics.get("calibration", []))],
+        ),
+    ]
+    return write_section(folder, "05-model", "\n\n".join(parts))
+
+
+def _rankings(figures: Iterable[Mapping[str, Any]]) -> list[list[object]]:
+    ordered = sorted(figures, key=lambda f: f["region"] != ALL)
+    return [
+        [f["metric"], f["region"], f["queries"], f"{f['value']:.4f}", _gap(f["gain"])]
+        for f in ordered
+    ]
+
+
+def _errors(figures: Iterable[Mapping[str, Any]]) -> list[list[object]]:
+    return [
+        [
+            f"calibration error, {f['task']}",
+            f["region"],
+            f["queries"],
+            f"{f['error']['value']:.4f}",
+            _gap(f["loss"]),
+        ]
+        for f in figures
+        if f["region"] == ALL
+    ]
+
+
+def _gap(estimate: Mapping[str, Any] | None) -> str:
+    if estimate is None:
+        return "-"
+    return interval(estimate["value"], estimate["low"], estimate["high"], sign="+")

@@ -1,0 +1,160 @@
+"""Trials of weights: their rows, and how they compare with the scores that are served."""
+
+import json
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from pyspark.sql import DataFrame
+from pyspark.sql import functions as F
+
+from conf.errors import UserError
+from features.contracts import (
+    EXAMPLE_SCORES,
+    LABELER_DECISIONS,
+    QUERIES,
+    RELEVANCE_LABELS,
+    WEIGHT_TRIALS,
+)
+from features.evaluation.names import RELEVANCE_KINDS
+from features.evaluation.rankers import model_rankers, predicted_engagement
+from features.evaluation.served import graded_rows
+from features.evaluation.trial import beside_trial, order_shifts
+from features.training_set import labelled_pairs
+from jobs.labels.labelers import optional
+from jobs.serving.paired import Ranked, paired_sums
+from jobs.serving.in_force import WeightsInForce
+from jobs.platform.warehouse import Warehouse
+from model.block_sums import ALL
+from model.bootstrap import BlockBootstrap
+from model.evaluated import ranking_rows
+
+SERVED, TRIAL = "served", "trial"
+_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
+Row = dict[str, Any]
+
+
+class TrialError(UserError, ValueError):
+    """A trial has no such name, or none of that name was made; the message says which there are."""
+
+
+def checked_name(name: str) -> str:
+    """The name of a trial.
+
+    Raises:
+        TrialError: it is no name.
+    """
+    if not _NAME.fullmatch(name):
+        raise TrialError(
+            f"trial {name!r}: a name has 1 to 40 small letters, digits, - and _, and begins with "
+            "a letter or a digit"
+        )
+    return name
+
+
+def trials(warehouse: Warehouse) -> list[Row]:
+    """Rows of weight_trials of the run date, by name (as many as people made)."""
+    if not warehouse.exists(WEIGHT_TRIALS):
+        return []
+    rows = warehouse.read_run(WEIGHT_TRIALS).orderBy("trial").collect()
+    return [row.asDict() for row in rows]
+
+
+def find_trial(warehouse: Warehouse, name: str) -> Row:
+    """One trial of the run date.
+
+    Raises:
+        TrialError: there is none of that name.
+    """
+    known = {str(row["trial"]): row for row in trials(warehouse)}
+    if name not in known:
+        raise TrialError(
+            f"no trial {name!r} of {warehouse.conf.run_date}; there are: "
+            f"{', '.join(known) or 'none'}; `counterpoise reweight --trial {name} --set "
+            "value.weights.relevance=...` makes one"
+        )
+    return known[name]
+
+
+def compare(
+    warehouse: Warehouse,
+    scores: DataFrame,
+    ranked: DataFrame,
+    trial: WeightsInForce,
+    served: WeightsInForce,
+) -> dict[str, list[Row]]:
+    """A trial beside the scores: `shifts` by region, and `judged` on validation queries.
+
+    Args:
+        scores: rows of SCORES of the run date.
+        ranked: rows of SCORE_TRIALS of the trial.
+        trial, served: the weights of both.
+    """
+    tree = warehouse.conf.tree
+    both = scores.transform(beside_trial(ranked))
+    expected = predicted_engagement(served.by_region, tree.value.weights)
+    shifts = both.transform(order_shifts(expected, tree.evaluation.k, ALL)).collect()
+    return {
+        "shifts": sorted((row.asDict() for row in shifts), key=lambda row: row["region"] != ALL),
+        "judged": _judged(warehouse, both, trial, served),
+    }
+
+
+def _judged(
+    warehouse: Warehouse, both: DataFrame, trial: WeightsInForce, served: WeightsInForce
+) -> list[Row]:
+    """Rows as `model.evaluated.ranking_rows` gives them, of the trial less the scores."""
+    if not warehouse.exists(EXAMPLE_SCORES):
+        warehouse.report.notes.append("no example_scores: not judged by grades and engagement")
+        return []
+    tree, queries = warehouse.conf.tree, warehouse.read(QUERIES)
+    best = labelled_pairs(queries, tree, optional(warehouse, LABELER_DECISIONS))
+    labels = warehouse.read(RELEVANCE_LABELS).transform(best)
+    lists = both.transform(graded_rows(labels, queries, tree.split.validation))
+    pages = warehouse.read_run(EXAMPLE_SCORES).where("split = 'validation'")
+    joint = {
+        name: model_rankers(weights.by_region, tree.value.weights)["joint"]
+        for name, weights in ((SERVED, served), (TRIAL, trial))
+    }
+    found = paired_sums(
+        Ranked(lists, {SERVED: F.col("value"), TRIAL: F.col("trial_value")}),
+        Ranked(pages, joint),
+        queries,
+        served.by_region,
+        tree,
+    )
+    e = tree.evaluation
+    bootstrap = BlockBootstrap(e.blocks, e.bootstrap, e.confidence, tree.seed)
+    wanted = {kind.format(k=e.k) for kind in RELEVANCE_KINDS.values()} | {found.engagement}
+    rows = ranking_rows(found.sums, bootstrap, SERVED)
+    return [row for row in rows if row["ranker"] == TRIAL and row["metric"] in wanted]
+
+
+def trial_lines(row: Row) -> list[str]:
+    """A trial in words: a line of its weights, and one per figure of all regions."""
+    figures = json.loads(row["figures"])
+    lines = [
+        f"trial {row['trial']}: weights {row['weights_version']} against {row['against']}, model "
+        f"{row['model_version']}"
+    ]
+    lines += [f"    {_shift_words(shift)}" for shift in figures["shifts"]]
+    return lines + [f"    {_judged_words(j)}" for j in figures["judged"] if j["region"] == ALL]
+
+
+def _shift_words(shift: Mapping[str, Any]) -> str:
+    kept = shift["engagement_kept"]
+    return (
+        f"{shift['region']}: {shift['changed']:.1%} of the top changed, relevance "
+        f"{shift['relevance_shift']:+.4f}, expected engagement "
+        + (f"x{kept:.4f}" if kept is not None else "-")
+        + f" ({shift['queries']:,} queries)"
+    )
+
+
+def _judged_words(row: Mapping[str, Any]) -> str:
+    low, high = row["difference_low"], row["difference_high"]
+    ends = f" [{low:+.4f}, {high:+.4f}]" if low is not None and high is not None else ""
+    return (
+        f"{row['metric']}: {row['difference']:+.4f}{ends} over {row['queries']:,} validation "
+        "queries"
+    )

@@ -1,0 +1,74 @@
+"""Smaller snapshots of whole units, processes that die, and the plots' files."""
+
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+
+from bench.planted_lists import LIST_ROWS, plant
+from conf.sections.training import CalibrationConf, FeedConf, ModelConf, TrainerConf
+from jobs.experiments.thin import thinned
+from jobs.experiments.workers import Workers
+from model.experiments.training import Training
+from model.feed import open_snapshot
+from model.standardise import measure
+from model.training_task import TrainTask
+
+EPOCHS = 30
+
+
+def test_a_thinned_snapshot_holds_whole_lists_and_its_share(tmp_path: Path) -> None:
+    whole = open_snapshot(plant(tmp_path / "whole"))
+    folder = thinned(whole, 400, tmp_path)
+    small = open_snapshot(folder)
+    small.verify()
+    assert 200 < small.rows("train") < 600 and small.rows("test") < whole.rows("test")
+    codes = pq.read_table(folder / "train.parquet").column("list_code").to_numpy()
+    assert (np.unique(codes, return_counts=True)[1] == LIST_ROWS).all()
+    assert thinned(whole, 400, tmp_path) == folder and small.version != whole.version
+    assert thinned(whole, 10_000, tmp_path) == whole.folder
+
+
+def test_a_training_whose_process_is_killed_goes_on_in_another(tmp_path: Path) -> None:
+    snapshot = open_snapshot(plant(tmp_path / "data"))
+    task = TrainTask(
+        snapshot=snapshot.folder,
+        folder=tmp_path / "run",
+        scale=measure(snapshot),
+        model=ModelConf(hidden=(8,), tower=()),
+        feed=FeedConf(engine="memory", batch_size=16),
+        trainer=TrainerConf(epochs=EPOCHS, min_steps=1, progress=False),
+        seed=1,
+    )
+    training = Training("killed", task, CalibrationConf(method="none"))
+    ended: list[str] = []
+    at: list[int] = []
+    with Workers(1) as workers:
+        killer = threading.Thread(target=_kill_after_an_epoch, args=(workers, task.folder, at))
+        killer.start()
+        workers.run_all([training], lambda _, state: ended.append(state["state"]))
+        killer.join()
+        workers.touch_all([training])
+    assert ended == ["finished"] and training.finished
+    assert training.predictions("test", snapshot).rows == snapshot.rows("test")
+    assert 0 < at[0] < EPOCHS == _epochs(task.folder)
+
+
+def _epochs(folder: Path) -> int:
+    """Epochs in the log of a training: one that goes on from its checkpoint has each once."""
+    return len((folder / "metrics.jsonl").read_text().splitlines())
+
+
+def _kill_after_an_epoch(workers: Workers, folder: Path, at: list[int]) -> None:
+    deadline = time.monotonic() + 120
+    while not (folder / "checkpoint.safetensors").exists() and time.monotonic() < deadline:
+        time.sleep(0.01)
+    pool = workers._pool
+    assert pool is not None
+    for pid in list(pool._processes):
+        os.kill(pid, signal.SIGKILL)
+    at.append(_epochs(folder))
