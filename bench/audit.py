@@ -33,9 +33,9 @@ from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES, RELEVANCE_LABELS
 from jobs.audit_labels import Evidence, build, gathered, tested_units
+from jobs.labels.second_reading import read_again
 from jobs.platform.plans import cut
 from jobs.platform.runner import open_warehouse, run_job
-from jobs.labels.second_reading import read_again
 from jobs.platform.session import get_session
 from jobs.registry import load_job
 from jobs.sources.homedepot import BRANDS_FILE, PAIRS_FILE

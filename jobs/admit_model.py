@@ -33,9 +33,13 @@ from features.contracts import (
     WEIGHT_DECISIONS,
 )
 from jobs.platform.cli import job_main
-from jobs.serving.deciders import decider_of
 from jobs.platform.decisions import decide
 from jobs.platform.job import Job, Run
+from jobs.platform.report import JobReport
+from jobs.platform.runner import open_warehouse
+from jobs.platform.warehouse import Warehouse
+from jobs.serving.deciders import decider_of
+from jobs.serving.in_force import weights_served_before
 from jobs.serving.model_gate import gather
 from jobs.serving.model_report import decision_lines, write_model_section
 from jobs.serving.models import (
@@ -46,10 +50,6 @@ from jobs.serving.models import (
     require_admitted,
     revocation,
 )
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
-from jobs.serving.in_force import weights_served_before
-from jobs.platform.warehouse import Warehouse
 from model.admission import Evidence, Verdict, judge
 from model.spec import difference
 from udfs.model_files import model_version, read_spec

@@ -22,13 +22,13 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf
 from features.contracts import WEIGHT_DECISIONS, WEIGHT_TRIALS
 from jobs.platform.cli import job_main
-from jobs.serving.deciders import decider_of
 from jobs.platform.decisions import decide
 from jobs.platform.job import Job, Run
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.serving.trials import TrialError, find_trial
 from jobs.platform.warehouse import Warehouse
+from jobs.serving.deciders import decider_of
+from jobs.serving.trials import TrialError, find_trial
 
 Row = dict[str, Any]
 _TAKEN = ("trial", "weights", "weights_version")

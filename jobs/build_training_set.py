@@ -44,10 +44,10 @@ from features.training_set import (
     shown_rows,
     training_examples,
 )
+from jobs.labels.labelers import labels_in_force, optional
 from jobs.platform.cli import job_main
 from jobs.platform.feature_reads import note_missing, read_features
 from jobs.platform.job import Job
-from jobs.labels.labelers import labels_in_force, optional
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.snapshot import SnapshotOptions, write_snapshot

@@ -50,19 +50,19 @@ from features.evaluation.rankers import LOG_FED, REFERENCE, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import served_rows
 from features.training_set import labelled_pairs
-from jobs.reports.baselines import FROM_LOG, RunBaselines, run_baselines
-from jobs.platform.cli import job_main
-from jobs.reports.evaluation_report import side_by_side, write_evaluation_section
-from jobs.reports.examination import examination_in_force
-from jobs.platform.feature_reads import read_features
 from jobs.labels.findings import Findings
-from jobs.platform.job import Job
 from jobs.labels.labelers import optional
+from jobs.platform.cli import job_main
+from jobs.platform.feature_reads import read_features
+from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.serving.in_force import weights_in_force
 from jobs.platform.warehouse import Warehouse
+from jobs.reports.baselines import FROM_LOG, RunBaselines, run_baselines
+from jobs.reports.evaluation_report import side_by_side, write_evaluation_section
+from jobs.reports.examination import examination_in_force
 from jobs.reports.yardsticks import Yardsticks, add_distances
+from jobs.serving.in_force import weights_in_force
 from model.baselines.verdict import Comparison, compare, reasons
 from model.block_sums import BlockSums
 from model.bootstrap import BlockBootstrap

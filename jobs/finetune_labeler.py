@@ -42,8 +42,6 @@ from features.labeling import (
     distinct_texts,
     graded_pairs,
 )
-from jobs.platform.cli import job_main
-from jobs.platform.job import Job
 from jobs.labels.labeler_fit import Fitted, fit_labeler
 from jobs.labels.labelers import (
     Row,
@@ -52,6 +50,8 @@ from jobs.labels.labelers import (
     labels_in_force,
     versions_with_status,
 )
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse

@@ -48,11 +48,11 @@ from features.label_plan import (
     with_texts,
 )
 from features.labeling import TEXT_PAIR, shown_pairs
-from jobs.platform.cli import job_main
-from jobs.platform.job import Job
 from jobs.labels.label_report import tell_mix
 from jobs.labels.labelers import Row, in_force, versions_with_status
 from jobs.labels.labeling import JOB_NAME, UNANSWERED, Chunks, Totals, printer
+from jobs.platform.cli import job_main
+from jobs.platform.job import Job
 from jobs.platform.plans import keep
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse

@@ -16,10 +16,10 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf
 from features.contracts import EXAMPLE_SCORES, MODEL_DECISIONS, TRAINING_EXAMPLES
 from jobs.platform.cli import job_main
-from jobs.reports.example_scores import predict_examples
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
+from jobs.reports.example_scores import predict_examples
 from jobs.serving.in_force import model_in_force
 from udfs.model_files import model_version
 

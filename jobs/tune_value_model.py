@@ -29,10 +29,10 @@ from features.evaluation.lists import judged_lists, relevance_gains, with_block
 from features.evaluation.rankers import sweep_name, sweep_rankers
 from features.evaluation.sums import ranked_sums
 from jobs.platform.cli import job_main
-from jobs.reports.examination import examination_in_force
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
+from jobs.reports.examination import examination_in_force
 from jobs.reports.value_report import curve_notes, write_curve_section
 from jobs.reports.yardsticks import Yardsticks
 from model.block_sums import ALL, BlockSums

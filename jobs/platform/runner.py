@@ -13,12 +13,12 @@ from pyspark.sql import SparkSession
 
 from conf.kept import conf_text
 from conf.load import ResolvedConf
+from jobs.delta.written import drop_missing_files
 from jobs.platform.job import Job
 from jobs.platform.owner import owned
 from jobs.platform.plans import released_after
 from jobs.platform.report import JobReport
 from jobs.platform.warehouse import Warehouse
-from jobs.delta.written import drop_missing_files
 
 _OWNER_AND_GROUP = 0o640
 """Of a kept conf, which names hosts, paths and accounts."""

@@ -16,6 +16,7 @@ from typing import Any
 from conf.errors import UserError
 from conf.load import ResolvedConf, section_hash
 from features.contracts import Table
+from jobs.delta.written import TableLog
 from jobs.platform.artifacts import read_manifest, stamps_of, why_changed
 from jobs.platform.code import code_hash
 from jobs.platform.installed import installed_versions
@@ -23,9 +24,8 @@ from jobs.platform.job import Job
 from jobs.platform.records import DamagedRecordError, read_record, write_record
 from jobs.platform.report import JobReport
 from jobs.platform.runner import state_path
-from jobs.serving.in_force import model_in_force
 from jobs.platform.warehouse import Warehouse
-from jobs.delta.written import TableLog
+from jobs.serving.in_force import model_in_force
 
 _ALWAYS = ("seed", "regions", "split", "storage")
 

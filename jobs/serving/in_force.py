@@ -10,8 +10,8 @@ from pyspark.sql import functions as F
 from conf.errors import UserError
 from conf.sections.value import Weights
 from features.contracts import VALUE_WEIGHTS, WEIGHT_DECISIONS
-from jobs.serving.models import holds, in_force, model_decisions, require_admitted
 from jobs.platform.warehouse import Warehouse
+from jobs.serving.models import holds, in_force, model_decisions, require_admitted
 from model.value import ValueWeights, WeightTable
 
 Decision = dict[str, Any]

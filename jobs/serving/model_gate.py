@@ -24,12 +24,12 @@ from features.evaluation.rankers import TASKS, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import graded_rows
 from features.training_set import labelled_pairs
-from jobs.reports.example_scores import predict_examples
 from jobs.labels.labelers import optional
-from jobs.serving.paired import PairedSums, Ranked, paired_sums
 from jobs.platform.plans import keep
-from jobs.serving.in_force import WeightsInForce
 from jobs.platform.warehouse import Warehouse
+from jobs.reports.example_scores import predict_examples
+from jobs.serving.in_force import WeightsInForce
+from jobs.serving.paired import PairedSums, Ranked, paired_sums
 from model.admission import CalibrationFigure, Evidence, RankingFigure
 from model.block_sums import ALL
 from model.bootstrap import BlockBootstrap, Estimate

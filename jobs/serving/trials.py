@@ -22,9 +22,9 @@ from features.evaluation.served import graded_rows
 from features.evaluation.trial import beside_trial, order_shifts
 from features.training_set import labelled_pairs
 from jobs.labels.labelers import optional
-from jobs.serving.paired import Ranked, paired_sums
-from jobs.serving.in_force import WeightsInForce
 from jobs.platform.warehouse import Warehouse
+from jobs.serving.in_force import WeightsInForce
+from jobs.serving.paired import Ranked, paired_sums
 from model.block_sums import ALL
 from model.bootstrap import BlockBootstrap
 from model.evaluated import ranking_rows

@@ -12,13 +12,13 @@ import pytest
 from conf.errors import GateRefusedError
 from features.contracts import MODEL_DECISIONS, SCORES
 from jobs import admit_model, build_scoring_rows, build_training_set, score_catalog
+from jobs.serving.in_force import model_in_force
 from jobs.serving.models import (
     ModelGoneError,
     NoRollbackError,
     admitted_dir,
     in_force,
 )
-from jobs.serving.in_force import model_in_force
 from udfs.model_files import model_version
 
 FEW = ("evaluation.blocks=20", "evaluation.bootstrap=20")

@@ -8,9 +8,9 @@ import pytest
 from features.contracts import EXAMPLE_SCORES, METRICS, SCORING_ROWS, TRAINING_EXAMPLES
 from features.declarations import FEATURES, ITEM_LEVEL, PAIR_LEVEL
 from jobs import build_scoring_rows, build_training_set, evaluate, score_examples
+from jobs.platform.runner import open_warehouse
 from jobs.reports import baselines as module
 from jobs.reports.baselines import run_baselines
-from jobs.platform.runner import open_warehouse
 from model.baselines import Baselines
 from model.baselines.boosting import Point
 from udfs.baselines import score_column

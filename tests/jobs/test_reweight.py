@@ -20,13 +20,13 @@ from features.contracts import (
 )
 from jobs import admit_model, adopt_weights, evaluate, reweight, score_catalog
 from jobs.platform.arguments import parser_of
-from jobs.serving.deciders import DeciderError
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
+from jobs.platform.warehouse import Warehouse
+from jobs.serving.deciders import DeciderError
 from jobs.serving.in_force import weights_in_force
 from jobs.serving.trials import TrialError
-from jobs.platform.warehouse import Warehouse
 
 MakeConf = Callable[..., ResolvedConf]
 SETTINGS = ("regions=[us, fr]", "evaluation.k=1", "evaluation.blocks=20", "evaluation.bootstrap=20")

@@ -2,11 +2,11 @@
 
 from pathlib import Path
 
-from jobs.nightly import closing_warnings
-from jobs.reports.evaluation_report import write_evaluation_section
 from jobs.labels.findings import Findings
-from jobs.reports.markdown import write_section
+from jobs.nightly import closing_warnings
 from jobs.platform.report import JobReport
+from jobs.reports.evaluation_report import write_evaluation_section
+from jobs.reports.markdown import write_section
 from model.baselines.verdict import Comparison
 
 METRIC = "engagement_ndcg@10_combined"
