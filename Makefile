@@ -54,7 +54,7 @@ wheel: ## build dist/*.whl for spark-submit and Databricks (needs neither Java n
 	@ls dist/*.whl
 
 .PHONY: bundle
-bundle: setup ## write the tasks of databricks.yml anew, one a step of the chain
+bundle: setup ## write the tasks of databricks.yml anew, one per step of the chain
 	@$(BIN)/python -m jobs.platform.bundle databricks.yml
 
 .PHONY: lock
