@@ -411,7 +411,7 @@ def test_a_rival_run_is_refused(spark: SparkSession, fresh: Path) -> None:
     warehouse = warehouse_of(spark, fresh)
     rows = model_labels(spark, fresh).limit(0)
     warehouse.append(RELEVANCE_LABELS, rows, "a run", 0)
-    with pytest.raises(RivalRunError, match="another run wrote part 0"):
+    with pytest.raises(RivalRunError, match="relevance_labels: another run wrote the same part"):
         warehouse.append(RELEVANCE_LABELS, rows, "a run", 0)
 
 
