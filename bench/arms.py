@@ -31,18 +31,18 @@ from bench.homedepot_pairs import file_path
 from bench.result import Result
 from conf.load import ResolvedConf, load_conf
 from features.contracts import QUERIES, RELEVANCE_LABELS, TRAINING_EXAMPLES
-from features.labels import MODEL_SOURCES
-from features.text import text_key
+from features.labels.judged import MODEL_SOURCES
+from features.text.normal_form import text_key
 from jobs import admit_labeler, build_training_set, finetune_labeler, label_pairs
 from jobs.nightly import Nightly
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.registry import CHAIN, load_job
-from model.artifact import load_model, save_model
+from model.evaluation.metrics import exponential_gain, ndcg
 from model.feed import open_snapshot
-from model.fit import fit
 from model.labelers.base import Floats
-from model.metrics import exponential_gain, ndcg
+from model.serving.artifact import load_model, save_model
+from model.training.fit import fit
 
 SEEDS = int(os.environ.get("COUNTERPOISE_ARMS_SEEDS", "5"))
 KIND = os.environ.get("COUNTERPOISE_ARMS_KIND", "cross_encoder")

@@ -18,14 +18,14 @@ from rich.console import Console
 from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
 from bench.result import Result
 from conf.sections.labelers import CausalLmConf
-from model.encoder import resolve_dtype
+from model.evaluation.metrics import spearman
 from model.labelers.base import Pairs, Probabilities
-from model.labelers.causal_lm import CausalLm
-from model.labelers.causal_lm_base import find_base
-from model.labelers.causal_lm_trunk import load_tokenizer
+from model.labelers.causal_lm.base import find_base
+from model.labelers.causal_lm.labeler import CausalLm
+from model.labelers.causal_lm.trunk import load_tokenizer
 from model.labelers.metrics import cut_points, grades_by_cuts, mix_of, quadratic_kappa
 from model.labelers.prompt import neutral_pairs, read_template
-from model.metrics import spearman
+from model.text.encoder import resolve_dtype
 
 FIT = int(os.environ.get("COUNTERPOISE_CAUSAL_PAIRS", "2000"))
 CHOOSE, TEST, ASKED = FIT // 2, FIT // 2, 24

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from conf.sections.labelers import CausalLmConf
-from model.labelers.causal_lm_base import packaged, weight_files
+from model.labelers.causal_lm.base import packaged, weight_files
 
 SLOTS = 2
 """Requests that the server reads at a time, each with the prompt's prefix kept."""

@@ -45,7 +45,7 @@ def _ran(strength: float, root: Path) -> ResolvedConf:
         f"source.shoppers.relevance_strength={strength}",
         f"value.sweep=[{SWEEP}]",
     ]
-    command = [sys.executable, "-m", "jobs.platform.cli", "nightly", "--conf", str(_CONF)]
+    command = [sys.executable, "-m", "jobs.command.cli", "nightly", "--conf", str(_CONF)]
     for setting in settings:
         command += ["--set", setting]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)

@@ -132,7 +132,7 @@ def _conf(root: Path) -> ResolvedConf:
 
 def _start(root: Path, scratch: Path) -> subprocess.Popen[str]:
     scratch.mkdir(exist_ok=True)
-    command = [sys.executable, "-u", "-m", "jobs.platform.cli", "nightly"]
+    command = [sys.executable, "-u", "-m", "jobs.command.cli", "nightly"]
     command += ["--conf", str(MARKET), "--set", f"storage.root={root}"]
     env = os.environ | {
         "TMPDIR": str(scratch),

@@ -38,11 +38,11 @@ from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
 from bench.labeler_runs import Run, run
 from bench.result import Result
 from bench.yardstick import LEARNT, READ, bare_rates
+from model.evaluation.metrics import spearman
 from model.evaluation.relevance import CLEAR_RATINGS
 from model.labelers.base import Probabilities
+from model.labelers.gate.within import within_query
 from model.labelers.metrics import cut_points, label_metrics, mix_of
-from model.labelers.within import within_query
-from model.metrics import spearman
 
 REPLICATES = 300
 LEAST_RATING = 1.0

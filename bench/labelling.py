@@ -151,7 +151,7 @@ def _killed(spark: SparkSession, conf: ResolvedConf, pairs: int) -> Result:
 
 def _run_and_kill(conf: ResolvedConf) -> None:
     """Start label_pairs, wait for the line of a committed chunk, kill -9."""
-    command = [sys.executable, "-u", "-m", "jobs.platform.cli", "label_pairs"]
+    command = [sys.executable, "-u", "-m", "jobs.command.cli", "label_pairs"]
     for setting in (
         f"storage.root={conf.tree.storage.root}",
         f"run_date={RUN_DATE}",

@@ -28,8 +28,8 @@ from model.labelers.metrics import (
     expected_calibration_error,
     grades_by_cuts,
 )
-from model.labelers.prior_shift import corrected, estimated_mix
-from model.labelers.sampling import Mix, counts_of, mix_of_counts, quotas, total_variation
+from model.labelers.mix.prior_shift import corrected, estimated_mix
+from model.labelers.mix.sampling import Mix, counts_of, mix_of_counts, quotas, total_variation
 
 REPLICATES = 200
 SEED = 17

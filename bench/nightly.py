@@ -61,7 +61,7 @@ def nightly(impressions: int, *settings: str) -> Run:
     """One run at a size, with further conf settings; raises CalledProcessError where it fails."""
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
         command = [
-            *(sys.executable, "-m", "jobs.platform.cli", "nightly"),
+            *(sys.executable, "-m", "jobs.command.cli", "nightly"),
             *("--conf", str(SIMULATED)),
             *("--set", f"storage.root={Path(folder) / 'warehouse'}"),
             *("--set", f"source.impressions={impressions}"),

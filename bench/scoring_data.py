@@ -15,9 +15,9 @@ from features.contracts import SCORING_ROWS
 from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL, declared
 from features.spec import Feature, spec_json
 from jobs.platform.runner import open_warehouse
-from model.artifact import Artifact, save_model
-from model.calibrators import Calibrators, Known, fit_all
 from model.ranker import build_ranker
+from model.serving.artifact import Artifact, save_model
+from model.serving.calibrators import Calibrators, Known, fit_all
 from model.spec import InputSpec
 from model.standardise import Standardisation
 

@@ -42,8 +42,8 @@ from model.regions import PARTS
 from model.sizing import parameter_count, sized
 from model.standardise import Standardisation
 from model.standardise import measure as measured_scale
-from model.trainer import train, trained
-from model.training_task import TrainTask
+from model.training.task import TrainTask
+from model.training.trainer import train, trained
 
 FASTER, SLOWER = 2.0, 2.0
 ROWS, FEATURES, BATCH, EPOCHS, STEPS = 100_000, 58, 1_024, 3, 60

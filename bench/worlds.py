@@ -23,7 +23,7 @@ from bench.result import Result
 from conf.experiment import load_experiment
 from jobs.experiment import FAILED, NAME, run
 from jobs.platform.session import get_session
-from model.bootstrap import Estimate
+from model.evaluation.bootstrap import Estimate
 from model.experiments.figures import ALL
 from model.experiments.pooling import over_draws
 

@@ -12,10 +12,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.load import SIMULATED, load_conf
-from model.encoder import resolve_dtype
 from model.labelers.base import Pairs, Targets
-from model.labelers.cross_state import ready
-from model.labelers.cross_training import (
+from model.labelers.cross_encoder.encoder_base import find_encoder_base, read_tokenizer, read_trunk
+from model.labelers.cross_encoder.pair_data import PairData
+from model.labelers.cross_encoder.pair_encoder import PairEncoder
+from model.labelers.cross_encoder.pair_tokens import PairTokenizer
+from model.labelers.cross_encoder.state import ready
+from model.labelers.cross_encoder.training import (
     Training,
     device,
     fine_tune,
@@ -23,10 +26,7 @@ from model.labelers.cross_training import (
     on_threads,
     seeded,
 )
-from model.labelers.encoder_base import find_encoder_base, read_tokenizer, read_trunk
-from model.labelers.pair_data import PairData
-from model.labelers.pair_encoder import PairEncoder
-from model.labelers.pair_tokens import PairTokenizer
+from model.text.encoder import resolve_dtype
 
 LEARNT, READ = 1_600, 4_096
 SETTINGS = ("labeler.kind=cross_encoder", "labeler.cross_encoder.min_steps=1")

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from features.pair import query_texts
-from features.text import text_key
+from features.text.normal_form import text_key
 
 ORIGINS = ("from_log", "from_judgment", "from_retrieval")
 

@@ -9,7 +9,7 @@ from conf.schema import Conf
 from conf.sections.features import LOOK_BACK_DAYS
 from features.declarations import ITEM_LEVEL, WINDOWS
 from features.frame import finished
-from features.history import ENGAGEMENT, MICRO, RATES, daily_counts, history, smoothed
+from features.log.history import ENGAGEMENT, MICRO, RATES, daily_counts, history, smoothed
 from features.regional import (
     mean_ratio,
     median_price,
@@ -17,7 +17,7 @@ from features.regional import (
     regional_prices,
     type_prices,
 )
-from features.text import hashed_category
+from features.text.normal_form import hashed_category
 
 WINDOW = LOOK_BACK_DAYS
 

@@ -7,13 +7,13 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from conf.sections.features import LOOK_BACK_DAYS
-from features.attributes import item_attributes, query_attributes, three_way
 from features.declarations import PAIR_LEVEL
 from features.frame import finished, flag, share
-from features.heads import item_head, query_head
-from features.history import ENGAGEMENT, RATES, daily_counts, history, smoothed
-from features.lexical import SCALE, bm25, build_postings, item_weights, query_idf, total_weight
-from features.text import item_text, numbers, text_key, tokens, trigrams
+from features.log.history import ENGAGEMENT, RATES, daily_counts, history, smoothed
+from features.text.attributes import item_attributes, query_attributes, three_way
+from features.text.bm25 import SCALE, bm25, build_postings, item_weights, query_idf, total_weight
+from features.text.head_nouns import item_head, query_head
+from features.text.normal_form import item_text, numbers, text_key, tokens, trigrams
 
 WINDOW = LOOK_BACK_DAYS
 

@@ -9,8 +9,8 @@ from conf.schema import Conf
 from conf.sections.features import LOOK_BACK_DAYS
 from features.declarations import QUERY_LEVEL
 from features.frame import finished, flag
-from features.history import ENGAGEMENT, RATES, daily_counts, history, smoothed
-from features.text import measures, numbers, tokens
+from features.log.history import ENGAGEMENT, RATES, daily_counts, history, smoothed
+from features.text.normal_form import measures, numbers, tokens
 
 WINDOW = LOOK_BACK_DAYS
 

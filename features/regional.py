@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.features import LOOK_BACK_DAYS
-from features.history import MICRO, daily_counts, history
+from features.log.history import MICRO, daily_counts, history
 
 WINDOW = LOOK_BACK_DAYS
 STEPS = 50

@@ -1,6 +1,7 @@
 """The value model in Spark: new weights over stored probabilities, without the model.
 
-The formula is that of `model.value`, in the same order and precision, so both give the same bits.
+The formula is that of `model.value.weights`, in the same order and precision, so both give the
+same bits.
 """
 
 from collections.abc import Mapping

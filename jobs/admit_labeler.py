@@ -31,9 +31,9 @@ from features.contracts import (
     QUERIES,
     RELEVANCE_LABELS,
 )
+from jobs.command.cli import job_main
 from jobs.labels.labeler_gate import Judged, gold_rows, judge_version
 from jobs.labels.labelers import Row, in_force, versions_with_status
-from jobs.platform.cli import job_main
 from jobs.platform.decisions import decide
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport

@@ -32,7 +32,7 @@ from features.contracts import (
     TRAINING_EXAMPLES,
     WEIGHT_DECISIONS,
 )
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
 from jobs.platform.decisions import decide
 from jobs.platform.job import Job, Run
 from jobs.platform.report import JobReport
@@ -50,7 +50,7 @@ from jobs.serving.models import (
     require_admitted,
     revocation,
 )
-from model.admission import Evidence, Verdict, judge
+from model.serving.admission import Evidence, Verdict, judge
 from model.spec import difference
 from udfs.model_files import model_version, read_spec
 

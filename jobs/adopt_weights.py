@@ -21,7 +21,7 @@ from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import WEIGHT_DECISIONS, WEIGHT_TRIALS
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
 from jobs.platform.decisions import decide
 from jobs.platform.job import Job, Run
 from jobs.platform.report import JobReport

@@ -29,8 +29,8 @@ from features.audit.reading import with_reading
 from features.audit.taxonomy import with_type_evidence
 from features.audit.types import item_types
 from features.contracts import IMPRESSIONS, ITEMS, LABEL_AUDIT, QUERIES, RELEVANCE_LABELS
+from jobs.command.cli import job_main
 from jobs.labels.second_reading import Reading, read_again
-from jobs.platform.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.plans import cut
 from jobs.platform.report import JobReport

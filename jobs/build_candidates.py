@@ -25,11 +25,11 @@ from features.candidates import (
     seen_pairs,
 )
 from features.contracts import CANDIDATES, IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES
-from features.history import visible_log
-from features.lexical import build_postings, rank_terms, retrieve
+from features.log.history import visible_log
 from features.pair import item_tokens
+from features.text.bm25 import build_postings, rank_terms, retrieve
+from jobs.command.cli import job_main
 from jobs.platform import plans
-from jobs.platform.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse

@@ -30,21 +30,27 @@ from features.contracts import (
     TEXT_EMBEDDINGS,
     Table,
 )
-from features.cosine import blocked, blocked_vectors, check_embedded
-from features.debias import with_examination
-from features.history import ENGAGEMENT, daily_counts, effective_events, prior_rates, visible_log
 from features.item import item_features
+from features.log.examination import with_examination
+from features.log.history import (
+    ENGAGEMENT,
+    daily_counts,
+    effective_events,
+    prior_rates,
+    visible_log,
+)
 from features.pair import item_tokens, pair_features, query_texts, text_features
 from features.query import daily_pages, query_features
 from features.regional import with_price_ratio
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS, feature_spine
-from features.text import text_key
-from jobs.platform.cli import job_main
+from features.text.cosine import blocked, blocked_vectors, check_embedded
+from features.text.normal_form import text_key
+from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
-from model.encoder import find_encoder
+from model.text.encoder import find_encoder
 from udfs.cosine import add_cosines
 
 PRIOR_WINDOW = LOOK_BACK_DAYS

@@ -21,9 +21,9 @@ from features.contracts import (
     QUERY_ITEM_FEATURES,
     SCORING_ROWS,
 )
+from features.examples.scoring_rows import ScoringInputs, scoring_rows
 from features.lookup import MISSING
-from features.scoring_rows import ScoringInputs, scoring_rows
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
 from jobs.platform.feature_reads import note_missing, read_features
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport

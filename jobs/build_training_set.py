@@ -32,11 +32,7 @@ from features.contracts import (
     TRAINING_EXAMPLES,
 )
 from features.declarations import declared
-from features.history import visible_log
-from features.look_back import LookBack, covered_from
-from features.lookup import MISSING
-from features.spec import spec_json
-from features.training_set import (
+from features.examples.training_rows import (
     PAIR,
     TASKS,
     TrainingInputs,
@@ -44,14 +40,18 @@ from features.training_set import (
     shown_rows,
     training_examples,
 )
+from features.log.history import visible_log
+from features.log.look_back import LookBack, covered_from
+from features.lookup import MISSING
+from features.spec import spec_json
+from jobs.command.cli import job_main
+from jobs.command.version import code_version
 from jobs.labels.labelers import labels_in_force, optional
-from jobs.platform.cli import job_main
 from jobs.platform.feature_reads import note_missing, read_features
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.snapshot import SnapshotOptions, write_snapshot
-from jobs.platform.version import code_version
 from jobs.platform.warehouse import Warehouse
 
 

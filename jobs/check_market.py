@@ -36,14 +36,21 @@ from features.evaluation.truth import (
     pair_sample,
     true_outcomes,
 )
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.truth_report import Truths, truth_notes, write_truth_section
-from model.block_sums import ALL
-from model.truth import Check, Deciles, deciles, direction_checks, grade_checks, sample_checks
+from model.evaluation.block_sums import ALL
+from model.evaluation.truth import (
+    Check,
+    Deciles,
+    deciles,
+    direction_checks,
+    grade_checks,
+    sample_checks,
+)
 
 _PAIR_COLUMNS = (
     "query_id",

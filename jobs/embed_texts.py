@@ -16,12 +16,12 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf
 from conf.schema import Conf
 from features.contracts import ITEMS, QUERIES, TEXT_EMBEDDINGS
-from features.text import encoder_text, item_title, text_hash
-from jobs.platform.cli import job_main
+from features.text.normal_form import encoder_text, item_title, text_hash
+from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from model.encoder import EncoderSpec, find_encoder
+from model.text.encoder import EncoderSpec, find_encoder
 from udfs.embed import embed_udf
 
 

@@ -49,10 +49,10 @@ from features.evaluation.names import (
 from features.evaluation.rankers import LOG_FED, REFERENCE, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import served_rows
-from features.training_set import labelled_pairs
+from features.examples.training_rows import labelled_pairs
+from jobs.command.cli import job_main
 from jobs.labels.findings import Findings
 from jobs.labels.labelers import optional
-from jobs.platform.cli import job_main
 from jobs.platform.feature_reads import read_features
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
@@ -64,9 +64,9 @@ from jobs.reports.examination import examination_in_force
 from jobs.reports.yardsticks import Yardsticks, add_distances
 from jobs.serving.in_force import weights_in_force
 from model.baselines.verdict import Comparison, compare, reasons
-from model.block_sums import BlockSums
-from model.bootstrap import BlockBootstrap
-from model.evaluated import left_out, ranking_rows, task_rows
+from model.evaluation.block_sums import BlockSums
+from model.evaluation.bootstrap import BlockBootstrap
+from model.evaluation.evaluated import left_out, ranking_rows, task_rows
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,7 @@ from features.contracts import (
     QUERIES,
     RELEVANCE_LABELS,
 )
-from features.labeling import (
+from features.labels.pairs import (
     CHOOSE,
     FIT,
     GOLD,
@@ -42,6 +42,7 @@ from features.labeling import (
     distinct_texts,
     graded_pairs,
 )
+from jobs.command.cli import job_main
 from jobs.labels.labeler_fit import Fitted, fit_labeler
 from jobs.labels.labelers import (
     Row,
@@ -50,15 +51,14 @@ from jobs.labels.labelers import (
     labels_in_force,
     versions_with_status,
 )
-from jobs.platform.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 from model.labelers.base import LabelerError
 from model.labelers.deployed import save_deployed
-from model.labelers.gate import finite
-from model.labelers.sampling import require_all_grades
+from model.labelers.gate.gate import finite
+from model.labelers.mix.sampling import require_all_grades
 
 _SETS = {FIT: "the pairs to fit on", CHOOSE: "the pairs that choose", GOLD: "the gold set"}
 

@@ -36,7 +36,7 @@ from features.judging.answers import (
     resolved,
 )
 from features.quality.verdicts import accepted, by_rule, quarantined
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.plans import cut
 from jobs.platform.report import JobReport

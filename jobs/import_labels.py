@@ -16,8 +16,8 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.load import ResolvedConf
 from features.contracts import JUDGMENTS, RELEVANCE_LABELS
 from features.judging.answers import VERSION_PREFIX
-from features.labels import JUDGED_SOURCES, labels_from_judgments
-from jobs.platform.cli import job_main
+from features.labels.judged import JUDGED_SOURCES, labels_from_judgments
+from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse

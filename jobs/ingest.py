@@ -54,7 +54,7 @@ from features.quality.tables import (
     checked_queries,
 )
 from features.quality.verdicts import accepted, by_rule, quarantined
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.plans import keep
 from jobs.platform.report import JobReport

@@ -35,7 +35,8 @@ from features.contracts import (
     RELEVANCE_LABELS,
     TEXT_EMBEDDINGS,
 )
-from features.label_plan import (
+from features.labels.pairs import TEXT_PAIR, shown_pairs
+from features.labels.plan import (
     certain,
     known_answers,
     labels_of,
@@ -47,11 +48,10 @@ from features.label_plan import (
     with_chunk,
     with_texts,
 )
-from features.labeling import TEXT_PAIR, shown_pairs
+from jobs.command.cli import job_main
 from jobs.labels.label_report import tell_mix
 from jobs.labels.labelers import Row, in_force, versions_with_status
 from jobs.labels.labeling import JOB_NAME, UNANSWERED, Chunks, Totals, printer
-from jobs.platform.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.plans import keep
 from jobs.platform.report import JobReport

@@ -16,14 +16,14 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from conf.load import ConfError, ResolvedConf
-from jobs.platform.arguments import resolve_for_run
-from jobs.platform.exits import step_failed
+from jobs.command.arguments import resolve_for_run
+from jobs.command.exits import step_failed
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse, owning, run_job, trace_path
 from jobs.platform.session import get_session
-from jobs.platform.state import RunState
 from jobs.registry import CHAIN, load_job
+from jobs.state.record import RunState
 
 
 @dataclass

@@ -15,8 +15,8 @@ from pyspark.sql import SparkSession
 
 from conf.load import ConfError, ResolvedConf
 from features.contracts import LABELER_DECISIONS, LABELER_VERSIONS
+from jobs.command.cli import job_main
 from jobs.labels.labelers import Row, in_force, versions_with_status
-from jobs.platform.cli import job_main
 from jobs.platform.decisions import decide
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport

@@ -32,7 +32,7 @@ from features.contracts import (
     WEIGHT_TRIALS,
 )
 from features.rerank import with_rank, with_value
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
 from jobs.platform.job import Job, Run
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
@@ -45,7 +45,7 @@ from jobs.serving.trials import (
     trial_lines,
     trials,
 )
-from model.value import WeightTable
+from model.value.weights import WeightTable
 
 
 def build(scores: DataFrame, table: WeightTable, trial: str) -> DataFrame:

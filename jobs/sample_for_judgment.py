@@ -29,7 +29,7 @@ from features.contracts import (
 from features.judging.answers import pair_code
 from features.judging.sampling import SamplingInputs, pool, sampled
 from features.judging.sheet import SheetPair, sheet_csv, sheet_html
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.plans import cut
 from jobs.platform.report import JobReport

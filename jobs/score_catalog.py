@@ -23,7 +23,7 @@ from features.contracts import (
     VALUE_WEIGHTS,
     WEIGHT_DECISIONS,
 )
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import EXAMPLE_SCORES, MODEL_DECISIONS, TRAINING_EXAMPLES
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse

@@ -5,7 +5,7 @@
 (the file is `jobs/submit.py`; put it beside the wheel)
 """
 
-from jobs.platform.cli import main
+from jobs.command.cli import main
 
 if __name__ == "__main__":
     main()

@@ -1,6 +1,6 @@
 """Makes the run date's model directory from its training snapshot.
 
-Output: `storage.root`/models/RUN_DATE (see `model.artifact`), no table.
+Output: `storage.root`/models/RUN_DATE (see `model.serving.artifact`), no table.
 Grain: one ranker, its calibrators and metrics.
 Inputs: the snapshot of the run date, written by `build_training_set`.
 Idempotency key: run date; a second run replaces the directory with an equal one. A killed run
@@ -17,15 +17,15 @@ from pyspark.sql import SparkSession
 
 from conf.kept import conf_text
 from conf.load import ResolvedConf
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
+from jobs.command.version import code_version
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.platform.version import code_version
-from model.artifact import load_model, save_model
 from model.feed import Snapshot, open_snapshot
-from model.fit import Fitted, fit
-from model.tracking import log_to_mlflow
+from model.serving.artifact import load_model, save_model
+from model.training.fit import Fitted, fit
+from model.training.tracking import log_to_mlflow
 
 
 def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:

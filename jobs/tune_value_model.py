@@ -28,16 +28,17 @@ from features.evaluation.facts import example_facts
 from features.evaluation.lists import judged_lists, relevance_gains, with_block
 from features.evaluation.rankers import sweep_name, sweep_rankers
 from features.evaluation.sums import ranked_sums
-from jobs.platform.cli import job_main
+from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.reports.examination import examination_in_force
 from jobs.reports.value_report import curve_notes, write_curve_section
 from jobs.reports.yardsticks import Yardsticks
-from model.block_sums import ALL, BlockSums
-from model.bootstrap import BlockBootstrap, Estimate
-from model.curve import (
+from model.evaluation.block_sums import ALL, BlockSums
+from model.evaluation.bootstrap import BlockBootstrap, Estimate
+from model.evaluation.currency import Currency
+from model.value.curve import (
     ENGAGEMENT,
     EXPECTED,
     RELEVANCE,
@@ -46,8 +47,7 @@ from model.curve import (
     pick_all,
     swept_curve,
 )
-from model.evaluation.currency import Currency
-from model.value import ValueWeights, WeightTable
+from model.value.weights import ValueWeights, WeightTable
 
 
 class TestQueriesError(ValueError):

@@ -6,7 +6,7 @@
 
 # COMMAND ----------
 
-from jobs.platform.cli import run_command
+from jobs.command.cli import run_command
 
 dbutils.widgets.text("conf", "/Volumes/main/counterpoise/files/conf.yaml", "conf file")  # noqa: F821
 dbutils.widgets.text("run_date", "", "run date (YYYY-MM-DD)")  # noqa: F821

@@ -6,7 +6,7 @@ from typing import Any
 import pandas as pd
 from pyspark.sql.pandas.functions import pandas_udf
 
-from model.encoder import EncoderSpec, load_encoder
+from model.text.encoder import EncoderSpec, load_encoder
 
 
 def embed_udf(spec: EncoderSpec) -> Any:

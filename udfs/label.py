@@ -12,7 +12,7 @@ from pyspark.sql.pandas.functions import pandas_udf
 
 from model.labelers.base import Pairs, Probabilities
 from model.labelers.deployed import Deployed, deployed_version, load_deployed
-from model.labelers.endpoint_budget import SharesBudget
+from model.labelers.endpoint.budget import SharesBudget
 from model.labelers.vectors import ReadsVectors
 
 RESULT_TYPE = (

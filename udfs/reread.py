@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from model.labelers.base import Labeler, Pairs, Probabilities
-from model.labelers.endpoint_budget import SharesBudget
+from model.labelers.endpoint.budget import SharesBudget
 from model.labelers.partial import predict_some
 from model.labelers.store import load_labeler
 

@@ -16,7 +16,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.functions import pandas_udf
 
 from conf.sections.value import ValueConf
-from model.value import WeightTable
+from model.value.weights import WeightTable
 from udfs.model_files import model_version, read_spec
 from udfs.scoring import (
     FLOAT_OUTPUTS,

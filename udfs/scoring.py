@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.errors import UserError
-from model.value import WeightTable, ranks, value
+from model.value.weights import WeightTable, ranks, value
 
 PROBABILITIES = ("p_click", "p_cart", "p_purchase", "p_ge_1", "p_ge_2")
 FLOAT_OUTPUTS = (*PROBABILITIES, "relevance", "value")
@@ -44,7 +44,7 @@ def ranker_of(model_dir: str, version: str) -> Any:
     """
     import torch
 
-    from model.artifact import load_model
+    from model.serving.artifact import load_model
 
     torch.set_num_threads(1)
     ranker = load_model(model_dir)

@@ -10,7 +10,7 @@ from conf.sections.audit import ContradictionConf
 from features.audit.discovery import with_q_values
 from features.audit.null import fit_null
 from features.audit.rates import Centres, GradeRates, by_grade, fit_rates
-from features.history import MICRO
+from features.log.history import MICRO
 
 
 @dataclass(frozen=True)

@@ -10,9 +10,9 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
-from features.debias import examination_curve
-from features.history import MICRO, visible_log
-from features.text import text_key
+from features.log.examination import examination_curve
+from features.log.history import MICRO, visible_log
+from features.text.normal_form import text_key
 
 UNIT = ("text_key", "item_id", "grade")
 COUNTS = ("impressions", "clicks", "carts", "purchases")
@@ -47,7 +47,7 @@ def pair_engagement(impressions: DataFrame, conf: Conf, run_date: date) -> DataF
 
     `examined` is the sum of the examination probabilities of the positions where it was shown. The
     audit looks back, so one curve over the whole window holds for every day of it (see
-    `features.debias`). Events that lie ahead of the run date do not count.
+    `features.log.examination`). Events that lie ahead of the run date do not count.
     """
     first = run_date - timedelta(days=conf.audit.contradiction.days)
     log = visible_log(impressions, run_date).where(F.col("event_date") >= F.lit(first))

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.history import MICRO
+from features.log.history import MICRO
 
 DISPERSIONS = tuple(round(0.01 * 1.3**n, 6) for n in range(27))
 CORRELATIONS = (*(round(0.002 * 1.4**n, 6) for n in range(18)), 1.0)

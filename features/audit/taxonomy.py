@@ -4,7 +4,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.audit import TaxonomyConf
-from features.text import tokens
+from features.text.normal_form import tokens
 
 
 def with_type_evidence(units: DataFrame, types: DataFrame, conf: TaxonomyConf) -> DataFrame:

@@ -11,7 +11,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.audit import TaxonomyConf
-from features.text import COLOURS, UNITS, normal_text
+from features.text.normal_form import COLOURS, UNITS, normal_text
 
 _STOP = r"(?i)\s(?:with|without|for|in|by)\s|[,;(\[]|\s[-–—]\s"
 _MAX_WORDS = 3

@@ -10,7 +10,7 @@ from conf.sections.ingest import LabelsConf
 from features.contracts import RATER_ANSWERS, RELEVANCE_LABELS
 from features.quality.rule import RAW_ROW, REASON, RULE, Rule, judge
 from features.quality.typed import MALFORMED, shown
-from features.text import text_key
+from features.text.normal_form import text_key
 
 PAIR_CODE = "pair"
 VERSION_PREFIX = "judging-"

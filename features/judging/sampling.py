@@ -16,9 +16,9 @@ from pyspark.sql import functions as F
 from conf.schema import Conf
 from conf.sections.audit import JudgingConf
 from features.contracts import JUDGMENT_SAMPLE
-from features.history import visible_log
-from features.labels import MODEL_SOURCES
-from features.text import text_key
+from features.labels.judged import MODEL_SOURCES
+from features.log.history import visible_log
+from features.text.normal_form import text_key
 
 PAIR = ["query_id", "item_id"]
 _UNSURE_PATHS = ("taxonomy_unknown", "model_agrees", "unread", "taxonomy_higher", "taxonomy_lower")

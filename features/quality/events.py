@@ -10,7 +10,7 @@ from datetime import date
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from features.first_known import KNOWN, TIMES
+from features.log.first_known import KNOWN, TIMES
 from features.quality.rule import Rule, all_failures
 from features.quality.typed import shown
 

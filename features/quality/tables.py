@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
-from features.first_known import KNOWN, over_versions, with_events_known
+from features.log.first_known import KNOWN, over_versions, with_events_known
 from features.quality.across import DUPLICATE, SALT, agreeing, refer, unique
 from features.quality.events import (
     event_after_run_date,

@@ -10,8 +10,8 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.errors import UserError
 from conf.load import ResolvedConf
 from features.contracts import Table
+from jobs.command.causes import naming_table
 from jobs.delta import history
-from jobs.platform.causes import naming_table
 
 
 class MissingTableError(UserError, FileNotFoundError):

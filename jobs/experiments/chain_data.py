@@ -16,16 +16,16 @@ from conf.load import ResolvedConf, section_hash
 from conf.sections.platform import StorageConf
 from features.contracts import MARKET_TRUTH, QUERIES, TEXT_EMBEDDINGS, TRAINING_EXAMPLES
 from features.declarations import declared
-from features.experiment_rows import BLIND, LOGGED, TRUTH, chain_rows
+from features.examples.experiment_rows import BLIND, LOGGED, TRUTH, chain_rows
+from features.examples.training_rows import TASKS
 from features.spec import spec_json
-from features.training_set import TASKS
 from jobs.experiments.snapshot import Contents, snapshot_folder, write_experiment_snapshot
 from jobs.labels.labelers import optional
 from jobs.platform.runner import open_warehouse, run_job
-from jobs.platform.state import RunState
 from jobs.platform.warehouse import Warehouse
 from jobs.registry import load_job
 from jobs.sources.base import load_adapter
+from jobs.state.record import RunState
 
 STEPS = (
     "ingest",

@@ -17,7 +17,7 @@ def experiment_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
 
     It is a snapshot as `build_training_set` writes it (`open_snapshot` reads it), and has besides:
     a split `test`; the columns list_code, page_code, item_code, unit_code, judged and grade (see
-    `features.experiment_rows`); on a simulated market p_true_<task> and p_blind_<task>
+    `features.examples.experiment_rows`); on a simulated market p_true_<task> and p_blind_<task>
     of click, cart and purchase. The manifest's `columns` says what each means. All is float32.
 
     The session logs of kind trivago have the tasks engaged and clickout and no relevance labels;

@@ -11,7 +11,7 @@ from jobs.experiments.results import TEST, Found, Pool, pools, with_pools
 from jobs.experiments.rule import rule_tables
 from jobs.experiments.study import Arm
 from jobs.reports.markdown import table
-from model.bootstrap import Estimate
+from model.evaluation.bootstrap import Estimate
 from model.experiments.figures import ALL
 from model.experiments.intervals import POWER
 from model.experiments.verdict import lower_is_better, verdict

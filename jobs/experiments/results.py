@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from conf.sections.experiment import ExperimentConf
+from jobs.command.version import code_version
 from jobs.experiments.study import Arm, Study
-from jobs.platform.version import code_version
 from model.experiments.figures import ALL, Figure
 from model.experiments.intervals import Compared, TwoLevels, compare
 from model.experiments.pooling import pool
@@ -16,7 +16,7 @@ from model.experiments.predictions import UNIT
 from model.experiments.source import source_hash
 from model.experiments.training import Training
 from model.experiments.verdict import verdict
-from model.tradeoff import CurvePoint
+from model.value.tradeoff import CurvePoint
 
 TEST, VALIDATION = "test", "validation"
 

@@ -8,9 +8,9 @@ import numpy as np
 from jobs.experiments.results import Found, Pool
 from jobs.experiments.study import PICKED, Study
 from jobs.reports.markdown import table
-from model.bootstrap import Estimate
+from model.evaluation.bootstrap import Estimate
 from model.experiments.figures import ALL, CHANGE, ENGAGEMENT, Figure
-from model.tradeoff import Rule, describe
+from model.value.tradeoff import Rule, describe
 
 _HEADERS = (
     "arm",

@@ -9,10 +9,10 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.load import section_hash
-from features.experiment_rows import CODE_LIMIT, CODES, JUDGED, SPLITS
-from features.snapshot import Layout
+from features.examples.experiment_rows import CODE_LIMIT, CODES, JUDGED, SPLITS
+from features.examples.snapshot import Layout
+from jobs.command.version import code_version
 from jobs.platform.snapshot import SnapshotError, SnapshotOptions, write_snapshot
-from jobs.platform.version import code_version
 from jobs.platform.warehouse import Warehouse
 
 _VERSION = "3"

@@ -13,11 +13,11 @@ import pyarrow.parquet as pq
 import yaml
 
 from conf.experiment import Experiment
+from jobs.command.version import code_version
 from jobs.experiments.report import regions_text, report_text
 from jobs.experiments.results import Found, comparison_rows, with_pools
 from jobs.experiments.study import Arm
 from jobs.platform.runner import write_text
-from jobs.platform.version import code_version
 from model.experiments.figures import Figure
 from model.experiments.source import source_hash
 

@@ -21,7 +21,7 @@ from model.experiments.training import Training, training_id
 from model.feed import Snapshot
 from model.sizing import parameter_count, sized
 from model.standardise import Standardisation, measure
-from model.training_task import TrainTask
+from model.training.task import TrainTask
 
 PICKED = "picked"
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from jobs.experiments.results import Found
 from jobs.platform.warehouse import Warehouse
 from model.experiments.figures import ALL
-from model.tracking import log_to_mlflow
+from model.training.tracking import log_to_mlflow
 
 
 def track(warehouse: Warehouse, found: Sequence[Found]) -> list[str]:

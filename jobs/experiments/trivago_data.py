@@ -14,11 +14,11 @@ from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import QUARANTINE
-from features.experiment_rows import with_codes
+from features.examples.experiment_rows import with_codes
+from features.examples.training_rows import with_split
 from features.quality.verdicts import accepted, by_rule, quarantined
 from features.spec import spec_json
 from features.split import bucket
-from features.training_set import with_split
 from features.trivago.actions import ACTIONS
 from features.trivago.declarations import declared
 from features.trivago.features import OTHER, largest_sites, with_features, with_history

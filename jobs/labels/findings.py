@@ -6,8 +6,8 @@ from typing import Any
 
 from features.evaluation.names import headline_metrics, is_relevance
 from model.baselines.verdict import Comparison, reasons, warning
-from model.block_sums import ALL
-from model.evaluated import NO_RANKING
+from model.evaluation.block_sums import ALL
+from model.evaluation.evaluated import NO_RANKING
 
 Figure = dict[str, Any]
 

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 from features.contracts import LABEL_CHUNKS
 from jobs.labels.labelers import Row
 from jobs.platform.warehouse import Warehouse
-from model.labelers.sampling import mix_of_counts, total_variation
+from model.labelers.mix.sampling import mix_of_counts, total_variation
 
 _GRADES = ("grade_0", "grade_1", "grade_2")
 

@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame
 
 from conf.schema import Conf
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES
-from features.labeling import (
+from features.labels.pairs import (
     CHOOSE,
     FIT,
     Counts,
@@ -35,10 +35,10 @@ from model.labelers.base import (
 from model.labelers.build import build_labeler
 from model.labelers.deployed import Deployed, Deployment, matched_cuts
 from model.labelers.fitting import grade_masses
-from model.labelers.gold import weights_to
+from model.labelers.gate.gold import weights_to
 from model.labelers.metrics import label_metrics
-from model.labelers.prior_shift import estimated_mix, masses_of
-from model.labelers.sampling import (
+from model.labelers.mix.prior_shift import estimated_mix, masses_of
+from model.labelers.mix.sampling import (
     Mix,
     mix_of_counts,
     quotas,
@@ -80,9 +80,10 @@ def fit_labeler(
     """Draw pairs by the conf's mix, fit, find production's mix and the cut points.
 
     Args:
-        graded: of `features.labeling.graded_pairs`.
-        texts: of `features.labeling.distinct_texts`.
-        assumed: of `features.labeling.assumed_texts`; the mixes are those of graded pairs alone.
+        graded: of `features.labels.pairs.graded_pairs`.
+        texts: of `features.labels.pairs.distinct_texts`.
+        assumed: of `features.labels.pairs.assumed_texts`; the mixes are those of graded pairs
+            alone.
         counts: pairs of grade 0, 1, 2 by role.
 
     Raises:

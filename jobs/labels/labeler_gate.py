@@ -8,14 +8,14 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features.contracts import IMPRESSIONS, ITEMS, LABELER_QUERIES, QUERIES
-from features.labeling import GOLD, TEXT_PAIR, graded_pairs, sampled, shown_queries
+from features.labels.pairs import GOLD, TEXT_PAIR, graded_pairs, sampled, shown_queries
 from jobs.labels.labeler_fit import grades_of, pairs_of, production_weights
 from jobs.labels.labelers import Row, labeler_dir, labels_in_force
 from jobs.platform.warehouse import Warehouse
 from model.labelers.base import LabelerError
 from model.labelers.deployed import Deployed, load_deployed
-from model.labelers.gate import Graded, Verdict, judge, require_unseen
-from model.labelers.gold import Gold
+from model.labelers.gate.gate import Graded, Verdict, judge, require_unseen
+from model.labelers.gate.gold import Gold
 
 
 @dataclass(frozen=True)

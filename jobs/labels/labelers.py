@@ -17,7 +17,7 @@ from features.contracts import (
     RELEVANCE_LABELS,
     Table,
 )
-from features.labels_admitted import version_status
+from features.labels.admitted import version_status
 from jobs.platform.warehouse import Warehouse
 
 Row = dict[str, Any]

@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 from rich.console import Console
 
 from features.contracts import LABEL_CHUNKS, QUARANTINE, RELEVANCE_LABELS, TEXT_EMBEDDINGS
-from features.label_plan import Plan, label_rows, quarantine_rows, with_vectors
-from features.labels import source_of
+from features.labels.judged import source_of
+from features.labels.plan import Plan, label_rows, quarantine_rows, with_vectors
 from jobs.delta.history import commits, commits_of
 from jobs.labels.labelers import Row, labeler_dir, optional
 from jobs.platform.warehouse import RivalRunError, Warehouse
@@ -60,7 +60,7 @@ class Chunks:
         The minutes of the budget count from here: planning takes none of them.
 
         Args:
-            texts: of `features.label_plan.with_chunk`, persisted: a chunk is read at a time.
+            texts: of `features.labels.plan.with_chunk`, persisted: a chunk is read at a time.
             totals: filled as chunks are committed.
         """
         pace = Pace(plan.sizes, self.warehouse.conf.tree.labeling.budget_minutes)

@@ -22,7 +22,7 @@ from pyspark.sql import DataFrame
 
 from conf.errors import UserError
 from conf.load import section_hash
-from features.snapshot import (
+from features.examples.snapshot import (
     TRAINING,
     Layout,
     assign_files,

@@ -13,13 +13,13 @@ from pyspark.sql import functions as F
 
 from conf.errors import OwnedError
 from features.contracts import Table
+from jobs.command.causes import naming_table
+from jobs.command.version import code_version
 from jobs.delta import history
 from jobs.delta.commits import retried
 from jobs.delta.difference import CHANGE, DELETE, SAME, content_hash, difference, merge_changes
 from jobs.delta.tables import MissingTableError, Tables
-from jobs.platform.causes import naming_table
 from jobs.platform.report import JobReport
-from jobs.platform.version import code_version
 
 _IGNORE_MISSING = "spark.sql.files.ignoreMissingFiles"
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"

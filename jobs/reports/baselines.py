@@ -14,7 +14,7 @@ from features.evaluation.rankers import engagement
 from jobs.platform.warehouse import Warehouse
 from model.baselines import BOOSTED, Baselines, fit_baselines, load_baselines, save_baselines
 from model.feed import Snapshot, open_snapshot
-from model.value import ValueWeights
+from model.value.weights import ValueWeights
 from udfs.baselines import score_column, score_flat, score_packed
 
 FROM_LOG = frozenset({*BOOSTED, "lightgbm_relevance"})

@@ -13,8 +13,8 @@ from features.evaluation.rankers import REFERENCE
 from jobs.labels.findings import Figure, Findings
 from jobs.reports.markdown import interval, table, write_section
 from jobs.reports.yardstick_notes import yardstick_lines
-from model.block_sums import ALL
-from model.evaluated import NO_RANKING, TASKS
+from model.evaluation.block_sums import ALL
+from model.evaluation.evaluated import NO_RANKING, TASKS
 
 RANKERS = (
     "engagement_only",

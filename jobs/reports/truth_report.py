@@ -8,8 +8,8 @@ from typing import Any
 import pandas as pd
 
 from jobs.reports.markdown import table, write_section
-from model.block_sums import ALL
-from model.truth import TASKS, Deciles
+from model.evaluation.block_sums import ALL
+from model.evaluation.truth import TASKS, Deciles
 
 
 @dataclass(frozen=True)

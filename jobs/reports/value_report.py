@@ -8,7 +8,7 @@ from pyspark.sql import Row
 
 from conf.schema import Conf
 from jobs.reports.markdown import interval, table, write_section
-from model.block_sums import ALL
+from model.evaluation.block_sums import ALL
 
 
 def curve_notes(curve: Sequence[Row], tree: Conf) -> list[str]:

@@ -29,7 +29,7 @@ from features.evaluation.rankers import (
 from features.evaluation.served import clear_pair_sums, mixed_lists, pooled_lists, with_truth
 from features.evaluation.sums import ranked_sums
 from features.evaluation.weighed import WEIGHED, ratio_sums, weighed_gains, weighed_samples
-from model.block_sums import BlockSums, Cell
+from model.evaluation.block_sums import BlockSums, Cell
 from model.evaluation.currency import Currency, currency
 
 CHANCE = "random"

@@ -12,7 +12,7 @@ from conf.sections.value import Weights
 from features.contracts import VALUE_WEIGHTS, WEIGHT_DECISIONS
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.models import holds, in_force, model_decisions, require_admitted
-from model.value import ValueWeights, WeightTable
+from model.value.weights import ValueWeights, WeightTable
 
 Decision = dict[str, Any]
 

@@ -23,17 +23,17 @@ from features.evaluation.names import RELEVANCE_KINDS, relevance_metrics
 from features.evaluation.rankers import TASKS, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import graded_rows
-from features.training_set import labelled_pairs
+from features.examples.training_rows import labelled_pairs
 from jobs.labels.labelers import optional
 from jobs.platform.plans import keep
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.example_scores import predict_examples
 from jobs.serving.in_force import WeightsInForce
 from jobs.serving.paired import PairedSums, Ranked, paired_sums
-from model.admission import CalibrationFigure, Evidence, RankingFigure
-from model.block_sums import ALL
-from model.bootstrap import BlockBootstrap, Estimate
-from model.reliability import calibration_gap, task_metrics
+from model.evaluation.block_sums import ALL
+from model.evaluation.bootstrap import BlockBootstrap, Estimate
+from model.evaluation.reliability import calibration_gap, task_metrics
+from model.serving.admission import CalibrationFigure, Evidence, RankingFigure
 from udfs.score_rows import score_rows
 
 CANDIDATE, PART, REFERENCE, CHANCE = "candidate", "part", "in_force", "random"

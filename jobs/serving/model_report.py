@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.reports.markdown import interval, table, write_section
-from model.block_sums import ALL
+from model.evaluation.block_sums import ALL
 
 
 def decision_lines(row: Mapping[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ from features.evaluation.lists import with_block
 from features.evaluation.names import engagement_metric
 from jobs.reports.examination import examination_in_force
 from jobs.reports.yardsticks import Yardsticks
-from model.block_sums import BlockSums
+from model.evaluation.block_sums import BlockSums
 from model.evaluation.currency import Currency
 
 

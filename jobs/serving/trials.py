@@ -20,14 +20,14 @@ from features.evaluation.names import RELEVANCE_KINDS
 from features.evaluation.rankers import model_rankers, predicted_engagement
 from features.evaluation.served import graded_rows
 from features.evaluation.trial import beside_trial, order_shifts
-from features.training_set import labelled_pairs
+from features.examples.training_rows import labelled_pairs
 from jobs.labels.labelers import optional
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.in_force import WeightsInForce
 from jobs.serving.paired import Ranked, paired_sums
-from model.block_sums import ALL
-from model.bootstrap import BlockBootstrap
-from model.evaluated import ranking_rows
+from model.evaluation.block_sums import ALL
+from model.evaluation.bootstrap import BlockBootstrap
+from model.evaluation.evaluated import ranking_rows
 
 SERVED, TRIAL = "served", "trial"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -103,7 +103,7 @@ def compare(
 def _judged(
     warehouse: Warehouse, both: DataFrame, trial: WeightsInForce, served: WeightsInForce
 ) -> list[Row]:
-    """Rows as `model.evaluated.ranking_rows` gives them, of the trial less the scores."""
+    """Rows as `ranking_rows` of model.evaluation gives them, of the trial less the scores."""
     if not warehouse.exists(EXAMPLE_SCORES):
         warehouse.report.notes.append("no example_scores: not judged by grades and engagement")
         return []

@@ -12,10 +12,10 @@ from features.contracts import IMPRESSIONS, JUDGMENTS, Table
 from features.quality.rule import RULE
 from features.quality.typed import MALFORMED_LINE
 from features.quality.verdicts import accepted
-from jobs.platform.records import DamagedRecordError, read_json
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames
 from jobs.sources.window import replaced_days
+from jobs.state.files import DamagedRecordError, read_json
 
 RuleCounts = Mapping[str, int]
 

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.types import StringType, StructField, StructType
 
 from features.quality.typed import MALFORMED
-from jobs.platform.causes import cause_line
+from jobs.command.causes import cause_line
 from jobs.sources.base import SourceError
 
 _DELIMITERS = {",": "a comma", "\t": "a tab", ";": "a semicolon", "|": "a bar"}

@@ -4,7 +4,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features.contracts import IMPRESSIONS
-from features.first_known import WITHDRAWN, over_runs
+from features.log.first_known import WITHDRAWN, over_runs
 from jobs.platform.warehouse import Warehouse
 
 

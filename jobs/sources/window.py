@@ -9,7 +9,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
-from features.first_known import EVENTS, KNOWN, times_of
+from features.log.first_known import EVENTS, KNOWN, times_of
 from features.quality.typed import try_cast
 
 

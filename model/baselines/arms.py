@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.value import ValueWeights
+from model.value.weights import ValueWeights
 
 if TYPE_CHECKING:
     from model.baselines.boosting import Trees

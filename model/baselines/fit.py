@@ -5,7 +5,7 @@ from importlib.util import find_spec
 from conf.sections.baselines import BaselinesConf
 from model.baselines.arms import COLUMNS, RANKED, Baselines
 from model.feed import Snapshot
-from model.value import ValueWeights
+from model.value.weights import ValueWeights
 
 BINARY = ("lightgbm", "lightgbm_position")
 BOOSTED = (*BINARY, *RANKED)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from model.baselines.rows import Codes, Matrix, SplitRows
 from model.spec import RELEVANCE, InputSpec
-from model.value import ValueWeights
+from model.value.weights import ValueWeights
 
 _STEPS = 10
 """Levels a grade: soft grades lie between 0 and 2, LambdaMART takes whole numbers."""

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from model.block_sums import ALL, BlockSums
-from model.bootstrap import BlockBootstrap
+from model.evaluation.block_sums import ALL, BlockSums
+from model.evaluation.bootstrap import BlockBootstrap
 
 ENGAGED, RELEVANT = "engagement_only", "relevance_only"
 INPUT = "cosine"

@@ -1,11 +1,11 @@
-"""NDCG of many lists at once: the figures of `model.metrics.ndcg`, list by list."""
+"""NDCG of many lists at once: the figures of `model.evaluation.metrics.ndcg`, list by list."""
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from model.metrics import log_discounts
+from model.evaluation.metrics import log_discounts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

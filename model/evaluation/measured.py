@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.evaluation.lists import RankedLists
-from model.metrics import ratio
+from model.evaluation.metrics import ratio
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured, mean_ndcg
-from model.metrics import exponential_gain
+from model.evaluation.metrics import exponential_gain
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

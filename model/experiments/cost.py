@@ -7,7 +7,7 @@ import torch
 from model.feed import Rows, batches, open_snapshot, steps_per_epoch
 from model.losses import total_loss
 from model.ranker import build_ranker
-from model.training_task import TrainTask
+from model.training.task import TrainTask
 
 _STEPS = 8
 

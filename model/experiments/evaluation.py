@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.sections.value import EvaluationConf
-from model.calibrators import Calibrators
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured, mean_ndcg
+from model.evaluation.metrics import exponential_gain
 from model.evaluation.relevance import CLEAR_GRADES, KINDS, GradedLists, clear_pairs
 from model.experiments.figures import ALL, Figure, Rows
 from model.experiments.judge import (
@@ -24,7 +24,7 @@ from model.experiments.judge import (
 )
 from model.experiments.predictions import LIST, LOGGED, PAGE, TRUTH, UNIT, Predictions
 from model.experiments.ranking import EVERY, Order, probabilities
-from model.metrics import exponential_gain
+from model.serving.calibrators import Calibrators
 from model.spec import GRADES
 
 Floats = NDArray[np.float64]

@@ -8,7 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-from model.metrics import auc, auc_from_histogram, calibration_error, equal_mass_groups, ratio
+from model.evaluation.metrics import (
+    auc,
+    auc_from_histogram,
+    calibration_error,
+    equal_mass_groups,
+    ratio,
+)
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]

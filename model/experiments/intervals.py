@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from model.bootstrap import Estimate
+from model.evaluation.bootstrap import Estimate
 from model.experiments.figures import Figure
 
 Floats = NDArray[np.float64]

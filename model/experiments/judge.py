@@ -13,6 +13,7 @@ from model.evaluation.engagement import Shown, debiased, doubly_robust, logged, 
 from model.evaluation.examination import logged_examination
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured
+from model.evaluation.metrics import exponential_gain
 from model.experiments.predictions import (
     GRADE,
     ITEM,
@@ -25,11 +26,10 @@ from model.experiments.predictions import (
     UNIT,
     Predictions,
 )
-from model.kept import kept_shares
-from model.metrics import exponential_gain
 from model.spec import GRADES, RELEVANCE
-from model.tradeoff import CurvePoint
-from model.value import PROBABILITIES
+from model.value.kept import kept_shares
+from model.value.tradeoff import CurvePoint
+from model.value.weights import PROBABILITIES
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -158,7 +158,7 @@ class Judge:
         Args:
             scores: [N] by relevance weight, the smallest first: what is kept is taken against it,
                 and what the ranker expects are its values of the shown rows.
-            largest_error: see `model.kept`.
+            largest_error: see `model.value.kept`.
         """
         smallest = next(iter(scores.values()))
         lists = RankedLists.of(self.pages.page, smallest[self.shown], self.conf.k)

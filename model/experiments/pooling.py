@@ -13,7 +13,7 @@ from collections.abc import Sequence
 import numpy as np
 from scipy import stats
 
-from model.bootstrap import Estimate
+from model.evaluation.bootstrap import Estimate
 from model.experiments.intervals import Compared, detectable
 
 _FEWEST = 2

@@ -10,9 +10,9 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from model.calibrators import Known
 from model.feed import Snapshot, SnapshotError
 from model.ranker import Ranker
+from model.serving.calibrators import Known
 from model.spec import GRADES, RELEVANCE, InputSpec
 
 LIST, PAGE, UNIT, ITEM = "list_code", "page_code", "unit_code", "item_code"

@@ -8,12 +8,12 @@ from numpy.typing import NDArray
 
 from conf.sections.experiment import RankingConf
 from conf.sections.value import EvaluationConf, ValueConf, Weights
-from model.calibrators import Calibrators
 from model.experiments.judge import Judge
 from model.experiments.predictions import FIRST, Predictions
+from model.serving.calibrators import Calibrators
 from model.spec import GRADES, RELEVANCE
-from model.tradeoff import CurvePoint, pick
-from model.value import ValueWeights, value
+from model.value.tradeoff import CurvePoint, pick
+from model.value.weights import ValueWeights, value
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]

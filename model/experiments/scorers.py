@@ -16,7 +16,7 @@ from model.experiments.figures import Figure
 from model.experiments.predictions import BLIND, FIRST, LOGGED, TRUTH, Predictions, split_rows
 from model.feed import Snapshot
 from model.spec import GRADES, RELEVANCE
-from model.value import ValueWeights
+from model.value.weights import ValueWeights
 
 Floats = NDArray[np.float64]
 

@@ -15,13 +15,13 @@ from typing import Any
 
 from conf.load import section_hash
 from conf.sections.training import CalibrationConf
-from model.calibrators import Calibrators, fit_all, none_fitted
 from model.experiments.predictions import LOGGED, Predictions, load_predictions, predict
 from model.experiments.scorers import Scorer
 from model.experiments.source import source_hash
 from model.feed import Snapshot, open_snapshot
-from model.trainer import train, trained
-from model.training_task import TrainTask
+from model.serving.calibrators import Calibrators, fit_all, none_fitted
+from model.training.task import TrainTask
+from model.training.trainer import train, trained
 
 STATE, CALIBRATORS = "run.json", "calibrators.json"
 FINISHED, FAILED = "finished", "failed"

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from model.bootstrap import Estimate
+from model.evaluation.bootstrap import Estimate
 
 Verdict = Literal["better", "worse", "no difference seen", "cannot tell"]
 _LOWER_IS_BETTER = (

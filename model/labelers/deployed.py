@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 
 from model.labelers.base import Floats, Labeler, LabelerError, Pairs, Probabilities
 from model.labelers.metrics import grades_by_cuts
+from model.labelers.mix.prior_shift import corrected
+from model.labelers.mix.sampling import Mix
 from model.labelers.partial import Answers, predict_some
-from model.labelers.prior_shift import corrected
-from model.labelers.sampling import Mix
 from model.labelers.store import load_labeler, read_description, save_labeler
 from model.labelers.vectors import ReadsVectors
 

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.evaluation.metrics import spearman
 from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Probabilities
-from model.metrics import spearman
 
 Grades = NDArray[np.int64]
 _GROUPS = 10

@@ -11,16 +11,16 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from model.encoder import file_sha256
 from model.labelers.base import Labeler, LabelerError
+from model.text.encoder import file_sha256
 
 DESCRIPTION = "labeler.json"
 FORMAT_VERSION = 1
 MODULES = {
-    "cross_encoder": "model.labelers.cross_encoder",
-    "causal_lm": "model.labelers.causal_lm",
-    "openai_compatible": "model.labelers.endpoint",
-    "lexical": "model.labelers.lexical",
+    "cross_encoder": "model.labelers.cross_encoder.labeler",
+    "causal_lm": "model.labelers.causal_lm.labeler",
+    "openai_compatible": "model.labelers.endpoint.labeler",
+    "lexical": "model.labelers.lexical.labeler",
 }
 """Each module has `load(folder: Path) -> Labeler`."""
 

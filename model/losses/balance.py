@@ -5,8 +5,8 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from model.distributed import Ranks
 from model.losses.base import TaskLoss, total_loss
+from model.training.distributed import Ranks
 
 Losses = Mapping[str, TaskLoss]
 

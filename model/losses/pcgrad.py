@@ -5,9 +5,9 @@ from collections.abc import Iterable, Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
-from model.distributed import Ranks
 from model.losses.balance import Losses, StaticBalance
 from model.losses.base import total_loss
+from model.training.distributed import Ranks
 
 Gradients = list[Tensor]
 

@@ -10,9 +10,9 @@ from bench import labelers, labelling, yardstick
 from bench.homedepot_pairs import GradedPairs
 from bench.labeler_runs import Run
 from model.labelers.base import Pairs, Probabilities, Targets
-from model.labelers.cross_training import Training
-from model.labelers.pair_data import PairData
-from model.labelers.pair_encoder import PairEncoder
+from model.labelers.cross_encoder.pair_data import PairData
+from model.labelers.cross_encoder.pair_encoder import PairEncoder
+from model.labelers.cross_encoder.training import Training
 
 PAIRS = Pairs([f"red sofa {n % 7}" for n in range(120)], [f"blue lamp {n}" for n in range(120)])
 GRADES = np.arange(120) % 3

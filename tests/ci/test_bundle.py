@@ -16,8 +16,8 @@ from packaging.specifiers import SpecifierSet
 from conf.load import load_conf
 from features.contracts import Table
 from features.contracts.table import required
+from jobs.command.arguments import nightly_parser
 from jobs.nightly import select_steps
-from jobs.platform.arguments import nightly_parser
 from jobs.platform.bundle import ChainOrderError, bundle_tasks, needed_steps, with_tasks
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport

@@ -34,7 +34,7 @@ def test_the_notebook_runs_the_conf_and_run_date_of_its_widgets(
         called.append(arguments)
         return code
 
-    monkeypatch.setattr("jobs.platform.cli.run_command", run_command)
+    monkeypatch.setattr("jobs.command.cli.run_command", run_command)
     widgets = Widgets({"conf": "/Volumes/a/b/c.yaml", "run_date": "2026-03-01"})
     failed = pytest.raises(RuntimeError, match="ended with exit code 3") if code else nullcontext()
     with failed:

@@ -7,7 +7,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from features.history import MICRO
+from features.log.history import MICRO
 from features.regional import (
     price_levels,
     price_percentile,

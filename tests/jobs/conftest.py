@@ -27,9 +27,9 @@ from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL, declared
 from features.spec import Feature, spec_json
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
-from model.artifact import Artifact, save_model
-from model.calibrators import none_fitted
 from model.ranker import build_ranker
+from model.serving.artifact import Artifact, save_model
+from model.serving.calibrators import none_fitted
 from model.spec import InputSpec
 from model.standardise import Standardisation
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from features.contracts import Table
-from jobs.platform.cli import main
+from jobs.command.cli import main
 from jobs.platform.warehouse import Warehouse
 
 
@@ -45,9 +45,11 @@ def arm(point: str) -> None:
             original = getattr(Warehouse, method)
             setattr(Warehouse, method, die_after(original, lambda _, table, *__: _is(table, name)))
     elif kind == "checkpoint":
-        import model.trainer
+        import model.training.trainer
 
-        model.trainer.save_checkpoint = die_after(model.trainer.save_checkpoint, lambda *_: True)
+        model.training.trainer.save_checkpoint = die_after(
+            model.training.trainer.save_checkpoint, lambda *_: True
+        )
     else:
         raise ValueError(f"no point {point!r}: write commit:TABLE or checkpoint")
 

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from features.contracts import TRAINING_EXAMPLES
 from features.declarations import declared
-from features.snapshot import COLUMNS, SPLITS, range_offsets
+from features.examples.snapshot import COLUMNS, SPLITS, range_offsets
 from features.spec import spec_json
 from jobs import build_training_set
 from jobs.platform.report import JobReport

@@ -20,7 +20,7 @@ from features.contracts import (
 )
 from jobs import evaluate
 from jobs.platform.runner import open_warehouse
-from model.metrics import log_discounts
+from model.evaluation.metrics import log_discounts
 
 Frame = Callable[..., DataFrame]
 MakeConf = Callable[..., ResolvedConf]

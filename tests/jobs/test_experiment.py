@@ -17,7 +17,7 @@ from conf.experiment import load_experiment
 from conf.load import SIMULATED, load_conf
 from features.contracts import EXPERIMENT_COMPARISONS, EXPERIMENT_RESULTS
 from jobs import experiment as job
-from jobs.platform.cli import run_command
+from jobs.command.cli import run_command
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.load import ConfError, ResolvedConf
 from conf.sections.ingest import LabelsConf
 from features.contracts import JUDGMENTS, RELEVANCE_LABELS
-from features.labels import labels_from_judgments
+from features.labels.judged import labels_from_judgments
 from jobs.import_labels import run
 from jobs.platform.runner import open_warehouse
 

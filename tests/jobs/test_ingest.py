@@ -23,7 +23,7 @@ from features.contracts import (
 )
 from features.quality.typed import MALFORMED
 from jobs import ingest
-from jobs.platform.arguments import RAW_TABLES, job_parser, resolve
+from jobs.command.arguments import RAW_TABLES, job_parser, resolve
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse, run_job
 from jobs.sources import reading

@@ -15,8 +15,8 @@ from rich.console import Console
 from conf.load import ConfError, ResolvedConf
 from features.contracts import Table
 from features.contracts.table import required
+from jobs.command.exits import StepFailedError
 from jobs.nightly import Nightly, closing_table, select_steps
-from jobs.platform.exits import StepFailedError
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse, run_job, state_path
@@ -315,7 +315,7 @@ def test_the_packages_that_compute_are_part_of_the_fingerprint(
     chain = Chain()
     night = nightly(spark, make_conf(), chain)
     before = night.state.fingerprint(chain.jobs()[0], chain.jobs())
-    monkeypatch.setattr("jobs.platform.installed.version", lambda name: f"{name} 99")
+    monkeypatch.setattr("jobs.state.installed.version", lambda name: f"{name} 99")
     assert night.state.fingerprint(chain.jobs()[0], chain.jobs()) != before
 
 

@@ -19,7 +19,7 @@ from features.contracts import (
     WEIGHT_TRIALS,
 )
 from jobs import admit_model, adopt_weights, evaluate, reweight, score_catalog
-from jobs.platform.arguments import parser_of
+from jobs.command.arguments import parser_of
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse

@@ -16,7 +16,7 @@ from jobs import build_scoring_rows, build_training_set, reweight, score_catalog
 from jobs.platform.feature_reads import read_features
 from jobs.platform.report import JobReport
 from jobs.serving.in_force import NoModelError, model_in_force, weights_in_force
-from model.artifact import load_model
+from model.serving.artifact import load_model
 
 CONF_WEIGHTS = "value.tuned=false"
 OTHER_WEIGHTS = (CONF_WEIGHTS, "value.weights.relevance=5", "value.by_region={fr: {click: 7}}")

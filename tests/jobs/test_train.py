@@ -13,9 +13,9 @@ from conf.load import ResolvedConf
 from jobs.platform.report import JobReport
 from jobs.platform.warehouse import Warehouse
 from jobs.train import JOB, run
-from model.artifact import load_model
 from model.feed import SnapshotError
-from model.tracking import TrackingError
+from model.serving.artifact import load_model
+from model.training.tracking import TrackingError
 
 Make = Callable[..., ResolvedConf]
 SHORT = (
@@ -131,7 +131,8 @@ def test_a_tracking_store_that_fails_is_a_warning_or_an_error_that_costs_no_trai
     write_snapshot(warehouse(spark, resolved).snapshot_dir(), Planted(rows=(600, 200)))
     with pytest.raises(TrackingError, match="not logged"):
         run(spark, make_conf(*settings, "tracking.required=true"))
-    monkeypatch.setattr("model.trainer._Training.run_epoch", None)  # there is none left to run
+    # there is no epoch left to run
+    monkeypatch.setattr("model.training.trainer._Training.run_epoch", None)
     (warning,) = run(spark, resolved).warnings
     assert warning.startswith("MLflow: not logged")
 

@@ -12,18 +12,18 @@ import torch
 from conf.load import SIMULATED, load_conf
 from conf.schema import Conf
 from conf.sections.training import FeedConf, ModelConf
-from model.artifact import Artifact, load_model, save_model
-from model.calibrators import none_fitted
 from model.feed import Batch, ListError, Rows, Snapshot, batches, open_snapshot
-from model.fit import fit
 from model.heads import RELEVANCE_HEADS
 from model.losses import total_loss
 from model.ranker import Ranker, build_ranker
 from model.regions import PARTS, MdMask
-from model.serving_network import ServingNetwork
+from model.serving.artifact import Artifact, load_model, save_model
+from model.serving.calibrators import none_fitted
+from model.serving.network import ServingNetwork
 from model.spec import SpecError
 from model.standardise import Standardisation
-from model.validation import predict_split
+from model.training.fit import fit
+from model.training.validation import predict_split
 
 HEADS, MASKS = sorted(RELEVANCE_HEADS), sorted(PARTS)
 BOTH = [*((head, "none") for head in HEADS), *(("corn", mask) for mask in MASKS if mask != "none")]

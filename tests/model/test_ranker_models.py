@@ -11,19 +11,19 @@ import torch
 from bench.synthetic import Planted, write_snapshot
 from conf.load import SIMULATED, load_conf
 from conf.sections.training import FeedConf, ModelConf
-from model.artifact import Artifact, load_model, save_model
 from model.backbones import BACKBONES
-from model.calibrators import none_fitted
 from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
-from model.fit import fit
 from model.heads.engagement import start_tower
 from model.heads.links import LINKS
 from model.losses import LogProb, masked_bce, total_loss
 from model.losses.descending import violation
 from model.ranker import Ranker, build_ranker
-from model.serving_network import ServingNetwork
+from model.serving.artifact import Artifact, load_model, save_model
+from model.serving.calibrators import none_fitted
+from model.serving.network import ServingNetwork
 from model.spec import DESCENDING, RELEVANCE, InputSpec, SpecError
 from model.standardise import Standardisation, measure
+from model.training.fit import fit
 
 MODELS = list(itertools.product(BACKBONES, LINKS))
 SOME = [*((backbone, "auto") for backbone in BACKBONES), ("mmoe", "conditional")]

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from conf.load import load_conf
-from model.artifact import load_model, save_model
 from model.feed import Snapshot
-from model.fit import fit
+from model.serving.artifact import load_model, save_model
+from model.training.fit import fit
 
 QUICK = (
     "feed.engine=pyarrow",

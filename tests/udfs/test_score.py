@@ -12,12 +12,12 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.sections.training import ModelConf
-from model.artifact import Artifact, load_model, save_model
-from model.calibrators import none_fitted
 from model.ranker import build_ranker
+from model.serving.artifact import Artifact, load_model, save_model
+from model.serving.calibrators import none_fitted
 from model.spec import InputFeature, InputSpec
 from model.standardise import Standardisation
-from model.value import ValueWeights, WeightTable
+from model.value.weights import ValueWeights, WeightTable
 from udfs.model_files import ModelFilesError, model_version
 from udfs.score import score_dataframe, score_series, score_udf
 from udfs.score_rows import INPUT, SCHEMA, score_batch, score_rows

@@ -6,7 +6,7 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from conf.sections.market import PolicyConf, ShoppersConf
-from features.text import tokens
+from features.text.normal_form import tokens
 from jobs.sources.market.draws import Draws
 from jobs.sources.market.pools import shelf_score
 from jobs.sources.market.shoppers import click_spread

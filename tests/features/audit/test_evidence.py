@@ -10,7 +10,7 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.schema import Conf
 from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
 from features.contracts import IMPRESSIONS, QUERIES, RELEVANCE_LABELS
-from features.history import MICRO
+from features.log.history import MICRO
 
 RUN = date(2026, 3, 1)
 TableFrame = Callable[..., DataFrame]

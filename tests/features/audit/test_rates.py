@@ -8,7 +8,7 @@ from pyspark.sql import SparkSession
 from conf.sections.audit import ContradictionConf
 from features.audit.contradiction import Numerics, checked_units, fit_without_outliers
 from features.audit.rates import CORRELATIONS, DISPERSIONS, fit_rates, spread_of
-from features.history import MICRO
+from features.log.history import MICRO
 from udfs.contradiction import centre_udf, contradiction_udf, p_value_udf
 
 SCHEMA = "grade int, clicks long, carts long, purchases long, expected long"

@@ -21,7 +21,7 @@ from features.evaluation.rankers import logged_ranker, model_rankers, sweep_rank
 from features.evaluation.ranking import discounted_gains, normalised
 from features.evaluation.sums import block_sums, query_means
 from features.evaluation.weighed import weighed_gains
-from model import metrics
+from model.evaluation import metrics
 
 Frame = Callable[..., DataFrame]
 

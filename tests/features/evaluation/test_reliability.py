@@ -13,9 +13,9 @@ from features.evaluation.reliability import (
     prediction_histogram,
     queries_by_task,
 )
-from model import metrics
-from model.bootstrap import BlockBootstrap
-from model.reliability import task_metrics
+from model.evaluation import metrics
+from model.evaluation.bootstrap import BlockBootstrap
+from model.evaluation.reliability import task_metrics
 
 Frame = Callable[..., DataFrame]
 SEEN = [1.0, 0.6, 0.3]

@@ -10,7 +10,7 @@ from features.evaluation.examination import pair_places, position_pairs
 from features.evaluation.served import clear_pair_sums, mixed_lists, pooled_lists
 from features.evaluation.sums import ranked_sums
 from features.evaluation.weighed import ratio_sums, weighed_samples
-from model.block_sums import ALL, BlockSums
+from model.evaluation.block_sums import ALL, BlockSums
 from model.evaluation.engagement import Shown, debiased, off_policy
 from model.evaluation.relevance import GradedLists, clear_pairs
 

@@ -14,8 +14,8 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import IMPRESSIONS, QUARANTINE, TEXT_EMBEDDINGS
-from features.experiment_rows import CODES, JUDGED, LOGGED
-from features.snapshot import COLUMNS, LIST_HASH, PAGE_HASH
+from features.examples.experiment_rows import CODES, JUDGED, LOGGED
+from features.examples.snapshot import COLUMNS, LIST_HASH, PAGE_HASH
 from jobs import build_training_set
 from jobs.experiments import chain_data
 from jobs.experiments.chain_data import borrow_embeddings, own_root, write_examples

@@ -16,7 +16,7 @@ from jobs.experiments.workers import Workers
 from model.experiments.training import Training
 from model.feed import open_snapshot
 from model.standardise import measure
-from model.training_task import TrainTask
+from model.training.task import TrainTask
 
 EPOCHS = 30
 

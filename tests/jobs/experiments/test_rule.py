@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jobs.experiments.rule import PickRule
-from model.bootstrap import Estimate
+from model.evaluation.bootstrap import Estimate
 from model.experiments.figures import Figure, Rows
 
 KEEP = PickRule("max_relevance", tau=0.9, loss=0.01, k=10)

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import LABEL_CHUNKS, RELEVANCE_LABELS, TEXT_EMBEDDINGS, Table
-from features.text import text_hash
+from features.text.normal_form import text_hash
 from jobs import label_pairs
 from jobs.labels import labeling as labelling
 from jobs.labels.labelers import labeler_dir
@@ -17,11 +17,11 @@ from jobs.labels.labeling import Chunks, Pace, Totals
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Written
-from model.encoder import find_encoder
 from model.labelers.base import Pairs, Targets
 from model.labelers.build import build_labeler
 from model.labelers.deployed import Deployed, Deployment, save_deployed
-from model.labelers.lexical_inputs import LexicalInputs
+from model.labelers.lexical.inputs import LexicalInputs
+from model.text.encoder import find_encoder
 
 AHEAD, ASIDE = np.eye(2, dtype=np.float32)
 THIRDS = (1 / 3, 1 / 3, 1 / 3)

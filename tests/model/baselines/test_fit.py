@@ -9,9 +9,9 @@ from conf.sections.baselines import BaselinesConf
 from model.baselines import Baselines, fit_baselines, load_baselines, read_rows, save_baselines
 from model.baselines.boosting import GRID, USUAL, Point, Tuner, points
 from model.baselines.targets import task_rows
+from model.evaluation.metrics import auc
 from model.feed import Snapshot
-from model.metrics import auc
-from model.value import ValueWeights
+from model.value.weights import ValueWeights
 
 WEIGHTS = ValueWeights(0.2, 0.3, 0.5, 0.1)
 ALL_BOOSTED = BaselinesConf(

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-import features.snapshot
+import features.examples.snapshot
 from model.baselines import rows as rows_module
 from model.baselines.rows import SplitRows, read_rows
 from model.baselines.targets import EngagementLevels, both, grouped, judged_lists
@@ -70,9 +70,9 @@ def test_halves_of_a_hash_become_one_code() -> None:
 
 
 def test_names_of_the_halves_are_those_of_the_snapshot() -> None:
-    assert rows_module.PAGE_HASH == features.snapshot.PAGE_HASH
-    assert rows_module.LIST_HASH == features.snapshot.LIST_HASH
-    assert 1 << features.snapshot.HALF_BITS == rows_module._HALF
+    assert rows_module.PAGE_HASH == features.examples.snapshot.PAGE_HASH
+    assert rows_module.LIST_HASH == features.examples.snapshot.LIST_HASH
+    assert 1 << features.examples.snapshot.HALF_BITS == rows_module._HALF
 
 
 def test_a_large_split_is_thinned_by_whole_queries(paged: Snapshot) -> None:

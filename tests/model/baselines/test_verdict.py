@@ -5,8 +5,8 @@ import pandas as pd
 import pytest
 
 from model.baselines.verdict import compare, reasons, warning
-from model.block_sums import BlockSums
-from model.bootstrap import BlockBootstrap
+from model.evaluation.block_sums import BlockSums
+from model.evaluation.bootstrap import BlockBootstrap
 
 BLOCKS = 20
 BOOTSTRAP = BlockBootstrap(BLOCKS, 100, 0.95, 7)

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.evaluation.lists import RankedLists
-from model.metrics import exponential_gain, ndcg
+from model.evaluation.metrics import exponential_gain, ndcg
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=30

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
+from model.evaluation.metrics import auc, calibration_error, log_loss
 from model.experiments.figures import Figure, Rows, engagement_changes
-from model.metrics import auc, calibration_error, log_loss
 
 UNIT = np.repeat(np.arange(6), 50)
 DRAWS = np.asarray([[1, 1, 1, 1, 1, 1], [2, 0, 1, 0, 3, 0]], np.float64)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.bootstrap import Estimate
+from model.evaluation.bootstrap import Estimate
 from model.experiments.figures import Figure, Rows
 from model.experiments.intervals import TwoLevels, compare, detectable
 from model.experiments.verdict import verdict

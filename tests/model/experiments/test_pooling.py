@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from model.bootstrap import Estimate
+from model.evaluation.bootstrap import Estimate
 from model.experiments.intervals import Compared
 from model.experiments.pooling import over_draws, pool
 

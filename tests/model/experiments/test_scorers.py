@@ -11,13 +11,13 @@ import pytest
 from bench.planted_lists import plant
 from conf.sections.baselines import BaselinesConf
 from conf.sections.value import EvaluationConf, Weights
-from model.calibrators import none_fitted
 from model.experiments.evaluation import Evaluation, by_name
 from model.experiments.figures import Rows
 from model.experiments.predictions import Predictions
 from model.experiments.scorers import Baseline, Oracle, ScorerError, as_predicted, kept_figures
 from model.feed import Snapshot, open_snapshot
 from model.feed.snapshot import file_sha256
+from model.serving.calibrators import none_fitted
 
 TASKS = ("click", "cart", "purchase")
 

@@ -1,0 +1,1 @@
+"""Rows that are trained on and scored."""

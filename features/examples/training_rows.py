@@ -1,0 +1,227 @@
+"""Training examples: impressions and labelled pairs, each label with its own mask.
+
+Only what was known before the run date R enters: impressions of the days [R - training_days, R - 1]
+that had reached the log by then. A grade is a property of the pair, not an event, so relevance
+labels are not cut by time; the snapshot pins the version of their table.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.schema import Conf
+from conf.sections.platform import SplitConf
+from conf.sections.training import TrainingSetConf
+from features.labels.admitted import with_admission
+from features.log.history import visible_log
+from features.lookup import FeatureTables, Transform, with_features
+
+PAIR = ["query_id", "item_id"]
+TASKS = ("click", "cart", "purchase")
+SOURCES = ("human", "llm", "model", "assumed")
+_SHOWN_KEY = ["search_id", "item_id"]
+_LABEL_COLUMNS = [
+    "label_source",
+    "grade",
+    "labeler_version",
+    "label_admitted",
+    "label_ge_1",
+    "label_ge_2",
+    "weight_relevance",
+]
+
+
+@dataclass(frozen=True)
+class TrainingInputs:
+    """What training examples are made of; the feature tables hold the rows of the run.
+
+    `decisions` are those on labeler versions; None: there are none, and no model label is used.
+    `examples_from` is the first day whose impressions are used; None: all of the training days.
+    """
+
+    impressions: DataFrame
+    queries: DataFrame
+    labels: DataFrame
+    features: FeatureTables
+    decisions: DataFrame | None = None
+    examples_from: date | None = None
+
+
+def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
+    """One row per impression of the window and per labelled pair that it never showed.
+
+    The columns are those of the table, and the flags of `features.lookup.MISSING`.
+    """
+    rows = labelled_rows(inputs, conf, run_date)
+    return rows.transform(with_features(inputs.features)).withColumn("run_date", F.lit(run_date))
+
+
+def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
+    """The training examples before their features are looked up."""
+    shown = shown_rows(inputs, conf, run_date)
+    labelled = labelled_pairs(inputs.queries, conf, inputs.decisions)
+    carried = inputs.labels.transform(labelled).transform(with_carrier(shown))
+    on_page = carried.where("search_id IS NOT NULL").select(*_SHOWN_KEY, *_LABEL_COLUMNS)
+    unshown = carried.where("search_id IS NULL").transform(_as_unshown(F.lit(run_date)))
+    return (
+        shown.transform(engagement_labels(conf.training_set.attribution_days, run_date))
+        .join(on_page, on=_SHOWN_KEY, how="left")
+        .unionByName(unshown)
+        .transform(_with_relevance_mask)
+    )
+
+
+def shown_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
+    """Impressions of the window that were known before the run date, with the query's split."""
+    first = run_date - timedelta(days=conf.features.training_days)
+    since = F.lit(max(first, inputs.examples_from or first))
+    splits = inputs.queries.transform(with_split(conf.split)).select("query_id", "split")
+    log = visible_log(inputs.impressions, run_date).where(F.col("event_date") >= since)
+    return log.join(splits, on="query_id", how="inner")
+
+
+def with_split(split: SplitConf) -> Transform:
+    """Add the split of a query's bucket; queries whose bucket is in no split are dropped."""
+    bucket = F.col("bucket")
+    name = (
+        F.when(bucket.isin(*split.train), "train")
+        .when(bucket.isin(*split.validation), "validation")
+        .when(bucket.isin(*split.test), "test")
+    )
+    return lambda df: df.withColumn("split", name).where("split IS NOT NULL")
+
+
+def engagement_labels(attribution_days: int, run_date: date) -> Transform:
+    """Click, cart and purchase of an impression, each with its mask; adds the example's keys.
+
+    A cart or purchase counts up to `attribution_days` days after the day of the impression. Before
+    those days are over at the run date the label is masked, positive or not: to keep the early
+    positives and drop the negatives would raise the rate of the last days to 1.
+    """
+    settled = F.date_add("event_date", attribution_days) < F.lit(run_date)
+    labels = {"label_click": _flag(F.col("clicked")), "mask_click": F.lit(1.0)}
+    for name, happened, at in (
+        ("cart", "carted", "carted_at"),
+        ("purchase", "purchased", "purchased_at"),
+    ):
+        day = F.to_date(F.coalesce(at, "event_time"))
+        in_time = F.date_diff(day, "event_date") <= attribution_days
+        before_run = day < F.lit(run_date)
+        labels[f"label_{name}"] = _flag(F.col(happened) & in_time & before_run)
+        labels[f"mask_{name}"] = _flag(settled)
+    floats = {name: column.cast("float") for name, column in labels.items()}
+    return lambda df: df.select(
+        "split",
+        F.concat_ws("|", "search_id", "item_id").alias("example_id"),
+        *PAIR,
+        "region",
+        F.col("event_date").alias("as_of_date"),
+        F.col("position").cast("float").alias("position"),
+        F.col("simulated").alias("simulated_engagement"),
+        "search_id",
+        "propensity",
+        *(column.alias(name) for name, column in floats.items()),
+    )
+
+
+def labelled_pairs(queries: DataFrame, conf: Conf, decisions: DataFrame | None = None) -> Transform:
+    """One relevance label a pair of the queries that have a split, with region and split.
+
+    The source decides first (human, llm, model, assumed); within a source of models the version
+    that was admitted last; then the latest `labelled_at`, then the greatest `labeler_version`.
+    Labels of versions that are not admitted are left out.
+
+    Args:
+        decisions: rows of labeler_decisions; None: no version is admitted.
+    """
+    splits = queries.transform(with_split(conf.split))
+    value = F.struct("source", "grade", "labeler_version", "label_admitted", "p_ge_1", "p_ge_2")
+
+    def transform(labels: DataFrame) -> DataFrame:
+        order = F.struct(
+            F.array_position(F.array(*map(F.lit, reversed(SOURCES))), F.col("source")),
+            "decision_no",
+            "labelled_at",
+            "labeler_version",
+        )
+        usable = labels.transform(with_admission, decisions).where("label_admitted")
+        return (
+            usable.groupBy(*PAIR)
+            .agg(F.max_by(value, order).alias("best"))
+            .select(
+                *PAIR,
+                F.col("best.source").alias("label_source"),
+                "best.grade",
+                "best.labeler_version",
+                "best.label_admitted",
+                F.col("best.p_ge_1").cast("float").alias("label_ge_1"),
+                F.col("best.p_ge_2").cast("float").alias("label_ge_2"),
+                _weight(conf.training_set).alias("weight_relevance"),
+            )
+            .join(splits.select("query_id", "region", "split"), on="query_id", how="inner")
+        )
+
+    return transform
+
+
+def with_carrier(shown: DataFrame) -> Transform:
+    """Add the search_id of the pair's latest impression, the one that carries its label."""
+
+    def transform(labels: DataFrame) -> DataFrame:
+        latest = (
+            shown.join(labels.select(*PAIR), on=PAIR, how="left_semi")
+            .groupBy(*PAIR)
+            .agg(F.max_by("search_id", F.struct("event_time", "search_id")).alias("search_id"))
+        )
+        return labels.join(latest, on=PAIR, how="left")
+
+    return transform
+
+
+def _as_unshown(day: Column) -> Transform:
+    zero = F.lit(0.0).cast("float")
+    masked = [f"{kind}_{task}" for task in TASKS for kind in ("label", "mask")]
+    return lambda df: df.select(
+        "split",
+        F.concat_ws("|", *PAIR).alias("example_id"),
+        *PAIR,
+        "region",
+        day.alias("as_of_date"),
+        zero.alias("position"),
+        F.lit(False).alias("simulated_engagement"),
+        "search_id",
+        F.lit(None).cast("double").alias("propensity"),
+        *(zero.alias(name) for name in masked),
+        *_LABEL_COLUMNS,
+    )
+
+
+def _with_relevance_mask(df: DataFrame) -> DataFrame:
+    zero = F.lit(0.0).cast("float")
+    known = {"mask_relevance": _flag(F.col("label_source").isNotNull())}
+    filled = {
+        name: F.coalesce(name, zero) for name in ("label_ge_1", "label_ge_2", "weight_relevance")
+    }
+    return df.withColumns({**known, **filled})
+
+
+def _weight(conf: TrainingSetConf) -> Column:
+    """Weight of the source times the factor of the version."""
+    weight = _mapped(conf.source_weights.model_dump(), "best.source")
+    if conf.version_weights:
+        factor = _mapped(conf.version_weights, "best.labeler_version")
+        weight = weight * F.coalesce(factor, F.lit(1.0))
+    return weight.cast("float")
+
+
+def _mapped(values: Mapping[str, float], key: str) -> Column:
+    """The value of a key; null where there is none."""
+    entries = F.create_map(*(F.lit(part) for pair in values.items() for part in pair))
+    return F.try_element_at(entries, F.col(key))
+
+
+def _flag(condition: Column) -> Column:
+    return F.when(condition, 1.0).otherwise(0.0).cast("float")

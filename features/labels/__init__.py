@@ -1,0 +1,1 @@
+"""Labels: of people, of admitted versions, and which pairs are labeled next."""

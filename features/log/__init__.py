@@ -1,0 +1,1 @@
+"""The log as features see it: events by day, windows, examination."""

@@ -1,0 +1,76 @@
+"""How likely a position is to be examined, estimated from the log of the days before."""
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from conf.schema import Conf
+from conf.sections.features import LOOK_BACK_DAYS
+from features.log.history import MICRO, daily_counts, history
+
+WINDOW = LOOK_BACK_DAYS
+_LEAST = 0.01
+
+
+def with_examination(events: DataFrame, conf: Conf) -> DataFrame:
+    """Add `examined` (long, micro): the examination probability of each impression's position.
+
+    The curve of a day uses the WINDOW days before it, so that the sum over any window of days is
+    point in time. It is the click rate of a position relative to position 1:
+        e_k = (C_k + n * c_1 * k^-p) / ((N_k + n) * c_1),  c_1 = C_1 / N_1,  within [0.01, 1]
+    with C_k clicks and N_k impressions at position k, n = features.prior_impressions and
+    k^-p the prior curve (p = features.examination_power), which stands alone while c_1 is
+    unknown. Each row of C and N is weighted by its inverse propensity (capped) where the log has
+    one: then every position is compared on the same mix of items. Without propensities the curve
+    is too steep by as much as the logger ranked the more attractive items first.
+
+    Args:
+        events: of `effective_events`.
+    """
+    placed = events.withColumn("position", _bucket(conf))
+    curve = examination_curve(placed, conf)
+    return (
+        placed.join(F.broadcast(curve), on=["day", "position"], how="left")
+        .withColumn("examined", F.col("impressions") * F.col("examination"))
+        .drop("examination")
+    )
+
+
+def examination_curve(events: DataFrame, conf: Conf) -> DataFrame:
+    """day, position, examination (long, micro) for each day and position of the events."""
+    cap = conf.features.max_inverse_propensity
+    weight = F.least(F.coalesce(1 / F.col("propensity"), F.lit(1.0)), F.lit(cap))
+    micro = F.round(weight * MICRO).cast("long")
+    weighted = events.select(
+        "day",
+        "position",
+        (micro * F.col("impressions")).alias("shown"),
+        (micro * F.col("clicks")).alias("clicked"),
+    )
+    daily = daily_counts(weighted, ["position"], ["shown", "clicked"])
+    at_one = daily.select(F.lit(1).alias("position"), "day")
+    spine = daily.select("position", "day").union(at_one).distinct()
+    sums = history(daily, spine, ["position"], ["shown", "clicked"], [WINDOW])
+    at_top = sums.where("position = 1").select("day", _click_rate().alias("top_rate"))
+    return sums.join(F.broadcast(at_top), on="day", how="left").select(
+        "day", "position", F.round(_relative(conf) * MICRO).cast("long").alias("examination")
+    )
+
+
+def _bucket(conf: Conf) -> Column:
+    return F.least(F.col("position"), F.lit(conf.features.max_position))
+
+
+def _click_rate() -> Column:
+    shown = F.col(f"shown_{WINDOW}d")
+    return F.when(shown > 0, F.col(f"clicked_{WINDOW}d") / shown)
+
+
+def _relative(conf: Conf) -> Column:
+    strength = conf.features.prior_impressions
+    prior = F.pow(F.col("position").cast("double"), F.lit(-conf.features.examination_power))
+    top = F.col("top_rate")
+    clicks = F.col(f"clicked_{WINDOW}d") / MICRO
+    shown = F.col(f"shown_{WINDOW}d") / MICRO
+    estimate = (clicks + strength * top * prior) / ((shown + strength) * top)
+    known = F.when(top > 0, estimate).otherwise(prior)
+    return F.greatest(F.least(known, F.lit(1.0)), F.lit(_LEAST))

@@ -1,0 +1,162 @@
+"""What was known before a day: daily counts summed over look-back windows.
+
+An event counts on its effective day, the later of the day it happened and the day the log first
+knew it, and is seen by the days strictly after. Every measure is a whole number, so that a sum
+never depends on the order in which Spark adds.
+"""
+
+from collections.abc import Sequence
+from datetime import date
+
+from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import functions as F
+
+from conf.schema import Conf
+from features.log.first_known import EVENTS, times_of
+
+ENGAGEMENT = ("impressions", "clicks", "carts", "purchases")
+RATES = (("ctr", "clicks"), ("cart_rate", "carts"), ("purchase_rate", "purchases"))
+MICRO = 1_000_000
+
+
+def visible_log(impressions: DataFrame, run_date: date) -> DataFrame:
+    """The impressions that happened, and were known, before the run date, as they stood then.
+
+    Clicks, carts and purchases that happened or were known only later are undone.
+    """
+    before = F.lit(run_date)
+    seen = {event: F.col(event) & (_known_day(event) < before) for event in EVENTS}
+    return impressions.where(
+        (F.to_date("event_time") < before) & (F.to_date("known_at") < before)
+    ).withColumns(seen)
+
+
+def effective_events(log: DataFrame) -> DataFrame:
+    """Up to four events an impression, each on the day from which it is known.
+
+    A page counts on the later of event_time and known_at; a click, a cart and a purchase on the
+    latest of that, their own time and the time that they were first known. The log may hold events
+    whose time lies ahead of it: they count for no day until then.
+
+    Args:
+        log: rows of the impressions table.
+
+    Returns:
+        day (date), query_id, item_id, region, position, price, propensity, and the ENGAGEMENT
+        counts (long, 0 or 1).
+    """
+    shown = F.greatest(F.to_date("event_time"), F.to_date("known_at"))
+    clicked = _known_day("clicked")
+    at_once = F.col("clicked") & (clicked == shown)
+    events = F.array(
+        _event(F.lit(True), shown, impressions=F.lit(1), clicks=at_once.cast("int")),
+        _event(F.col("clicked") & (clicked > shown), clicked, clicks=F.lit(1)),
+        _event(F.col("carted"), _known_day("carted"), carts=F.lit(1)),
+        _event(F.col("purchased"), _known_day("purchased"), purchases=F.lit(1)),
+    )
+    real = F.filter(events, lambda event: event["happened"])
+    keep = ("query_id", "item_id", "region", "position", "price", "propensity")
+    return log.select(*keep, F.inline(real)).drop("happened")
+
+
+def daily_counts(events: DataFrame, keys: Sequence[str], measures: Sequence[str]) -> DataFrame:
+    """One row a key and day: the sums of the measures (long)."""
+    return events.groupBy(*keys, "day").agg(*(F.sum(m).cast("long").alias(m) for m in measures))
+
+
+def history(
+    daily: DataFrame,
+    spine: DataFrame,
+    keys: Sequence[str],
+    measures: Sequence[str],
+    windows: Sequence[int],
+) -> DataFrame:
+    """The sums of the measures over the days before each (key, day) of the spine.
+
+    Daily rows and spine rows are put into one frame and summed by a window over the day number:
+    no range join, and one shuffle by key.
+
+    Args:
+        daily: keys, day, measures (long).
+        spine: keys, day; repeated rows count once, other columns are not kept.
+        windows: look-backs (days); w covers day - w .. day - 1.
+
+    Returns:
+        keys, day, and `<measure>_<w>d` (long) for every measure and window; 0 where nothing was.
+    """
+    nothing = [F.lit(0).cast("long").alias(m) for m in measures]
+    asked = spine.select(*keys, "day", *nothing, F.lit(1).alias("asked"))
+    counted = daily.select(*keys, "day", *measures, F.lit(0).alias("asked"))
+    days = (
+        asked.unionByName(counted)
+        .repartition(*keys)
+        .groupBy(*keys, "day")
+        .agg(*(F.sum(m).alias(m) for m in measures), F.max("asked").alias("asked"))
+        .withColumn("day_number", F.unix_date("day"))
+    )
+    # A window is the difference of two sums from the first day on: those grow by one per row, and a
+    # sliding frame would add each of its days again.
+    by_key = Window.partitionBy(*keys).orderBy("day_number")
+    bounds = (1, *(w + 1 for w in windows))
+    running = [
+        F.coalesce(
+            F.sum(m).over(by_key.rangeBetween(Window.unboundedPreceding, -b)), F.lit(0)
+        ).alias(f"{m}_till_{b}")
+        for b in bounds
+        for m in measures
+    ]
+    sums = [
+        (F.col(f"{m}_till_1") - F.col(f"{m}_till_{w + 1}")).alias(f"{m}_{w}d")
+        for w in windows
+        for m in measures
+    ]
+    summed = days.select(*keys, "day", "asked", *running).where("asked = 1")
+    return summed.select(*keys, "day", *sums)
+
+
+def prior_rates(daily: DataFrame, days: DataFrame, window: int, conf: Conf) -> DataFrame:
+    """The rates that smoothing pulls towards, by day and region and over all regions.
+
+    Args:
+        daily: region, day, and the measures ENGAGEMENT and `examined` (long, micro).
+        days: day; the days of the spine.
+        window: look-back (days).
+
+    Returns:
+        day, region (conf.regions), prior_<rate> of the region, all_<rate> over all regions for
+        each of RATES, and all_debiased_ctr; 0 where nothing was logged in the window.
+    """
+    measures = (*ENGAGEMENT, "examined")
+    regions = F.explode(F.array(*map(F.lit, conf.regions))).alias("region")
+    spine = days.select("day", regions)
+    by_region = daily_counts(daily, ["region"], measures)
+    sums = history(by_region, spine, ["region"], measures, [window])
+    everywhere = Window.partitionBy("day")
+    totals = {m: F.sum(f"{m}_{window}d").over(everywhere) for m in measures}
+    regional = [
+        _rate(F.col(f"{what}_{window}d"), F.col(f"impressions_{window}d")).alias(f"prior_{rate}")
+        for rate, what in RATES
+    ]
+    overall = [_rate(totals[w], totals["impressions"]).alias(f"all_{rate}") for rate, w in RATES]
+    debiased = _rate(totals["clicks"], totals["examined"] / MICRO).alias("all_debiased_ctr")
+    return sums.select("day", "region", *regional, *overall, debiased)
+
+
+def smoothed(events: Column, trials: Column, prior_rate: Column, conf: Conf) -> Column:
+    """(events + n * m) / (trials + n), n = features.prior_impressions and m the prior rate."""
+    strength = conf.features.prior_impressions
+    return (events + strength * prior_rate) / (trials + strength)
+
+
+def _known_day(event: str) -> Column:
+    """The day from which a click, cart or purchase that happened is known (date)."""
+    return F.to_date(F.greatest("event_time", "known_at", *times_of(event)))
+
+
+def _rate(events: Column, trials: Column) -> Column:
+    return F.when(trials > 0, events / trials).otherwise(F.lit(0.0))
+
+
+def _event(happened: Column, day: Column, **counts: Column) -> Column:
+    values = [counts.get(m, F.lit(0)).cast("long").alias(m) for m in ENGAGEMENT]
+    return F.struct(happened.alias("happened"), day.alias("day"), *values)

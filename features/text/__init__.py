@@ -1,0 +1,1 @@
+"""Texts in Spark: one normal form, tokens, BM25, attributes, cosines."""

@@ -1,0 +1,133 @@
+"""The arguments of every command. Nothing here imports Spark, torch or the conf tree: `--help` and
+a wrong argument are answered at once."""
+
+import argparse
+import ast
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from jobs.command.own_arguments import OWN
+
+if TYPE_CHECKING:
+    from conf.load import ResolvedConf
+
+FORMATS = ("table", "yaml", "json")
+RAW_TABLES = ("items", "queries", "impressions", "judgments")
+_READ_THE_SOURCE = ("ingest", "nightly")
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    """The parser of a command: `nightly`, `experiment`, `show-conf`, or a job."""
+    special = {
+        "nightly": nightly_parser,
+        "experiment": experiment_parser,
+        "show-conf": show_conf_parser,
+    }
+    if name in special:
+        return special[name]()
+    parser = job_parser(name, summary_of(name))
+    if name in OWN:
+        OWN[name](parser)
+    return parser
+
+
+def job_parser(name: str, summary: str) -> argparse.ArgumentParser:
+    """The arguments that every job takes."""
+    parser = argparse.ArgumentParser(prog=f"counterpoise {name}", description=summary)
+    add_arguments(parser)
+    if name in _READ_THE_SOURCE:
+        parser.add_argument(
+            "--allow-shrink",
+            action="append",
+            default=[],
+            choices=RAW_TABLES,
+            help="let this table lose rows this once; may be given again for another table",
+        )
+    return parser
+
+
+def nightly_parser() -> argparse.ArgumentParser:
+    """Those of a job, and the part of the chain to run."""
+    parser = job_parser("nightly", "Run the whole chain for one run date.")
+    group = parser.add_mutually_exclusive_group()
+    group.add_argument("--from", dest="first", metavar="STEP", help="start at this step")
+    group.add_argument("--only", metavar="STEP", help="run this step alone")
+    parser.add_argument("--force", action="store_true", help="run steps that are unchanged too")
+    return parser
+
+
+def experiment_parser() -> argparse.ArgumentParser:
+    """A file of conf/experiments, its quick profile, settings."""
+    parser = argparse.ArgumentParser(
+        prog="counterpoise experiment",
+        description="Run arms x seeds on the same snapshots and compare the arms.",
+    )
+    parser.add_argument("file", type=Path, help="a file of conf/experiments")
+    parser.add_argument("--quick", action="store_true", help="its quick profile (minutes)")
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="KEY=VALUE",
+        dest="settings",
+        help="experiment.a.b=c changes the experiment, a.b=c the conf of every arm",
+    )
+    return parser
+
+
+def show_conf_parser() -> argparse.ArgumentParser:
+    """Those of a job, and the form of what is shown."""
+    parser = job_parser("show-conf", "Print every key of the resolved conf.")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        default="table",
+        help="table: key, value and origin; yaml, json: what --conf takes again",
+    )
+    return parser
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add --conf, --set, --run-date and --dry-run."""
+    parser.add_argument("--conf", action="append", default=[], metavar="FILE", help="YAML layer")
+    parser.add_argument("--set", action="append", default=[], metavar="KEY=VALUE", dest="settings")
+    parser.add_argument("--run-date", metavar="YYYY-MM-DD", help="day that is served (UTC)")
+    parser.add_argument("--dry-run", action="store_true", help="plan and row counts, no writes")
+
+
+def resolve(arguments: argparse.Namespace) -> "ResolvedConf":
+    """The resolved conf of parsed arguments.
+
+    Raises:
+        ConfError: as `load_conf`.
+    """
+    from conf.load import load_conf
+
+    return load_conf(
+        arguments.conf,
+        arguments.settings,
+        arguments.run_date,
+        dry_run=arguments.dry_run,
+        allow_shrink=getattr(arguments, "allow_shrink", ()),
+    )
+
+
+def resolve_for_run(arguments: argparse.Namespace) -> "ResolvedConf":
+    """The resolved conf of a run, which names its source and its run date.
+
+    Raises:
+        ConfError: as `load_conf`, or one of the two is missing.
+    """
+    conf = resolve(arguments)
+    _ = conf.source, conf.run_date
+    return conf
+
+
+def summary_of(name: str) -> str:
+    """The `summary` of the job in jobs/NAME.py, read without running its imports."""
+    tree = ast.parse(files("jobs").joinpath(f"{name}.py").read_text(encoding="utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.keyword) and node.arg == "summary":
+            return str(ast.literal_eval(node.value))
+    raise LookupError(f"jobs/{name}.py has no Job(summary=...)")

@@ -1,0 +1,149 @@
+"""What each step of a run date last did, so that an unchanged step can be skipped.
+
+A step's fingerprint covers the code, the packages that compute, the conf sections that it declares,
+the versions of the tables and artifacts that it reads, and the fingerprint of its external source.
+The record is written only after the step succeeded: a step that was killed has none and runs again.
+A step is skipped only where its outputs are what it recorded: the commit is there and nobody wrote
+over its rows, no file is missing, model and snapshot files are what was written.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from conf.errors import UserError
+from conf.load import ResolvedConf, section_hash
+from features.contracts import Table
+from jobs.delta.written import TableLog
+from jobs.platform.job import Job
+from jobs.platform.report import JobReport
+from jobs.platform.runner import state_path
+from jobs.platform.warehouse import Warehouse
+from jobs.serving.in_force import model_in_force
+from jobs.state.artifacts import read_manifest, stamps_of, why_changed
+from jobs.state.code import code_hash
+from jobs.state.files import DamagedRecordError, read_record, write_record
+from jobs.state.installed import installed_versions
+
+_ALWAYS = ("seed", "regions", "split", "storage")
+
+
+@dataclass(frozen=True)
+class RunState:
+    """Records of one run date, kept as JSON under storage.root/state."""
+
+    warehouse: Warehouse
+    log: TableLog = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "log", TableLog(self.warehouse))
+
+    @property
+    def conf(self) -> ResolvedConf:
+        """The resolved conf of the run."""
+        return self.warehouse.conf
+
+    def fingerprint(self, job: Job, chain: list[Job]) -> str:
+        """Hash of everything that the job's outputs depend on."""
+        tree = self.conf.tree.model_dump(mode="json")
+        parts: dict[str, Any] = {
+            "code": code_hash(),
+            "packages": installed_versions(),
+            "run_date": self.conf.run_date.isoformat(),
+            "conf": {name: tree[name] for name in sorted({*_ALWAYS, *job.sections})},
+            "tables": {table.name: self._input_version(table, job, chain) for table in job.reads},
+            "artifacts": {name: self._input_artifact(name) for name in job.artifacts_in},
+            "external": job.external(self.conf) if job.external else None,
+        }
+        return section_hash(parts)
+
+    def why_run(self, job: Job, fingerprint: str, chain: Sequence[Job] = ()) -> str | None:
+        """Why the step must run, or None where its record says that nothing changed.
+
+        Args:
+            job: the step.
+            fingerprint: as `fingerprint` gives it now.
+            chain: all steps; those that write to the same table are not taken for rivals.
+        """
+        try:
+            record = read_record(state_path(self.warehouse, job))
+        except DamagedRecordError as damage:
+            return str(damage)
+        if record is None:
+            return "never finished for this run date"
+        if record["fingerprint"] != fingerprint:
+            return "inputs, conf or code changed"
+        return next(self._changes(job, record, chain), None)
+
+    def missing_inputs(self, job: Job) -> list[str]:
+        """Tables and artifacts that the job reads and that do not exist."""
+        needed = [table for table in job.reads if table not in job.may_lack]
+        tables = [table.name for table in needed if not self.log.commits(table)]
+        return tables + [name for name in job.artifacts_in if self._input_artifact(name) is None]
+
+    def last_report(self, job: Job) -> dict[str, Any]:
+        """The report of the step's last success."""
+        record = self._record(job)
+        report: dict[str, Any] = record["report"] if record else {}
+        return report
+
+    def record(self, job: Job, fingerprint: str, report: JobReport) -> None:
+        """Note that the step succeeded."""
+        artifacts = {name: stamps_of(self._folder(name), name) for name in job.artifacts_out}
+        write_record(state_path(self.warehouse, job), fingerprint, artifacts, report)
+        self.log.forget()
+
+    def _changes(self, job: Job, record: dict[str, Any], chain: Sequence[Job]) -> Iterator[str]:
+        """How the step's outputs differ from its record."""
+        names = record["report"].get("commits", {})
+        for table in job.writes:
+            version = record["outputs"].get(table.name)
+            if version is not None:
+                makers = [job.name, *(step.name for step in chain if table in step.writes)]
+                found = self.log.why_changed(table, int(version), names.get(table.name), makers)
+                yield from filter(None, [found])
+        for name in job.artifacts_out:
+            stamps = record["artifacts"].get(name)
+            if not isinstance(stamps, dict):
+                yield f"{name} was not recorded"
+            else:
+                yield from filter(None, [why_changed(self._folder(name), stamps)])
+
+    def _record(self, job: Job) -> dict[str, Any] | None:
+        """The record; None where it is missing or damaged."""
+        try:
+            return read_record(state_path(self.warehouse, job))
+        except DamagedRecordError:
+            return None
+
+    def _input_version(self, table: Table, job: Job, chain: list[Job]) -> Any:
+        """For a per-run table what its maker last did on this run date (other dates do not
+        matter); for an entity table, or without a record, the table's version.
+
+        What the step itself, or a step after it, added to a table that steps before it make, too,
+        is no input of it: labels of a model do not make the grades of people new."""
+        if "run_date" in table.key:
+            records = [self._record(maker) for maker in chain if table in maker.writes]
+            versions = [r["outputs"].get(table.name) for r in records if r]
+            if versions:
+                return versions
+        names = [step.name for step in chain]
+        later = chain[names.index(job.name) :] if job.name in names else [job]
+        return self.log.version(table, [step.name for step in later if table in step.writes])
+
+    def _folder(self, name: str) -> Path:
+        return {"snapshot": self.warehouse.snapshot_dir, "model": self.warehouse.model_dir}[name]()
+
+    def _input_artifact(self, name: str) -> str | None:
+        """The version in the artifact's manifest: a hash of its content, not of its timings.
+
+        Without a model of the run date, that of the earlier one which is scored with."""
+        folder = self._folder(name)
+        if name == "model" and read_manifest(folder) is None:
+            with suppress(UserError):
+                folder = model_in_force(self.warehouse)
+        manifest = read_manifest(folder) or {}
+        version = manifest.get(f"{name}_version")
+        return None if version is None else str(version)

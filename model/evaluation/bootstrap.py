@@ -1,0 +1,93 @@
+"""Intervals by bootstrap over groups of queries, from sums that are bounded in size.
+
+Queries are hashed into a fixed number of blocks, Spark sums each block, and whole blocks are drawn
+with replacement here. A block's queries are a random group, so the spread over blocks estimates
+the spread over queries, whatever their number (delete-a-group, Kott 2001); pages, regions and
+items of one query text always move together.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.evaluation.metrics import ratio
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and the ends of its interval; None where fewer than two blocks stand behind it."""
+
+    value: float
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class BlockBootstrap:
+    """Draws blocks with replacement, the same draws for every figure: differences are paired.
+
+    Attributes:
+        blocks: number of blocks (count).
+        replicates: bootstrap replicates (count).
+        confidence: level of the interval (fraction).
+        seed: seed of the draws.
+    """
+
+    blocks: int
+    replicates: int
+    confidence: float
+    seed: int
+
+    @cached_property
+    def draws(self) -> Floats:
+        """[replicates, blocks] how often each block was drawn."""
+        generator = np.random.default_rng(self.seed)
+        shares = np.full(self.blocks, 1.0 / self.blocks)
+        return generator.multinomial(self.blocks, shares, size=self.replicates).astype(np.float64)
+
+    def estimate(
+        self,
+        statistic: Callable[..., Floats],
+        support: NDArray[Any],
+        *sums: NDArray[Any],
+        centred: bool = False,
+    ) -> Estimate:
+        """The statistic of the summed blocks with its percentile interval.
+
+        Args:
+            statistic: maps arrays [..., *rest] to [...]; gets the totals, then the replicates.
+            support: [blocks], above 0 where a block has rows that matter.
+            sums: arrays [blocks, *rest] of sums over the rows of a block.
+            centred: move the interval so that the replicates' mean lies on the value, for figures
+                that noise can only push up (a sum of absolute errors); cut off at 0.
+        """
+        value = float(statistic(*(np.asarray(s, np.float64).sum(axis=0) for s in sums)))
+        if int(np.sum(np.asarray(support) > 0)) < 2:
+            return Estimate(value, None, None)
+        drawn = statistic(*(np.tensordot(self.draws, np.asarray(s, np.float64), 1) for s in sums))
+        drawn = drawn[np.isfinite(drawn)]
+        if len(drawn) == 0:
+            return Estimate(value, None, None)
+        tail = (1.0 - self.confidence) / 2
+        low, high = np.quantile(drawn, [tail, 1.0 - tail])
+        if centred:
+            shift = value - float(drawn.mean())
+            low, high = max(low + shift, 0.0), high + shift
+        return Estimate(value, float(low), float(high))
+
+    def mean(self, totals: NDArray[Any], counts: NDArray[Any]) -> Estimate:
+        """Mean over queries from [blocks] sums and [blocks] counts."""
+        return self.estimate(ratio, counts, totals, counts)
+
+    def difference(
+        self, totals: NDArray[Any], reference: NDArray[Any], counts: NDArray[Any]
+    ) -> Estimate:
+        """Mean paired difference over the same queries, from [blocks] sums of both."""
+        gap = np.asarray(totals, np.float64) - np.asarray(reference, np.float64)
+        return self.estimate(ratio, counts, gap, counts)

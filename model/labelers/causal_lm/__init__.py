@@ -1,0 +1,1 @@
+"""A causal language model with LoRA, asked for the grade."""

@@ -1,0 +1,1 @@
+"""A network over the words of two texts, with trees beside it."""

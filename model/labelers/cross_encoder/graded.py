@@ -1,0 +1,116 @@
+"""What the trees of the cross-encoder learn from the training pairs beside a pair: see `Graded`."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+from safetensors.numpy import load_file, save_file
+
+from model.labelers.base import LabelerError, Pairs, Targets
+from model.labelers.cross_encoder import catalogue, directions, neighbours, word_grades
+from model.labelers.cross_encoder.catalogue import Catalogue
+from model.labelers.cross_encoder.directions import Directions
+from model.labelers.cross_encoder.neighbours import Neighbours
+from model.labelers.cross_encoder.word_grades import WordGrades, surplus_of
+from model.labelers.lexical.inputs import LexicalInputs
+
+Floats32 = NDArray[np.float32]
+VERSION = 2
+FEATURES = (
+    *neighbours.FEATURES,
+    *directions.FEATURES,
+    *catalogue.FEATURES,
+    *word_grades.FEATURES,
+)
+"""Names of the columns, in their order."""
+_HALF = ("queries", "items")
+"""Vectors of the neighbours, written in float16."""
+
+
+@dataclass(frozen=True)
+class Graded:
+    """Grades of near queries and items and of single words, and where a pair stands among all."""
+
+    neighbours: Neighbours
+    directions: Directions
+    catalogue: Catalogue
+    words: WordGrades
+
+    @classmethod
+    def learn(
+        cls, pairs: Pairs, targets: Targets, features: Floats32, inputs: LexicalInputs
+    ) -> tuple[Self, Floats32]:
+        """Take graded pairs with their overlap features [N, F].
+
+        Returns:
+            What was learnt, and the features [N, len(FEATURES)] of these pairs themselves: what
+            others' grades say comes from the queries of other folds.
+        """
+        queries, items = inputs.vectors(pairs)
+        surplus = surplus_of(targets, features)
+        found = cls(
+            Neighbours.of(pairs, targets, queries, items),
+            Directions.of(queries, items),
+            Catalogue.of(pairs.items),
+            WordGrades.of(pairs, surplus),
+        )
+        parts = [
+            neighbours.out_of_fold(pairs, found.neighbours, queries, items),
+            found.directions.features(queries, items),
+            found.catalogue.features(pairs, inputs.vocabulary),
+            word_grades.out_of_fold(pairs, surplus),
+        ]
+        return found, np.concatenate(parts, axis=1)
+
+    def features(self, pairs: Pairs, inputs: LexicalInputs) -> Floats32:
+        """[N, len(FEATURES)] of pairs."""
+        queries, items = inputs.vectors(pairs)
+        parts = [
+            self.neighbours.features(pairs, queries, items),
+            self.directions.features(queries, items),
+            self.catalogue.features(pairs, inputs.vocabulary),
+            self.words.features(pairs),
+        ]
+        return np.concatenate(parts, axis=1)
+
+    def save(self, file: Path) -> None:
+        """Write a safetensors file; the neighbours' vectors in float16."""
+        tensors = {
+            f"{part.name}.{name}": value
+            for part in fields(self)
+            for name, value in vars(getattr(self, part.name)).items()
+        }
+        half = {f"neighbours.{name}": vars(self.neighbours)[name] for name in _HALF}
+        save_file(tensors | {name: v.astype(np.float16) for name, v in half.items()}, file)
+
+    @classmethod
+    def load(cls, file: Path) -> Self:
+        """What `save` wrote.
+
+        Raises:
+            LabelerError: the file is missing, damaged, of another kind or of another version.
+        """
+        try:
+            found = load_file(file)
+            for name in _HALF:
+                found[f"neighbours.{name}"] = found[f"neighbours.{name}"].astype(np.float32)
+            return cls(
+                _part("neighbours", Neighbours, found),
+                _part("directions", Directions, found),
+                _part("catalogue", Catalogue, found),
+                _part("words", WordGrades, found),
+            )
+        except (OSError, SafetensorError) as error:
+            raise LabelerError(f"graded pairs in {file} cannot be read: {error}") from error
+        except KeyError as error:
+            raise LabelerError(
+                f"graded pairs in {file} lack {error}: another version of this code saved them; "
+                "fit anew"
+            ) from error
+
+
+def _part(name: str, kind: Any, found: dict[str, NDArray[Any]]) -> Any:
+    return kind(**{entry.name: found[f"{name}.{entry.name}"] for entry in fields(kind)})

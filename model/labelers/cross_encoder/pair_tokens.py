@@ -1,0 +1,123 @@
+"""Query and item as one sequence of tokens, and batches of pairs of like length.
+
+By wish every token has a mark: whether it is of the query or of the item, and whether the other has
+it, too.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from model.labelers.base import LabelerError, Pairs
+from model.labelers.lexical.normal import valid_text
+
+Tokens = dict[str, list[int]]
+MARKS = "marks"
+"""Beside the model inputs: 0 a special token; 1, 2 of the query, the item lacks (1) or has it (2);
+3, 4 of the item, the query lacks (3) or has it (4)."""
+MARK_COUNT = 5
+_CHARACTERS_A_TOKEN = 16
+_SORTED_BATCHES = 50
+
+
+class PairTokenizer:
+    """A tokenizer of pairs: query and item as the two segments, cut to `max_tokens`.
+
+    Of an over-long pair the longer text loses its end first. Text that is no valid unicode is
+    mended, not refused.
+    """
+
+    def __init__(self, tokenizer: Any, max_tokens: int, marks: bool = True) -> None:
+        """
+        Args:
+            max_tokens: kept of a pair (count).
+            marks: whether the tokens are marked.
+
+        Raises:
+            LabelerError: marks are wanted of a tokenizer that does not say whose a token is.
+        """
+        if marks and not tokenizer.is_fast:
+            raise LabelerError(
+                f"{type(tokenizer).__name__} does not say which text a token is of; set "
+                "labeler.cross_encoder.marks=false, or take a base model with a fast tokenizer"
+            )
+        self._marks = marks
+        self.tokenizer = tokenizer
+        self.max_tokens = max_tokens
+        self._padding: Mapping[str, int] = {
+            "input_ids": tokenizer.pad_token_id or 0,
+            "token_type_ids": tokenizer.pad_token_type_id,
+        }
+
+    def tokens(self, pairs: Pairs) -> list[Tokens]:
+        """Model inputs of every pair and, where wanted, its marks; not padded."""
+        if len(pairs) == 0:
+            return []
+        found = self.tokenizer(
+            [self._text(query) for query in pairs.queries],
+            [self._text(item) for item in pairs.items],
+            truncation="longest_first",
+            max_length=self.max_tokens,
+        )
+        names = [name for name in self.tokenizer.model_input_names if name in found]
+        rows = [{name: found[name][row] for name in names} for row in range(len(pairs))]
+        if self._marks:
+            for number, row in enumerate(rows):
+                row[MARKS] = _marks(row["input_ids"], found.sequence_ids(number))
+        return rows
+
+    def padded(self, rows: Sequence[Tokens]) -> dict[str, Tensor]:
+        """Model inputs and marks [B, T] of some pairs, padded on the right."""
+        width = max(len(row["input_ids"]) for row in rows)
+        out = {}
+        for name in rows[0]:
+            filler = self._padding.get(name, 0)
+            filled = [row[name] + [filler] * (width - len(row[name])) for row in rows]
+            out[name] = torch.tensor(filled, dtype=torch.long)
+        return out
+
+    def _text(self, text: str) -> str:
+        return valid_text(text[: _CHARACTERS_A_TOKEN * self.max_tokens])
+
+
+def _marks(ids: Sequence[int], parts: Sequence[int | None]) -> list[int]:
+    """Marks of the tokens of one pair; parts: 0 of the query, 1 of the item, None of neither."""
+    sides: tuple[set[int], set[int]] = (set(), set())
+    for token, part in zip(ids, parts, strict=True):
+        if part is not None:
+            sides[part].add(token)
+    shared = sides[0] & sides[1]
+    return [
+        0 if part is None else 1 + 2 * part + (token in shared)
+        for token, part in zip(ids, parts, strict=True)
+    ]
+
+
+def lengths_of(rows: Sequence[Tokens]) -> NDArray[np.int64]:
+    """[N] tokens of each pair (count)."""
+    return np.array([len(row["input_ids"]) for row in rows], np.int64)
+
+
+def sorted_batches(lengths: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
+    """Row numbers of all pairs, the longest first, `size` at a time."""
+    order = np.argsort(-lengths, kind="stable")
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def shuffled_batches(lengths: NDArray[np.int64], size: int, seed: int) -> list[NDArray[np.int64]]:
+    """Row numbers of all pairs in random batches of `size` pairs of like length.
+
+    Fifty batches are drawn together and sorted by length; then all batches are shuffled.
+    """
+    draw = np.random.default_rng(seed)
+    order, batches = draw.permutation(len(lengths)), []
+    for start in range(0, len(order), size * _SORTED_BATCHES):
+        drawn = order[start : start + size * _SORTED_BATCHES]
+        drawn = drawn[np.argsort(lengths[drawn], kind="stable")]
+        batches += [drawn[at : at + size] for at in range(0, len(drawn), size)]
+    return [batches[at] for at in draw.permutation(len(batches))]

@@ -1,0 +1,123 @@
+"""What each query word says of the grade, where the item holds it and where it does not.
+
+That `white` is missing costs a little, that `faucet` is missing nearly all; the graded pairs tell,
+word by word.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import chain
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from model.labelers.base import Pairs, Targets
+from model.labelers.lexical.hashes import key_hashes, word_hash
+from model.labelers.lexical.parsed import parse_all
+
+Floats32 = NDArray[np.float32]
+Ints = NDArray[np.int64]
+FEATURES: tuple[str, ...] = (
+    *("missing_words", "worst_missing", "mean_missing", "found_words", "mean_found"),
+)
+"""Names of the columns, in their order."""
+_PRIOR = 8.0
+"""Pairs without a surplus that every word starts with (count)."""
+_RIDGE = 1e-3
+
+
+@dataclass(frozen=True)
+class WordGrades:
+    """Surplus grades of graded pairs by query word: see `surplus_of`.
+
+    Attributes:
+        words: [W] hashes of the words, sorted.
+        sums: [W, 2] surplus of the pairs whose item lacks (0) and holds (1) the word, added up.
+        counts: [W, 2] those pairs (count).
+    """
+
+    words: Ints
+    sums: Floats32
+    counts: Floats32
+
+    @classmethod
+    def of(cls, pairs: Pairs, surplus: NDArray[np.float64]) -> Self:
+        """Add up the surplus [N] of the pairs."""
+        return cls._of(_occurrences(pairs), surplus)
+
+    @classmethod
+    def _of(cls, occurrences: Ints, surplus: NDArray[np.float64]) -> Self:
+        row, hashes, held = occurrences.T
+        words, word = np.unique(hashes, return_inverse=True)
+        cell, values, shape = word * 2 + held, surplus[row], (len(words), 2)
+        sums = np.bincount(cell, values, minlength=2 * len(words)).reshape(shape)
+        counts = np.bincount(cell, minlength=2 * len(words)).reshape(shape)
+        return cls(words, sums.astype(np.float32), counts.astype(np.float32))
+
+    def features(self, pairs: Pairs) -> Floats32:
+        """[N, len(FEATURES)]: sum, least and mean of the missing words, sum and mean of the found.
+
+        A word's figure is its mean surplus, shrunk to 0 by eight pairs.
+        """
+        return self._features(_occurrences(pairs), len(pairs))
+
+    def _features(self, occurrences: Ints, rows: int) -> Floats32:
+        rate = self.sums / (self.counts + _PRIOR)
+        missing: list[list[float]] = [[] for _ in range(rows)]
+        found: list[list[float]] = [[] for _ in range(rows)]
+        place = {int(word): row for row, word in enumerate(self.words)}
+        for row, word, held in occurrences.tolist():
+            at = place.get(word)
+            (found if held else missing)[row].append(0.0 if at is None else float(rate[at, held]))
+        return np.array(
+            [
+                [sum(lost), min(lost, default=0.0), _mean(lost), sum(kept), _mean(kept)]
+                for lost, kept in zip(missing, found, strict=True)
+            ],
+            np.float32,
+        ).reshape(-1, len(FEATURES))
+
+
+def out_of_fold(pairs: Pairs, surplus: NDArray[np.float64], folds: int = 5) -> Floats32:
+    """Features of the graded pairs themselves, from the queries of the other folds.
+
+    Later a graded query's words have its own grades, too.
+    """
+    fold = key_hashes(pairs.queries) % folds
+    occurrences = _occurrences(pairs)
+    of_fold = fold[occurrences[:, 0]]
+    out = np.zeros((len(pairs), len(FEATURES)), np.float32)
+    for number in range(folds):
+        others = WordGrades._of(occurrences[of_fold != number], surplus)
+        own = others._features(occurrences[of_fold == number], len(pairs))
+        out[fold == number] = own[fold == number]
+    return out
+
+
+def surplus_of(targets: Targets, features: Floats32) -> NDArray[np.float64]:
+    """[N] expected grade less what a ridge regression on the features [N, F] says of it."""
+    grade = (targets.label_ge_1 + targets.label_ge_2).astype(np.float64)
+    scale = features.std(axis=0, dtype=np.float64)
+    centred = (features - features.mean(axis=0, dtype=np.float64)) / np.where(scale > 0, scale, 1)
+    inner = centred.T @ centred + _RIDGE * len(centred) * np.eye(centred.shape[1])
+    above = grade - grade.mean()
+    residual: NDArray[np.float64] = above - centred @ np.linalg.solve(inner, centred.T @ above)
+    return residual
+
+
+def _occurrences(pairs: Pairs) -> Ints:
+    """[M, 3]: row of a pair, hash of a word of its query, 1 where the item holds it, else 0."""
+    return np.fromiter(chain.from_iterable(_words(pairs)), np.int64).reshape(-1, 3)
+
+
+def _words(pairs: Pairs) -> Iterator[tuple[int, int, int]]:
+    queries, items = parse_all(pairs.queries), parse_all(pairs.items)
+    held = {text: set(parsed.words) for text, parsed in items.items()}
+    for row, (query, item) in enumerate(zip(pairs.queries, pairs.items, strict=True)):
+        for word in queries[query].content:
+            yield row, word_hash(word), int(word in held[item])
+
+
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values) if values else 0.0

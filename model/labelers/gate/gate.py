@@ -1,0 +1,143 @@
+"""Whether a labeler may label production: its figures on the gold set against conf's limits."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.sections.labeling import GateConf
+from model.labelers.base import GRADE_COUNT, LabelerError, Probabilities
+from model.labelers.gate.gold import (
+    Gold,
+    gold_figures,
+    kappa_difference,
+    kappa_interval,
+    segment_figures,
+)
+from model.labelers.gate.within import within_query
+from model.labelers.mix.sampling import counts_of, require_all_grades
+
+_NAMED = 3
+
+
+@dataclass(frozen=True)
+class Graded:
+    """What a labeler says of the gold pairs: its answers and the grades that they make, [N]."""
+
+    p: Probabilities
+    grades: NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The gate's answer: admitted where no reason speaks against it; figures are JSON-able."""
+
+    reasons: list[str]
+    figures: dict[str, Any]
+
+    @property
+    def admitted(self) -> bool:
+        """No reason speaks against it."""
+        return not self.reasons
+
+
+def judge(
+    gold: Gold, candidate: Graded, reference: Graded | None, conf: GateConf, seed: int
+) -> Verdict:
+    """Hold a labeler against the limits, and against the admitted version where there is one.
+
+    Args:
+        gold: graded pairs that neither version was fitted on.
+        candidate: what the new version says of them.
+        reference: what the admitted version says of them.
+
+    Raises:
+        LabelerError: the gold set lacks a grade, or the answers are not of its pairs.
+    """
+    require_all_grades(counts_of(gold.grades), "the gold set")
+    if len(candidate.p) != len(gold):
+        raise LabelerError(f"{len(candidate.p)} answers to {len(gold)} gold pairs")
+    figures: dict[str, Any] = dict(gold_figures(gold, candidate.p, candidate.grades))
+    query = np.unique(gold.queries, return_inverse=True)[1].astype(np.int64)
+    figures |= within_query(candidate.p.expected, gold.grades.astype(np.float64), query)
+    interval = kappa_interval(gold, candidate.grades, conf.bootstrap, conf.confidence, seed)
+    figures["qwk_interval"] = [interval.low, interval.high]
+    segments = segment_figures(gold, candidate.grades, conf.head_share, conf.min_segment_pairs)
+    figures["segments"] = segments
+    reasons = [*_limits(figures, conf), *_segment_limits(segments, conf)]
+    if reference is not None:
+        gap = kappa_difference(
+            gold, candidate.grades, reference.grades, conf.bootstrap, conf.confidence, seed
+        )
+        figures["qwk_gain"] = [gap.value, gap.low, gap.high]
+        if gap.high is not None and gap.high < 0:
+            reasons.append(
+                f"kappa is {-gap.value:.3f} below that of the admitted version, interval "
+                f"{gap.low:.3f} to {gap.high:.3f}"
+            )
+    return Verdict(reasons, finite(figures))
+
+
+def require_unseen(gold: Iterable[str], seen: Iterable[str]) -> None:
+    """Refuse a gold set that shares query texts with what a labeler was fitted or chosen on.
+
+    Raises:
+        LabelerError: names how many, and some of them.
+    """
+    shared = sorted(set(gold) & set(seen))
+    if shared:
+        named = ", ".join(repr(text) for text in shared[:_NAMED])
+        raise LabelerError(
+            f"{len(shared)} query texts of the gold set were used to fit this version ({named}); "
+            "fit it again: conf split or labeling.gold_share changed since"
+        )
+
+
+def _limits(figures: Mapping[str, Any], conf: GateConf) -> list[str]:
+    least = {
+        "within_one": conf.min_within_one,
+        "qwk": conf.min_qwk,
+        "exact": conf.min_exact,
+        **{f"recall_{grade}": conf.min_recall[grade] for grade in range(GRADE_COUNT)},
+    }
+    low = [
+        f"{name} {figures[name]:.3f} is below {limit:g}"
+        for name, limit in least.items()
+        if not figures[name] >= limit
+    ]
+    high = [
+        f"{name} {figures[name]:.3f} is above {conf.max_calibration_error:g}"
+        for name in ("ece_ge_1", "ece_ge_2")
+        if not figures[name] <= conf.max_calibration_error
+    ]
+    return low + high
+
+
+def _segment_limits(segments: Mapping[str, Mapping[str, float]], conf: GateConf) -> list[str]:
+    limits = {"within_one": conf.min_segment_within_one, "qwk": conf.min_segment_qwk}
+    return [
+        f"{segment}: {name} {found[name]:.3f} is below {limit:g} (worst of "
+        f"{len(segments)} segments)"
+        for name, limit in limits.items()
+        for segment, found in _worst(segments, name)
+        if not found[name] >= limit
+    ]
+
+
+def _worst(
+    segments: Mapping[str, Mapping[str, float]], name: str
+) -> list[tuple[str, Mapping[str, float]]]:
+    """The segment with the least figure; none where no segment has one."""
+    known = [(s, found) for s, found in segments.items() if not np.isnan(found[name])]
+    return sorted(known, key=lambda pair: (pair[1][name], pair[0]))[:1]
+
+
+def finite(value: Any) -> Any:
+    """Figures for JSON: NaN, which it has no word for, becomes None."""
+    if isinstance(value, dict):
+        return {key: finite(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [finite(part) for part in value]
+    return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -1,0 +1,171 @@
+"""The feature matrix of pairs: overlap features and, where wanted, the encoder's cosine."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from itertools import islice
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.sections.features import EncoderConf
+from model.labelers.base import LabelerError, Pairs
+from model.labelers.lexical.features import (
+    COSINE,
+    FEATURES,
+    FEATURES_VERSION,
+    fit_vocabulary,
+    lexical_features,
+)
+from model.labelers.lexical.normal import valid_text
+from model.labelers.lexical.vocabulary import Vocabulary
+from model.labelers.vectors import Vector
+from model.text.encoder import EncoderSpec, find_encoder, load_encoder
+
+_KEPT_VECTORS = 65_536
+
+
+@dataclass(frozen=True)
+class LexicalInputs:
+    """What turns texts into features, fitted on the items of the training pairs.
+
+    Attributes:
+        vocabulary: how rare the tokens of items are.
+        encoder_conf: the sentence encoder of the cosine; None: no cosine.
+        spec: that encoder, found and checked.
+    """
+
+    vocabulary: Vocabulary
+    encoder_conf: EncoderConf | None
+    spec: EncoderSpec | None = field(default=None)
+
+    @classmethod
+    def fit(cls, pairs: Pairs, encoder_conf: EncoderConf | None) -> Self:
+        """Count the items' tokens; find the encoder.
+
+        Raises:
+            EncoderError: the encoder is absent or not the expected one.
+        """
+        spec = None if encoder_conf is None else find_encoder(encoder_conf)
+        return cls(fit_vocabulary(pairs.items), encoder_conf, spec)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the columns, in their order."""
+        return FEATURES if self.spec is None else (*FEATURES, COSINE)
+
+    @property
+    def version(self) -> dict[str, Any]:
+        """What the features of a pair depend on beside the vocabulary."""
+        return {
+            "features": FEATURES_VERSION,
+            "encoder": self.encoder_version,
+        }
+
+    @property
+    def encoder_version(self) -> str | None:
+        """Version of the sentence encoder; None: there is none."""
+        return None if self.spec is None else self.spec.version
+
+    def remember(self, vectors: Mapping[str, Vector]) -> None:
+        """Take vectors of the sentence encoder by text, which are then not computed again.
+
+        Raises:
+            LabelerError: the inputs have no sentence encoder.
+        """
+        if self.spec is None:
+            raise LabelerError("there are no vectors without the sentence encoder")
+        _remember(_known_vectors(self.spec), vectors)
+
+    def matrix(self, pairs: Pairs) -> NDArray[np.float32]:
+        """[N, len(names)] features of the pairs, in their order."""
+        overlap = lexical_features(pairs, self.vocabulary)
+        if self.spec is None:
+            return overlap
+        return np.column_stack([overlap, cosines(pairs, self.spec)])
+
+    def vectors(self, pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """[N, D] unit vectors of the pairs' queries and of their items.
+
+        Raises:
+            LabelerError: the inputs have no sentence encoder.
+        """
+        if self.spec is None:
+            raise LabelerError("there are no vectors without the sentence encoder")
+        queries, items = _vectors(pairs.queries, self.spec), _vectors(pairs.items, self.spec)
+        return (
+            np.stack([queries[text] for text in pairs.queries]).astype(np.float32),
+            np.stack([items[text] for text in pairs.items]).astype(np.float32),
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """What `from_json` reads."""
+        conf = self.encoder_conf
+        return {
+            "vocabulary": self.vocabulary.as_json(),
+            "encoder": None if conf is None else conf.model_dump(mode="json"),
+            "encoder_sha256": None if self.spec is None else self.spec.sha256,
+            "dtype": None if self.spec is None else self.spec.dtype,
+            "version": self.version,
+        }
+
+    @classmethod
+    def from_json(cls, entries: dict[str, Any]) -> Self:
+        """The inputs that `as_json` wrote.
+
+        Raises:
+            EncoderError: the encoder is absent.
+            LabelerError: it has other weights than at the fit, or the features are computed in
+                another way now.
+        """
+        vocabulary = Vocabulary.from_json(entries["vocabulary"])
+        conf = spec = None
+        if entries["encoder"] is not None:
+            # The arithmetic of the fit, whatever `auto` would mean on this machine.
+            conf = EncoderConf(**entries["encoder"])
+            spec = find_encoder(conf.model_copy(update={"dtype": entries["dtype"]}))
+            if spec.sha256 != entries["encoder_sha256"]:
+                raise LabelerError(
+                    f"the encoder in {spec.folder} has sha256 {spec.sha256}, the labeler was "
+                    f"fitted with {entries['encoder_sha256']}"
+                )
+        found = cls(vocabulary, conf, spec)
+        if found.version != entries["version"]:
+            raise LabelerError("the labeler's features were computed by another version; fit anew")
+        return found
+
+
+def cosines(pairs: Pairs, spec: EncoderSpec) -> NDArray[np.float32]:
+    """[N] cosine of query and item; each distinct text is encoded once, by length."""
+    queries = _vectors(pairs.queries, spec)
+    items = _vectors(pairs.items, spec)
+    out = np.empty(len(pairs), np.float32)
+    for row, (query, item) in enumerate(zip(pairs.queries, pairs.items, strict=True)):
+        out[row] = queries[query] @ items[item]
+    return out
+
+
+def _vectors(texts: Sequence[str], spec: EncoderSpec) -> dict[str, Vector]:
+    """Unit vectors by text; those of the last 65,536 texts are not computed again."""
+    known = _known_vectors(spec)
+    distinct = set(texts)
+    missing = sorted(distinct - known.keys(), key=lambda text: (len(text), text))
+    encoded = load_encoder(spec).encode([valid_text(text) for text in missing]) if missing else ()
+    vectors = dict(zip(missing, encoded, strict=True))
+    vectors |= {text: known[text] for text in distinct & known.keys()}
+    _remember(known, {text: vectors[text] for text in missing[-_KEPT_VECTORS:]})
+    return vectors
+
+
+def _remember(known: dict[str, Vector], vectors: Mapping[str, Vector]) -> None:
+    """Add vectors; the oldest go where there are too many."""
+    known.update(vectors)
+    for text in list(islice(known, max(0, len(known) - _KEPT_VECTORS))):
+        del known[text]
+
+
+@lru_cache(maxsize=1)
+def _known_vectors(spec: EncoderSpec) -> dict[str, Vector]:
+    """Vectors of this process by text, the oldest first; a batch of pairs repeats many texts."""
+    return {}

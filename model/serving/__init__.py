@@ -1,0 +1,1 @@
+"""The model that serves: its directory, calibrated probabilities, the gate."""

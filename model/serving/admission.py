@@ -1,0 +1,155 @@
+"""Whether tonight's ranker may be served: its figures against conf's thresholds."""
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from conf.sections.admission import AdmissionConf
+from model.evaluation.block_sums import ALL
+from model.evaluation.bootstrap import Estimate
+
+_DIGITS = 6
+"""Of the figures that are kept: further ones change with the order in which Spark adds."""
+
+
+@dataclass(frozen=True)
+class RankingFigure:
+    """A figure of orders, higher is better, over the queries of one region.
+
+    Attributes:
+        metric: name.
+        region: region, or "all".
+        queries: queries behind it (count).
+        value: of the candidate, as it would be served.
+        over_random: what the candidate's own part (relevance or engagement) has above a random
+            order.
+        gain: candidate less the model in force, paired; None where there is none.
+    """
+
+    metric: str
+    region: str
+    queries: int
+    value: float
+    over_random: float
+    gain: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class CalibrationFigure:
+    """Calibration error of a task, lower is better, and what it is above that in force."""
+
+    task: str
+    region: str
+    queries: int
+    error: Estimate
+    loss: Estimate | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What is known of a candidate.
+
+    Attributes:
+        rankings, calibration: figures by metric or task and region.
+        disorder: "later > earlier" -> share of rows.
+        rows, queries: that the shares stand on (counts).
+        given: further figures that are kept with the decision (JSON-able).
+    """
+
+    rankings: tuple[RankingFigure, ...]
+    calibration: tuple[CalibrationFigure, ...]
+    disorder: dict[str, float]
+    rows: int
+    queries: int
+    given: dict[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON, rounded."""
+        content: dict[str, Any] = _rounded(asdict(self))
+        return content
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The gate's answer: admitted where no reason speaks against it; what could not be judged."""
+
+    reasons: list[str]
+    unjudged: list[str]
+
+    @property
+    def admitted(self) -> bool:
+        """No reason speaks against it."""
+        return not self.reasons
+
+
+def judge(evidence: Evidence, conf: AdmissionConf, min_queries: int) -> Verdict:
+    """Hold a candidate against its bounds, and against the model in force where there is one.
+
+    Args:
+        evidence: figures on validation queries.
+        conf: thresholds.
+        min_queries: queries behind a figure from which it counts (count).
+    """
+    counted = [f for f in evidence.rankings if f.queries >= min_queries]
+    calibrated = [f for f in evidence.calibration if f.queries >= min_queries]
+    reasons = [
+        *(line for f in counted for line in _ranking_reasons(f, conf)),
+        *(line for f in calibrated for line in _calibration_reasons(f, conf)),
+        *(_disorder_reasons(evidence, conf) if evidence.queries >= min_queries else ()),
+    ]
+    few = [f.metric for f in evidence.rankings if f not in counted and f.region == ALL]
+    few += [f"{f.task} calibration" for f in evidence.calibration if _few(f, calibrated)]
+    few += ["order of the funnel"] if evidence.queries < min_queries else []
+    unjudged = [f"fewer than {min_queries} validation queries: {', '.join(few)}"] if few else []
+    return Verdict(reasons, unjudged)
+
+
+def _few(figure: CalibrationFigure, calibrated: Iterable[CalibrationFigure]) -> bool:
+    return figure.region == ALL and figure not in calibrated
+
+
+def _ranking_reasons(f: RankingFigure, conf: AdmissionConf) -> list[str]:
+    where, reasons = f"{f.metric}, {f.region}, {f.queries:,} queries", []
+    if f.region == ALL and f.over_random <= 0:
+        reasons.append(f"{where}: no better than a random order ({f.over_random:+.4f})")
+    allowed = conf.max_loss if f.region == ALL else conf.max_region_loss
+    if f.gain and f.gain.high is not None and f.gain.high < 0 and f.gain.value < -allowed:
+        reasons.append(
+            f"{where}: {_words(f.gain)} against the model in force, allowed -{allowed:g}"
+        )
+    return reasons
+
+
+def _calibration_reasons(f: CalibrationFigure, conf: AdmissionConf) -> list[str]:
+    where, reasons = f"calibration of {f.task}, {f.region}, {f.queries:,} queries", []
+    least = f.error.value if f.error.low is None else f.error.low
+    if least > conf.max_calibration_error:
+        reasons.append(
+            f"{where}: error {f.error.value:.4f}, clearly above {conf.max_calibration_error:g}"
+        )
+    allowed = conf.max_calibration_loss
+    if f.loss and f.loss.low is not None and f.loss.low > 0 and f.loss.value > allowed:
+        reasons.append(
+            f"{where}: error {_words(f.loss)} against the model in force, allowed +{allowed:g}"
+        )
+    return reasons
+
+
+def _disorder_reasons(evidence: Evidence, conf: AdmissionConf) -> list[str]:
+    return [
+        f"{pair} in {share:.2%} of {evidence.rows:,} rows, allowed {conf.max_disorder:.2%}"
+        for pair, share in evidence.disorder.items()
+        if share > conf.max_disorder
+    ]
+
+
+def _words(estimate: Estimate) -> str:
+    return f"{estimate.value:+.4f} [{estimate.low:+.4f}, {estimate.high:+.4f}]"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _rounded(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(part) for part in value]
+    return round(value, _DIGITS) if isinstance(value, float) else value

@@ -1,0 +1,202 @@
+"""The model directory: written atomically, verified before it is used.
+
+model.safetensors   weights
+spec.json           format, features, tasks, regions, standardisation, architecture
+calibrators.json    calibration maps
+metrics.json        validation metrics
+metrics.jsonl       one line per epoch
+conf.yaml           resolved configuration
+manifest.json       sha256 of every other file, model version, snapshot, conf hash, code version
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from safetensors import SafetensorError
+from safetensors.torch import load as load_tensors
+from safetensors.torch import save as save_tensors
+
+from conf.errors import UserError
+from conf.sections.training import ModelConf
+from model.ranker import Ranker, build_ranker
+from model.serving.calibrators import Calibrators
+from model.serving.ranker import LoadedRanker
+from model.spec import InputSpec, difference
+from model.standardise import Standardisation
+
+FORMAT_VERSION = 2
+WEIGHTS, SPEC, CALIBRATORS = "model.safetensors", "spec.json", "calibrators.json"
+MANIFEST = "manifest.json"
+_DEFINING = (WEIGHTS, SPEC, CALIBRATORS)
+_MEND = "`counterpoise nightly` of its run date trains it again"
+
+
+class ModelError(UserError, ValueError):
+    """A model directory must not be used; the message names the file and the reason."""
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """A trained ranker and what is kept with it.
+
+    Attributes:
+        extra: further small text files by name (metrics.json, metrics.jsonl, conf.yaml).
+        origin: further entries of the manifest (snapshot, conf hash, code version).
+    """
+
+    ranker: Ranker
+    scale: Standardisation
+    conf: ModelConf
+    calibrators: Calibrators
+    extra: Mapping[str, str] = field(default_factory=dict)
+    origin: Mapping[str, Any] = field(default_factory=dict)
+
+
+def save_model(artifact: Artifact, folder: Path) -> str:
+    """Write the directory beside its place, then move it there; returns the model version.
+
+    A directory that is already there is replaced.
+    """
+    files = _contents(artifact)
+    digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    version = _version(digests)
+    manifest = {
+        "format_version": FORMAT_VERSION,
+        "model_version": version,
+        **artifact.origin,
+        "files": digests,
+    }
+    files[MANIFEST] = _json(manifest)
+    partial = folder.with_name(f".{folder.name}.new")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    for name, content in files.items():
+        (partial / name).write_bytes(content)
+    _swap(partial, folder)
+    return version
+
+
+def load_model(
+    folder: Path | str, verify: bool = True, features: list[str] | None = None
+) -> LoadedRanker:
+    """A ranker ready to predict.
+
+    Args:
+        folder: model directory.
+        verify: compare every file with its sha256.
+        features: names that the caller will send, in order; refused where the model's differ.
+
+    Raises:
+        ModelError: missing or changed file, files of another version than the manifest says,
+            unknown format version, other features.
+    """
+    root = Path(folder)
+    manifest = _manifest(root)
+    content = {name: _checked(root, name, manifest, verify) for name in _DEFINING}
+    if verify:
+        for name in manifest["files"]:
+            _checked(root, name, manifest, verify)
+    try:
+        return _assemble(content, str(manifest["model_version"]), features)
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"model {root} cannot be read: {error}") from error
+
+
+def read_manifest(folder: Path | str) -> dict[str, Any]:
+    """The manifest of a model directory.
+
+    Raises:
+        ModelError: it is missing, unreadable, or of an unknown format version.
+    """
+    return _manifest(Path(folder))
+
+
+def _assemble(
+    content: Mapping[str, bytes], version: str, features: list[str] | None
+) -> LoadedRanker:
+    described = json.loads(content[SPEC])
+    spec = InputSpec.from_json(described)
+    if features is not None:
+        other = difference(spec.names, features)
+        if other:
+            raise ModelError(f"the features differ from the model's: {other}")
+    scale = Standardisation(**described["standardisation"])
+    ranker = build_ranker(spec, scale, ModelConf.model_validate(described["architecture"]))
+    ranker.load_state_dict(load_tensors(content[WEIGHTS]))
+    calibrators = Calibrators.from_json(json.loads(content[CALIBRATORS]), spec.regions)
+    return LoadedRanker(ranker, calibrators, version)
+
+
+def _contents(artifact: Artifact) -> dict[str, bytes]:
+    spec = {
+        "format_version": FORMAT_VERSION,
+        **artifact.ranker.spec.to_json(),
+        "standardisation": artifact.scale.to_json(),
+        "architecture": artifact.conf.model_dump(mode="json"),
+    }
+    state = {k: v.detach().cpu().contiguous() for k, v in artifact.ranker.state_dict().items()}
+    files = {
+        WEIGHTS: save_tensors(state),
+        SPEC: _json(spec),
+        CALIBRATORS: _json(artifact.calibrators.to_json()),
+    }
+    return files | {name: text.encode() for name, text in artifact.extra.items()}
+
+
+def _version(digests: Mapping[str, str]) -> str:
+    """First 16 hex digits of a hash over what decides the predictions."""
+    text = "|".join(digests[name] for name in _DEFINING)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _manifest(root: Path) -> dict[str, Any]:
+    path = root / MANIFEST
+    if not path.is_file():
+        raise ModelError(f"no model at {root}: {MANIFEST} is missing; run train first")
+    try:
+        manifest: dict[str, Any] = json.loads(path.read_bytes())
+    except ValueError as error:  # of JSON or of UTF-8
+        raise ModelError(f"{path} is damaged ({error}): {_MEND}") from error
+    found = manifest.get("format_version")
+    if found != FORMAT_VERSION:
+        raise ModelError(f"{path} has format version {found}, this code reads {FORMAT_VERSION}")
+    missing = [name for name in _DEFINING if name not in manifest.get("files", {})]
+    if missing or "model_version" not in manifest:
+        raise ModelError(f"{path} is incomplete: lists no {missing or 'model_version'}")
+    if _version(manifest["files"]) != manifest["model_version"]:
+        raise ModelError(
+            f"{path} was edited: its files are not those of version {manifest['model_version']}; "
+            f"{_MEND}"
+        )
+    return manifest
+
+
+def _checked(root: Path, name: str, manifest: Mapping[str, Any], verify: bool) -> bytes:
+    path = root / name
+    if not path.is_file():
+        raise ModelError(f"model file {path} is missing; {_MEND}")
+    content = path.read_bytes()
+    if verify and hashlib.sha256(content).hexdigest() != manifest["files"][name]:
+        raise ModelError(f"model file {path} differs from its sha256 in {MANIFEST}; {_MEND}")
+    return content
+
+
+def _swap(partial: Path, folder: Path) -> None:
+    """Put `partial` in the place of `folder`; the old one goes once the new one is there."""
+    old = folder.with_name(f".{folder.name}.old")
+    shutil.rmtree(old, ignore_errors=True)
+    if folder.exists():
+        folder.rename(old)
+    partial.rename(folder)
+    shutil.rmtree(old, ignore_errors=True)
+
+
+def _json(content: Mapping[str, Any]) -> bytes:
+    return (json.dumps(content, indent=1, sort_keys=False) + "\n").encode()

@@ -1,0 +1,136 @@
+"""One calibration map an output and region, and how all of them are applied."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from conf.sections.training import CalibrationConf
+from model.serving.calibration import Array, Calibrator, Identity, fit, from_json
+from model.spec import GRADES
+
+Arrays = dict[str, npt.NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Known:
+    """Predictions of one output with their labels, [N] each; weight 0: label unknown."""
+
+    p: Array
+    label: Array
+    weight: Array
+
+    def where(self, rows: npt.NDArray[np.bool_]) -> "Known":
+        """Some of the rows."""
+        return Known(self.p[rows], self.label[rows], self.weight[rows])
+
+
+@dataclass(frozen=True)
+class Calibrators:
+    """Maps by output name, and by region name where the region has one of its own.
+
+    Attributes:
+        common: map of an output for every region that has none of its own, unknown ones too.
+        by_region: output name -> region name -> map.
+        regions: regions[i] has id i + 1.
+    """
+
+    common: Mapping[str, Calibrator]
+    by_region: Mapping[str, Mapping[str, Calibrator]]
+    regions: tuple[str, ...]
+
+    def apply(self, raw: Mapping[str, npt.NDArray[np.float32]], region: npt.NDArray[Any]) -> Arrays:
+        """Calibrated probabilities [N] by output; P(grade >= 1) >= P(grade >= 2) is kept.
+
+        The two grade maps are fitted apart and may cross; P(grade >= 2) is then cut at
+        P(grade >= 1).
+
+        Args:
+            raw: predicted probabilities [N] by output.
+            region: [N] region ids, 0 unknown.
+        """
+        out = {name: self._output(name, p, region) for name, p in raw.items()}
+        first, second = (f"p_{grade}" for grade in GRADES)
+        if second in out:
+            out[second] = np.minimum(out[second], out[first])
+        return out
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain JSON for `from_json`."""
+        return {
+            name: {
+                "common": self.common[name].to_json(),
+                "regions": {r: c.to_json() for r, c in self.by_region.get(name, {}).items()},
+            }
+            for name in self.common
+        }
+
+    @classmethod
+    def from_json(cls, content: Mapping[str, Any], regions: tuple[str, ...]) -> "Calibrators":
+        """The maps that `to_json` described.
+
+        Raises:
+            ValueError: a map cannot be read, or belongs to a region that is not in `regions`.
+        """
+        common = {name: from_json(entry["common"]) for name, entry in content.items()}
+        by_region = {
+            name: {region: from_json(c) for region, c in entry["regions"].items()}
+            for name, entry in content.items()
+        }
+        unknown = {r for maps in by_region.values() for r in maps} - set(regions)
+        if unknown:
+            raise ValueError(f"calibrators of unknown regions {sorted(unknown)}")
+        return cls(common, by_region, regions)
+
+    def _output(
+        self, name: str, p: npt.NDArray[np.float32], region: npt.NDArray[Any]
+    ) -> npt.NDArray[np.float32]:
+        own = self.by_region.get(name, {})
+        if not own:
+            return self.common[name](p).astype(np.float32)
+        first = region[0] if len(region) else 0
+        if (region == first).all():
+            return self._map(name, int(first))(p).astype(np.float32)
+        out = np.empty(len(p), np.float32)
+        for value in np.unique(region):
+            rows = region == value
+            out[rows] = self._map(name, int(value))(p[rows])
+        return out
+
+    def _map(self, name: str, region: int) -> Calibrator:
+        known = 1 <= region <= len(self.regions)
+        own = self.by_region.get(name, {}).get(self.regions[region - 1]) if known else None
+        return self.common[name] if own is None else own
+
+
+def fit_all(
+    known: Mapping[str, Known],
+    region: npt.NDArray[Any],
+    regions: tuple[str, ...],
+    conf: CalibrationConf,
+) -> Calibrators:
+    """Fit every output, and every region that has enough positives and negatives.
+
+    Args:
+        known: validation predictions and labels by output.
+        region: [N] region ids of the same rows.
+    """
+    common: dict[str, Calibrator] = {}
+    by_region: dict[str, dict[str, Calibrator]] = {}
+    for name, rows in known.items():
+        common[name] = fit(rows.p, rows.label, rows.weight, conf) or Identity()
+        by_region[name] = {}
+        if conf.by_region and conf.method != "none" and len(regions) > 1:
+            for i, label in enumerate(regions, start=1):
+                part = rows.where(region == i)
+                own = fit(part.p, part.label, part.weight, conf)
+                if own is not None:
+                    by_region[name][label] = own
+    return Calibrators(common, by_region, regions)
+
+
+def none_fitted(outputs: tuple[str, ...], regions: tuple[str, ...]) -> Calibrators:
+    """Calibrators that change nothing."""
+    return Calibrators({name: Identity() for name in outputs}, {}, regions)

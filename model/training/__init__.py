@@ -1,0 +1,1 @@
+"""Training: the data of an epoch, its loop, checkpoints and what is written down."""

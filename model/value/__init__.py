@@ -1,0 +1,1 @@
+"""The value of a candidate and how its weights are chosen."""

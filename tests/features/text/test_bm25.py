@@ -1,0 +1,131 @@
+"""BM25 against hand-worked numbers, and retrieval that survives head terms."""
+
+import math
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
+
+import features.text.bm25
+from conf.schema import Conf
+from features.text.bm25 import (
+    SCALE,
+    bm25,
+    build_postings,
+    item_weights,
+    query_idf,
+    rank_terms,
+    retrieve,
+    total_weight,
+)
+
+ITEMS = {
+    "i1": ["red", "sofa"],
+    "i2": ["red", "sofa", "bed", "sofa"],
+    "i3": ["red", "lamp"],
+    "i4": ["blue", "rug"],
+}
+
+
+def conf_with(**candidates: int) -> Conf:
+    return Conf.model_validate({"candidates": candidates})
+
+
+def expected_weight(term: str, item: str) -> float:
+    """The formula of the docstring, in plain Python."""
+    n = len(ITEMS)
+    df = sum(term in words for words in ITEMS.values())
+    average = sum(map(len, ITEMS.values())) / n
+    tf, length = ITEMS[item].count(term), len(ITEMS[item])
+    idf = math.log(1 + (n - df + 0.5) / (df + 0.5))
+    return idf * tf * 2.2 / (tf + 1.2 * (0.25 + 0.75 * length / average))
+
+
+@pytest.fixture(scope="module")
+def postings(spark: SparkSession) -> DataFrame:
+    items = spark.createDataFrame(list(ITEMS.items()), "item_id string, tokens array<string>")
+    return build_postings(items, Conf()).persist()
+
+
+def retrieved(
+    spark: SparkSession, postings: DataFrame, texts: dict[str, list[str]], conf: Conf
+) -> dict[str, set[str]]:
+    rows = spark.createDataFrame(list(texts.items()), "text string, terms array<string>")
+    found: dict[str, set[str]] = {text: set() for text in texts}
+    for row in retrieve(rank_terms(rows, postings, conf), postings, conf).collect():
+        assert row["item_id"] not in found[row["text"]]
+        found[row["text"]].add(row["item_id"])
+    return found
+
+
+def test_postings_hold_the_bm25_weight(postings: DataFrame) -> None:
+    rows = {(r["term"], r["item_id"]): r for r in postings.collect()}
+    assert set(rows) == {(t, i) for i, words in ITEMS.items() for t in words}
+    for (term, item), row in rows.items():
+        assert row["weight"] / SCALE == pytest.approx(expected_weight(term, item), abs=1e-6)
+    assert rows[("red", "i1")]["df"] == 3
+
+
+def test_bm25_sums_the_terms_that_the_item_has(postings: DataFrame) -> None:
+    terms = F.array(*map(F.lit, ["red", "sofa", "unheard"]))
+    scored = item_weights(postings).select("item_id", bm25(terms, F.col("weights")).alias("score"))
+    scores = {r["item_id"]: r["score"] for r in scored.collect()}
+    for item in ("i1", "i2"):
+        expected = expected_weight("red", item) + expected_weight("sofa", item)
+        assert scores[item] == pytest.approx(expected, abs=3e-6)
+    assert scores["i4"] == 0.0
+
+
+def test_retrieval_takes_the_best(spark: SparkSession, postings: DataFrame) -> None:
+    texts = {"red sofa": ["red", "sofa"], "blue lamp": ["blue", "lamp"], "none": ["unheard"]}
+    assert retrieved(spark, postings, texts, conf_with(retrieved=2)) == {
+        "red sofa": {"i1", "i2"},
+        "blue lamp": {"i3", "i4"},
+        "none": set(),
+    }
+
+
+def test_head_terms_only_rescore(spark: SparkSession, postings: DataFrame) -> None:
+    """`red` (df 3) is over the bound; `sofa` alone would take i2, with `red` i1 leads."""
+    assert expected_weight("sofa", "i2") > expected_weight("sofa", "i1")
+    conf = conf_with(max_postings=2, retrieved=1)
+    texts = {"bed lamp": ["bed", "lamp", "red"], "sofa": ["sofa", "red"]}
+    assert retrieved(spark, postings, texts, conf) == {"bed lamp": {"i3"}, "sofa": {"i1"}}
+
+
+def test_a_query_of_head_terms_alone_survives(spark: SparkSession, postings: DataFrame) -> None:
+    """The rarest term generates, cut to its heaviest postings: one of i1 and i2 for `sofa`."""
+    found = retrieved(spark, postings, {"q": ["red", "sofa"]}, conf_with(max_postings=1))
+    heaviest = max(("i1", "i2"), key=lambda item: expected_weight("sofa", item))
+    assert found == {"q": {heaviest}}
+
+
+def test_splitting_a_term_into_chunks_changes_nothing(
+    spark: SparkSession, postings: DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(features.text.bm25, "ROWS_A_TASK", 1)
+    texts = {"red sofa": ["red", "sofa"], "red": ["red"], "blue": ["blue"]}
+    assert retrieved(spark, postings, texts, Conf()) == {
+        "red sofa": {"i1", "i2", "i3"},
+        "red": {"i1", "i2", "i3"},
+        "blue": {"i4"},
+    }
+
+
+def test_idf_of_a_query_counts_terms_that_no_item_holds(spark: SparkSession) -> None:
+    items = spark.createDataFrame(list(ITEMS.items()), "item_id string, tokens array<string>")
+    texts = spark.createDataFrame(
+        [("a", ["red", "sofa", "red"]), ("b", ["zebra"])], "text string, tokens array<string>"
+    )
+    found = {row["text"]: row["idf"] for row in query_idf(texts, items).collect()}
+    wanted = {"red": math.log(1 + 1.5 / 3.5), "sofa": math.log(1 + 2.5 / 2.5)}
+    assert {t: v / SCALE for t, v in found["a"].items()} == pytest.approx(wanted, abs=1e-6)
+    assert found["b"]["zebra"] / SCALE == pytest.approx(math.log(1 + 4.5 / 0.5), abs=1e-6)
+
+
+def test_total_weight_sums_what_the_map_knows(spark: SparkSession) -> None:
+    weights = F.create_map(
+        F.lit("red"), F.lit(2).cast("long"), F.lit("sofa"), F.lit(3).cast("long")
+    )
+    terms = F.array(F.lit("red"), F.lit("sofa"), F.lit("lamp"))
+    assert spark.range(1).select(total_weight(terms, weights)).first()[0] == 5

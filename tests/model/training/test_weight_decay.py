@@ -1,0 +1,47 @@
+"""Weight decay shrinks matrices and leaves biases: seen in a step whose gradients are zero."""
+
+import torch
+from torch import nn
+
+from conf.sections.training import ModelConf, TrainerConf
+from model.backbones.grouped import GroupedLinear
+from model.feed import Snapshot
+from model.ranker import build_ranker
+from model.standardise import Standardisation
+from model.training.trainer import _optimizer
+
+CONF = TrainerConf(learning_rate=0.1, weight_decay=0.5)
+FACTOR = 1.0 - CONF.learning_rate * CONF.weight_decay
+
+
+def moved(modules: list[nn.Module]) -> list[dict[str, float]]:
+    """By parameter of each module: its size after a step without a gradient, over that before."""
+    with torch.no_grad():
+        for module in modules:
+            for parameter in module.parameters():
+                parameter.uniform_(1.0, 2.0)  # nothing starts at zero, which cannot shrink
+    before = [{k: p.detach().norm().item() for k, p in m.named_parameters()} for m in modules]
+    for module in modules:
+        for parameter in module.parameters():
+            parameter.grad = torch.zeros_like(parameter)
+    _optimizer(modules, CONF).step()
+    return [
+        {k: p.detach().norm().item() / sizes[k] for k, p in m.named_parameters()}
+        for m, sizes in zip(modules, before, strict=True)
+    ]
+
+
+def test_matrices_decay_and_biases_do_not() -> None:
+    linear, grouped = moved([nn.Linear(3, 2), GroupedLinear(2, 3, 2)])
+    for found in (linear, grouped):
+        torch.testing.assert_close(found, {"weight": FACTOR, "bias": 1.0}, rtol=1e-5, atol=0)
+
+
+def test_every_layer_of_a_ranker_decays_so(snapshot: Snapshot, scale: Standardisation) -> None:
+    ranker = build_ranker(snapshot.spec, scale, ModelConf(hidden=(8, 4), tower=(4,)))
+    layers = {name for name, module in ranker.named_modules() if isinstance(module, nn.Linear)}
+    (found,) = moved([ranker])
+    assert len(layers) > 5
+    for name in layers:
+        assert abs(found[f"{name}.weight"] - FACTOR) < 1e-5, name
+        assert abs(found.get(f"{name}.bias", 1.0) - 1.0) < 1e-6, name
