@@ -41,7 +41,7 @@ from features.examples.training_rows import (
     training_examples,
 )
 from features.log.history import visible_log
-from features.log.look_back import LookBack, covered_from
+from features.log.look_back import LookBack, covered_from, first_day_of_log
 from features.lookup import MISSING
 from features.spec import spec_json
 from jobs.command.cli import job_main
@@ -92,9 +92,10 @@ def covered(inputs: TrainingInputs, conf: ResolvedConf, report: JobReport) -> Tr
         LookBackError: the conf leaves out short look-backs, and no example is left.
     """
     log = visible_log(inputs.impressions, conf.run_date)
-    starts = log.agg(F.min("event_date").alias("day")).collect()[0]["day"]
-    if starts is None:
+    days = [row["event_date"] for row in log.select("event_date").distinct().collect()]
+    if not days:
         return inputs
+    starts = first_day_of_log(sorted(days))
     first = covered_from(starts)
     short = F.count_if(F.col("event_date") < F.lit(first))
     shown = shown_rows(inputs, conf.tree, conf.run_date)

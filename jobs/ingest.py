@@ -23,8 +23,9 @@ its new version is quarantined: then the old version stays.
 A source that lost too much stops the job before it writes (`jobs.sources.guard`).
 A log row that is sent again keeps, for each of its events, the first time that it was known; conf
 `ingest.withdrawn_events` says what becomes of an event that it no longer has.
-A row that the log learns of only on or after the run date is quarantined by a rule of its own and
-does not count towards `ingest.max_quarantined_share`: a later run date brings it in.
+Two kinds of rows are quarantined by rules of their own and do not count towards
+`ingest.max_quarantined_share`: what the log learns of only on or after the run date, which a later
+run date brings in, and the older versions of a row that was sent again.
 """
 
 from collections.abc import Mapping, Sequence
@@ -45,6 +46,7 @@ from features.contracts import (
     QUERIES,
     Table,
 )
+from features.quality.across import OLDER
 from features.quality.events import NOT_YET
 from features.quality.tables import (
     Known,
@@ -68,6 +70,8 @@ from jobs.sources.reading import read_once
 from jobs.sources.window import replaced_days
 
 _SHOWN_RULES = 3
+_NOT_WRONG = (*NOT_YET, OLDER)
+"""Rules whose rows say nothing against the source."""
 
 
 class QuarantineError(DataRefusedError):
@@ -132,7 +136,7 @@ def _limit_quarantined(
 ) -> None:
     limit = conf.tree.ingest.max_quarantined_share
     for table, rules in broken.items():
-        wrong = {rule: n for rule, n in rules.items() if rule not in NOT_YET}
+        wrong = {rule: n for rule, n in rules.items() if rule not in _NOT_WRONG}
         share = sum(wrong.values()) / max(rows_in[table], 1)
         if share > limit:
             raise QuarantineError(

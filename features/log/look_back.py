@@ -5,6 +5,7 @@ counts are too low, and a ranker that learns from them expects counts lower than
 served with.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
@@ -18,6 +19,10 @@ LEAST_COVERED = 0.5
 Half of the examples with right counts teach more than all of them half wrong; from a new shop's
 first weeks next to nothing would be left.
 """
+
+
+LARGEST_GAP_DAYS = 7
+"""A shop closes over a holiday, hardly for longer; rows before a longer gap are no running log."""
 
 
 class LookBackError(DataRefusedError, ValueError):
@@ -68,6 +73,22 @@ class LookBack:
             f"{what}: they are kept, with counts lower than those that will be served; a longer "
             f"log mends it (training_set.short_look_back)"
         )
+
+
+def first_day_of_log(days: Sequence[date]) -> date:
+    """First day of the log's last stretch without a gap of more than LARGEST_GAP_DAYS days.
+
+    A few rows of long ago (a test page, a wrong clock) do not make a log that began with them.
+
+    Args:
+        days: those with impressions, ascending; at least one.
+    """
+    first = days[-1]
+    for day in reversed(days):
+        if (first - day).days > LARGEST_GAP_DAYS:
+            break
+        first = day
+    return first
 
 
 def covered_from(log_starts: date) -> date:

@@ -9,10 +9,14 @@ from features.contracts import Table
 from features.quality.rule import RULE, Rule, judge
 
 DUPLICATE = "duplicate_key"
+OLDER = "older_version"
+"""A row that was sent again, later, with more known: nothing is wrong with it."""
+
 SALT = "_salt"
 _KNOWN = "_known"
 _SAME = "_same"
 _TURN = "_turn"
+_NEWEST = "_newest"
 _LOW = "_low"
 _HIGH = "_high"
 
@@ -41,14 +45,23 @@ def unique(df: DataFrame, table: Table, newest: Sequence[str] = ()) -> DataFrame
     """Judge all rows of a key but one, so that what passes is unique by the table's key.
 
     Kept is, among the rows that break no other rule, the one that is latest by the `newest`
-    columns; ties go by the values of all columns, so that order and partitioning never matter.
+    columns; ties go by the values of all columns, so that order and partitioning never matter. The
+    others are OLDER where those columns differ from its own, else DUPLICATE.
     """
     order = [F.col(RULE).isNull().desc(), *(F.col(name).desc_nulls_last() for name in newest)]
-    turn = F.row_number().over(_by_key(table).orderBy(*order, *table.column_names))
+    window = _by_key(table).orderBy(*order, *table.column_names)
+    version = F.struct(*newest) if newest else F.lit(0)
+    added = {_TURN: F.row_number().over(window), _NEWEST: F.first(version).over(window)}
     again = F.col(RULE).isNull() & (F.col(_TURN) > 1)
-    what = F.concat(F.lit("another row of this key is kept: "), F.concat_ws(" | ", *table.key))
-    rule = Rule(DUPLICATE, F.when(again, what))
-    return _salted(df, table).withColumn(_TURN, turn).transform(judge, [rule]).drop(_TURN)
+    older = ~version.eqNullSafe(F.col(_NEWEST))
+    key = F.concat_ws(" | ", *table.key)
+    newer = F.concat(F.lit("a newer row of this key is kept: "), key)
+    another = F.concat(F.lit("another row of this key is kept: "), key)
+    rules = [
+        Rule(OLDER, F.when(again & older, newer)),
+        Rule(DUPLICATE, F.when(again & ~older, another)),
+    ]
+    return _salted(df, table).withColumns(added).transform(judge, rules).drop(_TURN, _NEWEST)
 
 
 def agreeing(df: DataFrame, table: Table, value: str) -> DataFrame:

@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 from conf.schema import Conf
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
 from features.log.first_known import KNOWN, over_versions, with_events_known
-from features.quality.across import DUPLICATE, SALT, agreeing, refer, unique
+from features.quality.across import DUPLICATE, OLDER, SALT, agreeing, refer, unique
 from features.quality.events import (
     event_after_run_date,
     known_after_run_date,
@@ -98,7 +98,7 @@ def checked_impressions(raw: DataFrame, conf: Conf, run_date: date, known: Known
 
     It carries when each of its events was first known by any row of its page and item.
     """
-    again = (F.col(RULE).isNull() | (F.col(RULE) == DUPLICATE), F.col(RULE).isNull())
+    again = (F.col(RULE).isNull() | F.col(RULE).isin(OLDER, DUPLICATE), F.col(RULE).isNull())
     keep = conf.ingest.withdrawn_events == "keep"
     return (
         raw.transform(_row_rules, IMPRESSIONS, conf, _impression_rules(conf, run_date))

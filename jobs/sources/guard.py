@@ -15,6 +15,8 @@ source three things are an outage until somebody says that they are meant:
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
+from statistics import median
 
 from pyspark.sql import functions as F
 
@@ -43,6 +45,13 @@ class Loss:
 
 
 _NONE = Loss(0, 0, "")
+_USUAL_DAYS = 7
+"""A week: each weekday counts once."""
+_THIN_DAY = 0.5
+"""Share of a usual day's rows below which the newest day may be cut off (fraction).
+
+A warning, no stop: weekends and holidays do that to some shops.
+"""
 
 
 def require_some_rows(rows: Mapping[Table, int], conf: ResolvedConf) -> None:
@@ -136,6 +145,19 @@ def _too_old(delivery: Delivery) -> Iterator[str]:
         )
 
 
+def thin_newest_day(days: Mapping[date, int]) -> Iterator[str]:
+    """Warn where the newest day of the log (rows by day, ascending) is far below its week."""
+    if len(days) <= _USUAL_DAYS:
+        return
+    *earlier, newest = days
+    usual = median(days[day] for day in earlier[-_USUAL_DAYS:])
+    if days[newest] < _THIN_DAY * usual:
+        yield (
+            f"impressions: {newest}, the newest day of the log, has {days[newest]} rows, the days "
+            f"before it {usual:.0f} in the median: it may have been cut off"
+        )
+
+
 def _tell(delivery: Delivery, losses: Mapping[Table, Loss]) -> None:
     """Put into the report what is missing and what the tables keep all the same."""
     report, kind = delivery.warehouse.report, delivery.warehouse.conf.source.kind
@@ -151,6 +173,13 @@ def _tell(delivery: Delivery, losses: Mapping[Table, Loss]) -> None:
         for table in delivery.checked
         if (count := delivery.unreadable_lines(table))
     )
+    if not delivery.raw.closed:
+        report.warnings.extend(thin_newest_day(delivery.log_days))
+    if delivery.last is None and not delivery.raw.closed and delivery.warehouse.exists(ITEMS):
+        report.warnings.append(
+            "no report of an earlier run is left: whether the catalogue or the queries shrank "
+            "cannot be told this time"
+        )
     if delivery.is_backfill and delivery.last is not None:
         report.warnings.append(
             f"the tables have served {delivery.last.run_date}: this earlier run date adds the rows "

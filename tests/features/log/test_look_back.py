@@ -1,12 +1,12 @@
 """Examples whose look-back the log does not cover: left out, kept with a warning, or an error."""
 
-from datetime import date
+from datetime import date, timedelta
 
 import pytest
 
 from conf.sections.features import LOOK_BACK_DAYS
 from features.declarations import WINDOWS
-from features.log.look_back import LookBack, LookBackError, covered_from
+from features.log.look_back import LookBack, LookBackError, covered_from, first_day_of_log
 
 STARTS = date(2026, 1, 30)
 
@@ -14,6 +14,17 @@ STARTS = date(2026, 1, 30)
 def test_a_day_is_covered_once_the_log_is_as_old_as_the_longest_window() -> None:
     assert max(WINDOWS) == LOOK_BACK_DAYS
     assert covered_from(STARTS) == date(2026, 2, 27)
+
+
+@pytest.mark.parametrize(
+    ("days_before", "first"),
+    [([0], 0), ([0, 1, 2], 2), ([0, 7, 14], 14), ([0, 1, 9, 10], 1), ([0, 3, 400], 3)],
+)
+def test_rows_before_a_gap_of_more_than_a_week_do_not_begin_the_log(
+    days_before: list[int], first: int
+) -> None:
+    days = sorted(STARTS - timedelta(days=n) for n in days_before)
+    assert first_day_of_log(days) == STARTS - timedelta(days=first)
 
 
 @pytest.mark.parametrize(

@@ -35,7 +35,7 @@ def test_newest_fit_row_of_a_key_is_kept_in_any_order(spark: SparkSession) -> No
         judged = unique(frame(spark, order), PAIRS, ["seen"])
         assert kept(judged) == [("a", 0, 5)]
         rules = sorted(r[RULE] or "" for r in judged.collect())
-        assert rules == ["", "broken", "duplicate_key", "duplicate_key"]
+        assert rules == ["", "broken", "duplicate_key", "older_version"]
 
 
 def test_identical_rows_count_as_duplicates_and_null_keys_do_not(spark: SparkSession) -> None:
