@@ -9,7 +9,8 @@ from conf.errors import UserError
 from conf.sections.training import ModelConf
 from model.ranker import build_ranker
 from model.spec import InputSpec
-from model.standardise import QUANTILES, Standardisation
+from model.split_sums import QUANTILES
+from model.standardise import Standardisation
 
 Widths = tuple[int, ...]
 TOLERANCE = 0.02

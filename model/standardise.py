@@ -8,17 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from model.feed import Snapshot, SnapshotError, engine
-from model.fit_regression import fit_regressions
 from model.spec import InputSpec
-
-Doubles = npt.NDArray[np.float64]
-QUANTILES = 64
-"""Steps of the grid of quantiles that is kept: as many bins as a feature may be cut into."""
-SAMPLE = 200_000
-"""Rows behind the quantiles, enough for 64 of them within .2 % of mass: the first of the split,
-whose rows are in random order."""
-GRADED = 50_000
-"""Graded rows behind the regressions on the fit features: plenty for some ten weights each."""
+from model.split_sums import Graded, LabelSums, Moments, RegionCounts, Sample
 
 
 @dataclass(frozen=True)
@@ -74,26 +65,6 @@ class Standardisation:
         return asdict(self)
 
 
-@dataclass
-class _Moments:
-    """Count, mean and sum of squared deviations of every column, merged file by file."""
-
-    count: int
-    mean: Doubles
-    squares: Doubles
-
-    def merge(self, block: Doubles) -> None:
-        """Add [columns, rows] (Chan, Golub and LeVeque 1983, eq. 2.1)."""
-        rows = block.shape[1]
-        total = self.count + rows
-        mean = block.mean(axis=1)
-        delta = mean - self.mean
-        self.squares += ((block - mean[:, None]) ** 2).sum(axis=1)
-        self.squares += delta**2 * (self.count * rows / total)
-        self.mean += delta * (rows / total)
-        self.count = total
-
-
 def measure(snapshot: Snapshot) -> Standardisation:
     """One pass over the train split, file by file.
 
@@ -104,9 +75,9 @@ def measure(snapshot: Snapshot) -> Standardisation:
     spec = snapshot.spec
     features = len(spec.features)
     columns = [*spec.names, *spec.label_columns]
-    moments = _Moments(0, np.zeros(features), np.zeros(features))
-    labels, regions, sample = _LabelSums(spec), _RegionCounts(spec), _Sample()
-    graded = _Graded(spec)
+    moments = Moments(0, np.zeros(features), np.zeros(features))
+    labels, regions, sample = LabelSums(spec), RegionCounts(spec), Sample()
+    graded = Graded(spec)
     paths = [snapshot.folder / file.path for file in snapshot.splits["train"]]
     for group in engine("pyarrow")(paths, columns, None):
         _check(spec, group[:features])
@@ -131,111 +102,6 @@ def measure(snapshot: Snapshot) -> Standardisation:
         quantiles=sample.quantiles({i: spec.names[i] for i in numeric}),
         fit_line=graded.line(moments.mean, spread),
     )
-
-
-class _Sample:
-    """The first rows, for quantiles."""
-
-    def __init__(self) -> None:
-        self._groups: list[npt.NDArray[np.float32]] = []
-        self._rows = 0
-
-    def add(self, group: npt.NDArray[np.float32]) -> None:
-        """Keep [columns, rows] as far as SAMPLE rows reach."""
-        kept = group[:, : SAMPLE - self._rows]
-        if kept.shape[1]:
-            self._groups.append(kept.copy())
-            self._rows += kept.shape[1]
-
-    def quantiles(self, names: Mapping[int, str]) -> dict[str, list[float]]:
-        """Quantiles of the columns by name."""
-        if not self._groups:
-            return {}
-        grid = np.linspace(0.0, 1.0, QUANTILES + 1)
-        found = {}
-        for column, name in names.items():
-            values = np.concatenate([group[column] for group in self._groups])
-            found[name] = [float(q) for q in np.quantile(values, grid)]
-        return found
-
-
-class _Graded:
-    """The first rows with a grade: fit features, labels and weights."""
-
-    def __init__(self, spec: InputSpec) -> None:
-        self._spec, self._rows = spec, 0
-        self._parts: list[npt.NDArray[np.float32]] = []
-
-    def add(
-        self, group: npt.NDArray[np.float32], labels: Mapping[str, npt.NDArray[np.float32]]
-    ) -> None:
-        """Keep the graded ones of [columns, rows] as far as GRADED rows reach."""
-        if not (self._spec.grades and self._spec.fit_positions):
-            return
-        weight = labels["mask_relevance"] * labels["weight_relevance"]
-        kept = np.flatnonzero(weight > 0)[: GRADED - self._rows]
-        known = [labels[f"label_{grade}"] for grade in self._spec.grades]
-        self._parts.append(np.stack([*group[self._spec.fit_positions], *known, weight])[:, kept])
-        self._rows += len(kept)
-
-    def line(self, mean: Doubles, std: Doubles) -> dict[str, list[float]]:
-        """The regressions on them, given the moments of all features."""
-        if not self._rows:
-            return {}
-        at, rows = self._spec.fit_positions, np.concatenate(self._parts, axis=1).astype(np.float64)
-        values, label_ge, weight = rows[: len(at)].T, rows[len(at) : -1].T, rows[-1]
-        names = [self._spec.names[i] for i in at]
-        return fit_regressions(names, (values - mean[at]) / std[at], label_ge, weight)
-
-
-class _RegionCounts:
-    """Rows by region id; without a region feature every row is of the unknown region."""
-
-    def __init__(self, spec: InputSpec) -> None:
-        self._position = spec.region_position
-        self.rows = np.zeros(len(spec.regions) + 1, np.int64)
-
-    def add(self, group: npt.NDArray[np.float32]) -> None:
-        if self._position is None:
-            self.rows[0] += group.shape[1]
-            return
-        ids = group[self._position].astype(np.int64)
-        self.rows += np.bincount(ids, minlength=len(self.rows))[: len(self.rows)]
-
-
-class _LabelSums:
-    """Sums of labels and of their masks, by task and grade."""
-
-    def __init__(self, spec: InputSpec) -> None:
-        self._tasks, self._grades = spec.tasks, spec.grades
-        self._hits = dict.fromkeys((*spec.tasks, *spec.grades), 0.0)
-        self._known = dict(self._hits)
-        self.soft = 0
-
-    def add(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> None:
-        for task in self._tasks:
-            self._count(task, columns[f"label_{task}"], columns[f"mask_{task}"])
-        for grade in self._grades:
-            weight = columns["mask_relevance"] * columns["weight_relevance"]
-            self._count(grade, columns[f"label_{grade}"], weight)
-        self.soft += self._soft_rows(columns)
-
-    def _soft_rows(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> int:
-        """Rows with a relevance label for which a grade is neither certain nor ruled out."""
-        if not self._grades:
-            return 0
-        ge = np.stack([columns[f"label_{grade}"] for grade in self._grades])
-        known = columns["mask_relevance"] * columns["weight_relevance"] > 0
-        return int((known & ((ge > 0) & (ge < 1)).any(axis=0)).sum())
-
-    def _count(
-        self, name: str, label: npt.NDArray[np.float32], mask: npt.NDArray[np.float32]
-    ) -> None:
-        self._hits[name] += float((label * mask).sum(dtype=np.float64))
-        self._known[name] += float(mask.sum(dtype=np.float64))
-
-    def rates(self) -> dict[str, float]:
-        return {name: self._hits[name] / n for name, n in self._known.items() if n > 0}
 
 
 def _check(spec: InputSpec, values: npt.NDArray[np.float32]) -> None:

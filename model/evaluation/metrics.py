@@ -85,10 +85,15 @@ def auc_from_histogram(positives: NDArray[Any], negatives: NDArray[Any]) -> Floa
     return ratio(wins, pairs)
 
 
+def log_losses(probabilities: Floats, labels: Floats) -> Floats:
+    """[N] binary cross-entropy of each row (nats), probabilities kept 1e-7 away from 0 and 1."""
+    p = np.clip(probabilities, _TINY, 1.0 - _TINY)
+    return np.asarray(-(labels * np.log(p) + (1.0 - labels) * np.log1p(-p)), np.float64)
+
+
 def log_loss(probabilities: Floats, labels: Floats) -> float:
-    """Mean binary cross-entropy (nats), probabilities kept 1e-7 away from 0 and 1. [N] each."""
-    p = np.clip(probabilities, _TINY, 1 - _TINY)
-    return float(-np.mean(labels * np.log(p) + (1 - labels) * np.log1p(-p)))
+    """Mean of `log_losses` (nats)."""
+    return float(log_losses(probabilities, labels).mean())
 
 
 def equal_mass_groups(counts: NDArray[Any], groups: int) -> NDArray[np.int64]:

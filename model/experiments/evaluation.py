@@ -11,19 +11,13 @@ from numpy.typing import NDArray
 from conf.sections.value import EvaluationConf
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured, mean_ndcg
-from model.evaluation.metrics import exponential_gain
+from model.evaluation.metrics import exponential_gain, log_losses
 from model.evaluation.relevance import CLEAR_GRADES, KINDS, GradedLists, clear_pairs
 from model.experiments.figures import ALL, Figure, Rows
-from model.experiments.judge import (
-    Judge,
-    grades,
-    judged_rows,
-    planted_pool,
-    pooled_grades,
-    shown_rows,
-)
+from model.experiments.judge import Judge
 from model.experiments.predictions import LIST, LOGGED, PAGE, TRUTH, UNIT, Predictions
 from model.experiments.ranking import EVERY, Order, probabilities
+from model.experiments.rows import grades, judged_rows, planted_pool, pooled_grades, shown_rows
 from model.serving.calibrators import Calibrators
 from model.spec import GRADES
 
@@ -213,12 +207,6 @@ class Evaluation:
         raw = {name: self.predictions.p(name, position).astype(np.float32) for name in outputs}
         found = self.calibrators.apply(raw, self.predictions.codes("region"))
         return {name: np.asarray(p, np.float64) for name, p in found.items()}
-
-
-def log_losses(p: Floats, label: Floats) -> Floats:
-    """[N] binary cross-entropy of each row (nats), p kept 1e-7 away from 0 and 1."""
-    kept = np.clip(p, _TINY, 1.0 - _TINY)
-    return np.asarray(-(label * np.log(kept) + (1.0 - label) * np.log1p(-kept)))
 
 
 def by_name(figures: list[Figure]) -> dict[tuple[str, str], Figure]:

@@ -15,9 +15,6 @@ from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured
 from model.evaluation.metrics import exponential_gain
 from model.experiments.predictions import (
-    GRADE,
-    ITEM,
-    JUDGED,
     LIST,
     PAGE,
     POSITION,
@@ -26,10 +23,17 @@ from model.experiments.predictions import (
     UNIT,
     Predictions,
 )
-from model.spec import GRADES, RELEVANCE
+from model.experiments.rows import (
+    TASKS,
+    engagement_gains,
+    grades,
+    judged_rows,
+    pair_codes,
+    shown_rows,
+    weighted,
+)
 from model.value.kept import kept_shares
 from model.value.tradeoff import CurvePoint
-from model.value.weights import PROBABILITIES
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -81,7 +85,7 @@ class Judge:
         return Shown(
             page=of.codes(PAGE)[self.shown],
             query=listed,
-            pair=_pairs(of)[self.shown],
+            pair=pair_codes(of)[self.shown],
             position=of.codes(POSITION)[self.shown],
             gains=engagement_gains(of, self.weights)[self.shown],
             propensity=of.columns.get(PROPENSITY, np.full(of.rows, -1.0))[self.shown],
@@ -111,11 +115,11 @@ class Judge:
     @cached_property
     def truth(self) -> Floats | None:
         """[N] planted gains sum_t w_t P_t of the shown rows, where every one has them."""
-        names = [f"{TRUTH}{task}" for task in _TASKS]
+        names = [f"{TRUTH}{task}" for task in TASKS]
         if any(name not in self.predictions.columns for name in names):
             return None
         planted = np.stack([self.predictions.columns[name][self.shown] for name in names])
-        return _weighted(planted, self.weights) if (planted >= 0).all() else None
+        return weighted(planted, self.weights) if (planted >= 0).all() else None
 
     @property
     def fewest(self) -> int:
@@ -183,96 +187,7 @@ class Judge:
         return np.asarray(np.bincount(unit, found.numerator), np.float64)
 
 
-_TASKS = tuple(name.removeprefix("p_") for name in PROBABILITIES)
-
-
-def judged_rows(predictions: Predictions) -> Mask:
-    """[N] rows whose grade counts: marked as judged, else every one with a relevance label.
-
-    Of several rows of one item in a list the first counts.
-    """
-    if not predictions.spec.relevance:
-        return np.zeros(predictions.rows, bool)
-    name = JUDGED if JUDGED in predictions.columns else f"mask_{RELEVANCE}"
-    judged = predictions.columns[name] > 0
-    return _first_of_each(predictions, judged) if ITEM in predictions.columns else judged
-
-
-def pooled_grades(predictions: Predictions) -> tuple[Mask, Floats]:
-    """[N] one row for each item of a list, its judged one where it has one; [N] grade, else -1.
-
-    The pool is what the split's rows hold of the query: shown, judged, or added as assumed.
-    """
-    judged = judged_rows(predictions)
-    grade = np.where(judged, grades(predictions), -1.0)
-    if ITEM not in predictions.columns:
-        return judged, grade
-    pair = _pairs(predictions)
-    other = ~np.isin(pair, pair[judged])
-    return judged | _first_of_each(predictions, other), grade
-
-
-def planted_pool(predictions: Predictions, weights: Weights) -> tuple[Mask, Floats] | None:
-    """[N] one row for each item of a query that has a planted outcome; [N] sum_t w_t P_t.
-
-    Shown or not: what stands on pages was chosen by the logger, what a night ranks is not. None
-    where nothing is planted.
-    """
-    names = [f"{TRUTH}{task}" for task in _TASKS]
-    if any(name not in predictions.columns for name in names):
-        return None
-    planted = np.stack([predictions.columns[name] for name in names])
-    known = np.asarray((planted >= 0).all(axis=0))
-    rows = _first_of_each(predictions, known) if ITEM in predictions.columns else known
-    return rows, _weighted(planted, weights)
-
-
-def shown_rows(predictions: Predictions) -> Mask:
-    """[N] rows of a page whose labels are known for every task."""
-    masks = [predictions.columns[f"mask_{task}"] > 0 for task in predictions.spec.tasks]
-    return np.asarray(np.logical_and.reduce(masks))
-
-
-def grades(predictions: Predictions) -> Floats:
-    """[N] grade: of the snapshot's column, else the label's expected grade."""
-    if GRADE in predictions.columns:
-        return predictions.columns[GRADE]
-    first, second = (predictions.columns[f"label_{grade}"] for grade in GRADES)
-    return first + second
-
-
-def engagement_gains(predictions: Predictions, weights: Weights) -> Floats:
-    """[N] sum_t w_t y_t of click, cart and purchase."""
-    labels = np.stack([predictions.columns[f"label_{task}"] for task in _TASKS])
-    return _weighted(labels, weights)
-
-
 def _mean(values: Floats) -> float:
     """Mean of the lists that say something; 0 where none does."""
     told = values[np.isfinite(values)]
     return float(told.mean()) if len(told) else 0.0
-
-
-def _weighted(by_task: Floats, weights: Weights) -> Floats:
-    """[N] from click, cart and purchase [3, N]."""
-    click, cart, purchase = by_task
-    return np.asarray(
-        weights.click * click + weights.cart * cart + weights.purchase * purchase, np.float64
-    )
-
-
-def _pairs(predictions: Predictions) -> Ints:
-    """[N] code of list and item; a row without an item code stands for itself."""
-    if ITEM not in predictions.columns:
-        return np.arange(predictions.rows)
-    keys = np.stack([predictions.codes(LIST), predictions.codes(ITEM)], axis=1)
-    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
-
-
-def _first_of_each(predictions: Predictions, rows: Mask) -> Mask:
-    """[N] the first of the rows of each pair."""
-    at = np.flatnonzero(rows)
-    _, first = np.unique(_pairs(predictions)[at], return_index=True)
-    kept = np.zeros(predictions.rows, bool)
-    kept[at[first]] = True
-    return kept

@@ -114,7 +114,7 @@ def test_rates_of_grades_weigh_each_label_as_its_source_does(own_snapshot: Path)
 def test_quantiles_are_of_the_first_rows_over_all_files(
     snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("model.standardise.SAMPLE", 400)
+    monkeypatch.setattr("model.split_sums.SAMPLE", 400)
     found = measure(snapshot).quantiles
     assert list(found) == [f.name for f in snapshot.spec.features if f.kind == "numeric"]
     for name, grid in found.items():

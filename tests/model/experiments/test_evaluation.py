@@ -8,9 +8,9 @@ import pytest
 from conf.sections.experiment import RankingConf
 from conf.sections.value import EvaluationConf, ValueConf, Weights
 from model.experiments.evaluation import Evaluation, by_name
-from model.experiments.judge import judged_rows, pooled_grades
 from model.experiments.predictions import Predictions, load_predictions
 from model.experiments.ranking import Ranking
+from model.experiments.rows import judged_rows, pooled_grades
 from model.serving.calibrators import none_fitted
 from model.spec import InputFeature, InputSpec
 

@@ -60,7 +60,7 @@ def test_a_calibration_error_keeps_its_groups(
 
 
 def test_log_loss_by_row_adds_up_to_the_log_loss(p: np.ndarray, label: np.ndarray) -> None:
-    from model.experiments.evaluation import log_losses
+    from model.evaluation.metrics import log_losses
 
     figure = Rows(UNIT, 6, "all").mean("log_loss.x", log_losses(p, label))
     assert figure.value == pytest.approx(log_loss(p, label))
@@ -68,7 +68,7 @@ def test_log_loss_by_row_adds_up_to_the_log_loss(p: np.ndarray, label: np.ndarra
 
 def test_scikit_learn_gives_the_same_auc_and_log_loss(p: np.ndarray, label: np.ndarray) -> None:
     metrics = pytest.importorskip("sklearn.metrics")
-    from model.experiments.evaluation import log_losses
+    from model.evaluation.metrics import log_losses
 
     assert Rows(UNIT, 6, "all").auc("a", p, label).value == pytest.approx(
         metrics.roc_auc_score(label, p)

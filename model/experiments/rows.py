@@ -1,0 +1,100 @@
+"""Which rows of a split are judged, shown or pooled, and what each of them is worth."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from conf.sections.value import Weights
+from model.experiments.predictions import GRADE, ITEM, JUDGED, LIST, TRUTH, Predictions
+from model.spec import GRADES, RELEVANCE
+from model.value.weights import PROBABILITIES
+
+Floats = NDArray[np.float64]
+Mask = NDArray[np.bool_]
+Ints = NDArray[np.int64]
+TASKS = tuple(name.removeprefix("p_") for name in PROBABILITIES)
+
+
+def judged_rows(predictions: Predictions) -> Mask:
+    """[N] rows whose grade counts: marked as judged, else every one with a relevance label.
+
+    Of several rows of one item in a list the first counts.
+    """
+    if not predictions.spec.relevance:
+        return np.zeros(predictions.rows, bool)
+    name = JUDGED if JUDGED in predictions.columns else f"mask_{RELEVANCE}"
+    judged = predictions.columns[name] > 0
+    return _first_of_each(predictions, judged) if ITEM in predictions.columns else judged
+
+
+def pooled_grades(predictions: Predictions) -> tuple[Mask, Floats]:
+    """[N] one row for each item of a list, its judged one where it has one; [N] grade, else -1.
+
+    The pool is what the split's rows hold of the query: shown, judged, or added as assumed.
+    """
+    judged = judged_rows(predictions)
+    grade = np.where(judged, grades(predictions), -1.0)
+    if ITEM not in predictions.columns:
+        return judged, grade
+    pair = pair_codes(predictions)
+    other = ~np.isin(pair, pair[judged])
+    return judged | _first_of_each(predictions, other), grade
+
+
+def planted_pool(predictions: Predictions, weights: Weights) -> tuple[Mask, Floats] | None:
+    """[N] one row for each item of a query that has a planted outcome; [N] sum_t w_t P_t.
+
+    Shown or not: what stands on pages was chosen by the logger, what a night ranks is not. None
+    where nothing is planted.
+    """
+    names = [f"{TRUTH}{task}" for task in TASKS]
+    if any(name not in predictions.columns for name in names):
+        return None
+    planted = np.stack([predictions.columns[name] for name in names])
+    known = np.asarray((planted >= 0).all(axis=0))
+    rows = _first_of_each(predictions, known) if ITEM in predictions.columns else known
+    return rows, weighted(planted, weights)
+
+
+def shown_rows(predictions: Predictions) -> Mask:
+    """[N] rows of a page whose labels are known for every task."""
+    masks = [predictions.columns[f"mask_{task}"] > 0 for task in predictions.spec.tasks]
+    return np.asarray(np.logical_and.reduce(masks))
+
+
+def grades(predictions: Predictions) -> Floats:
+    """[N] grade: of the snapshot's column, else the label's expected grade."""
+    if GRADE in predictions.columns:
+        return predictions.columns[GRADE]
+    first, second = (predictions.columns[f"label_{grade}"] for grade in GRADES)
+    return first + second
+
+
+def engagement_gains(predictions: Predictions, weights: Weights) -> Floats:
+    """[N] sum_t w_t y_t of click, cart and purchase."""
+    labels = np.stack([predictions.columns[f"label_{task}"] for task in TASKS])
+    return weighted(labels, weights)
+
+
+def weighted(by_task: Floats, weights: Weights) -> Floats:
+    """[N] from click, cart and purchase [3, N]."""
+    click, cart, purchase = by_task
+    return np.asarray(
+        weights.click * click + weights.cart * cart + weights.purchase * purchase, np.float64
+    )
+
+
+def pair_codes(predictions: Predictions) -> Ints:
+    """[N] code of list and item; a row without an item code stands for itself."""
+    if ITEM not in predictions.columns:
+        return np.arange(predictions.rows)
+    keys = np.stack([predictions.codes(LIST), predictions.codes(ITEM)], axis=1)
+    return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
+
+
+def _first_of_each(predictions: Predictions, rows: Mask) -> Mask:
+    """[N] the first of the rows of each pair."""
+    at = np.flatnonzero(rows)
+    _, first = np.unique(pair_codes(predictions)[at], return_index=True)
+    kept = np.zeros(predictions.rows, bool)
+    kept[at[first]] = True
+    return kept
