@@ -57,6 +57,11 @@ wheel: ## build dist/*.whl for spark-submit and Databricks (needs neither Java n
 bundle: setup ## write the tasks of databricks.yml anew, one per step of the chain
 	@$(BIN)/python -m jobs.platform.bundle databricks.yml
 
+.PHONY: docs
+docs: setup ## write the generated pages anew: conf keys, tables, answers to bad input
+	@COUNTERPOISE_WRITE_DOCS=1 $(BIN)/python -m pytest --quiet tests/conf/test_pages.py \
+	  tests/features/test_docs.py tests/jobs/test_broken_inputs.py
+
 .PHONY: lock
 lock: ## resolve requirements.lock again, for both Pythons; keeps what still fits (ARGS=--upgrade)
 	@.ci/uv pip compile pyproject.toml --all-extras --universal --python-version 3.11 \

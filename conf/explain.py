@@ -47,7 +47,7 @@ def origin_of(key: str, origins: Mapping[str, str]) -> str:
 
 def _reason(detail: ErrorDetails, model: type[BaseModel], written: Mapping[str, Any]) -> str:
     if detail["type"] == "union_tag_not_found":
-        return f"its `kind` is missing: one of {', '.join(_source_models())}"
+        return f"its `kind` is missing: one of {', '.join(source_models())}"
     parts = _without_kinds(detail["loc"])
     if detail["type"] != "extra_forbidden":
         return f"{detail['msg']}{_given(parts, written)}"
@@ -72,7 +72,7 @@ def _given(parts: Sequence[int | str], written: Any) -> str:
 def _without_kinds(loc: tuple[int | str, ...]) -> list[int | str]:
     """Drop the discriminator that pydantic puts into the location behind `source`."""
     parts = list(loc)
-    if len(parts) > 1 and parts[0] == "source" and parts[1] in _source_models():
+    if len(parts) > 1 and parts[0] == "source" and parts[1] in source_models():
         del parts[1]
     return parts
 
@@ -82,8 +82,8 @@ def _fields_at(
 ) -> list[str]:
     model: Any = root
     for part in parents:
-        if part == "source" and len(loc) > 1 and loc[1] in _source_models():
-            model = _source_models()[str(loc[1])]
+        if part == "source" and len(loc) > 1 and loc[1] in source_models():
+            model = source_models()[str(loc[1])]
             continue
         info = getattr(model, "model_fields", {}).get(part)
         model = _model_in(info.annotation) if info is not None else model
@@ -101,6 +101,7 @@ def _model_in(annotation: Any) -> Any:
     return None
 
 
-def _source_models() -> dict[str, type[BaseModel]]:
+def source_models() -> dict[str, type[BaseModel]]:
+    """Give the section of each kind of source."""
     kinds, _ = get_args(SourceConf)
     return {model.model_fields["kind"].default: model for model in get_args(kinds)}

@@ -1,10 +1,20 @@
-"""The declared features as a table in Markdown; `features/README.md` holds it."""
+"""Writes the declared features and the table contracts in Markdown.
+
+`features/README.md` holds the features, `docs/data_tables.md` the tables.
+"""
 
 from collections.abc import Iterable
 
+from features.contracts import ALL_TABLES, Table
 from features.declarations import FEATURES
 from features.spec import Feature
 
+_TABLES = """# The Delta tables
+
+This page is written by `make docs` from the table contracts (`features/contracts/`). A column is
+NOT NULL unless it says optional. Feature columns are listed once, in
+[features/README.md](../features/README.md).
+"""
 _HEAD = ("feature", "table", "kind", "region", "default", "description")
 
 
@@ -23,3 +33,30 @@ def _cells(feature: Feature) -> tuple[str, ...]:
         f"{feature.default:g}",
         feature.description,
     )
+
+
+def table_page(tables: Iterable[Table] = ALL_TABLES) -> str:
+    """Give one section per table: its grain, key, columns and checks."""
+    return _TABLES + "".join(_section(table) for table in tables)
+
+
+def _section(table: Table) -> str:
+    features = {feature.name for feature in FEATURES}
+    columns = [c for c in table.columns if c.name not in features]
+    rows = [
+        f"| `{c.name}` | {c.type}{'' if c.required else ', optional'} | {_cell(c.comment)} |\n"
+        for c in columns
+    ]
+    if len(columns) < len(table.columns):
+        rows.append(f"| {len(table.columns) - len(columns)} features | float | |\n")
+    checks = "".join(f"- check `{c.name}`: `{c.expression}`\n" for c in table.checks)
+    return (
+        f"\n## {table.name}\n\n{table.grain[:1].upper()}{table.grain[1:]}. "
+        f"Key: {', '.join(f'`{key}`' for key in table.key)}.\n\n"
+        f"| column | type | what it is |\n| --- | --- | --- |\n{''.join(rows)}"
+        + (f"\n{checks}" if checks else "")
+    )
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
