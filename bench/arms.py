@@ -117,9 +117,9 @@ def _ndcg_of_arm(spark: SparkSession, conf: ResolvedConf, arm: str, console: Con
         warehouse.replace(RELEVANCE_LABELS, few, "query_id IS NOT NULL")
     if arm == "labelled":
         for job in (finetune_labeler, admit_labeler, label_pairs):
-            for note in job.run(spark, conf).notes:
+            for note in job.JOB.run(spark, conf).notes:
                 console.print(f"{job.__name__}: {note}", markup=False)
-    build_training_set.run(spark, conf)
+    build_training_set.JOB.run(spark, conf)
     examples = warehouse.read_run(TRAINING_EXAMPLES)
     snapshot = open_snapshot(warehouse.snapshot_dir())
     pairs = (

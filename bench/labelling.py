@@ -74,7 +74,7 @@ def measure() -> list[Result]:
         spark = get_session(fast.tree)
         deployed, inputs = _fitted(given, fast)
         _prepare(open_warehouse(spark, fast, "bench")[0], given.pairs, deployed)
-        found = label_pairs.run(spark, fast).details
+        found = label_pairs.JOB.run(spark, fast).details
         rate = float(found["pairs_per_second"])
         bare = bare_rates(given.pairs, Targets.of_grades(given.grades)).reading
         results = [_absolute(rate, int(found["text_pairs"]), inputs), _of_bare(rate, bare)]
@@ -134,7 +134,7 @@ def _killed(spark: SparkSession, conf: ResolvedConf, pairs: int) -> Result:
     for _ in range(KILLS):
         _run_and_kill(conf)
         counts.append(_labels(spark, conf).count())
-    label_pairs.run(spark, conf)
+    label_pairs.JOB.run(spark, conf)
     labels = _labels(spark, conf)
     counts.append(labels.count())
     doubles = counts[-1] - labels.select("query_id", "item_id").distinct().count()
@@ -201,7 +201,7 @@ def _prepare(warehouse: Warehouse, pairs: Pairs, deployed: Deployed) -> None:
     for table in (IMPRESSIONS, RELEVANCE_LABELS):
         warehouse.create(table)
     named.unpersist()
-    embed_texts.run(spark, warehouse.conf)
+    embed_texts.JOB.run(spark, warehouse.conf)
     _admit(warehouse, deployed)
 
 

@@ -43,7 +43,7 @@ def measure(
         prepare(spark, conf, queries, candidates)
         jobs: dict[str, Callable[[], int]] = {
             "copy": lambda: copy(spark, conf),
-            "scoring": lambda: score_catalog.run(spark, conf).counts[0].rows_out,
+            "scoring": lambda: score_catalog.JOB.run(spark, conf).counts[0].rows_out,
         }
         seconds: dict[str, list[float]] = {name: [] for name in jobs}
         for _ in range(rounds + 1):

@@ -13,12 +13,10 @@ a version that was decided on meanwhile is left as that decision says.
 """
 
 import json
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import pandas as pd
-from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import (
@@ -31,13 +29,12 @@ from features.contracts import (
     QUERIES,
     RELEVANCE_LABELS,
 )
-from jobs.command.cli import job_main
 from jobs.labels.labeler_gate import Judged, gold_rows, judge_version
 from jobs.labels.labelers import Row, in_force, versions_with_status
 from jobs.platform.decisions import decide
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 
 
@@ -57,13 +54,13 @@ def build(version: str, judged: Judged, number: int, conf: ResolvedConf) -> Row:
     }
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Judge each version that waits for a decision, the oldest first.
 
     Raises:
         LabelerError: the gold set has texts that a version was fitted on, or lacks a grade.
     """
-    warehouse, report = open_warehouse(spark, conf, "admit_labeler")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     versions = versions_with_status(warehouse)
     waiting = sorted(
         (row for row in versions if row["admitted"] is None),
@@ -73,14 +70,13 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         admitted = in_force(versions)
         state = f"{admitted['labeler_version']} is admitted" if admitted else "none is admitted"
         report.notes.append(f"no labeler version waits for a decision; {state}")
-        return report
+        return
     if conf.dry_run:
         report.count(LABELER_DECISIONS.name, len(waiting), len(waiting))
-        return report
+        return
     rows = gold_rows(warehouse)
     for row in waiting:
         _decide(warehouse, rows, str(row["labeler_version"]))
-    return report
 
 
 def _decide(warehouse: Warehouse, rows: pd.DataFrame, version: str) -> None:
@@ -124,9 +120,8 @@ def _three_digits(figures: Mapping[str, Any]) -> dict[str, str]:
 
 
 JOB = Job(
-    name="admit_labeler",
+    run,
     summary="judge new labeler versions on the gold set; only admitted ones label",
-    run=run,
     reads=(
         LABELER_VERSIONS,
         LABELER_QUERIES,
@@ -141,12 +136,3 @@ JOB = Job(
     writes=(LABELER_DECISIONS,),
     sections=("labeling", "labeler", "encoder", "training_set"),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("admit_labeler", argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -15,11 +15,7 @@ Idempotency key: run date, model version, thresholds and the model that it was h
 
 import argparse
 import json
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-
-from pyspark.sql import SparkSession
 
 from conf.errors import GateRefusedError
 from conf.load import ResolvedConf, section_hash
@@ -32,11 +28,9 @@ from features.contracts import (
     TRAINING_EXAMPLES,
     WEIGHT_DECISIONS,
 )
-from jobs.command.cli import job_main
 from jobs.platform.decisions import decide
-from jobs.platform.job import Job, Run
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.job import Job, Work
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.deciders import decider_of
 from jobs.serving.in_force import weights_served_before
@@ -78,7 +72,7 @@ def build(
     }
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Judge the run date's model, unless it was decided on before.
 
     Raises:
@@ -86,11 +80,11 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         ModelGoneError: the folder of the model in force is missing.
         GateRefusedError: the model is refused and conf says stop, or no other can be served.
     """
-    warehouse, report = open_warehouse(spark, conf, "admit_model")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     version = model_version(warehouse.model_dir())
     if conf.dry_run:
         report.notes.append(f"dry run: would judge model {version}")
-        return report
+        return
     row = decide(warehouse, MODEL_DECISIONS, lambda number: _judge(warehouse, version, number))
     if row is not None:
         report.count(MODEL_DECISIONS.name, 1, 1)
@@ -100,7 +94,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     report.details["decision"] = mine | {"metrics": json.loads(mine["metrics"])}
     write_model_section(warehouse.report_dir(), mine)
     _go_on(warehouse, mine, in_force(decisions))
-    return report
 
 
 def _judge(warehouse: Warehouse, version: str, number: int) -> Row | None:
@@ -177,7 +170,7 @@ def _go_on(warehouse: Warehouse, mine: Row, current: Row | None) -> None:
     )
 
 
-def roll_back(by: str, why: str) -> Run:
+def roll_back(by: str, why: str) -> Work:
     """Revoke the model in force: the one before it serves from the next scoring on.
 
     Raises:
@@ -185,8 +178,8 @@ def roll_back(by: str, why: str) -> Run:
         ModelGoneError: the folder of that one is missing.
     """
 
-    def run_back(spark: SparkSession, conf: ResolvedConf) -> JobReport:
-        warehouse, report = open_warehouse(spark, conf, "admit_model")
+    def run_back(run: Run) -> None:
+        warehouse, report = run.warehouse, run.report
         row = decide(warehouse, MODEL_DECISIONS, lambda n: revocation(warehouse, n, by, why))
         report.count(MODEL_DECISIONS.name, 1, 1)
         if row is not None:
@@ -194,24 +187,17 @@ def roll_back(by: str, why: str) -> Run:
                 f"model {row['model_version']} revoked by {by}: {why}; model "
                 f"{row['compared_with']} serves from the next scoring on"
             )
-        return report
 
     return run_back
 
 
-def _bind(arguments: argparse.Namespace) -> Run:
+def _bind(arguments: argparse.Namespace) -> Work:
     return roll_back(*decider_of(arguments)) if arguments.rollback else run
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("admit_model", argv)
-
-
 JOB = Job(
-    name="admit_model",
+    run,
     summary="judge tonight's ranker against the one in force; only an admitted one serves",
-    run=run,
     reads=(
         TRAINING_EXAMPLES,
         SCORING_ROWS,
@@ -227,6 +213,3 @@ JOB = Job(
     artifacts_in=("model",),
     bind=_bind,
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

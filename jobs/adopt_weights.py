@@ -11,21 +11,16 @@ call is a decision of its own.
 """
 
 import argparse
-import sys
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import WEIGHT_DECISIONS, WEIGHT_TRIALS
-from jobs.command.cli import job_main
 from jobs.platform.decisions import decide
-from jobs.platform.job import Job, Run
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.job import Job, Work
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.deciders import decider_of
 from jobs.serving.trials import TrialError, find_trial
@@ -47,11 +42,11 @@ def build(taken: Row | None, number: int, conf: ResolvedConf, by: str, why: str)
     }
 
 
-def adopt(trial: str | None, version: str | None, by: str, why: str) -> Run:
+def adopt(trial: str | None, version: str | None, by: str, why: str) -> Work:
     """Decide on a trial, on weights that were adopted before, or (neither) on the tuned ones."""
 
-    def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
-        warehouse, report = open_warehouse(spark, conf, "adopt_weights")
+    def run(run: Run) -> None:
+        warehouse, conf, report = run.warehouse, run.conf, run.report
         taken = find_trial(warehouse, trial) if trial else None
         if version:
             taken = _adopted_before(warehouse, version)
@@ -65,14 +60,13 @@ def adopt(trial: str | None, version: str | None, by: str, why: str) -> Run:
         report.notes.append(
             f"{words} in force from the next scoring of {conf.run_date} on, by {by}: {why}"
         )
-        return report
 
     return run
 
 
-def list_decisions(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def list_decisions(run: Run) -> None:
     """Say what was decided on weights, the last decision first."""
-    warehouse, report = open_warehouse(spark, conf, "adopt_weights")
+    warehouse, report = run.warehouse, run.report
     rows = []
     if warehouse.exists(WEIGHT_DECISIONS):
         rows = warehouse.read(WEIGHT_DECISIONS).orderBy(F.desc("decision_no")).collect()
@@ -81,7 +75,6 @@ def list_decisions(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         f"on, by {r['decided_by']}: {r['why']}"
         for r in rows
     ] or ["no weights were adopted yet"]
-    return report
 
 
 def _adopted_before(warehouse: Warehouse, version: str) -> Row:
@@ -96,28 +89,19 @@ def _adopted_before(warehouse: Warehouse, version: str) -> Row:
     raise TrialError(f"weights {version} were never adopted; adopted so far: {adopted}")
 
 
-def _bind(arguments: argparse.Namespace) -> Run:
+def _bind(arguments: argparse.Namespace) -> Work:
     if arguments.list:
         return list_decisions
     by, why = decider_of(arguments)
     return adopt(arguments.trial, arguments.version, by, why)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("adopt_weights", argv)
-
-
 JOB = Job(
-    name="adopt_weights",
+    list_decisions,
     summary="put the weights of a trial in force from the next scoring on",
-    run=list_decisions,
     reads=(WEIGHT_TRIALS, WEIGHT_DECISIONS),
     may_lack=(WEIGHT_DECISIONS,),
     writes=(WEIGHT_DECISIONS,),
     bind=_bind,
     alone=False,
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -13,12 +13,11 @@ shown and how attractive its item is elsewhere, are too many or too few for pair
 where human and model differ, the types that the query is for decide (`features.audit.taxonomy`).
 """
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from pyspark import StorageLevel
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from conf.load import ResolvedConf
 from features.audit.contradiction import Numerics, checked_units, fit_without_outliers
@@ -29,12 +28,11 @@ from features.audit.reading import with_reading
 from features.audit.taxonomy import with_type_evidence
 from features.audit.types import item_types
 from features.contracts import IMPRESSIONS, ITEMS, LABEL_AUDIT, QUERIES, RELEVANCE_LABELS
-from jobs.command.cli import job_main
 from jobs.labels.second_reading import Reading, read_again
 from jobs.platform.job import Job
 from jobs.platform.plans import cut
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from udfs.contradiction import centre_udf, contradiction_udf, p_value_udf
 
@@ -70,9 +68,9 @@ def evidence_units(pairs: DataFrame, impressions: DataFrame, conf: ResolvedConf)
     return units(pairs, engagement).transform(lambda df: with_attraction(df, prior))
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Test, read again, decide, write."""
-    warehouse, report = open_warehouse(spark, conf, "audit_labels")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     labels, queries, items = map(warehouse.read, (RELEVANCE_LABELS, QUERIES, ITEMS))
     impressions = warehouse.read(IMPRESSIONS)
     pairs = cut(audited_pairs(labels, queries))
@@ -81,13 +79,12 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         report.notes.append("no human labels to audit")
     if count == 0 or conf.dry_run:
         report.count(LABEL_AUDIT.name, count, count)
-        return report
+        return
     rows = _audit(pairs, items, impressions, warehouse).persist(StorageLevel.DISK_ONLY)
     written = warehouse.replace_run(LABEL_AUDIT, rows)
     report.count(LABEL_AUDIT.name, count, written.rows)
     _tell(rows, report)
     rows.unpersist()
-    return report
 
 
 def _audit(
@@ -141,19 +138,9 @@ def _tell(rows: DataFrame, report: JobReport) -> None:
 
 
 JOB = Job(
-    name="audit_labels",
+    run,
     summary="find human grades that engagement, a model and the query's types contradict",
-    run=run,
     reads=(RELEVANCE_LABELS, QUERIES, ITEMS, IMPRESSIONS),
     writes=(LABEL_AUDIT,),
     sections=("audit", "labeler", "encoder", "features", "seed"),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("audit_labels", argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -5,15 +5,13 @@ Idempotent by run date: the rows of the run date are replaced.
 Run: counterpoise build_candidates --conf FILE --run-date 2026-03-01
 """
 
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
-from conf.load import ResolvedConf
 from conf.schema import Conf
 from features.candidates import (
     active_queries,
@@ -28,11 +26,9 @@ from features.contracts import CANDIDATES, IMPRESSIONS, ITEMS, JUDGMENTS, QUERIE
 from features.log.history import visible_log
 from features.pair import item_tokens
 from features.text.bm25 import build_postings, rank_terms, retrieve
-from jobs.command.cli import job_main
 from jobs.platform import plans
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 
 Keep = Callable[[DataFrame], DataFrame]
 
@@ -72,9 +68,9 @@ def build(inputs: Inputs, conf: Conf) -> DataFrame:
     )
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Read, build, write; rows in are the distinct pairs that have an origin."""
-    warehouse, report = open_warehouse(spark, conf, "build_candidates")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     inputs = Inputs(
         items=warehouse.read(ITEMS),
         queries=warehouse.read(QUERIES),
@@ -89,23 +85,12 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
             CANDIDATES, merged_origins(reasons, inputs.queries, conf.run_date)
         )
     report.count(CANDIDATES.name, rows_in=pairs, rows_out=written.rows)
-    return report
 
 
 JOB = Job(
-    name="build_candidates",
+    run,
     summary="which items are scored for which queries",
-    run=run,
     reads=(ITEMS, QUERIES, IMPRESSIONS, JUDGMENTS),
     writes=(CANDIDATES,),
     sections=("candidates", "features"),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("build_candidates", argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

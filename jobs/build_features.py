@@ -7,12 +7,10 @@ candidates, text_embeddings. Idempotent by run date: the rows of the run date ar
 Run: counterpoise build_features --conf FILE --run-date 2026-03-01
 """
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.types import FloatType, StructField, StructType
 
@@ -45,10 +43,8 @@ from features.regional import with_price_ratio
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS, feature_spine
 from features.text.cosine import blocked, blocked_vectors, check_embedded
 from features.text.normal_form import text_key
-from jobs.command.cli import job_main
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from model.text.encoder import find_encoder
 from udfs.cosine import add_cosines
@@ -175,9 +171,9 @@ def pair_texts(inputs: Inputs, conf: Conf) -> DataFrame:
     )
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Read, build, write; rows in are the distinct keys of each table's spine."""
-    warehouse, report = open_warehouse(spark, conf, "build_features")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     tables = read_tables(warehouse, conf)
     check_embedded(query_texts(tables.queries), tables.items, tables.embeddings)
     spine = feature_spine(tables.log, tables.candidates, conf.run_date, conf.tree)
@@ -188,23 +184,12 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         report.count(table.name, rows_in=keys, rows_out=written.rows)
     for frame in inputs.shared():
         frame.unpersist()
-    return report
 
 
 JOB = Job(
-    name="build_features",
+    run,
     summary="features of queries, items and pairs, as of the days that need them",
-    run=run,
     reads=(ITEMS, QUERIES, IMPRESSIONS, CANDIDATES, TEXT_EMBEDDINGS),
     writes=(QUERY_FEATURES, ITEM_FEATURES, QUERY_ITEM_FEATURES),
     sections=("encoder", "features"),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("build_features", argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -7,10 +7,9 @@ Idempotency key: run_date.
     counterpoise build_scoring_rows --conf conf/homedepot.yaml --run-date 2026-03-01
 """
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
@@ -23,11 +22,10 @@ from features.contracts import (
 )
 from features.examples.scoring_rows import ScoringInputs, scoring_rows
 from features.lookup import MISSING
-from jobs.command.cli import job_main
 from jobs.platform.feature_reads import note_missing, read_features
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 
 
@@ -36,9 +34,9 @@ def build(inputs: ScoringInputs, conf: ResolvedConf) -> DataFrame:
     return scoring_rows(inputs, conf.tree.scoring.max_candidates, conf.run_date)
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Pack the candidates of the run."""
-    warehouse, report = open_warehouse(spark, conf, "build_scoring_rows")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     inputs = read_inputs(warehouse)
     seen = Observation("scoring_rows")
     sums = [F.sum(name).alias(name) for name in ("candidates", *MISSING)]
@@ -49,7 +47,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     report.count(SCORING_ROWS.name, totals.queries, written.rows)
     note_missing(report, seen.get)
     _note_cut(report, totals.pairs, seen.get, conf.tree.scoring.max_candidates)
-    return report
 
 
 def read_inputs(warehouse: Warehouse) -> ScoringInputs:
@@ -69,19 +66,10 @@ def _note_cut(
         )
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("build_scoring_rows", argv)
-
-
 JOB = Job(
-    name="build_scoring_rows",
+    run,
     summary="candidates and their features, packed one row per query",
-    run=run,
     reads=(CANDIDATES, QUERY_FEATURES, ITEM_FEATURES, QUERY_ITEM_FEATURES),
     writes=(SCORING_ROWS,),
     sections=("scoring",),
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

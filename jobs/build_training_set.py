@@ -11,12 +11,10 @@ Idempotency key: run_date; the snapshot folder of the run date is replaced as a 
     counterpoise build_training_set --conf conf/homedepot.yaml --run-date 2026-03-01
 """
 
-import sys
-from collections.abc import Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from pyspark.sql import DataFrame, Observation, SparkSession
+from pyspark.sql import DataFrame, Observation
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
@@ -44,13 +42,12 @@ from features.log.history import visible_log
 from features.log.look_back import LookBack, covered_from, first_day_of_log
 from features.lookup import MISSING
 from features.spec import spec_json
-from jobs.command.cli import job_main
 from jobs.command.version import code_version
 from jobs.labels.labelers import labels_in_force, optional
 from jobs.platform.feature_reads import note_missing, read_features
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.platform.snapshot import SnapshotOptions, write_snapshot
 from jobs.platform.warehouse import Warehouse
 
@@ -60,9 +57,9 @@ def build(inputs: TrainingInputs, conf: ResolvedConf) -> DataFrame:
     return training_examples(inputs, conf.tree, conf.run_date)
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Write the training examples and, unless it is a dry run, the snapshot."""
-    warehouse, report = open_warehouse(spark, conf, "build_training_set")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     inputs = covered(read_inputs(warehouse), conf, report)
     missing = Observation("missing_features")
     rows = build(inputs, conf).observe(missing, *(F.sum(name).alias(name) for name in MISSING))
@@ -71,7 +68,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     note_missing(report, missing.get)
     if not conf.dry_run:
         _write_snapshot(warehouse, conf, report)
-    return report
 
 
 def read_inputs(warehouse: Warehouse) -> TrainingInputs:
@@ -143,15 +139,9 @@ def _header(conf: ResolvedConf, report: JobReport) -> dict[str, Any]:
     }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("build_training_set", argv)
-
-
 JOB = Job(
-    name="build_training_set",
+    run,
     summary="training examples and the snapshot that a trainer reads",
-    run=run,
     reads=(
         IMPRESSIONS,
         QUERIES,
@@ -167,6 +157,3 @@ JOB = Job(
     sections=("seed", "regions", "split", "features", "training_set"),
     artifacts_out=("snapshot",),
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,14 +8,13 @@ nothing to check: nothing is written. Idempotency key: run_date.
     counterpoise check_market --conf FILE
 """
 
-import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
@@ -36,10 +35,8 @@ from features.evaluation.truth import (
     pair_sample,
     true_outcomes,
 )
-from jobs.command.cli import job_main
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.truth_report import Truths, truth_notes, write_truth_section
 from model.evaluation.block_sums import ALL
@@ -81,20 +78,21 @@ def build(inputs: TruthInputs, conf: ResolvedConf) -> DataFrame:
     return MARKET_CHECKS.local_frame(inputs.scores.sparkSession, find(inputs, conf).rows)
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Compare with the planted truth where there is one."""
-    warehouse, report = open_warehouse(spark, conf, "check_market")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     if not warehouse.exists(MARKET_TRUTH):
         report.notes.append("no planted truth: skipped")
-        return report
+        return
     truths = find(read_inputs(warehouse), conf)
-    written = warehouse.replace_run(MARKET_CHECKS, MARKET_CHECKS.local_frame(spark, truths.rows))
+    written = warehouse.replace_run(
+        MARKET_CHECKS, MARKET_CHECKS.local_frame(warehouse.spark, truths.rows)
+    )
     report.count(MARKET_CHECKS.name, len(truths.rows), written.rows)
     report.notes += truth_notes(truths)
     report.details["pairs"] = {"known": truths.known_pairs, "scored": truths.scored_pairs}
     if not conf.dry_run:
         write_truth_section(warehouse.report_dir(), truths)
-    return report
 
 
 def read_inputs(warehouse: Warehouse) -> TruthInputs:
@@ -209,15 +207,9 @@ def _row(conf: ResolvedConf, queries: str, region: str, check: Check) -> dict[st
     }
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("check_market", argv)
-
-
 JOB = Job(
-    name="check_market",
+    run,
     summary="predictions against the planted truth of a simulated market",
-    run=run,
     reads=(
         SCORES,
         VALUE_CURVE,
@@ -229,6 +221,3 @@ JOB = Job(
     writes=(MARKET_CHECKS,),
     sections=("seed", "regions", "split", "value", "evaluation"),
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

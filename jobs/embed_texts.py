@@ -6,21 +6,16 @@ MERGE.
 Run: counterpoise embed_texts --conf FILE --run-date 2026-03-01
 """
 
-import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.load import ResolvedConf
 from conf.schema import Conf
 from features.contracts import ITEMS, QUERIES, TEXT_EMBEDDINGS
 from features.text.normal_form import encoder_text, item_title, text_hash
-from jobs.command.cli import job_main
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from model.text.encoder import EncoderSpec, find_encoder
 from udfs.embed import embed_udf
 
@@ -70,9 +65,9 @@ def build(inputs: Inputs, conf: Conf) -> DataFrame:
     )
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Encode and append; rows in are the new texts."""
-    warehouse, report = open_warehouse(spark, conf, "embed_texts")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     exists = warehouse.exists(TEXT_EMBEDDINGS)
     inputs = Inputs(
         items=warehouse.read(ITEMS),
@@ -85,28 +80,17 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     if texts == 0 or conf.dry_run:
         report.notes.append(f"{texts} texts without an embedding of {inputs.encoder.version}")
         report.count(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=texts)
-        return report
+        return
     vectors = build(inputs, conf.tree).persist()
     written = warehouse.merge(TEXT_EMBEDDINGS, vectors, update=False)
     report.count(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=written.rows)
     vectors.unpersist()
-    return report
 
 
 JOB = Job(
-    name="embed_texts",
+    run,
     summary="sentence embeddings of new query texts and item titles",
-    run=run,
     reads=(ITEMS, QUERIES),
     writes=(TEXT_EMBEDDINGS,),
     sections=("encoder",),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("embed_texts", argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -10,13 +10,12 @@ market was simulated, and the run's value_weights where there are any. Idempoten
     counterpoise evaluate --conf conf/homedepot.yaml
 """
 
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
 
-from pyspark.sql import Column, DataFrame, Row, SparkSession
+from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
@@ -50,13 +49,11 @@ from features.evaluation.rankers import LOG_FED, REFERENCE, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import served_rows
 from features.examples.training_rows import labelled_pairs
-from jobs.command.cli import job_main
 from jobs.labels.findings import Findings
 from jobs.labels.labelers import optional
 from jobs.platform.feature_reads import read_features
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.baselines import FROM_LOG, RunBaselines, run_baselines
 from jobs.reports.evaluation_report import side_by_side, write_evaluation_section
@@ -131,11 +128,11 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
     )
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Measure the rankers and write metrics and report."""
-    warehouse, report = open_warehouse(spark, conf, "evaluate")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     findings = find(read_inputs(warehouse), conf)
-    written = warehouse.replace_run(METRICS, METRICS.local_frame(spark, findings.rows))
+    written = warehouse.replace_run(METRICS, METRICS.local_frame(warehouse.spark, findings.rows))
     report.count(METRICS.name, len(findings.rows), written.rows)
     report.notes += side_by_side(findings)
     report.warnings += findings.warnings()
@@ -147,7 +144,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     if not conf.dry_run:
         path = write_evaluation_section(warehouse.report_dir(), findings)
         report.notes.append(f"report: {path}")
-    return report
 
 
 def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
@@ -238,15 +234,9 @@ def _tasks(
     return task_rows(histogram.toPandas(), counts.toPandas(), bootstrap, e.calibration_groups)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("evaluate", argv)
-
-
 JOB = Job(
-    name="evaluate",
+    run,
     summary="metrics of every ranker on test queries, with intervals, and the report",
-    run=run,
     reads=(
         EXAMPLE_SCORES,
         SCORES,
@@ -268,6 +258,3 @@ JOB = Job(
     writes=(METRICS,),
     sections=("seed", "regions", "split", "value", "evaluation", "baselines"),
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -14,11 +14,8 @@ Which pairs are drawn, and of what grades, is up to conf `labeling`. Where label
 """
 
 import json
-import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
-
-from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import (
@@ -42,7 +39,6 @@ from features.labels.pairs import (
     distinct_texts,
     graded_pairs,
 )
-from jobs.command.cli import job_main
 from jobs.labels.labeler_fit import Fitted, fit_labeler
 from jobs.labels.labelers import (
     Row,
@@ -53,7 +49,7 @@ from jobs.labels.labelers import (
 )
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from model.labelers.base import LabelerError
 from model.labelers.deployed import save_deployed
@@ -84,16 +80,16 @@ def build(fitted: Fitted, keys: Mapping[str, str], conf: ResolvedConf, simulated
     }
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Fit, unless a version serves, or there is too little to fit on.
 
     Raises:
         LabelerError: conf `labeling.required` and too few human grades; or the fit fails.
     """
-    warehouse, report = open_warehouse(spark, conf, "finetune_labeler")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     if not conf.tree.labeling.enabled:
         report.notes.append("labeling.enabled is false: no labeler is fitted")
-        return report
+        return
     queries, items = warehouse.read(QUERIES), warehouse.read(ITEMS)
     labels = labels_in_force(warehouse)
     graded = graded_pairs(labels, queries, items, conf.tree).persist()
@@ -103,7 +99,7 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         counts = counts_by_role(texts)
         report.details["pairs"] = {role: list(numbers) for role, numbers in counts.items()}
         if not _enough(counts, conf, report):
-            return report
+            return
         keys = {"conf_key": conf_key(conf.tree), "data_key": data_key(texts.unionByName(assumed))}
         serves = _serving(warehouse, keys)
         if serves is not None:
@@ -118,7 +114,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     finally:
         texts.unpersist()
         graded.unpersist()
-    return report
 
 
 def _enough(counts: Mapping[str, Counts], conf: ResolvedConf, report: JobReport) -> bool:
@@ -209,20 +204,10 @@ def _mix(mix: Sequence[float]) -> str:
 
 
 JOB = Job(
-    name="finetune_labeler",
+    run,
     summary="fit a relevance labeler on human grades, where none serves",
-    run=run,
     reads=(RELEVANCE_LABELS, QUERIES, ITEMS, IMPRESSIONS, LABEL_AUDIT, LABELER_DECISIONS),
     may_lack=(LABEL_AUDIT, LABELER_DECISIONS),
     writes=(LABELER_VERSIONS, LABELER_QUERIES),
     sections=("seed", "split", "labels", "labeler", "labeling", "encoder", "training_set"),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("finetune_labeler", argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,9 +8,6 @@ replaced. Rows that break a rule go to the quarantine with their reason.
 Run: counterpoise import_judgments --conf FILE --run-date DATE   (the run date of the sample)
 """
 
-import sys
-from collections.abc import Sequence
-
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import UserError
@@ -36,11 +33,10 @@ from features.judging.answers import (
     resolved,
 )
 from features.quality.verdicts import accepted, by_rule, quarantined
-from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.plans import cut
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import require_columns
 from jobs.sources.files import read_delimited
@@ -57,9 +53,9 @@ def build(answers: DataFrame, conf: ResolvedConf) -> DataFrame:
     return answers.transform(lambda df: resolved(df, conf.tree.judging))
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Check, tell the agreement, resolve, write."""
-    warehouse, report = open_warehouse(spark, conf, "import_judgments")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     sample = warehouse.read_run(JUDGMENT_SAMPLE)
     raw = _raw_answers(warehouse)
     dataset = f"{VERSION_PREFIX}{conf.run_date.isoformat()}"
@@ -77,7 +73,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     ours = f"source = 'human' AND labeler_version = '{dataset}'"
     merged = warehouse.merge(RELEVANCE_LABELS, labels, prune=ours)
     report.count(RELEVANCE_LABELS.name, labels.count(), merged.rows)
-    return report
 
 
 def agreement(answers: DataFrame) -> dict[str, object]:
@@ -145,20 +140,10 @@ def _told(report: JobReport) -> str:
 
 
 JOB = Job(
-    name="import_judgments",
+    run,
     summary="import raters' answers, tell their agreement, resolve them to human labels",
-    run=run,
     reads=(JUDGMENT_SAMPLE, QUERIES),
     writes=(RATER_ANSWERS, RESOLVED_JUDGMENTS, RELEVANCE_LABELS, QUARANTINE),
     sections=("judging", "labels"),
     artifacts_in=("judging",),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("import_judgments", argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

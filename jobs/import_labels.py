@@ -9,18 +9,14 @@ is deleted. Labels of other sources (language models), and those of raters that 
 made, are left alone.
 """
 
-from collections.abc import Sequence
-
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from conf.load import ResolvedConf
 from features.contracts import JUDGMENTS, RELEVANCE_LABELS
 from features.judging.answers import VERSION_PREFIX
 from features.labels.judged import JUDGED_SOURCES, labels_from_judgments
-from jobs.command.cli import job_main
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 
 
 def build(judgments: DataFrame, conf: ResolvedConf) -> DataFrame:
@@ -28,27 +24,20 @@ def build(judgments: DataFrame, conf: ResolvedConf) -> DataFrame:
     return judgments.transform(labels_from_judgments, conf.tree.labels)
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Read the judgments, merge their labels."""
-    warehouse, report = open_warehouse(spark, conf, "import_labels")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     judgments = warehouse.read(JUDGMENTS)
     ours = ", ".join(f"'{source}'" for source in JUDGED_SOURCES)
     gone = f"source IN ({ours}) AND NOT startswith(labeler_version, '{VERSION_PREFIX}')"
     written = warehouse.merge(RELEVANCE_LABELS, build(judgments, conf), prune=gone)
     report.count(RELEVANCE_LABELS.name, judgments.count(), written.rows)
-    return report
 
 
 JOB = Job(
-    name="import_labels",
+    run,
     summary="Turn judgments into relevance labels.",
-    run=run,
     reads=(JUDGMENTS,),
     writes=(RELEVANCE_LABELS,),
     sections=("labels",),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run from the command line."""
-    return job_main("import_labels", argv)

@@ -28,10 +28,10 @@ Two kinds of rows are quarantined by rules of their own and do not count towards
 run date brings in, and the older versions of a row that was sent again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import ExitStack
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.errors import DataRefusedError
@@ -56,11 +56,9 @@ from features.quality.tables import (
     checked_queries,
 )
 from features.quality.verdicts import accepted, by_rule, quarantined
-from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.plans import keep
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames, load_adapter
 from jobs.sources.delivery import Delivery, RuleCounts, last_run
@@ -94,7 +92,7 @@ def build(raw: RawFrames, earlier: Known | None, conf: ResolvedConf) -> dict[Tab
     }
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Read, check and write.
 
     Raises:
@@ -102,9 +100,9 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         InputRefusedError: an input is empty, shrank or ended early; nothing was written.
         QuarantineError: too many rows broke their rules; only the quarantine was written.
     """
-    warehouse, report = open_warehouse(spark, conf, "ingest")
+    warehouse, conf = run.warehouse, run.conf
     with ExitStack() as kept:
-        raw = read_once(spark, conf, kept)
+        raw = read_once(warehouse.spark, conf, kept)
         rows_in = {table: df.count() for table, df in raw.by_table().items()}
         require_some_rows(rows_in, conf)
         checked = build(raw, None if raw.closed else _earlier(warehouse), conf)
@@ -114,7 +112,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         _write_quarantine(warehouse, checked, broken)
         _limit_quarantined(rows_in, broken, conf)
         _write(delivery, kept)
-    return report
 
 
 def _known(items: DataFrame, queries: DataFrame, earlier: Known | None) -> Known:
@@ -212,9 +209,8 @@ def fingerprint(conf: ResolvedConf) -> str:
 
 
 JOB = Job(
-    name="ingest",
+    run,
     summary="Read the source, quarantine what breaks a rule, write the raw tables.",
-    run=run,
     writes=(
         ITEMS,
         QUERIES,
@@ -227,8 +223,3 @@ JOB = Job(
     sections=("source", "ingest", "regions", "split", "seed"),
     external=fingerprint,
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Run from the command line."""
-    return job_main("ingest", argv)

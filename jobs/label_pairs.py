@@ -14,12 +14,10 @@ read (budget_pairs: the same ones on every machine) or for how long (budget_minu
 of people's grades are labelled, and what a new version labels again.
 """
 
-import sys
-from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
@@ -48,14 +46,13 @@ from features.labels.plan import (
     with_chunk,
     with_texts,
 )
-from jobs.command.cli import job_main
 from jobs.labels.label_report import tell_mix
 from jobs.labels.labelers import Row, in_force, versions_with_status
-from jobs.labels.labeling import JOB_NAME, UNANSWERED, Chunks, Totals, printer
+from jobs.labels.labeling import UNANSWERED, Chunks, Totals, printer
 from jobs.platform.job import Job
 from jobs.platform.plans import keep
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 
 _NO_TEXT = "no_text_to_label"
@@ -86,14 +83,14 @@ def build(inputs: Inputs, conf: ResolvedConf) -> DataFrame:
     )
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Label what the budget allows; rows in are the pairs of the chunks that were begun."""
-    warehouse, report = open_warehouse(spark, conf, JOB_NAME)
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     versions = versions_with_status(warehouse) if conf.tree.labeling.enabled else []
     version = in_force(versions)
     if version is None:
         report.notes.append("no labeler version is admitted: nothing is labelled")
-        return report
+        return
     labels = warehouse.read(RELEVANCE_LABELS)
     inputs = _read(warehouse, labels, version, versions)
     with ExitStack() as kept:
@@ -102,7 +99,7 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
             count = pairs.count()
             report.notes.append(f"dry run: {count:,} pairs without a label of {version['kind']}")
             report.count(RELEVANCE_LABELS.name, count, count)
-            return report
+            return
         unable = _quarantine(warehouse, pairs, version)
         totals = Totals(quarantined=unable)
         chunks = Chunks(warehouse, version, printer())
@@ -113,7 +110,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         wanted = pairs.count()
         _tell(warehouse, version, totals, wanted)
         _warn_of_none(report, totals, wanted - unable)
-    return report
 
 
 def _read(warehouse: Warehouse, labels: DataFrame, version: Row, versions: list[Row]) -> Inputs:
@@ -218,9 +214,8 @@ def _warn_of_none(report: JobReport, totals: Totals, due: int) -> None:
 
 
 JOB = Job(
-    name=JOB_NAME,
+    run,
     summary="labels of the admitted labeler for candidates that have none",
-    run=run,
     reads=(
         CANDIDATES,
         QUERIES,
@@ -235,12 +230,3 @@ JOB = Job(
     writes=(RELEVANCE_LABELS, LABEL_CHUNKS, QUARANTINE),
     sections=("labeling", "seed"),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main(JOB_NAME, argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -8,19 +8,12 @@ Run: counterpoise revoke_labeler --conf FILE --set labeling.revoke=VERSION
     --set labeling.revoke_reason=WHY
 """
 
-import sys
-from collections.abc import Sequence
-
-from pyspark.sql import SparkSession
-
 from conf.load import ConfError, ResolvedConf
 from features.contracts import LABELER_DECISIONS, LABELER_VERSIONS
-from jobs.command.cli import job_main
 from jobs.labels.labelers import Row, in_force, versions_with_status
 from jobs.platform.decisions import decide
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 
 
 def build(version: str, number: int, conf: ResolvedConf) -> Row:
@@ -37,13 +30,13 @@ def build(version: str, number: int, conf: ResolvedConf) -> Row:
     }
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Revoke the version of conf `labeling.revoke`, else the one that labels.
 
     Raises:
         ConfError: there is no such version, or it is not admitted.
     """
-    warehouse, report = open_warehouse(spark, conf, "revoke_labeler")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     version = _to_revoke(versions_with_status(warehouse), conf.tree.labeling.revoke)
 
     def make(number: int) -> Row:
@@ -55,7 +48,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     left = in_force(others)
     after = f"{left['labeler_version']} labels from now on" if left else "none is admitted now"
     report.notes.append(f"labeler {version} revoked; {after}")
-    return report
 
 
 def _to_revoke(versions: list[Row], wanted: str | None) -> str:
@@ -70,20 +62,10 @@ def _to_revoke(versions: list[Row], wanted: str | None) -> str:
 
 
 JOB = Job(
-    name="revoke_labeler",
+    run,
     summary="withdraw a labeler version: its labels reach no training set any more",
-    run=run,
     reads=(LABELER_VERSIONS, LABELER_DECISIONS),
     writes=(LABELER_DECISIONS,),
     sections=("labeling",),
     alone=False,
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("revoke_labeler", argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

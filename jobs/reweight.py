@@ -13,10 +13,8 @@ relevance and engagement as `evaluate` measures them. Idempotency key: run_date 
 
 import argparse
 import json
-import sys
-from collections.abc import Sequence
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
@@ -32,10 +30,8 @@ from features.contracts import (
     WEIGHT_TRIALS,
 )
 from features.rerank import with_rank, with_value
-from jobs.command.cli import job_main
-from jobs.platform.job import Job, Run
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.job import Job, Work
+from jobs.platform.run import Run
 from jobs.serving.in_force import WeightsInForce, weights_in_force
 from jobs.serving.trials import (
     TrialError,
@@ -58,7 +54,7 @@ def build(scores: DataFrame, table: WeightTable, trial: str) -> DataFrame:
     )
 
 
-def try_weights(trial: str) -> Run:
+def try_weights(trial: str) -> Work:
     """Rank the stored probabilities of the run by conf's weights, under a name, and compare.
 
     Raises:
@@ -66,8 +62,8 @@ def try_weights(trial: str) -> Run:
     """
     checked_name(trial)
 
-    def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
-        warehouse, report = open_warehouse(spark, conf, "reweight")
+    def run(run: Run) -> None:
+        warehouse, conf, report = run.warehouse, run.conf, run.report
         scores = warehouse.read_run(SCORES)
         first = scores.select("model_version", "weights_version").first()
         if first is None:
@@ -89,39 +85,38 @@ def try_weights(trial: str) -> Run:
             "model_version": first["model_version"],
             "figures": json.dumps(compare(warehouse, scores, ranked, weights, served)),
         }
-        written = warehouse.replace(WEIGHT_TRIALS, WEIGHT_TRIALS.local_frame(spark, [row]), where)
+        written = warehouse.replace(
+            WEIGHT_TRIALS, WEIGHT_TRIALS.local_frame(warehouse.spark, [row]), where
+        )
         report.count(WEIGHT_TRIALS.name, 1, written.rows)
         report.notes += trial_lines(row)
-        return report
 
     return run
 
 
-def list_trials(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def list_trials(run: Run) -> None:
     """Say what each trial of the run date changes."""
-    warehouse, report = open_warehouse(spark, conf, "reweight")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     found = trials(warehouse)
     report.notes += [line for row in found for line in trial_lines(row)]
     if not found:
         report.notes.append(f"no trial of {conf.run_date}")
-    return report
 
 
-def drop_trial(trial: str) -> Run:
+def drop_trial(trial: str) -> Work:
     """Remove the rows of a trial of the run date.
 
     Raises:
         TrialError: there is no trial of that name.
     """
 
-    def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
-        warehouse, report = open_warehouse(spark, conf, "reweight")
+    def run(run: Run) -> None:
+        warehouse, conf, report = run.warehouse, run.conf, run.report
         find_trial(warehouse, checked_name(trial))
         where = f"run_date = DATE'{conf.run_date.isoformat()}' AND trial = '{trial}'"
         for table in (WEIGHT_TRIALS, SCORE_TRIALS):
-            warehouse.replace(table, table.local_frame(spark, []), where)
+            warehouse.replace(table, table.local_frame(warehouse.spark, []), where)
         report.notes.append(f"trial {trial} of {conf.run_date} is dropped")
-        return report
 
     return run
 
@@ -133,21 +128,15 @@ def _weights_of_conf(conf: ResolvedConf) -> WeightsInForce:
     return WeightsInForce(table, table.version)
 
 
-def _bind(arguments: argparse.Namespace) -> Run:
+def _bind(arguments: argparse.Namespace) -> Work:
     if arguments.trial is not None:
         return try_weights(arguments.trial)
     return drop_trial(arguments.drop) if arguments.drop is not None else list_trials
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("reweight", argv)
-
-
 JOB = Job(
-    name="reweight",
+    list_trials,
     summary="try other weights on stored probabilities, beside the scores that are served",
-    run=list_trials,
     reads=(
         SCORES,
         EXAMPLE_SCORES,
@@ -162,6 +151,3 @@ JOB = Job(
     sections=("seed", "regions", "split", "value", "evaluation"),
     bind=_bind,
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

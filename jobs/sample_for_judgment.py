@@ -9,10 +9,7 @@ Files for the raters: judging/<run date>/pairs.csv and sheet.html under the stor
 answers (CSV: pair, rater, grade) go to judging/<run date>/answers for `import_judgments`.
 """
 
-import sys
-from collections.abc import Sequence
-
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
@@ -29,11 +26,10 @@ from features.contracts import (
 from features.judging.answers import pair_code
 from features.judging.sampling import SamplingInputs, pool, sampled
 from features.judging.sheet import SheetPair, sheet_csv, sheet_html
-from jobs.command.cli import job_main
 from jobs.platform.job import Job
 from jobs.platform.plans import cut
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse, write_text
+from jobs.platform.run import Run
+from jobs.platform.runner import write_text
 from jobs.platform.warehouse import Warehouse
 
 
@@ -43,9 +39,9 @@ def build(inputs: SamplingInputs, conf: ResolvedConf) -> DataFrame:
     return pairs.transform(lambda df: sampled(df, conf.tree, conf.run_date))
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Sample, write the table and the files."""
-    warehouse, report = open_warehouse(spark, conf, "sample_for_judgment")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     sample = cut(build(_inputs(warehouse), conf))
     rows = sample.count()
     if rows < conf.tree.judging.budget:
@@ -56,7 +52,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     report.details["by_reason"] = {row["reason"]: int(row["count"]) for row in by_reason}
     if not conf.dry_run:
         _write_files(sample, warehouse)
-    return report
 
 
 def _inputs(warehouse: Warehouse) -> SamplingInputs:
@@ -88,20 +83,10 @@ def _write_files(sample: DataFrame, warehouse: Warehouse) -> None:
 
 
 JOB = Job(
-    name="sample_for_judgment",
+    run,
     summary="draw the pairs most worth a rater's time; CSV and HTML sheet",
-    run=run,
     reads=(RELEVANCE_LABELS, QUERIES, ITEMS, IMPRESSIONS),
     writes=(JUDGMENT_SAMPLE,),
     sections=("judging", "seed"),
     artifacts_out=("judging",),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("sample_for_judgment", argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

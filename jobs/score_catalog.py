@@ -7,7 +7,6 @@ that `admit_model` admitted last. Idempotency key: run_date.
     counterpoise score_catalog --conf conf/homedepot.yaml --run-date 2026-03-01
 """
 
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,10 +22,8 @@ from features.contracts import (
     VALUE_WEIGHTS,
     WEIGHT_DECISIONS,
 )
-from jobs.command.cli import job_main
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.serving.in_force import WeightsInForce, model_in_force, weights_in_force
 from udfs.model_files import model_version, taught_regions
 from udfs.score_rows import score_rows
@@ -47,12 +44,12 @@ def build(
     )
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Score the packed candidates of the run."""
-    warehouse, report = open_warehouse(spark, conf, "score_catalog")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     rows = warehouse.read_run(SCORING_ROWS)
     model_dir, weights = model_in_force(warehouse), weights_in_force(warehouse)
-    with arrow_batches(spark, conf.tree.scoring.batch_queries):
+    with arrow_batches(warehouse.spark, conf.tree.scoring.batch_queries):
         written = warehouse.replace_run(SCORES, build(rows, model_dir, weights, conf))
     taught = taught_regions(model_dir)
     pairs, neutral = rows.agg(F.sum(F.size("item_ids")), F.sum(neutral_pairs(taught))).collect()[0]
@@ -64,7 +61,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         )
     report.details["model_version"] = model_version(model_dir)
     report.details["weights_version"] = weights.version
-    return report
 
 
 def neutral_pairs(taught: Sequence[str] | None) -> Column:
@@ -85,21 +81,12 @@ def arrow_batches(spark: SparkSession, rows: int) -> Iterator[None]:
         spark.conf.set(_BATCH_ROWS, before or "10000")
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("score_catalog", argv)
-
-
 JOB = Job(
-    name="score_catalog",
+    run,
     summary="probabilities, value and rank of every candidate",
-    run=run,
     reads=(SCORING_ROWS, VALUE_WEIGHTS, WEIGHT_DECISIONS, MODEL_DECISIONS),
     may_lack=(WEIGHT_DECISIONS, MODEL_DECISIONS),
     writes=(SCORES,),
     sections=("value", "scoring"),
     artifacts_in=("model",),
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,19 +6,14 @@ as of the day of each example, and the model in force. Idempotency key: run_date
     counterpoise score_examples --conf conf/homedepot.yaml --run-date 2026-03-01
 """
 
-import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.load import ResolvedConf
 from features.contracts import EXAMPLE_SCORES, MODEL_DECISIONS, TRAINING_EXAMPLES
-from jobs.command.cli import job_main
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.reports.example_scores import predict_examples
 from jobs.serving.in_force import model_in_force
 from udfs.model_files import model_version
@@ -30,30 +25,20 @@ def build(examples: DataFrame, model_dir: Path) -> DataFrame:
     return predict_examples(held_out, model_dir)
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Predict the validation and test examples of the run."""
-    warehouse, report = open_warehouse(spark, conf, "score_examples")
+    warehouse, report = run.warehouse, run.report
     examples, model_dir = warehouse.read_run(TRAINING_EXAMPLES), model_in_force(warehouse)
     written = warehouse.replace_run(EXAMPLE_SCORES, build(examples, model_dir))
     report.count(EXAMPLE_SCORES.name, examples.where("split != 'train'").count(), written.rows)
     report.details["model_version"] = model_version(model_dir)
-    return report
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("score_examples", argv)
 
 
 JOB = Job(
-    name="score_examples",
+    run,
     summary="predictions on the validation and test examples",
-    run=run,
     reads=(TRAINING_EXAMPLES, MODEL_DECISIONS),
     may_lack=(MODEL_DECISIONS,),
     writes=(EXAMPLE_SCORES,),
     artifacts_in=("model",),
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

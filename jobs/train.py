@@ -9,26 +9,21 @@ Run: `counterpoise train --conf conf/homedepot.yaml --run-date 2026-03-01`
 """
 
 import shutil
-import sys
-from collections.abc import Sequence
 from pathlib import Path
-
-from pyspark.sql import SparkSession
 
 from conf.kept import conf_text
 from conf.load import ResolvedConf
-from jobs.command.cli import job_main
 from jobs.command.version import code_version
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from model.feed import Snapshot, open_snapshot
 from model.serving.artifact import load_model, save_model
 from model.training.fit import Fitted, fit
 from model.training.tracking import log_to_mlflow
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Verify the snapshot, train, calibrate, write the model directory.
 
     Raises:
@@ -36,13 +31,13 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
         SnapshotError: a file of it is missing or changed.
         TrackingError: the training could not be logged, and conf says that it must be.
     """
-    warehouse, report = open_warehouse(spark, conf, "train")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     snapshot = open_snapshot(warehouse.snapshot_dir())
     snapshot.verify()
     if conf.dry_run:
         rows = {split: snapshot.rows(split) for split in snapshot.splits}
         report.notes.append(f"dry run: would train on {rows} rows of snapshot {snapshot.version}")
-        return report
+        return
     place = warehouse.model_dir()
     scratch = place.with_name(f".{place.name}.training")
     origin = {"conf_hash": conf.hash, "code_version": code_version()}
@@ -53,7 +48,6 @@ def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
     _track(report, conf, warehouse.root, fitted, version)
     # Last: where tracking is required and fails, the next run has nothing to train again.
     shutil.rmtree(scratch)
-    return report
 
 
 def _tell(report: JobReport, snapshot: Snapshot, fitted: Fitted, place: Path, version: str) -> None:
@@ -110,19 +104,9 @@ def _track(report: JobReport, conf: ResolvedConf, root: Path, fitted: Fitted, ve
 
 
 JOB = Job(
-    name="train",
+    run,
     summary="train and calibrate the ranker on the run date's snapshot",
-    run=run,
     sections=("seed", "feed", "model", "trainer", "calibration"),
     artifacts_in=("snapshot",),
     artifacts_out=("model",),
 )
-
-
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point: `python -m jobs.train --run-date 2026-03-01`."""
-    return job_main("train", argv)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

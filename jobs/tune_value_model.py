@@ -13,12 +13,11 @@ run_date.
     counterpoise tune_value_model --conf FILE --set value.rule=max_engagement --set value.tau=0.9
 """
 
-import sys
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from typing import Any
 
-from pyspark.sql import DataFrame, Row, SparkSession
+from pyspark.sql import DataFrame, Row
 
 from conf.load import ResolvedConf
 from conf.schema import Conf
@@ -28,10 +27,8 @@ from features.evaluation.facts import example_facts
 from features.evaluation.lists import judged_lists, relevance_gains, with_block
 from features.evaluation.rankers import sweep_name, sweep_rankers
 from features.evaluation.sums import ranked_sums
-from jobs.command.cli import job_main
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse
+from jobs.platform.run import Run
 from jobs.reports.examination import examination_in_force
 from jobs.reports.value_report import curve_notes, write_curve_section
 from jobs.reports.yardsticks import Yardsticks
@@ -93,22 +90,23 @@ def build(inputs: TuningInputs, conf: ResolvedConf) -> DataFrame:
     return VALUE_CURVE.local_frame(inputs.examples.sparkSession, swept)
 
 
-def run(spark: SparkSession, conf: ResolvedConf) -> JobReport:
+def run(run: Run) -> None:
     """Sweep, pick, and write the curve and the weights of every region."""
-    warehouse, report = open_warehouse(spark, conf, "tune_value_model")
+    warehouse, conf, report = run.warehouse, run.conf, run.report
     validation = warehouse.read_run(EXAMPLE_SCORES).where("split = 'validation'")
     curve = build(TuningInputs(validation, warehouse.read(QUERIES)), conf)
     rows = curve.collect()
     weights = picked_weights(rows, conf)
     written = warehouse.replace_run(VALUE_CURVE, curve)
     report.count(VALUE_CURVE.name, len(rows), written.rows)
-    written = warehouse.replace_run(VALUE_WEIGHTS, VALUE_WEIGHTS.local_frame(spark, weights))
+    written = warehouse.replace_run(
+        VALUE_WEIGHTS, VALUE_WEIGHTS.local_frame(warehouse.spark, weights)
+    )
     report.count(VALUE_WEIGHTS.name, len(conf.tree.regions), written.rows)
     report.notes += curve_notes(rows, conf.tree)
     report.details["weights"] = [w | {"run_date": report.run_date} for w in weights]
     if not conf.dry_run:
         write_curve_section(warehouse.report_dir(), rows, weights, conf.tree)
-    return report
 
 
 def picked_weights(curve: Sequence[Row], conf: ResolvedConf) -> list[dict[str, Any]]:
@@ -204,19 +202,10 @@ def _estimate_columns(name: str, estimate: Estimate | None) -> dict[str, Any]:
     return dict(zip(names, astuple(estimate) if estimate else (None,) * 3, strict=True))
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Command line of the job."""
-    return job_main("tune_value_model", argv)
-
-
 JOB = Job(
-    name="tune_value_model",
+    run,
     summary="sweep the relevance weight on validation queries and pick it",
-    run=run,
     reads=(EXAMPLE_SCORES, QUERIES),
     writes=(VALUE_CURVE, VALUE_WEIGHTS),
     sections=("seed", "regions", "split", "value", "evaluation"),
 )
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -64,14 +64,8 @@ def run_command(argv: Sequence[str]) -> int:
             file=sys.stderr,
         )
         return _USAGE
-    if name in _MODULES:
-        return guarded(name, lambda: _special(name, rest))
-    return job_main(name, rest)
-
-
-def job_main(name: str, argv: Sequence[str] | None = None) -> int:
-    """Run one job from the command line to its exit code."""
-    return guarded(name, lambda: _run(name, argv))
+    run = _special if name in _MODULES else _run
+    return guarded(name, lambda: run(name, rest))
 
 
 def _special(name: str, argv: Sequence[str]) -> int:
@@ -79,7 +73,7 @@ def _special(name: str, argv: Sequence[str]) -> int:
     return int(import_module(_MODULES[name]).main(arguments))
 
 
-def _run(name: str, argv: Sequence[str] | None) -> int:
+def _run(name: str, argv: Sequence[str]) -> int:
     arguments = parser_of(name).parse_args(argv)
     from jobs.platform.runner import open_warehouse, owning, run_job, trace_path
     from jobs.platform.session import get_session
@@ -87,7 +81,7 @@ def _run(name: str, argv: Sequence[str] | None) -> int:
     conf = resolve_for_run(arguments)
     job = load_job(name)
     if job.bind:
-        job = replace(job, run=job.bind(arguments))
+        job = replace(job, work=job.bind(arguments))
     with owning(conf, name, job.alone):  # before Spark takes its time
         spark = get_session(conf.tree)
         try:

@@ -19,7 +19,6 @@ from jobs.platform.warehouse import RivalRunError, Warehouse
 from model.labelers.deployed import deployed_encoder
 from udfs.label import label_udf
 
-JOB_NAME = "label_pairs"
 UNANSWERED = "labeler_gave_no_answer"
 COUNTS = ("text_pairs", "labels", "refused", "suspected", "grade_0", "grade_1", "grade_2")
 
@@ -106,7 +105,7 @@ class Chunks:
         """
         wh = self.warehouse
         ours = {
-            "job": JOB_NAME,
+            "job": wh.report.job,
             "run_date": wh.conf.run_date.isoformat(),
             "labeler_version": self.version["labeler_version"],
         }
@@ -161,8 +160,9 @@ class Chunks:
     def _writer(self) -> str:
         """The run's name to Delta: two runs that start from one table share it, and the second
         one's commit is refused."""
-        start = self.warehouse.report.inputs[RELEVANCE_LABELS.name]
-        return f"{JOB_NAME}/{self.version['labeler_version']}/{start}"
+        report = self.warehouse.report
+        start = report.inputs[RELEVANCE_LABELS.name]
+        return f"{report.job}/{self.version['labeler_version']}/{start}"
 
     def _guard(self, totals: Totals) -> None:
         """Refuse to go on beside a run that started later and labels the same pairs.
@@ -171,10 +171,11 @@ class Chunks:
             RivalRunError: another run committed since this one began.
         """
         start = self.warehouse.report.inputs[RELEVANCE_LABELS.name]
-        rivals = commits(self.warehouse.delta(RELEVANCE_LABELS), JOB_NAME, start)
+        job = self.warehouse.report.job
+        rivals = commits(self.warehouse.delta(RELEVANCE_LABELS), job, start)
         if rivals > totals.chunks:
             raise RivalRunError(
-                f"another run of {JOB_NAME} writes to {RELEVANCE_LABELS.name}; let only one run"
+                f"another run of {job} writes to {RELEVANCE_LABELS.name}; let only one run"
             )
 
 

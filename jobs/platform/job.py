@@ -9,18 +9,21 @@ from pyspark.sql import SparkSession
 from conf.load import ResolvedConf
 from features.contracts import Table
 from jobs.platform.report import JobReport
+from jobs.platform.run import Run
 
-Run = Callable[[SparkSession, ResolvedConf], JobReport]
+Work = Callable[[Run], None]
 
 
 @dataclass(frozen=True)
 class Job:
     """A job and what it depends on; `nightly` skips it where none of that changed.
 
+    A job is a module `jobs/NAME.py` that ends in `JOB = Job(run, summary=..., ...)`, and NAME in
+    `jobs.registry`: its command is `counterpoise NAME`.
+
     Attributes:
-        name: sub-command of `counterpoise`.
+        work: does the work, as `nightly` asks for it.
         summary: one line for the help.
-        run: does the work, as `nightly` asks for it.
         reads: tables whose versions the outputs depend on.
         may_lack: tables among `reads` without which it runs, too.
         writes: tables that it makes.
@@ -32,11 +35,14 @@ class Job:
             row of its own, which must be possible while a night runs.
         bind: the work that arguments of its own ask for (they are added in
             `jobs.command.own_arguments`), or None: it has none.
+        name: that of the module of `work`, unless it is given.
+
+    Raises:
+        ValueError: the module was started as a script; the message names the command.
     """
 
-    name: str
+    work: Work
     summary: str
-    run: Run
     reads: tuple[Table, ...] = ()
     may_lack: tuple[Table, ...] = ()
     writes: tuple[Table, ...] = ()
@@ -45,4 +51,18 @@ class Job:
     artifacts_out: tuple[str, ...] = ()
     external: Callable[[ResolvedConf], str] | None = None
     alone: bool = True
-    bind: Callable[[argparse.Namespace], Run] | None = None
+    bind: Callable[[argparse.Namespace], Work] | None = None
+    name: str = ""
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            package, _, name = self.work.__module__.rpartition(".")
+            if not package:
+                raise ValueError("a job is no script: `counterpoise NAME` runs jobs/NAME.py")
+            object.__setattr__(self, "name", name)
+
+    def run(self, spark: SparkSession, conf: ResolvedConf) -> JobReport:
+        """Do the work over the tables of a conf; what it says of it."""
+        run = Run.of(spark, conf, self.name)
+        self.work(run)
+        return run.report

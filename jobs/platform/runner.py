@@ -18,6 +18,7 @@ from jobs.platform.job import Job
 from jobs.platform.owner import owned
 from jobs.platform.plans import released_after
 from jobs.platform.report import JobReport
+from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 
 _OWNER_AND_GROUP = 0o640
@@ -27,9 +28,9 @@ _OWNER_AND_GROUP = 0o640
 def open_warehouse(
     spark: SparkSession, conf: ResolvedConf, job: str
 ) -> tuple[Warehouse, JobReport]:
-    """A fresh report and the warehouse that fills it: the first line of every job's `run`."""
-    report = JobReport(job, conf.run_date.isoformat(), conf.hash, conf.dry_run)
-    return Warehouse(spark, conf, report), report
+    """The conf's tables and a fresh report that they fill, for what is no job of the registry."""
+    run = Run.of(spark, conf, job)
+    return run.warehouse, run.report
 
 
 def owning(conf: ResolvedConf, command: str, alone: bool = True) -> AbstractContextManager[None]:

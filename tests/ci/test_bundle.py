@@ -20,7 +20,7 @@ from jobs.command.arguments import nightly_parser
 from jobs.nightly import select_steps
 from jobs.platform.bundle import ChainOrderError, bundle_tasks, needed_steps, with_tasks
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
+from jobs.platform.run import Run
 from jobs.registry import CHAIN, load_job
 
 REPOSITORY = Path(__file__).parents[2]
@@ -163,11 +163,11 @@ def step(name: str, reads: str = "", writes: str = "", may_lack: str = "") -> Jo
         columns = required([("a", "long", "a")])
         return tuple(Table(letter, "one row per a", columns, key=("a",)) for letter in letters)
 
-    def run(*_: object) -> JobReport:
+    def run(run: Run) -> None:
         raise NotImplementedError
 
     given = {"reads": tables(reads), "writes": tables(writes), "may_lack": tables(may_lack)}
-    return Job(name, f"does {name}", run, **given)
+    return Job(run, f"does {name}", name=name, **given)
 
 
 def test_a_task_depends_on_who_makes_what_it_reads_and_on_the_step_before() -> None:

@@ -12,6 +12,7 @@ import pytest
 from conf.errors import GateRefusedError
 from features.contracts import MODEL_DECISIONS, SCORES
 from jobs import admit_model, build_scoring_rows, build_training_set, score_catalog
+from jobs.platform.job import Job
 from jobs.serving.in_force import model_in_force
 from jobs.serving.models import (
     ModelGoneError,
@@ -32,8 +33,8 @@ def own_run(tiny_run: Any, tmp_path_factory: pytest.TempPathFactory) -> Any:
     root = tmp_path_factory.mktemp("gate") / "warehouse"
     shutil.copytree(tiny_run.root, root)
     run = replace(tiny_run, root=str(root))
-    build_scoring_rows.run(run.spark, run.conf())
-    build_training_set.run(run.spark, run.conf())
+    build_scoring_rows.JOB.run(run.spark, run.conf())
+    build_training_set.JOB.run(run.spark, run.conf())
     return run
 
 
@@ -51,14 +52,14 @@ def test_a_refused_night_scores_with_the_model_before_and_a_rollback_goes_back(
 ) -> None:
     spark, warehouse = own_run.spark, own_run.warehouse()
     first = served(own_run)
-    report = admit_model.run(spark, own_run.conf(*FEW))
+    report = admit_model.JOB.run(spark, own_run.conf(*FEW))
     assert [(r.model_version, r.decision) for r in decisions(own_run)] == [(first, "admitted")]
     assert "fewer than 50 validation queries" in " ".join(report.notes)
 
     second = retrain(warehouse, 2)
     with pytest.raises(GateRefusedError, match=r"admission\.on_refusal is stop"):
-        admit_model.run(spark, own_run.conf(*JUDGED, "admission.on_refusal=stop"))
-    report = admit_model.run(spark, own_run.conf(*JUDGED))
+        admit_model.JOB.run(spark, own_run.conf(*JUDGED, "admission.on_refusal=stop"))
+    report = admit_model.JOB.run(spark, own_run.conf(*JUDGED))
     refused = decisions(own_run)[1:]
     assert [(r.model_version, r.decision) for r in refused] == [(second, "refused")]
     assert "calibration of click, all, 1 queries" in " ".join(refused[0].reasons)
@@ -67,19 +68,19 @@ def test_a_refused_night_scores_with_the_model_before_and_a_rollback_goes_back(
     assert all(f["gain"] is not None for f in metrics["rankings"]) and metrics["rankings"]
     assert all(f["loss"] is not None for f in metrics["calibration"]) and metrics["calibration"]
     assert refused[0].compared_with == first == served(own_run)
-    score_catalog.run(spark, own_run.conf())
+    score_catalog.JOB.run(spark, own_run.conf())
     scores = warehouse.read_run(SCORES)
     assert {r.model_version for r in scores.select("model_version").distinct().collect()} == {first}
     assert "| relevance_ndcg@10_exp | all |" in (warehouse.report_dir() / "report.md").read_text(
         encoding="utf-8"
     )
 
-    admit_model.run(spark, own_run.conf(*FEW))  # other terms: judged again
+    admit_model.JOB.run(spark, own_run.conf(*FEW))  # other terms: judged again
     assert served(own_run) == second
-    report = admit_model.roll_back("Ada", "sold less")(spark, own_run.conf())
+    report = Job(admit_model.roll_back("Ada", "sold less"), "").run(spark, own_run.conf())
     assert served(own_run) == first
     assert f"model {first} serves from the next scoring on" in report.notes[0]
-    report = admit_model.run(spark, own_run.conf(*FEW))
+    report = admit_model.JOB.run(spark, own_run.conf(*FEW))
     assert served(own_run) == first, "a revoked model was admitted again"
     assert "is revoked: sold less" in report.warnings[0]
     assert [r.decision for r in decisions(own_run)] == [
@@ -90,7 +91,7 @@ def test_a_refused_night_scores_with_the_model_before_and_a_rollback_goes_back(
     ]
     assert decisions(own_run)[-1].decided_by == "Ada"
     with pytest.raises(NoRollbackError, match="no model was admitted before"):
-        admit_model.roll_back("Ada", "again")(spark, own_run.conf())
+        Job(admit_model.roll_back("Ada", "again"), "").run(spark, own_run.conf())
 
     shutil.rmtree(admitted_dir(warehouse, first))
     with pytest.raises(ModelGoneError, match=f"model {first}, in force by decision 1"):
@@ -129,5 +130,5 @@ def test_a_first_model_that_is_refused_stops_the_night(own_run: Any, tmp_path: P
     shutil.copytree(own_run.root, tmp_path / "warehouse", ignore=shutil.ignore_patterns("model_*"))
     fresh = replace(own_run, root=str(tmp_path / "warehouse"))
     with pytest.raises(GateRefusedError, match="no other model was admitted"):
-        admit_model.run(fresh.spark, fresh.conf(*JUDGED))
+        admit_model.JOB.run(fresh.spark, fresh.conf(*JUDGED))
     assert [r.decision for r in decisions(fresh)] == ["refused"]

@@ -22,9 +22,9 @@ NAMES = [feature.name for feature in FEATURES]
 
 @pytest.fixture(scope="module")
 def prepared(tiny_run: Any) -> Any:
-    build_training_set.run(tiny_run.spark, tiny_run.conf())
-    build_scoring_rows.run(tiny_run.spark, tiny_run.conf())
-    score_examples.run(tiny_run.spark, tiny_run.conf())
+    build_training_set.JOB.run(tiny_run.spark, tiny_run.conf())
+    build_scoring_rows.JOB.run(tiny_run.spark, tiny_run.conf())
+    score_examples.JOB.run(tiny_run.spark, tiny_run.conf())
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr("model.baselines.boosting.points", lambda *_: [FINE])
         found = run_baselines(tiny_run.warehouse(*SETTINGS))
@@ -83,7 +83,7 @@ def test_a_second_run_fits_nothing_and_another_conf_does(
 
 def test_evaluate_measures_the_baselines(tiny_run: Any, prepared: Any) -> None:
     conf = tiny_run.conf(*SETTINGS)
-    report = evaluate.run(tiny_run.spark, conf)
+    report = evaluate.JOB.run(tiny_run.spark, conf)
     rows = tiny_run.warehouse().read_run(METRICS).collect()
     found = {(r.ranker, r.metric): r for r in rows if r.region == "all"}
     for ranker in ("cosine", "lightgbm", "lightgbm_position", "lambdamart_engagement"):

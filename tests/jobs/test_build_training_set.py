@@ -23,7 +23,7 @@ HEADER: dict[str, Any] = {"features": [], "tasks": [], "regions": []}
 
 @pytest.fixture(scope="module")
 def first(tiny_run: Any) -> JobReport:
-    return build_training_set.run(tiny_run.spark, tiny_run.conf(SMALL))
+    return build_training_set.JOB.run(tiny_run.spark, tiny_run.conf(SMALL))
 
 
 def manifest_of(folder: Path) -> dict[str, Any]:
@@ -69,7 +69,7 @@ def test_the_snapshot_is_what_its_manifest_says(tiny_run: Any, first: JobReport)
 
 
 def test_a_second_run_changes_nothing(tiny_run: Any, first: JobReport) -> None:
-    again = build_training_set.run(tiny_run.spark, tiny_run.conf(SMALL))
+    again = build_training_set.JOB.run(tiny_run.spark, tiny_run.conf(SMALL))
     assert again.outputs["snapshot"] == first.outputs["snapshot"]
     assert [c.rows_out for c in again.counts] == [130, 117]
     assert not list(tiny_run.warehouse().snapshot_dir().parent.glob(".*"))
@@ -110,7 +110,7 @@ def test_no_training_row_is_an_error_and_leaves_the_old_snapshot(
 def test_dry_run_writes_nothing(tiny_run: Any, first: JobReport) -> None:
     version = tiny_run.warehouse().version(TRAINING_EXAMPLES)
     touched = (tiny_run.warehouse().snapshot_dir() / "manifest.json").stat().st_mtime_ns
-    report = build_training_set.run(tiny_run.spark, tiny_run.conf(SMALL, dry_run=True))
+    report = build_training_set.JOB.run(tiny_run.spark, tiny_run.conf(SMALL, dry_run=True))
     assert [c.rows_out for c in report.counts] == [130]
     assert tiny_run.warehouse().version(TRAINING_EXAMPLES) == version
     assert (tiny_run.warehouse().snapshot_dir() / "manifest.json").stat().st_mtime_ns == touched

@@ -74,9 +74,9 @@ def test_truth_is_found_dry_then_twice_the_same(
 
     with monkeypatch.context() as known:
         known.setattr(check_market, "find", lambda *_: truths)
-        check_market.run(spark, make_conf(*SETTINGS, dry_run=True))
+        check_market.JOB.run(spark, make_conf(*SETTINGS, dry_run=True))
         assert not warehouse.exists(MARKET_CHECKS) and not warehouse.report_dir().exists()
-        report = check_market.run(spark, conf)
+        report = check_market.JOB.run(spark, conf)
     rows = warehouse.read(MARKET_CHECKS).collect()
     found = {(r["queries"], r["region"], r["check"]): r for r in rows}
     exact = found["test", "us", "p_click.spearman"]
@@ -90,13 +90,13 @@ def test_truth_is_found_dry_then_twice_the_same(
     assert "truth is known of 12 of 13 scored pairs" in text
     assert any("NOT as the truth says" in note for note in report.notes)
 
-    assert check_market.run(spark, conf).counts == report.counts
+    assert check_market.JOB.run(spark, conf).counts == report.counts
     assert {tuple(r) for r in warehouse.read(MARKET_CHECKS).collect()} == {tuple(r) for r in rows}
 
 
 def test_without_truth_nothing_is_written(spark: SparkSession, make_conf: MakeConf) -> None:
     conf = make_conf(*SETTINGS)
-    report = check_market.run(spark, conf)
+    report = check_market.JOB.run(spark, conf)
     warehouse, _ = open_warehouse(spark, conf, "test")
     assert report.notes == ["no planted truth: skipped"]
     assert not report.counts and not warehouse.exists(MARKET_CHECKS)

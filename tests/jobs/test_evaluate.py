@@ -129,9 +129,9 @@ def test_run_measures_dry_then_twice_the_same(
     findings = evaluate.find(evaluate.read_inputs(warehouse), conf)
     with monkeypatch.context() as known:
         known.setattr(evaluate, "find", lambda *_: findings)
-        evaluate.run(spark, make_conf(*SETTINGS, dry_run=True))
+        evaluate.JOB.run(spark, make_conf(*SETTINGS, dry_run=True))
         assert not warehouse.exists(METRICS) and not warehouse.report_dir().exists()
-        report = evaluate.run(spark, conf)
+        report = evaluate.JOB.run(spark, conf)
     rows = warehouse.read(METRICS).collect()
     by_name = {(r["ranker"], r["metric"], r["region"]): r for r in rows}
     second, third = (float(d) for d in log_discounts(3)[1:])
@@ -163,7 +163,7 @@ def test_run_measures_dry_then_twice_the_same(
     assert "the rows of examples" in text and "| relevance NDCG@10, pooled |" in text
     assert any("joint" in note and "1.000" in note for note in report.notes)
 
-    assert evaluate.run(spark, conf).counts == report.counts
+    assert evaluate.JOB.run(spark, conf).counts == report.counts
     assert {tuple(r) for r in warehouse.read(METRICS).collect()} == {tuple(r) for r in rows}
 
 

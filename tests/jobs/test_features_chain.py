@@ -138,7 +138,7 @@ def reports(market: Market) -> dict[str, JobReport]:
     """The three jobs, run once."""
     conf = market.conf()
     return {
-        job.JOB.name: job.run(market.spark, conf)
+        job.JOB.name: job.JOB.run(market.spark, conf)
         for job in (build_candidates, embed_texts, build_features)
     }
 
@@ -164,7 +164,7 @@ def test_only_new_texts_are_embedded(market: Market, reports: dict[str, JobRepor
     count = reports["embed_texts"].counts[0]
     assert count.rows_out == len(TITLES) + 3
     first = market.rows(TEXT_EMBEDDINGS)
-    again = embed_texts.run(market.spark, market.conf())
+    again = embed_texts.JOB.run(market.spark, market.conf())
     assert again.counts[0].rows_out == 0 and "text_embeddings" not in again.outputs
     assert market.rows(TEXT_EMBEDDINGS) == first
     assert {len(row["embedding"]) for row in first} == {16}
@@ -226,7 +226,7 @@ def test_run_twice_gives_the_same_rows_in_one_more_version(
 ) -> None:
     tables = (CANDIDATES, *TABLES)
     before = {table: market.rows(table) for table in tables}
-    again = [job.run(market.spark, market.conf()) for job in (build_candidates, build_features)]
+    again = [job.JOB.run(market.spark, market.conf()) for job in (build_candidates, build_features)]
     first = reports["build_candidates"].outputs | reports["build_features"].outputs
     for table in tables:
         assert market.rows(table) == before[table]
@@ -244,7 +244,7 @@ def test_dry_run_writes_nothing(market: Market, reports: dict[str, JobReport]) -
 
 def test_features_need_the_embeddings(market: Market, reports: dict[str, JobReport]) -> None:
     with pytest.raises(MissingEmbeddingsError, match="run `counterpoise embed_texts`"):
-        build_features.run(market.spark, market.conf("encoder.max_tokens=16"))
+        build_features.JOB.run(market.spark, market.conf("encoder.max_tokens=16"))
 
 
 def test_no_feature_moves_with_late_or_future_events(

@@ -83,7 +83,7 @@ def write_answers(warehouse: Warehouse, name: str, rows: list[tuple[str, str, st
 def test_from_sample_to_labels(spark: SparkSession, judged: Warehouse, make_conf: MakeConf) -> None:
     conf = make_conf(*SETTINGS)
     for _ in range(2):
-        report = jobs.sample_for_judgment.run(spark, conf)
+        report = jobs.sample_for_judgment.JOB.run(spark, conf)
         sample = judged.read(JUDGMENT_SAMPLE).toPandas()
         assert len(sample) == BUDGET
     texts = sample["query_id"].str[3:]
@@ -97,12 +97,12 @@ def test_from_sample_to_labels(spark: SparkSession, judged: Warehouse, make_conf
         codes = [row["pair"] for row in csv.DictReader(file)]
     assert len(codes) == BUDGET
     with pytest.raises(AnswersError, match="put the raters' CSV files into"):
-        jobs.import_judgments.run(spark, conf)
+        jobs.import_judgments.JOB.run(spark, conf)
     write_answers(judged, "ann", [(code, "ann", "2") for code in codes])
     write_answers(judged, "bob", [*((code, "bob", "2") for code in codes[:4]), ("x", "bob", "7")])
     write_answers(judged, "cid", [(code, "cid", "1") for code in codes[:2]])
     for _ in range(2):
-        report = jobs.import_judgments.run(spark, conf)
+        report = jobs.import_judgments.JOB.run(spark, conf)
         _check_import(judged, report.details)
     counts = {c.table: (c.rows_in, c.rows_out, c.rows_quarantined) for c in report.counts}
     assert counts[RATER_ANSWERS.name] == (17, 16, 1)
@@ -130,7 +130,7 @@ def _source_is_imported_again(spark: SparkSession, judged: Warehouse, conf: Reso
         "NULL AS judged_at", "'shop' AS dataset", "false AS simulated"
     )  # fmt: skip
     judged.merge(JUDGMENTS, judgment)
-    jobs.import_labels.run(spark, conf)
+    jobs.import_labels.JOB.run(spark, conf)
     left = judged.read(RELEVANCE_LABELS).groupBy("labeler_version").count().collect()
     assert {r["labeler_version"]: r["count"] for r in left} == {
         "shop": 1,

@@ -152,7 +152,7 @@ def fitted(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tup
         filler = {c.name: zeros.get(c.type) if c.required else None for c in table.columns}
         full = [filler | constants | row for row in rows]
         warehouse.merge(table, table.local_frame(spark, full))
-    return root, finetune_labeler.run(spark, conf_of(root))
+    return root, finetune_labeler.JOB.run(spark, conf_of(root))
 
 
 @pytest.fixture(scope="module")
@@ -160,7 +160,7 @@ def admitted(spark: SparkSession, fitted: tuple[Path, JobReport]) -> Path:
     """The warehouse after the gate, nothing labelled yet."""
     root = fitted[0].with_name("admitted")
     shutil.copytree(fitted[0], root)
-    admit_labeler.run(spark, conf_of(root))
+    admit_labeler.JOB.run(spark, conf_of(root))
     return root
 
 
@@ -202,10 +202,12 @@ def test_a_fit_leaves_a_version_and_the_texts_it_saw(
 def test_an_equal_fit_is_not_made_twice(
     spark: SparkSession, fitted: tuple[Path, JobReport]
 ) -> None:
-    report = finetune_labeler.run(spark, conf_of(fitted[0]))
+    report = finetune_labeler.JOB.run(spark, conf_of(fitted[0]))
     assert "waits for admit_labeler" in report.notes[0]
     assert report.counts == []
-    dry = finetune_labeler.run(spark, conf_of(fitted[0], "labeler.lexical.rounds=50", dry_run=True))
+    dry = finetune_labeler.JOB.run(
+        spark, conf_of(fitted[0], "labeler.lexical.rounds=50", dry_run=True)
+    )
     assert "would fit lexical" in dry.notes[0]
 
 
@@ -228,26 +230,26 @@ def test_pairs_assumed_irrelevant_are_fitted_on_too(
         if q["region"] == "us"
     ]
     warehouse_of(spark, root).merge(RELEVANCE_LABELS, RELEVANCE_LABELS.local_frame(spark, rows))
-    report = finetune_labeler.run(spark, conf_of(root, "labeling.assumed_share=1"))
+    report = finetune_labeler.JOB.run(spark, conf_of(root, "labeling.assumed_share=1"))
     graded = sum(report.details["pairs"]["fit"])
     versions = warehouse_of(spark, root).read(LABELER_VERSIONS).orderBy("fit_pairs").collect()
     # Half of the four items of each of 12 training texts are graded: 24 pairs are not.
     assert [row["fit_pairs"] for row in versions] == [graded, graded + 24]
     assert versions[0]["fitted_mix"] == versions[1]["fitted_mix"]
     assert "24 of them assumed irrelevant" in " ".join(report.notes)
-    without = finetune_labeler.run(spark, conf_of(root, "labeling.assumed_share=0"))
+    without = finetune_labeler.JOB.run(spark, conf_of(root, "labeling.assumed_share=0"))
     assert "assumed" not in " ".join(without.notes)
 
 
 def test_too_few_grades_are_said_or_an_error(
     spark: SparkSession, fitted: tuple[Path, JobReport]
 ) -> None:
-    report = finetune_labeler.run(spark, conf_of(fitted[0], "labeling.min_pairs=1000"))
+    report = finetune_labeler.JOB.run(spark, conf_of(fitted[0], "labeling.min_pairs=1000"))
     assert "the pairs to fit on are 120 pairs of texts" in report.notes[0]
     strict = conf_of(fitted[0], "labeling.min_pairs=1000", "labeling.required=true")
     with pytest.raises(LabelerError, match="min_pairs asks for 1000"):
-        finetune_labeler.run(spark, strict)
-    off = finetune_labeler.run(spark, conf_of(fitted[0], "labeling.enabled=false"))
+        finetune_labeler.JOB.run(spark, strict)
+    off = finetune_labeler.JOB.run(spark, conf_of(fitted[0], "labeling.enabled=false"))
     assert off.notes == ["labeling.enabled is false: no labeler is fitted"]
 
 
@@ -260,7 +262,7 @@ def test_the_gate_admits_and_says_on_what(spark: SparkSession, admitted: Path) -
     assert (row.decision, row.decision_no, row.reasons) == ("admitted", 1, [])
     assert row.gold_pairs == 10 * row.gold_queries
     assert figures["within_one"] >= 0.95
-    again = admit_labeler.run(spark, conf_of(admitted))
+    again = admit_labeler.JOB.run(spark, conf_of(admitted))
     assert "no labeler version waits for a decision" in again.notes[0]
 
 
@@ -269,15 +271,15 @@ def test_a_refused_version_labels_nothing_and_says_so(
 ) -> None:
     root = Path(shutil.copytree(fitted[0], tmp_path / "warehouse"))
     strict = "labeling.gate.min_exact=1.0", "labeling.gate.max_calibration_error=0.0"
-    report = admit_labeler.run(spark, conf_of(root, *strict))
+    report = admit_labeler.JOB.run(spark, conf_of(root, *strict))
     (row,) = warehouse_of(spark, root).read(LABELER_DECISIONS).collect()
     assert row.decision == "refused"
     assert any("ece_ge_1" in reason for reason in row.reasons)
     assert any("refused on" in note for note in report.notes)
-    labelled = label_pairs.run(spark, conf_of(root))
+    labelled = label_pairs.JOB.run(spark, conf_of(root))
     assert labelled.notes == ["no labeler version is admitted: nothing is labelled"]
     assert model_labels(spark, root).count() == 0
-    assert "was refused or revoked" in finetune_labeler.run(spark, conf_of(root)).notes[0]
+    assert "was refused or revoked" in finetune_labeler.JOB.run(spark, conf_of(root)).notes[0]
 
 
 def test_a_gold_set_that_was_fitted_on_is_an_error(
@@ -285,7 +287,7 @@ def test_a_gold_set_that_was_fitted_on_is_an_error(
 ) -> None:
     wider = conf_of(fitted[0], "labeling.gold_share=0.999")
     with pytest.raises(LabelerError, match="query texts of the gold set were used to fit"):
-        admit_labeler.run(spark, wider)
+        admit_labeler.JOB.run(spark, wider)
 
 
 def test_a_revocation_while_the_gate_judges_is_kept_and_judged_anew(
@@ -293,18 +295,18 @@ def test_a_revocation_while_the_gate_judges_is_kept_and_judged_anew(
 ) -> None:
     """The version that the candidate is compared with is revoked while the gate is at it."""
     other = conf_of(fresh, "labeler.lexical.learning_rate=0.04", "labeling.gate.min_exact=0.0")
-    finetune_labeler.run(spark, other)
+    finetune_labeler.JOB.run(spark, other)
     (first,) = warehouse_of(spark, fresh).read(LABELER_DECISIONS).collect()
     real, judged = admit_labeler.judge_version, []
 
     def judge(*given: Any) -> Any:
         if not judged:
-            revoke_labeler.run(spark, conf_of(fresh, "labeling.revoke_reason=tested"))
+            revoke_labeler.JOB.run(spark, conf_of(fresh, "labeling.revoke_reason=tested"))
         judged.append(real(*given).compared_with)
         return real(*given)
 
     monkeypatch.setattr(admit_labeler, "judge_version", judge)
-    admit_labeler.run(spark, other)
+    admit_labeler.JOB.run(spark, other)
     rows = warehouse_of(spark, fresh).read(LABELER_DECISIONS).orderBy("decision_no").collect()
     assert [row.decision for row in rows] == ["admitted", "revoked", "admitted"]
     assert rows[1].labeler_version == first.labeler_version != rows[2].labeler_version
@@ -318,7 +320,7 @@ def test_a_revocation_while_the_gate_judges_is_kept_and_judged_anew(
 def test_every_candidate_is_labelled_once_and_nothing_is_lost(
     spark: SparkSession, fresh: Path
 ) -> None:
-    report = label_pairs.run(spark, conf_of(fresh))
+    report = label_pairs.JOB.run(spark, conf_of(fresh))
     labels = model_labels(spark, fresh)
     # 40 queries x 22 items, less 200 judged pairs and 40 without a text
     assert labels.count() == 40 * 22 - 200 - 40
@@ -342,7 +344,7 @@ def test_every_candidate_is_labelled_once_and_nothing_is_lost(
     )
     assert {r.answers for r in twins.where("n = 2").collect()} == {1}
 
-    again = label_pairs.run(spark, conf_of(fresh))
+    again = label_pairs.JOB.run(spark, conf_of(fresh))
     assert model_labels(spark, fresh).count() == 640
     assert again.details["labels"] == 0
     assert warehouse.read(QUARANTINE).count() == 40
@@ -366,20 +368,20 @@ def test_a_run_killed_twice_goes_on_and_never_labels_twice(
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
             patch.setattr(labelling.Chunks, method, counted)
-            label_pairs.run(spark, conf_of(fresh))
+            label_pairs.JOB.run(spark, conf_of(fresh))
         return model_labels(spark, fresh).count()
 
     first = after(2, "_figures")
     second = after(2, "_guard")
     assert 0 < first < second < 640
-    label_pairs.run(spark, conf_of(fresh))
+    label_pairs.JOB.run(spark, conf_of(fresh))
     labels = model_labels(spark, fresh)
     assert labels.count() == 640
     assert labels.select("query_id", "item_id").distinct().count() == 640
 
 
 def test_most_shown_first_within_the_budget_of_pairs(spark: SparkSession, fresh: Path) -> None:
-    report = label_pairs.run(
+    report = label_pairs.JOB.run(
         spark, conf_of(fresh, "labeling.budget_pairs=5", "labeling.judged_pairs=true")
     )
     labels = {(r.query_id, r.item_id) for r in model_labels(spark, fresh).collect()}
@@ -393,7 +395,7 @@ def test_most_shown_first_within_the_budget_of_pairs(spark: SparkSession, fresh:
 
 def test_a_label_of_the_same_texts_is_copied(spark: SparkSession, fresh: Path) -> None:
     judged_too = "labeling.judged_pairs=true"
-    label_pairs.run(spark, conf_of(fresh, judged_too, "labeling.budget_pairs=5"))
+    label_pairs.JOB.run(spark, conf_of(fresh, judged_too, "labeling.budget_pairs=5"))
     warehouse = warehouse_of(spark, fresh)
     before = model_labels(spark, fresh).where("query_id = 'q0_uk' AND item_id = 'i0'").collect()
     new = {"query_id": "q0_xx", "query_text": "Red Drill ", "region": "us", "dataset": ""}
@@ -402,7 +404,7 @@ def test_a_label_of_the_same_texts_is_copied(spark: SparkSession, fresh: Path) -
     candidate = {"query_id": "q0_xx", "region": "us", "item_id": "i0", "run_date": RUN}
     flags = {"from_log": True, "from_judgment": False, "from_retrieval": False}
     warehouse.merge(CANDIDATES, CANDIDATES.local_frame(spark, [{**candidate, **flags}]))
-    label_pairs.run(spark, conf_of(fresh, judged_too, "labeling.budget_pairs=1"))
+    label_pairs.JOB.run(spark, conf_of(fresh, judged_too, "labeling.budget_pairs=1"))
     (copied,) = model_labels(spark, fresh).where("query_id = 'q0_xx'").collect()
     assert (copied.p_ge_1, copied.grade) == (before[0].p_ge_1, before[0].grade)
 
@@ -418,20 +420,20 @@ def test_a_rival_run_is_refused(spark: SparkSession, fresh: Path) -> None:
 def test_a_new_version_labels_all_or_only_what_was_in_doubt(
     spark: SparkSession, fresh: Path
 ) -> None:
-    label_pairs.run(spark, conf_of(fresh))
+    label_pairs.JOB.run(spark, conf_of(fresh))
     other = "labeler.lexical.learning_rate=0.04", "labeling.gate.min_exact=0.0"
-    finetune_labeler.run(spark, conf_of(fresh, *other))
-    admit_labeler.run(spark, conf_of(fresh, *other))
+    finetune_labeler.JOB.run(spark, conf_of(fresh, *other))
+    admit_labeler.JOB.run(spark, conf_of(fresh, *other))
     (decision,) = (
         warehouse_of(spark, fresh).read(LABELER_DECISIONS).where("decision_no = 2").collect()
     )
     assert decision.decision == "admitted"
     assert decision.compared_with is not None
-    dry = label_pairs.run(spark, conf_of(fresh, *other, dry_run=True))
+    dry = label_pairs.JOB.run(spark, conf_of(fresh, *other, dry_run=True))
     assert dry.counts[0].rows_out == 680
     doubt, doubtful = _half_in_doubt(model_labels(spark, fresh))
     differing = conf_of(fresh, *other, "labeling.relabel=differing", f"labeling.doubt={doubt}")
-    some = label_pairs.run(spark, differing)
+    some = label_pairs.JOB.run(spark, differing)
     labels = model_labels(spark, fresh)
     by_version = {
         r.labeler_version: r["count"] for r in labels.groupBy("labeler_version").count().collect()
@@ -441,11 +443,11 @@ def test_a_new_version_labels_all_or_only_what_was_in_doubt(
     assert 0 < some.details["labels"] == doubtful < 640
     assert sorted(by_version.values())[0] == some.details["labels"]
     # Revoked, the older one labels again, and both stay readable.
-    report = revoke_labeler.run(spark, conf_of(fresh, "labeling.revoke_reason=tested"))
+    report = revoke_labeler.JOB.run(spark, conf_of(fresh, "labeling.revoke_reason=tested"))
     assert "labels from now on" in report.notes[0]
     assert model_labels(spark, fresh).count() == sum(by_version.values())
     with pytest.raises(ConfError, match="is not admitted"):
-        revoke_labeler.run(spark, conf_of(fresh, f"labeling.revoke={decision.labeler_version}"))
+        revoke_labeler.JOB.run(spark, conf_of(fresh, f"labeling.revoke={decision.labeler_version}"))
 
 
 def _half_in_doubt(labels: DataFrame) -> tuple[float, int]:
@@ -463,11 +465,11 @@ def test_a_label_of_a_version_that_is_not_admitted_cannot_be_written(
     """The table itself refuses it, whatever the code before it let pass."""
     from jobs import build_training_set
 
-    build_training_set.run(spark, tiny_run.conf())
+    build_training_set.JOB.run(spark, tiny_run.conf())
     warehouse = tiny_run.warehouse()
     row = warehouse.read_run(TRAINING_EXAMPLES).limit(1)
     for admits in (F.lit(False), F.lit(None).cast("boolean")):
         leaked = row.withColumns({"label_source": F.lit("llm"), "label_admitted": admits})
         with pytest.raises(PySparkException, match="labeler_admitted"):
             warehouse.replace_run(TRAINING_EXAMPLES, leaked)
-    build_training_set.run(spark, tiny_run.conf())
+    build_training_set.JOB.run(spark, tiny_run.conf())

@@ -19,6 +19,7 @@ from jobs.command.exits import StepFailedError
 from jobs.nightly import Nightly, closing_table, select_steps
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
+from jobs.platform.run import Run
 from jobs.platform.runner import open_warehouse, run_job, state_path
 
 A = Table("a", "one row per a", required([("a", "long", "a")]), key=("a",))
@@ -40,27 +41,22 @@ class Chain:
     broken: bool = False
 
     def jobs(self) -> list[Job]:
-        first = Job("first", "makes a", self._first, writes=(A,), sections=("feed",))
-        second = Job("second", "makes b", self._second, reads=(A,), writes=(B,))
+        first = Job(self._first, "makes a", writes=(A,), sections=("feed",), name="first")
+        second = Job(self._second, "makes b", reads=(A,), writes=(B,), name="second")
         return [first, second]
 
-    def _first(self, spark: SparkSession, conf: ResolvedConf) -> JobReport:
-        rows = spark.range(conf.tree.feed.batch_size).toDF("a")
-        return self._write("first", spark, conf, A, rows)
+    def _first(self, run: Run) -> None:
+        self._write(run, A, run.spark.range(run.conf.tree.feed.batch_size).toDF("a"))
 
-    def _second(self, spark: SparkSession, conf: ResolvedConf) -> JobReport:
+    def _second(self, run: Run) -> None:
         if self.broken:
             raise ValueError("no luck")
-        warehouse, _ = open_warehouse(spark, conf, "second")
-        return self._write("second", spark, conf, B, warehouse.read(A))
+        self._write(run, B, run.warehouse.read(A))
 
-    def _write(
-        self, name: str, spark: SparkSession, conf: ResolvedConf, table: Table, rows: DataFrame
-    ) -> JobReport:
-        self.ran.append(name)
-        warehouse, report = open_warehouse(spark, conf, name)
-        report.count(table.name, rows.count(), warehouse.replace(table, rows, "true").rows)
-        return report
+    def _write(self, run: Run, table: Table, rows: DataFrame) -> None:
+        self.ran.append(run.report.job)
+        written = run.warehouse.replace(table, rows, "true")
+        run.report.count(table.name, rows.count(), written.rows)
 
 
 def nightly(spark: SparkSession, conf: ResolvedConf, chain: Chain, force: bool = False) -> Nightly:
@@ -157,14 +153,12 @@ def test_what_a_step_adds_to_a_table_of_an_earlier_one_is_no_input_of_either(
     ran, conf = [], make_conf()
 
     def step(name: str, number: int) -> Job:
-        def run(session: SparkSession, given: ResolvedConf) -> JobReport:
+        def work(run: Run) -> None:
             ran.append(name)
-            warehouse, report = open_warehouse(session, given, name)
-            rows = session.range(number, number + 1).toDF("a")
-            report.count("a", 1, warehouse.merge(A, rows, update=False).rows)
-            return report
+            rows = run.spark.range(number, number + 1).toDF("a")
+            run.report.count("a", 1, run.warehouse.merge(A, rows, update=False).rows)
 
-        return Job(name, name, run, reads=(A,), may_lack=(A,), writes=(A,))
+        return Job(work, name, reads=(A,), may_lack=(A,), writes=(A,), name=name)
 
     jobs = [step("first", 1), step("second", 2)]
     chain = Nightly(spark, conf, jobs, jobs, console=Console(quiet=True))
@@ -220,12 +214,11 @@ def test_rows_that_another_job_wrote_over_are_made_again(
     """A trial overwrote the run's rows; OPTIMIZE and other rows of the table are no matter."""
     conf, ran = make_conf("run_date=2026-03-01"), []
 
-    def run(session: SparkSession, given: ResolvedConf) -> JobReport:
+    def work(run: Run) -> None:
         ran.append("dated")
-        warehouse, report = open_warehouse(session, given, "dated")
-        written = warehouse.replace(DATED, day(given.run_date), f"{day_of(given)} AND a < 5")
-        report.count("dated", 1, written.rows)
-        return report
+        where = f"{day_of(run.conf)} AND a < 5"
+        written = run.warehouse.replace(DATED, day(run.conf.run_date), where)
+        run.report.count("dated", 1, written.rows)
 
     def day_of(given: ResolvedConf) -> str:
         return f"run_date = DATE'{given.run_date}'"
@@ -233,7 +226,7 @@ def test_rows_that_another_job_wrote_over_are_made_again(
     def day(date: dt.date) -> DataFrame:
         return spark.createDataFrame([(date, 1)], "run_date date, a long")
 
-    jobs = [Job("dated", "dated", run, writes=(DATED,))]
+    jobs = [Job(work, "dated", writes=(DATED,), name="dated")]
     other_day = replace(conf, tree=conf.tree.model_copy(update={"run_date": dt.date(2026, 3, 9)}))
     Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
     open_warehouse(spark, other_day, "else")[0].replace_run(DATED, day(other_day.run_date))
@@ -260,18 +253,16 @@ def test_a_flipped_byte_of_a_snapshot_is_made_again(
 ) -> None:
     conf, ran = make_conf(), []
 
-    def run(session: SparkSession, given: ResolvedConf) -> JobReport:
+    def work(run: Run) -> None:
         ran.append("snapshot")
-        warehouse, report = open_warehouse(session, given, "snapshot")
-        folder = warehouse.snapshot_dir()
+        folder = run.warehouse.snapshot_dir()
         folder.mkdir(parents=True, exist_ok=True)
         (folder / "part").write_bytes(b"values")
         files = [{"path": "part", "sha256": hashlib.sha256(b"values").hexdigest()}]
         manifest = {"snapshot_version": "v1", "splits": {"train": {"files": files}}}
         (folder / "manifest.json").write_text(json.dumps(manifest))
-        return report
 
-    jobs = [Job("snapshot", "snapshot", run, artifacts_out=("snapshot",))]
+    jobs = [Job(work, "snapshot", artifacts_out=("snapshot",), name="snapshot")]
     night = Nightly(spark, conf, jobs, jobs, console=Console(quiet=True))
     folder = night.state.warehouse.snapshot_dir()
     night.run()
@@ -289,7 +280,7 @@ def test_the_model_of_an_earlier_date_that_is_scored_with_is_an_input(
     spark: SparkSession, make_conf: MakeConf
 ) -> None:
     """Trained again, it makes scoring run again; the run date's own model is looked at first."""
-    jobs = [Job("score", "scores", lambda s, c: JobReport("", "", ""), artifacts_in=("model",))]
+    jobs = [Job(lambda run: None, "scores", artifacts_in=("model",), name="score")]
     night = Nightly(spark, make_conf(), jobs, jobs, console=Console(quiet=True))
     models = night.state.warehouse.model_dir().parent
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -76,7 +77,7 @@ def _write(warehouse: Warehouse, table_frame: Callable[..., DataFrame]) -> None:
 def _do(job: Job, spark: SparkSession, conf: ResolvedConf, *argv: str) -> JobReport:
     """The job as its command line asks for it."""
     assert job.bind is not None
-    return job.bind(parser_of(job.name).parse_args(argv))(spark, conf)
+    return replace(job, work=job.bind(parser_of(job.name).parse_args(argv))).run(spark, conf)
 
 
 def test_a_trial_is_compared_adopted_reverted_and_dropped(

@@ -14,6 +14,7 @@ from features.declarations import FEATURES, ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
 from features.lookup import FeatureTables, with_features
 from jobs import build_scoring_rows, build_training_set, reweight, score_catalog, score_examples
 from jobs.platform.feature_reads import read_features
+from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.serving.in_force import NoModelError, model_in_force, weights_in_force
 from model.serving.artifact import load_model
@@ -24,12 +25,12 @@ OTHER_WEIGHTS = (CONF_WEIGHTS, "value.weights.relevance=5", "value.by_region={fr
 
 @pytest.fixture(scope="module")
 def packed(tiny_run: Any) -> JobReport:
-    return build_scoring_rows.run(tiny_run.spark, tiny_run.conf())
+    return build_scoring_rows.JOB.run(tiny_run.spark, tiny_run.conf())
 
 
 @pytest.fixture(scope="module")
 def scored(tiny_run: Any, packed: JobReport) -> JobReport:
-    return score_catalog.run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS))
+    return score_catalog.JOB.run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS))
 
 
 def scores(tiny_run: Any) -> DataFrame:
@@ -53,7 +54,7 @@ def test_the_cap_keeps_judged_then_retrieved_candidates(tiny_run: Any, packed: J
     inputs = build_scoring_rows.read_inputs(warehouse)
     kept = build_scoring_rows.build(inputs, conf).select("item_ids").collect()
     assert all({"i0", "i4", "i1"} == set(row.item_ids) for row in kept)
-    report = build_scoring_rows.run(tiny_run.spark, conf)
+    report = build_scoring_rows.JOB.run(tiny_run.spark, conf)
     assert "20 of 50 candidates are beyond the 3 a query" in " ".join(report.notes)
 
 
@@ -76,15 +77,17 @@ def test_scores_equal_the_model_on_plain_rows(tiny_run: Any, scored: JobReport) 
 
 def test_a_trial_ranks_as_scoring_with_its_weights_does(tiny_run: Any, scored: JobReport) -> None:
     before = scores(tiny_run).localCheckpoint()
-    trial = reweight.try_weights("other")(tiny_run.spark, tiny_run.conf(*OTHER_WEIGHTS))
+    trial = Job(reweight.try_weights("other"), "").run(
+        tiny_run.spark, tiny_run.conf(*OTHER_WEIGHTS)
+    )
     assert [c.rows_out for c in trial.counts] == [50, 1]
     assert_df_equality(before, scores(tiny_run), ignore_row_order=True)
     columns = ["query_id", "item_id", "region", "value", "rank"]
     tried = tiny_run.warehouse().read_run(SCORE_TRIALS).select(*columns)
-    score_catalog.run(tiny_run.spark, tiny_run.conf(*OTHER_WEIGHTS))
+    score_catalog.JOB.run(tiny_run.spark, tiny_run.conf(*OTHER_WEIGHTS))
     by_scoring = scores(tiny_run).select(*columns).localCheckpoint()
     assert tried.count() == 50 and tried.exceptAll(by_scoring).count() == 0
-    score_catalog.run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS))
+    score_catalog.JOB.run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS))
     assert by_scoring.exceptAll(scores(tiny_run).select(*columns)).count() > 0
 
 
@@ -114,7 +117,7 @@ def test_a_model_trained_anew_is_loaded_by_workers_that_live_on(
 ) -> None:
     before = scores(tiny_run).first()
     version = retrain(tiny_run.warehouse(), 2)
-    report = score_catalog.run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS))
+    report = score_catalog.JOB.run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS))
     after = scores(tiny_run).first()
     retrain(tiny_run.warehouse(), 1)
     assert report.details["model_version"] == version == after.model_version
@@ -122,8 +125,8 @@ def test_a_model_trained_anew_is_loaded_by_workers_that_live_on(
 
 
 def test_examples_are_scored_with_the_features_of_their_day(tiny_run: Any) -> None:
-    build_training_set.run(tiny_run.spark, tiny_run.conf())
-    report = score_examples.run(tiny_run.spark, tiny_run.conf())
+    build_training_set.JOB.run(tiny_run.spark, tiny_run.conf())
+    report = score_examples.JOB.run(tiny_run.spark, tiny_run.conf())
     warehouse = tiny_run.warehouse()
     rows = warehouse.read_run(EXAMPLE_SCORES)
     assert [c.rows_out for c in report.counts] == [26]
@@ -156,7 +159,7 @@ def test_pairs_that_the_region_part_leaves_as_they_are(
 
 def test_dry_runs_write_nothing(tiny_run: Any, scored: JobReport) -> None:
     versions = [tiny_run.warehouse().version(table) for table in (SCORES, SCORING_ROWS)]
-    for run in (build_scoring_rows.run, score_catalog.run, reweight.try_weights("dry")):
-        report = run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS, dry_run=True))
+    for work in (build_scoring_rows.run, score_catalog.run, reweight.try_weights("dry")):
+        report = Job(work, "").run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS, dry_run=True))
         assert report.outputs == {}
     assert [tiny_run.warehouse().version(table) for table in (SCORES, SCORING_ROWS)] == versions

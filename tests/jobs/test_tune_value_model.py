@@ -68,10 +68,10 @@ def test_run_picks_by_region_dry_then_twice_the_same(
     warehouse, _ = open_warehouse(spark, conf, "test")
     warehouse.replace_run(EXAMPLE_SCORES, _examples(table_frame))
     warehouse.merge(QUERIES, _queries(table_frame))
-    tune_value_model.run(spark, make_conf(*SETTINGS, dry_run=True))
+    tune_value_model.JOB.run(spark, make_conf(*SETTINGS, dry_run=True))
     assert not warehouse.exists(VALUE_CURVE) and not warehouse.report_dir().exists()
 
-    report = tune_value_model.run(spark, conf)
+    report = tune_value_model.JOB.run(spark, conf)
     curve = {(r["region"], r["w_relevance"]): r for r in warehouse.read(VALUE_CURVE).collect()}
     assert len(curve) == 6
     us, every = curve["us", 1.0], curve["all", 1.0]
@@ -92,7 +92,7 @@ def test_run_picks_by_region_dry_then_twice_the_same(
     assert "engagement@10, logged (simulated)" in text
     assert any(note.startswith("us: w_relevance 1:") for note in report.notes)
 
-    again = tune_value_model.run(spark, conf)
+    again = tune_value_model.JOB.run(spark, conf)
     assert again.counts == report.counts
     assert sorted(map(tuple, warehouse.read(VALUE_WEIGHTS).collect())) == sorted(
         map(tuple, weights)

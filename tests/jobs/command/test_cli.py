@@ -1,6 +1,7 @@
 """The command line: exit codes as a scheduler sees them, help without Spark, errors of one line."""
 
 import logging
+import runpy
 import subprocess
 import sys
 import tomllib
@@ -153,6 +154,13 @@ def test_help_and_usage_errors_need_neither_spark_nor_torch() -> None:
     assert done.returncode == 0, done.stderr
     assert all(f"usage: counterpoise {name} " in done.stdout for name in names)
     assert "label_pairs" in done.stdout and "\ncounterpoise " in done.stdout
+
+
+def test_a_job_is_named_by_its_module_and_is_no_script() -> None:
+    names = [*CHAIN, *EXTRA]
+    assert [load_job(name).name for name in names] == names
+    with pytest.raises(ValueError, match="a job is no script: `counterpoise NAME`"):
+        runpy.run_module("jobs.import_labels", run_name="__main__")
 
 
 def test_the_summary_that_help_reads_is_the_jobs() -> None:

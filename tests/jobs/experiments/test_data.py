@@ -131,7 +131,7 @@ def test_a_dry_run_writes_nothing(spark: SparkSession, make_conf: MakeConf, tmp_
 
 def test_training_examples_become_a_snapshot(tiny_run: Any, tmp_path: Path) -> None:
     """10 queries with 12 impressions each, and a labelled pair that none of them shows."""
-    build_training_set.run(tiny_run.spark, tiny_run.conf())
+    build_training_set.JOB.run(tiny_run.spark, tiny_run.conf())
     folder = write_examples(tiny_run.warehouse(), tmp_path / "made")
     snapshot = open_snapshot(folder)
     snapshot.verify()

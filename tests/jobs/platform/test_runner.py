@@ -8,7 +8,6 @@ import pytest
 from conf.load import SIMULATED, load_conf
 from jobs.nightly import Nightly
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
 from jobs.platform.runner import keep_trace, write_text
 
 
@@ -55,12 +54,7 @@ def test_no_stored_file_holds_a_secret_and_the_kept_conf_is_not_for_all(
     monkeypatch.setenv("S3_KEY", "hunter2")
     secret = "spark.options={spark.hadoop.fs.s3a.secret.key: '${S3_KEY}'}"
     conf = load_conf([SIMULATED], [f"storage.root={tmp_path}", secret, "tracking.uri=${S3_KEY}"])
-    job = Job(
-        "ingest",
-        "",
-        lambda _, c: JobReport("ingest", str(c.run_date), c.hash),
-        sections=("tracking",),
-    )
+    job = Job(lambda run: None, "", sections=("tracking",), name="ingest")
     Nightly(MagicMock(), conf, [job], [job], console=MagicMock()).run()
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert {path.parent.relative_to(tmp_path).parts[0] for path in files} == {
