@@ -134,5 +134,5 @@ JOB = Job(
     ),
     may_lack=(LABELER_VERSIONS, LABELER_QUERIES, LABELER_DECISIONS, LABEL_AUDIT),
     writes=(LABELER_DECISIONS,),
-    sections=("labeling", "labeler", "encoder", "training_set"),
+    sections=("labeling", "training_set"),
 )

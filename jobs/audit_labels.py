@@ -142,5 +142,5 @@ JOB = Job(
     summary="find human grades that engagement, a model and the query's types contradict",
     reads=(RELEVANCE_LABELS, QUERIES, ITEMS, IMPRESSIONS),
     writes=(LABEL_AUDIT,),
-    sections=("audit", "labeler", "encoder", "features", "seed"),
+    sections=("audit", "labeler", "encoder", "features"),
 )

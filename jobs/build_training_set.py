@@ -154,6 +154,6 @@ JOB = Job(
     ),
     may_lack=(LABELER_DECISIONS, LABEL_AUDIT),
     writes=(TRAINING_EXAMPLES,),
-    sections=("seed", "regions", "split", "features", "training_set"),
+    sections=("features", "training_set"),
     artifacts_out=("snapshot",),
 )

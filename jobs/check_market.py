@@ -219,5 +219,5 @@ JOB = Job(
         RELEVANCE_LABELS,
     ),
     writes=(MARKET_CHECKS,),
-    sections=("seed", "regions", "split", "value", "evaluation"),
+    sections=("value", "evaluation"),
 )

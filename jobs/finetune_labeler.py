@@ -209,5 +209,5 @@ JOB = Job(
     reads=(RELEVANCE_LABELS, QUERIES, ITEMS, IMPRESSIONS, LABEL_AUDIT, LABELER_DECISIONS),
     may_lack=(LABEL_AUDIT, LABELER_DECISIONS),
     writes=(LABELER_VERSIONS, LABELER_QUERIES),
-    sections=("seed", "split", "labels", "labeler", "labeling", "encoder", "training_set"),
+    sections=("labels", "labeler", "labeling", "encoder", "training_set"),
 )

@@ -220,6 +220,6 @@ JOB = Job(
         MARKET_TRUTH,
         MARKET_PARAMETERS,
     ),
-    sections=("source", "ingest", "regions", "split", "seed"),
+    sections=("source", "ingest"),
     external=fingerprint,
 )

@@ -228,5 +228,5 @@ JOB = Job(
     ),
     may_lack=(LABELER_VERSIONS, LABELER_DECISIONS, TEXT_EMBEDDINGS),
     writes=(RELEVANCE_LABELS, LABEL_CHUNKS, QUARANTINE),
-    sections=("labeling", "seed"),
+    sections=("labeling",),
 )

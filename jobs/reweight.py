@@ -148,6 +148,6 @@ JOB = Job(
     ),
     may_lack=(EXAMPLE_SCORES, LABELER_DECISIONS, VALUE_WEIGHTS, WEIGHT_DECISIONS),
     writes=(SCORE_TRIALS, WEIGHT_TRIALS),
-    sections=("seed", "regions", "split", "value", "evaluation"),
+    sections=("value", "evaluation"),
     bind=_bind,
 )

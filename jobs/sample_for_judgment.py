@@ -85,8 +85,9 @@ def _write_files(sample: DataFrame, warehouse: Warehouse) -> None:
 JOB = Job(
     run,
     summary="draw the pairs most worth a rater's time; CSV and HTML sheet",
-    reads=(RELEVANCE_LABELS, QUERIES, ITEMS, IMPRESSIONS),
+    reads=(RELEVANCE_LABELS, QUERIES, ITEMS, IMPRESSIONS, LABEL_AUDIT, RATER_ANSWERS),
+    may_lack=(LABEL_AUDIT, RATER_ANSWERS),
     writes=(JUDGMENT_SAMPLE,),
-    sections=("judging", "seed"),
+    sections=("judging",),
     artifacts_out=("judging",),
 )

@@ -106,7 +106,7 @@ def _track(report: JobReport, conf: ResolvedConf, root: Path, fitted: Fitted, ve
 JOB = Job(
     run,
     summary="train and calibrate the ranker on the run date's snapshot",
-    sections=("seed", "feed", "model", "trainer", "calibration"),
+    sections=("feed", "model", "trainer", "calibration"),
     artifacts_in=("snapshot",),
     artifacts_out=("model",),
 )

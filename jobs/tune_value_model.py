@@ -207,5 +207,5 @@ JOB = Job(
     summary="sweep the relevance weight on validation queries and pick it",
     reads=(EXAMPLE_SCORES, QUERIES),
     writes=(VALUE_CURVE, VALUE_WEIGHTS),
-    sections=("seed", "regions", "split", "value", "evaluation"),
+    sections=("value", "evaluation"),
 )

@@ -62,8 +62,11 @@ def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> Dat
 def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
     """The training examples before their features are looked up."""
     shown = shown_rows(inputs, conf, run_date)
-    labelled = labelled_pairs(inputs.queries, conf, inputs.decisions)
-    carried = inputs.labels.transform(labelled).transform(with_carrier(shown))
+    carried = (
+        inputs.labels.transform(labelled_pairs(inputs.queries, conf, inputs.decisions))
+        .transform(with_label_weight, conf.training_set)
+        .transform(with_carrier(shown))
+    )
     on_page = carried.where("search_id IS NOT NULL").select(*_SHOWN_KEY, *_LABEL_COLUMNS)
     unshown = carried.where("search_id IS NULL").transform(_as_unshown(F.lit(run_date)))
     return (
@@ -159,7 +162,6 @@ def labelled_pairs(queries: DataFrame, conf: Conf, decisions: DataFrame | None =
                 "best.label_admitted",
                 F.col("best.p_ge_1").cast("float").alias("label_ge_1"),
                 F.col("best.p_ge_2").cast("float").alias("label_ge_2"),
-                _weight(conf.training_set).alias("weight_relevance"),
             )
             .join(splits.select("query_id", "region", "split"), on="query_id", how="inner")
         )
@@ -208,13 +210,13 @@ def _with_relevance_mask(df: DataFrame) -> DataFrame:
     return df.withColumns({**known, **filled})
 
 
-def _weight(conf: TrainingSetConf) -> Column:
-    """Weight of the source times the factor of the version."""
-    weight = _mapped(conf.source_weights.model_dump(), "best.source")
+def with_label_weight(labels: DataFrame, conf: TrainingSetConf) -> DataFrame:
+    """Add `weight_relevance`: weight of the label's source times the factor of its version."""
+    weight = _mapped(conf.source_weights.model_dump(), "label_source")
     if conf.version_weights:
-        factor = _mapped(conf.version_weights, "best.labeler_version")
+        factor = _mapped(conf.version_weights, "labeler_version")
         weight = weight * F.coalesce(factor, F.lit(1.0))
-    return weight.cast("float")
+    return labels.withColumn("weight_relevance", weight.cast("float"))
 
 
 def _mapped(values: Mapping[str, float], key: str) -> Column:

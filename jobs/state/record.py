@@ -27,7 +27,7 @@ from jobs.state.code import code_hash
 from jobs.state.files import DamagedRecordError, read_record, write_record
 from jobs.state.installed import installed_versions
 
-_ALWAYS = ("seed", "regions", "split", "storage")
+ALWAYS = ("seed", "regions", "split", "storage")
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class RunState:
             "code": code_hash(),
             "packages": installed_versions(),
             "run_date": self.conf.run_date.isoformat(),
-            "conf": {name: tree[name] for name in sorted({*_ALWAYS, *job.sections})},
+            "conf": {name: tree[name] for name in sorted({*ALWAYS, *job.sections})},
             "tables": {table.name: self._input_version(table, job, chain) for table in job.reads},
             "artifacts": {name: self._input_artifact(name) for name in job.artifacts_in},
             "external": job.external(self.conf) if job.external else None,

@@ -25,6 +25,7 @@ from features.examples.training_rows import (
     labelled_rows,
     shown_rows,
     training_examples,
+    with_label_weight,
 )
 from features.lookup import FeatureTables
 
@@ -262,7 +263,8 @@ def test_human_before_llm_before_model_before_assumed_then_the_latest(
     )
     queries = frame(spark, QUERIES, [query("q1", 0)])
     decisions = decided(spark, ("v1", "admitted"), ("v9", "admitted"), ("v1", "admitted"))
-    rows = labels.transform(labelled_pairs(queries, conf.tree, decisions)).collect()
+    best = labels.transform(labelled_pairs(queries, conf.tree, decisions))
+    rows = best.transform(with_label_weight, conf.tree.training_set).collect()
     best = {r.item_id: (r.label_source, r.grade, r.label_ge_1, r.weight_relevance) for r in rows}
     assert best == {
         "a": ("human", 2, 1, 1),
@@ -291,7 +293,8 @@ def test_labels_of_a_version_count_while_its_last_decision_admits_it(
 
     def used(*decisions: tuple[str, str]) -> dict[str, tuple[str, float]]:
         made = decided(spark, *decisions) if decisions else None
-        rows = labels.transform(labelled_pairs(queries, conf, made)).collect()
+        best = labels.transform(labelled_pairs(queries, conf, made))
+        rows = best.transform(with_label_weight, conf.training_set).collect()
         assert all(row.label_admitted for row in rows)
         return {r.item_id: (r.labeler_version, r.weight_relevance) for r in rows}
 
