@@ -160,7 +160,7 @@ def test_a_job_is_named_by_its_module_and_is_no_script() -> None:
     names = [*CHAIN, *EXTRA]
     assert [load_job(name).name for name in names] == names
     with pytest.raises(ValueError, match="a job is no script: `counterpoise NAME`"):
-        runpy.run_module("jobs.import_labels", run_name="__main__")
+        runpy.run_path(str(PYPROJECT.parent / "jobs/import_labels.py"), run_name="__main__")
 
 
 def test_the_summary_that_help_reads_is_the_jobs() -> None:
