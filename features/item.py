@@ -73,7 +73,8 @@ def regional_history(daily: DataFrame, spine: DataFrame) -> DataFrame:
     """item_id, region, day, and the region's 28-day counts, named region_*."""
     measures = [*ENGAGEMENT, "price_ratio"]
     keys = ["item_id", "region"]
-    sums = history(daily_counts(daily, keys, measures), spine, keys, measures, [WINDOW])
+    days = spine.select(*keys, "day").distinct()
+    sums = history(daily_counts(daily, keys, measures), days, keys, measures, [WINDOW])
     events = F.col("clicks_28d") + F.col("carts_28d") + F.col("purchases_28d")
     return sums.select(
         *keys,

@@ -38,10 +38,11 @@ def query_features(
         items: item_id, item_type.
         priors: of `prior_rates`.
     """
+    days = spine.select("query_id", "day").distinct()  # of the many rows per query, before shuffles
     counts = daily_counts(daily, ["query_id"], ENGAGEMENT)
     traffic = counts.join(pages, on=["query_id", "day"], how="left").fillna(0, ["pages"])
-    measured = history(traffic, spine, ["query_id"], [*ENGAGEMENT, "pages"], [WINDOW])
-    entropy = click_entropy(daily, items, spine)
+    measured = history(traffic, days, ["query_id"], [*ENGAGEMENT, "pages"], [WINDOW])
+    entropy = click_entropy(daily, items, days)
     return (
         measured.join(queries.transform(text_features, conf), on="query_id", how="inner")
         .join(entropy, on=["query_id", "day"], how="left")
@@ -73,6 +74,9 @@ def click_entropy(daily: DataFrame, items: DataFrame, spine: DataFrame) -> DataF
     """query_id, day, query_type_entropy: -sum_t p_t ln p_t over the item types clicked (nats).
 
     With c_t clicks on type t and C in all, that is ln C - sum_t c_t ln c_t / C. No click: no row.
+
+    Args:
+        spine: query_id, day; one row each, as each is joined with all types clicked for the query.
     """
     typed = (
         daily.where("clicks > 0")

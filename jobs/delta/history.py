@@ -2,17 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from delta.tables import DeltaTable
-from pyspark.sql import Column, Row
-from pyspark.sql import functions as F
+from pyspark.sql import Row
 
 _LOOKS = (1, 50, None)
-"""Newest commits that are looked through for one of a name; None: all. It is the newest one unless
-somebody else wrote meanwhile, and the log of a table is long."""
+"""Newest commits that Spark is asked for, in turn; None: all. Mostly the newest one is wanted, and
+the log of a table is long."""
 
 _RIVAL = re.compile(
     r"DELTA_CONCURRENT_|io\.delta\.(concurrent|exceptions)\.|DELTA_METADATA_CHANGED"
@@ -42,28 +41,21 @@ class Commit:
         return str(self.metadata.get("commit", ""))
 
 
-def last_commit(table: DeltaTable) -> Commit | None:
-    """The newest commit."""
-    return next(_newest(table, 1), None)
-
-
-def commit_named(table: DeltaTable, name: str) -> Commit | None:
-    """The commit that our writer gave this name, wherever later commits left it; None: no such."""
+def commits_by_spark(table: DeltaTable) -> Iterator[Commit]:
+    """Give the commits on record, the newest first: those of the days that the log is kept."""
+    seen = 0
     for look in _LOOKS:
-        found = next((commit for commit in _newest(table, look) if commit.name == name), None)
-        if found is not None:
-            return found
-    return None
+        history = table.history() if look is None else table.history(look)
+        rows = history.select("version", "operation", "operationMetrics", "userMetadata").collect()
+        yield from map(_commit, rows[seen:])
+        seen = len(rows)
+        if look is None or seen < look:
+            return
 
 
-def commits_of(table: DeltaTable) -> list[Commit]:
-    """All commits on record, newest first: those of the days that the table's log is kept."""
-    return list(_newest(table, None))
-
-
-def commits(table: DeltaTable, job: str, after: int) -> int:
-    """Commits of a job since a version."""
-    return int(table.history().where((_said("job") == job) & (F.col("version") > after)).count())
+def commit_named(commits: Iterable[Commit], name: str) -> Commit | None:
+    """Find the commit that our writer gave this name, if there is one; later ones may follow it."""
+    return next((commit for commit in commits if commit.name == name), None)
 
 
 def is_overtaken(error: Exception) -> bool:
@@ -71,30 +63,19 @@ def is_overtaken(error: Exception) -> bool:
     return bool(_RIVAL.search(f"{type(error).__module__}.{error}"))
 
 
-def _newest(table: DeltaTable, count: int | None) -> Iterator[Commit]:
-    """So many of the newest commits; the log keeps a bounded number of days of them."""
-    history = table.history() if count is None else table.history(count)
-    rows = history.select("version", "operation", "operationMetrics", "userMetadata").collect()
-    yield from map(_commit, rows)
-
-
 def _commit(row: Row) -> Commit:
     return Commit(
         int(row["version"]),
         str(row["operation"]),
         row["operationMetrics"] or {},
-        _parse_metadata(row["userMetadata"]),
+        parse_metadata(row["userMetadata"]),
     )
 
 
-def _parse_metadata(metadata: str | None) -> Mapping[str, Any]:
-    """The user metadata where it is one of ours: a JSON object."""
+def parse_metadata(metadata: str | None) -> Mapping[str, Any]:
+    """Read the user metadata of a commit where it is one of ours, a JSON object; else nothing."""
     try:
         content = json.loads(metadata or "{}")
     except json.JSONDecodeError:
         return {}
     return content if isinstance(content, dict) else {}
-
-
-def _said(name: str) -> Column:
-    return F.get_json_object("userMetadata", f"$.{name}")

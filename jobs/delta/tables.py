@@ -1,17 +1,21 @@
 """The Delta tables of one conf: where they are, how they are made, and their versions."""
 
 import shutil
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from urllib.parse import unquote
 
 from delta.tables import DeltaTable
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from conf.errors import UserError
 from conf.load import ResolvedConf
 from features.contracts import Table
 from jobs.command.causes import naming_table
-from jobs.delta import history
+from jobs.delta import history, log_files
 
 
 class MissingTableError(UserError, FileNotFoundError):
@@ -34,14 +38,14 @@ class Tables:
     def identifier(self, table: Table) -> str:
         """SQL identifier: catalog.schema.name, or delta.`path`."""
         database = self.conf.tree.storage.database
-        return f"{database}.{table.name}" if database else f"delta.`{self._path(table)}`"
+        return f"{database}.{table.name}" if database else f"delta.`{self.path(table)}`"
 
     @naming_table("looking for")
     def exists(self, table: Table) -> bool:
         """Whether the table was ever created."""
         if self.conf.tree.storage.database:
             return bool(self.spark.catalog.tableExists(self.identifier(table)))
-        return bool(DeltaTable.isDeltaTable(self.spark, self._path(table)))
+        return log_files.is_table(self.path(table))
 
     def version(self, table: Table) -> int:
         """Latest version of an existing table."""
@@ -53,26 +57,48 @@ class Tables:
         Raises:
             MissingTableError: it has none.
         """
-        commit = history.last_commit(self.delta(table))
+        commit = next(self.commits(table), None)
         if commit is None:
             raise MissingTableError(f"table {table.name} has no commit")
         return commit
 
-    def _path(self, table: Table) -> str:
-        return str(self.root / "tables" / table.name)
+    def commits(self, table: Table) -> Iterator[history.Commit]:
+        """The commits on record of an existing table, newest first."""
+        if self.conf.tree.storage.database:
+            return history.commits_by_spark(self.delta(table))
+        return log_files.newest_commits(self.path(table))
+
+    def data_files(self, table: Table, run_date: str | None = None) -> list[Path]:
+        """Local data files of an existing table's newest version.
+
+        Args:
+            run_date: only those that may hold rows of this run date (YYYY-MM-DD).
+        """
+        if not self.conf.tree.storage.database:
+            with suppress(log_files.UnreadableLogError):
+                state = log_files.read_state(self.path(table))
+                return state.files_of("run_date", run_date) if run_date else list(state.files)
+        rows = self.delta(table).toDF()
+        rows = rows if run_date is None else rows.where(F.col("run_date") == F.lit(run_date))
+        uris = [uri for uri in rows.inputFiles() if uri.startswith(("file:", "/"))]
+        return [_local_path(uri) for uri in uris]
+
+    def path(self, table: Table) -> Path:
+        """Folder of a table by path."""
+        return self.root / "tables" / table.name
 
     def delta(self, table: Table) -> DeltaTable:
         """Handle of an existing table, for its history."""
         if self.conf.tree.storage.database:
             return DeltaTable.forName(self.spark, self.identifier(table))
-        return DeltaTable.forPath(self.spark, self._path(table))
+        return DeltaTable.forPath(self.spark, str(self.path(table)))
 
     def at(self, table: Table, version: int) -> DataFrame:
         """The table at a version."""
         reader = self.spark.read.format("delta").option("versionAsOf", version)
         if self.conf.tree.storage.database:
             return table.completed(reader.table(self.identifier(table)))
-        return table.completed(reader.load(self._path(table)))
+        return table.completed(reader.load(str(self.path(table))))
 
     def create(self, table: Table) -> None:
         """Create the table from its contract; one of an older contract gets its columns and checks.
@@ -93,14 +119,14 @@ class Tables:
 
         Delta makes no table in a folder that holds anything. A log with a commit is never touched.
         """
-        log = Path(self._path(table)) / "_delta_log"
+        log = self.path(table) / "_delta_log"
         if self.conf.tree.storage.database or not log.is_dir():
             return
         if all(path.is_dir() or path.name.startswith(".") for path in log.rglob("*")):
             shutil.rmtree(log)
 
     def _add_columns(self, table: Table) -> None:
-        lacking = table.lacking(self.delta(table).toDF().columns)
+        lacking = table.lacking(self._columns_and_properties(table)[0])
         if lacking:
             columns = ", ".join(column.ddl() for column in lacking)
             self.spark.sql(f"ALTER TABLE {self.identifier(table)} ADD COLUMNS ({columns})")
@@ -108,12 +134,24 @@ class Tables:
     def _renew_checks(self, table: Table) -> None:
         """Replace the constraints whose expression the contract has changed since."""
         name = self.identifier(table)
-        there = {
-            r["key"]: r["value"] for r in self.spark.sql(f"SHOW TBLPROPERTIES {name}").collect()
-        }
+        there = self._columns_and_properties(table)[1]
         for check in table.checks:
             if there.get(f"delta.constraints.{check.name}", check.expression) != check.expression:
                 self.spark.sql(f"ALTER TABLE {name} DROP CONSTRAINT {check.name}")
                 self.spark.sql(
                     f"ALTER TABLE {name} ADD CONSTRAINT {check.name} CHECK ({check.expression})"
                 )
+
+    def _columns_and_properties(self, table: Table) -> tuple[Sequence[str], Mapping[str, str]]:
+        if not self.conf.tree.storage.database:
+            with suppress(log_files.UnreadableLogError):
+                state = log_files.read_state(self.path(table))
+                return state.columns, state.properties
+        rows = self.spark.sql(f"SHOW TBLPROPERTIES {self.identifier(table)}").collect()
+        return self.delta(table).toDF().columns, {row["key"]: row["value"] for row in rows}
+
+
+def _local_path(uri: str) -> Path:
+    """The file of a URI, whether its special characters are escaped or not."""
+    path = "/" + uri.removeprefix("file:").lstrip("/")
+    return Path(path) if Path(path).exists() else Path(unquote(path))

@@ -2,13 +2,9 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
-from urllib.parse import unquote
-
-from pyspark.sql import functions as F
 
 from features.contracts import Table
-from jobs.delta.history import Commit, commits_of
+from jobs.delta.history import Commit
 from jobs.platform.warehouse import Warehouse
 
 _CHANGING = ("WRITE", "MERGE", "DELETE", "UPDATE", "TRUNCATE", "RESTORE", "REPLACE", "STREAMING")
@@ -31,7 +27,7 @@ class TableLog:
         """Its commits on record, newest first; none where it does not exist."""
         if table.name not in self._commits:
             there = self.warehouse.exists(table)
-            found = commits_of(self.warehouse.delta(table)) if there else []
+            found = list(self.warehouse.commits(table)) if there else []
             self._commits[table.name] = found
         return self._commits[table.name]
 
@@ -141,13 +137,6 @@ def drop_missing_files(warehouse: Warehouse, tables: Sequence[Table]) -> list[st
 
 
 def _missing(warehouse: Warehouse, table: Table) -> list[str]:
-    rows = warehouse.delta(table).toDF()
-    if "run_date" in table.key:
-        rows = rows.where(F.col("run_date") == F.lit(warehouse.conf.run_date))
-    local = [name for name in rows.inputFiles() if name.startswith(("file:", "/"))]
-    return [name for name in local if not _is_there(name)]
-
-
-def _is_there(uri: str) -> bool:
-    path = "/" + uri.removeprefix("file:").lstrip("/")
-    return Path(path).exists() or Path(unquote(path)).exists()
+    per_run = "run_date" in table.key
+    files = warehouse.data_files(table, warehouse.conf.run_date.isoformat() if per_run else None)
+    return [str(path) for path in files if not path.exists()]

@@ -4,6 +4,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import takewhile
 from pathlib import Path
 
 from pyspark.sql import DataFrame
@@ -13,7 +14,6 @@ from rich.console import Console
 from features.contracts import LABEL_CHUNKS, QUARANTINE, RELEVANCE_LABELS, TEXT_EMBEDDINGS
 from features.labels.judged import source_of
 from features.labels.plan import Plan, label_rows, quarantine_rows, with_vectors
-from jobs.delta.history import commits, commits_of
 from jobs.labels.labelers import Row, labeler_dir, optional
 from jobs.platform.warehouse import RivalRunError, Warehouse
 from model.labelers.deployed import deployed_encoder
@@ -111,7 +111,7 @@ class Chunks:
         }
         chunks = [
             self._chunk(figures, commit.version)
-            for commit in commits_of(wh.delta(RELEVANCE_LABELS))
+            for commit in wh.commits(RELEVANCE_LABELS)
             if (figures := commit.metadata.get("figures"))
             and ours.items() <= {**commit.metadata, **figures}.items()
         ]
@@ -172,8 +172,8 @@ class Chunks:
         """
         start = self.warehouse.report.inputs[RELEVANCE_LABELS.name]
         job = self.warehouse.report.job
-        rivals = commits(self.warehouse.delta(RELEVANCE_LABELS), job, start)
-        if rivals > totals.chunks:
+        since = takewhile(lambda c: c.version > start, self.warehouse.commits(RELEVANCE_LABELS))
+        if sum(c.metadata.get("job") == job for c in since) > totals.chunks:
             raise RivalRunError(
                 f"another run of {job} writes to {RELEVANCE_LABELS.name}; let only one run"
             )

@@ -185,7 +185,7 @@ class Warehouse(Tables):
             if self.conf.tree.storage.database:
                 writer.saveAsTable(self.identifier(table))
             else:
-                writer.save(self._path(table))
+                writer.save(str(self.path(table)))
         finally:
             self.spark.conf.set(_IGNORE_MISSING, before or "false")
 
@@ -196,7 +196,7 @@ class Warehouse(Tables):
         if self.conf.tree.storage.database:
             writer.saveAsTable(self.identifier(table))
         else:
-            writer.save(self._path(table))
+            writer.save(str(self.path(table)))
 
     def _merged(self, table: Table, rows: DataFrame, update: bool, prune: str | None) -> Written:
         there = self.at(table, self.version(table))
@@ -240,7 +240,7 @@ class Warehouse(Tables):
         """
         name = uuid4().hex
         write(name)
-        return history.commit_named(self.delta(table), name)
+        return history.commit_named(self.commits(table), name)
 
     def _written(self, table: Table, commit: history.Commit, rows: int) -> Written:
         self.report.outputs[table.name] = commit.version

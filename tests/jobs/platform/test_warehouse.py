@@ -2,13 +2,12 @@
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 from chispa import assert_df_equality
-from delta.tables import DeltaTable
 from py4j.protocol import Py4JJavaError
 from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
@@ -19,7 +18,7 @@ from features.contracts import ALL_TABLES, SCORES, Check, Table
 from features.contracts.table import ContractError, optional, required
 from jobs.delta.commits import retried
 from jobs.delta.difference import CHANGE, difference
-from jobs.delta.history import Commit, commit_named, last_commit
+from jobs.delta.history import Commit, commit_named
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import MissingTableError, RivalRunError
 
@@ -101,8 +100,7 @@ def test_merge_writes_the_difference_alone(spark: SparkSession, make_conf: MakeC
     assert sorted(map(tuple, warehouse.read(PRICES).collect())) == [
         *(("b", 2.0), ("c", 9.0), ("d", 4.0), ("kept", 4.0)),
     ]
-    commit = last_commit(warehouse.delta(PRICES))
-    assert commit is not None
+    commit = warehouse.last_commit(PRICES)
     changed = ("Inserted", "Updated", "Deleted")
     assert [commit.metrics[f"numTargetRows{how}"] for how in changed] == ["1", "1", "1"]
 
@@ -149,10 +147,10 @@ def test_a_commit_of_another_in_between_is_not_taken_for_ours(
     merged = warehouse.merge(PRICES, prices(spark, ("a", 1.0)))
     seen: list[int] = []
 
-    def late(table: DeltaTable, name: str) -> Commit | None:
+    def late(commits: Iterable[Commit], name: str) -> Commit | None:
         spark.sql(f"INSERT INTO {warehouse.identifier(PRICES)} VALUES ('x{len(seen)}', 7.0)")
         seen.append(warehouse.version(PRICES))
-        return commit_named(table, name)
+        return commit_named(commits, name)
 
     monkeypatch.setattr("jobs.delta.history.commit_named", late)
     replaced = warehouse.replace(PRICES, prices(spark, ("b", 2.0), ("c", 3.0)), "price < 5")

@@ -1,0 +1,160 @@
+"""Reads a Delta table's log from its files: commits, columns, properties and the files it holds.
+
+Spark answers each of these questions with several queries, a good part of a second every time, and
+a night asks hundreds of times. The log is plain JSON and Parquet (the Delta transaction log
+protocol, https://github.com/delta-io/delta/blob/master/PROTOCOL.md): commit N is `N.json`, one
+action per line, and a checkpoint is the sum of all actions up to its version. Tables by name ask
+Spark: their log may lie anywhere.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlparse
+
+import pyarrow.parquet as pq
+
+from jobs.delta.history import Commit, parse_metadata
+
+_COMMIT = re.compile(r"^(\d{20})\.json$")
+_CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet$")
+_ANY_CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint\.")
+
+Action = Mapping[str, Any]
+
+
+class UnreadableLogError(RuntimeError):
+    """The log is of a form that is not read here (a checkpoint of another kind); ask Spark."""
+
+
+@dataclass(frozen=True)
+class TableState:
+    """A table at its newest version.
+
+    Attributes:
+        columns: names, in order.
+        properties: of the table, checks among them.
+        files: path of each data file, with its statistics (min, max and count by column).
+    """
+
+    columns: tuple[str, ...]
+    properties: Mapping[str, str]
+    files: Mapping[Path, Mapping[str, Any]]
+
+    def files_of(self, column: str, value: str) -> list[Path]:
+        """Give the files that may hold rows with this value of a column, a string or a date."""
+        return [path for path, stats in self.files.items() if _may_hold(stats, column, value)]
+
+
+def newest_commits(table: Path) -> Iterator[Commit]:
+    """Give the commits on record, the newest first; none where the folder holds no table."""
+    for version, path in sorted(_versions(table).items(), reverse=True):
+        info: Action = next((a["commitInfo"] for a in _actions(path) if "commitInfo" in a), {})
+        yield Commit(
+            version,
+            str(info.get("operation", "")),
+            info.get("operationMetrics") or {},
+            parse_metadata(info.get("userMetadata")),
+        )
+
+
+def is_table(table: Path) -> bool:
+    """Say whether the folder holds a Delta table: a log with a commit or a checkpoint."""
+    log = table / "_delta_log"
+    names = (path.name for path in log.iterdir()) if log.is_dir() else iter(())
+    return any(_COMMIT.match(name) or _ANY_CHECKPOINT.match(name) for name in names)
+
+
+def read_state(table: Path) -> TableState:
+    """Replay the log of an existing table from its last checkpoint on.
+
+    Raises:
+        UnreadableLogError: no checkpoint that is read here begins the log.
+    """
+    start, actions = _checkpoint(table)
+    commits = {v: p for v, p in _versions(table).items() if v > start}
+    if sorted(commits) != list(range(start + 1, start + 1 + len(commits))):
+        raise UnreadableLogError(f"{table}: commits are missing from the log")
+    metadata: Action = {}
+    files: dict[Path, Mapping[str, Any]] = {}
+    for action in _chained(actions, commits):
+        if action.get("metaData"):
+            metadata = action["metaData"]
+        if action.get("add"):
+            add = action["add"]
+            files[_place(table, add["path"])] = json.loads(add.get("stats") or "{}")
+        elif action.get("remove"):
+            files.pop(_place(table, action["remove"]["path"]), None)
+    if not metadata:
+        raise UnreadableLogError(f"{table}: its log names no columns")
+    fields = json.loads(metadata["schemaString"])["fields"]
+    properties = dict(metadata.get("configuration") or {})
+    return TableState(tuple(field["name"] for field in fields), properties, files)
+
+
+def _chained(first: Iterator[Action], commits: Mapping[int, Path]) -> Iterator[Action]:
+    """Actions of the checkpoint, then of each commit.
+
+    Of one commit the removals come first: a file that gets a deletion vector is removed and added
+    under the same path.
+    """
+    yield from first
+    for _, path in sorted(commits.items()):
+        actions = list(_actions(path))
+        yield from (action for action in actions if "remove" in action)
+        yield from (action for action in actions if "remove" not in action)
+
+
+def _versions(table: Path) -> dict[int, Path]:
+    log = table / "_delta_log"
+    if not log.is_dir():
+        return {}
+    return {int(m[1]): p for p in log.iterdir() if (m := _COMMIT.match(p.name))}
+
+
+def _actions(path: Path) -> Iterator[Action]:
+    with path.open(encoding="utf-8") as lines:
+        yield from (json.loads(line) for line in lines if line.strip())
+
+
+def _checkpoint(table: Path) -> tuple[int, Iterator[Action]]:
+    """Version and actions of the newest whole checkpoint; -1 and none where the log begins at 0."""
+    parts: dict[int, list[tuple[int, Path]]] = {}
+    others: set[int] = set()
+    for path in (table / "_delta_log").iterdir():
+        found = _CHECKPOINT.match(path.name)
+        if found:
+            parts.setdefault(int(found[1]), []).append((int(found[3] or 1), path))
+        elif other := _ANY_CHECKPOINT.match(path.name):
+            others.add(int(other[1]))
+    complete = {v: listed for v, listed in parts.items() if len(listed) == listed[0][0]}
+    whole = {v: [path for _, path in listed] for v, listed in complete.items()}
+    newest = max(whole, default=-1)
+    if newest < 0 and (others or 0 not in _versions(table)):
+        raise UnreadableLogError(f"{table}: its checkpoint is of a kind that is not read here")
+    return newest, _rows(sorted(whole.get(newest, ())))
+
+
+def _rows(paths: list[Path]) -> Iterator[Action]:
+    wanted = ("add.path", "add.stats", "metaData.schemaString", "metaData.configuration")
+    for path in paths:
+        schema = pq.ParquetFile(path)
+        for batch in schema.iter_batches(columns=list(wanted)):
+            for row in batch.to_pylist():
+                if row.get("metaData") and row["metaData"].get("configuration"):
+                    row["metaData"]["configuration"] = dict(row["metaData"]["configuration"])
+                yield {k: v for k, v in row.items() if v and any(v.values())}
+
+
+def _place(table: Path, path: str) -> Path:
+    """Where a file of the log lies: paths are URIs, most of them relative to the table."""
+    uri = urlparse(path)
+    return Path(unquote(uri.path)) if uri.scheme else table / unquote(path)
+
+
+def _may_hold(stats: Mapping[str, Any], column: str, value: str) -> bool:
+    low, high = (stats.get(name, {}).get(column) for name in ("minValues", "maxValues"))
+    return low is None or high is None or str(low) <= value <= str(high)
