@@ -8,8 +8,9 @@ says so. A run that was killed goes on at the step that it was in: `counterpoise
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 
 from pyspark.sql import SparkSession
 from rich.console import Console
@@ -30,7 +31,7 @@ from jobs.state.record import RunState
 class Nightly:
     """One run of the chain, or of a part of it."""
 
-    spark: SparkSession
+    session: SparkSession | Callable[[], SparkSession]
     conf: ResolvedConf
     steps: list[Job]
     chain: list[Job]
@@ -38,7 +39,7 @@ class Nightly:
     console: Console = field(default_factory=lambda: Console(soft_wrap=True))
 
     def __post_init__(self) -> None:
-        warehouse, _ = open_warehouse(self.spark, self.conf, "nightly")
+        warehouse, _ = open_warehouse(self.session, self.conf, "nightly")
         self.state = RunState(warehouse)
 
     def plan(self) -> None:
@@ -73,7 +74,7 @@ class Nightly:
             if waits:
                 self._say(f"{job.name}: rows not known before {', '.join(waits)} exist")
             elif self.force or self._why_run(job):
-                reports.append(run_job(job, self.spark, self.conf))
+                reports.append(run_job(job, self.state.warehouse.spark, self.conf))
         return reports
 
     def _planned_reason(self, job: Job, upstream_runs: set[str]) -> str | None:
@@ -97,7 +98,7 @@ class Nightly:
         self._say(f"{label} ...")
         started = time.monotonic()
         try:
-            report = run_job(job, self.spark, self.conf)
+            report = run_job(job, self.state.warehouse.spark, self.conf)
             if not self.conf.dry_run:
                 self.state.record(job, fingerprint, report)
         except Exception as error:
@@ -169,12 +170,22 @@ def main(arguments: argparse.Namespace) -> int:
         return _run_chain(arguments, conf)
 
 
+def _asks_spark(conf: ResolvedConf) -> bool:
+    """Whether Spark is needed to see what changed: tables or inputs are known by name only.
+
+    Without it a night in which every step is skipped ends before a session would have started.
+    """
+    by_name = bool(conf.tree.storage.database)
+    return by_name or (conf.tree.source is not None and conf.tree.source.kind == "tables")
+
+
 def _run_chain(arguments: argparse.Namespace, conf: ResolvedConf) -> int:
     chain = [load_job(name) for name in CHAIN]
     names = select_steps(arguments.first, arguments.only)
     steps = [job for job in chain if job.name in names]
     started = time.monotonic()
-    nightly = Nightly(get_session(conf.tree), conf, steps, chain, arguments.force)
+    session = get_session(conf.tree) if _asks_spark(conf) else cache(lambda: get_session(conf.tree))
+    nightly = Nightly(session, conf, steps, chain, arguments.force)
     nightly.plan()
     if conf.dry_run:
         nightly.console.print(closing_table(nightly.rehearse(), "would write"))

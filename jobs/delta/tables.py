@@ -1,7 +1,7 @@
 """The Delta tables of one conf: where they are, how they are made, and their versions."""
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,11 +24,21 @@ class MissingTableError(UserError, FileNotFoundError):
 
 @dataclass
 class Tables:
-    """Tables by path under storage.root, or by name in storage.database."""
+    """Tables by path under storage.root, or by name in storage.database.
 
-    spark: SparkSession
+    Attributes:
+        session: Spark, or what starts it: of tables by path, versions are known without it.
+        conf: where the tables are.
+    """
+
+    session: SparkSession | Callable[[], SparkSession]
     conf: ResolvedConf
     _made: set[str] = field(default_factory=set, init=False, repr=False)
+
+    @property
+    def spark(self) -> SparkSession:
+        """The session."""
+        return self.session() if callable(self.session) else self.session
 
     @property
     def root(self) -> Path:

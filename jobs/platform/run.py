@@ -1,5 +1,6 @@
 """What a job's `run` gets: the session, the conf, the tables, and the report that it fills."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyspark.sql import SparkSession
@@ -20,8 +21,10 @@ class Run:
     warehouse: Warehouse
 
     @classmethod
-    def of(cls, spark: SparkSession, conf: ResolvedConf, job: str) -> "Run":
-        """Open the conf's tables for a job, with a fresh report."""
+    def of(
+        cls, spark: SparkSession | Callable[[], SparkSession], conf: ResolvedConf, job: str
+    ) -> "Run":
+        """Open the conf's tables for a job, with a fresh report; Spark may start when needed."""
         report = JobReport(job, conf.run_date.isoformat(), conf.hash, conf.dry_run)
         return cls(Warehouse(spark, conf, report))
 

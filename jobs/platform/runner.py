@@ -5,7 +5,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 
@@ -26,7 +26,7 @@ _OWNER_AND_GROUP = 0o640
 
 
 def open_warehouse(
-    spark: SparkSession, conf: ResolvedConf, job: str
+    spark: SparkSession | Callable[[], SparkSession], conf: ResolvedConf, job: str
 ) -> tuple[Warehouse, JobReport]:
     """The conf's tables and a fresh report that they fill, for what is no job of the registry."""
     run = Run.of(spark, conf, job)

@@ -59,7 +59,12 @@ class Chain:
         run.report.count(table.name, rows.count(), written.rows)
 
 
-def nightly(spark: SparkSession, conf: ResolvedConf, chain: Chain, force: bool = False) -> Nightly:
+def nightly(
+    spark: SparkSession | Callable[[], SparkSession],
+    conf: ResolvedConf,
+    chain: Chain,
+    force: bool = False,
+) -> Nightly:
     jobs = chain.jobs()
     return Nightly(spark, conf, jobs, jobs, force, Console(quiet=True))
 
@@ -76,6 +81,27 @@ def test_second_run_skips_and_says_so(spark: SparkSession, make_conf: MakeConf) 
     assert chain.ran == ["first", "second"]
     assert [r.skipped for r in reports] == [True, True]
     assert [r.counts[0].rows_out for r in reports] == [3, 3]
+
+
+def test_a_night_in_which_nothing_changed_starts_no_spark(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    conf, asked = make_conf("feed.batch_size=3"), []
+
+    def started() -> SparkSession:
+        asked.append("Spark")
+        return spark
+
+    first = nightly(started, conf, Chain())
+    first.plan()
+    assert asked == []
+    first.run()
+    assert asked
+    asked.clear()
+    again = nightly(started, conf, Chain())
+    again.plan()
+    assert all(report.skipped for report in again.run())
+    assert asked == []
 
 
 def test_changed_conf_reruns_the_step_and_what_hangs_on_it(
