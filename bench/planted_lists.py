@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from bench.synthetic import Planted, write_snapshot
-from model.feed.snapshot import file_sha256
+from model.files import file_sha256
 
 LIST_ROWS = 8
 

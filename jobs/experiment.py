@@ -33,7 +33,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.platform.warehouse import Warehouse
-from model.experiments.source import source_hash
+from model.experiments.training import training_source
 from model.feed import open_snapshot
 
 NAME = "experiment"
@@ -134,7 +134,7 @@ def _drawn(folder: Path, found: Sequence[Found]) -> list[str]:
 def _other_code(found: Sequence[Found]) -> list[str]:
     """A note where trainings were made by another state of the code than this one."""
     trainings = [t for one in found for arm in one.arms for t in arm.trainings.values()]
-    other = [t.folder for t in trainings if t.finished and t.state["source"] != source_hash()]
+    other = [t.folder for t in trainings if t.finished and t.state["source"] != training_source()]
     if not other:
         return []
     return [f"{len(other)} of {len(trainings)} trainings were made by another state of the code"]

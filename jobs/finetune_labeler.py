@@ -100,7 +100,10 @@ def run(run: Run) -> None:
         report.details["pairs"] = {role: list(numbers) for role, numbers in counts.items()}
         if not _enough(counts, conf, report):
             return
-        keys = {"conf_key": conf_key(conf.tree), "data_key": data_key(texts.unionByName(assumed))}
+        keys = {
+            "conf_key": conf_key(conf.tree, JOB.sections),
+            "data_key": data_key(texts.unionByName(assumed)),
+        }
         serves = _serving(warehouse, keys)
         if serves is not None:
             report.notes.append(serves)

@@ -29,8 +29,8 @@ from features.judging.sheet import SheetPair, sheet_csv, sheet_html
 from jobs.platform.job import Job
 from jobs.platform.plans import cut
 from jobs.platform.run import Run
-from jobs.platform.runner import write_text
 from jobs.platform.warehouse import Warehouse
+from model.files import write_text
 
 
 def build(inputs: SamplingInputs, conf: ResolvedConf) -> DataFrame:

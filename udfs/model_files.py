@@ -1,11 +1,13 @@
 """What the driver reads of a model directory, without loading the model."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from conf.errors import UserError
+from model.files import read_json
 from model.spec import InputSpec
+
+_MEND = "`counterpoise nightly` of its run date trains it again"
 
 
 class ModelFilesError(UserError, ValueError):
@@ -53,10 +55,5 @@ def _read_json(model_dir: str | Path, name: str) -> dict[str, Any]:
     path = Path(model_dir) / name
     if not path.is_file():
         raise ModelFilesError(f"{model_dir} is not a model directory: it has no {name}")
-    try:
-        content: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # of JSON or of UTF-8
-        raise ModelFilesError(
-            f"{path} is damaged ({error}): `counterpoise nightly` of its run date trains it again"
-        ) from error
+    content: dict[str, Any] = read_json(path, ModelFilesError, _MEND)
     return content

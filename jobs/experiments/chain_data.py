@@ -26,6 +26,7 @@ from jobs.platform.warehouse import Warehouse
 from jobs.registry import load_job
 from jobs.sources.base import load_adapter
 from jobs.state.record import RunState
+from model.files import new_folder
 
 STEPS = (
     "ingest",
@@ -115,8 +116,5 @@ def borrow_embeddings(root: Path) -> None:
     place = Path("tables") / TEXT_EMBEDDINGS.name
     found = [] if (root / place).exists() else sorted(root.parent.glob(f"*/{place}"))
     if found:
-        partial = root / f".{TEXT_EMBEDDINGS.name}"
-        shutil.rmtree(partial, ignore_errors=True)
-        shutil.copytree(found[0], partial)
-        (root / place).parent.mkdir(parents=True, exist_ok=True)
-        partial.rename(root / place)
+        with new_folder(root / place) as new:
+            shutil.copytree(found[0], new, dirs_exist_ok=True)

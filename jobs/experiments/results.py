@@ -13,8 +13,7 @@ from model.experiments.figures import ALL, Figure
 from model.experiments.intervals import Compared, TwoLevels, compare
 from model.experiments.pooling import pool
 from model.experiments.predictions import UNIT
-from model.experiments.source import source_hash
-from model.experiments.training import Training
+from model.experiments.training import Training, training_source
 from model.experiments.verdict import verdict
 from model.value.tradeoff import CurvePoint
 
@@ -169,7 +168,7 @@ def _shared(study: Study, arm: Arm, seed: int) -> dict[str, Any]:
         "parameters": training.state["parameters"],
         "snapshot_version": study.snapshot.version,
         "conf_hash": study.conf(arm.name, arm.chosen, seed).hash,
-        "code_version": f"{code_version()} {source_hash()}",
+        "code_version": f"{code_version()} {training_source()}",
     }
 
 

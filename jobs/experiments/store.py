@@ -17,9 +17,9 @@ from jobs.command.version import code_version
 from jobs.experiments.report import regions_text, report_text
 from jobs.experiments.results import Found, comparison_rows, with_pools
 from jobs.experiments.study import Arm
-from jobs.platform.runner import write_text
 from model.experiments.figures import Figure
-from model.experiments.source import source_hash
+from model.experiments.training import training_source
+from model.files import write_text
 
 REPORT = "report.md"
 _PACKAGES = ("torch", "numpy", "scipy", "pyarrow", "pyspark")
@@ -45,7 +45,7 @@ def _manifest(experiment: Experiment, found: Sequence[Found]) -> dict[str, Any]:
         "experiment": experiment.conf.name,
         "settings": list(experiment.settings),
         "code_version": code_version(),
-        "source": source_hash(),
+        "source": training_source(),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
         "data": {one.study.name: _data(one) for one in found},

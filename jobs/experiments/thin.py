@@ -1,7 +1,6 @@
 """A smaller snapshot of whole units, for a quick profile."""
 
 import json
-import shutil
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,8 @@ from numpy.typing import NDArray
 from conf.load import section_hash
 from model.experiments.predictions import LIST, UNIT
 from model.feed import Snapshot
-from model.feed.snapshot import MANIFEST, file_sha256
+from model.feed.snapshot import MANIFEST
+from model.files import file_sha256, new_folder
 
 
 def thinned(snapshot: Snapshot, rows: int, root: Path) -> Path:
@@ -28,11 +28,8 @@ def thinned(snapshot: Snapshot, rows: int, root: Path) -> Path:
     key = section_hash(["thin", snapshot.manifest_sha256, rows])
     folder = root / key
     if not (folder / MANIFEST).is_file():
-        partial = root / f".{key}.new"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir(parents=True)
-        _write(snapshot, share, partial, key)
-        partial.rename(folder)
+        with new_folder(folder) as new:
+            _write(snapshot, share, new, key)
     return folder
 
 

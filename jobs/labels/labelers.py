@@ -1,12 +1,13 @@
 """Labeler versions, what was decided on them, and which one labels."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.load import section_hash
+from conf.load import flatten, section_hash
 from conf.schema import Conf
 from features.audit.decisions import audited_labels, latest_audit
 from features.contracts import (
@@ -21,6 +22,41 @@ from features.labels.admitted import version_status
 from jobs.platform.warehouse import Warehouse
 
 Row = dict[str, Any]
+
+_OF_EVERY_FIT = ("seed", "split")
+"""Read by each fit, and declared by no job: they count for all of them."""
+
+_OF_THE_RUN = "whether and when a labeler is fitted, not what it becomes"
+_OF_THE_GATE = "judges a labeler that is fitted"
+_OF_LABELLING = "how its labels are made and kept"
+_OF_THE_RANKER = "examples of the ranker"
+MAY_DIFFER = {
+    "labeling.enabled": _OF_THE_RUN,
+    "labeling.required": _OF_THE_RUN,
+    "labeling.refit": _OF_THE_RUN,
+    "labeling.min_pairs": _OF_THE_RUN,
+    "labeling.gate": _OF_THE_GATE,
+    "labeling.revoke": _OF_THE_GATE,
+    "labeling.revoke_reason": _OF_THE_GATE,
+    "labeling.judged_pairs": _OF_LABELLING,
+    "labeling.relabel": _OF_LABELLING,
+    "labeling.doubt": _OF_LABELLING,
+    "labeling.chunk_pairs": _OF_LABELLING,
+    "labeling.budget_pairs": _OF_LABELLING,
+    "labeling.budget_minutes": _OF_LABELLING,
+    "labeling.partitions": _OF_LABELLING,
+    "labeling.mix_shift": _OF_LABELLING,
+    "training_set.attribution_days": _OF_THE_RANKER,
+    "training_set.short_look_back": _OF_THE_RANKER,
+    "training_set.version_weights": _OF_THE_RANKER,
+    "training_set.source_weights.human": _OF_THE_RANKER,
+    "training_set.source_weights.llm": _OF_THE_RANKER,
+    "training_set.source_weights.model": _OF_THE_RANKER,
+    "training_set.rows_per_file": _OF_THE_RANKER,
+    "training_set.compression": _OF_THE_RANKER,
+}
+"""Keys of conf that leave a fitted labeler as it is, with the reason: every other one of a section
+that the fit reads makes it be fitted again."""
 
 
 def labeler_dir(warehouse: Warehouse, version: str) -> Path:
@@ -78,24 +114,19 @@ def labels_in_force(warehouse: Warehouse) -> DataFrame:
     return changed.drop("original_grade")
 
 
-def conf_key(tree: Conf) -> str:
-    """Hash of the conf that decides what a labeler becomes, its data apart."""
-    kind, labeling = tree.labeler.kind, tree.labeling
-    chosen = labeling.model_dump(
-        mode="json",
-        include={"gold_share", "assumed_share", "max_pairs", "max_judging_pairs", "grades", "mix"},
-    )
-    return section_hash(
-        {
-            "kind": kind,
-            "labeler": getattr(tree.labeler, kind).model_dump(mode="json"),
-            "lexical": tree.labeler.lexical.model_dump(mode="json"),
-            "encoder": tree.encoder.model_dump(mode="json"),
-            "labels": tree.labels.model_dump(mode="json"),
-            "split": tree.split.model_dump(mode="json"),
-            "audited": tree.training_set.audited,
-            "assumed_weight": tree.training_set.source_weights.assumed,
-            "seed": tree.seed,
-            "labeling": chosen,
-        }
-    )
+def conf_key(tree: Conf, sections: Sequence[str]) -> str:
+    """Hash of the conf that decides what a labeler becomes, its data apart.
+
+    Args:
+        sections: those that the fit reads. Of `labeler` the chosen kind counts, and `lexical`,
+            whose trees another kind may fit, too.
+    """
+    dumped = tree.model_dump(mode="json", include={*_OF_EVERY_FIT, *sections})
+    kinds = {"kind", "lexical", tree.labeler.kind}
+    dumped["labeler"] = {name: part for name, part in dumped["labeler"].items() if name in kinds}
+    leaves = flatten(dumped)
+    return section_hash({key: leaves[key] for key in leaves if not _may_differ(key)})
+
+
+def _may_differ(key: str) -> bool:
+    return any(key == free or key.startswith(f"{free}.") for free in MAY_DIFFER)

@@ -1,12 +1,10 @@
 """Runs one job: opens the report, times it, saves conf and report beside the outputs."""
 
-import json
-import os
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 
 from pyspark.sql import SparkSession
@@ -20,6 +18,7 @@ from jobs.platform.plans import released_after
 from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
+from model.files import write_json, write_text
 
 _OWNER_AND_GROUP = 0o640
 """Of a kept conf, which names hosts, paths and accounts."""
@@ -75,7 +74,7 @@ def _run_alone(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
     report.seconds = round(time.monotonic() - started, 2)
     if not conf.dry_run:
         path = warehouse.report_dir() / f"{job.name}.json"
-        write_text(path, json.dumps(report.to_json(), indent=1, default=str))
+        write_json(path, report.to_json(), default=str)
         trace_path(warehouse, job).unlink(missing_ok=True)
     return report
 
@@ -103,29 +102,6 @@ def keep_trace(error: BaseException, path: Path) -> str:
         print(trace, file=sys.stderr)
         return f"(the trace is above: {path} could not be written, {refused.strerror or refused})"
     return f"(the whole trace: {path})"
-
-
-def write_text(path: Path, text: str, mode: int = 0o666) -> None:
-    """Write a small file so that a reader sees the old or the new one, never half of it.
-
-    Args:
-        path: the file; missing folders are made.
-        text: its content.
-        mode: permissions, less those that the umask takes.
-
-    Raises:
-        OSError: the file cannot be written; no part of it is left.
-    """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        partial.touch(mode)
-        partial.write_text(text, encoding="utf-8")
-        partial.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            partial.unlink(missing_ok=True)
-        raise
 
 
 @contextmanager

@@ -10,9 +10,7 @@ of the values: two JVMs may write equal rows to files that differ in their foote
 import hashlib
 import json
 import shutil
-import uuid
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,6 +28,7 @@ from features.examples.snapshot import (
     range_offsets,
     shuffled_rows,
 )
+from model.files import file_sha256, new_folder
 
 MANIFEST = "manifest.json"
 _BYTES_PER_VALUE = 4
@@ -87,7 +86,7 @@ def write_snapshot(
         range_offsets(counted), "split string, hash_range long, offset long"
     )
     placed = rows.transform(assign_files(offsets, totals, options.rows_per_file))
-    with _replacing(folder) as new:
+    with new_folder(folder) as new:
         _write_parquet(placed, new / "spark", options, layout.columns)
         splits = {split: _collect_files(new, split, totals[split]) for split in layout.splits}
         shutil.rmtree(new / "spark")
@@ -139,13 +138,11 @@ def _describe(path: Path, root: Path) -> dict[str, Any]:
     footer = pq.read_metadata(path)
     if footer.num_row_groups != 1:
         raise SnapshotError(f"{path.name} has {footer.num_row_groups} row groups instead of one")
-    with path.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
     return {
         "path": path.relative_to(root).as_posix(),
         "rows": footer.num_rows,
         "row_groups": footer.num_row_groups,
-        "sha256": digest,
+        "sha256": file_sha256(path),
         "content": _content_hash(path),
     }
 
@@ -171,31 +168,3 @@ def _versioned(header: Mapping[str, Any], splits: Mapping[str, Any]) -> dict[str
         for split, described in splits.items()
     }
     return {"snapshot_version": section_hash([meaning, values]), **header}
-
-
-@contextmanager
-def _replacing(folder: Path) -> Iterator[Path]:
-    """A new folder that takes the place of `folder` when the block ends well.
-
-    A kill between the two renames leaves no snapshot, never half of one.
-    """
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    for stale in _leftovers(folder):
-        shutil.rmtree(stale)
-    new = folder.with_name(f".{folder.name}.new-{uuid.uuid4().hex[:8]}")
-    new.mkdir()
-    try:
-        yield new
-        old = folder.with_name(f".{folder.name}.old-{uuid.uuid4().hex[:8]}")
-        if folder.exists():
-            folder.rename(old)
-        new.rename(folder)
-        shutil.rmtree(old, ignore_errors=True)
-    except BaseException:
-        shutil.rmtree(new, ignore_errors=True)
-        raise
-
-
-def _leftovers(folder: Path) -> Sequence[Path]:
-    """Folders that a killed run left."""
-    return sorted(folder.parent.glob(f".{folder.name}.*-????????"))

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from jobs.platform.runner import write_text
+from model.files import write_text
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:

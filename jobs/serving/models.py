@@ -10,6 +10,7 @@ from pyspark.sql import functions as F
 from conf.errors import UserError
 from features.contracts import MODEL_DECISIONS
 from jobs.platform.warehouse import Warehouse
+from model.files import new_folder
 
 Row = dict[str, Any]
 
@@ -83,11 +84,8 @@ def keep_admitted(warehouse: Warehouse, version: str) -> None:
     place = admitted_dir(warehouse, version)
     if holds(place, version):
         return
-    partial = place.with_name(f".{version}.new")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.rmtree(place, ignore_errors=True)
-    shutil.copytree(warehouse.model_dir(), partial)
-    partial.rename(place)
+    with new_folder(place) as new:
+        shutil.copytree(warehouse.model_dir(), new, dirs_exist_ok=True)
 
 
 def holds(folder: Path, version: str) -> bool:

@@ -15,7 +15,8 @@ from features.quality.verdicts import accepted
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames
 from jobs.sources.window import replaced_days
-from jobs.state.files import DamagedRecordError, read_json
+from jobs.state.files import DamagedRecordError
+from model.files import read_json
 
 RuleCounts = Mapping[str, int]
 
@@ -136,7 +137,7 @@ def last_run(warehouse: Warehouse) -> LastRun | None:
     if not reports:
         return None
     try:
-        counts = read_json(reports[-1])["counts"]
+        counts = read_json(reports[-1], DamagedRecordError)["counts"]
     except DamagedRecordError as error:
         mend = "remove it: the source is then compared with the run before"
         raise DamagedRecordError(f"{error}; {mend}") from None

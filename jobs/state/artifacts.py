@@ -5,11 +5,12 @@ none of them; one that differs in either is read, and its sha256 compared. What 
 without a change of time is seen where the file is read: its reader compares the sha256, too.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from model.files import file_sha256
 
 MANIFEST = "manifest.json"
 Stamps = dict[str, Any]
@@ -23,7 +24,7 @@ def stamps_of(folder: Path, name: str) -> Stamps | None:
     manifest = read_manifest(folder)
     if manifest is None or f"{name}_version" not in manifest:
         return None
-    digests = {MANIFEST: _sha256(folder / MANIFEST), **_digests(manifest)}
+    digests = {MANIFEST: file_sha256(folder / MANIFEST), **_digests(manifest)}
     return {
         "version": str(manifest[f"{name}_version"]),
         "files": {path: [*_stamp(folder / path), digest] for path, digest in digests.items()},
@@ -36,7 +37,7 @@ def why_changed(folder: Path, stamps: Stamps) -> str | None:
         path = folder / name
         if not path.is_file():
             return f"{path} is gone"
-        if stamp != _stamp(path) and _sha256(path) != digest:
+        if stamp != _stamp(path) and file_sha256(path) != digest:
             return f"{path} is not what was written"
     return None
 
@@ -64,8 +65,3 @@ def _stamp(path: Path) -> list[int]:
         return []
     found = path.stat()
     return [found.st_size, found.st_mtime_ns]
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

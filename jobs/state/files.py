@@ -1,13 +1,12 @@
 """The record of a step's last success for a run date: a small JSON file under `state`."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from conf.errors import UserError
 from jobs.platform.report import JobReport
-from jobs.platform.runner import write_text
 from jobs.state.artifacts import Stamps
+from model.files import read_json, write_json
 
 _KEYS = ("fingerprint", "outputs", "artifacts", "report")
 
@@ -24,7 +23,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """
     if not path.exists():
         return None
-    content = read_json(path)
+    content = read_json(path, DamagedRecordError)
     if not isinstance(content, dict) or not all(key in content for key in _KEYS):
         raise DamagedRecordError(f"{path} is damaged: it is no whole record of a step")
     return content
@@ -40,12 +39,4 @@ def write_record(
         "artifacts": artifacts,
         "report": report.to_json(),
     }
-    write_text(path, json.dumps(content, indent=1, default=str))
-
-
-def read_json(path: Path) -> Any:
-    """The parsed file; raises DamagedRecordError where it is no whole JSON."""
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:  # of JSON or of UTF-8
-        raise DamagedRecordError(f"{path} is damaged ({error})") from error
+    write_json(path, content, default=str)

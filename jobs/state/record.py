@@ -23,9 +23,9 @@ from jobs.platform.runner import state_path
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.in_force import model_in_force
 from jobs.state.artifacts import read_manifest, stamps_of, why_changed
-from jobs.state.code import code_hash
 from jobs.state.files import DamagedRecordError, read_record, write_record
 from jobs.state.installed import installed_versions
+from model.files import source_hash
 
 ALWAYS = ("seed", "regions", "split", "storage")
 
@@ -49,7 +49,7 @@ class RunState:
         """Hash of everything that the job's outputs depend on."""
         tree = self.conf.tree.model_dump(mode="json")
         parts: dict[str, Any] = {
-            "code": code_hash(),
+            "code": source_hash(),
             "packages": installed_versions(),
             "run_date": self.conf.run_date.isoformat(),
             "conf": {name: tree[name] for name in sorted({*ALWAYS, *job.sections})},

@@ -1,7 +1,6 @@
 """Fitted baselines: their scores of any rows, and their one file of text."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.files import write_text
 from model.value.weights import ValueWeights
 
 if TYPE_CHECKING:
@@ -141,10 +141,7 @@ RANKED = {
 
 def save_baselines(baselines: Baselines, path: Path) -> None:
     """Write one JSON file that appears whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_text(json.dumps(baselines.to_json()), encoding="utf-8")
-    partial.replace(path)
+    write_text(path, json.dumps(baselines.to_json()))
 
 
 def load_baselines(path: Path) -> Baselines:

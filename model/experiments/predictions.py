@@ -11,6 +11,7 @@ import torch
 from numpy.typing import NDArray
 
 from model.feed import Snapshot, SnapshotError
+from model.files import new_file
 from model.ranker import Ranker
 from model.serving.calibrators import Known
 from model.spec import GRADES, RELEVANCE, InputSpec
@@ -67,9 +68,8 @@ class Predictions:
     def save(self, path: Path) -> None:
         """Write the columns as float32, so that a reader sees all of them or no file."""
         table = pa.table({name: c.astype(np.float32) for name, c in self.columns.items()})
-        partial = path.with_name(f".{path.name}.new")
-        pq.write_table(table, partial, compression="zstd")
-        partial.replace(path)
+        with new_file(path) as partial:
+            pq.write_table(table, partial, compression="zstd")
 
 
 def load_predictions(path: Path, spec: InputSpec) -> Predictions:

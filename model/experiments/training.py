@@ -17,8 +17,8 @@ from conf.load import section_hash
 from conf.sections.training import CalibrationConf
 from model.experiments.predictions import LOGGED, Predictions, load_predictions, predict
 from model.experiments.scorers import Scorer
-from model.experiments.source import source_hash
 from model.feed import Snapshot, open_snapshot
+from model.files import source_hash, write_json
 from model.serving.calibrators import Calibrators, fit_all, none_fitted
 from model.training.task import TrainTask
 from model.training.trainer import train, trained
@@ -72,6 +72,11 @@ class Training:
         return self.folder / f"predictions-{split}.parquet"
 
 
+def training_source() -> str:
+    """Hash of the code that trains."""
+    return source_hash(("conf", "model"))
+
+
 def training_id(task: TrainTask, calibration: CalibrationConf, snapshot: Snapshot) -> str:
     """Name of a training's folder: a hash of all that decides its predictions."""
     return section_hash([task.fingerprint(snapshot), calibration.model_dump(mode="json")])
@@ -96,9 +101,9 @@ def run_training(training: Training) -> dict[str, Any]:
         "label": training.label,
         "seconds": round(time.monotonic() - started, 2),
         "cpu_seconds": round(time.process_time() - busy, 2),
-        "source": source_hash(),
+        "source": training_source(),
     }
-    _write(training.folder / STATE, found)
+    write_json(training.folder / STATE, found)
     return found
 
 
@@ -120,7 +125,7 @@ def _trained(training: Training) -> dict[str, Any]:
     known = {name: predictions.known(name, LOGGED) for name in snapshot.spec.outputs}
     regions = snapshot.spec.regions
     calibrators = fit_all(known, predictions.codes("region"), regions, training.calibration)
-    _write(training.folder / CALIBRATORS, calibrators.to_json())
+    write_json(training.folder / CALIBRATORS, calibrators.to_json())
     predictions.save(training._predictions("validation"))
     return {
         "parameters": sum(p.numel() for p in ranker.parameters() if p.requires_grad),
@@ -141,11 +146,5 @@ def _scored(training: Training) -> dict[str, Any]:
         predictions.save(training._predictions(split))
         scores = had
     spec = snapshot.spec
-    _write(training.folder / CALIBRATORS, none_fitted(spec.outputs, spec.regions).to_json())
+    write_json(training.folder / CALIBRATORS, none_fitted(spec.outputs, spec.regions).to_json())
     return {"parameters": 0, "scores": scores}
-
-
-def _write(path: Path, content: dict[str, Any]) -> None:
-    partial = path.with_name(f".{path.name}.new")
-    partial.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-    partial.replace(path)

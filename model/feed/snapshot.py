@@ -11,11 +11,11 @@ from typing import Any
 import pyarrow.parquet as pq
 
 from conf.errors import UserError
+from model.files import file_sha256
 from model.spec import InputSpec, SpecError
 
 MANIFEST = "manifest.json"
 _UNPICKLED_BY_READERS = ("_common_metadata", "_metadata")
-_CHUNK_BYTES = 1 << 20
 _MEND = "`counterpoise nightly` of its run date, or build_training_set, makes it again"
 
 
@@ -102,15 +102,6 @@ def open_snapshot(folder: Path) -> Snapshot:
         if not splits.get(split):
             raise SnapshotError(f"manifest {path} has no rows in split {split}")
     return Snapshot(path.parent, version, hashlib.sha256(raw).hexdigest(), spec, splits)
-
-
-def file_sha256(path: Path) -> str:
-    """Hex sha256 of a file's bytes."""
-    digest = hashlib.sha256()
-    with path.open("rb") as stream:
-        while chunk := stream.read(_CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()
 
 
 def _files(folder: Path, split: Mapping[str, Any]) -> tuple[SnapshotFile, ...]:

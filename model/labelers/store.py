@@ -11,8 +11,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from model.files import file_sha256
 from model.labelers.base import Labeler, LabelerError
-from model.text.encoder import file_sha256
 
 DESCRIPTION = "labeler.json"
 FORMAT_VERSION = 1

@@ -11,7 +11,6 @@ manifest.json       sha256 of every other file, model version, snapshot, conf ha
 
 import hashlib
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,6 +22,7 @@ from safetensors.torch import save as save_tensors
 
 from conf.errors import UserError
 from conf.sections.training import ModelConf
+from model.files import new_folder, read_json, short_hash
 from model.ranker import Ranker, build_ranker
 from model.serving.calibrators import Calibrators
 from model.serving.ranker import LoadedRanker
@@ -72,12 +72,9 @@ def save_model(artifact: Artifact, folder: Path) -> str:
         "files": digests,
     }
     files[MANIFEST] = _json(manifest)
-    partial = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    for name, content in files.items():
-        (partial / name).write_bytes(content)
-    _swap(partial, folder)
+    with new_folder(folder) as new:
+        for name, content in files.items():
+            (new / name).write_bytes(content)
     return version
 
 
@@ -152,18 +149,14 @@ def _contents(artifact: Artifact) -> dict[str, bytes]:
 
 def _version(digests: Mapping[str, str]) -> str:
     """First 16 hex digits of a hash over what decides the predictions."""
-    text = "|".join(digests[name] for name in _DEFINING)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_hash("|".join(digests[name] for name in _DEFINING))
 
 
 def _manifest(root: Path) -> dict[str, Any]:
     path = root / MANIFEST
     if not path.is_file():
         raise ModelError(f"no model at {root}: {MANIFEST} is missing; run train first")
-    try:
-        manifest: dict[str, Any] = json.loads(path.read_bytes())
-    except ValueError as error:  # of JSON or of UTF-8
-        raise ModelError(f"{path} is damaged ({error}): {_MEND}") from error
+    manifest: dict[str, Any] = read_json(path, ModelError, _MEND)
     found = manifest.get("format_version")
     if found != FORMAT_VERSION:
         raise ModelError(f"{path} has format version {found}, this code reads {FORMAT_VERSION}")
@@ -186,16 +179,6 @@ def _checked(root: Path, name: str, manifest: Mapping[str, Any], verify: bool) -
     if verify and hashlib.sha256(content).hexdigest() != manifest["files"][name]:
         raise ModelError(f"model file {path} differs from its sha256 in {MANIFEST}; {_MEND}")
     return content
-
-
-def _swap(partial: Path, folder: Path) -> None:
-    """Put `partial` in the place of `folder`; the old one goes once the new one is there."""
-    old = folder.with_name(f".{folder.name}.old")
-    shutil.rmtree(old, ignore_errors=True)
-    if folder.exists():
-        folder.rename(old)
-    partial.rename(folder)
-    shutil.rmtree(old, ignore_errors=True)
 
 
 def _json(content: Mapping[str, Any]) -> bytes:

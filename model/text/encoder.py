@@ -1,6 +1,5 @@
 """The sentence encoder: where its files are, that they are the right ones, and texts to vectors."""
 
-import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -15,6 +14,7 @@ from numpy.typing import NDArray
 
 from conf.errors import UserError
 from conf.sections.features import EncoderConf
+from model.files import file_sha256, short_hash
 
 WEIGHTS = "model.safetensors"
 MINILM_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"
@@ -51,8 +51,7 @@ class EncoderSpec:
         """First 16 hex digits of the sha256 over the weights' digest and the settings."""
         settings = asdict(self)
         del settings["folder"], settings["batch_size"], settings["device"]
-        text = json.dumps(settings, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        return short_hash(json.dumps(settings, sort_keys=True))
 
 
 def find_encoder(conf: EncoderConf) -> EncoderSpec:
@@ -92,15 +91,6 @@ def resolve_device(device: str) -> str:
     if device != "auto":
         return device
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def file_sha256(path: Path) -> str:
-    """Hex sha256 of a file, read in pieces."""
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while piece := file.read(1 << 20):
-            digest.update(piece)
-    return digest.hexdigest()
 
 
 class Encoder:

@@ -16,6 +16,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as save_tensors
 from torch import Tensor
 
+from model.files import new_file
+
 _LOG = logging.getLogger(__name__)
 FILE = "checkpoint.safetensors"
 State = dict[str, Tensor]
@@ -62,13 +64,10 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
             # A copy: best and model may share memory, which safetensors refuses.
             tensors[f"{group}.{name}"] = tensor.detach().cpu().clone().contiguous()
     content = save_tensors(tensors, metadata={"progress": json.dumps(asdict(checkpoint.progress))})
-    folder.mkdir(parents=True, exist_ok=True)
-    partial = folder / f".{FILE}.{os.getpid()}"
-    with partial.open("wb") as stream:
+    with new_file(folder / FILE) as partial, partial.open("wb") as stream:
         stream.write(content)
         stream.flush()
         os.fsync(stream.fileno())
-    partial.replace(folder / FILE)
 
 
 def load_checkpoint(folder: Path, fingerprint: str) -> Checkpoint | None:

@@ -10,7 +10,7 @@ import pytest
 
 from bench.synthetic import Planted, write_snapshot
 from model.feed import Snapshot, open_snapshot
-from model.feed.snapshot import file_sha256
+from model.files import file_sha256
 from model.standardise import Standardisation, measure
 
 

@@ -14,8 +14,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 from conf.sections.labelers.causal_lm import CausalLmConf
+from model.files import file_sha256
 from model.labelers.base import LabelerError
-from model.text.encoder import file_sha256
 
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """SmolLM2-135M-Instruct.Q4_1.gguf as the default package carries it."""

@@ -7,8 +7,9 @@ from typing import Any
 
 from conf.sections.features import EncoderConf
 from conf.sections.labelers.cross_encoder import CrossEncoderConf
+from model.files import file_sha256
 from model.labelers.base import LabelerError
-from model.text.encoder import MINILM_SHA256, file_sha256, find_encoder
+from model.text.encoder import MINILM_SHA256, find_encoder
 
 _WEIGHTS = "model.safetensors"
 _PICKLES = ("*.bin", "*.pt", "*.pth", "*.ckpt", "*.pkl")

@@ -16,7 +16,7 @@ from model.experiments.figures import Rows
 from model.experiments.predictions import Predictions
 from model.experiments.scorers import Baseline, Oracle, ScorerError, as_predicted, kept_figures
 from model.feed import Snapshot, open_snapshot
-from model.feed.snapshot import file_sha256
+from model.files import file_sha256
 from model.serving.calibrators import none_fitted
 
 TASKS = ("click", "cart", "purchase")

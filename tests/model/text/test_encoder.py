@@ -9,12 +9,12 @@ import torch
 from transformers import BatchEncoding
 
 from conf.sections.features import EncoderConf
+from model.files import file_sha256
 from model.text.encoder import (
     MINILM_SHA256,
     WEIGHTS,
     Encoder,
     EncoderError,
-    file_sha256,
     find_encoder,
     load_encoder,
     resolve_dtype,

@@ -14,10 +14,10 @@ from tokenizers import pre_tokenizers
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, LlamaForCausalLM
 
 from conf.sections.labelers import CausalLmConf
+from model.files import file_sha256
 from model.labelers.base import LabelerError
 from model.labelers.causal_lm.base import cache_folder, find_base, weight_files
 from model.labelers.causal_lm.trunk import load_model, load_tokenizer
-from model.text.encoder import file_sha256
 
 WEIGHTS = "model.safetensors"
 

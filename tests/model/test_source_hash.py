@@ -5,13 +5,13 @@ import sys
 from pathlib import Path
 from zipfile import ZipFile
 
-from jobs.state.code import code_hash
+from model.files import source_hash
 
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[2]
 PACKAGES = ("conf", "features", "model", "udfs", "jobs")
 # Without site-packages: what is imported can only come from the zip.
-PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from jobs.state import code; \
-print(code.__file__, code.code_hash())"
+PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from model import files; \
+print(files.__file__, files.source_hash())"
 
 
 def zipped(path: Path, added: str = "") -> Path:
@@ -33,5 +33,5 @@ def hash_inside(path: Path) -> str:
 
 
 def test_a_zipped_wheel_has_the_hash_of_its_sources(tmp_path: Path) -> None:
-    assert hash_inside(zipped(tmp_path / "same.whl")) == code_hash()
-    assert hash_inside(zipped(tmp_path / "mended.whl", "# mended\n")) != code_hash()
+    assert hash_inside(zipped(tmp_path / "same.whl")) == source_hash()
+    assert hash_inside(zipped(tmp_path / "mended.whl", "# mended\n")) != source_hash()
