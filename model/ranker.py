@@ -166,7 +166,7 @@ def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ra
     )
     region = PARTS[conf.region_mask](context)
     backbone = BACKBONES[conf.backbone](region.out_dim, spec.loss_tasks, conf)
-    link = link_of(conf)
+    link = link_of(conf, backbone)
     bias = POSITION_BIASES[conf.position_bias](link.biased(len(spec.tasks)), conf.max_position)
     engagement = EngagementHead(backbone.out_dim, spec.tasks, conf, bias, link)
     engagement.start_at(scale.rates)
@@ -178,5 +178,5 @@ def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ra
     position = None
     if conf.position_bias == "input":
         position = PositionInput(backbone.first_linear().out_features, conf.max_position)
-    descending = descending_weight(conf)
+    descending = descending_weight(conf, backbone)
     return Ranker(spec, inputs, region, backbone, engagement, relevance, line, position, descending)

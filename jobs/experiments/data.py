@@ -6,8 +6,8 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from jobs.experiments.chain_data import chain_snapshot
+from jobs.experiments.trivago_data import DATASET as TRIVAGO
 from jobs.experiments.trivago_data import trivago_snapshot
-from jobs.sources.trivago import DATASET as TRIVAGO
 
 __all__ = ["chain_snapshot", "experiment_snapshot", "trivago_snapshot"]
 

@@ -1,7 +1,14 @@
-"""The snapshot of experiment S1: impressions of real hotel-search sessions.
+"""Reads the hotel-search log of the RecSys Challenge 2019 into the snapshot of experiment S1.
 
 One row per clickout and position of its list; users do not cross splits. Quarantined actions go to
 the table `quarantine`; the manifest counts actions, lists and rows.
+
+The log is one Parquet file, `trivago_actions.parquet`: every action of a session (user_id,
+session_id, timestamp, step, action_type, reference, platform, city, device, current_filters), and
+for each `clickout item` the list shown and its prices (impressions, prices). Its hotels have no
+texts, and its funnel (engaged, clicked out) is not that of a shop: it has no carts and no
+purchases, and a click is its last step. So it does not fit the raw tables, and there is no adapter
+for `ingest`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,13 +20,14 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
+from conf.sections.trivago import TrivagoSource
 from features.contracts import QUARANTINE
 from features.examples.experiment_rows import with_codes
 from features.examples.training_rows import with_split
 from features.quality.verdicts import accepted, by_rule, quarantined
 from features.spec import spec_json
 from features.split import bucket
-from features.trivago.actions import ACTIONS
+from features.trivago.actions import ACTIONS, checked_actions
 from features.trivago.declarations import declared
 from features.trivago.features import OTHER, largest_sites, with_features, with_history
 from features.trivago.rows import TASKS, engagements_of, impression_rows, pages_of
@@ -27,8 +35,11 @@ from jobs.experiments.snapshot import Contents, snapshot_folder, write_experimen
 from jobs.platform.plans import keep
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
-from jobs.sources import trivago
+from jobs.sources.base import SourceError, files_fingerprint, require_columns, require_file
+from jobs.sources.files import load
 
+DATASET = "trivago"
+FILE = "trivago_actions.parquet"
 _CODES = {
     "list_code": "page_id",
     "item_code": "item_id",
@@ -46,12 +57,12 @@ def trivago_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
         SnapshotError: no training row.
     """
     warehouse, _ = open_warehouse(spark, conf, "experiment")
-    source = trivago.section(conf)
-    folder = snapshot_folder(warehouse, ("source",), trivago.fingerprint(conf))
+    source = _section(conf)
+    folder = snapshot_folder(warehouse, ("source",), files_fingerprint([_file(conf)]))
     if folder.exists() or conf.dry_run:
         return folder
     with ExitStack() as kept:
-        actions = keep(trivago.read_actions(spark, conf), kept)
+        actions = keep(read_actions(spark, conf), kept)
         counts = _quarantine(warehouse, actions)
         engagements = keep(engagements_of(accepted(actions)), kept)
         rows = keep(_rows(accepted(actions), engagements, conf), kept)
@@ -67,16 +78,28 @@ def trivago_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
         return write_experiment_snapshot(warehouse, contents, folder)
 
 
+def read_actions(spark: SparkSession, conf: ResolvedConf) -> DataFrame:
+    """The checked actions: typed columns and the verdict on each row of the file.
+
+    Raises:
+        SourceError: the file or a column is missing.
+    """
+    raw = load(spark, "parquet", str(_file(conf))).transform(
+        require_columns, ACTIONS.column_names, FILE
+    )
+    return checked_actions(raw.select(*ACTIONS.column_names), conf.tree, conf.run_date)
+
+
 def _rows(actions: DataFrame, engagements: DataFrame, conf: ResolvedConf) -> DataFrame:
     by_user = bucket(F.col("user_id"), conf.tree.split.buckets)
     pages = pages_of(actions).withColumn("bucket", by_user).transform(with_split(conf.tree.split))
-    return impression_rows(pages, engagements, trivago.section(conf).engaged_by_click)
+    return impression_rows(pages, engagements, _section(conf).engaged_by_click)
 
 
 def _snapshot_rows(
     rows: DataFrame, engagements: DataFrame, regions: Sequence[str], conf: ResolvedConf
 ) -> DataFrame:
-    prior = trivago.section(conf).prior_impressions
+    prior = _section(conf).prior_impressions
     return (
         with_history(rows, engagements)
         .transform(with_features, regions, prior)
@@ -96,10 +119,23 @@ def _quarantine(warehouse: Warehouse, actions: DataFrame) -> Mapping[str, Any]:
     """Write the quarantine; actions read and quarantined, by rule."""
     conf = warehouse.conf
     rules = by_rule(actions)
-    named = actions.withColumn("dataset", F.lit(trivago.DATASET))
-    rows = quarantined({ACTIONS: named}, conf.run_date, trivago.DATASET)
+    named = actions.withColumn("dataset", F.lit(DATASET))
+    rows = quarantined({ACTIONS: named}, conf.run_date, DATASET)
     where = f"run_date = DATE'{conf.run_date}' AND table_name = '{ACTIONS.name}'"
     written = warehouse.replace(QUARANTINE, rows, where)
     read = actions.count()
     warehouse.report.count(ACTIONS.name, read, accepted(actions).count(), written.rows)
     return {"actions": read, "quarantined": rules}
+
+
+def _section(conf: ResolvedConf) -> TrivagoSource:
+    """The source's section. Raises SourceError where the conf names another kind."""
+    source = conf.source
+    if not isinstance(source, TrivagoSource):
+        raise SourceError(f"source.kind is {source.kind!r}, not 'trivago'")
+    return source
+
+
+def _file(conf: ResolvedConf) -> Path:
+    mend = f"set source.path or COUNTERPOISE_DATA to the folder that holds {FILE}"
+    return require_file(Path(_section(conf).path) / FILE, mend)

@@ -25,15 +25,4 @@ BACKBONES: dict[str, Callable[[int, tuple[str, ...], ModelConf], Backbone]] = {
 }
 """Backbone by conf name: (input width, tasks in order, conf) -> module."""
 
-__all__ = [
-    "BACKBONES",
-    "Adatt",
-    "Aitm",
-    "Backbone",
-    "Esmm",
-    "Mmoe",
-    "Ple",
-    "Resflow",
-    "Seq",
-    "SharedBottom",
-]
+__all__ = ["BACKBONES", "Backbone"]

@@ -43,6 +43,8 @@ class Aitm(Backbone):
     from the steps and hands nothing on to them.
     """
 
+    own_descending = 0.6  # Of the paper's calibrator.
+
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
         super().__init__(in_dim, conf.hidden[-1], tasks)
         self.first = nn.Linear(in_dim, len(tasks) * conf.hidden[0])

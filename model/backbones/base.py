@@ -18,11 +18,16 @@ class Backbone(nn.Module):
         tasks: engagement steps in order, and relevance where rows carry grades.
         steps: the engagement steps alone. Relevance has no place in their order.
         shared: every task gets the same tensor.
+        own_link: how its paper has a step's probability follow from the step before; of
+            `model.heads.links.LINKS`.
+        own_descending: its paper's weight of a penalty on steps that rise; 0 where it has none.
     """
 
     in_dim: int
     out_dim: int
     shared = False
+    own_link = "independent"
+    own_descending = 0.0
 
     def __init__(self, in_dim: int, out_dim: int, tasks: tuple[str, ...]) -> None:
         super().__init__()

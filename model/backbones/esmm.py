@@ -17,6 +17,8 @@ class Esmm(Backbone):
     gets a bottom of its own and no part in the product.
     """
 
+    own_link = "conditional"
+
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
         super().__init__(in_dim, conf.hidden[-1], tasks)
         self.first = nn.Linear(in_dim, len(tasks) * conf.hidden[0])

@@ -18,6 +18,8 @@ class Resflow(Backbone):
     network of its own without links.
     """
 
+    own_link = "residual"
+
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
         super().__init__(in_dim, conf.hidden[-1], tasks)
         self.first = nn.Linear(in_dim, len(tasks) * conf.hidden[0])

@@ -21,6 +21,8 @@ class Seq(Backbone):
     u and h_t are both [B, hidden[-1]].
     """
 
+    own_descending = 0.6  # The regulariser has no public weight: AITM's is our choice.
+
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
         super().__init__(in_dim, conf.hidden[-1], tasks)
         self.bottom = mlp(in_dim, conf.hidden, conf.dropout)

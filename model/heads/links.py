@@ -11,11 +11,10 @@ import torch
 from torch import Tensor
 
 from conf.sections.training import ModelConf
+from model.backbones.base import Backbone
 from model.heads.position_bias import PositionBias
 from model.losses.bernoulli import LogProb, log1m_exp, of_logit
 
-_OF_BACKBONE = {"esmm": "conditional", "resflow": "residual"}
-_DESCENDING_OF_BACKBONE = {"aitm": 0.6, "seq": 0.6}
 _LOWEST = 1e-4
 
 
@@ -113,23 +112,19 @@ LINKS: dict[str, Link] = {
 }
 
 
-def link_of(conf: ModelConf) -> Link:
-    """The link that conf names; `auto`: what the backbone's paper does (independent mostly)."""
-    named = _OF_BACKBONE.get(conf.backbone, "independent") if conf.link == "auto" else conf.link
-    return LINKS[named]
+def link_of(conf: ModelConf, backbone: Backbone) -> Link:
+    """Give the link that conf names; `auto`: what the backbone's paper does."""
+    return LINKS[backbone.own_link if conf.link == "auto" else conf.link]
 
 
-def descending_weight(conf: ModelConf) -> float:
-    """Weight of the penalty on rising steps; by default the backbone's own.
+def descending_weight(conf: ModelConf, backbone: Backbone) -> float:
+    """Give the weight of the penalty on rising steps; by default the backbone's own.
 
-    AITM's calibrator has 0.6 (arXiv 2105.08489). SEQ's regulariser has no public weight: AITM's
-    is our choice. Other backbones have none, and neither has a link that is ordered by itself.
+    A link that is ordered by itself has none.
     """
-    if link_of(conf).ordered:
+    if link_of(conf, backbone).ordered:
         return 0.0
-    if conf.descending is not None:
-        return conf.descending
-    return _DESCENDING_OF_BACKBONE.get(conf.backbone, 0.0)
+    return backbone.own_descending if conf.descending is None else conf.descending
 
 
 def log_odds(rate: float) -> float:

@@ -18,13 +18,4 @@ PARTS: dict[str, Callable[[RegionContext], RegionPart]] = {
 }
 """Part by conf name: context -> module that maps (x [B, D], region ids [B]) to [B, out_dim]."""
 
-__all__ = [
-    "PARTS",
-    "MdMask",
-    "NoMask",
-    "PepnetGate",
-    "RegionContext",
-    "RegionFeature",
-    "RegionPart",
-    "StarLayer",
-]
+__all__ = ["PARTS", "NoMask", "RegionContext", "RegionPart"]

@@ -20,9 +20,9 @@ from jobs import build_training_set
 from jobs.experiments import chain_data
 from jobs.experiments.chain_data import borrow_embeddings, own_root, write_examples
 from jobs.experiments.data import experiment_snapshot
+from jobs.experiments.trivago_data import FILE
 from jobs.platform.runner import open_warehouse
 from jobs.sources.base import SourceError, load_adapter
-from jobs.sources.trivago import FILE
 from model.feed import open_snapshot
 
 MakeConf = Callable[..., ResolvedConf]
@@ -116,8 +116,8 @@ def bucket(user: str) -> int:
 
 def test_a_session_log_is_not_for_the_chain(spark: SparkSession, make_conf: MakeConf) -> None:
     conf = make_conf("source.path=nowhere", files=("trivago.yaml",))
-    with pytest.raises(SourceError, match="no item texts, carts or purchases"):
-        load_adapter("trivago").read(spark, conf)
+    with pytest.raises(SourceError, match="lacks item texts, carts or purchases"):
+        load_adapter(conf.source.kind)
     with pytest.raises(SourceError, match=FILE.partition(".")[0]):
         experiment_snapshot(spark, conf)
 

@@ -41,8 +41,8 @@ class Ours(nn.Module):
     def __init__(self, tasks: tuple[str, ...] = TASKS, dim: int = DIM, **model: object) -> None:
         super().__init__()
         conf = ModelConf.model_validate(model)
-        link = link_of(conf)
         self.backbone: Backbone = BACKBONES[conf.backbone](dim, tasks, conf)
+        link = link_of(conf, self.backbone)
         bias = NoBias(link.biased(len(tasks)), 10)
         self.head = EngagementHead(self.backbone.out_dim, tasks, conf, bias, link)
         with torch.no_grad():  # so that predictions differ from row to row

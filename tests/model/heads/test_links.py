@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from conf.sections.training import ModelConf
+from model.backbones import BACKBONES
 from model.heads import EngagementHead
 from model.heads.links import LINKS, descending_weight, link_of
 from model.heads.position_bias import AdditiveBias, MultiplicativeBias, NoBias
@@ -117,14 +118,16 @@ def test_what_a_backbone_comes_with(
     backbone: str, named: str, expected: str, weight: float
 ) -> None:
     conf = ModelConf.model_validate({"backbone": backbone, "link": named})
-    assert link_of(conf) is LINKS[expected]
-    assert descending_weight(conf) == weight
+    made = BACKBONES[backbone](4, TASKS, conf)
+    assert link_of(conf, made) is LINKS[expected]
+    assert descending_weight(conf, made) == weight
 
 
 def test_the_penalty_s_weight_can_be_set() -> None:
     conf = ModelConf.model_validate({"backbone": "aitm", "descending": 0.0})
-    assert descending_weight(conf) == 0.0
-    assert descending_weight(conf.model_copy(update={"descending": 2.5})) == 2.5
+    backbone = BACKBONES["aitm"](4, TASKS, conf)
+    assert descending_weight(conf, backbone) == 0.0
+    assert descending_weight(conf.model_copy(update={"descending": 2.5}), backbone) == 2.5
 
 
 def test_violations_by_hand() -> None:
