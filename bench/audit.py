@@ -32,8 +32,7 @@ from bench.result import Result
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES, RELEVANCE_LABELS
-from jobs.audit_labels import Evidence, build, gathered, tested_units
-from jobs.labels.second_reading import read_again
+from jobs.audit_labels import Evidence, build, gathered, read_again, tested_units
 from jobs.platform.plans import cut
 from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.session import get_session

@@ -15,26 +15,43 @@ where human and model differ, the types that the query is for decide (`features.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+import numpy as np
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
 from conf.load import ResolvedConf
 from features.audit.contradiction import Numerics, checked_units, fit_without_outliers
 from features.audit.decisions import audit_rows, with_decisions
-from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
+from features.audit.evidence import UNIT, audited_pairs, pair_engagement, units, with_attraction
 from features.audit.rates import CORRELATIONS, DISPERSIONS, GradeRates, rates_json
-from features.audit.reading import with_reading
+from features.audit.reading import pairs_to_fit, texts_to_read, with_reading
 from features.audit.taxonomy import with_type_evidence
 from features.audit.types import item_types
 from features.contracts import IMPRESSIONS, ITEMS, LABEL_AUDIT, QUERIES, RELEVANCE_LABELS
-from jobs.labels.second_reading import Reading, read_again
 from jobs.platform.job import Job
 from jobs.platform.plans import cut
 from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
+from model.labelers.base import Labeler, Pairs, Targets
+from model.labelers.build import build_labeler
+from model.labelers.out_of_fold import FoldLabelers, fit_out_of_fold
+from model.labelers.store import read_description
 from udfs.contradiction import centre_udf, contradiction_udf, p_value_udf
+from udfs.reread import READ_COLUMNS, reader
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a model said of units (see `features.audit.reading.with_reading`).
+
+    `held_out`: it never saw the grades that it read again.
+    """
+
+    read: DataFrame
+    held_out: bool
 
 
 @dataclass(frozen=True)
@@ -135,6 +152,53 @@ def _tell(rows: DataFrame, report: JobReport) -> None:
     report.notes.append(
         f"{flagged:,} pairs flagged, {changed:,} grades changed in the audited view"
     )
+
+
+def read_again(tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: Path) -> Reading:
+    """Read the units of conf `audit.reread.scope` again; lazy, but for the fitting.
+
+    Args:
+        tested: units with `contradicts`.
+        folder: where labelers that are fitted here are kept, readable by the workers.
+
+    Raises:
+        LabelerError: the directory is no labeler, or the grades are too few to fit one.
+    """
+    settings = conf.tree.audit.reread
+    asked = texts_to_read(tested, items, settings, conf.tree.seed)
+    if settings.labeler is None:
+        labelers = _fitted(tested, items, conf, folder)
+    else:
+        version = str(read_description(Path(settings.labeler))["version"])
+        folds = range(settings.folds)
+        labelers = FoldLabelers(
+            dict.fromkeys(folds, settings.labeler), dict.fromkeys(folds, version), {}
+        )
+    kept = ", ".join(f"{name} {kind}" for name, kind in asked.dtypes if "_text" not in name)
+    parts = conf.tree.spark.shuffle_partitions
+    read = asked.repartition(parts, *UNIT).mapInPandas(
+        reader(labelers.folders, labelers.versions, parts), f"{kept}, {READ_COLUMNS}"
+    )
+    return Reading(read, settings.labeler is None or settings.held_out)
+
+
+def _fitted(tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: Path) -> FoldLabelers:
+    """The labelers of the folds, fitted on the driver; the pairs are bounded by conf."""
+    given = pairs_to_fit(tested, items, conf.tree.audit.reread, conf.tree.seed).toPandas()
+    return fit_out_of_fold(
+        Pairs(given["query_text"].tolist(), given["item_text"].tolist()),
+        Targets.of_grades(given["grade"].to_numpy(np.int64)),
+        given["fold"].to_numpy(np.int64),
+        given["validates"].to_numpy(bool),
+        lambda: _new_labeler(conf),
+        folder,
+    )
+
+
+def _new_labeler(conf: ResolvedConf) -> Labeler:
+    kind = conf.tree.audit.reread.kind
+    labeler = conf.tree.labeler.model_copy(update={"kind": kind})
+    return build_labeler(conf.tree.model_copy(update={"labeler": labeler}))
 
 
 JOB = Job(

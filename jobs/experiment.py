@@ -27,14 +27,15 @@ from jobs.experiments.runs import run_study
 from jobs.experiments.store import REPORT, write_folder
 from jobs.experiments.study import Study
 from jobs.experiments.thin import thinned
-from jobs.experiments.tracking import track
 from jobs.experiments.workers import Workers
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.platform.warehouse import Warehouse
+from model.experiments.figures import ALL
 from model.experiments.training import training_source
 from model.feed import open_snapshot
+from model.training.tracking import log_to_mlflow
 
 NAME = "experiment"
 FAILED = "failed_arms"
@@ -138,3 +139,30 @@ def _other_code(found: Sequence[Found]) -> list[str]:
     if not other:
         return []
     return [f"{len(other)} of {len(trainings)} trainings were made by another state of the code"]
+
+
+def track(warehouse: Warehouse, found: Sequence[Found]) -> list[str]:
+    """Log the figures on test of all regions; the reasons where that failed, each once."""
+    failures: dict[str, None] = {}
+    for one in found:
+        for arm in one.arms:
+            for seed, figures in one.figures.get(arm.name, {}).items():
+                training = arm.trainings[seed]
+                name = f"{one.study.experiment.conf.name} {training.label}"
+                failure = log_to_mlflow(
+                    warehouse.conf.tree.tracking,
+                    warehouse.root,
+                    name,
+                    f"{name} {training.folder.name}",
+                    {"arm": arm.name, "data": one.study.name, "seed": seed, **arm.chosen},
+                    [],
+                    {_plain(f.metric): f.value for f in figures if f.region == ALL},
+                )
+                if failure:
+                    failures[failure] = None
+    return list(failures)
+
+
+def _plain(metric: str) -> str:
+    """A name that MLflow takes."""
+    return metric.replace("@", "_at_").replace("=", "_")

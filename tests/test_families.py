@@ -14,7 +14,7 @@ from model.backbones import BACKBONES
 from model.heads import POSITION_BIASES, RELEVANCE_HEADS
 from model.heads.links import LINKS
 from model.labelers.store import MODULES
-from model.losses.balances import BALANCES
+from model.losses.balance import BALANCES
 from model.regions import PARTS
 
 OF_THE_EXPERIMENTS = {"trivago"}

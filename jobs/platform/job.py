@@ -34,7 +34,7 @@ class Job:
         alone: whether it needs the root and run date for itself; false for a job that only adds a
             row of its own, which must be possible while a night runs.
         bind: the work that arguments of its own ask for (they are added in
-            `jobs.command.own_arguments`), or None: it has none.
+            `jobs.command.arguments`), or None: it has none.
         name: that of the module of `work`, unless it is given.
 
     Raises:

@@ -10,6 +10,7 @@ over its rows, no file is missing, model and snapshot files are what was written
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +25,26 @@ from jobs.platform.warehouse import Warehouse
 from jobs.serving.in_force import model_in_force
 from jobs.state.artifacts import read_manifest, stamps_of, why_changed
 from jobs.state.files import DamagedRecordError, read_record, write_record
-from jobs.state.installed import installed_versions
 from model.files import source_hash
 
+_COMPUTING = (
+    "delta-spark",
+    "lightgbm",
+    "numpy",
+    "pandas",
+    "peft",
+    "petastorm",
+    "pyarrow",
+    "pyspark",
+    "safetensors",
+    "scikit-learn",
+    "scipy",
+    "tokenizers",
+    "torch",
+    "transformers",
+)
+"""Those of our requirements that decide values; a table's layout or a test does not hang on the
+others. By name, because a wheel for a platform requires none of what the platform brings."""
 ALWAYS = ("seed", "regions", "split", "storage")
 
 
@@ -147,3 +165,15 @@ class RunState:
         manifest = read_manifest(folder) or {}
         version = manifest.get(f"{name}_version")
         return None if version is None else str(version)
+
+
+def installed_versions() -> dict[str, str | None]:
+    """Version by package; None for one that is not installed."""
+    return {name: _version(name) for name in _COMPUTING}
+
+
+def _version(name: str) -> str | None:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return None

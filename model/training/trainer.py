@@ -18,7 +18,7 @@ from torch import nn
 from conf.sections.training import TrainerConf
 from model.feed import Batch, Rows, batches, open_snapshot, require_lists, steps_per_epoch
 from model.losses import TaskLoss
-from model.losses.balances import BALANCES
+from model.losses.balance import BALANCES
 from model.ranker import Ranker, build_ranker
 from model.training.checkpoint import (
     Checkpoint,

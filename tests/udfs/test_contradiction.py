@@ -4,8 +4,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from udfs.contradiction import contradiction, p_values
-from udfs.tails import centre, clustered_binomial, negative_binomial, normal_score
+from udfs.contradiction import (
+    centre,
+    clustered_binomial,
+    contradiction,
+    negative_binomial,
+    normal_score,
+    p_values,
+)
 
 
 def test_negative_binomial_is_that_of_scipy() -> None:

@@ -13,8 +13,13 @@ from conf.load import ResolvedConf
 from features.quality.verdicts import accepted, by_rule
 from features.trivago.actions import ACTIONS, checked_actions
 from features.trivago.declarations import FEATURES
-from features.trivago.features import OTHER, largest_sites, with_features, with_history
-from features.trivago.history import known_before
+from features.trivago.features import (
+    OTHER,
+    known_before,
+    largest_sites,
+    with_features,
+    with_history,
+)
 from features.trivago.rows import engagements_of, impression_rows, pages_of
 
 CLICK, IMAGE, SEARCH = "clickout item", "interaction item image", "search for item"

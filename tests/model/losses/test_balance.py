@@ -8,9 +8,13 @@ from torch import Tensor, nn
 
 from conf.load import SIMULATED, ConfError, load_conf
 from model.losses import TaskLoss
-from model.losses.balance import StaticBalance, UncertaintyBalance
-from model.losses.balances import BALANCES
-from model.losses.pcgrad import PcgradBalance, projected
+from model.losses.balance import (
+    BALANCES,
+    PcgradBalance,
+    StaticBalance,
+    UncertaintyBalance,
+    projected,
+)
 from model.training.distributed import Ranks
 
 TASKS = ("click", "cart")

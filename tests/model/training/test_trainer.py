@@ -19,8 +19,7 @@ from conf.sections.training import FeedConf, ModelConf, TrainerConf
 from model.evaluation.metrics import auc
 from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
 from model.losses import TaskLoss
-from model.losses.balance import Losses, StaticBalance
-from model.losses.balances import BALANCES
+from model.losses.balance import BALANCES, Losses, StaticBalance
 from model.ranker import Ranker, build_ranker
 from model.serving.artifact import Artifact, load_model, save_model
 from model.standardise import Standardisation, measure
