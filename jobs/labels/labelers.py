@@ -23,8 +23,9 @@ from jobs.platform.warehouse import Warehouse
 
 Row = dict[str, Any]
 
-_OF_EVERY_FIT = ("seed", "split")
-"""Read by each fit, and declared by no job: they count for all of them."""
+_BESIDE = ("seed", "split", "labels")
+"""Beside the sections that the job declares: those that count for every job, and what the grades
+mean, which the fit reads in their rows."""
 
 _OF_THE_RUN = "whether and when a labeler is fitted, not what it becomes"
 _OF_THE_GATE = "judges a labeler that is fitted"
@@ -121,7 +122,7 @@ def conf_key(tree: Conf, sections: Sequence[str]) -> str:
         sections: those that the fit reads. Of `labeler` the chosen kind counts, and `lexical`,
             whose trees another kind may fit, too.
     """
-    dumped = tree.model_dump(mode="json", include={*_OF_EVERY_FIT, *sections})
+    dumped = tree.model_dump(mode="json", include={*_BESIDE, *sections})
     kinds = {"kind", "lexical", tree.labeler.kind}
     dumped["labeler"] = {name: part for name, part in dumped["labeler"].items() if name in kinds}
     leaves = flatten(dumped)
