@@ -33,7 +33,8 @@ import torch
 
 from bench.result import Result
 from bench.synthetic import Planted, write_snapshot
-from conf.sections.training import FeedConf, ModelConf, TrainerConf
+from conf.sections.model import ModelConf
+from conf.sections.training import FeedConf, TrainerConf
 from model.backbones import BACKBONES
 from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
 from model.losses import total_loss

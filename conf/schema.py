@@ -18,15 +18,10 @@ from conf.sections.features import (
 from conf.sections.ingest import IngestConf, LabelsConf
 from conf.sections.labelers import LabelerConf
 from conf.sections.labeling import LabelingConf
+from conf.sections.model import ModelConf
 from conf.sections.platform import SparkConf, SplitConf, StorageConf, TrackingConf
 from conf.sections.source import SourceConf
-from conf.sections.training import (
-    CalibrationConf,
-    FeedConf,
-    ModelConf,
-    TrainerConf,
-    TrainingSetConf,
-)
+from conf.sections.training import CalibrationConf, FeedConf, TrainerConf, TrainingSetConf
 from conf.sections.value import EvaluationConf, ScoringConf, ValueConf
 
 

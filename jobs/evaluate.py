@@ -10,7 +10,7 @@ market was simulated, and the run's value_weights where there are any. Idempoten
     counterpoise evaluate --conf conf/homedepot.yaml
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import reduce
 from typing import Any
@@ -41,10 +41,9 @@ from features.evaluation.facts import example_facts, simulated_sources
 from features.evaluation.lists import examination_at_position, pages, with_block
 from features.evaluation.names import (
     engagement_metric,
-    is_relevance,
     relevance_metrics,
 )
-from features.evaluation.rankers import LOG_FED, REFERENCE, model_rankers
+from features.evaluation.rankers import REFERENCE, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import served_rows
 from features.examples.training_rows import labelled_pairs
@@ -54,9 +53,10 @@ from jobs.platform.feature_reads import read_features
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
-from jobs.reports.baselines import FROM_LOG, RunBaselines, run_baselines
+from jobs.reports.baselines import RunBaselines, run_baselines
 from jobs.reports.evaluation_report import side_by_side, write_evaluation_section
 from jobs.reports.examination import examination_in_force
+from jobs.reports.simulated import rests_on_simulation
 from jobs.reports.yardsticks import Yardsticks, add_distances
 from jobs.serving.in_force import weights_in_force
 from model.baselines.verdict import Comparison, compare, reasons
@@ -159,24 +159,6 @@ def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
         truth=optional(warehouse, MARKET_TRUTH),
         baselines=baselines.rankers(weights.by_region, warehouse.conf.tree.value.weights),
     )
-
-
-def rests_on_simulation(engagement: bool, grades: Mapping[str, bool]) -> Callable[[str, str], bool]:
-    """Whether a ranker's figure rests on simulated data: its labels, or what the ranker learnt.
-
-    Args:
-        engagement: the engagement labels are simulated.
-        grades: label source -> its grades are simulated or assumed.
-    """
-
-    def of(ranker: str, metric: str) -> bool:
-        if not is_relevance(metric):
-            return engagement
-        used = grades if metric.endswith("_all_labels") else {"human"}
-        labels = any(grades.get(source, False) for source in used)
-        return labels or (engagement and ranker in LOG_FED | FROM_LOG)
-
-    return of
 
 
 def _served(warehouse: Warehouse, baselines: RunBaselines) -> DataFrame | None:

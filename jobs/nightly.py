@@ -24,7 +24,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse, owning, run_job, trace_path
 from jobs.platform.session import get_session
 from jobs.registry import CHAIN, load_job
-from jobs.state.record import RunState
+from jobs.state.run_state import RunState
 
 
 @dataclass

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones import BACKBONES, Backbone
 from model.feed import Batch
 from model.heads import (

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import torch
 
 from conf.errors import UserError
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.ranker import build_ranker
 from model.spec import InputSpec
 from model.split_sums import QUANTILES

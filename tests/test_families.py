@@ -7,8 +7,9 @@ import pytest
 from pydantic import BaseModel
 
 from conf.sections.labelers import LabelerConf
+from conf.sections.model import ModelConf
 from conf.sections.source import SourceConf
-from conf.sections.training import FeedConf, ModelConf, TrainerConf
+from conf.sections.training import FeedConf, TrainerConf
 from jobs.sources.base import SourceError, load_adapter
 from model.backbones import BACKBONES
 from model.heads import POSITION_BIASES, RELEVANCE_HEADS

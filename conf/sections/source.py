@@ -4,9 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from conf.sections.datasets import EsciSource, TablesSource, WandsSource
+from conf.sections.datasets import EsciSource, TablesSource, TrivagoSource, WandsSource
 from conf.sections.market import MarketSource
-from conf.sections.trivago import TrivagoSource
 
 
 class SimulatedSource(MarketSource):

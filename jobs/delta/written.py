@@ -1,12 +1,15 @@
 """Whether tables still hold what a step recorded of them: its commit, its rows, its files."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from features.contracts import Table
+from jobs.command.version import code_version
 from jobs.delta.history import Commit
 from jobs.platform.warehouse import Warehouse
 
+_IGNORE_MISSING = "spark.sql.files.ignoreMissingFiles"
 _CHANGING = ("WRITE", "MERGE", "DELETE", "UPDATE", "TRUNCATE", "RESTORE", "REPLACE", "STREAMING")
 """How the names of operations begin, or end, that change rows; OPTIMIZE and the like move them."""
 
@@ -128,7 +131,7 @@ def drop_missing_files(warehouse: Warehouse, tables: Sequence[Table]) -> list[st
     for table in tables:
         missing = _missing(warehouse, table) if warehouse.exists(table) else []
         if missing:
-            warehouse.rewrite(table, "mend")
+            _rewrite(warehouse, table)
             warnings.append(
                 f"{len(missing)} files of table {table.name} were gone, e.g. {missing[0]}: steps "
                 "make their rows again; those that only earlier runs could make are lost"
@@ -140,3 +143,22 @@ def _missing(warehouse: Warehouse, table: Table) -> list[str]:
     per_run = "run_date" in table.key
     files = warehouse.data_files(table, warehouse.conf.run_date.isoformat() if per_run else None)
     return [str(path) for path in files if not path.exists()]
+
+
+def _rewrite(warehouse: Warehouse, table: Table) -> None:
+    """Commit the rows that can be read as the whole table: files that are gone leave its log.
+
+    The commit names the job "mend", without a run date.
+    """
+    spark, there = warehouse.spark, warehouse.delta(table).toDF()
+    before = spark.conf.get(_IGNORE_MISSING, "false")
+    spark.conf.set(_IGNORE_MISSING, "true")
+    try:
+        said = json.dumps({"job": "mend", "code_version": code_version()})
+        writer = there.write.format("delta").mode("overwrite").option("userMetadata", said)
+        if warehouse.conf.tree.storage.database:
+            writer.saveAsTable(warehouse.identifier(table))
+        else:
+            writer.save(str(warehouse.path(table)))
+    finally:
+        spark.conf.set(_IGNORE_MISSING, before or "false")

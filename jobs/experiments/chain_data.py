@@ -25,7 +25,7 @@ from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.warehouse import Warehouse
 from jobs.registry import load_job
 from jobs.sources.base import load_adapter
-from jobs.state.record import RunState
+from jobs.state.run_state import RunState
 from model.files import new_folder
 
 STEPS = (

@@ -10,7 +10,7 @@ from conf.experiment import Experiment
 from conf.load import ResolvedConf
 from conf.schema import Conf
 from conf.sections.experiment import ArmConf, DataConf, Settings
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.experiments.cost import seconds_of_training
 from model.experiments.evaluation import Evaluation
 from model.experiments.figures import Figure, engagement_changes

@@ -20,7 +20,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
-from conf.sections.trivago import TrivagoSource
+from conf.sections.datasets import TrivagoSource
 from features.contracts import QUARANTINE
 from features.examples.experiment_rows import with_codes
 from features.examples.training_rows import with_split

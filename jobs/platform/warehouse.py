@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,7 +22,6 @@ from jobs.delta.difference import CHANGE, DELETE, SAME, content_hash, difference
 from jobs.delta.tables import MissingTableError, Tables
 from jobs.platform.report import JobReport
 
-_IGNORE_MISSING = "spark.sql.files.ignoreMissingFiles"
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 
 
@@ -103,11 +103,8 @@ class Warehouse(Tables):
             if content_hash(there) == given:
                 return self._leave(table, given[0])
         writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", where)
-        commit = retried(
-            lambda: self._committed(
-                table, lambda name: self._save(writer, table, commit=name, where=where)
-            )
-        )
+        save = partial(self._save, writer, table, where=where)
+        commit = retried(lambda: self._committed(table, lambda name: save(commit=name)))
         if commit is None:  # no rows in place of none: Delta commits nothing
             return self._leave(table, 0)
         # replaceWhere rewrites files that also hold rows outside of it, and counts those as output.
@@ -168,26 +165,6 @@ class Warehouse(Tables):
             )
         )
         return self._written(table, commit, _rows(commit))
-
-    def rewrite(self, table: Table, job: str) -> None:
-        """Commit the rows that can be read as the whole table: files that are gone leave its log.
-
-        Args:
-            table: an existing one, some of whose files are gone from its folder.
-            job: that the commit names in place of this run's, without a run date.
-        """
-        there = self.delta(table).toDF()
-        before = self.spark.conf.get(_IGNORE_MISSING, "false")
-        self.spark.conf.set(_IGNORE_MISSING, "true")
-        try:
-            said = json.dumps({"job": job, "code_version": code_version()})
-            writer = there.write.format("delta").mode("overwrite").option("userMetadata", said)
-            if self.conf.tree.storage.database:
-                writer.saveAsTable(self.identifier(table))
-            else:
-                writer.save(str(self.path(table)))
-        finally:
-            self.spark.conf.set(_IGNORE_MISSING, before or "false")
 
     # --- inside -------------------------------------------------------------------------------
 

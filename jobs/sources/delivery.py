@@ -15,7 +15,7 @@ from features.quality.verdicts import accepted
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames
 from jobs.sources.window import replaced_days
-from jobs.state.files import DamagedRecordError
+from jobs.state.records import DamagedRecordError
 from model.files import read_json
 
 RuleCounts = Mapping[str, int]

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones.adatt import Adatt
 from model.backbones.aitm import Aitm
 from model.backbones.base import Backbone

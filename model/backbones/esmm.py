@@ -2,7 +2,7 @@
 
 from torch import Tensor, nn
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
 from model.backbones.grouped import GroupedStack
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
 from model.backbones.grouped import GroupedLinear, by_group
 from model.backbones.mixture import mixtures, softmax_gates

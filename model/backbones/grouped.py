@@ -5,7 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 
 
 class GroupedLinear(nn.Module):

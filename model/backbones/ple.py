@@ -1,6 +1,6 @@
 """PLE: layers of shared and task experts, each fed by the gates of the layer before."""
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones.extraction import Extraction
 
 

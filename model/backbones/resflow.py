@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
 from model.backbones.grouped import GroupedLinear, by_group
 

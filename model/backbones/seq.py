@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
 from model.layers import mlp
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.heads.base import RelevanceHead
 from model.heads.coral import CoralHead
 from model.heads.engagement import EngagementHead

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor, nn
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.heads.engagement import tower
 from model.losses import TaskLoss
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.heads.base import RelevanceHead
 from model.heads.engagement import set_bias
 from model.heads.links import log_odds

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.heads.links import Link, log_odds
 from model.heads.position_bias import PositionBias
 from model.layers import blocks, mlp

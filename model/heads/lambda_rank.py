@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.heads.coral import CoralHead
 from model.losses import TaskLoss, lambda_rank_loss
 

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
 from model.heads.position_bias import PositionBias
 from model.losses.bernoulli import LogProb, log1m_exp, of_logit

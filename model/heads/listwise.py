@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.heads.ordinal import CornHead
 from model.losses import TaskLoss, listnet_loss
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.heads.base import RelevanceHead
 from model.heads.engagement import set_bias
 from model.heads.links import log_odds

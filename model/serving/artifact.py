@@ -21,7 +21,7 @@ from safetensors.torch import load as load_tensors
 from safetensors.torch import save as save_tensors
 
 from conf.errors import UserError
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.files import new_folder, read_json, short_hash
 from model.ranker import Ranker, build_ranker
 from model.serving.calibrators import Calibrators

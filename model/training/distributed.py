@@ -12,7 +12,8 @@ from torch import Tensor, distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
 from conf.errors import UserError
-from conf.sections.training import ModelConf, TrainerConf
+from conf.sections.model import ModelConf
+from conf.sections.training import TrainerConf
 
 WIDE = 512
 """Widest layer (units) from which bfloat16 pays: below, a step is bound by its

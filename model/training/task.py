@@ -4,7 +4,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from conf.load import section_hash
-from conf.sections.training import FeedConf, ModelConf, TrainerConf
+from conf.sections.model import ModelConf
+from conf.sections.training import FeedConf, TrainerConf
 from model.feed import Snapshot
 from model.standardise import Standardisation
 

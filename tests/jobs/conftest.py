@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from conf.schema import Conf
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from features.contracts import (
     CANDIDATES,
     IMPRESSIONS,

@@ -332,7 +332,7 @@ def test_the_packages_that_compute_are_part_of_the_fingerprint(
     chain = Chain()
     night = nightly(spark, make_conf(), chain)
     before = night.state.fingerprint(chain.jobs()[0], chain.jobs())
-    monkeypatch.setattr("jobs.state.record.version", lambda name: f"{name} 99")
+    monkeypatch.setattr("jobs.state.run_state.version", lambda name: f"{name} 99")
     assert night.state.fingerprint(chain.jobs()[0], chain.jobs()) != before
 
 

@@ -11,7 +11,8 @@ import torch
 
 from conf.load import SIMULATED, load_conf
 from conf.schema import Conf
-from conf.sections.training import FeedConf, ModelConf
+from conf.sections.model import ModelConf
+from conf.sections.training import FeedConf
 from model.feed import Batch, ListError, Rows, Snapshot, batches, open_snapshot
 from model.heads import RELEVANCE_HEADS
 from model.losses import total_loss

@@ -6,7 +6,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conf.sections.training import FeedConf, ModelConf
+from conf.sections.model import ModelConf
+from conf.sections.training import FeedConf
 from model.feed import Batch, Rows, Snapshot, batches
 from model.heads import CornHead
 from model.inputs import FeatureBlock, Piecewise, embedding_width

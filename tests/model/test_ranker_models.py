@@ -10,7 +10,8 @@ import torch
 
 from bench.synthetic import Planted, write_snapshot
 from conf.load import SIMULATED, load_conf
-from conf.sections.training import FeedConf, ModelConf
+from conf.sections.model import ModelConf
+from conf.sections.training import FeedConf
 from model.backbones import BACKBONES
 from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
 from model.heads.engagement import start_tower

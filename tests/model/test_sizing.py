@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones import BACKBONES
 from model.feed import Snapshot
 from model.sizing import SizingError, _neighbours, parameter_count, sized

@@ -11,7 +11,7 @@ import torch
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.ranker import build_ranker
 from model.serving.artifact import Artifact, load_model, save_model
 from model.serving.calibrators import none_fitted

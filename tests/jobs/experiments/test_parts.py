@@ -10,7 +10,8 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from bench.planted_lists import LIST_ROWS, plant
-from conf.sections.training import CalibrationConf, FeedConf, ModelConf, TrainerConf
+from conf.sections.model import ModelConf
+from conf.sections.training import CalibrationConf, FeedConf, TrainerConf
 from jobs.experiments.thin import thinned
 from jobs.experiments.workers import Workers
 from model.experiments.training import Training

@@ -16,7 +16,7 @@ import features.contracts
 from conf.schema import Conf
 from features.contracts import Table
 from jobs.registry import CHAIN, EXTRA, load_job
-from jobs.state.record import ALWAYS
+from jobs.state.run_state import ALWAYS
 
 REPOSITORY = Path(__file__).parents[3]
 PACKAGES = ("features", "model", "udfs", "jobs")

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones import Adatt, Backbone, Mmoe, Ple
 from model.backbones.grouped import GroupedLinear
 from model.backbones.mixture import mixtures, softmax_gates

@@ -17,7 +17,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones import BACKBONES, Aitm, Backbone, Esmm, Mmoe, Ple
 from model.backbones.aitm import Transfer
 from model.backbones.grouped import GroupedLinear

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones import Aitm, Esmm, Resflow, Seq
 from model.backbones.aitm import Transfer
 from model.backbones.grouped import GroupedLinear

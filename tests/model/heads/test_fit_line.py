@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 import torch
 
-from conf.sections.training import FeedConf, ModelConf
+from conf.sections.model import ModelConf
+from conf.sections.training import FeedConf
 from model.feed import Rows, Snapshot, batches
 from model.heads import LINE
 from model.ranker import Ranker, build_ranker

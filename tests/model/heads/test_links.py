@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.backbones import BACKBONES
 from model.heads import EngagementHead
 from model.heads.links import LINKS, descending_weight, link_of

@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.heads import (
     RELEVANCE_HEADS,
     CoralHead,

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.heads import CoralHead, CornHead
 from model.losses import corn_loss, thresholds_loss
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.feed import Snapshot
 from model.ranker import build_ranker
 from model.serving.artifact import Artifact, ModelError, load_model, save_model

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from conf.sections.training import ModelConf
+from conf.sections.model import ModelConf
 from model.feed import Snapshot
 from model.ranker import Ranker, build_ranker
 from model.serving.network import CHUNK_ROWS, ServingNetwork, _pieces, side_by_side

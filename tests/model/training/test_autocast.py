@@ -8,7 +8,8 @@ from itertools import product
 import pytest
 import torch
 
-from conf.sections.training import FeedConf, ModelConf
+from conf.sections.model import ModelConf
+from conf.sections.training import FeedConf
 from model.backbones import BACKBONES
 from model.feed import Batch, Rows, Snapshot, batches
 from model.heads import POSITION_BIASES, RELEVANCE_HEADS

@@ -10,7 +10,8 @@ import pytest
 import torch
 from pyspark.sql import SparkSession
 
-from conf.sections.training import FeedConf, ModelConf, TrainerConf
+from conf.sections.model import ModelConf
+from conf.sections.training import FeedConf, TrainerConf
 from model.feed import Snapshot
 from model.standardise import Standardisation
 from model.training.distributed import (

@@ -7,7 +7,8 @@ import torch
 from pyspark.sql import SparkSession
 from torch import Tensor
 
-from conf.sections.training import FeedConf, ModelConf, TrainerConf
+from conf.sections.model import ModelConf
+from conf.sections.training import FeedConf, TrainerConf
 from model.feed import Snapshot
 from model.standardise import Standardisation
 from model.training.checkpoint import load_checkpoint

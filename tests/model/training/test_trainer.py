@@ -15,7 +15,8 @@ from torch import nn
 import model.training.trainer
 from bench.synthetic import Planted, write_snapshot
 from conf.load import SIMULATED, load_conf
-from conf.sections.training import FeedConf, ModelConf, TrainerConf
+from conf.sections.model import ModelConf
+from conf.sections.training import FeedConf, TrainerConf
 from model.evaluation.metrics import auc
 from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
 from model.losses import TaskLoss

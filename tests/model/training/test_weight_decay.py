@@ -3,7 +3,8 @@
 import torch
 from torch import nn
 
-from conf.sections.training import ModelConf, TrainerConf
+from conf.sections.model import ModelConf
+from conf.sections.training import TrainerConf
 from model.backbones.grouped import GroupedLinear
 from model.feed import Snapshot
 from model.ranker import build_ranker

@@ -24,7 +24,7 @@ from jobs.platform.runner import state_path
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.in_force import model_in_force
 from jobs.state.artifacts import read_manifest, stamps_of, why_changed
-from jobs.state.files import DamagedRecordError, read_record, write_record
+from jobs.state.records import DamagedRecordError, read_record, write_record
 from model.files import source_hash
 
 _COMPUTING = (
