@@ -19,14 +19,17 @@ from pyspark.sql import SparkSession
 from rich.console import Console
 
 from conf.experiment import Experiment, load_experiment
+from conf.load import ResolvedConf
 from features.contracts import EXPERIMENT_COMPARISONS, EXPERIMENT_RESULTS
-from jobs.experiments.data import experiment_snapshot
+from jobs.experiments.chain_data import chain_snapshot
 from jobs.experiments.progress import Clock
 from jobs.experiments.results import Found, comparison_rows, find, result_rows, with_pools
 from jobs.experiments.runs import run_study
 from jobs.experiments.store import REPORT, write_folder
 from jobs.experiments.study import Study
 from jobs.experiments.thin import thinned
+from jobs.experiments.trivago_data import DATASET as TRIVAGO
+from jobs.experiments.trivago_data import trivago_snapshot
 from jobs.experiments.workers import Workers
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
@@ -166,3 +169,18 @@ def track(warehouse: Warehouse, found: Sequence[Found]) -> list[str]:
 def _plain(metric: str) -> str:
     """A name that MLflow takes."""
     return metric.replace("@", "_at_").replace("=", "_")
+
+
+def experiment_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
+    """Folder of the snapshot of the conf's source, made where it is not there yet.
+
+    It is a snapshot as `build_training_set` writes it (`open_snapshot` reads it), and has besides:
+    a split `test`; the columns list_code, page_code, item_code, unit_code, judged and grade (see
+    `features.examples.experiment_rows`); on a simulated market p_true_<task> and p_blind_<task>
+    of click, cart and purchase. The manifest's `columns` says what each means. All is float32.
+
+    The session logs of kind trivago have the tasks engaged and clickout and no relevance labels;
+    every other source goes through the chain up to the training set, without a labeler.
+    """
+    make = trivago_snapshot if conf.source.kind == TRIVAGO else chain_snapshot
+    return make(spark, conf)

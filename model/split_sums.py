@@ -1,12 +1,12 @@
-"""Sums and samples over the rows of a split, group by group of its files."""
+"""Sums, samples and small regressions over the rows of a split, group by group of its files."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
+from sklearn.linear_model import LogisticRegression
 
-from model.fit_regression import fit_regressions
 from model.spec import InputSpec
 
 Doubles = npt.NDArray[np.float64]
@@ -17,6 +17,10 @@ SAMPLE = 200_000
 whose rows are in random order."""
 GRADED = 50_000
 """Graded rows behind the regressions on the fit features: plenty for some ten weights each."""
+_FAR = 8.0
+"""Standard deviations at which a value is cut, as the input layer does by default."""
+_STRENGTH = 1.0
+"""Inverse variance of the normal prior on a weight: with few rows weights stay near 0."""
 
 
 @dataclass
@@ -145,3 +149,38 @@ class LabelSums:
     def rates(self) -> dict[str, float]:
         """Mean of each label where it is known; a label that is known nowhere is left out."""
         return {name: self._hits[name] / n for name, n in self._known.items() if n > 0}
+
+
+def fit_regressions(
+    names: Sequence[str], z: Doubles, label_ge: Doubles, weight: Doubles
+) -> dict[str, list[float]]:
+    """Weights by feature, two each, and the two intercepts under the empty name.
+
+    The first regression is of grade >= 1, the second of grade >= 2 among rows that reach grade 1:
+    the logits of the conditional chain (`model.heads.ordinal`). A soft label counts on both sides,
+    by its probability.
+
+    Args:
+        names: the F features.
+        z: [N, F] standardised values.
+        label_ge: [N, 2], P(grade >= k) of the label.
+        weight: [N].
+
+    Returns:
+        Nothing where a threshold has labels on one side only, or there are no features.
+    """
+    values = np.clip(z, -_FAR, _FAR)
+    reached = np.ones(len(z))
+    fitted = []
+    for above in label_ge.T:
+        sides = np.concatenate([weight * above, weight * (reached - above)])
+        if not names or sides[: len(z)].sum() <= 0 or sides[len(z) :].sum() <= 0:
+            return {}
+        told = sides > 0
+        both = np.concatenate([values, values])[told]
+        answer = np.repeat([1, 0], len(z))[told]
+        model = LogisticRegression(C=1.0 / _STRENGTH, max_iter=200)
+        model.fit(both, answer, sample_weight=sides[told])
+        fitted.append([float(model.intercept_[0]), *map(float, model.coef_[0])])
+        reached = above
+    return dict(zip(("", *names), np.transpose(fitted).tolist(), strict=True))

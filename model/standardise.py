@@ -25,7 +25,7 @@ class Standardisation:
         soft_labels: rows whose relevance label lies between two grades (count).
         quantiles: by numeric feature, its QUANTILES + 1 quantiles from the least value to the
             largest, of the first SAMPLE rows.
-        fit_line: regressions on the fit features (`model.fit_regression.fit_regressions`) of the
+        fit_line: regressions on the fit features (`model.split_sums.fit_regressions`) of the
             first GRADED rows with a grade; empty where nothing could be fitted.
     """
 

@@ -19,7 +19,7 @@ class FitLine(nn.Module):
     A few hundred graded rows teach a network of thousands of weights less than they teach one
     weight a feature, and relevance would rank below the cosine that is one of its inputs. The mean
     of two models that err differently is better than either (Hansen and Salamon 1990), also where
-    grades are many. The regressions are fitted before training (`model.fit_regression`) and do not
+    grades are many. The regressions are fitted before training (`model.split_sums`) and do not
     learn: what the shared layers learn from the grades stays as it is without them.
     """
 

@@ -1,22 +1,32 @@
 """From a snapshot to a fitted ranker: statistics, training, calibration, metrics."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+import torch
+
 from conf.schema import Conf
-from model.feed import Snapshot
-from model.regions.coverage import region_coverage
+from conf.sections.training import FeedConf
+from model.evaluation.metrics import auc
+from model.feed import Batch, Rows, Snapshot, batches
+from model.ranker import Ranker
 from model.serving.artifact import Artifact
-from model.serving.calibrators import fit_all
-from model.standardise import measure
+from model.serving.calibrators import Calibrators, Known, fit_all
+from model.spec import RELEVANCE, InputSpec
+from model.standardise import Standardisation, measure
 from model.training.checkpoint import Progress
 from model.training.launcher import launch
 from model.training.task import TrainTask
 from model.training.tracking import LINES
 from model.training.trainer import trained
-from model.training.validation import metrics_of, predict_split
+
+MAX_ROWS = 2_000_000
+"""Rows kept in memory, from the first files: the snapshot's rows are in random order."""
 
 
 @dataclass(frozen=True)
@@ -78,3 +88,113 @@ def fit(
         },
     )
     return Fitted(artifact, progress, metrics)
+
+
+def region_coverage(
+    spec: InputSpec, scale: Standardisation, region: npt.NDArray[np.int64]
+) -> dict[str, Any]:
+    """Regions that training has not seen, and the rows that are neutral to a region part.
+
+    Args:
+        region: [N] region ids of the validation rows, 0 unknown.
+
+    Returns:
+        unseen: declared regions without a training row; train_rows, validation_rows: rows of them
+        or of the unknown region (count).
+    """
+    unseen = scale.unseen(spec.regions)
+    ids = [0, *(spec.regions.index(name) + 1 for name in unseen)]
+    return {
+        "unseen": list(unseen),
+        "train_rows": int(scale.region_rows[0]) if scale.region_rows else 0,
+        "validation_rows": int(np.isin(region, ids).sum()),
+    }
+
+
+@dataclass(frozen=True)
+class Validated:
+    """Predictions at the logged positions, with labels, by output name; region ids [N]."""
+
+    known: Mapping[str, Known]
+    region: npt.NDArray[np.int64]
+
+    @property
+    def rows(self) -> int:
+        """Rows predicted (count)."""
+        return len(self.region)
+
+
+def predict_split(
+    ranker: Ranker, snapshot: Snapshot, conf: FeedConf, split: str = "validation"
+) -> Validated:
+    """Predict the rows of a split in the order of its files, MAX_ROWS at most."""
+    spec = snapshot.spec
+    by_file = conf.model_copy(update={"group_by_list": False})
+    parts: list[npt.NDArray[np.float64]] = []
+    rows = 0
+    with torch.inference_mode():
+        for batch in batches(snapshot, Rows(split), by_file):
+            block = _block(ranker, spec, batch)
+            parts.append(block)
+            rows += block.shape[1]
+            if rows >= MAX_ROWS:
+                break
+    columns = np.concatenate(parts, axis=1)
+    outputs = len(spec.outputs)
+    p, label, weight = columns[:outputs], columns[outputs : 2 * outputs], columns[2 * outputs : -1]
+    known = {name: Known(p[i], label[i], weight[i]) for i, name in enumerate(spec.outputs)}
+    return Validated(known, columns[-1].astype(np.int64))
+
+
+def metrics_of(validated: Validated, calibrators: Calibrators) -> dict[str, dict[str, float | int]]:
+    """By output: rows with a label, positives, log loss, AUC, and what calibration makes of them.
+
+    Predictions and labels are those of the logged positions. `calibrated_loss` and
+    `calibration_ratio` (mean calibrated prediction over mean label) are in-sample: the maps were
+    fitted on the same rows.
+    """
+    raw = {name: rows.p.astype(np.float32) for name, rows in validated.known.items()}
+    calibrated = calibrators.apply(raw, validated.region)
+    return {
+        name: _metrics(rows, calibrated[name].astype(np.float64))
+        for name, rows in validated.known.items()
+    }
+
+
+def _metrics(rows: Known, calibrated: npt.NDArray[np.float64]) -> dict[str, float | int]:
+    known = rows.weight > 0
+    p, label, weight = rows.p[known], rows.label[known], rows.weight[known]
+    found: dict[str, float | int] = {"n": len(p), "positives": float(label.sum())}
+    if len(p):
+        mean = float(np.average(label, weights=weight))
+        found["loss"] = _log_loss(p, label, weight)
+        found["auc"] = auc(p, label)
+        found["calibrated_loss"] = _log_loss(calibrated[known], label, weight)
+        if mean > 0:
+            ratio = float(np.average(calibrated[known], weights=weight)) / mean
+            found["calibration_ratio"] = ratio
+    return {k: v for k, v in found.items() if np.isfinite(v)}
+
+
+def _log_loss(
+    p: npt.NDArray[np.float64], label: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]
+) -> float:
+    """Weighted mean cross-entropy (nats), probabilities kept 1e-7 away from 0 and 1."""
+    kept = np.clip(p, 1e-7, 1.0 - 1e-7)
+    loss = -(label * np.log(kept) + (1.0 - label) * np.log1p(-kept))
+    return float(np.average(loss, weights=weight))
+
+
+def _block(ranker: Ranker, spec: InputSpec, batch: Batch) -> npt.NDArray[np.float64]:
+    """[3 * outputs + 1, rows]: probabilities, labels, weights, region; padding dropped."""
+    predicted = ranker.predict(batch.features, batch.position)
+    labels = [batch.label(f"label_{name}") for name in (*spec.tasks, *spec.grades)]
+    weights = [batch.label(f"mask_{task}") for task in spec.tasks]
+    if spec.relevance:
+        graded = batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
+        weights += [graded] * len(spec.grades)
+    column = spec.region_position
+    region = batch.features[:, column] if column is not None else torch.zeros_like(batch.weight)
+    stacked = torch.stack([*predicted.values(), *labels, *weights, region])
+    real: Any = stacked[:, batch.weight > 0].numpy()
+    return np.asarray(real, np.float64)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.fit_regression import fit_regressions
+from model.split_sums import fit_regressions
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:

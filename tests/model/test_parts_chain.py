@@ -23,8 +23,7 @@ from model.serving.calibrators import none_fitted
 from model.serving.network import ServingNetwork
 from model.spec import SpecError
 from model.standardise import Standardisation
-from model.training.fit import fit
-from model.training.validation import predict_split
+from model.training.fit import fit, predict_split
 
 HEADS, MASKS = sorted(RELEVANCE_HEADS), sorted(PARTS)
 BOTH = [*((head, "none") for head in HEADS), *(("corn", mask) for mask in MASKS if mask != "none")]

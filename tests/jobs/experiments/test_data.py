@@ -17,9 +17,9 @@ from features.contracts import IMPRESSIONS, QUARANTINE, TEXT_EMBEDDINGS
 from features.examples.experiment_rows import CODES, JUDGED, LOGGED
 from features.examples.snapshot import COLUMNS, LIST_HASH, PAGE_HASH
 from jobs import build_training_set
+from jobs.experiment import experiment_snapshot
 from jobs.experiments import chain_data
 from jobs.experiments.chain_data import borrow_embeddings, own_root, write_examples
-from jobs.experiments.data import experiment_snapshot
 from jobs.experiments.trivago_data import FILE
 from jobs.platform.runner import open_warehouse
 from jobs.sources.base import SourceError, load_adapter
