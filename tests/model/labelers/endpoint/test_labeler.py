@@ -185,16 +185,17 @@ def test_nonsense_is_a_reason_and_the_others_are_graded(
 
 
 def test_a_slow_server_is_given_up(server: Server) -> None:
+    given_up = threading.Event()
+
     def slow(number: int, payload: dict[str, Any]) -> Reply:
-        time.sleep(0.5)
+        given_up.wait(60.0)
         return graded(2)
 
     server.behaviour = slow
     settings = {"timeout_seconds": 0.1, "retry": {"attempts": 2}}
-    started = time.monotonic()
     answers = Endpoint(conf(server, **settings)).predict_some(pairs(1))
+    given_up.set()
     assert answers.reasons == ["endpoint is too slow"]
-    assert time.monotonic() - started < 0.5
 
 
 def test_a_server_that_is_down_is_left_after_a_few_pairs(server: Server) -> None:

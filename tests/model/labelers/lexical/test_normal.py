@@ -38,12 +38,13 @@ def test_rules_are_the_same() -> None:
 
 
 def test_every_text_becomes_the_same(spark: SparkSession) -> None:
-    words = spark_text.tokens(F.col("text"))
+    texts = spark.createDataFrame([(text,) for text in TEXTS], "text string")
+    split = texts.select(spark_text.tokens(F.col("text")).alias("tokens")).collect()
+    words = F.col("tokens")
     rows = (
-        spark.createDataFrame([(text,) for text in TEXTS], "text string")
+        spark.createDataFrame(split, "tokens array<string>")
         .select(
-            "text",
-            words.alias("tokens"),
+            "tokens",
             spark_text.numbers(words).alias("numbers"),
             spark_text.measures(words).alias("measures"),
             spark_text.trigrams(words).alias("trigrams"),
@@ -52,8 +53,8 @@ def test_every_text_becomes_the_same(spark: SparkSession) -> None:
         .collect()
     )
     assert len(rows) == len(TEXTS)
-    for row in rows:
-        own = tokens(row["text"])
+    for text, row in zip(TEXTS, rows, strict=True):
+        own = tokens(text)
         assert own == row["tokens"]
         assert numbers(own) == row["numbers"]
         assert measures(own) == row["measures"]
