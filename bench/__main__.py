@@ -21,7 +21,7 @@ ON_REQUEST = (
     "labelers",
     "audit",
     "mix",
-    "labelling",
+    "labeling",
     "arms",
     "causal_lm",
     "kills",

@@ -10,7 +10,7 @@ Everything else is the same: real text and grades, simulated engagement, assumed
 A ranker is trained on each arm's snapshot with COUNTERPOISE_ARMS_SEEDS seeds (5); it ranks the
 judged pairs of the test queries (bucket 6, human grades, which no arm learns from) by its
 relevance. NDCG@10 is the mean over queries, averaged over seeds; intervals: 95 %, bootstrap over
-queries, paired. COUNTERPOISE_ARMS_KIND names the labeler (cross_encoder),
+queries, paired. COUNTERPOISE_ARMS_KIND names the labeler (ensemble),
 COUNTERPOISE_ARMS_MINUTES its time to label (4).
 """
 
@@ -45,7 +45,7 @@ from model.serving.artifact import load_model, save_model
 from model.training.fit import fit
 
 SEEDS = int(os.environ.get("COUNTERPOISE_ARMS_SEEDS", "5"))
-KIND = os.environ.get("COUNTERPOISE_ARMS_KIND", "cross_encoder")
+KIND = os.environ.get("COUNTERPOISE_ARMS_KIND", "ensemble")
 MINUTES = float(os.environ.get("COUNTERPOISE_ARMS_MINUTES", "4"))
 PAIRS, K, REPLICATES = 2_000, 10, 1_000
 ARMS = ("few", "labelled", "equal", "all")

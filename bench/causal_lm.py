@@ -1,6 +1,6 @@
 """The causal labeler on Home Depot: how well it grades, and how much faster reading its middle is.
 
-Fitted on pairs of buckets 0 to 4, layer, ridge and epoch chosen on bucket 5, judged on bucket 6
+Fitted on pairs of buckets 0 to 4, the epoch chosen on bucket 5, judged on bucket 6
 once. The other side of the rate is the same model, whole, asked for the grade of one pair after
 the other with `generate()`: the same words, the same arithmetic and threads, a JSON answer of 8
 tokens at most, and, as the best case of asking, one token.
@@ -22,19 +22,20 @@ from model.evaluation.metrics import spearman
 from model.labelers.base import Pairs, Probabilities
 from model.labelers.causal_lm.base import find_base
 from model.labelers.causal_lm.labeler import CausalLm
-from model.labelers.causal_lm.trunk import load_tokenizer
 from model.labelers.metrics import cut_points, grades_by_cuts, mix_of, quadratic_kappa
+from model.labelers.network.base_model import read_tokenizer
 from model.labelers.prompt import neutral_pairs, read_template
 from model.text.encoder import resolve_dtype
 
 FIT = int(os.environ.get("COUNTERPOISE_CAUSAL_PAIRS", "2000"))
 CHOOSE, TEST, ASKED = FIT // 2, FIT // 2, 24
 ANSWER_TOKENS = 8
+SEED = 0
 LIMIT = 10.0
 
 
 def measure() -> list[Result]:
-    """Agreement of probe and of LoRA, and both rates; nothing where the data is absent."""
+    """Agreement of the head and of LoRA, and both rates; nothing where the data is absent."""
     path = file_path()
     if path is None:
         Console().print("causal_lm: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
@@ -43,20 +44,19 @@ def measure() -> list[Result]:
     choose, test = read_pairs(path, [5], CHOOSE), read_pairs(path, [6], TEST)
     results = []
     for name, conf in _confs().items():
-        labeler = CausalLm(conf)
+        labeler = CausalLm(conf, SEED)
         report = labeler.fit(fit.pairs, fit.targets, (choose.pairs, choose.targets))
         Console().print(f"{name}: {report.details}")
         words = _agreement(labeler.predict(test.pairs), test, fit)
-        what = f"{name}, layer {report.details['layer']}, {FIT} pairs in {report.seconds:.0f} s"
+        what = f"{name}, {report.details['layers']} layers, {FIT} pairs in {report.seconds:.0f} s"
         results.append(Result(what, words, "none", True))
     return [*results, *_rates(labeler, conf, test.pairs)]
 
 
 def _confs() -> dict[str, CausalLmConf]:
-    """The probe alone and the default; the default comes last."""
+    """The head alone and the default; the default comes last."""
     default = CausalLmConf()
-    alone = default.model_copy(update={"lora": default.lora.model_copy(update={"epochs": 0})})
-    return {"probe alone": alone, "probe and LoRA": default}
+    return {"head alone": default.model_copy(update={"epochs": 0}), "head and LoRA": default}
 
 
 def _agreement(found: Probabilities, test: GradedPairs, fit: GradedPairs) -> str:
@@ -93,7 +93,7 @@ def _asked_rate(conf: CausalLmConf, pairs: Pairs, tokens: int) -> float:
 
     base, template = find_base(conf), read_template(conf.prompt)
     dtype = getattr(torch, resolve_dtype(conf.dtype))
-    tokenizer = load_tokenizer(base)
+    tokenizer = read_tokenizer(base.folder)
     model: Any = AutoModelForCausalLM.from_pretrained(str(base.folder), dtype=dtype).eval()
     texts = neutral_pairs(pairs, conf.prompt)
     chats = [template.messages(q, i) for q, i in zip(texts.queries, texts.items, strict=True)]

@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from typing import Any
 
 from conf.sections.labelers import CausalLmConf
-from model.labelers.causal_lm.base import packaged, weight_files
+from model.labelers.causal_lm.base import gguf_file, package_folder
 
 SLOTS = 2
 """Requests that the server reads at a time, each with the prompt's prefix kept."""
@@ -32,7 +32,7 @@ def served() -> Iterator[str]:
     """Base address of the server, which ends with the context."""
     xllamacpp: Any = import_module("xllamacpp")
     params = xllamacpp.CommonParams()
-    params.model.path = str(weight_files(packaged(CausalLmConf().package))[0])
+    params.model.path = str(gguf_file(package_folder(CausalLmConf().package)))
     params.n_ctx, params.n_parallel = SLOTS * _TOKENS_A_SLOT, SLOTS
     params.warmup, params.verbosity = False, 0
     params.cpuparams.n_threads = params.cpuparams_batch.n_threads = threads()

@@ -14,7 +14,7 @@ Predicted grades come from cut points of the expected grade that give the test p
 of grades of training. Spearman is that of the expected grade and the raters' mean. Intervals: 95 %,
 bootstrap over queries, the same draws for all labelers, so that differences are paired.
 
-COUNTERPOISE_LABELERS names the kinds (lexical,cross_encoder), COUNTERPOISE_LABELER_PAIRS how many
+COUNTERPOISE_LABELERS names the kinds (lexical,ensemble), COUNTERPOISE_LABELER_PAIRS how many
 pairs are drawn from buckets 0 to 5 (all), COUNTERPOISE_LABELER_TEST_PAIRS how many single pairs are
 drawn from the test (all; the same for all labelers of the command), COUNTERPOISE_LABELER_SET
 settings as after `--set`; COUNTERPOISE_LABELER_TEST=5 fits on buckets 0 to 4 and judges on 5, to
@@ -49,12 +49,12 @@ LEAST_RATING = 1.0
 SEED = 17
 FEW = 2_500
 TARGETS = {"qwk": (0.46, 0.40), "spearman_of_ratings": (0.55, 0.47), "within_one": (0.985, 0.0)}
-"""Least figure of the cross-encoder from all labels, and from 2,000."""
+"""Least figure of the default from all labels, and from 2,000."""
 MINUTES, RATE = 30.0, 450.0
 SHARE_OF_SKETCH = 30.0 / 27.0
 """The limit in minutes over what three epochs of the bare network took where it was set."""
 SKETCH_EPOCHS = 3
-BASELINE, JUDGED = "lexical", "cross_encoder"
+BASELINE, JUDGED = "lexical", "ensemble"
 Draws = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 

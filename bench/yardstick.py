@@ -13,19 +13,15 @@ from numpy.typing import NDArray
 
 from conf.load import SIMULATED, load_conf
 from model.labelers.base import Pairs, Targets
-from model.labelers.cross_encoder.encoder_base import find_encoder_base, read_tokenizer, read_trunk
-from model.labelers.cross_encoder.pair_data import PairData
-from model.labelers.cross_encoder.pair_encoder import PairEncoder
-from model.labelers.cross_encoder.pair_tokens import PairTokenizer
-from model.labelers.cross_encoder.state import ready
-from model.labelers.cross_encoder.training import (
-    Training,
-    device,
-    fine_tune,
-    logits_of,
-    on_threads,
-    seeded,
-)
+from model.labelers.cross_encoder.base import find_base, read_encoder
+from model.labelers.cross_encoder.labeler import ready
+from model.labelers.cross_encoder.network import PairEncoder
+from model.labelers.cross_encoder.tokens import PairTokenizer
+from model.labelers.network.base_model import read_tokenizer
+from model.labelers.network.machine import FineTuning, device, on_threads, seeded
+from model.labelers.network.reading import logits_of
+from model.labelers.network.token_pairs import TokenPairs
+from model.labelers.network.training import fine_tune
 from model.text.encoder import resolve_dtype
 
 LEARNT, READ = 1_600, 4_096
@@ -58,23 +54,23 @@ def bare_rates(pairs: Pairs, targets: Targets, settings: Sequence[str] = ()) -> 
     """
     if len(pairs) < LEARNT + READ:
         raise ValueError(f"{len(pairs):,} pairs, {LEARNT + READ:,} are needed")
-    plain = ("epochs=1", "marks=false", "lexical_features=false", "threads=0")
+    plain = ("epochs=1", "marks=false", "threads=0")
     names = [f"labeler.cross_encoder.{setting}" for setting in plain]
     tree = load_conf([SIMULATED], settings=[*SETTINGS, *settings, *names]).tree
     conf, seed = tree.labeler.cross_encoder, tree.seed
-    base = replace(find_encoder_base(conf, tree.encoder), layers=None)
+    base = replace(find_base(conf, tree.encoder), layers=None)
     tokenizer = PairTokenizer(read_tokenizer(base.folder), conf.max_tokens, marks=False)
     order = np.random.default_rng(seed).permutation(len(pairs))
 
-    def data(rows: NDArray[np.int64]) -> PairData:
+    def data(rows: NDArray[np.int64]) -> TokenPairs:
         tokens = tokenizer.tokens(pairs.take(rows))
-        return PairData.of(tokens, np.zeros((len(rows), 0), np.float32), targets.take(rows))
+        return TokenPairs.of(tokens, tokenizer.fillers, targets.take(rows))
 
     learnt, read, one = data(order[:LEARNT]), data(order[LEARNT:][:READ]), data(order[:1])
     dtype = resolve_dtype(conf.dtype)
     with seeded(seed):
-        network = PairEncoder(read_trunk(base, conf.max_tokens, conf.dropout), 0, conf)
-    run = Training(conf, tokenizer, dtype == "bfloat16", device(), seed)
+        network = PairEncoder(read_encoder(base, conf), conf)
+    run = FineTuning(conf, dtype == "bfloat16", device(), seed)
     learning = _rate(LEARNT, lambda: fine_tune(network, learnt, one, run))
     fitted = ready(network, dtype)
     with on_threads(conf.threads):

@@ -1,4 +1,4 @@
-"""The mix of grades that a labelling run produced, beside that of the run before."""
+"""The mix of grades that a labeling run produced, beside that of the run before."""
 
 from pyspark.sql import functions as F
 

@@ -29,7 +29,7 @@ mean, which the fit reads in their rows."""
 
 _OF_THE_RUN = "whether and when a labeler is fitted, not what it becomes"
 _OF_THE_GATE = "judges a labeler that is fitted"
-_OF_LABELLING = "how its labels are made and kept"
+_OF_LABELING = "how its labels are made and kept"
 _OF_THE_RANKER = "examples of the ranker"
 MAY_DIFFER = {
     "labeling.enabled": _OF_THE_RUN,
@@ -39,14 +39,14 @@ MAY_DIFFER = {
     "labeling.gate": _OF_THE_GATE,
     "labeling.revoke": _OF_THE_GATE,
     "labeling.revoke_reason": _OF_THE_GATE,
-    "labeling.judged_pairs": _OF_LABELLING,
-    "labeling.relabel": _OF_LABELLING,
-    "labeling.doubt": _OF_LABELLING,
-    "labeling.chunk_pairs": _OF_LABELLING,
-    "labeling.budget_pairs": _OF_LABELLING,
-    "labeling.budget_minutes": _OF_LABELLING,
-    "labeling.partitions": _OF_LABELLING,
-    "labeling.mix_shift": _OF_LABELLING,
+    "labeling.judged_pairs": _OF_LABELING,
+    "labeling.relabel": _OF_LABELING,
+    "labeling.doubt": _OF_LABELING,
+    "labeling.chunk_pairs": _OF_LABELING,
+    "labeling.budget_pairs": _OF_LABELING,
+    "labeling.budget_minutes": _OF_LABELING,
+    "labeling.partitions": _OF_LABELING,
+    "labeling.mix_shift": _OF_LABELING,
     "training_set.attribution_days": _OF_THE_RANKER,
     "training_set.short_look_back": _OF_THE_RANKER,
     "training_set.version_weights": _OF_THE_RANKER,
@@ -119,11 +119,13 @@ def conf_key(tree: Conf, sections: Sequence[str]) -> str:
     """Hash of the conf that decides what a labeler becomes, its data apart.
 
     Args:
-        sections: those that the fit reads. Of `labeler` the chosen kind counts, and `lexical`,
-            whose trees another kind may fit, too.
+        sections: those that the fit reads. Of `labeler` the chosen kind counts, and the members
+            of an ensemble.
     """
     dumped = tree.model_dump(mode="json", include={*_BESIDE, *sections})
-    kinds = {"kind", "lexical", tree.labeler.kind}
+    kinds = {"kind", tree.labeler.kind}
+    if tree.labeler.kind == "ensemble":
+        kinds.update(tree.labeler.ensemble.members)
     dumped["labeler"] = {name: part for name, part in dumped["labeler"].items() if name in kinds}
     leaves = flatten(dumped)
     return section_hash({key: leaves[key] for key in leaves if not _may_differ(key)})

@@ -1,26 +1,27 @@
 """The labeler directory: written atomically, verified before it is read.
 
-labeler.json holds the kind, version, prompt hash, metrics and the sha256 of every other file.
-What the other files are is the labeler's own: safetensors, JSON, tokenizer files; never a pickle.
+labeler.json holds the kind, version, prompt hash, metrics and the sha256 of every other file, by
+its path in the directory. What the other files are is the labeler's own: safetensors, JSON,
+tokenizer files; never a pickle.
 """
 
-import json
-import shutil
 from collections.abc import Mapping
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from model.files import file_sha256
+from model.files import file_sha256, new_folder, read_json, write_json
 from model.labelers.base import Labeler, LabelerError
 
 DESCRIPTION = "labeler.json"
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1: the cross-encoder held trees, causal_lm a probe of a layer."""
 MODULES = {
     "cross_encoder": "model.labelers.cross_encoder.labeler",
     "causal_lm": "model.labelers.causal_lm.labeler",
     "openai_compatible": "model.labelers.endpoint.labeler",
     "lexical": "model.labelers.lexical.labeler",
+    "ensemble": "model.labelers.ensemble",
 }
 """Each module has `load(folder: Path) -> Labeler`."""
 
@@ -31,23 +32,19 @@ def save_labeler(labeler: Labeler, folder: Path, extra: Mapping[str, Any] | None
     Args:
         extra: further entries of labeler.json (metrics, data, conf hash).
     """
-    partial = folder.with_name(f".{folder.name}.new")
-    shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
-    labeler.save(partial)
-    files = {path.name: file_sha256(path) for path in sorted(partial.iterdir())}
-    description = {
-        "format_version": FORMAT_VERSION,
-        "kind": labeler.kind,
-        "version": labeler.version,
-        "prompt_hash": labeler.prompt_hash,
-        **(extra or {}),
-        "files": files,
-    }
-    text = json.dumps(description, indent=1) + "\n"
-    (partial / DESCRIPTION).write_text(text, encoding="utf-8")
-    shutil.rmtree(folder, ignore_errors=True)
-    partial.rename(folder)
+    with new_folder(folder) as partial:
+        labeler.save(partial)
+        written = sorted(path for path in partial.rglob("*") if path.is_file())
+        files = {path.relative_to(partial).as_posix(): file_sha256(path) for path in written}
+        description = {
+            "format_version": FORMAT_VERSION,
+            "kind": labeler.kind,
+            "version": labeler.version,
+            "prompt_hash": labeler.prompt_hash,
+            **(extra or {}),
+            "files": files,
+        }
+        write_json(partial / DESCRIPTION, description)
 
 
 def read_description(folder: Path) -> dict[str, Any]:
@@ -59,13 +56,12 @@ def read_description(folder: Path) -> dict[str, Any]:
     path = folder / DESCRIPTION
     if not path.is_file():
         raise LabelerError(f"no labeler at {folder}: {DESCRIPTION} is missing; fit one first")
-    try:
-        description: dict[str, Any] = json.loads(path.read_bytes())
-    except json.JSONDecodeError as error:
-        raise LabelerError(f"{path} is not JSON: {error}") from error
+    description: dict[str, Any] = read_json(path, LabelerError, "fit anew")
     found = description.get("format_version")
     if found != FORMAT_VERSION:
-        raise LabelerError(f"{path} has format version {found}, this code reads {FORMAT_VERSION}")
+        raise LabelerError(
+            f"{path} has format version {found}, this code reads {FORMAT_VERSION}; fit anew"
+        )
     if description.get("kind") not in MODULES:
         kinds = ", ".join(MODULES)
         raise LabelerError(f"{path}: kind {description.get('kind')!r} is not one of {kinds}")

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from bench import labelers, labelling, yardstick
+from bench import labelers, labeling, yardstick
 from bench.homedepot_pairs import GradedPairs
 from bench.labeler_runs import Run
 from model.labelers.base import Pairs, Probabilities, Targets
-from model.labelers.cross_encoder.pair_data import PairData
-from model.labelers.cross_encoder.pair_encoder import PairEncoder
-from model.labelers.cross_encoder.training import Training
+from model.labelers.cross_encoder.network import PairEncoder
+from model.labelers.network.machine import FineTuning
+from model.labelers.network.token_pairs import TokenPairs
 
 PAIRS = Pairs([f"red sofa {n % 7}" for n in range(120)], [f"blue lamp {n}" for n in range(120)])
 GRADES = np.arange(120) % 3
@@ -29,7 +29,7 @@ def test_some_pairs_are_learnt_from_and_others_read_with_all_layers(
     layers: list[int] = []
     known = yardstick.logits_of
 
-    def read(network: PairEncoder, data: PairData, run: Training) -> torch.Tensor:
+    def read(network: PairEncoder, data: TokenPairs, run: FineTuning) -> torch.Tensor:
         rows.append(len(data))
         layers.append(len(network.trunk.encoder.layer))
         return known(network, data, run)
@@ -62,6 +62,6 @@ def test_a_fit_is_compared_with_three_epochs(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_a_rate_is_compared_with_the_forward_pass() -> None:
-    assert labelling._of_bare(82.0, 100.0).holds
-    assert not labelling._of_bare(81.0, 100.0).holds
-    assert labelling._of_bare(82.0, 100.0).limit == ">= 0.82"
+    assert labeling._of_bare(82.0, 100.0).holds
+    assert not labeling._of_bare(81.0, 100.0).holds
+    assert labeling._of_bare(82.0, 100.0).limit == ">= 0.82"

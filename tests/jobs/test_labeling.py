@@ -1,4 +1,4 @@
-"""Fit, gate and labelling end to end on a tiny market whose grades follow the words in common."""
+"""Fit, gate and labeling end to end on a tiny market whose grades follow the words in common."""
 
 import datetime as dt
 import json
@@ -29,7 +29,7 @@ from features.contracts import (
     Table,
 )
 from jobs import admit_labeler, finetune_labeler, label_pairs, revoke_labeler
-from jobs.labels import labeling as labelling
+from jobs.labels import labeling
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import RivalRunError, Warehouse
@@ -360,14 +360,14 @@ def test_a_run_killed_twice_goes_on_and_never_labels_twice(
         raise KeyboardInterrupt
 
     def after(chunks: int, method: str) -> int:
-        real, seen = getattr(labelling.Chunks, method), []
+        real, seen = getattr(labeling.Chunks, method), []
 
         def counted(self: Any, *given: Any) -> Any:
             seen.append(1)
             return killed() if len(seen) > chunks else real(self, *given)
 
         with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
-            patch.setattr(labelling.Chunks, method, counted)
+            patch.setattr(labeling.Chunks, method, counted)
             label_pairs.JOB.run(spark, conf_of(fresh))
         return model_labels(spark, fresh).count()
 

@@ -1,4 +1,4 @@
-"""A labeler with its correction and cut points, and what the labelling UDF makes of a batch."""
+"""A labeler with its correction and cut points, and what the labeling UDF makes of a batch."""
 
 import json
 from collections.abc import Mapping

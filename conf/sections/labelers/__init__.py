@@ -3,6 +3,8 @@
 from conf.sections.labelers.causal_lm import CausalLmConf
 from conf.sections.labelers.cross_encoder import CrossEncoderConf
 from conf.sections.labelers.endpoint import EndpointConf
+from conf.sections.labelers.ensemble import EnsembleConf
+from conf.sections.labelers.fine_tuning import FineTuningConf
 from conf.sections.labelers.labeler import LabelerConf, LabelerKind
 from conf.sections.labelers.lexical import LexicalConf
 
@@ -10,6 +12,8 @@ __all__ = [
     "CausalLmConf",
     "CrossEncoderConf",
     "EndpointConf",
+    "EnsembleConf",
+    "FineTuningConf",
     "LabelerConf",
     "LabelerKind",
     "LexicalConf",

@@ -1,28 +1,41 @@
 """The causal language model as a labeler."""
 
-from typing import Literal
+from typing import Any
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from conf.sections.base import Section
+from conf.sections.base import Section, refuse_moved_keys
+from conf.sections.labelers.fine_tuning import FineTuningConf
 from conf.sections.labelers.prompt import PromptConf
+
+_MOVED = {
+    "pooling": "gone: the mean and the last state are read",
+    "ridges": "labeler.causal_lm.ridge",
+    "batch_tokens": "labeler.causal_lm.predict_batch_size",
+    "seed": "the seed of all, `seed`",
+}
+_MOVED_OF_LORA = {
+    **{name: f"labeler.causal_lm.{name}" for name in ("epochs", "batch_size", "learning_rate")},
+    "head_learning_rate": "labeler.causal_lm.head_learning_rate",
+    "warm_up": "labeler.causal_lm.warmup",
+}
 
 
 class LoraConf(Section):
-    """Low-rank adapters on the layers that are kept (arXiv 2106.09685)."""
+    """Low-rank adapters on all linear layers that are read (arXiv 2106.09685)."""
 
-    epochs: int = Field(1, ge=0, description="passes over the training pairs (count); 0: no LoRA")
     rank: int = Field(8, ge=1, description="rank of an adapter (count)")
     alpha: int = Field(16, ge=1, description="scale of an adapter: alpha / rank (count)")
     dropout: float = Field(0.0, ge=0, lt=1, description="share of an adapter's inputs dropped")
-    batch_size: int = Field(8, ge=1, description="pairs a step (count)")
-    learning_rate: float = Field(4e-4, gt=0, description="AdamW step size of the adapters")
-    head_learning_rate: float = Field(1e-5, gt=0, description="AdamW step size of the probe")
-    warm_up: float = Field(0.1, ge=0, lt=1, description="share of the steps with a rising rate")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_moved(cls, given: Any) -> Any:
+        return refuse_moved_keys(given, _MOVED_OF_LORA)
 
 
-class CausalLmConf(Section):
-    """A causal language model, cut at a layer, with an ordinal probe and LoRA."""
+class CausalLmConf(FineTuningConf):
+    """A causal language model, read behind one of its layers, with an ordinal head and LoRA."""
 
     path: str | None = Field(
         None,
@@ -44,24 +57,34 @@ class CausalLmConf(Section):
     max_tokens: int = Field(
         96, ge=8, le=2048, description="tokens kept of a pair, behind the prompt's prefix (count)"
     )
-    batch_tokens: int = Field(
-        1024, ge=64, description="tokens of a forward pass, padding included (count)"
+    layers: int | None = Field(
+        None,
+        ge=1,
+        description="layers that are read, from the first (count); null: three fifths of the "
+        "model's, whose middle knows most of a pair",
     )
-    layers: tuple[int, ...] = Field(
-        (12, 15, 18, 21),
-        min_length=1,
-        description="layers to cut at, of which validation chooses one (counts from 1)",
+    ridge: float = Field(
+        0.1, ge=0, description="penalty of the head's weights, which are fitted before the adapters"
     )
-    pooling: Literal["mean", "last", "mean_last"] = Field(
-        "mean_last", description="hidden state of a pair: mean over its tokens, its last, or both"
+    lora: LoraConf = Field(default_factory=LoraConf, description="adapters, after the head")
+    checkpointing: bool = Field(
+        False,
+        description="true: hidden states are computed again in the backward pass: less memory, a "
+        "third more time",
     )
-    ridges: tuple[float, ...] = Field(
-        (0.03, 0.1, 0.3, 1.0),
-        min_length=1,
-        description="penalties of the probe's weights, of which validation chooses one",
+    epochs: int = Field(
+        1, ge=0, description="passes over the training pairs at least (count); 0: no adapters"
     )
-    lora: LoraConf = Field(default_factory=LoraConf, description="adapters, after the probe")
-    dtype: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="arithmetic; auto: bfloat16 where the machine multiplies it natively"
+    min_steps: int = Field(1, ge=1, description="steps at least, where there are adapters (count)")
+    batch_size: int = Field(8, ge=1, description="pairs a step (count)")
+    learning_rate: float = Field(4e-4, gt=0, description="AdamW step size of the adapters")
+    head_learning_rate: float = Field(1e-5, gt=0, description="AdamW step size of the head")
+    warmup: float = Field(
+        0.1, ge=0, lt=1, description="steps of rising step size at the start (fraction)"
     )
-    seed: int = Field(0, ge=0, description="seed of the adapters and of the order of batches")
+    predict_batch_size: int = Field(32, ge=1, description="pairs of a prediction batch (count)")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_moved_keys(cls, given: Any) -> Any:
+        return refuse_moved_keys(given, _MOVED)

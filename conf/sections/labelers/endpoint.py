@@ -32,7 +32,7 @@ class RetryConf(Section):
 
 
 class BudgetConf(Section):
-    """What may be spent by a run; the partitions of a labelling job share it equally."""
+    """What may be spent by a run; the partitions of a labeling job share it equally."""
 
     calls: int | None = Field(None, ge=1, description="requests, retries included; null: no limit")
     tokens: int | None = Field(

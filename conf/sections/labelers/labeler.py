@@ -8,15 +8,19 @@ from conf.sections.base import Section
 from conf.sections.labelers.causal_lm import CausalLmConf
 from conf.sections.labelers.cross_encoder import CrossEncoderConf
 from conf.sections.labelers.endpoint import EndpointConf
+from conf.sections.labelers.ensemble import EnsembleConf
 from conf.sections.labelers.lexical import LexicalConf
 
-LabelerKind = Literal["cross_encoder", "causal_lm", "openai_compatible", "lexical"]
+LabelerKind = Literal["ensemble", "cross_encoder", "causal_lm", "openai_compatible", "lexical"]
 
 
 class LabelerConf(Section):
     """The labeler of this configuration and the settings of every kind."""
 
-    kind: LabelerKind = Field("cross_encoder", description="labeler that is fitted and labels")
+    kind: LabelerKind = Field("ensemble", description="labeler that is fitted and labels")
+    ensemble: EnsembleConf = Field(
+        default_factory=EnsembleConf, description="weighted mean of other labelers"
+    )
     cross_encoder: CrossEncoderConf = Field(
         default_factory=CrossEncoderConf, description="encoder over query and item"
     )

@@ -6,10 +6,16 @@ from conf.sections.base import Section
 
 
 class LexicalConf(Section):
-    """Gradient boosting on overlap features and the cosine of the sentence encoder."""
+    """Gradient boosting on overlap features, the cosine of the sentence encoder, graded pairs."""
 
     cosine: bool = Field(
         True, description="true: the cosine of the encoder of section `encoder` is a feature"
+    )
+    graded: bool = Field(
+        True,
+        description="true: the trees also see what people graded of near queries and items and of "
+        "single words, and where a pair stands among all the known items, where that lowers the "
+        "validation loss; needs the encoder of `cosine`",
     )
     rounds: int = Field(
         400, ge=1, description="boosting rounds at most; validation pairs choose how many (count)"

@@ -1,61 +1,57 @@
 """The labeler `causal_lm`: a language model read in its middle, not asked at its end.
 
 A causal model's judgement of a pair sits in its middle layers, and reading it there costs one
-pass through part of the model, no generation. Validation pairs choose the layer.
+pass through part of the model, no generation. A linear head is fitted on what is read first; then,
+by conf, low-rank adapters (peft) are trained, and validation pairs choose the epoch, the start
+included. Files: causal_lm.json, learnt.safetensors (head, adapters); the base model is not copied.
 """
 
-import json
 import time
-from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from conf.schema import Conf
 from conf.sections.labelers.causal_lm import CausalLmConf
+from model.files import read_json, write_json
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
-from model.labelers.causal_lm.base import BaseModel, find_base
-from model.labelers.causal_lm.lora import (
-    LoraTraining,
-    TokenSet,
-    adapter_state,
-    add_adapters,
-    merge_adapters,
-    set_adapter_state,
-)
-from model.labelers.causal_lm.probe import Choice, Probe, choose_probe, labels_of
-from model.labelers.causal_lm.tokens import PairTokens, batches, padded
-from model.labelers.causal_lm.trunk import Trunk, load_model, load_tokenizer
+from model.labelers.causal_lm.base import find_base
+from model.labelers.causal_lm.network import PromptReader
+from model.labelers.causal_lm.prompts import PromptTokens
 from model.labelers.fitting import check_fit, data_digest, version_of
+from model.labelers.network.base_model import BaseModel, read_tokenizer, read_trunk
+from model.labelers.network.machine import FineTuning, device, on_threads, seeded
+from model.labelers.network.reading import chain_probabilities, logits_of, own_losses, read_all
+from model.labelers.network.token_pairs import TokenPairs
+from model.labelers.network.training import fine_tune, learnt_state
 from model.labelers.partial import Answers
 from model.labelers.prompt import Template, read_template, suspected_pairs
 from model.text.encoder import resolve_dtype
 
-SETTINGS = "causal_lm.json"
-PROBE = "probe.safetensors"
-ADAPTERS = "adapters.safetensors"
-_PLACE = {"path", "package", "sha256", "cache", "batch_tokens"}
-"""Conf that says where the base model is and how fast it runs: no part of a version."""
+SETTINGS, LEARNT = "causal_lm.json", "learnt.safetensors"
+_HOW = {
+    *("path", "package", "sha256", "cache"),
+    *("predict_batch_size", "threads", "accumulation", "checkpointing"),
+}
+"""Conf that says where the base model is and in what time and memory it runs: no part of a
+version."""
 
 
 class CausalLm:
-    """A causal language model, cut at a layer, with an ordinal probe and LoRA."""
+    """A causal language model, read behind one of its layers, with an ordinal head and LoRA."""
 
     kind = "causal_lm"
 
-    def __init__(self, conf: CausalLmConf, template: Template | None = None) -> None:
+    def __init__(self, conf: CausalLmConf, seed: int, template: Template | None = None) -> None:
         """Nothing is read from the base model before `fit` or `load`."""
-        self._conf = conf
+        self._conf, self._seed = conf, seed
         self._template = template or read_template(conf.prompt)
-        self._base: BaseModel | None = None
-        self._fitted: dict[str, Any] = {}
-        self._adapters: dict[str, Tensor] = {}
+        self._origin: dict[str, Any] = {}
 
     @property
     def prompt_hash(self) -> str:
@@ -64,18 +60,18 @@ class CausalLm:
 
     @property
     def version(self) -> str:
-        """Hash of base model, template, data, conf, and what was chosen.
+        """Hash of base model, template, data, conf and seed.
 
         Raises:
             LabelerError: the labeler is not fitted.
         """
         self._check_fitted()
-        conf = self._conf.model_dump(mode="json", exclude=_PLACE)
-        parts = {"kind": self.kind, "prompt": self.prompt_hash, "conf": conf, **self._fitted}
-        return version_of(parts)
+        conf = self._conf.model_dump(mode="json", exclude=_HOW)
+        fixed = {"kind": self.kind, "prompt": self.prompt_hash, "conf": conf, "seed": self._seed}
+        return version_of(fixed | self._origin)
 
     def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
-        """Choose layer and probe on `validation`, then train adapters where the conf wants them.
+        """Fit the head, then train adapters where the conf wants them.
 
         Raises:
             LabelerError: no pairs, lengths differ, a grade is absent, or the base model cannot be
@@ -83,117 +79,88 @@ class CausalLm:
         """
         check_fit(pairs, targets, validation)
         started = time.monotonic()
-        self._open(max(self._conf.layers))
-        rows, judged = self._tokens(pairs), self._tokens(validation[0])
-        choice = self._choose(rows, judged, targets, validation[1])
-        self._set(choice, data_digest(pairs, targets), data_digest(*validation))
-        details = {"layer": choice.layer, "ridge": choice.ridge, "validation_loss": choice.tried}
-        if self._conf.lora.epochs > 0:
-            train = TokenSet(rows, *labels_of(targets))
-            details |= self._adapt(train, TokenSet(judged, *labels_of(validation[1])))
-        details["suspected_injections"] = int(suspected_pairs(pairs).sum())
+        base = find_base(self._conf)
+        self._open(base, resolve_dtype(self._conf.dtype))
+        train, judged = self._data(pairs, targets), self._data(*validation)
+        history = self._learn(train, judged)
+        self._origin = {
+            "base_sha256": base.sha256,
+            "layers": base.layers,
+            "dtype": resolve_dtype(self._conf.dtype),
+            "data": [data_digest(pairs, targets), data_digest(*validation)],
+        }
+        suspected = int(suspected_pairs(pairs).sum())
+        details = {"layers": base.layers, "epochs": history, "suspected_injections": suspected}
         return FitReport(len(pairs), time.monotonic() - started, details)
 
     def predict(self, pairs: Pairs) -> Probabilities:
         """Probabilities of the pairs, in their order; an empty text reads "(empty)"."""
         self._check_fitted()
-        features = self._features(self._tokens(pairs), (self._fitted["layer"],))
-        with torch.inference_mode():
-            found = self._probe.probabilities(features[self._fitted["layer"]]).numpy()
-        return Probabilities(found[:, 0], found[:, 1])
+        return chain_probabilities(logits_of(self._network, self._data(pairs), self._run()))
 
     def predict_some(self, pairs: Pairs) -> Answers:
         """As `predict`, with the pairs marked whose text looks like an order to the reader."""
-        found = self.predict(pairs)
-        return Answers(found.p_ge_1, found.p_ge_2, [None] * len(pairs), suspected_pairs(pairs))
+        read = self.predict(pairs)
+        return Answers(read.p_ge_1, read.p_ge_2, [None] * len(pairs), suspected_pairs(pairs))
 
     def save(self, folder: Path) -> None:
-        """Write settings, probe and adapters; the base model by its sha256 only."""
+        """Write settings, head and adapters; the base model by its sha256 only."""
         self._check_fitted()
-        content = {
-            "conf": self._conf.model_dump(mode="json"),
-            "template": asdict(self._template),
-            "fitted": self._fitted,
-        }
-        text = json.dumps(content, indent=1) + "\n"
-        (folder / SETTINGS).write_text(text, encoding="utf-8")
-        save_file(dict(self._probe.state_dict()), folder / PROBE)
-        if self._adapters:
-            save_file(self._adapters, folder / ADAPTERS)
+        conf, template = self._conf.model_dump(mode="json"), asdict(self._template)
+        content = {"conf": conf, "template": template, "seed": self._seed, "origin": self._origin}
+        write_json(folder / SETTINGS, content)
+        save_file(self._learnt(), folder / LEARNT)
 
-    def restore(self, fitted: dict[str, Any], probe: Probe, adapters: dict[str, Tensor]) -> None:
-        """Take a fitted state and open the base model that it belongs to.
-
-        Raises:
-            LabelerError: the base model is another one.
-        """
-        self._fitted, self._probe, self._adapters = fitted, probe, adapters
+    def restore(self, origin: dict[str, Any], learnt: dict[str, Tensor]) -> None:
+        """Take a fitted state, on the base model that it belongs to; errors as of `load`."""
         base = find_base(self._conf)
-        if base.sha256 != fitted["base_sha256"]:
+        if base.sha256 != origin["base_sha256"]:
             raise LabelerError(
                 f"base model {base.folder} has sha256 {base.sha256}, the labeler was fitted on "
-                f"{fitted['base_sha256']}"
+                f"{origin['base_sha256']}"
             )
-        self._open(fitted["layer"], base)
-        if adapters:
-            add_adapters(self._trunk, self._conf.lora)
-            set_adapter_state(self._trunk, adapters)
-            merge_adapters(self._trunk)
+        self._open(base, origin["dtype"])
+        if self._conf.epochs > 0:
+            self._network.add_adapters(self._conf.lora)
+        if set(learnt) != set(self._learnt()):
+            raise LabelerError("the saved head and adapters are not those of this base model")
+        self._network.load_state_dict(learnt, strict=False)
+        self._network.to(device())
+        self._origin = origin
 
-    def _open(self, layers: int, base: BaseModel | None = None) -> None:
+    def _open(self, base: BaseModel, dtype: str) -> None:
         """Read the first layers of the base model, and its tokenizer."""
-        self._base = base or find_base(self._conf)
-        model = load_model(self._base, layers, resolve_dtype(self._conf.dtype))
-        self._tokens = PairTokens(load_tokenizer(self._base), self._template, self._conf)
-        self._trunk = Trunk(model, self._tokens.prefix, self._conf.pooling)
-        self._trunk.to("cuda" if torch.cuda.is_available() else "cpu")
+        self._prompts = PromptTokens(read_tokenizer(base.folder), self._template, self._conf)
+        trunk = read_trunk(base, dtype)
+        self._network = PromptReader(trunk, self._prompts.prefix, self._conf.checkpointing)
+        self._network.to(device()).eval()
 
-    def _choose(
-        self, rows: list[list[int]], judged: list[list[int]], known: Targets, labels: Targets
-    ) -> Choice:
-        layers = tuple(sorted(set(self._conf.layers)))
-        train, validation = self._features(rows, layers), self._features(judged, layers)
-        return choose_probe(train, validation, (known, labels), self._conf.ridges)
+    def _learn(self, train: TokenPairs, judged: TokenPairs) -> list[dict[str, float]]:
+        """Fit the head, then the adapters; validation losses (nats) by epoch, 0 the head alone."""
+        network, run = self._network, self._run()
+        with on_threads(self._conf.threads):
+            network.fit_head(read_all(network.pooled_states, train, run), train, self._conf.ridge)
+        if self._conf.epochs == 0:
+            losses = own_losses(logits_of(network, judged, run), judged)
+            mean = float(np.average(losses, weights=judged.targets.weight))
+            return [{"epoch": 0, "validation_loss": mean}]
+        with seeded(self._seed):
+            network.add_adapters(self._conf.lora)
+        tuning = self._run(autocast=resolve_dtype(self._conf.dtype) == "bfloat16")
+        return fine_tune(network, train, judged, tuning, judge_start=True).history
 
-    def _set(self, choice: Choice, data: str, validation: str) -> None:
-        assert self._base is not None
-        self._probe, self._adapters = choice.probe, {}
-        self._fitted = {
-            "base_sha256": self._base.sha256,
-            "layer": choice.layer,
-            "data": data,
-            "validation": validation,
-        }
+    def _learnt(self) -> dict[str, Tensor]:
+        standardising = {"mean": self._network.mean.cpu(), "scale": self._network.scale.cpu()}
+        return learnt_state(self._network) | standardising
 
-    def _adapt(self, train: TokenSet, validation: TokenSet) -> dict[str, Any]:
-        """Train adapters on the layers up to the chosen one; keep them only if they help.
+    def _data(self, pairs: Pairs, targets: Targets | None = None) -> TokenPairs:
+        return TokenPairs.of(self._prompts.tokens(pairs), self._prompts.fillers, targets)
 
-        The report has the validation loss by epoch, and once more as the labeler then predicts,
-        with the adapters rounded into the weights.
-        """
-        layer = self._fitted["layer"]
-        self._open(layer, self._base)
-        lora = LoraTraining(
-            self._trunk, self._probe, layer, self._tokens.pad, self._conf.lora, self._conf.seed
-        )
-        losses = lora.run(train, validation)
-        self._adapters = adapter_state(self._trunk) if min(losses) < losses[0] else {}
-        merge_adapters(self._trunk)
-        return {"lora_loss": losses, "merged_loss": lora.loss(validation)}
-
-    @torch.inference_mode()
-    def _features(self, rows: Sequence[list[int]], layers: tuple[int, ...]) -> dict[int, Tensor]:
-        """Pooled states [N, D] of the layers, in the order of the rows."""
-        out = {layer: torch.empty(len(rows), self._trunk.dimension) for layer in layers}
-        prefix = self._trunk.prefix()
-        for at in batches([len(row) for row in rows], self._conf.batch_tokens):
-            ids, lengths = padded([rows[i] for i in at], self._tokens.pad)
-            for layer, found in self._trunk(ids, lengths, prefix, layers).items():
-                out[layer][np.asarray(at)] = found.cpu()
-        return out
+    def _run(self, autocast: bool = False) -> FineTuning:
+        return FineTuning(self._conf, autocast, device(), self._seed)
 
     def _check_fitted(self) -> None:
-        if not self._fitted:
+        if not self._origin:
             raise LabelerError("the labeler is not fitted; call `fit` or load a saved one")
 
 
@@ -203,7 +170,7 @@ def build(conf: Conf) -> CausalLm:
     Raises:
         LabelerError: the template of the conf cannot be read.
     """
-    return CausalLm(conf.labeler.causal_lm)
+    return CausalLm(conf.labeler.causal_lm, conf.seed)
 
 
 def load(folder: Path) -> CausalLm:
@@ -213,15 +180,12 @@ def load(folder: Path) -> CausalLm:
         LabelerError: a file is missing or damaged, or the base model is not there or another one.
     """
     try:
-        content = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        content = read_json(folder / SETTINGS, LabelerError)
         conf = CausalLmConf.model_validate(content["conf"])
-        template, fitted = Template.from_json(content["template"]), content["fitted"]
-        state = load_file(folder / PROBE)
-        adapters = load_file(folder / ADAPTERS) if (folder / ADAPTERS).is_file() else {}
-        probe = Probe(len(state["mean"]))
-        probe.load_state_dict(state)
-    except (OSError, KeyError, ValueError, RuntimeError, SafetensorError) as error:
+        template = Template.from_json(content["template"])
+        labeler = CausalLm(conf, content["seed"], template)
+        origin, learnt = content["origin"], load_file(folder / LEARNT)
+    except (OSError, KeyError, ValueError, SafetensorError) as error:
         raise LabelerError(f"labeler at {folder} cannot be read: {error}") from error
-    labeler = CausalLm(conf, template)
-    labeler.restore(fitted, probe, adapters)
+    labeler.restore(origin, learnt)
     return labeler

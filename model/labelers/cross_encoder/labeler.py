@@ -1,50 +1,63 @@
 """The labeler `cross_encoder`: an encoder reads query and item together, with an ordinal head.
 
-Boosted trees on the overlap features of `lexical`, and on what people said of near queries and
-items, share in the probabilities, with a weight that validation pairs choose. By conf the overlap
-features join the pooled text in the head, too. Files: those of `cross_state`, and
-cross_encoder.json with conf and seed.
+Files: cross_encoder.json (conf, seed, origin), the encoder's config.json and tokenizer files,
+model.safetensors.
 """
 
-import json
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
 from conf.schema import Conf
 from conf.sections.features import EncoderConf
-from conf.sections.labelers import CrossEncoderConf, LexicalConf
+from conf.sections.labelers import CrossEncoderConf
+from model.files import read_json, write_json
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
-from model.labelers.cross_encoder.encoder_base import find_encoder_base
-from model.labelers.cross_encoder.fit import CrossFit
-from model.labelers.cross_encoder.graded import VERSION as GRADED_VERSION
-from model.labelers.cross_encoder.state import CrossState, load_state, read_json, save_state
-from model.labelers.cross_encoder.training import device
-from model.labelers.fitting import check_fit, version_of
-from model.labelers.vectors import Vector
+from model.labelers.cross_encoder.base import ATTENTION, find_base, read_encoder
+from model.labelers.cross_encoder.network import PairEncoder
+from model.labelers.cross_encoder.tokens import PairTokenizer
+from model.labelers.fitting import check_fit, data_digest, version_of
+from model.labelers.network.base_model import BaseModel, read_tokenizer, trunk_of_config
+from model.labelers.network.machine import FineTuning, device, seeded
+from model.labelers.network.reading import chain_probabilities, logits_of
+from model.labelers.network.token_pairs import TokenPairs
+from model.labelers.network.training import fine_tune, repeat_fine_tuning
+from model.text.encoder import resolve_dtype
 
-SETTINGS = "cross_encoder.json"
-_SPEED = {"path", "threads", "predict_batch_size"}
+SETTINGS, WEIGHTS = "cross_encoder.json", "model.safetensors"
+_SPEED = {"path", "threads", "predict_batch_size", "accumulation"}
 """Conf that says where the base model is and how fast it runs: no part of a version."""
 
 
+@dataclass(frozen=True)
+class FittedEncoder:
+    """What a fit leaves.
+
+    Attributes:
+        network: its encoder in the arithmetic that was fitted, ready to predict.
+        origin: further JSON-able facts that make the version (base model, data, arithmetic).
+    """
+
+    network: PairEncoder
+    tokenizer: PairTokenizer
+    origin: Mapping[str, Any]
+
+
 class CrossEncoderLabeler:
-    """An encoder over query and item, the features, and trees."""
+    """An encoder over query and item."""
 
     kind = "cross_encoder"
 
-    def __init__(
-        self, conf: CrossEncoderConf, trees: LexicalConf, encoder: EncoderConf, seed: int
-    ) -> None:
-        """Nothing is read before `fit` or `load`.
-
-        Args:
-            trees: settings of the boosted trees.
-            encoder: the default base model, and the encoder of the cosine.
-        """
-        self._conf, self._trees, self._encoder, self._seed = conf, trees, encoder, seed
-        self._state: CrossState | None = None
+    def __init__(self, conf: CrossEncoderConf, encoder: EncoderConf, seed: int) -> None:
+        """Nothing is read before `fit` or `load`; `encoder` is the default base model."""
+        self._conf, self._encoder, self._seed = conf, encoder, seed
+        self._state: FittedEncoder | None = None
 
     @property
     def prompt_hash(self) -> None:
@@ -53,28 +66,19 @@ class CrossEncoderLabeler:
 
     @property
     def version(self) -> str:
-        """Hash of base model, features, data and conf.
+        """Hash of base model, data and conf.
 
         Raises:
             LabelerError: the labeler is not fitted.
         """
-        state = self._fitted()
-        parts = {
-            "kind": self.kind,
-            "inputs": state.inputs.version,
-            "origin": dict(state.origin),
-            "conf": self._conf.model_dump(mode="json", exclude=_SPEED),
-            "trees": self._trees.model_dump(mode="json", exclude={"threads"}),
-            "dtype": state.dtype,
-            "graded": GRADED_VERSION if state.graded is not None else None,
-            "seed": self._seed,
-        }
-        return version_of(parts)
+        origin = dict(self._fitted().origin)
+        conf = self._conf.model_dump(mode="json", exclude=_SPEED)
+        return version_of({"kind": self.kind, "origin": origin, "conf": conf, "seed": self._seed})
 
     def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
-        """Fine-tune; `validation` chooses the epoch, the trees and their share.
+        """Fine-tune; `validation` chooses the epoch.
 
-        By conf the trees, or all but these choices, are then learnt again from all pairs.
+        By conf as many epochs are then learnt again from all pairs.
 
         Raises:
             LabelerError: no pairs, lengths differ, a grade is absent, or the base model cannot be
@@ -83,22 +87,32 @@ class CrossEncoderLabeler:
         """
         check_fit(pairs, targets, validation)
         started = time.monotonic()
-        base = find_encoder_base(self._conf, self._encoder)
-        fit = CrossFit(self._conf, self._trees, self._encoder, self._seed, base)
-        chosen = fit.choose(pairs, targets, validation)
-        self._state = chosen.state
-        details: dict[str, Any] = {
-            "epochs": chosen.tuned.history,
-            "tree_share": chosen.state.tree_share,
-            "validation_loss": {str(share): loss for share, loss in chosen.losses.items()},
-            "graded_pairs": chosen.state.graded is not None,
-            "device": device(),
+        base, dtype = find_base(self._conf, self._encoder), resolve_dtype(self._conf.dtype)
+        tokenizer = self._tokenizer(base.folder)
+        train, judged = (
+            _data(pairs, tokenizer, targets),
+            _data(validation[0], tokenizer, validation[1]),
+        )
+        run = FineTuning(self._conf, dtype == "bfloat16", device(), self._seed)
+        network = self._new_network(base, train)
+        chosen = fine_tune(network, train, judged, run)
+        digests = [data_digest(pairs, targets), data_digest(*validation)]
+        origin = {
+            "base_sha256": base.sha256,
+            "layers": base.layers,
+            "data": digests,
+            "dtype": dtype,
         }
-        answers = None
-        if self._conf.refit != "none":
-            answers = chosen.answers
-            pairs, targets = pairs.followed_by(validation[0]), targets.followed_by(validation[1])
-            self._state, details["refit"] = fit.again(pairs, targets, chosen)
+        self._state = FittedEncoder(ready(network, dtype), tokenizer, origin)
+        details: dict[str, Any] = {"epochs": chosen.history, "device": device()}
+        if not self._conf.refit:
+            return FitReport(len(pairs), time.monotonic() - started, details)
+        answers = self.predict(validation[0])
+        pairs, targets = pairs.followed_by(validation[0]), targets.followed_by(validation[1])
+        train = _data(pairs, tokenizer, targets)
+        network = self._new_network(base, train)
+        details["refit"] = repeat_fine_tuning(network, train, run, chosen)
+        self._state = FittedEncoder(ready(network, dtype), tokenizer, origin)
         return FitReport(len(pairs), time.monotonic() - started, details, answers)
 
     def predict(self, pairs: Pairs) -> Probabilities:
@@ -107,65 +121,84 @@ class CrossEncoderLabeler:
         Raises:
             LabelerError: the labeler is not fitted.
         """
-        return self._fitted().predict(pairs, self._conf)
-
-    @property
-    def encoder_version(self) -> str | None:
-        """Version of the encoder of the cosine; None: it reads no cosine.
-
-        Raises:
-            LabelerError: the labeler is not fitted.
-        """
-        return self._fitted().inputs.encoder_version
-
-    def remember(self, vectors: Mapping[str, Vector]) -> None:
-        """Take unit vectors [D] of that encoder by text.
-
-        Raises:
-            LabelerError: the labeler is not fitted, or reads no vectors.
-        """
-        self._fitted().inputs.remember(vectors)
+        state = self._fitted()
+        run = FineTuning(self._conf, autocast=False, device=device(), seed=self._seed)
+        return chain_probabilities(logits_of(state.network, _data(pairs, state.tokenizer), run))
 
     def save(self, folder: Path) -> None:
-        """Write settings, features, trees, tokenizer and weights."""
-        save_state(self._fitted(), folder)
+        """Write settings, tokenizer and weights."""
+        state = self._fitted()
         settings = {
             "conf": self._conf.model_dump(mode="json"),
-            "trees": self._trees.model_dump(mode="json"),
             "encoder": self._encoder.model_dump(mode="json"),
             "seed": self._seed,
+            "origin": dict(state.origin),
         }
-        (folder / SETTINGS).write_text(json.dumps(settings, indent=1) + "\n", encoding="utf-8")
+        write_json(folder / SETTINGS, settings)
+        state.network.trunk.config.save_pretrained(folder)
+        state.tokenizer.tokenizer.save_pretrained(folder)
+        tensors = {name: t.contiguous().cpu() for name, t in state.network.state_dict().items()}
+        save_file(tensors, folder / WEIGHTS)
 
-    def restore(self, state: CrossState) -> None:
-        """Take a fitted state."""
-        self._state = state
+    def restore(self, folder: Path, origin: Mapping[str, Any]) -> None:
+        """Take the weights that `save` wrote.
 
-    def _fitted(self) -> CrossState:
+        Raises:
+            LabelerError: a file is missing, damaged or does not fit the conf.
+        """
+        network = PairEncoder(trunk_of_config(folder, ATTENTION), self._conf)
+        try:
+            network.load_state_dict(load_file(folder / WEIGHTS))
+        except (OSError, SafetensorError, RuntimeError) as error:
+            raise LabelerError(
+                f"labeler weights in {folder} cannot be read (another version of this code saved "
+                f"them? fit anew): {error}"
+            ) from error
+        # Weights in bfloat16 are computed in float32 where the machine has no bfloat16.
+        dtype = origin["dtype"] if resolve_dtype("auto") == "bfloat16" else "float32"
+        self._state = FittedEncoder(ready(network, dtype), self._tokenizer(folder), origin)
+
+    def _new_network(self, base: BaseModel, train: TokenPairs) -> PairEncoder:
+        """A network that has learnt nothing but the rates of the labels."""
+        with seeded(self._seed):
+            network = PairEncoder(read_encoder(base, self._conf), self._conf)
+        rates = (train.labels * train.weight.unsqueeze(1)).sum(dim=0) / train.weight.sum()
+        network.start_at(float(rates[0]), float(rates[1]))
+        network.freeze(self._conf.frozen_layers)
+        return network
+
+    def _tokenizer(self, folder: Path) -> PairTokenizer:
+        return PairTokenizer(read_tokenizer(folder), self._conf.max_tokens, self._conf.marks)
+
+    def _fitted(self) -> FittedEncoder:
         if self._state is None:
             raise LabelerError("the labeler is not fitted")
         return self._state
 
 
+def ready(network: PairEncoder, dtype: str) -> PairEncoder:
+    """The network with its encoder in `dtype`, the head in float32, set to predict."""
+    network.trunk.to(getattr(torch, dtype))
+    return network.to(device()).eval()
+
+
 def build(conf: Conf) -> CrossEncoderLabeler:
     """An unfitted labeler of a configuration."""
-    known = conf.labeler
-    return CrossEncoderLabeler(known.cross_encoder, known.lexical, conf.encoder, conf.seed)
+    return CrossEncoderLabeler(conf.labeler.cross_encoder, conf.encoder, conf.seed)
 
 
 def load(folder: Path) -> CrossEncoderLabeler:
     """The labeler that `save` wrote.
 
     Raises:
-        LabelerError: a file cannot be read, or the encoder of the cosine is not that of the fit.
+        LabelerError: a file cannot be read.
     """
-    settings = read_json(folder / SETTINGS)
-    conf = CrossEncoderConf(**settings["conf"])
-    labeler = CrossEncoderLabeler(
-        conf,
-        LexicalConf(**settings["trees"]),
-        EncoderConf(**settings["encoder"]),
-        settings["seed"],
-    )
-    labeler.restore(load_state(folder, conf))
+    settings = read_json(folder / SETTINGS, LabelerError)
+    conf, encoder = CrossEncoderConf(**settings["conf"]), EncoderConf(**settings["encoder"])
+    labeler = CrossEncoderLabeler(conf, encoder, settings["seed"])
+    labeler.restore(folder, settings["origin"])
     return labeler
+
+
+def _data(pairs: Pairs, tokenizer: PairTokenizer, targets: Targets | None = None) -> TokenPairs:
+    return TokenPairs.of(tokenizer.tokens(pairs), tokenizer.fillers, targets)

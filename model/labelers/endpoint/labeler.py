@@ -22,7 +22,7 @@ from model.labelers.partial import Answers
 from model.labelers.prompt import Template, neutral_pairs, read_template, suspected_pairs
 
 SETTINGS = "endpoint.json"
-LEFT = "labelling stopped before this pair"
+LEFT = "labeling stopped before this pair"
 _FEWEST = 30
 _HOW = {"concurrency", "connect_seconds", "timeout_seconds", "retry", "budget", "key_variable"}
 """Conf that says how the endpoint is talked to: no part of a version."""
@@ -31,7 +31,7 @@ Cumulative = tuple[float, float]
 
 
 class StoppedError(LabelerError):
-    """Labelling stopped before all pairs were asked; `answers` holds what there is by then."""
+    """Labeling stopped before all pairs were asked; `answers` holds what there is by then."""
 
     def __init__(self, message: str, answers: Answers) -> None:
         super().__init__(message)

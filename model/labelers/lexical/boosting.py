@@ -89,17 +89,17 @@ class BagFit:
     seed: int
     names: Sequence[str]
 
-    def whole(self) -> Boosters:
+    def fit_bag(self) -> Boosters:
         """All members, of the leaves that the first one chose."""
-        return self.filled(self.first())
+        return self.add_members(self.fit_one())
 
-    def first(self) -> Boosters:
+    def fit_one(self) -> Boosters:
         """The first member, of the leaves that validation chose."""
         tried = [self._member(leaves, 0) for leaves in self.conf.leaves]
         best = min(tried, key=lambda boosters: boosters.loss)
         return replace(best, losses={boosters.leaves: boosters.loss for boosters in tried})
 
-    def filled(self, first: Boosters) -> Boosters:
+    def add_members(self, first: Boosters) -> Boosters:
         """The first member and the others; the loss of its leaves becomes the bag's."""
         others = [self._member(first.leaves, number) for number in range(1, self.conf.bag)]
         bag = [first, *others]

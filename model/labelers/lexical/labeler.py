@@ -1,10 +1,10 @@
-"""The labeler `lexical`: gradient boosting on overlap features and the encoder's cosine.
+"""The labeler `lexical`: gradient boosting on overlap features and on what people graded nearby.
 
-The baseline beside every other labeler, and a quick one. Files: lexical.json (conf, seed, version),
-inputs.json (token frequencies, encoder), trees.json (LightGBM's text of all boosters).
+Quick to fit, on any CPU. Files: lexical.json (conf, seed, digests of the data), inputs.json (token
+frequencies, encoder), trees.json (LightGBM's text of all boosters), graded.safetensors (see
+`graded`) where the trees see graded pairs.
 """
 
-import json
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,25 +15,29 @@ import numpy as np
 from conf.schema import Conf
 from conf.sections.features import EncoderConf
 from conf.sections.labelers.lexical import LexicalConf
+from model.files import read_json, write_json
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
 from model.labelers.fitting import check_fit, data_digest, version_of
-from model.labelers.lexical.boosting import BagFit, Boosters, refit_boosters
+from model.labelers.lexical.boosting import Boosters
+from model.labelers.lexical.graded import VERSION as GRADED_VERSION
+from model.labelers.lexical.graded import GradedPairs
 from model.labelers.lexical.inputs import LexicalInputs
+from model.labelers.lexical.trees import Trees
 from model.labelers.vectors import Vector
 
 SETTINGS, INPUTS, TREES = "lexical.json", "inputs.json", "trees.json"
+GRADED = "graded.safetensors"
 
 
 class LexicalLabeler:
-    """Gradient boosting on overlap features."""
+    """Gradient boosting on overlap features and graded pairs."""
 
     kind = "lexical"
 
     def __init__(self, conf: LexicalConf, encoder: EncoderConf, seed: int) -> None:
         """Nothing is read before `fit` or `load`; `encoder` is used where `conf.cosine` is true."""
         self._conf, self._encoder, self._seed = conf, encoder, seed
-        self._inputs: LexicalInputs | None = None
-        self._boosters: Boosters | None = None
+        self._trees: Trees | None = None
         self._data: list[str] = []
 
     @property
@@ -48,10 +52,11 @@ class LexicalLabeler:
         Raises:
             LabelerError: the labeler is not fitted.
         """
-        inputs, _ = self._fitted()
+        trees = self._fitted()
         parts = {
             "kind": self.kind,
-            "inputs": inputs.version,
+            "inputs": trees.inputs.version,
+            "graded": GRADED_VERSION if trees.graded is not None else None,
             "data": self._data,
             "conf": self._conf.model_dump(mode="json", exclude={"threads"}),
             "seed": self._seed,
@@ -59,9 +64,9 @@ class LexicalLabeler:
         return version_of(parts)
 
     def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
-        """Count tokens and grow trees; `validation` chooses their number and size.
+        """Count tokens and grow trees; `validation` chooses their number, size and inputs.
 
-        By conf both are then done again on all pairs.
+        By conf the trees are then grown again on all pairs.
 
         Raises:
             LabelerError: no pairs, lengths differ, or a grade is absent.
@@ -69,24 +74,16 @@ class LexicalLabeler:
         """
         check_fit(pairs, targets, validation)
         started = time.monotonic()
-        encoder = self._encoder if self._conf.cosine else None
-        inputs = LexicalInputs.fit(pairs, encoder)
-        judged = (inputs.matrix(validation[0]), validation[1])
-        boosters = BagFit(
-            inputs.matrix(pairs), targets, judged, self._conf, self._seed, inputs.names
-        ).whole()
-        answers = None
+        inputs = LexicalInputs.fit(pairs, self._encoder if self._conf.cosine else None)
+        trees = Trees.grow(inputs, pairs, targets, validation, self._conf, self._seed)
+        self._trees, answers = trees, None
         self._data = [data_digest(pairs, targets), data_digest(*validation)]
         if self._conf.refit:
-            answers = boosters.predict(judged[0])
+            answers = trees.predict(validation[0])
             pairs, targets = pairs.followed_by(validation[0]), targets.followed_by(validation[1])
-            inputs = LexicalInputs.fit(pairs, encoder)
-            boosters = refit_boosters(
-                *(boosters, inputs.matrix(pairs), targets, self._conf, self._seed, inputs.names)
-            )
-        self._inputs, self._boosters = inputs, boosters
+            self._trees = trees.grow_again(pairs, targets, self._conf, self._seed)
         seconds = time.monotonic() - started
-        return FitReport(len(pairs), seconds, _details(inputs, boosters), answers)
+        return FitReport(len(pairs), seconds, _details(self._trees), answers)
 
     def predict(self, pairs: Pairs) -> Probabilities:
         """Probabilities of the pairs, in their order.
@@ -94,8 +91,7 @@ class LexicalLabeler:
         Raises:
             LabelerError: the labeler is not fitted.
         """
-        inputs, boosters = self._fitted()
-        return boosters.predict(inputs.matrix(pairs))
+        return self._fitted().predict(pairs)
 
     @property
     def encoder_version(self) -> str | None:
@@ -104,7 +100,7 @@ class LexicalLabeler:
         Raises:
             LabelerError: the labeler is not fitted.
         """
-        return self._fitted()[0].encoder_version
+        return self._fitted().inputs.encoder_version
 
     def remember(self, vectors: Mapping[str, Vector]) -> None:
         """Take unit vectors [D] of that encoder by text.
@@ -112,29 +108,31 @@ class LexicalLabeler:
         Raises:
             LabelerError: the labeler is not fitted, or reads no vectors.
         """
-        self._fitted()[0].remember(vectors)
+        self._fitted().inputs.remember(vectors)
 
     def save(self, folder: Path) -> None:
-        """Write the three JSON files."""
-        inputs, boosters = self._fitted()
+        """Write the files."""
+        trees = self._fitted()
         settings = {
             "conf": self._conf.model_dump(mode="json"),
             "encoder": self._encoder.model_dump(mode="json"),
             "seed": self._seed,
             "data": self._data,
         }
-        content = {SETTINGS: settings, INPUTS: inputs.as_json(), TREES: boosters.as_json()}
-        for name, entries in content.items():
-            (folder / name).write_text(json.dumps(entries) + "\n", encoding="utf-8")
+        write_json(folder / SETTINGS, settings)
+        write_json(folder / INPUTS, trees.inputs.as_json())
+        write_json(folder / TREES, trees.boosters.as_json())
+        if trees.graded is not None:
+            trees.graded.save(folder / GRADED)
 
-    def restore(self, inputs: LexicalInputs, boosters: Boosters, data: list[str]) -> None:
+    def restore(self, trees: Trees, data: list[str]) -> None:
         """Take a fitted state."""
-        self._inputs, self._boosters, self._data = inputs, boosters, data
+        self._trees, self._data = trees, data
 
-    def _fitted(self) -> tuple[LexicalInputs, Boosters]:
-        if self._inputs is None or self._boosters is None:
+    def _fitted(self) -> Trees:
+        if self._trees is None:
             raise LabelerError("the labeler is not fitted")
-        return self._inputs, self._boosters
+        return self._trees
 
 
 def build(conf: Conf) -> LexicalLabeler:
@@ -148,31 +146,27 @@ def load(folder: Path) -> LexicalLabeler:
     Raises:
         LabelerError: a file cannot be read, or the encoder is not that of the fit.
     """
-    settings, inputs, trees = (_read(folder / name) for name in (SETTINGS, INPUTS, TREES))
+    settings = read_json(folder / SETTINGS, LabelerError)
     labeler = LexicalLabeler(
         LexicalConf(**settings["conf"]), EncoderConf(**settings["encoder"]), settings["seed"]
     )
-    labeler.restore(
-        LexicalInputs.from_json(inputs), Boosters.from_json(trees), list(settings["data"])
+    trees = Trees(
+        LexicalInputs.from_json(read_json(folder / INPUTS, LabelerError)),
+        Boosters.from_json(read_json(folder / TREES, LabelerError)),
+        GradedPairs.load(folder / GRADED) if (folder / GRADED).is_file() else None,
     )
+    labeler.restore(trees, list(settings["data"]))
     return labeler
 
 
-def _details(inputs: LexicalInputs, boosters: Boosters) -> dict[str, Any]:
-    grown = (*boosters.ge_1, *boosters.ge_2)
+def _details(trees: Trees) -> dict[str, Any]:
+    grown = (*trees.boosters.ge_1, *trees.boosters.ge_2)
     gain = np.sum([booster.feature_importance("gain") for booster in grown], axis=0)
-    ordered = sorted(zip(inputs.names, gain, strict=True), key=lambda entry: -entry[1])
+    ordered = sorted(zip(trees.names, gain, strict=True), key=lambda entry: -entry[1])
     return {
-        "leaves": boosters.leaves,
+        "leaves": trees.boosters.leaves,
         "rounds": [booster.num_trees() for booster in grown],
-        "validation_loss": boosters.losses,
+        "validation_loss": trees.boosters.losses,
+        "graded_pairs": trees.graded is not None,
         "gain": {name: round(float(value), 1) for name, value in ordered[:10]},
     }
-
-
-def _read(path: Path) -> dict[str, Any]:
-    try:
-        entries: dict[str, Any] = json.loads(path.read_bytes())
-    except (OSError, json.JSONDecodeError) as error:
-        raise LabelerError(f"labeler file {path} cannot be read: {error}") from error
-    return entries

@@ -8,6 +8,7 @@ from features.labels.judged import source_of
 
 def test_every_kind_of_labeler_has_its_source() -> None:
     assert {kind: source_of(kind) for kind in get_args(LabelerKind)} == {
+        "ensemble": "model",
         "cross_encoder": "model",
         "lexical": "model",
         "causal_lm": "llm",

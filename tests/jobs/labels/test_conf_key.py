@@ -21,6 +21,7 @@ def key(*settings: str) -> str:
         "encoder.max_tokens=17",
         "labels.soft=true",
         "labeler.kind=lexical",
+        "labeler.ensemble.shares=[0.5, 0.5]",
         "labeler.cross_encoder.epochs=9",
         "labeler.lexical.rounds=9",
         "labeling.gold_share=0.4",
@@ -45,6 +46,12 @@ def test_what_a_fit_reads_makes_another_key(setting: str) -> None:
 )
 def test_what_no_fit_reads_leaves_the_key(setting: str) -> None:
     assert key(setting) == key()
+
+
+def test_of_an_ensemble_its_members_count_and_no_other_kind() -> None:
+    alone = "labeler.kind=lexical"
+    assert key(alone, "labeler.cross_encoder.epochs=9") == key(alone)
+    assert key(alone, "labeler.lexical.rounds=9") != key(alone)
 
 
 def test_each_exception_is_a_key_of_the_sections() -> None:

@@ -1,4 +1,4 @@
-"""The pace of a labelling run, and the stored vectors that it reads."""
+"""The pace of a labeling run, and the stored vectors that it reads."""
 
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +11,7 @@ from conf.load import ResolvedConf
 from features.contracts import LABEL_CHUNKS, RELEVANCE_LABELS, TEXT_EMBEDDINGS, Table
 from features.text.normal_form import text_hash
 from jobs import label_pairs
-from jobs.labels import labeling as labelling
+from jobs.labels import labeling
 from jobs.labels.labelers import labeler_dir
 from jobs.labels.labeling import Chunks, Pace, Totals
 from jobs.platform.report import JobReport
@@ -31,7 +31,7 @@ def test_the_pace_stops_before_a_chunk_that_would_end_too_late(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     clock = [100.0]
-    monkeypatch.setattr(labelling.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(labeling.time, "monotonic", lambda: clock[0])
     pace = Pace((10, 10, 10), 1.0)
     clock[0] = 125.0
     assert "10 of 30 pairs of texts, 0/s, 0:00:50 left" in pace.after(10)
@@ -46,7 +46,7 @@ def test_the_pace_stops_before_a_chunk_that_would_end_too_late(
 
 def test_the_first_chunk_is_begun_however_short_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(labelling.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(labeling.time, "monotonic", lambda: clock[0])
     pace = Pace((10, 10), 1e-9)
     clock[0] = 900.0
     assert pace.allows(10)
@@ -111,6 +111,7 @@ def test_a_chunk_is_read_with_the_stored_vectors_of_the_labelers_encoder(
 ) -> None:
     conf = make_conf(
         "labeler.kind=lexical",
+        "labeler.lexical.graded=false",
         "labeler.lexical.rounds=200",
         "labeler.lexical.min_leaf=5",
         "labeler.lexical.threads=1",

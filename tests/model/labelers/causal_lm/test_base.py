@@ -16,8 +16,8 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from conf.sections.labelers import CausalLmConf
 from model.files import file_sha256
 from model.labelers.base import LabelerError
-from model.labelers.causal_lm.base import cache_folder, find_base, weight_files
-from model.labelers.causal_lm.trunk import load_model, load_tokenizer
+from model.labelers.causal_lm.base import cache_folder, find_base, gguf_file
+from model.labelers.network.base_model import read_tokenizer, read_trunk
 
 WEIGHTS = "model.safetensors"
 
@@ -41,7 +41,8 @@ def test_a_folder_is_used_where_it_lies(folder: Path) -> None:
     base = find_base(conf(folder))
     assert base.folder == folder and base.sha256 == file_sha256(folder / WEIGHTS)
     assert find_base(conf(folder, sha256=base.sha256)) == base
-    assert load_model(base, 1, "float32").config.num_hidden_layers == 1
+    assert base.layers == 1 and find_base(conf(folder, layers=2)).layers == 2
+    assert read_trunk(base, "float32").config.num_hidden_layers == 1
 
 
 def test_a_wrong_checksum(folder: Path) -> None:
@@ -94,7 +95,7 @@ def test_a_shard_is_missing(folder: Path) -> None:
 def test_cut_weights(folder: Path) -> None:
     (folder / WEIGHTS).write_bytes((folder / WEIGHTS).read_bytes()[:400])
     with pytest.raises(LabelerError, match="cannot be read"):
-        load_model(find_base(conf(folder)), 1, "float32")
+        read_trunk(find_base(conf(folder)), "float32")
 
 
 def test_weights_that_are_missing_are_not_made_up(folder: Path) -> None:
@@ -102,17 +103,17 @@ def test_weights_that_are_missing_are_not_made_up(folder: Path) -> None:
     del state["model.layers.0.mlp.up_proj.weight"]
     save_file(state, folder / WEIGHTS, metadata={"format": "pt"})
     with pytest.raises(LabelerError, match=r"lacks weights: .*up_proj"):
-        load_model(find_base(conf(folder)), 1, "float32")
+        read_trunk(find_base(conf(folder)), "float32")
 
 
 def test_more_layers_than_there_are(folder: Path) -> None:
-    with pytest.raises(LabelerError, match="has 2 layers, cannot be cut at 3"):
-        load_model(find_base(conf(folder)), 3, "float32")
+    with pytest.raises(LabelerError, match=r"causal_lm.layers is 3, .*base has 2"):
+        read_trunk(find_base(conf(folder, layers=3)), "float32")
 
 
 def test_no_tokenizer(folder: Path) -> None:
-    with pytest.raises(LabelerError, match="tokenizer of"):
-        load_tokenizer(find_base(conf(folder)))
+    with pytest.raises(LabelerError, match="no tokenizer can be read"):
+        read_tokenizer(find_base(conf(folder)).folder)
 
 
 def test_a_package_that_is_not_installed() -> None:
@@ -179,7 +180,7 @@ def test_a_gguf_file_is_converted_once(gguf: Path, tmp_path: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(str(base.folder))
     assert model.config.num_hidden_layers == 1
     assert AutoTokenizer.from_pretrained(str(base.folder))("<|im_end|>")["input_ids"] == [1]
-    assert weight_files(gguf.parent) == [gguf]
+    assert gguf_file(gguf.parent) == gguf
 
 
 def test_a_damaged_cache_is_named(gguf: Path, tmp_path: Path) -> None:

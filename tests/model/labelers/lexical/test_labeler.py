@@ -114,6 +114,32 @@ def test_the_cosine_is_a_feature(toy_pairs: Toy, tiny_encoder: str, tmp_path: Pa
         LexicalInputs.from_json(settings)
 
 
+@pytest.mark.parametrize("refit", [False, True])
+def test_graded_pairs_are_seen_where_they_help(
+    toy_pairs: Toy, tiny_encoder: str, tmp_path: Path, refit: bool
+) -> None:
+    """Items are noise, so that only what other queries' words were graded tells anything."""
+    draw = np.random.default_rng(0)
+    grades = np.arange(300) % 3
+    words = [f"{'xyz'[grade]} {draw.integers(90)}" for grade in grades]
+    pairs = Pairs(words, [f"{draw.integers(9)} a" for _ in grades])
+    targets = Targets.of_grades(grades)
+    settings = {"cosine": True, "rounds": 20, "bag": 1, "leaves": (6,), "refit": refit}
+    labeler = LexicalLabeler(SMALL.model_copy(update=settings), EncoderConf(path=tiny_encoder), 1)
+    last = np.arange(300) >= 200
+    report = labeler.fit(
+        pairs.take(~last), targets.take(~last), (pairs.take(last), targets.take(last))
+    )
+    assert report.details["graded_pairs"] and report.pairs == (300 if refit else 200)
+    save_labeler(labeler, tmp_path / "graded")
+    loaded = load_labeler(tmp_path / "graded")
+    np.testing.assert_array_equal(loaded.predict(pairs).p_ge_1, labeler.predict(pairs).p_ge_1)
+    assert loaded.version == labeler.version
+    without = SMALL.model_copy(update={**settings, "graded": False})
+    plain = LexicalLabeler(without, EncoderConf(path=tiny_encoder), 1)
+    assert not plain.fit(*(data := (pairs, targets)), data).details["graded_pairs"]
+
+
 def test_what_cannot_be_learnt_from_is_refused(toy_pairs: Toy) -> None:
     pairs, targets = toy_pairs
     labeler = LexicalLabeler(SMALL, EncoderConf(), 1)
@@ -144,13 +170,13 @@ def test_the_second_threshold_is_cut_off_at_the_first() -> None:
 def test_a_bag_is_the_mean_of_its_members(toy_pairs: Toy) -> None:
     """Three members of other seeds; the first is what a bag of one has."""
     conf = SMALL.model_copy(update={"leaves": (6,), "bag": 3})
-    one = fitted(toy_pairs, conf.model_copy(update={"bag": 1}))._fitted()
-    inputs, three = fitted(toy_pairs, conf)._fitted()
-    features = inputs.matrix(toy_pairs[0])
+    one = fitted(toy_pairs, conf.model_copy(update={"bag": 1}))._fitted().boosters
+    trees = fitted(toy_pairs, conf)._fitted()
+    features, three = trees.features(toy_pairs[0]), trees.boosters
     members = [Boosters((a,), (b,), 6, {}) for a, b in zip(three.ge_1, three.ge_2, strict=True)]
     said = [member.predict(features).p_ge_1 for member in members]
     assert len(said) == 3 and not np.array_equal(said[0], said[1])
-    np.testing.assert_array_equal(said[0], one[1].predict(features).p_ge_1)
+    np.testing.assert_array_equal(said[0], one.predict(features).p_ge_1)
     np.testing.assert_allclose(three.predict(features).p_ge_1, np.mean(said, axis=0))
 
 
@@ -175,6 +201,9 @@ def test_a_version_that_the_files_do_not_make_asks_for_a_fit(
     file = tmp_path / "lexical" / "labeler.json"
     file.write_text(file.read_text().replace(labeler.version, "0" * 16))
     with pytest.raises(LabelerError, match=r"its files make .* fit anew"):
+        load_labeler(tmp_path / "lexical")
+    file.write_text(file.read_text().replace('"format_version": 2', '"format_version": 1'))
+    with pytest.raises(LabelerError, match=r"format version 1, .* fit anew"):
         load_labeler(tmp_path / "lexical")
 
 

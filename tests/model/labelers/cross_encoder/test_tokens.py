@@ -1,51 +1,22 @@
-"""Batches hold every pair once; padding goes to the right; over-long pairs keep both texts."""
+"""Over-long pairs keep both texts; marks say whose a token is."""
 
 from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from model.labelers.base import LabelerError, Pairs
-from model.labelers.cross_encoder.encoder_base import read_tokenizer
-from model.labelers.cross_encoder.pair_tokens import (
-    MARKS,
-    PairTokenizer,
-    lengths_of,
-    shuffled_batches,
-    sorted_batches,
-)
-
-LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=300)
-
-
-@given(LENGTHS, st.integers(1, 7), st.integers(0, 5))
-def test_every_pair_is_in_one_batch(lengths: list[int], size: int, seed: int) -> None:
-    known = np.array(lengths)
-    for batches in (shuffled_batches(known, size, seed), list(sorted_batches(known, size))):
-        assert sorted(np.concatenate(batches).tolist()) == list(range(len(lengths)))
-        assert max(map(len, batches)) <= size
-
-
-def test_the_seed_makes_the_order() -> None:
-    known = np.arange(100) % 9
-    one, same, other = (shuffled_batches(known, 8, seed) for seed in (1, 1, 2))
-    assert [b.tolist() for b in one] == [b.tolist() for b in same]
-    assert [b.tolist() for b in one] != [b.tolist() for b in other]
-
-
-def test_a_batch_holds_pairs_of_like_length() -> None:
-    known = np.random.default_rng(0).integers(1, 50, 400)
-    spreads = [np.ptp(known[batch]) for batch in shuffled_batches(known, 8, 1)]
-    assert np.mean(spreads) < 3
+from model.labelers.cross_encoder.tokens import MARKS, PairTokenizer
+from model.labelers.network.base_model import read_tokenizer
+from model.labelers.network.token_pairs import TokenPairs
 
 
 def test_padding_and_truncation(tiny_encoder: str) -> None:
     tokenizer = PairTokenizer(read_tokenizer(Path(tiny_encoder)), 10)
     rows = tokenizer.tokens(Pairs(["a", "b " * 500], ["b", "c d"]))
-    assert lengths_of(rows).tolist() == [5, 10]
-    padded = tokenizer.padded(rows)
+    data = TokenPairs.of(rows, tokenizer.fillers)
+    assert data.lengths.tolist() == [5, 10]
+    padded = data.batch(np.arange(2), "cpu")
     assert padded["input_ids"].shape == (2, 10)
     assert padded["attention_mask"][0].tolist() == [1] * 5 + [0] * 5
     # [CLS] b b b b b [SEP] c d [SEP]: the longer text gave way.
@@ -59,9 +30,9 @@ def test_marks_say_whose_a_token_is_and_who_else_has_it(tiny_encoder: str) -> No
     # [CLS] a b [SEP] b c b [SEP]
     assert same[MARKS] == [0, 1, 2, 0, 4, 3, 4, 0]
     assert none[MARKS] == [0, 1, 0, 3, 3, 3, 3, 0]
-    assert tokenizer.padded([same, none])[MARKS].tolist() == [same[MARKS], none[MARKS]]
     shorter = tokenizer.tokens(Pairs(["a"], ["a"]))[0]
-    assert tokenizer.padded([same, shorter])[MARKS][1].tolist() == [0, 2, 0, 4, 0, 0, 0, 0]
+    padded = TokenPairs.of([same, shorter], tokenizer.fillers).batch(np.arange(2), "cpu")
+    assert padded[MARKS].tolist() == [same[MARKS], [0, 2, 0, 4, 0, 0, 0, 0]]
 
 
 def test_a_tokenizer_that_cannot_tell_whose_a_token_is_reads_without_marks() -> None:

@@ -8,9 +8,9 @@ import pytest
 from safetensors.numpy import load_file, save_file
 
 from model.labelers.base import LabelerError, Pairs, Targets
-from model.labelers.cross_encoder import catalogue, directions, word_grades
-from model.labelers.cross_encoder.directions import COUNT, Directions
-from model.labelers.cross_encoder.graded import FEATURES, Graded
+from model.labelers.lexical import catalogue, directions, word_grades
+from model.labelers.lexical.directions import COUNT, Directions
+from model.labelers.lexical.graded import FEATURES, GradedPairs
 from model.labelers.lexical.hashes import key_hashes
 from model.labelers.lexical.inputs import LexicalInputs
 
@@ -28,9 +28,9 @@ class Inputs(LexicalInputs):
         return unit.astype(np.float32)
 
 
-def learnt(toy: tuple[Pairs, Targets]) -> tuple[Graded, np.ndarray, LexicalInputs]:
+def learnt(toy: tuple[Pairs, Targets]) -> tuple[GradedPairs, np.ndarray, LexicalInputs]:
     inputs = Inputs.fit(toy[0], None)
-    return *Graded.learn(*toy, inputs.matrix(toy[0]), inputs), inputs
+    return *GradedPairs.learn(*toy, inputs.matrix(toy[0]), inputs), inputs
 
 
 def test_directions_are_those_of_the_largest_variance() -> None:
@@ -51,7 +51,7 @@ def test_saved_and_loaded_it_answers_the_same(
     made, own, inputs = learnt(toy_pairs)
     assert own.shape == (600, len(FEATURES)) and np.isfinite(own).all()
     made.save(tmp_path / "graded.safetensors")
-    again = Graded.load(tmp_path / "graded.safetensors")
+    again = GradedPairs.load(tmp_path / "graded.safetensors")
     asked = Pairs(["new"] * 600, toy_pairs[0].items)
     found = made.features(asked, inputs)
     np.testing.assert_array_equal(found, again.features(asked, inputs))
@@ -72,7 +72,7 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
     file = tmp_path / "graded.safetensors"
     file.write_bytes(b"damaged")
     with pytest.raises(LabelerError, match=r"graded\.safetensors cannot be read"):
-        Graded.load(file)
+        GradedPairs.load(file)
 
 
 def test_a_file_of_another_version_asks_for_a_fit(
@@ -83,4 +83,4 @@ def test_a_file_of_another_version_asks_for_a_fit(
     kept = {name: v for name, v in load_file(file).items() if not name.startswith("catalogue.")}
     save_file(kept, file)
     with pytest.raises(LabelerError, match=r"lack 'catalogue\.words'.*fit anew"):
-        Graded.load(file)
+        GradedPairs.load(file)

@@ -1,4 +1,4 @@
-"""The network of the cross-encoder: a pooled encoder, the features, and a chain of thresholds."""
+"""The network of the cross-encoder: a pooled encoder and a head of a chain of thresholds."""
 
 from typing import Any
 
@@ -6,29 +6,22 @@ import torch
 from torch import Tensor, nn
 
 from conf.sections.labelers.cross_encoder import CrossEncoderConf
-from model.labelers.base import Floats
-from model.labelers.cross_encoder.pair_tokens import MARK_COUNT, MARKS
-
-_CLIP = 5.0
+from model.labelers.cross_encoder.tokens import MARK_COUNT, MARKS
 
 
 class PairEncoder(nn.Module):
-    """Tokens of a pair and its features to the logits of q_1, q_2 (CORN, arXiv 2111.08851).
+    """Tokens of a pair to the logits of q_1, q_2 (CORN, arXiv 2111.08851).
 
     q_k = P(grade >= k | grade >= k - 1), so P(grade >= k) = q_1 ... q_k and the order of the two
-    probabilities holds by construction. By conf each token's mark (see `pair_tokens`) is added to
+    probabilities holds by construction. By conf each token's mark (see `tokens`) is added to
     its embedding: a vector a mark, zero before the fit. A base model of single texts has never
     compared two, so that words in common are told to it.
     """
 
-    mean: Tensor
-    deviation: Tensor
-
-    def __init__(self, trunk: Any, features: int, conf: CrossEncoderConf) -> None:
+    def __init__(self, trunk: Any, conf: CrossEncoderConf) -> None:
         """
         Args:
             trunk: a Hugging Face encoder.
-            features: width F of the feature matrix; 0: text alone.
         """
         super().__init__()
         self.trunk = trunk
@@ -38,21 +31,13 @@ class PairEncoder(nn.Module):
             width = int(trunk.get_input_embeddings().embedding_dim)
             self.marks = nn.Embedding(MARK_COUNT, width, padding_idx=0)
             nn.init.zeros_(self.marks.weight)
-        self.register_buffer("mean", torch.zeros(features))
-        self.register_buffer("deviation", torch.ones(features))
         self.head = nn.Sequential(
             nn.Dropout(conf.dropout),
-            nn.Linear(int(trunk.config.hidden_size) + features, conf.hidden),
+            nn.Linear(int(trunk.config.hidden_size), conf.hidden),
             nn.GELU(),
             nn.Dropout(conf.dropout),
             nn.Linear(conf.hidden, 2),
         )
-
-    def standardise_like(self, features: Tensor) -> None:
-        """Take mean and standard deviation of the features from training rows [N, F]."""
-        self.mean.copy_(features.mean(dim=0))
-        spread = (features - self.mean).square().mean(dim=0).sqrt()
-        self.deviation.copy_(spread.clamp(min=1e-6))
 
     def start_at(self, p_ge_1: float, p_ge_2: float) -> None:
         """Set the last biases to the log-odds of the conditional rates in the labels."""
@@ -70,16 +55,15 @@ class PairEncoder(nn.Module):
         for layer in list(layers)[: max(0, parts - 1)]:
             layer.requires_grad_(False)
 
-    def forward(self, tokens: dict[str, Tensor], features: Tensor) -> Tensor:
-        """Tokens [B, T] and features [B, F] -> logits [B, 2], float32."""
+    def forward(self, tokens: dict[str, Tensor]) -> Tensor:
+        """Model inputs and marks [B, T] -> logits [B, 2]."""
         hidden = self.trunk(**self._inputs(tokens)).last_hidden_state.float()  # (B, T, D)
         if self._pooling == "first":
             pooled = hidden[:, 0]
         else:
             mask = tokens["attention_mask"].unsqueeze(-1).float()  # (B, T, 1)
             pooled = (hidden * mask).sum(dim=1) / mask.sum(dim=1).clamp(min=1.0)
-        scaled = ((features - self.mean) / self.deviation).clamp(-_CLIP, _CLIP)
-        logits: Tensor = self.head(torch.cat([pooled, scaled], dim=1).float())
+        logits: Tensor = self.head(pooled)
         return logits
 
     def _inputs(self, tokens: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -89,8 +73,3 @@ class PairEncoder(nn.Module):
             return known
         embedded = self.trunk.get_input_embeddings()(known.pop("input_ids"))  # (B, T, E)
         return known | {"inputs_embeds": embedded + self.marks(tokens[MARKS]).to(embedded.dtype)}
-
-
-def chain_probabilities(logits: Tensor) -> Floats:
-    """Logits [N, 2] -> P(grade >= 1), P(grade >= 2), float64 [N, 2]."""
-    return torch.cumprod(torch.sigmoid(logits.double()), dim=1).cpu().numpy()

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from model.labelers.base import Pairs, Targets
-from model.labelers.cross_encoder.word_grades import FEATURES, WordGrades, out_of_fold, surplus_of
 from model.labelers.lexical.hashes import key_hashes
+from model.labelers.lexical.word_grades import FEATURES, WordGrades, out_of_fold, surplus_of
 
 PAIRS = Pairs(["red saw", "red saw", "saw"], ["blue saw", "red rope", "saw"])
 SURPLUS = np.array([0.5, -1.0, 0.25])

@@ -1,4 +1,4 @@
-"""What the trees of the cross-encoder learn from the training pairs beside a pair: see `Graded`."""
+"""What the trees learn of the training pairs beside a pair: see `GradedPairs`."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -10,12 +10,12 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from model.labelers.base import LabelerError, Pairs, Targets
-from model.labelers.cross_encoder import catalogue, directions, neighbours, word_grades
-from model.labelers.cross_encoder.catalogue import Catalogue
-from model.labelers.cross_encoder.directions import Directions
-from model.labelers.cross_encoder.neighbours import Neighbours
-from model.labelers.cross_encoder.word_grades import WordGrades, surplus_of
+from model.labelers.lexical import catalogue, directions, neighbours, word_grades
+from model.labelers.lexical.catalogue import Catalogue
+from model.labelers.lexical.directions import Directions
 from model.labelers.lexical.inputs import LexicalInputs
+from model.labelers.lexical.neighbours import Neighbours
+from model.labelers.lexical.word_grades import WordGrades, surplus_of
 
 Floats32 = NDArray[np.float32]
 VERSION = 2
@@ -31,7 +31,7 @@ _HALF = ("queries", "items")
 
 
 @dataclass(frozen=True)
-class Graded:
+class GradedPairs:
     """Grades of near queries and items and of single words, and where a pair stands among all."""
 
     neighbours: Neighbours

@@ -1,12 +1,12 @@
-"""Labelling through Spark: the rate of the default labeler, and a run that is killed twice.
+"""Labeling through Spark: the rate of the default labeler, and a run that is killed twice.
 
 Queries and titles are those of the Home Depot pairs (all buckets that the file has), in one region:
 COUNTERPOISE_LABEL_PAIRS of them (50,000; 12,000 in the killed runs) are candidates. The labeler is
-the cross-encoder, fitted on COUNTERPOISE_LABEL_FIT of them (20,000) for one epoch with its encoder
-frozen: what it says is of no matter here, how fast it says it is. Its share of the trees is fixed
-at a half, so that network and trees both read, and these see what training pairs tell, too (the
-result says so). The rate is taken with chunks of 20,000. The texts are embedded before, as in a
-night, where `embed_texts` runs before `label_pairs` in any case; that time is not in the rate.
+the default ensemble, fitted on COUNTERPOISE_LABEL_FIT of them (20,000) for one epoch with the
+network's encoder frozen: what it says is of no matter here, how fast it says it is. The shares are
+fixed at a half, so that network and trees both read, and these see what training pairs tell, too
+(the result says so). The rate is taken with chunks of 20,000. The texts are embedded before, as in
+a night, where `embed_texts` runs before `label_pairs` in any case; that time is not in the rate.
 The rate is `label_pairs`' own: pairs of texts read a second on local[2], from the first chunk's
 begin to the last one's end, commits included; beside it the rate of the base model alone is taken
 in the same run (see `bench.yardstick`). The killed run is another process that gets SIGKILL
@@ -66,7 +66,7 @@ def measure() -> list[Result]:
     """Both measurements; nothing where the data is absent."""
     path = file_path()
     if path is None:
-        Console().print("labelling: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
+        Console().print("labeling: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
         return []
     given = read_pairs(path, range(10), PAIRS)
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
@@ -95,8 +95,8 @@ def _conf(root: Path, *settings: str) -> ResolvedConf:
         "labeler.cross_encoder.epochs=1",
         "labeler.cross_encoder.min_steps=1",
         "labeler.cross_encoder.frozen_layers=7",
-        "labeler.cross_encoder.tree_shares=[0.5]",
-        "labeler.cross_encoder.refit=none",
+        "labeler.ensemble.shares=[0.5,0.5]",
+        "labeler.lexical.refit=false",
         "regions=[us]",
     ]
     return load_conf([SIMULATED], settings=[*fixed, *settings])
@@ -111,16 +111,14 @@ def _fitted(given: GradedPairs, conf: ResolvedConf) -> tuple[Deployed, str]:
         return given.pairs.take(rows), Targets.of_grades(given.grades[rows])
 
     report = labeler.fit(*part(draw[CHOOSE:][:FIT]), part(draw[:CHOOSE]))
-    graded = "with" if report.details["graded_pairs"] else "without"
-    inputs = (
-        f"fitted on {report.pairs:,}, trees {report.details['tree_share']} {graded} graded pairs"
-    )
+    graded = "with" if report.details["members"]["lexical"]["graded_pairs"] else "without"
+    inputs = f"fitted on {report.pairs:,}, a half trees {graded} graded pairs"
     return Deployed(labeler, Deployment((_THIRD,) * 3, (_THIRD,) * 3)), inputs
 
 
 def _absolute(rate: float, pairs: int, inputs: str) -> Result:
     words = f"{rate:.0f} pairs/s ({pairs:,} pairs of texts; {inputs})"
-    return Result("label_pairs, cross_encoder, local[2]", words, f">= {LIMIT:.0f}", rate >= LIMIT)
+    return Result("label_pairs, ensemble, local[2]", words, f">= {LIMIT:.0f}", rate >= LIMIT)
 
 
 def _of_bare(rate: float, bare: float) -> Result:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from model.labelers.base import Pairs, Targets
-from model.labelers.cross_encoder.neighbours import FEATURES, Neighbours, out_of_fold
 from model.labelers.lexical.hashes import key_hashes
+from model.labelers.lexical.neighbours import FEATURES, Neighbours, out_of_fold
 
 EAST, NORTH = np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
 GRADED = Pairs(["saw", "saw", "rope"], ["red saw", "blue saw", "rope"])

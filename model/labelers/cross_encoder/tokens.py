@@ -1,27 +1,22 @@
-"""Query and item as one sequence of tokens, and batches of pairs of like length.
+"""Query and item as one sequence of tokens.
 
 By wish every token has a mark: whether it is of the query or of the item, and whether the other has
 it, too.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
-
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor
 
 from model.labelers.base import LabelerError, Pairs
 from model.labelers.lexical.normal import valid_text
+from model.labelers.network.token_pairs import Tokens
 
-Tokens = dict[str, list[int]]
 MARKS = "marks"
 """Beside the model inputs: 0 a special token; 1, 2 of the query, the item lacks (1) or has it (2);
 3, 4 of the item, the query lacks (3) or has it (4)."""
 MARK_COUNT = 5
 _CHARACTERS_A_TOKEN = 16
-_SORTED_BATCHES = 50
+"""Characters read of a text a token kept: no token of a shop's texts is longer (count)."""
 
 
 class PairTokenizer:
@@ -29,6 +24,9 @@ class PairTokenizer:
 
     Of an over-long pair the longer text loses its end first. Text that is no valid unicode is
     mended, not refused.
+
+    Attributes:
+        fillers: what pads a batch, see `TokenPairs`.
     """
 
     def __init__(self, tokenizer: Any, max_tokens: int, marks: bool = True) -> None:
@@ -48,7 +46,7 @@ class PairTokenizer:
         self._marks = marks
         self.tokenizer = tokenizer
         self.max_tokens = max_tokens
-        self._padding: Mapping[str, int] = {
+        self.fillers: Mapping[str, int] = {
             "input_ids": tokenizer.pad_token_id or 0,
             "token_type_ids": tokenizer.pad_token_type_id,
         }
@@ -70,16 +68,6 @@ class PairTokenizer:
                 row[MARKS] = _marks(row["input_ids"], found.sequence_ids(number))
         return rows
 
-    def padded(self, rows: Sequence[Tokens]) -> dict[str, Tensor]:
-        """Model inputs and marks [B, T] of some pairs, padded on the right."""
-        width = max(len(row["input_ids"]) for row in rows)
-        out = {}
-        for name in rows[0]:
-            filler = self._padding.get(name, 0)
-            filled = [row[name] + [filler] * (width - len(row[name])) for row in rows]
-            out[name] = torch.tensor(filled, dtype=torch.long)
-        return out
-
     def _text(self, text: str) -> str:
         return valid_text(text[: _CHARACTERS_A_TOKEN * self.max_tokens])
 
@@ -95,29 +83,3 @@ def _marks(ids: Sequence[int], parts: Sequence[int | None]) -> list[int]:
         0 if part is None else 1 + 2 * part + (token in shared)
         for token, part in zip(ids, parts, strict=True)
     ]
-
-
-def lengths_of(rows: Sequence[Tokens]) -> NDArray[np.int64]:
-    """[N] tokens of each pair (count)."""
-    return np.array([len(row["input_ids"]) for row in rows], np.int64)
-
-
-def sorted_batches(lengths: NDArray[np.int64], size: int) -> Iterator[NDArray[np.int64]]:
-    """Row numbers of all pairs, the longest first, `size` at a time."""
-    order = np.argsort(-lengths, kind="stable")
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
-
-
-def shuffled_batches(lengths: NDArray[np.int64], size: int, seed: int) -> list[NDArray[np.int64]]:
-    """Row numbers of all pairs in random batches of `size` pairs of like length.
-
-    Fifty batches are drawn together and sorted by length; then all batches are shuffled.
-    """
-    draw = np.random.default_rng(seed)
-    order, batches = draw.permutation(len(lengths)), []
-    for start in range(0, len(order), size * _SORTED_BATCHES):
-        drawn = order[start : start + size * _SORTED_BATCHES]
-        drawn = drawn[np.argsort(lengths[drawn], kind="stable")]
-        batches += [drawn[at : at + size] for at in range(0, len(drawn), size)]
-    return [batches[at] for at in draw.permutation(len(batches))]

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from model.labelers.base import Pairs
-from model.labelers.cross_encoder.catalogue import FEATURES, Catalogue
+from model.labelers.lexical.catalogue import FEATURES, Catalogue
 from model.labelers.lexical.features import fit_vocabulary
 
 ITEMS = ["red saw", "blue saw", "saw blade", "rope", "red rope"]

@@ -1,0 +1,210 @@
+"""The labeler `ensemble`: the weighted mean of two or more fitted labelers.
+
+Members are fitted on the training pairs; then their shares in the mean are chosen on the
+validation pairs, by what each member said of them before it learnt from them, if it ever did.
+Files: ensemble.json (conf, shares), and a folder for each member.
+"""
+
+import time
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+
+from conf.schema import Conf
+from conf.sections.labelers.ensemble import EnsembleConf
+from model.files import read_json, short_hash, write_json
+from model.labelers.base import FitReport, Labeler, LabelerError, Pairs, Probabilities, Targets
+from model.labelers.endpoint.budget import SharesBudget
+from model.labelers.fitting import check_fit, cross_entropy, version_of
+from model.labelers.partial import Answers, predict_some
+from model.labelers.store import MODULES
+from model.labelers.vectors import ReadsVectors, Vector
+
+SETTINGS = "ensemble.json"
+STEPS = 10
+"""Shares are tenths: a hundredth more of a member changes no figure that an interval could hold."""
+Shares = tuple[float, ...]
+
+
+class Ensemble:
+    """The weighted mean of its members' probabilities."""
+
+    kind = "ensemble"
+
+    def __init__(self, conf: EnsembleConf, members: Sequence[Labeler]) -> None:
+        """
+        Args:
+            members: one labeler for each kind of `conf.members`, in their order.
+        """
+        self._conf, self._members = conf, tuple(members)
+        self._shares: Shares | None = None
+
+    @property
+    def members(self) -> tuple[Labeler, ...]:
+        """The labelers, in the order of the shares."""
+        return self._members
+
+    @property
+    def shares(self) -> Shares:
+        """Share of each member; they add up to 1.
+
+        Raises:
+            LabelerError: the labeler is not fitted.
+        """
+        if self._shares is None:
+            raise LabelerError("the labeler is not fitted")
+        return self._shares
+
+    @property
+    def prompt_hash(self) -> str | None:
+        """The prompt hash of the members; of several, a hash over them; None where none has one."""
+        hashes = [h for member in self._members if (h := member.prompt_hash) is not None]
+        if len(hashes) < 2:
+            return hashes[0] if hashes else None
+        return short_hash("".join(hashes))
+
+    @property
+    def version(self) -> str:
+        """Hash of the members' versions and their shares.
+
+        Raises:
+            LabelerError: the labeler is not fitted.
+        """
+        shares = self.shares
+        versions = [member.version for member in self._members]
+        return version_of({"kind": self.kind, "members": versions, "shares": shares})
+
+    def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
+        """Fit every member, then choose the shares of the least validation loss.
+
+        Raises:
+            LabelerError: no pairs, lengths differ, a grade is absent, or a member cannot be fitted.
+        """
+        check_fit(pairs, targets, validation)
+        started = time.monotonic()
+        reports = [member.fit(pairs, targets, validation) for member in self._members]
+        answers = [
+            member.predict(validation[0]) if report.validation is None else report.validation
+            for report, member in zip(reports, self._members, strict=True)
+        ]
+        fixed = self._conf.shares
+        losses = {
+            shares: cross_entropy(weighted_mean(answers, shares), validation[1])
+            for shares in ([fixed] if fixed else possible_shares(len(answers), STEPS))
+        }
+        self._shares = min(losses, key=lambda shares: losses[shares])
+        kinds = [member.kind for member in self._members]
+        details = {
+            "shares": dict(zip(kinds, self._shares, strict=True)),
+            "validation_loss": losses[self._shares],
+            "members": {kind: r.details for kind, r in zip(kinds, reports, strict=True)},
+        }
+        seconds = time.monotonic() - started
+        count = max(report.pairs for report in reports)
+        return FitReport(count, seconds, details, weighted_mean(answers, self._shares))
+
+    def predict(self, pairs: Pairs) -> Probabilities:
+        """The weighted mean of the pairs, in their order; a member of no share is not asked.
+
+        Raises:
+            LabelerError: the labeler is not fitted, or a member has no answer for a pair.
+        """
+        asked = self._asked()
+        answers = [member.predict(pairs) for member, _ in asked]
+        return weighted_mean(answers, [share for _, share in asked])
+
+    def predict_some(self, pairs: Pairs) -> Answers:
+        """As `predict`; where a member has no answer there is none, for its reason.
+
+        The mean of the others would be that of another labeler.
+        """
+        asked = self._asked()
+        answers = [predict_some(member, pairs) for member, _ in asked]
+        reasons = [
+            next((reason for reason in of_pair if reason is not None), None)
+            for of_pair in zip(*(found.reasons for found in answers), strict=True)
+        ]
+        there = np.array([reason is None for reason in reasons], bool)
+        first, second = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
+        read = [Probabilities(found.p_ge_1[there], found.p_ge_2[there]) for found in answers]
+        mean = weighted_mean(read, [share for _, share in asked])
+        first[there], second[there] = mean.p_ge_1, mean.p_ge_2
+        suspected = np.any([found.suspected for found in answers], axis=0)
+        return Answers(first, second, reasons, suspected)
+
+    @property
+    def encoder_version(self) -> str | None:
+        """Version of the encoder whose vectors members read; None: they read none."""
+        return next((member.encoder_version for member in self._readers()), None)
+
+    def remember(self, vectors: Mapping[str, Vector]) -> None:
+        """Hand unit vectors [D] by text to the members that read any."""
+        for member in self._readers():
+            member.remember(vectors)
+
+    def save(self, folder: Path) -> None:
+        """Write the shares, and every member into a folder of its own."""
+        content = {"conf": self._conf.model_dump(mode="json"), "shares": self.shares}
+        write_json(folder / SETTINGS, content)
+        for kind, member in zip(self._conf.members, self._members, strict=True):
+            (folder / kind).mkdir()
+            member.save(folder / kind)
+
+    def restore(self, shares: Shares) -> None:
+        """Take the shares of fitted members."""
+        self._shares = shares
+
+    def share_budget(self, processes: int) -> None:
+        """Divide the budgets of members that have one among so many processes."""
+        for member in self._members:
+            if isinstance(member, SharesBudget):
+                member.share_budget(processes)
+
+    def _asked(self) -> list[tuple[Labeler, float]]:
+        together = zip(self._members, self.shares, strict=True)
+        return [(member, share) for member, share in together if share > 0]
+
+    def _readers(self) -> list[ReadsVectors]:
+        """Members that are asked and read vectors."""
+        readers = [member for member, _ in self._asked() if isinstance(member, ReadsVectors)]
+        return [member for member in readers if member.encoder_version is not None]
+
+
+def possible_shares(members: int, steps: int) -> list[Shares]:
+    """All shares that are multiples of 1 / steps and add up to 1."""
+    counts = product(range(steps + 1), repeat=members - 1)
+    return [
+        tuple(count / steps for count in (*some, steps - sum(some)))
+        for some in counts
+        if sum(some) <= steps
+    ]
+
+
+def weighted_mean(answers: Sequence[Probabilities], shares: Sequence[float]) -> Probabilities:
+    """The weighted mean of both thresholds, whose order it keeps."""
+    first = np.sum([s * p.p_ge_1 for s, p in zip(shares, answers, strict=True)], axis=0)
+    second = np.sum([s * p.p_ge_2 for s, p in zip(shares, answers, strict=True)], axis=0)
+    return Probabilities(first.clip(0, 1), np.minimum(first, second).clip(0, 1))
+
+
+def build(conf: Conf) -> Ensemble:
+    """An unfitted ensemble of unfitted members."""
+    chosen = conf.labeler.ensemble
+    return Ensemble(chosen, [import_module(MODULES[kind]).build(conf) for kind in chosen.members])
+
+
+def load(folder: Path) -> Ensemble:
+    """The ensemble that `save` wrote.
+
+    Raises:
+        LabelerError: a file of a member cannot be read.
+    """
+    content = read_json(folder / SETTINGS, LabelerError)
+    conf = EnsembleConf(**content["conf"])
+    members = [import_module(MODULES[kind]).load(folder / kind) for kind in conf.members]
+    labeler = Ensemble(conf, members)
+    labeler.restore(tuple(content["shares"]))
+    return labeler

@@ -1,0 +1,56 @@
+"""What a network is run with: settings, device, seed, threads."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import torch
+
+from conf.sections.labelers.fine_tuning import FineTuningConf
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """What a fit is run with.
+
+    Attributes:
+        autocast: true: arithmetic in bfloat16 over float32 weights.
+        device: cpu or cuda.
+    """
+
+    conf: FineTuningConf
+    autocast: bool
+    device: str
+    seed: int
+
+
+def device() -> str:
+    """cuda where torch finds one, else cpu."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+@contextmanager
+def seeded(seed: int) -> Iterator[None]:
+    """Torch's draws (dropout) fixed within, untouched outside."""
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def on_threads(count: int) -> Iterator[None]:
+    """Torch's threads within; 0: all cores that this process may use."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count or _usable_cores())
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _usable_cores() -> int:
+    """Cores of this process: of a machine that a container or taskset shares, a part."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -1,0 +1,201 @@
+"""Fine-tuning of a network over pairs: AdamW, warm-up, linear decay; validation chooses the epoch.
+
+A network here is a module with a `trunk` (the base model) that maps model inputs [B, T] to the
+logits [B, 2] of CORN's chain: q_k = P(grade >= k | grade >= k - 1) (arXiv 2111.08851), so that
+P(grade >= 1) >= P(grade >= 2) always.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from conf.sections.labelers.fine_tuning import FineTuningConf
+from model.labelers.base import Floats
+from model.labelers.fitting import clearly_worse
+from model.labelers.network.machine import FineTuning, on_threads, seeded
+from model.labelers.network.reading import logits_of, own_losses
+from model.labelers.network.token_pairs import (
+    Rows,
+    TokenPairs,
+    shuffled_batches,
+)
+from model.losses import corn_loss
+from model.training.progress import EpochBar
+
+_CLIP = 1.0
+"""Largest norm of a step's gradient, as in BERT's fine-tuning."""
+
+
+@dataclass(frozen=True)
+class ChosenEpoch:
+    """How a fine-tuning went.
+
+    Attributes:
+        history: losses (nats) by epoch.
+        epoch: whose weights stayed, from 1; 0: those before the training.
+        epochs: that the step size fell over (count).
+    """
+
+    history: list[dict[str, float]]
+    epoch: int
+    epochs: int
+
+
+def fine_tune(
+    network: nn.Module,
+    train: TokenPairs,
+    judged: TokenPairs,
+    run: FineTuning,
+    score: Callable[[Tensor], Floats] | None = None,
+    judge_start: bool = False,
+) -> ChosenEpoch:
+    """Train in place; validation chooses the epoch.
+
+    The weights of the last epoch stay whose validation loss is not worse than the lowest by more
+    than a standard error: the step size falls to nothing, and a mixture gains from the ranking of
+    the last steps what they lose in calibration.
+
+    Args:
+        score: logits [N, 2] of the judged pairs -> losses [N] that choose the epoch; None: the
+            network's own.
+        judge_start: true: the network as it is given may be chosen, too.
+    """
+    weight = judged.targets.weight
+    history: list[dict[str, float]] = []
+    kept: dict[str, Tensor] = {}
+    lowest: Floats | None = None
+    stayed = 0
+
+    def judge(epoch: int, **losses_of_epoch: float) -> None:
+        nonlocal kept, lowest, stayed
+        logits = logits_of(network, judged, run)
+        losses = own_losses(logits, judged) if score is None else score(logits)
+        mean = float(np.average(losses, weights=weight))
+        history.append({"epoch": epoch, **losses_of_epoch, "validation_loss": mean})
+        if lowest is None or not clearly_worse(losses, lowest, weight):
+            kept, stayed = learnt_state(network), epoch
+        if mean <= min(entry["validation_loss"] for entry in history):
+            lowest = losses
+
+    network.to(run.device)
+    if judge_start:
+        judge(0)
+    epochs = max(run.conf.epochs, -(-run.conf.min_steps // _steps(train, run)))
+    _train(network, train, run, epochs, epochs, lambda epoch, loss: judge(epoch, loss=loss))
+    network.load_state_dict(kept, strict=False)
+    return ChosenEpoch(history, stayed, epochs)
+
+
+def repeat_fine_tuning(
+    network: nn.Module, train: TokenPairs, run: FineTuning, chosen: ChosenEpoch
+) -> list[float]:
+    """Train in place as before up to the chosen epoch; training losses (nats) by epoch."""
+    losses: list[float] = []
+    network.to(run.device)
+    _train(network, train, run, chosen.epoch, chosen.epochs, lambda _, loss: losses.append(loss))
+    return losses
+
+
+def learnt_state(network: nn.Module) -> dict[str, Tensor]:
+    """A copy of the weights that are trained, on the CPU; what is frozen is in the base model."""
+    trained = ((name, p) for name, p in network.named_parameters() if p.requires_grad)
+    return {name: p.detach().cpu().clone() for name, p in trained}
+
+
+def _train(
+    network: nn.Module,
+    train: TokenPairs,
+    run: FineTuning,
+    count: int,
+    schedule_length: int,
+    after_epoch: Callable[[int, float], None],
+) -> None:
+    """Run `count` epochs of a schedule of `schedule_length` epochs.
+
+    Args:
+        after_epoch: is told the number of each epoch, from 1, and its training loss (nats).
+    """
+    optimizer = _optimizer(network, run.conf)
+    schedule = _schedule(optimizer, _steps(train, run) * schedule_length, run.conf.warmup)
+    with seeded(run.seed), on_threads(run.conf.threads):
+        for epoch in range(1, count + 1):
+            bar = EpochBar(epoch, schedule_length, _steps(train, run), shown=True)
+            after_epoch(epoch, _epoch(network, train, run, epoch, optimizer, schedule, bar))
+
+
+def _steps(train: TokenPairs, run: FineTuning) -> int:
+    """Steps of an epoch."""
+    return -(-len(train) // run.conf.batch_size)
+
+
+def _epoch(
+    network: nn.Module,
+    train: TokenPairs,
+    run: FineTuning,
+    epoch: int,
+    optimizer: torch.optim.Optimizer,
+    schedule: torch.optim.lr_scheduler.LRScheduler,
+    bar: EpochBar,
+) -> float:
+    """One pass over the pairs; mean training loss (nats)."""
+    network.train()
+    trained = [p for group in optimizer.param_groups for p in group["params"]]
+    total = torch.zeros(())
+    with bar:
+        for rows in shuffled_batches(train.lengths, run.conf.batch_size, run.seed * 1_000 + epoch):
+            optimizer.zero_grad(set_to_none=True)
+            loss = _gradients(network, train, rows, run)
+            nn.utils.clip_grad_norm_(trained, _CLIP)
+            optimizer.step()
+            schedule.step()
+            total += loss.cpu()
+            bar.step(loss)
+    return float(total / train.weight.sum())
+
+
+def _gradients(network: nn.Module, train: TokenPairs, rows: Rows, run: FineTuning) -> Tensor:
+    """Add up the gradients of a step's pairs, a part after the other; the loss, summed (nats)."""
+    weight_of_step = train.weight[rows].sum().clamp(min=1e-6)
+    total = torch.zeros((), device=run.device)
+    for part in np.array_split(rows, min(run.conf.accumulation, len(rows))):
+        labels, weight = train.labels[part].to(run.device), train.weight[part].to(run.device)
+        with torch.autocast(run.device, torch.bfloat16, enabled=run.autocast):
+            logits = network(train.batch(part, run.device)).float()
+        loss = corn_loss(logits, labels, weight).total
+        torch.autograd.backward(loss / weight_of_step.to(run.device))
+        total += loss.detach()
+    return total
+
+
+def _optimizer(network: nn.Module, conf: FineTuningConf) -> torch.optim.Optimizer:
+    """AdamW; decay on matrices only, a step size of its own for what stands beside the trunk."""
+    trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
+    groups = [
+        {
+            "params": [
+                p
+                for name, p in trained
+                if name.startswith("trunk.") == of_trunk and (p.ndim > 1) == matrix
+            ],
+            "lr": conf.learning_rate if of_trunk else conf.head_learning_rate,
+            "weight_decay": conf.weight_decay if matrix else 0.0,
+        }
+        for of_trunk in (True, False)
+        for matrix in (True, False)
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]], fused=True)
+
+
+def _schedule(
+    optimizer: torch.optim.Optimizer, steps: int, warmup: float
+) -> torch.optim.lr_scheduler.LRScheduler:
+    """Step size rising to the conf's over the warm-up, then falling linearly to 0."""
+    rising = max(1, round(warmup * steps))
+
+    def share(step: int) -> float:
+        return min((step + 1) / rising, (steps - step) / max(1, steps - rising))
+
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
