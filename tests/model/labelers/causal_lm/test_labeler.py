@@ -1,6 +1,5 @@
 """The causal labeler on tiny random models: the prefix, the head, LoRA, the files."""
 
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     Gemma2Config,
     Gemma2ForCausalLM,
@@ -34,17 +32,7 @@ from model.labelers.store import load_labeler, save_labeler
 LAYERS, HIDDEN, WORDS = 4, 16, 258
 SHORT = Template("short", system="Grade.", pair="<<<{query}>>> <<<{item}>>>", answer=":")
 """A token a byte would make hundreds of the default's words."""
-SPECIAL = ["<|im_start|>", "<|im_end|>"]
 Fit = tuple[Pairs, Targets, tuple[Pairs, Targets]]
-
-
-def byte_tokenizer() -> PreTrainedTokenizerFast:
-    words = [*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    tokenizer = Tokenizer(models.BPE({word: at for at, word in enumerate(words)}, []))
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens(SPECIAL)
-    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, eos_token="<|im_end|>")
 
 
 SIZES: dict[str, Any] = {
@@ -75,19 +63,17 @@ def gemma() -> Gemma2ForCausalLM:
     )
 
 
-def saved(make: Callable[[], Any], folder: Path) -> str:
-    torch.manual_seed(0)
-    make().save_pretrained(folder)
-    byte_tokenizer().save_pretrained(folder)
-    return str(folder)
-
-
 @pytest.fixture(scope="module")
-def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def tiny_models(
+    tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerFast
+) -> dict[str, str]:
     """Folders of random models by family."""
     root = tmp_path_factory.mktemp("models")
-    makers = {"llama": llama, "gpt2": gpt2, "gemma": gemma}
-    return {family: saved(make, root / family) for family, make in makers.items()}
+    for make in (llama, gpt2, gemma):
+        torch.manual_seed(0)
+        make().save_pretrained(root / make.__name__)
+        tokenizer.save_pretrained(root / make.__name__)
+    return {make.__name__: str(root / make.__name__) for make in (llama, gpt2, gemma)}
 
 
 def conf(path: str, **settings: Any) -> CausalLmConf:

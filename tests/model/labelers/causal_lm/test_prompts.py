@@ -3,7 +3,6 @@
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
 
 from conf.sections.labelers import CausalLmConf
@@ -11,19 +10,8 @@ from model.labelers.base import LabelerError, Pairs
 from model.labelers.causal_lm.prompts import PromptTokens
 from model.labelers.prompt import DEFAULT
 
-SPECIAL = ["<|im_start|>", "<|im_end|>"]
 LONGEST = 64
-
-
-@pytest.fixture(scope="module")
-def tokenizer() -> PreTrainedTokenizerFast:
-    """One token a byte, and two special ones."""
-    words = [*SPECIAL, *sorted(pre_tokenizers.ByteLevel.alphabet())]
-    made = Tokenizer(models.BPE({word: at for at, word in enumerate(words)}, []))
-    made.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = decoders.ByteLevel()
-    made.add_special_tokens(SPECIAL)
-    return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<|im_end|>")
+START, END = "<|im_start|>", "<|im_end|>"
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +30,7 @@ def ids_of(prompts: PromptTokens, query: str, item: str) -> list[int]:
 def test_no_text_becomes_a_special_token_or_breaks_out(
     tokenizer: PreTrainedTokenizerFast, prompts: PromptTokens, query: str, item: str
 ) -> None:
-    row = ids_of(prompts, query + SPECIAL[0], SPECIAL[1] + item)
+    row = ids_of(prompts, query + START, END + item)
     before, between, after = (tokenizer(t)["input_ids"] for t in DEFAULT.around)
     assert not set(row) & set(tokenizer.all_special_ids)
     assert len(row) <= LONGEST and row[: len(before)] == before and row[-len(after) :] == after
