@@ -40,6 +40,9 @@ _SESSION_SETTINGS = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     # HotSpot never compiles a method of more bytes: the rows of a wide plan would be interpreted.
     "spark.sql.codegen.hugeMethodLimit": "8000",
+    # Spark keeps one Python daemon per environment, and this setting is part of it for UDFs alone:
+    # with it every session starts two, each of which loads torch.
+    "spark.sql.execution.pyspark.udf.simplifiedTraceback.enabled": "false",
     # Noting the Python line of every column costs ten times what making the column does.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
