@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf
 from features.contracts import IMPRESSIONS, ITEMS, LABEL_AUDIT, QUERIES, RELEVANCE_LABELS
 from features.text.normal_form import text_key
-from jobs.audit_labels import run
+from jobs.audit_labels import JOB
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 
@@ -116,11 +116,11 @@ def test_planted_errors_are_mended_in_the_view_only(
     spark: SparkSession, market: Warehouse, make_conf: MakeConf
 ) -> None:
     conf = make_conf(*SETTINGS)
-    planned = run(spark, make_conf(*SETTINGS, dry_run=True))
+    planned = JOB.run(spark, make_conf(*SETTINGS, dry_run=True))
     assert [(c.rows_in, c.rows_out) for c in planned.counts] == [(324, 324)]
     assert not market.exists(LABEL_AUDIT) and not (market.root / "audit").exists()
     labels = market.version(RELEVANCE_LABELS)
-    report = run(spark, conf)
+    report = JOB.run(spark, conf)
     first = audit(market)
     changed = {key for key, row in first.items() if row["decision"] != "kept"}
     assert changed == set(PLANTED)
@@ -138,9 +138,9 @@ def test_planted_errors_are_mended_in_the_view_only(
     assert [(c.rows_in, c.rows_out) for c in report.counts] == [(len(first), len(first))]
     folds = sorted((market.root / "audit" / "2026-03-01").iterdir())
     assert [folder.name for folder in folds] == ["fold-0", "fold-1"]
-    run(spark, conf)
+    JOB.run(spark, conf)
     assert audit(market) == first
-    report = run(spark, make_conf(*SETTINGS, f"audit.reread.labeler={folds[0]}"))
+    report = JOB.run(spark, make_conf(*SETTINGS, f"audit.reread.labeler={folds[0]}"))
     again = audit(market)
     assert any("model_held_out is false" in note for note in report.notes)
     assert not any(row["model_held_out"] for row in again.values())

@@ -14,7 +14,7 @@ from pyspark.sql import Row, SparkSession
 from conf.errors import UserError
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUARANTINE, QUERIES, Table
-from jobs.ingest import QuarantineError, run
+from jobs.ingest import JOB, QuarantineError
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 
@@ -147,7 +147,7 @@ def ingested(
     """The report and the quarantined rows by table."""
     root = f"storage.root={tmp_path_factory.mktemp('broken')}"
     conf = load_conf([SIMULATED], settings=[*table_settings(), root])
-    report = run(spark, conf)
+    report = JOB.run(spark, conf)
     warehouse, _ = open_warehouse(spark, conf, "test")
     rows: dict[str, list[Row]] = {}
     for row in warehouse.read_run(QUARANTINE).collect():
@@ -238,7 +238,7 @@ def stopped(
     for name, (settings, _) in STOPS.items():
         root = tmp_path_factory.mktemp("stopped")
         with pytest.raises(UserError) as caught:
-            run(spark, load_conf([SIMULATED], [*settings, f"storage.root={root}"]))
+            JOB.run(spark, load_conf([SIMULATED], [*settings, f"storage.root={root}"]))
         message = str(caught.value).replace(f"{BROKEN}/", "").replace(f"{root}", "ROOT")
         found[name] = (message, caught.value.exit_code)
     return found
@@ -273,7 +273,7 @@ def test_too_many_quarantined_rows_stop_the_job_and_leave_the_quarantine(
 ) -> None:
     conf = make_conf(*table_settings(), "ingest.max_quarantined_share=0.5")
     with pytest.raises(QuarantineError, match=r"items: 82% of 22 rows broke .*malformed_line 3"):
-        run(spark, conf)
+        JOB.run(spark, conf)
     warehouse, _ = open_warehouse(spark, conf, "test")
     assert warehouse.read_run(QUARANTINE).count() > 0
     assert not warehouse.exists(ITEMS)

@@ -10,7 +10,7 @@ from conf.load import ConfError, ResolvedConf
 from conf.sections.ingest import LabelsConf
 from features.contracts import JUDGMENTS, RELEVANCE_LABELS
 from features.labels.judged import labels_from_judgments
-from jobs.import_labels import run
+from jobs.import_labels import JOB
 from jobs.platform.runner import open_warehouse
 
 MakeConf = Callable[..., ResolvedConf]
@@ -53,7 +53,7 @@ def test_label_follows_its_judgment(spark: SparkSession, make_conf: MakeConf) ->
         ("q", "c", "assumed", 0, None),
     ]
     warehouse.merge(JUDGMENTS, judgments(spark, first))
-    run(spark, conf)
+    JOB.run(spark, conf)
     model = warehouse.read(RELEVANCE_LABELS).where("item_id = 'a'").selectExpr(
         "query_id", "item_id", "'llm' as source", "'v1' as labeler_version", "grade", "p_ge_1",
         "p_ge_2", "'h' as prompt_hash", "labelled_at", "simulated"
@@ -67,7 +67,7 @@ def test_label_follows_its_judgment(spark: SparkSession, make_conf: MakeConf) ->
         ("q", "a", "llm"): (2, 1.0, 1.0),
     }
     for _ in range(2):
-        report = run(spark, conf)
+        report = JOB.run(spark, conf)
         assert labels(warehouse.read(RELEVANCE_LABELS)) == expected
         assert [(c.rows_in, c.rows_out) for c in report.counts] == [(2, 2)]
 

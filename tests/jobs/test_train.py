@@ -12,7 +12,7 @@ from bench.synthetic import Planted, write_snapshot
 from conf.load import ResolvedConf
 from jobs.platform.report import JobReport
 from jobs.platform.warehouse import Warehouse
-from jobs.train import JOB, run
+from jobs.train import JOB
 from model.feed import SnapshotError
 from model.serving.artifact import load_model
 from model.training.tracking import TrackingError
@@ -44,7 +44,7 @@ def warehouse(spark: SparkSession, conf: ResolvedConf) -> Warehouse:
 
 
 def test_it_writes_a_model_that_loads(spark: SparkSession, conf: ResolvedConf) -> None:
-    report = run(spark, conf)
+    report = JOB.run(spark, conf)
     folder = warehouse(spark, conf).model_dir()
     loaded = load_model(folder)
     assert report.outputs["model"] == loaded.version
@@ -76,51 +76,51 @@ def test_regions_that_a_region_part_has_not_seen_are_reported(
     manifest["regions"].append("west")
     manifest["features"][0]["buckets"] += 1
     path.write_text(json.dumps(manifest))
-    report = run(spark, resolved)
+    report = JOB.run(spark, resolved)
     expected = {"unseen": ["west"], "train_rows": 0, "validation_rows": 0}
     assert report.details["neutral_regions"] == expected
     assert "md is neutral for regions without training rows ['west']" in " ".join(report.notes)
 
 
 def test_twice_gives_the_same_model(spark: SparkSession, conf: ResolvedConf) -> None:
-    first, second = run(spark, conf), run(spark, conf)
+    first, second = JOB.run(spark, conf), JOB.run(spark, conf)
     assert first.outputs["model"] == second.outputs["model"]
 
 
 def test_killed_before_the_model_is_written_it_goes_on(
     spark: SparkSession, conf: ResolvedConf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    expected = run(spark, conf).outputs["model"]
+    expected = JOB.run(spark, conf).outputs["model"]
     with monkeypatch.context() as patched:
         patched.setattr(
             jobs.train, "save_model", lambda *_: (_ for _ in ()).throw(KeyboardInterrupt)
         )
         with pytest.raises(KeyboardInterrupt):
-            run(spark, conf)
+            JOB.run(spark, conf)
     folder = warehouse(spark, conf).model_dir()
     assert load_model(folder).version == expected  # the old one is untouched
-    assert run(spark, conf).outputs["model"] == expected
+    assert JOB.run(spark, conf).outputs["model"] == expected
     assert [p.name for p in folder.parent.iterdir()] == ["2026-03-01"]
 
 
 def test_a_dry_run_writes_nothing(spark: SparkSession, make_conf: Make) -> None:
     dry = make_conf(*SHORT, dry_run=True)
     write_snapshot(warehouse(spark, dry).snapshot_dir(), Planted(rows=(600, 200)))
-    report = run(spark, dry)
+    report = JOB.run(spark, dry)
     assert "600" in report.notes[0] and report.counts == []
     assert not warehouse(spark, dry).model_dir().parent.exists()
 
 
 def test_without_a_snapshot_it_names_the_job_to_run(spark: SparkSession, make_conf: Make) -> None:
     with pytest.raises(FileNotFoundError, match="build_training_set"):
-        run(spark, make_conf(*SHORT))
+        JOB.run(spark, make_conf(*SHORT))
 
 
 def test_a_changed_snapshot_is_refused(spark: SparkSession, conf: ResolvedConf) -> None:
     path: Path = next(warehouse(spark, conf).snapshot_dir().glob("train/*.parquet"))
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(SnapshotError, match="differs from the manifest"):
-        run(spark, conf)
+        JOB.run(spark, conf)
 
 
 def test_a_tracking_store_that_fails_is_a_warning_or_an_error_that_costs_no_training(
@@ -130,10 +130,10 @@ def test_a_tracking_store_that_fails_is_a_warning_or_an_error_that_costs_no_trai
     resolved = make_conf(*settings)
     write_snapshot(warehouse(spark, resolved).snapshot_dir(), Planted(rows=(600, 200)))
     with pytest.raises(TrackingError, match="not logged"):
-        run(spark, make_conf(*settings, "tracking.required=true"))
+        JOB.run(spark, make_conf(*settings, "tracking.required=true"))
     # there is no epoch left to run
     monkeypatch.setattr("model.training.trainer._Training.run_epoch", None)
-    (warning,) = run(spark, resolved).warnings
+    (warning,) = JOB.run(spark, resolved).warnings
     assert warning.startswith("MLflow: not logged")
 
 

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import MARKET_TRUTH
-from jobs.ingest import run as ingest
+from jobs.ingest import JOB
 from jobs.sources.base import SourceError
 from jobs.sources.homedepot import BRANDS_FILE, PAIRS_FILE, fingerprint, grade_of_rating, read
 from jobs.sources.titles import colour_in, head_noun, material_in, size_in
@@ -140,7 +140,7 @@ def test_ingest_takes_good_rows_and_quarantines_broken_ones(
 ) -> None:
     broken = "7,100005,Norrwick Brass Door Knob,knob,fine\n8,100005\n"
     _write(folder / PAIRS_FILE, PAIRS + broken)
-    report = ingest(spark, make_conf(*_settings(folder), "ingest.max_quarantined_share=1"))
+    report = JOB.run(spark, make_conf(*_settings(folder), "ingest.max_quarantined_share=1"))
     quarantined = report.details["quarantined"]
     assert quarantined["items"] == {} and quarantined["queries"] == {}
     assert quarantined["impressions"] == {}
