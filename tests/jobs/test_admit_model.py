@@ -99,10 +99,10 @@ def test_a_refused_night_scores_with_the_model_before_and_a_rollback_goes_back(
 
 
 def test_the_steps_that_serve_see_that_another_model_is_in_force() -> None:
-    from jobs import evaluate, score_examples
+    from jobs import score_examples
     from jobs.registry import CHAIN
 
-    for job in (score_examples.JOB, score_catalog.JOB, evaluate.JOB):
+    for job in (score_examples.JOB, score_catalog.JOB):
         assert MODEL_DECISIONS in job.reads and MODEL_DECISIONS in job.may_lack
     at = CHAIN.index("admit_model")
     assert CHAIN[at - 1] == "train" and CHAIN[at + 1] == "score_examples"
