@@ -238,7 +238,7 @@ def test_dry_run_writes_nothing(market: Market, reports: dict[str, JobReport]) -
     before = {table: market.warehouse().version(table) for table in (CANDIDATES, *TABLES)}
     conf = market.conf(dry_run=True)
     for job in (build_candidates, embed_texts, build_features):
-        assert job.run(market.spark, conf).outputs.keys() <= {t.name for t in before}
+        assert job.JOB.run(market.spark, conf).outputs.keys() <= {t.name for t in before}
     assert {table: market.warehouse().version(table) for table in before} == before
 
 
