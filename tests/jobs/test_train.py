@@ -139,4 +139,4 @@ def test_a_tracking_store_that_fails_is_a_warning_or_an_error_that_costs_no_trai
 
 def test_the_job_says_what_it_depends_on() -> None:
     assert JOB.artifacts_in == ("snapshot",) and JOB.artifacts_out == ("model",)
-    assert {"seed", "feed", "model", "trainer", "calibration"} <= set(JOB.sections)
+    assert {"feed", "model", "trainer", "calibration"} <= set(JOB.sections)
