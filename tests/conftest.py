@@ -70,6 +70,18 @@ def make_conf(tmp_path: Path) -> Callable[..., ResolvedConf]:
 
 
 @pytest.fixture
+def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that takes ten more characters."""
+    real = Path.write_text
+
+    def write(self: Path, text: str, **kwargs: str) -> int:
+        real(self, text[:10], **kwargs)
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_text", write)
+
+
+@pytest.fixture
 def table_frame(spark: SparkSession) -> Callable[..., DataFrame]:
     """`table_frame(TABLE, rows, column=value, ...)`: rows of a contract from partial dicts.
 

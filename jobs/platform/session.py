@@ -1,28 +1,16 @@
-"""Opens the Spark session of a job. Run as a module it fetches Delta's JARs into the local cache.
+"""Opens a job's Spark session. Run as a module it fetches Delta's JARs into the local cache."""
 
-What local Spark spills and caches is kept in a private folder below the root, and removed. A run
-that is killed cannot remove its own: the next run on the same host does.
-"""
-
-import atexit
 import os
-import shutil
-import socket
 import sys
-from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from conf.load import ConfError, load_conf
+from conf.load import load_conf
 from conf.schema import Conf
+from jobs.platform.scratch import open_scratch
 
-FOLDER = ".spark"
-_PRIVATE = 0o700
-"""Blocks of Spark hold rows as they were read: nobody else on the machine may look at them."""
-_OPEN: set[Path] = set()
-"""Folders of this process: one of its number that it did not open was left by an earlier one."""
 _DELTA_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
     "spark.sql.catalog.spark_catalog": "org.apache.spark.sql.delta.catalog.DeltaCatalog",
@@ -128,59 +116,6 @@ def _of_our_files() -> dict[str, str]:
         return {}
     option = f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
     return {"spark.driver.extraJavaOptions": option, "spark.python.daemon.module": "udfs.daemon"}
-
-
-def open_scratch(root: Path) -> Path:
-    """Make this process's folder below the root, gone when the process ends; sweep dead ones'.
-
-    Raises:
-        ConfError: the root cannot be written.
-    """
-    folder = root / FOLDER / f"{socket.gethostname()}-{os.getpid()}"
-    if folder in _OPEN:
-        return folder
-    try:
-        _sweep(folder.parent)
-        folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
-    except OSError as error:
-        raise ConfError(
-            f"storage.root: {root} cannot be written ({error.strerror}); name a folder that can be"
-        ) from error
-    _OPEN.add(folder)
-    atexit.register(_close, folder, root)
-    return folder
-
-
-def _sweep(scratch: Path) -> None:
-    """Remove the folders of this host's processes that ended without removing them."""
-    host = f"{socket.gethostname()}-"
-    for folder in scratch.glob(f"{host}*"):
-        pid = folder.name.removeprefix(host)
-        if pid.isdecimal() and (int(pid) == os.getpid() or not _alive(int(pid))):
-            shutil.rmtree(folder, ignore_errors=True)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
-def _close(folder: Path, root: Path) -> None:
-    """Remove the folder, and what is empty above it: a dry run leaves nothing.
-
-    A process that was forked off inherits the call; the folder is not its own.
-    """
-    if not folder.name.endswith(f"-{os.getpid()}"):
-        return
-    shutil.rmtree(folder, ignore_errors=True)
-    for above in (folder.parent, root):
-        with suppress(OSError):
-            above.rmdir()
 
 
 if __name__ == "__main__":

@@ -41,14 +41,14 @@ class Chain:
     broken: bool = False
 
     def jobs(self) -> list[Job]:
-        first = Job(self._first, "makes a", writes=(A,), sections=("feed",), name="first")
-        second = Job(self._second, "makes b", reads=(A,), writes=(B,), name="second")
+        first = Job(self._make_a, "makes a", writes=(A,), sections=("feed",), name="first")
+        second = Job(self._make_b, "makes b", reads=(A,), writes=(B,), name="second")
         return [first, second]
 
-    def _first(self, run: Run) -> None:
+    def _make_a(self, run: Run) -> None:
         self._write(run, A, run.spark.range(run.conf.tree.feed.batch_size).toDF("a"))
 
-    def _second(self, run: Run) -> None:
+    def _make_b(self, run: Run) -> None:
         if self.broken:
             raise ValueError("no luck")
         self._write(run, B, run.warehouse.read(A))

@@ -7,18 +7,6 @@ import pytest
 from model.files import new_folder, read_json, write_json, write_text
 
 
-@pytest.fixture
-def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that takes ten more characters."""
-    real = Path.write_text
-
-    def write(self: Path, text: str, **kwargs: str) -> int:
-        real(self, text[:10], **kwargs)
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_text", write)
-
-
 @pytest.mark.usefixtures("full_disk")
 def test_a_full_disk_leaves_no_part_of_a_file(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="No space left"):

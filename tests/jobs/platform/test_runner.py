@@ -11,18 +11,6 @@ from jobs.platform.job import Job
 from jobs.platform.runner import keep_trace
 
 
-@pytest.fixture
-def full_disk(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A disk that takes ten more characters."""
-    real = Path.write_text
-
-    def write(self: Path, text: str, **kwargs: str) -> int:
-        real(self, text[:10], **kwargs)
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_text", write)
-
-
 @pytest.mark.usefixtures("full_disk")
 def test_a_trace_that_cannot_be_written_is_printed(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conf.load import ConfError
-from jobs.platform.session import _close, open_scratch
+from jobs.platform.scratch import _close, open_scratch
 
 
 def test_only_folders_of_dead_processes_of_this_host_are_swept(tmp_path: Path) -> None:

@@ -1,0 +1,72 @@
+"""Keeps what local Spark spills and caches in a private folder below the root, and removes it.
+
+A run that is killed cannot remove its own: the next run on the same host does.
+"""
+
+import atexit
+import os
+import shutil
+import socket
+from contextlib import suppress
+from pathlib import Path
+
+from conf.load import ConfError
+
+FOLDER = ".spark"
+_PRIVATE = 0o700
+"""Blocks of Spark hold rows as they were read: nobody else on the machine may look at them."""
+_OPEN: set[Path] = set()
+"""Folders of this process: one of its number that it did not open was left by an earlier one."""
+
+
+def open_scratch(root: Path) -> Path:
+    """Make this process's folder below the root, gone when the process ends; sweep dead ones'.
+
+    Raises:
+        ConfError: the root cannot be written.
+    """
+    folder = root / FOLDER / f"{socket.gethostname()}-{os.getpid()}"
+    if folder in _OPEN:
+        return folder
+    try:
+        _sweep(folder.parent)
+        folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfError(
+            f"storage.root: {root} cannot be written ({error.strerror}); name a folder that can be"
+        ) from error
+    _OPEN.add(folder)
+    atexit.register(_close, folder, root)
+    return folder
+
+
+def _sweep(scratch: Path) -> None:
+    """Remove the folders of this host's processes that ended without removing them."""
+    host = f"{socket.gethostname()}-"
+    for folder in scratch.glob(f"{host}*"):
+        pid = folder.name.removeprefix(host)
+        if pid.isdecimal() and (int(pid) == os.getpid() or not _alive(int(pid))):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def _close(folder: Path, root: Path) -> None:
+    """Remove the folder, and what is empty above it: a dry run leaves nothing.
+
+    A process that was forked off inherits the call; the folder is not its own.
+    """
+    if not folder.name.endswith(f"-{os.getpid()}"):
+        return
+    shutil.rmtree(folder, ignore_errors=True)
+    for above in (folder.parent, root):
+        with suppress(OSError):
+            above.rmdir()
