@@ -16,7 +16,6 @@ probabilities follow the drawn number.
 Items, impressions and fillers are marked simulated, queries and human judgments are not.
 """
 
-from datetime import timedelta
 from pathlib import Path
 
 from pyspark.sql import Column, DataFrame, SparkSession
@@ -38,13 +37,11 @@ from jobs.sources.base import (
 )
 from jobs.sources.files import read_delimited
 from jobs.sources.market import MARKET_VERSION
-from jobs.sources.market.draws import Draws
 from jobs.sources.market.engine import Engine, Market
-from jobs.sources.market.fillers import fillers
-from jobs.sources.market.offers import listed_on, on_shelf, price_of, with_latents
+from jobs.sources.market.fillers import fillers, uniform
 from jobs.sources.market.parameters import parameters
-from jobs.sources.market.raters import latent_relevance
 from jobs.sources.titles import colour_in, head_noun, material_in, size_in
+from udfs.market import ITEMS, LATENTS, World, latent_rows, offered_rows
 
 DATASET = "homedepot"
 PAIRS_FILE, BRANDS_FILE = "homedepot_pairs.csv.gz", "homedepot_brands.csv.gz"
@@ -64,27 +61,23 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     Raises:
         SourceError: a file or column is missing, or the delimiter is not a comma.
     """
-    source, draws = _section(conf), Draws(conf.tree.seed)
+    source = _section(conf)
+    world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
     rated = _rated(_load(spark, source, PAIRS_FILE))
-    first = conf.run_date - timedelta(days=source.days)
-    items = keep(
-        _items(rated, _brands(_load(spark, source, BRANDS_FILE)))
-        .transform(lambda df: with_latents(df, draws))
-        .withColumns(
-            {"price": price_of(_middle_price(draws)), "listed_on": listed_on(draws, first)}
-        )
-    )
-    texts = keep(numbered_texts(rated, draws))
-    pairs = keep(_pairs(rated, texts, items, source, draws))
-    engine = Engine(spark, conf, source, Market(texts, texts.count(), items, pairs))
+    described = _items(rated, _brands(_load(spark, source, BRANDS_FILE)))
+    items = keep(described.mapInPandas(world.mapped(offered_rows), f"{ITEMS}, {LATENTS}"))
+    texts = keep(numbered_texts(rated, world.seed))
+    pairs = keep(_pairs(rated, texts, items, world))
+    market = Market(texts, texts.count(), items, pairs)
+    engine = Engine(spark, world, market, conf.tree.spark.shuffle_partitions)
     return RawFrames(
-        items=_marked(on_shelf(items), simulated=True),
+        items=_marked(items.drop("popularity", "quality", "cheapness"), simulated=True),
         queries=_marked(engine.queries.select("query_id", "query_text", "region"), simulated=False),
         impressions=_marked(engine.impressions(), simulated=True),
         judgments=_judgments(rated, pairs, engine, conf),
         extras={
             MARKET_TRUTH: engine.truth(),
-            MARKET_PARAMETERS: parameters(spark, conf, source, items),
+            MARKET_PARAMETERS: parameters(spark, world, items),
         },
     )
 
@@ -105,7 +98,7 @@ def grade_of_rating(rating: Column) -> Column:
     )
 
 
-def numbered_texts(rated: DataFrame, draws: Draws) -> DataFrame:
+def numbered_texts(rated: DataFrame, seed: int) -> DataFrame:
     """One row per query text: query_text and text_number, 0 .. n - 1 in an order that is drawn.
 
     The order is made in one array: the set has some ten thousand texts.
@@ -114,9 +107,9 @@ def numbered_texts(rated: DataFrame, draws: Draws) -> DataFrame:
         normalised(F.col("query_text")).alias("key")
     )
     listed = texts.agg(F.min("query_text").alias("query_text")).agg(
-        F.array_sort(
-            F.collect_list(F.struct(draws.uniform("traffic", F.col("key")), "query_text"))
-        ).alias("texts")
+        F.array_sort(F.collect_list(F.struct(uniform(seed, "traffic", "key"), "query_text"))).alias(
+            "texts"
+        )
     )
     return listed.select(F.posexplode("texts").alias("text_number", "text")).select(
         F.col("text_number").cast("long"), "text.query_text"
@@ -161,36 +154,34 @@ def _items(rated: DataFrame, brands: DataFrame) -> DataFrame:
     )
 
 
-def _middle_price(draws: Draws) -> Column:
-    """Middle price of the item's type: mostly 10 to 100."""
-    item_type = F.coalesce(F.col("item_type"), F.lit(""))
-    return F.exp(3.4 + 0.8 * draws.normal("type price", item_type))
-
-
 def _pairs(
-    rated: DataFrame, texts: DataFrame, items: DataFrame, source: HomeDepotSource, draws: Draws
+    rated: DataFrame, texts: DataFrame, items: DataFrame, world: World[HomeDepotSource]
 ) -> DataFrame:
-    """text_number, item_id, grade, relevance, is_filler: pairs that can be read, and fillers."""
-    keyed = texts.select("text_number", normalised(F.col("query_text")).alias("key"))
+    """PAIRS and is_filler: pairs that can be read, and fillers."""
+    keyed = texts.select("text_number", normalised(F.col("query_text")).alias("text_key"))
     judged = (
         rated.where(F.col("grade").isNotNull() & F.col("item_id").isNotNull())
-        .withColumn("key", normalised(F.col("query_text")))
-        .join(keyed, on="key", how="inner")
-        .groupBy("text_number", "key", "item_id")
+        .withColumn("text_key", normalised(F.col("query_text")))
+        .join(keyed, on="text_key", how="inner")
+        .groupBy("text_number", "item_id")
         .agg(
             F.max("grade").alias("grade"),
             F.max(F.col("rating").try_cast("double")).alias("rating"),
         )
     )
-    latent = latent_relevance(
-        F.col("rating"), source.rating_reliability, draws, F.col("key"), F.col("item_id")
+    filled = fillers(texts, judged.select("text_number", "item_id"), items, world)
+    offers = items.select("item_id", "brand", "price", "popularity", "quality", "cheapness")
+    rows = (
+        judged.withColumn("is_filler", F.lit(False))
+        .unionByName(filled.withColumn("is_filler", F.lit(True)), allowMissingColumns=True)
+        .join(keyed, on="text_number", how="inner")
+        .join(offers, on="item_id", how="inner")
     )
-    filled = fillers(texts, judged.select("text_number", "item_id"), items, source, draws)
-    return (
-        judged.withColumns({"relevance": latent, "is_filler": F.lit(False)})
-        .drop("rating", "key")
-        .unionByName(filled.withColumns({"relevance": F.lit(0.0), "is_filler": F.lit(True)}))
+    schema = (
+        "text_number long, item_id string, grade int, is_filler boolean, text_key string, "
+        f"brand string, price double, {LATENTS}, relevance double"
     )
+    return rows.mapInPandas(world.mapped(latent_rows), schema)
 
 
 def _judgments(rated: DataFrame, pairs: DataFrame, engine: Engine, conf: ResolvedConf) -> DataFrame:

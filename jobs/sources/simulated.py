@@ -6,58 +6,53 @@ of them may be noisy. Impressions, judgments and grades are marked simulated. Th
 to `market_truth` and `market_parameters`, which no feature or trainer reads.
 """
 
-from datetime import timedelta
-
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from conf.sections.source import SimulatedSource
 from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
+from features.split import normalised
 from jobs.platform.plans import keep
 from jobs.sources.base import RawFrames, SourceError
 from jobs.sources.market import MARKET_VERSION
-from jobs.sources.market.catalogue import catalogue
-from jobs.sources.market.draws import Draws
 from jobs.sources.market.engine import Engine, Market
-from jobs.sources.market.intents import intents
-from jobs.sources.market.offers import on_shelf
 from jobs.sources.market.parameters import parameters
-from jobs.sources.market.pools import pools
-from jobs.sources.market.raters import rated_grade
+from model.market.vocabulary import MODIFIERS
+from udfs.market import ITEMS, PAIRS, TEXTS, World, item_rows, pair_rows, text_rows
 
 DATASET = "simulated"
+_MAX_WORDS = 5
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     """The market of conf `source` and `seed` as the log of the days before the run date knows it.
 
-    Items, queries and the pairs that compete are kept on the workers' disks: impressions,
-    judgments and truth all start from them.
+    Texts and the pairs that compete are kept on the workers' disks: impressions, judgments and
+    truth all start from them.
 
     Raises:
         SourceError: conf `source` is of another kind.
     """
-    source, draws = _source(conf), Draws(conf.tree.seed)
-    first = conf.run_date - timedelta(days=source.days)
-    items = keep(catalogue(spark, source, draws, first))
-    wanted = keep(intents(spark, source, draws))
-    pairs = pools(wanted, items, source, draws)
-    market = Market(
-        texts=wanted.select("text_number", "query_text"),
-        text_count=source.queries,
-        items=items,
-        pairs=keep(pairs.withColumn("relevance", F.col("grade").cast("double"))),
-    )
-    engine = Engine(spark, conf, source, market)
+    source = _source(conf)
+    world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
+    tasks = conf.tree.spark.shuffle_partitions
+    items = spark.range(source.items).mapInPandas(world.mapped(item_rows), ITEMS)
+    typed = spark.range(source.queries).mapInPandas(world.mapped(text_rows), TEXTS)
+    texts = keep(distinct_texts(typed))
+    # A shard's catalogue is drawn once a task that meets it, so its texts come together.
+    by_shard = texts.repartition(tasks, "shard", F.pmod("text_number", F.lit(tasks)))
+    pairs = by_shard.sortWithinPartitions("shard").mapInPandas(world.mapped(pair_rows), PAIRS)
+    market = Market(texts, source.queries, items, keep(pairs))
+    engine = Engine(spark, world, market, tasks)
     return RawFrames(
-        items=_marked(on_shelf(items)),
+        items=_marked(items),
         queries=_marked(engine.queries.select("query_id", "query_text", "region")),
         impressions=_marked(engine.impressions()),
-        judgments=_marked(_judgments(engine, market, source, draws)),
+        judgments=_marked(_judgments(engine, market)),
         extras={
             MARKET_TRUTH: engine.truth(),
-            MARKET_PARAMETERS: parameters(spark, conf, source, items),
+            MARKET_PARAMETERS: parameters(spark, world, items),
         },
     )
 
@@ -74,21 +69,42 @@ def _source(conf: ResolvedConf) -> SimulatedSource:
     return source
 
 
-def _judgments(engine: Engine, market: Market, source: SimulatedSource, draws: Draws) -> DataFrame:
-    """Raters' grades of part of the pools of part of the texts, in every region with traffic."""
-    text, item = F.col("text_number"), F.col("item_id")
-    pool = source.pool_matches + source.pool_popular + source.pool_misfits
-    is_judged = (draws.uniform("judged", text) < source.judged_share) & (
-        draws.uniform("judged", text, item) < source.judged_items / pool
+def distinct_texts(typed: DataFrame) -> DataFrame:
+    """text_number, shard, query_text, text_key of texts as typed.
+
+    Modifiers come before a text that another query has already; what is still equal, or too long
+    then, falls out.
+    """
+    same = Window.partitionBy(normalised(F.col("typed"))).orderBy("text_number")
+    count = len(MODIFIERS)
+    words = F.array(*map(F.lit, MODIFIERS))
+    again = F.col("again")
+    first = F.when(again > 0, F.get(words, (again - 1) % count))
+    second = F.when(again > count, F.get(words, F.floor((again - 1) / count).cast("int") - 1))
+    return (
+        typed.withColumn("again", F.row_number().over(same) - 1)
+        .where(again <= count * (count + 1))
+        .withColumn("query_text", F.concat_ws(" ", second, first, "typed"))
+        .where(F.size(F.split("query_text", " ")) <= _MAX_WORDS)
+        .select(
+            "text_number", "shard", "query_text", normalised(F.col("query_text")).alias("text_key")
+        )
     )
+
+
+def _judgments(engine: Engine, market: Market) -> DataFrame:
+    """Raters' grades of part of the pools of part of the texts, in every region with traffic."""
     searched = engine.searches.select("text_number", "region").distinct()
     queries = engine.queries.join(searched, on=["text_number", "region"], how="left_semi")
-    rated = rated_grade(F.col("grade"), source.rater_noise_sd, draws, text, item)
     return (
-        market.pairs.where(is_judged)
-        .withColumn("grade", rated)
+        market.pairs.where(F.col("judged_grade").isNotNull())
         .join(queries, on="text_number", how="inner")
-        .select("query_id", "item_id", F.lit("human").alias("source"), "grade")
+        .select(
+            "query_id",
+            "item_id",
+            F.lit("human").alias("source"),
+            F.col("judged_grade").alias("grade"),
+        )
     )
 
 

@@ -1,19 +1,16 @@
 """From texts, items and graded pairs to a log and its planted truth: what both front ends share."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from conf.load import ResolvedConf
 from conf.sections.market import MarketSource
+from features.text.normal_form import tokens
 from jobs.sources.base import query_key
-from jobs.sources.market.draws import Draws
-from jobs.sources.market.logger import model_score, words, words_matched
-from jobs.sources.market.pages import impressions, ranked_pages
-from jobs.sources.market.shoppers import true_probabilities, with_probabilities
-from jobs.sources.market.traffic import searches
+from model.market.traffic import slots
+from udfs.market import LOG, SEARCHES, TRUTH, World, log_rows, search_rows, truth_rows
 
 
 @dataclass(frozen=True)
@@ -23,9 +20,9 @@ class Market:
     Attributes:
         texts: one row per query text: text_number (0 .. text_count - 1), query_text.
         text_count: how many texts traffic is drawn over.
-        items: one row per item: item_id, title, brand, price, popularity, quality, cheapness.
-        pairs: one row per pair that competes for a page: text_number, item_id, grade, relevance
-            (double, on the scale of the grades): what shoppers and the logger follow.
+        items: one row per item: item_id, title, brand.
+        pairs: one row per pair that competes for a page, with the columns of `udfs.market.PAIRS`
+            (judged_grade aside); shoppers and the logger follow its relevance.
     """
 
     texts: DataFrame
@@ -35,86 +32,59 @@ class Market:
 
 
 class Engine:
-    """The frames of a market under one conf and source; all lazy."""
+    """The frames of a market in a world; all lazy."""
 
     def __init__(
-        self, spark: SparkSession, conf: ResolvedConf, source: MarketSource, market: Market
+        self, spark: SparkSession, world: World[MarketSource], market: Market, tasks: int
     ) -> None:
-        """`source` is the section `conf.tree.source`, narrowed by the front end."""
-        self._source = source
-        self._regions = conf.tree.regions
-        self._run_date = conf.run_date
-        self._draws = Draws(conf.tree.seed)
-        self._spark = spark
-        self._market = market
+        """The log is drawn in `tasks` tasks (count)."""
+        self._spark, self._world, self._market, self._tasks = spark, world, market, tasks
 
     @cached_property
     def queries(self) -> DataFrame:
         """One row per query: text_number, query_text, region, query_id."""
-        regions = F.explode(F.array(*map(F.lit, self._regions))).alias("region")
+        regions = F.explode(F.array(*map(F.lit, self._world.regions))).alias("region")
         return self._market.texts.select("text_number", "query_text", regions).withColumn(
             "query_id", query_key(F.col("query_text"), F.col("region"))
         )
 
     @cached_property
     def searches(self) -> DataFrame:
-        """One row per result page; see `traffic.searches`."""
-        return searches(
-            self._spark,
-            self._source,
-            self._regions,
-            self._market.text_count,
-            self._run_date,
-            self._draws,
-        )
+        """One row per result page; see `model.market.traffic.searches`."""
+        rows = partial(search_rows, text_count=self._market.text_count)
+        numbers = self._spark.range(slots(self._world.source))
+        return numbers.mapInPandas(self._world.mapped(rows), SEARCHES)
 
-    @cached_property
-    def pairs(self) -> DataFrame:
-        """One row per query and competing item, with the planted probabilities of its funnel."""
-        items = self._market.items.select(
-            "item_id", "brand", "price", "popularity", "quality", "cheapness"
+    def impressions(self) -> DataFrame:
+        """The log of the days before the run date as it is known then, one row per item shown."""
+        pools = self._market.pairs.transform(self._with_words_matched)
+        stream = (
+            pools.unionByName(self.searches, allowMissingColumns=True)
+            .repartition(self._tasks, "text_number")
+            .sortWithinPartitions("text_number", "search_id", "item_id")
         )
-        return (
-            self._market.pairs.join(items, on="item_id", how="inner")
-            .transform(self._with_words_matched)
-            .join(self.queries, on="text_number", how="inner")
-            .transform(
-                lambda df: with_probabilities(df, self._source.shoppers, self._regions, self._draws)
-            )
-            .transform(self._with_model_score)
-        )
+        return stream.mapInPandas(partial(log_rows, self._world), LOG)
+
+    def truth(self) -> DataFrame:
+        """The planted truth of every pair that may be shown or judged; see `model.market`."""
+        return self._market.pairs.mapInPandas(self._world.mapped(truth_rows), TRUTH)
 
     def _with_words_matched(self, pairs: DataFrame) -> DataFrame:
-        """Add words_matched where the logger ranks by it."""
-        if self._source.policy.text == 0:
+        """Add words_matched, the share of a text's words (fraction), where the logger ranks by it:
+        what a lexical logger sees of a fit."""
+        if self._world.source.policy.text == 0:
             return pairs
-        titles = self._market.items.select("item_id", words("brand", "title").alias("title_words"))
-        texts = self._market.texts.select("text_number", words("query_text").alias("query_words"))
+        titles = self._market.items.select("item_id", _words("brand", "title").alias("title"))
+        texts = self._market.texts.select("text_number", _words("query_text").alias("asked"))
+        shared = F.size(F.array_intersect("asked", "title"))
         return (
             pairs.join(titles, on="item_id", how="inner")
             .join(texts, on="text_number", how="inner")
-            .withColumn("words_matched", words_matched())
-            .drop("title_words", "query_words")
+            .withColumn("words_matched", shared / F.greatest(F.size("asked"), F.lit(1)))
+            .drop("title", "asked")
         )
 
-    def _with_model_score(self, pairs: DataFrame) -> DataFrame:
-        """Add model_score where the logger ranks by it."""
-        policy, shoppers = self._source.policy, self._source.shoppers
-        if policy.model == 0:
-            return pairs
-        return pairs.withColumn("model_score", model_score(policy, shoppers, self._draws))
 
-    def impressions(self) -> DataFrame:
-        """The log; see `pages.impressions`."""
-        shown = ranked_pages(self.searches, self.pairs, self._source, self._draws)
-        return impressions(shown, self._source, self._run_date, self._draws)
-
-    def truth(self) -> DataFrame:
-        """The planted truth of every pair that may be shown or judged; see `shoppers`."""
-        return self.pairs.select(
-            "query_id",
-            "item_id",
-            "region",
-            F.col("grade").alias("true_grade"),
-            *true_probabilities(),
-        )
+def _words(*texts: str) -> Column:
+    """array<string>: the different tokens of the text columns."""
+    return F.array_distinct(tokens(F.concat_ws(" ", *texts)))

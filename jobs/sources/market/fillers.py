@@ -1,19 +1,16 @@
 """Popular items of other kinds that fill up the pools of real queries."""
 
+from math import pi
+
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.source import HomeDepotSource
-from jobs.sources.market.draws import Draws
-from jobs.sources.market.pools import shelf_score
+from udfs.market import World
 
 
 def fillers(
-    texts: DataFrame,
-    judged: DataFrame,
-    items: DataFrame,
-    source: HomeDepotSource,
-    draws: Draws,
+    texts: DataFrame, judged: DataFrame, items: DataFrame, world: World[HomeDepotSource]
 ) -> DataFrame:
     """One row per text and filler: text_number, item_id, grade 0.
 
@@ -25,19 +22,22 @@ def fillers(
         judged: text_number, item_id.
         items: item_id, title, item_type, popularity, cheapness.
     """
+    policy, seed = world.source.policy, world.seed
+    score = policy.popularity * F.col("popularity") + policy.price * F.col("cheapness")
     shelf = items.select(
         "item_id",
         "item_type",
         _words("title").alias("title_words"),
-        shelf_score(source.policy).alias("shelf_score"),
-        draws.below(source.filler_groups, "filler group", F.col("item_id")).alias("group"),
+        score.alias("shelf_score"),
+        _group(world, "filler group", "item_id"),
     )
-    noise = draws.normal("filler", F.col("text_number"), F.col("item_id"))
+    radius = F.sqrt(F.lit(-2.0) * F.log(uniform(seed, "radius", "text_number", "item_id")))
+    noise = radius * F.cos(F.lit(2 * pi) * uniform(seed, "angle", "text_number", "item_id"))
     fits = F.arrays_overlap("title_words", "text_words") | F.array_contains(
         F.col("judged_types"), F.col("item_type")
     )
     return (
-        _drawn_groups(texts, _judged_types(judged, shelf), source, draws)
+        _drawn_groups(texts, _judged_types(judged, shelf), world)
         .join(shelf, on="group", how="inner")
         .where(~F.coalesce(fits, F.lit(False)))
         .withColumn("score", F.col("shelf_score") + 0.5 * noise)
@@ -57,22 +57,31 @@ def _judged_types(judged: DataFrame, shelf: DataFrame) -> DataFrame:
     )
 
 
-def _drawn_groups(
-    texts: DataFrame, types: DataFrame, source: HomeDepotSource, draws: Draws
-) -> DataFrame:
-    draw = F.explode(F.sequence(F.lit(1), F.lit(source.fillers)))
-    group = draws.below(source.filler_groups, "filler draw", F.col("text_number"), F.col("draw"))
+def _drawn_groups(texts: DataFrame, types: DataFrame, world: World[HomeDepotSource]) -> DataFrame:
+    count = world.source.fillers
+    draw = F.explode(F.sequence(F.lit(1), F.lit(count)))
     return (
         texts.join(types, on="text_number", how="left")
-        .where(F.lit(source.fillers > 0))
+        .where(F.lit(count > 0))
         .select(
             "text_number",
             "judged_types",
             _words("query_text").alias("text_words"),
             draw.alias("draw"),
         )
-        .withColumn("group", group)
+        .select("*", _group(world, "filler draw", "text_number", "draw"))
     )
+
+
+def uniform(seed: int, purpose: str, *keys: str) -> Column:
+    """Uniform on (0, 1), a double: a function of seed, purpose and the key columns."""
+    hashed = F.xxhash64(F.lit(seed), F.lit(purpose), *keys)
+    return (F.shiftrightunsigned(hashed, 12) + F.lit(0.5)) * F.lit(2.0**-52)
+
+
+def _group(world: World[HomeDepotSource], purpose: str, *keys: str) -> Column:
+    drawn = uniform(world.seed, purpose, *keys) * world.source.filler_groups
+    return F.floor(drawn).alias("group")
 
 
 def _words(column: str) -> Column:

@@ -1,18 +1,18 @@
 """Every planted parameter as rows of `market_parameters`."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from conf.load import ResolvedConf
 from conf.sections.base import Section
 from conf.sections.market import MarketSource
-from jobs.sources.market.clicks import examination
-from jobs.sources.market.draws import Draws
-from jobs.sources.market.shoppers import brand_taste, price_level, price_sensitivity
-from jobs.sources.market.traffic import region_shares
+from model.market.clicks import examination
+from model.market.draws import as_keys
+from model.market.shoppers import price_level, price_sensitivity
+from model.market.traffic import region_shares
+from udfs.market import TASTES, World, taste_rows
 
 
 class Parameter(NamedTuple):
@@ -23,33 +23,18 @@ class Parameter(NamedTuple):
     meaning: str
 
 
-_SCHEMA = "name string, value double, meaning string"
-
-
-def parameters(
-    spark: SparkSession, conf: ResolvedConf, source: MarketSource, items: DataFrame
-) -> DataFrame:
+def parameters(spark: SparkSession, world: World[MarketSource], items: DataFrame) -> DataFrame:
     """One row per parameter: conf, clicks by position, regions, and a region's brand tastes.
 
     Args:
+        spark: the session.
+        world: that the market is drawn in.
         items: has brand.
     """
-    rows = [*_of_conf(source), *_of_positions(source), *_of_regions(conf, source)]
-    known = spark.createDataFrame(rows, _SCHEMA)
-    draws = Draws(conf.tree.seed)
-    regions = F.explode(F.array(*map(F.lit, conf.tree.regions))).alias("region")
-    tastes = items.where(F.col("brand").isNotNull()).select("brand").distinct()
-    by_region = tastes.select("brand", regions).select(
-        F.concat_ws(".", F.lit("brand_taste"), "region", "brand").alias("name"),
-        brand_taste(source.shoppers, draws).alias("value"),
-        F.lit("a region's liking of a brand (logit of a click)").alias("meaning"),
-    )
-    levels = spark.createDataFrame([(r,) for r in conf.tree.regions], "region string").select(
-        F.concat_ws(".", F.lit("price_level"), "region").alias("name"),
-        price_level(draws).alias("value"),
-        F.lit("price shown in a region over the catalogue's (ratio)").alias("meaning"),
-    )
-    return known.unionByName(levels).unionByName(by_region)
+    rows = [*_of_conf(world.source), *_of_positions(world.source), *_of_regions(world)]
+    brands = items.where(F.col("brand").isNotNull()).select("brand").distinct()
+    tastes = brands.mapInPandas(world.mapped(taste_rows), TASTES)
+    return spark.createDataFrame(rows, TASTES).unionByName(tastes)
 
 
 def _of_conf(source: MarketSource) -> Iterator[Parameter]:
@@ -78,10 +63,14 @@ def _of_positions(source: MarketSource) -> Iterator[Parameter]:
         yield Parameter(f"trust.{position}", clicks.trust_bias / position, trust)
 
 
-def _of_regions(conf: ResolvedConf, source: MarketSource) -> Iterator[Parameter]:
-    regions: Sequence[str] = conf.tree.regions
-    for region, effect in price_sensitivity(source.shoppers, regions).items():
+def _of_regions(world: World[MarketSource]) -> Iterator[Parameter]:
+    regions = world.regions
+    for region, effect in price_sensitivity(world.source.shoppers, regions).items():
         meaning = "effect of a low price on clicks (logit per sd); half of it on later steps"
         yield Parameter(f"price_sensitivity.{region}", effect, meaning)
-    for region, share in region_shares(source, conf.tree.regions).items():
+    for region, share in region_shares(world.source, regions).items():
         yield Parameter(f"traffic.{region}", share, "share of the traffic (fraction)")
+    levels = price_level(world.draws, as_keys(regions)).tolist()
+    for region, level in zip(regions, levels, strict=True):
+        meaning = "price shown in a region over the catalogue's (ratio)"
+        yield Parameter(f"price_level.{region}", level, meaning)

@@ -11,8 +11,8 @@ from pyspark.sql import functions as F
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from conf.sections.market import ShoppersConf
 from jobs.sources.base import SourceError
-from jobs.sources.market.clicks import examination
-from jobs.sources.simulated import read
+from jobs.sources.simulated import distinct_texts, read
+from model.market.clicks import examination
 
 RUN_DATE = date(2026, 3, 1)
 SIZE = (
@@ -149,13 +149,14 @@ def test_the_next_run_on_other_partitions_sees_the_same_days(
     spark: SparkSession, market: Tables
 ) -> None:
     spark.catalog.clearCache()
-    before = spark.conf.get("spark.sql.shuffle.partitions")
-    spark.conf.set("spark.sql.shuffle.partitions", "5")
+    other = [*SIZE, "spark.shuffle_partitions=5"]
+    # A text's pool and pages fall into many batches.
+    spark.conf.set("spark.sql.execution.arrow.maxRecordsPerBatch", "17")
     try:
-        tomorrow = load_conf([SIMULATED], settings=SIZE, run_date="2026-03-02")
+        tomorrow = load_conf([SIMULATED], settings=other, run_date="2026-03-02")
         log = read(spark, tomorrow).impressions.where(F.col("event_time") < "2026-03-01").toPandas()
     finally:
-        spark.conf.set("spark.sql.shuffle.partitions", str(before))
+        spark.conf.unset("spark.sql.execution.arrow.maxRecordsPerBatch")
     today = market["impressions"]
     shared = today[today.event_time >= log.event_time.min().normalize()]
     both = shared.merge(log, on=["search_id", "item_id"], suffixes=("", "_next"))
@@ -163,6 +164,18 @@ def test_the_next_run_on_other_partitions_sees_the_same_days(
     for column in ("query_id", "position", "clicked", "price", "propensity", "known_at"):
         assert (both[column] == both[f"{column}_next"]).all()
     assert (both.purchased <= both.purchased_next).all()
+
+
+def test_a_text_that_is_typed_again_gets_modifiers_or_falls_out(spark: SparkSession) -> None:
+    typed = ["red desk", "rug", "Red desk ", "red desk", "a b c d e", "a b c d e"]
+    frame = spark.createDataFrame(
+        [(n, 0, text) for n, text in enumerate(typed)], "text_number long, shard long, typed string"
+    )
+    found = {row["text_number"]: row["query_text"] for row in distinct_texts(frame).collect()}
+    assert found == {0: "red desk", 1: "rug", 2: "best Red desk ", 3: "cheap red desk", 4: typed[4]}
+    many = spark.range(25).selectExpr("id AS text_number", "0L AS shard", "'rug' AS typed")
+    texts = distinct_texts(many).orderBy("text_number").toPandas().query_text
+    assert texts.is_unique and texts[21] == "best best rug" and texts[22] == "best cheap rug"
 
 
 def test_another_seed_is_another_market(spark: SparkSession, market: Tables) -> None:

@@ -12,11 +12,10 @@ trust: an examined item that does not attract is clicked all the same with proba
 
 from itertools import pairwise
 
-from pyspark.sql import Column, DataFrame, Window
-from pyspark.sql import functions as F
+import numpy as np
 
 from conf.sections.market import ClicksConf
-from jobs.sources.market.draws import Draws, lookup
+from model.market.draws import Bools, Draws, Floats, Keys
 
 EXAMINATION_POINTS = ((1, 0.310), (2, 0.106), (3, 0.077), (10, 0.027), (25, 0.015))
 """(position, click rate) measured on a public log of hotel searches; only ratios are used."""
@@ -37,36 +36,29 @@ def _examined_at(position: int) -> float:
     return float(at_a * (at_b / at_a) ** ((position - a) / (b - a)))
 
 
-def with_clicks(shown: DataFrame, conf: ClicksConf, page_size: int, draws: Draws) -> DataFrame:
-    """Add attracted, clicked: examined and attracted, and examined and attracted or trusted.
+def clicks(
+    p_click: Floats, conf: ClicksConf, draws: Draws, searches: Keys, items: Keys
+) -> tuple[Bools, Bools]:
+    """attracted, clicked [P, K]: examined and attracted; examined and attracted or trusted.
 
     Args:
-        shown: whole pages, one row per item shown: search_id, item_id, position, p_click.
+        p_click: of whole pages, [P, K] from position 1.
+        searches: keys of the pages, [P, 1].
+        items: keys of the items, [P, K].
     """
-    page = (F.col("search_id"), F.col("item_id"))
-    attracts = draws.uniform("click", *page) < F.col("p_click")
-    trusts = draws.uniform("trust", *page) < F.lit(conf.trust_bias) / F.col("position")
-    curve = examination(page_size, conf.examination_power)
-    return (
-        shown.withColumns({"attracts": attracts, "inviting": attracts | trusts})
-        .withColumn("examined", _examined(conf, curve, draws))
-        .withColumn("attracted", F.col("examined") & F.col("attracts"))
-        .withColumn("clicked", F.col("examined") & F.col("inviting"))
-        .drop("attracts", "inviting", "examined")
-    )
-
-
-def _examined(conf: ClicksConf, curve: list[float], draws: Draws) -> Column:
-    page = (F.col("search_id"), F.col("item_id"))
-    place = F.col("position") - 1
+    places = np.arange(1, p_click.shape[1] + 1)
+    attracts = draws.uniform("click", searches, items) < p_click
+    inviting = attracts
+    if conf.trust_bias:
+        inviting = attracts | (draws.uniform("trust", searches, items) < conf.trust_bias / places)
+    curve = examination(len(places), conf.examination_power)
+    examined = draws.uniform("examine", searches, items)
     if conf.model == "position":
-        return draws.uniform("examine", *page) < lookup(curve, place)
-    steps = [after / before for before, after in pairwise(curve)]
-    stays = F.when(F.col("inviting"), 1.0 - conf.stop_after_click).otherwise(1.0)
-    goes_on = draws.uniform("examine", *page) < lookup([*steps, 0.0], place) * stays
-    above = (
-        Window.partitionBy("search_id")
-        .orderBy("position")
-        .rowsBetween(Window.unboundedPreceding, -1)
-    )
-    return F.coalesce(F.bool_and(goes_on).over(above), F.lit(True))
+        seen = examined < curve
+    else:
+        steps = [after / before for before, after in pairwise(curve)]
+        stays = np.where(inviting, 1.0 - conf.stop_after_click, 1.0)
+        goes_on = examined < np.array([*steps, 0.0]) * stays
+        above = np.hstack([np.ones((len(goes_on), 1), np.bool_), goes_on[:, :-1]])
+        seen = np.logical_and.accumulate(above, axis=1)
+    return seen & attracts, seen & inviting

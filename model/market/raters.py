@@ -1,12 +1,11 @@
 """Raters: what they say of a planted relevance, and what may lie behind what they said."""
 
-from functools import reduce
 from math import sqrt
 
-from pyspark.sql import Column
-from pyspark.sql import functions as F
+import numpy as np
+from numpy.typing import ArrayLike
 
-from jobs.sources.market.draws import Draws
+from model.market.draws import Draws, Floats, Ints
 
 RATERS = 3
 """Raters of a pair, as many as behind most mean ratings of Home Depot."""
@@ -14,20 +13,20 @@ RATING_MEAN, RATING_SD = 2.38, 0.53
 """Mean and spread of Home Depot's 51,970 mean ratings, on their scale of 1 to 3."""
 
 
-def rated_grade(grade: Column, noise_sd: float, draws: Draws, *keys: Column) -> Column:
-    """The rounded mean of three raters' grades (int, 0 to 2); the grade itself without noise.
+def rated_grade(grade: Ints, noise_sd: float, draws: Draws, *keys: ArrayLike) -> Ints:
+    """The rounded mean of three raters' grades (0 to 2); the grade itself without noise.
 
     Each rater sees the grade with a normal error of her own and names the nearest grade.
     """
     if noise_sd == 0:
         return grade
     errors = (draws.normal(f"rater/{n}", *keys) for n in range(RATERS))
-    named = (F.greatest(F.lit(0), F.least(F.lit(2), F.round(grade + noise_sd * e))) for e in errors)
-    return F.round(reduce(lambda a, b: a + b, named) / RATERS).cast("int")
+    named = [np.clip(np.rint(grade + noise_sd * error), 0, 2) for error in errors]
+    return np.asarray(np.rint(np.mean(named, axis=0)), np.int64)
 
 
-def latent_relevance(rating: Column, reliability: float, draws: Draws, *keys: Column) -> Column:
-    """A relevance (double, on the scale of the grades, not bounded) behind a mean rating of 1 to 3.
+def latent_relevance(rating: Floats, reliability: float, draws: Draws, *keys: ArrayLike) -> Floats:
+    """A relevance (on the scale of the grades, not bounded) behind a mean rating of 1 to 3.
 
     Model (classical test theory): rating = relevance + error, both normal, the error independent
     of the relevance, Var(relevance) = r Var(rating), r the reliability. Then the relevance given

@@ -1,13 +1,12 @@
 """What the click models promise, on pages made by hand."""
 
+import numpy as np
 import pandas as pd
 import pytest
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
 from conf.sections.market import ClicksConf
-from jobs.sources.market.clicks import examination, with_clicks
-from jobs.sources.market.draws import Draws
+from model.market.clicks import clicks, examination
+from model.market.draws import Draws
 
 PAGES, ITEMS = 6_000, 4
 
@@ -19,15 +18,15 @@ def test_the_power_shapes_the_measured_curve() -> None:
     assert examination(12, 1.5) == pytest.approx([p**1.5 for p in measured])
 
 
-def test_by_default_the_measured_curve_is_examined_and_nobody_trusts(spark: SparkSession) -> None:
-    rows = _clicks(spark, ClicksConf(), p_click=0.6)
+def test_by_default_the_measured_curve_is_examined_and_nobody_trusts() -> None:
+    rows = _clicks(ClicksConf(), p_click=0.6)
     assert _rates(rows, "clicked") == pytest.approx([0.6 * e for e in examination(ITEMS)], abs=0.02)
     assert (rows.clicked == rows.attracted).all()
 
 
-def test_trust_is_clicked_at_the_top_and_not_taken_for_attraction(spark: SparkSession) -> None:
+def test_trust_is_clicked_at_the_top_and_not_taken_for_attraction() -> None:
     conf = ClicksConf(examination_power=0.5, trust_bias=0.4)
-    rows = _clicks(spark, conf, p_click=0.1)
+    rows = _clicks(conf, p_click=0.1)
     curve = examination(ITEMS, 0.5)
     told = [e * (0.1 + 0.9 * 0.4 / k) for k, e in enumerate(curve, start=1)]
     assert _rates(rows, "clicked") == pytest.approx(told, abs=0.02)
@@ -35,33 +34,32 @@ def test_trust_is_clicked_at_the_top_and_not_taken_for_attraction(spark: SparkSe
     assert not (rows.attracted & ~rows.clicked).any()
 
 
-def test_a_cascade_goes_on_as_the_curve_says_and_stops_after_clicks(spark: SparkSession) -> None:
+def test_a_cascade_goes_on_as_the_curve_says_and_stops_after_clicks() -> None:
     conf = ClicksConf(model="cascade", examination_power=0.5, stop_after_click=0.75)
-    rows = _clicks(spark, conf, p_click=0.4)
+    rows = _clicks(conf, p_click=0.4)
     # every item clicked so far lets a quarter on: 1 - .4 * .75 = .7 of the shoppers, each time
     told = [0.4 * e * 0.7**k for k, e in enumerate(examination(ITEMS, 0.5))]
     assert _rates(rows, "clicked") == pytest.approx(told, abs=0.02)
 
 
-def test_a_cascade_that_always_stops_has_one_click_the_first_that_invites(
-    spark: SparkSession,
-) -> None:
+def test_a_cascade_that_always_stops_has_one_click_the_first_that_invites() -> None:
     conf = ClicksConf(model="cascade", examination_power=0.0, stop_after_click=1.0)
-    rows = _clicks(spark, conf, p_click=0.5)
+    rows = _clicks(conf, p_click=0.5)
     assert rows.groupby("search_id").clicked.sum().max() == 1
     assert _rates(rows, "clicked") == pytest.approx(
         [0.5 ** (k + 1) for k in range(ITEMS)], abs=0.02
     )
 
 
-def _clicks(spark: SparkSession, conf: ClicksConf, p_click: float) -> pd.DataFrame:
-    shown = spark.range(PAGES * ITEMS).select(
-        F.floor(F.col("id") / ITEMS).alias("search_id"),
-        F.concat(F.lit("i"), F.col("id") % ITEMS).alias("item_id"),
-        (F.col("id") % ITEMS + 1).cast("int").alias("position"),
-        F.lit(p_click).alias("p_click"),
-    )
-    return with_clicks(shown, conf, ITEMS, Draws(5)).toPandas()
+def _clicks(conf: ClicksConf, p_click: float) -> pd.DataFrame:
+    """Pages of equal items, one row per item shown."""
+    searches = np.arange(PAGES, dtype=np.uint64)[:, None]
+    items = np.broadcast_to(np.arange(ITEMS, dtype=np.uint64), (PAGES, ITEMS))
+    attracted, clicked = clicks(np.full((PAGES, ITEMS), p_click), conf, Draws(5), searches, items)
+    search, place = np.indices((PAGES, ITEMS))
+    columns = {"search_id": search, "position": place + 1}
+    columns |= {"attracted": attracted, "clicked": clicked}
+    return pd.DataFrame({name: values.ravel() for name, values in columns.items()})
 
 
 def _rates(rows: pd.DataFrame, column: str) -> list[float]:

@@ -6,35 +6,29 @@ from math import erf
 import numpy as np
 import pandas as pd
 import pytest
-from pyspark.sql import SparkSession
-from pyspark.sql import functions as F
 
-from jobs.sources.market.draws import Draws
-from jobs.sources.market.raters import RATING_MEAN, RATING_SD, latent_relevance, rated_grade
+from model.market.draws import Draws
+from model.market.raters import RATING_MEAN, RATING_SD, latent_relevance, rated_grade
 
 DRAWS = Draws(7)
 PAIRS = 20_000
 
 
 @pytest.fixture(scope="module")
-def drawn(spark: SparkSession) -> pd.DataFrame:
+def drawn() -> pd.DataFrame:
     """Ratings that are normal, the relevance behind them, and noisy grades of a known one."""
-    key = F.col("id")
-    rating = RATING_MEAN + RATING_SD * DRAWS.normal("rating", key)
-    grade = (key % 3).cast("int")
-    return (
-        spark.range(PAIRS)
-        .withColumns({"rating": rating, "grade": grade})
-        .withColumns(
-            {
-                "half": latent_relevance(F.col("rating"), 0.5, DRAWS, key),
-                "sure": latent_relevance(F.col("rating"), 1.0, DRAWS, key),
-                "none": latent_relevance(F.col("rating"), 0.0, DRAWS, key),
-                "quiet": rated_grade(F.col("grade"), 0.0, DRAWS, key),
-                "noisy": rated_grade(F.col("grade"), 0.8, DRAWS, key),
-            }
-        )
-        .toPandas()
+    key = np.arange(PAIRS)
+    rating, grade = RATING_MEAN + RATING_SD * DRAWS.normal("rating", key), key % 3
+    return pd.DataFrame(
+        {
+            "rating": rating,
+            "grade": grade,
+            "half": latent_relevance(rating, 0.5, DRAWS, key),
+            "sure": latent_relevance(rating, 1.0, DRAWS, key),
+            "none": latent_relevance(rating, 0.0, DRAWS, key),
+            "quiet": rated_grade(grade, 0.0, DRAWS, key),
+            "noisy": rated_grade(grade, 0.8, DRAWS, key),
+        }
     )
 
 

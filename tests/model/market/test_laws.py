@@ -1,0 +1,261 @@
+"""Laws that the parameters of a simulated log promise, on hand-made frames."""
+
+from datetime import date
+from itertools import pairwise
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from conf.sections.market import MarketSource, PolicyConf, ShoppersConf
+from model.market.catalogue import ATTRIBUTES
+from model.market.clicks import examination
+from model.market.draws import Draws, Keys, as_keys, choose, zipf_rank
+from model.market.pages import Outcomes, Pages, outcomes, ranked_pages
+from model.market.pools import mismatches
+from model.market.shoppers import Pairs, funnel, price_sensitivity
+from model.market.traffic import WEEKDAY_TRAFFIC, region_shares, searches, slots
+
+DRAWS, DAY = Draws(3), 86_400
+RUN_DATE = date(2026, 3, 1)
+
+
+def test_examination_passes_the_measured_points_and_is_geometric_between() -> None:
+    curve = examination(25)
+    assert curve[0] == 1.0
+    assert curve[1] == pytest.approx(0.106 / 0.310)
+    assert curve[2] == pytest.approx(0.077 / 0.310)
+    assert curve[9] == pytest.approx(0.027 / 0.310)
+    assert curve[24] == pytest.approx(0.015 / 0.310)
+    steps = [b / a for a, b in pairwise(curve[2:10])]
+    assert steps == pytest.approx([(0.027 / 0.077) ** (1 / 7)] * 7)
+
+
+def test_examination_falls_on_behind_the_last_point() -> None:
+    curve = examination(40)
+    assert all(a > b > 0 for a, b in pairwise(curve))
+
+
+def test_price_sensitivity_is_spread_evenly() -> None:
+    conf = ShoppersConf(price_sensitivity_min=0.2, price_sensitivity_max=0.6)
+    assert price_sensitivity(conf, ("a", "b", "c")) == pytest.approx({"a": 0.2, "b": 0.4, "c": 0.6})
+    assert price_sensitivity(conf, ("a",)) == {"a": 0.2}
+
+
+def test_region_shares_follow_the_skew() -> None:
+    shares = region_shares(MarketSource(region_skew=1.0), ("a", "b"))
+    assert shares == pytest.approx({"a": 2 / 3, "b": 1 / 3})
+
+
+def test_weekday_traffic_keeps_the_number_of_pages() -> None:
+    assert sum(WEEKDAY_TRAFFIC) == pytest.approx(7)
+
+
+def test_draws_have_their_moments_and_depend_on_seed_purpose_and_key() -> None:
+    key = np.arange(40_000)
+    drawn = pd.DataFrame(
+        {
+            "u": DRAWS.uniform("u", key),
+            "other_purpose": DRAWS.uniform("other", key),
+            "other_seed": Draws(4).uniform("u", key),
+            "next_key": DRAWS.uniform("u", key + 1),
+            "second_key": DRAWS.uniform("u", key, 1),
+        }
+    )
+    assert drawn.u.min() > 0 and drawn.u.max() < 1
+    assert drawn.u.mean() == pytest.approx(0.5, abs=0.006)
+    assert drawn.corr().abs().to_numpy()[0, 1:].max() < 0.02
+    normal = DRAWS.normal("n", key)
+    assert normal.mean() == pytest.approx(0, abs=0.02) and normal.std() == pytest.approx(
+        1, abs=0.02
+    )
+    assert np.unique(DRAWS.below(3, "b", key)).tolist() == [0, 1, 2]
+    assert (choose([3, 1], DRAWS.uniform("c", key)) == 0).mean() == pytest.approx(0.75, abs=0.01)
+
+
+def test_a_draw_is_the_same_in_any_batch_and_of_text_as_of_its_key() -> None:
+    key = np.arange(100)
+    whole = DRAWS.uniform("u", key[:, None], ["a", "b"])
+    assert whole.shape == (100, 2)
+    assert (whole[40:] == DRAWS.uniform("u", key[40:, None], as_keys(["a", "b"]))).all()
+    assert DRAWS.uniform("u", 7, "b") == whole[7, 1]
+
+
+@pytest.mark.parametrize("exponent", [0.0, 0.9, 1.0])
+def test_zipf_head_has_its_share(exponent: float) -> None:
+    ranks = zipf_rank(DRAWS.uniform("z", np.arange(40_000)), 500, exponent)
+
+    def integral(x: float) -> float:
+        return float(np.log(x) if exponent == 1.0 else (x ** (1 - exponent) - 1) / (1 - exponent))
+
+    assert ranks.min() == 0 and ranks.max() <= 499
+    for head in (1, 10, 100):
+        share = integral(head + 1) / integral(501)
+        assert (ranks < head).mean() == pytest.approx(share, abs=0.012)
+
+
+def test_an_item_misses_the_named_attributes_that_it_does_not_have() -> None:
+    assert len(ATTRIBUTES) == 4
+    item = np.array([5, 3, 2, 8])
+    wants = [[-1, -1, -1, -1], [5, 3, 2, 8], [5, -1, 2, 9], [0, 3, -1, 9], [6, 4, 3, 9]]
+    assert mismatches(np.array(wants), item).tolist() == [0, 0, 1, 2, 4]
+
+
+def test_probabilities_are_the_planted_logits() -> None:
+    conf = ShoppersConf(
+        click_intercept=-1.0,
+        cart_intercept=0.0,
+        purchase_intercept=0.0,
+        relevance_strength=0.5,
+        popularity=0.4,
+        quality=0.2,
+        price_sensitivity_min=0.1,
+        price_sensitivity_max=0.3,
+        brand_taste_sd=0.0,
+        pair_noise_sd=0.0,
+    )
+    told = funnel(_pairs([2.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0]), conf, ("a", "b"), DRAWS)
+    click = _sigmoid(-1 + 0.5 + 0.4 + 0.4 + 0.3 * 3)
+    later = _sigmoid(0.5 + 0.4 + 0.5 * 0.3 * 3)
+    found = [told.p_click[1, 0], told.p_cart[1, 0], told.p_purchase[1, 0]]
+    assert found == pytest.approx([click, later, later])
+    assert told.p_click[0, 1] == pytest.approx(_sigmoid(-1.5))
+
+
+def test_tastes_belong_to_region_and_brand_and_noise_to_text_and_item() -> None:
+    zeros = dict.fromkeys(ShoppersConf.model_fields, 0.0)
+    pairs = _pairs([1.0] * 3, [0.0] * 3, [0.0] * 3, [0.0] * 3)
+    tastes = funnel(pairs, ShoppersConf(**zeros | {"brand_taste_sd": 1.0}), ("a", "b"), DRAWS)
+    assert (tastes.click_logit[:, 1] == 0).all()  # no brand
+    assert tastes.click_logit[0, 0] == tastes.click_logit[0, 2] != tastes.click_logit[1, 0]
+    noise = funnel(pairs, ShoppersConf(**zeros | {"pair_noise_sd": 1.0}), ("a", "b"), DRAWS)
+    assert (noise.click_logit[0] == noise.click_logit[1]).all()
+    assert len(set(noise.click_logit[0])) == 3
+
+
+def test_searches_fall_on_their_days_and_regions() -> None:
+    source = MarketSource(days=14, impressions=12_000, page_size=6, region_skew=1.0)
+    slot = np.arange(slots(source))
+    found = searches(slot, source, ("a", "b"), 50, RUN_DATE, DRAWS)
+    assert len(found) == pytest.approx(2_000, abs=14)
+    assert found.search_id.is_unique
+    assert (found.region == "a").mean() == pytest.approx(2 / 3, abs=0.06)
+    day = pd.to_datetime(found.event_second, unit="s").dt.date
+    assert (day == pd.to_datetime(found.day, unit="D").dt.date).all()
+    assert (day.astype(str).str.replace("-", "") == found.search_id.str[:8]).all()
+    assert day.min() == date(2026, 2, 15) and day.max() == date(2026, 2, 28)
+    parts = [searches(s, source, ("a", "b"), 50, RUN_DATE, DRAWS) for s in np.split(slot, [7, 900])]
+    assert pd.concat(parts, ignore_index=True).equals(found)
+    later = searches(slot, source, ("a", "b"), 50, date(2026, 3, 2), DRAWS)
+    assert (
+        found[day > date(2026, 2, 15)]
+        .reset_index(drop=True)
+        .equals(later[later.search_id < "20260301"].reset_index(drop=True))
+    )
+
+
+def test_propensity_is_the_frequency_of_an_item_at_a_position() -> None:
+    shown = _shown(_source(exploration=0.3), 4_000)
+    rows = pd.DataFrame(
+        {
+            "item": shown.choice.ravel(),
+            "position": np.tile([1, 2, 3], 4_000),
+            "propensity": shown.propensity.ravel(),
+        }
+    )
+    table = rows.groupby(["item", "position"]).propensity.agg(["size", "first", "nunique"])
+    assert table["nunique"].max() == 1
+    assert table["size"].to_numpy() / 4_000 == pytest.approx(table["first"].to_numpy(), abs=0.03)
+    assert table.groupby("position")["first"].sum().tolist() == pytest.approx([1, 1, 1])
+    # popularity 3 > 2 > 1 > 0 orders the greedy page; the pool of four is longer than the page
+    assert table["first"][3, 1] == pytest.approx(0.3 / 4 + 0.7)
+    assert table["first"][0, 1] == pytest.approx(0.3 / 4)
+
+
+def test_a_short_pool_fills_the_first_places() -> None:
+    base = np.array([[1.0, 0.0, np.nan], [0.0, 1.0, 2.0]])
+    source = _source(exploration=1e-9)
+    shown = ranked_pages(base, _items(2, 3), _keys(2), np.array([1, 1]), source, DRAWS)
+    assert shown.choice.tolist() == [[0, 1, -1], [2, 1, 0]]
+
+
+def test_random_pages_show_the_examination_curve() -> None:
+    source = _source(exploration=1.0)
+    shown = _shown(source, 8_000)
+    p_click = np.array([0.2, 0.4, 0.6, 0.8])[shown.choice]
+    log = outcomes(
+        (p_click, p_click, p_click),
+        shown.choice.astype(np.uint64),
+        _keys(8_000),
+        np.zeros(8_000, np.int64),
+        10**9,
+        source,
+        DRAWS,
+    )
+    assert log.clicked.mean(axis=0) / 0.5 == pytest.approx(examination(3), abs=0.03)
+
+
+def test_later_steps_follow_the_page() -> None:
+    log, second = _log(cutoff=10**9)
+    assert (log.known_second > second).all()
+    assert not (log.carted & ~log.clicked).any() and not (log.purchased & ~log.carted).any()
+    late = log.known_second - second
+    assert (late > DAY).mean() == pytest.approx(0.02, abs=0.008)
+    assert late.max() < 3 * DAY + 3_600
+    after = (log.purchase_second - second)[log.purchased]
+    assert after.min() > 0 and DAY < after.max() < 3 * DAY + 3_600
+    assert (log.cart_second < log.purchase_second).all()
+
+
+def test_what_comes_after_the_cutoff_is_not_known() -> None:
+    (soon, _), (later, _) = _log(cutoff=DAY), _log(cutoff=10**9)
+    assert (soon.clicked == later.clicked).all()
+    assert (soon.carted == (later.carted & (later.cart_second < DAY))).all()
+    assert (soon.purchased == (later.purchased & (later.purchase_second < DAY))).all()
+    assert (soon.carted != later.carted).any() and (soon.purchased != later.purchased).any()
+
+
+def _sigmoid(x: float) -> float:
+    return float(1 / (1 + np.exp(-x)))
+
+
+def _source(exploration: float) -> MarketSource:
+    policy = PolicyConf(exploration=exploration, popularity=1, price=0, match=0, drift_sd=0)
+    return MarketSource(page_size=3, policy=policy)
+
+
+def _keys(count: int) -> Keys:
+    return np.arange(count, dtype=np.uint64)
+
+
+def _items(pages: int, width: int) -> Keys:
+    return np.broadcast_to(_keys(width), (pages, width))
+
+
+def _shown(source: MarketSource, pages: int) -> Pages:
+    """Pages of one query over a pool of four items with scores 0, 1, 2, 3."""
+    base = np.broadcast_to(np.arange(4.0), (pages, 4))
+    day = np.zeros(pages, np.int64)
+    return ranked_pages(base, _items(pages, 4), _keys(pages), day, source, DRAWS)
+
+
+def _log(cutoff: int) -> tuple[Outcomes, np.ndarray]:
+    """4,000 pages of two days, where whatever is examined is clicked, and when they were shown."""
+    second = np.arange(4_000) * 30
+    sure, likely = np.ones((4_000, 3)), np.full((4_000, 3), 0.9)
+    did = outcomes(
+        (sure, likely, likely), _items(4_000, 3), _keys(4_000), second, cutoff, _source(1.0), DRAWS
+    )
+    return did, second[:, None]
+
+
+def _pairs(
+    relevance: list[float], popularity: list[float], quality: list[float], cheapness: list[float]
+) -> Pairs:
+    """Pairs of one text with items of one brand, the second without a brand."""
+    count = len(relevance)
+    numbers = (np.array(values) for values in (relevance, popularity, quality, cheapness))
+    has_brand = np.arange(count) != 1
+    return Pairs(
+        np.zeros(count, np.uint64), _keys(count), np.full(count, 9, np.uint64), has_brand, *numbers
+    )
