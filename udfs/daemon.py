@@ -15,7 +15,7 @@ from pyspark.daemon import manager
 from transformers import AutoModel, AutoTokenizer  # noqa: F401
 from transformers.models.bert import modeling_bert  # noqa: F401
 
-import udfs.market  # noqa: F401  (and with it pandas and Arrow)
+import udfs.market.rows  # noqa: F401  (and with it pandas and Arrow)
 
 
 def make_tasks_cheap() -> None:

@@ -9,14 +9,14 @@ from conf.sections.market import MarketSource
 
 
 class SimulatedSource(MarketSource):
-    """A market made in Spark from the seed; nothing is read."""
+    """A market drawn from the seed; nothing is read."""
 
     kind: Literal["simulated"] = "simulated"
     items: int = Field(20_000, ge=10, description="items in the catalogue (count)")
     queries: int = Field(
         2_000,
         ge=5,
-        description="query texts (count); about 1 % fall out: they repeat another text "
+        description="query texts (count); a few fall out: they repeat another text "
         "and are too long for a further word",
     )
     typo_share: float = Field(0.08, ge=0, le=1, description="query texts with a typo (fraction)")

@@ -41,7 +41,8 @@ from jobs.sources.market.engine import Engine, Market
 from jobs.sources.market.fillers import fillers, uniform
 from jobs.sources.market.parameters import parameters
 from jobs.sources.titles import colour_in, head_noun, material_in, size_in
-from udfs.market import ITEMS, LATENTS, World, latent_rows, offered_rows
+from udfs.market.rows import ITEMS, LATENTS, latent_rows, offered_rows
+from udfs.market.world import World
 
 DATASET = "homedepot"
 PAIRS_FILE, BRANDS_FILE = "homedepot_pairs.csv.gz", "homedepot_brands.csv.gz"

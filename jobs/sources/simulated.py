@@ -19,7 +19,8 @@ from jobs.sources.market import MARKET_VERSION
 from jobs.sources.market.engine import Engine, Market
 from jobs.sources.market.parameters import parameters
 from model.market.vocabulary import MODIFIERS
-from udfs.market import ITEMS, PAIRS, TEXTS, World, item_rows, pair_rows, text_rows
+from udfs.market.rows import ITEMS, PAIRS, TEXTS, item_rows, pair_rows, text_rows
+from udfs.market.world import World
 
 DATASET = "simulated"
 _MAX_WORDS = 5

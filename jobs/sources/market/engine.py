@@ -10,7 +10,9 @@ from conf.sections.market import MarketSource
 from features.text.normal_form import tokens
 from jobs.sources.base import query_key
 from model.market.traffic import slots
-from udfs.market import LOG, SEARCHES, TRUTH, World, log_rows, search_rows, truth_rows
+from udfs.market.log import LOG, log_rows
+from udfs.market.rows import SEARCHES, TRUTH, search_rows, truth_rows
+from udfs.market.world import World
 
 
 @dataclass(frozen=True)
@@ -21,8 +23,9 @@ class Market:
         texts: one row per query text: text_number (0 .. text_count - 1), query_text.
         text_count: how many texts traffic is drawn over.
         items: one row per item: item_id, title, brand.
-        pairs: one row per pair that competes for a page, with the columns of `udfs.market.PAIRS`
-            (judged_grade aside); shoppers and the logger follow its relevance.
+        pairs: one row per pair that competes for a page, with the columns of
+            `udfs.market.rows.PAIRS` (judged_grade aside); shoppers and the logger follow its
+            relevance.
     """
 
     texts: DataFrame

@@ -6,7 +6,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.source import HomeDepotSource
-from udfs.market import World
+from udfs.market.world import World
 
 
 def fillers(

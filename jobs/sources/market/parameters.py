@@ -12,7 +12,8 @@ from model.market.clicks import examination
 from model.market.draws import as_keys
 from model.market.shoppers import price_level, price_sensitivity
 from model.market.traffic import region_shares
-from udfs.market import TASTES, World, taste_rows
+from udfs.market.rows import TASTES, taste_rows
+from udfs.market.world import World
 
 
 class Parameter(NamedTuple):

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 from conf.load import SIMULATED, load_conf
 from conf.sections.source import SimulatedSource
 from jobs.sources.market.engine import Engine, Market
-from udfs.market import World
+from udfs.market.world import World
 
 SILENT = {"popularity": 0.0, "price": 0.0, "match": 0.0, "drift_sd": 0.0}
 ITEMS = [

@@ -7,7 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.sections.source import HomeDepotSource
 from jobs.sources.market.fillers import fillers
-from udfs.market import World
+from udfs.market.world import World
 
 ITEMS = [
     ("word", "Ferro Brackets", "thing", 9.0),

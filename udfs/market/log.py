@@ -1,0 +1,111 @@
+"""The log, drawn from a stream of pools and pages."""
+
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime, time
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from model.market.draws import Bools, Floats, Ints, as_keys
+from model.market.logger import logger_score, model_score
+from model.market.pages import outcomes, ranked_pages
+from model.market.shoppers import Pairs, funnel, price_level
+from udfs.market.world import Source, World, pairs_of, query_ids
+
+LOG = (
+    "search_id string, query_id string, item_id string, region string, position int, "
+    "event_time timestamp, known_at timestamp, price double, clicked boolean, carted boolean, "
+    "purchased boolean, carted_at timestamp, purchased_at timestamp, propensity double"
+)
+
+
+def log_rows(world: World[Source], batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
+    """LOG of a stream in the order of text_number: each text's pool first, then its pages.
+
+    A row of a pool has the columns of PAIRS (and words_matched where the logger ranks by it) and no
+    search_id, a page those of SEARCHES. A page whose text has no pool is left out.
+    """
+    pool = None
+    for batch in batches:
+        is_page = batch["search_id"].notna()
+        offered = batch[~is_page]
+        pool = offered if pool is None else pd.concat([pool, offered])
+        pages = batch[is_page & batch["text_number"].isin(pool["text_number"])]
+        if len(pages):
+            yield _log(world, pool, pages)
+        pool = pool[pool["text_number"] == batch["text_number"].iloc[-1]]
+
+
+def _log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> pd.DataFrame:
+    """The log of some pages, whose pools are all there and sorted by text."""
+    source, draws = world.source, world.draws
+    region = pd.Index(world.regions).get_indexer(pd.Index(pages["region"]))[:, None]
+    search, items = as_keys(pages["search_id"]), as_keys(pool["item_id"])
+    second = pages["event_second"].to_numpy(np.int64)
+    pairs = pairs_of(pool)
+    planted = funnel(pairs, source.shoppers, world.regions, draws)
+    at = _pool_places(pool["text_number"].to_numpy(), pages["text_number"].to_numpy())
+    base = np.where(at < 0, np.nan, _scores(world, pool, pairs, planted.click_logit)[region, at])
+    day = pages["day"].to_numpy(np.int64)
+    shown = ranked_pages(base, items[at], search, day, source, draws)
+    at = np.take_along_axis(at, shown.choice, axis=1)
+    chances = (planted.p_click, planted.p_cart, planted.p_purchase)
+    cutoff = int(datetime.combine(world.run_date, time(), UTC).timestamp())
+    did = outcomes(
+        (chances[0][region, at], chances[1][region, at], chances[2][region, at]),
+        items[at],
+        search,
+        second,
+        cutoff,
+        source,
+        draws,
+    )
+    kept = (shown.choice >= 0) & (did.known_second < cutoff)
+    page, place = np.nonzero(kept)
+    pair, in_region = at[kept], region[page, 0]
+    level = price_level(draws, as_keys(world.regions))
+    return pd.DataFrame(
+        {
+            "search_id": pages["search_id"].to_numpy()[page],
+            "query_id": query_ids(pool["text_key"], world.regions)[in_region, pair],
+            "item_id": pool["item_id"].to_numpy()[pair],
+            "region": pages["region"].to_numpy()[page],
+            "position": place + 1,
+            "event_time": _moments(second[page]),
+            "known_at": _moments(did.known_second[kept]),
+            "price": np.round(pool["price"].to_numpy()[pair] * level[in_region], 2),
+            "clicked": did.clicked[kept],
+            "carted": did.carted[kept],
+            "purchased": did.purchased[kept],
+            "carted_at": _moments(did.cart_second[kept], did.carted[kept]),
+            "purchased_at": _moments(did.purchase_second[kept], did.purchased[kept]),
+            "propensity": shown.propensity[kept],
+        }
+    )
+
+
+def _scores(world: World[Source], pool: pd.DataFrame, pairs: Pairs, click_logit: Floats) -> Floats:
+    """The logger's score before the day's drift, [R, N]."""
+    policy, terms = world.source.policy, {}
+    if policy.text:
+        terms["words_matched"] = pool["words_matched"].to_numpy(np.float64)
+    if policy.model:
+        keys = pairs.text, as_keys(world.regions)[:, None], pairs.item
+        shoppers = world.source.shoppers
+        terms["model_score"] = model_score(policy, shoppers, click_logit, world.draws, *keys)
+    return np.broadcast_to(logger_score(policy, pairs, **terms), click_logit.shape)
+
+
+def _pool_places(pool_text: Ints, page_text: Ints) -> Ints:
+    """Row of each item of the page's pool, [P, W]; -1 behind the last item of a short pool."""
+    texts, first, size = np.unique(pool_text, return_index=True, return_counts=True)
+    of = np.searchsorted(texts, page_text)
+    place = np.arange(size[of].max())
+    return np.where(place < size[of][:, None], first[of][:, None] + place, -1)
+
+
+def _moments(second: Ints, known: Bools | None = None) -> NDArray[np.datetime64]:
+    """Times of seconds since 1970; none where it is not `known`."""
+    moments = second.astype("datetime64[s]")
+    return moments if known is None else np.where(known, moments, np.datetime64("NaT"))

@@ -1,0 +1,63 @@
+"""What the rows of a market depend on besides their keys."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, timedelta
+from hashlib import sha256
+from typing import Generic, TypeVar
+
+import numpy as np
+import pandas as pd
+
+from conf.sections.market import MarketSource
+from model.market.draws import Draws, Texts, as_keys
+from model.market.shoppers import Pairs
+
+Source = TypeVar("Source", bound=MarketSource, covariant=True)
+
+
+@dataclass(frozen=True)
+class World(Generic[Source]):
+    """All that the rows of a market depend on besides their keys."""
+
+    source: Source
+    regions: tuple[str, ...]
+    seed: int
+    run_date: date
+
+    @property
+    def draws(self) -> Draws:
+        """Draws of the market's seed."""
+        return Draws(self.seed)
+
+    @property
+    def first(self) -> date:
+        """First day of the log."""
+        return self.run_date - timedelta(days=self.source.days)
+
+    def mapped(
+        self, rows: "Callable[[World[Source], pd.DataFrame], pd.DataFrame]"
+    ) -> Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]]:
+        """`rows` of every batch, for `mapInPandas`."""
+        return lambda batches: (rows(self, batch) for batch in batches)
+
+
+def query_ids(text_keys: Iterable[str], regions: tuple[str, ...]) -> Texts:
+    """query_id by region and text, [R, N], as `jobs.sources.base.query_key` makes it."""
+    code, keys = pd.factorize(np.asarray(text_keys, object))
+    ids = [[sha256(f"{k}|{r}".encode()).hexdigest()[:16] for k in keys] for r in regions]
+    return np.array(ids, object)[:, code]
+
+
+def pairs_of(rows: pd.DataFrame) -> Pairs:
+    """The pairs of rows with the columns of `udfs.market.rows.PAIRS`."""
+    return Pairs(
+        text=as_keys(rows["text_key"]),
+        item=as_keys(rows["item_id"]),
+        brand=as_keys(rows["brand"]),
+        has_brand=rows["brand"].notna().to_numpy(),
+        relevance=rows["relevance"].to_numpy(np.float64),
+        popularity=rows["popularity"].to_numpy(np.float64),
+        quality=rows["quality"].to_numpy(np.float64),
+        cheapness=rows["cheapness"].to_numpy(np.float64),
+    )
