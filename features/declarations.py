@@ -4,9 +4,22 @@ from dataclasses import replace
 
 from conf.schema import Conf
 from conf.sections.features import LOOK_BACK_DAYS
+from features.own.declared import declare_own
 from features.spec import Feature
 
 WINDOWS = (1, 7, LOOK_BACK_DAYS)
+COLUMNS_BESIDE = (
+    *("run_date", "split", "example_id", "query_id", "item_id", "region", "as_of_date", "position"),
+    *("search_id", "propensity", "label_source", "grade", "labeler_version", "label_admitted"),
+    *("simulated_engagement", "own", "day", "hash", "hash_range", "place", "file"),
+    *(f"{kind}_{task}" for kind in ("label", "mask") for task in ("click", "cart", "purchase")),
+    *("label_ge_1", "label_ge_2", "mask_relevance", "weight_relevance"),
+    *("page_high", "page_low", "list_high", "list_low"),
+    *("missing_query", "missing_item", "missing_query_item"),
+    *("p_click", "p_cart", "p_purchase", "p_ge_1", "p_ge_2", "relevance", "value", "rank"),
+    *("bm25", "popularity", "model_version", "rows", "others", "candidate_values", "query_values"),
+)
+"""Columns that stand beside the features in examples, snapshots and scores: no feature's name."""
 
 QUERY_LEVEL: tuple[Feature, ...] = (
     Feature(
@@ -126,11 +139,21 @@ FEATURES: tuple[Feature, ...] = (*QUERY_LEVEL, *ITEM_LEVEL, *PAIR_LEVEL)
 
 
 def declared(conf: Conf) -> tuple[Feature, ...]:
-    """The declarations with the sizes of the categories filled in from conf."""
+    """The declarations with the sizes of the categories filled in from conf; own features last."""
     sizes = {"region_index": len(conf.regions) + 1}
-    return tuple(
+    ours = tuple(
         replace(f, buckets=sizes.get(f.name, conf.features.hash_buckets))
         if f.kind == "category"
         else f
         for f in FEATURES
     )
+    return ours + own_features(conf)
+
+
+def own_features(conf: Conf) -> tuple[Feature, ...]:
+    """The declarations of conf `features.own`.
+
+    Raises:
+        OwnFeatureError: a name is taken.
+    """
+    return declare_own(conf, [*(f.name for f in FEATURES), *COLUMNS_BESIDE])

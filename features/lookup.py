@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
+from features.own.declared import own_value
 from features.spec import Feature
 
 Transform = Callable[[DataFrame], DataFrame]
@@ -19,20 +20,27 @@ MISSING = ("missing_query", "missing_item", "missing_query_item")
 
 @dataclass(frozen=True)
 class FeatureTables:
-    """The rows of one run of query_features, item_features and query_item_features."""
+    """The rows of one run of query_features, item_features and query_item_features.
+
+    `own` are the declarations of a team's own features, which the tables hold in their column own.
+    """
 
     query: DataFrame
     item: DataFrame
     query_item: DataFrame
+    own: tuple[Feature, ...] = ()
 
     def as_of(self, day: Column) -> "FeatureTables":
         """Only the rows as of one day."""
-        return FeatureTables(
-            *(
-                table.where(F.col("as_of_date") == day)
-                for table in (self.query, self.item, self.query_item)
-            )
+        query, item, pair = (
+            table.where(F.col("as_of_date") == day)
+            for table in (self.query, self.item, self.query_item)
         )
+        return FeatureTables(query, item, pair, self.own)
+
+    def own_of(self, *levels: str) -> tuple[Feature, ...]:
+        """The own features of these levels, in their order."""
+        return tuple(feature for feature in self.own if feature.table in levels)
 
 
 def with_features(tables: FeatureTables) -> Transform:
@@ -50,17 +58,20 @@ def with_features(tables: FeatureTables) -> Transform:
 
 def with_query_features(tables: FeatureTables) -> Transform:
     """Add the query's features to rows with as_of_date and query_id."""
-    return _lookup(tables.query, QUERY_KEY, QUERY_LEVEL, "missing_query")
+    own = tables.own_of("query")
+    return _lookup(tables.query, QUERY_KEY, QUERY_LEVEL, own, "missing_query")
 
 
 def with_item_features(tables: FeatureTables) -> Transform:
     """Add the item's features to rows with as_of_date, item_id and region."""
-    return _lookup(tables.item, ITEM_KEY, ITEM_LEVEL, "missing_item")
+    own = tables.own_of("item")
+    return _lookup(tables.item, ITEM_KEY, ITEM_LEVEL, own, "missing_item")
 
 
 def with_pair_features(tables: FeatureTables) -> Transform:
     """Add the pair's features to rows with as_of_date, query_id and item_id."""
-    return _lookup(tables.query_item, PAIR_KEY, PAIR_LEVEL, "missing_query_item")
+    own = tables.own_of("query_item")
+    return _lookup(tables.query_item, PAIR_KEY, PAIR_LEVEL, own, "missing_query_item")
 
 
 def pack(features: Sequence[Feature]) -> Column:
@@ -69,14 +80,20 @@ def pack(features: Sequence[Feature]) -> Column:
 
 
 def _lookup(
-    table: DataFrame, key: tuple[str, ...], features: Sequence[Feature], missing: str
+    table: DataFrame,
+    key: tuple[str, ...],
+    features: Sequence[Feature],
+    own: Sequence[Feature],
+    missing: str,
 ) -> Transform:
-    names = [feature.name for feature in features]
-    found = table.select(*key, *names, F.lit(0).alias(missing))
+    columns = [F.col(feature.name) for feature in features] + [own_value(f) for f in own]
+    found = table.select(*key, *columns, F.lit(0).alias(missing))
 
     def transform(df: DataFrame) -> DataFrame:
         joined = df.join(found, on=list(key), how="left")
-        filled = {f.name: F.coalesce(f.name, F.lit(f.default).cast("float")) for f in features}
+        filled = {
+            f.name: F.coalesce(f.name, F.lit(f.default).cast("float")) for f in (*features, *own)
+        }
         return joined.withColumns({**filled, missing: F.coalesce(missing, F.lit(1))})
 
     return transform

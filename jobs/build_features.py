@@ -7,6 +7,7 @@ candidates, text_embeddings. Idempotent by run date: the rows of the run date ar
 Run: counterpoise build_features --conf FILE --run-date 2026-03-01
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -22,12 +23,14 @@ from features.contracts import (
     IMPRESSIONS,
     ITEM_FEATURES,
     ITEMS,
+    OWN_VALUES,
     QUERIES,
     QUERY_FEATURES,
     QUERY_ITEM_FEATURES,
     TEXT_EMBEDDINGS,
     Table,
 )
+from features.declarations import own_features
 from features.item import item_features
 from features.log.examination import with_examination
 from features.log.history import (
@@ -37,13 +40,17 @@ from features.log.history import (
     prior_rates,
     visible_log,
 )
+from features.own.as_of import own_as_of
+from features.own.declared import VALUES
 from features.pair import item_tokens, pair_features, query_texts, text_features
 from features.query import daily_pages, query_features
 from features.regional import with_price_ratio
+from features.spec import Feature
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS, feature_spine
 from features.text.cosine import blocked, blocked_vectors, check_embedded
 from features.text.normal_form import text_key
 from jobs.platform.job import Job
+from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from model.text.encoder import find_encoder
@@ -51,6 +58,7 @@ from udfs.cosine import add_cosines
 
 PRIOR_WINDOW = LOOK_BACK_DAYS
 MEASURES = (*ENGAGEMENT, "examined", "price_ratio", "priced")
+LEVELS = {QUERY_FEATURES: "query", ITEM_FEATURES: "item", QUERY_ITEM_FEATURES: "query_item"}
 SPINES = {QUERY_FEATURES: QUERY_KEYS, ITEM_FEATURES: ITEM_KEYS, QUERY_ITEM_FEATURES: PAIR_KEYS}
 
 
@@ -67,6 +75,7 @@ class Inputs:
         pairs: text, item_id; the distinct ones of the spine.
         daily: query_id, item_id, region, day and the MEASURES (long).
         priors: the rates that smoothing pulls towards.
+        own: rows of own_values; None: conf names no features of a team's own.
     """
 
     items: DataFrame
@@ -79,6 +88,7 @@ class Inputs:
     daily: DataFrame
     priors: DataFrame
     run_date: date
+    own: DataFrame | None = None
 
     def shared(self) -> tuple[DataFrame, ...]:
         """The frames that several tables are made of."""
@@ -95,6 +105,7 @@ class Tables:
     embeddings: DataFrame
     candidates: DataFrame
     run_date: date
+    own: DataFrame | None = None
 
 
 def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> Tables:
@@ -108,6 +119,7 @@ def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> Tables:
         embeddings=embeddings.select("text_hash", "embedding"),
         candidates=warehouse.read_run(CANDIDATES),
         run_date=conf.run_date,
+        own=warehouse.read(OWN_VALUES) if conf.tree.features.own else None,
     )
 
 
@@ -129,6 +141,7 @@ def prepare(tables: Tables, asked: DataFrame, conf: Conf) -> Inputs:
         daily=daily,
         priors=priors.persist(),
         run_date=tables.run_date,
+        own=tables.own,
     )
 
 
@@ -153,7 +166,21 @@ def build(inputs: Inputs, conf: Conf) -> dict[Table, DataFrame]:
         ITEM_FEATURES: item_features(i.spine, i.items, i.daily, i.priors, day, conf),
         QUERY_ITEM_FEATURES: pair_features(i.spine, i.queries, texts, i.daily, i.priors, day, conf),
     }
-    return {table: table.conform(frame) for table, frame in built.items()}
+    return {
+        table: table.conform(_with_own(frame, LEVELS[table], inputs, conf))
+        for table, frame in built.items()
+    }
+
+
+def _with_own(frame: DataFrame, level: str, inputs: Inputs, conf: Conf) -> DataFrame:
+    """The rows of a feature table with the column `own`."""
+    own = None
+    if inputs.own is not None:
+        own = own_as_of(level, inputs.spine, inputs.queries, inputs.own, conf)
+    if own is None:
+        return frame.withColumn("own", F.lit(None).cast(VALUES))
+    keys = [name for name in own.columns if name not in ("day", "own")]
+    return frame.join(own.withColumnRenamed("day", "as_of_date"), ["as_of_date", *keys], "left")
 
 
 def pair_texts(inputs: Inputs, conf: Conf) -> DataFrame:
@@ -171,6 +198,26 @@ def pair_texts(inputs: Inputs, conf: Conf) -> DataFrame:
     )
 
 
+def tell_coverage(report: JobReport, table: Table, rows: DataFrame, own: Sequence[Feature]) -> None:
+    """Put into the report what share of the run date's rows knows each own feature; warn at none.
+
+    A wrong key or day leaves every row with the default, which nothing else would show.
+    """
+    if not own:
+        return
+    shares = [F.avg(F.col("own")[f.name].isNotNull().cast("int")).alias(f.name) for f in own]
+    today = rows.where(F.col("as_of_date") == F.col("run_date")).agg(*shares).collect()[0]
+    report.details.setdefault("own_features", {}).update(
+        {f.name: today[f.name] or 0.0 for f in own}
+    )
+    report.warnings += [
+        f"own feature {f.name}: no row of {table.name} has a value on the run date; compare its "
+        f"key and its as_of in conf features.own with our ids and days"
+        for f in own
+        if not today[f.name]
+    ]
+
+
 def run(run: Run) -> None:
     """Read, build, write; rows in are the distinct keys of each table's spine."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
@@ -182,6 +229,9 @@ def run(run: Run) -> None:
         keys = inputs.spine.select(*SPINES[table]).distinct().count()
         written = warehouse.replace_run(table, features)
         report.count(table.name, rows_in=keys, rows_out=written.rows)
+        if inputs.own is not None and not conf.dry_run:
+            own = [f for f in own_features(conf.tree) if f.table == LEVELS[table]]
+            tell_coverage(report, table, warehouse.read_run(table), own)
     for frame in inputs.shared():
         frame.unpersist()
 
@@ -189,7 +239,8 @@ def run(run: Run) -> None:
 JOB = Job(
     run,
     summary="features of queries, items and pairs, as of the days that need them",
-    reads=(ITEMS, QUERIES, IMPRESSIONS, CANDIDATES, TEXT_EMBEDDINGS),
+    reads=(ITEMS, QUERIES, IMPRESSIONS, CANDIDATES, TEXT_EMBEDDINGS, OWN_VALUES),
+    may_lack=(OWN_VALUES,),
     writes=(QUERY_FEATURES, ITEM_FEATURES, QUERY_ITEM_FEATURES),
     sections=("encoder", "features"),
 )

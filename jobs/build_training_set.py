@@ -30,6 +30,7 @@ from features.contracts import (
     TRAINING_EXAMPLES,
 )
 from features.declarations import declared
+from features.examples.snapshot import training_layout
 from features.examples.training_rows import (
     PAIR,
     TASKS,
@@ -44,7 +45,7 @@ from features.lookup import MISSING
 from features.spec import spec_json
 from jobs.command.version import code_version
 from jobs.labels.labelers import labels_in_force, optional
-from jobs.platform.feature_reads import note_missing, read_features
+from jobs.platform.feature_reads import note_missing, read_examples, read_features
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.run import Run
@@ -115,10 +116,11 @@ def expected_rows(inputs: TrainingInputs, conf: ResolvedConf) -> int:
 
 
 def _write_snapshot(warehouse: Warehouse, conf: ResolvedConf, report: JobReport) -> None:
-    examples = warehouse.read_run(TRAINING_EXAMPLES)
+    examples = read_examples(warehouse)
     settings = conf.tree.training_set
     options = SnapshotOptions(conf.tree.seed, settings.rows_per_file, settings.compression)
-    manifest = write_snapshot(examples, warehouse.snapshot_dir(), options, _header(conf, report))
+    folder, layout = warehouse.snapshot_dir(), training_layout(declared(conf.tree))
+    manifest = write_snapshot(examples, folder, options, _header(conf, report), layout)
     rows = sum(split["rows"] for split in manifest["splits"].values())
     report.count("snapshot", examples.where("split != 'test'").count(), rows)
     report.outputs["snapshot"] = manifest["snapshot_version"]

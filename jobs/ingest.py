@@ -34,7 +34,6 @@ from contextlib import ExitStack
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.errors import DataRefusedError
 from conf.load import ResolvedConf
 from features.contracts import (
     IMPRESSIONS,
@@ -64,16 +63,12 @@ from jobs.sources.base import RawFrames, load_adapter
 from jobs.sources.delivery import Delivery, RuleCounts, last_run
 from jobs.sources.guard import require_some_rows, require_whole
 from jobs.sources.log_rows import note_withdrawn, with_first_known
+from jobs.sources.quarantine import limit_quarantined, list_rules
 from jobs.sources.reading import read_once
 from jobs.sources.window import replaced_days
 
-_SHOWN_RULES = 3
 _NOT_WRONG = (*NOT_YET, OLDER)
 """Rules whose rows say nothing against the source."""
-
-
-class QuarantineError(DataRefusedError):
-    """More of a table broke its rules than conf allows; the message names the rules."""
 
 
 def build(raw: RawFrames, earlier: Known | None, conf: ResolvedConf) -> dict[Table, DataFrame]:
@@ -131,20 +126,9 @@ def _earlier(warehouse: Warehouse) -> Known | None:
 def _limit_quarantined(
     rows_in: Mapping[Table, int], broken: Mapping[Table, RuleCounts], conf: ResolvedConf
 ) -> None:
-    limit = conf.tree.ingest.max_quarantined_share
     for table, rules in broken.items():
         wrong = {rule: n for rule, n in rules.items() if rule not in _NOT_WRONG}
-        share = sum(wrong.values()) / max(rows_in[table], 1)
-        if share > limit:
-            raise QuarantineError(
-                f"{table.name}: {share:.0%} of {rows_in[table]} rows broke their rules "
-                f"({_top(wrong)}), more than ingest.max_quarantined_share = {limit:.0%}; the rows "
-                f"and reasons are in table {QUARANTINE.name}: mend the source or its mapping"
-            )
-
-
-def _top(rules: RuleCounts) -> str:
-    return ", ".join(f"{rule} {n}" for rule, n in list(rules.items())[:_SHOWN_RULES])
+        limit_quarantined(table.name, rows_in[table], wrong, conf)
 
 
 def _write_quarantine(
@@ -155,7 +139,7 @@ def _write_quarantine(
     report = warehouse.report
     report.details["quarantined"] = {table.name: dict(rules) for table, rules in broken.items()}
     report.notes.extend(
-        f"{table.name}: quarantined {_top(rules)}" for table, rules in broken.items() if rules
+        f"{table.name}: quarantined {list_rules(rules)}" for table, rules in broken.items() if rules
     )
     conf = warehouse.conf
     rows = quarantined(checked, conf.run_date, conf.source.kind)

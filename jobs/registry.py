@@ -8,6 +8,7 @@ if TYPE_CHECKING:  # the names alone are read without Spark
 
 CHAIN: tuple[str, ...] = (
     "ingest",
+    "import_features",
     "import_labels",
     "embed_texts",
     "finetune_labeler",

@@ -12,6 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features.contracts import EXAMPLE_SCORES, MODEL_DECISIONS, TRAINING_EXAMPLES
+from jobs.platform.feature_reads import read_examples
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.reports.example_scores import predict_examples
@@ -28,7 +29,7 @@ def build(examples: DataFrame, model_dir: Path) -> DataFrame:
 def run(run: Run) -> None:
     """Predict the validation and test examples of the run."""
     warehouse, report = run.warehouse, run.report
-    examples, model_dir = warehouse.read_run(TRAINING_EXAMPLES), model_in_force(warehouse)
+    examples, model_dir = read_examples(warehouse), model_in_force(warehouse)
     written = warehouse.replace_run(EXAMPLE_SCORES, build(examples, model_dir))
     report.count(EXAMPLE_SCORES.name, examples.where("split != 'train'").count(), written.rows)
     report.details["model_version"] = model_version(model_dir)

@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import Field
 
 from conf.sections.base import Section
+from conf.sections.own import OwnName, OwnTable
 
 LOOK_BACK_DAYS = 28
 """Longest window of the features (days): four whole weeks, so that each weekday counts alike."""
@@ -68,6 +69,10 @@ class FeaturesConf(Section):
         ge=1,
         description="blocks of items whose embeddings are in a worker's memory at once, about "
         "items x 1.5 kB / blocks each (count)",
+    )
+    own: dict[OwnName, OwnTable] = Field(
+        default_factory=dict,
+        description="a team's own features: tables or files of them, by a name of yours",
     )
 
 

@@ -6,14 +6,15 @@ from pydantic import Field, model_validator
 
 from conf.sections.base import Section
 
-RawTable = Literal["items", "queries", "impressions", "judgments"]
+RawTable = Literal["items", "queries", "impressions", "judgments", "own_values"]
 
 
 class LostShareConf(Section):
     """Share of a table that a team's source may lose from one run to the next.
 
-    Items and queries: of the rows that the last run read. Impressions: of the table's rows of the
-    days from the first to the last that the source gives. Judgments: of the table's rows.
+    Items, queries and own features: of the rows that the last run read. Impressions: of the
+    table's rows of the days from the first to the last that the source gives. Judgments: of the
+    table's rows.
     A feed that broke off loses more than a fifth; a week of normal change loses less.
     """
 
@@ -24,6 +25,9 @@ class LostShareConf(Section):
     )
     judgments: float = Field(
         0.2, ge=0, le=1, description="share above which ingest stops (fraction)"
+    )
+    own_values: float = Field(
+        0.2, ge=0, le=1, description="share above which import_features stops (fraction)"
     )
 
 

@@ -32,6 +32,7 @@ from features.contracts.raw import (
     JUDGMENTS,
     MARKET_PARAMETERS,
     MARKET_TRUTH,
+    OWN_VALUES,
     QUARANTINE,
     QUERIES,
 )
@@ -51,6 +52,7 @@ ALL_TABLES: tuple[Table, ...] = (
     QUERIES,
     IMPRESSIONS,
     JUDGMENTS,
+    OWN_VALUES,
     QUARANTINE,
     MARKET_TRUTH,
     MARKET_PARAMETERS,
@@ -105,6 +107,7 @@ __all__ = [
     "MARKET_TRUTH",
     "METRICS",
     "MODEL_DECISIONS",
+    "OWN_VALUES",
     "QUARANTINE",
     "QUERIES",
     "QUERY_FEATURES",

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from features.contracts.table import Check, Column, Table, required
+from features.contracts.table import Check, Column, Table, optional, required
 from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
 from features.spec import Feature
 
@@ -10,6 +10,9 @@ _DATES = (
     ("run_date", "date", "run that made the row"),
     ("as_of_date", "date", "only events before this day, known before it, were used"),
 )
+
+
+OWN = optional([("own", "map<string,float>", "known values of conf `features.own`, by feature")])
 
 
 def feature_columns(features: Sequence[Feature]) -> tuple[Column, ...]:
@@ -56,6 +59,7 @@ QUERY_FEATURES = Table(
     columns=(
         *required([*_DATES, ("query_id", "string", "query"), ("region", "string", "region")]),
         *feature_columns(QUERY_LEVEL),
+        *OWN,
     ),
     key=("run_date", "as_of_date", "query_id"),
     cluster_by=("run_date", "as_of_date"),
@@ -67,6 +71,7 @@ ITEM_FEATURES = Table(
     columns=(
         *required([*_DATES, ("item_id", "string", "item"), ("region", "string", "region")]),
         *feature_columns(ITEM_LEVEL),
+        *OWN,
     ),
     key=("run_date", "as_of_date", "item_id", "region"),
     cluster_by=("run_date", "as_of_date"),
@@ -78,6 +83,7 @@ QUERY_ITEM_FEATURES = Table(
     columns=(
         *required([*_DATES, ("query_id", "string", "query"), ("item_id", "string", "item")]),
         *feature_columns(PAIR_LEVEL),
+        *OWN,
     ),
     key=("run_date", "as_of_date", "query_id", "item_id"),
     cluster_by=("run_date", "as_of_date"),

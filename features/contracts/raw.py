@@ -121,6 +121,23 @@ JUDGMENTS = Table(
     cluster_by=("query_id",),
 )
 
+OWN_VALUES = Table(
+    name="own_values",
+    grain="one row per own table of conf `features.own`, key and day as of which its values hold",
+    columns=required(
+        [
+            ("dataset", "string", "the table's name in conf `features.own`"),
+            ("query", "string", "query_id, or query text in lower case; * where the key has none"),
+            ("item_id", "string", "item; * where the key has none"),
+            ("region", "string", "region; * where the values hold for all"),
+            ("as_of_date", "date", "first day on which the values may be used"),
+            ("values", "string", "JSON: value by feature, as text; a blank one is left out"),
+        ]
+    ),
+    key=("dataset", "query", "item_id", "region", "as_of_date"),
+    cluster_by=("dataset", "as_of_date"),
+)
+
 QUARANTINE = Table(
     name="quarantine",
     grain="one row per raw row that broke a contract",

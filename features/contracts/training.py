@@ -1,6 +1,6 @@
 """Labels, training examples and the packed rows that scoring reads."""
 
-from features.contracts.feature_tables import feature_columns
+from features.contracts.feature_tables import OWN, feature_columns
 from features.contracts.table import Check, Table, optional, required
 from features.declarations import FEATURES
 
@@ -82,6 +82,7 @@ TRAINING_EXAMPLES = Table(
         ),
         *required(LABEL_COLUMNS),
         *feature_columns(FEATURES),
+        *OWN,
     ),
     key=("run_date", "example_id"),
     checks=(

@@ -1,5 +1,6 @@
 """Packs the candidates of a query and their features into one row of arrays."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -15,6 +16,7 @@ from features.lookup import (
     with_pair_features,
     with_query_features,
 )
+from features.spec import Feature
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,9 @@ def scoring_rows(inputs: ScoringInputs, max_candidates: int, run_date: date) -> 
         .transform(with_pair_features(features))
         .transform(at_most(max_candidates))
         .transform(with_item_features(features))
-        .transform(packed_by_query)
+        .transform(packed_by_query, features.own_of("item", "query_item"))
         .transform(with_query_features(features))
-        .withColumn("query_values", pack(QUERY_LEVEL))
+        .withColumn("query_values", pack((*QUERY_LEVEL, *features.own_of("query"))))
         .withColumn("run_date", day)
     )
 
@@ -62,9 +64,10 @@ def at_most(candidates: int) -> Transform:
     )
 
 
-def packed_by_query(df: DataFrame) -> DataFrame:
-    """Collect the candidates of each query in the order of item_id."""
-    candidate = F.struct("item_id", pack((*ITEM_LEVEL, *PAIR_LEVEL)).alias("candidate_values"))
+def packed_by_query(df: DataFrame, own: Sequence[Feature] = ()) -> DataFrame:
+    """Collect the candidates of each query in the order of item_id; own features come last."""
+    values = pack((*ITEM_LEVEL, *PAIR_LEVEL, *own)).alias("candidate_values")
+    candidate = F.struct("item_id", values)
     grouped = df.groupBy("as_of_date", "query_id", "region").agg(
         F.sort_array(F.collect_list(candidate)).alias("packed"),
         *(F.sum(name).alias(name) for name in ("missing_item", "missing_query_item")),

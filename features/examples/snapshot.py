@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from features.contracts.training import LABEL_COLUMNS
 from features.declarations import FEATURES
 from features.lookup import Transform
+from features.spec import Feature
 
 SPLITS = ("train", "validation")
 HALF_BITS = 24
@@ -25,8 +26,7 @@ LIST_HASH = ("list_high", "list_low")
 never shown. A hash, because numbering the pages would take a join and end at 2^24 of them."""
 
 RANGE_BITS = 10
-COLUMNS: tuple[str, ...] = (
-    *(feature.name for feature in FEATURES),
+_BESIDE: tuple[str, ...] = (
     "position",
     *(name for name, _, _ in LABEL_COLUMNS),
     *PAGE_HASH,
@@ -42,8 +42,13 @@ class Layout:
     splits: tuple[str, ...]
 
 
-TRAINING = Layout(COLUMNS, SPLITS)
-"""What `train` reads: never test rows."""
+def training_layout(features: Iterable[Feature] = FEATURES) -> Layout:
+    """Name the columns and splits that `train` reads: never test rows."""
+    return Layout((*(feature.name for feature in features), *_BESIDE), SPLITS)
+
+
+TRAINING = training_layout()
+"""Without features of a team's own."""
 
 
 def shuffled_rows(seed: int, layout: Layout = TRAINING) -> Transform:

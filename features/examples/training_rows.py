@@ -18,6 +18,7 @@ from conf.sections.training import TrainingSetConf
 from features.labels.admitted import with_admission
 from features.log.history import visible_log
 from features.lookup import FeatureTables, Transform, with_features
+from features.own.declared import pack_own
 
 PAIR = ["query_id", "item_id"]
 TASKS = ("click", "cart", "purchase")
@@ -55,8 +56,8 @@ def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> Dat
 
     The columns are those of the table, and the flags of `features.lookup.MISSING`.
     """
-    rows = labelled_rows(inputs, conf, run_date)
-    return rows.transform(with_features(inputs.features)).withColumn("run_date", F.lit(run_date))
+    rows = labelled_rows(inputs, conf, run_date).transform(with_features(inputs.features))
+    return rows.withColumns({"own": pack_own(inputs.features.own), "run_date": F.lit(run_date)})
 
 
 def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:

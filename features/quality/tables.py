@@ -44,7 +44,7 @@ GRADES = (0, 1, 2)
 JUDGMENT_SOURCES = ("human", "assumed")
 
 
-_FREE_TEXT = ("description",)
+_FREE_TEXT = ("description", "values")
 """Columns of a limit of their own, in which one bad character is not worth an item."""
 
 

@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from conf.load import ResolvedConf
 
 FORMATS = ("table", "yaml", "json")
-RAW_TABLES = ("items", "queries", "impressions", "judgments")
-_READ_THE_SOURCE = ("ingest", "nightly")
+RAW_TABLES = ("items", "queries", "impressions", "judgments", "own_values")
+_READ_THE_SOURCE = ("ingest", "import_features", "nightly")
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:

@@ -14,13 +14,14 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf, section_hash
 from conf.sections.platform import StorageConf
-from features.contracts import MARKET_TRUTH, QUERIES, TEXT_EMBEDDINGS, TRAINING_EXAMPLES
+from features.contracts import MARKET_TRUTH, QUERIES, TEXT_EMBEDDINGS
 from features.declarations import declared
 from features.examples.experiment_rows import BLIND, LOGGED, TRUTH, chain_rows
 from features.examples.training_rows import TASKS
 from features.spec import spec_json
 from jobs.experiments.snapshot import Contents, snapshot_folder, write_experiment_snapshot
 from jobs.labels.labelers import optional
+from jobs.platform.feature_reads import read_examples
 from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.warehouse import Warehouse
 from jobs.registry import load_job
@@ -71,7 +72,7 @@ def write_examples(warehouse: Warehouse, folder: Path) -> Path:
     """Write the snapshot of the run's training_examples to the folder and return it."""
     tree = warehouse.conf.tree
     truth = optional(warehouse, MARKET_TRUTH)
-    examples = warehouse.read_run(TRAINING_EXAMPLES)
+    examples = read_examples(warehouse)
     rows = chain_rows(examples, warehouse.read(QUERIES), truth).persist(StorageLevel.DISK_ONLY)
     try:
         contents = Contents(

@@ -2,8 +2,17 @@
 
 from collections.abc import Mapping
 
-from features.contracts import ITEM_FEATURES, QUERY_FEATURES, QUERY_ITEM_FEATURES
+from pyspark.sql import DataFrame
+
+from features.contracts import (
+    ITEM_FEATURES,
+    QUERY_FEATURES,
+    QUERY_ITEM_FEATURES,
+    TRAINING_EXAMPLES,
+)
+from features.declarations import own_features
 from features.lookup import MISSING, FeatureTables
+from features.own.declared import unpack_own
 from jobs.platform.report import JobReport
 from jobs.platform.warehouse import Warehouse
 
@@ -14,7 +23,14 @@ def read_features(warehouse: Warehouse) -> FeatureTables:
         query=warehouse.read_run(QUERY_FEATURES),
         item=warehouse.read_run(ITEM_FEATURES),
         query_item=warehouse.read_run(QUERY_ITEM_FEATURES),
+        own=own_features(warehouse.conf.tree),
     )
+
+
+def read_examples(warehouse: Warehouse) -> DataFrame:
+    """The training examples of the run, with a column per feature, own ones among them."""
+    examples = warehouse.read_run(TRAINING_EXAMPLES)
+    return unpack_own(examples, own_features(warehouse.conf.tree))
 
 
 def note_missing(report: JobReport, counts: Mapping[str, int | None]) -> None:

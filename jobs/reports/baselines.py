@@ -9,8 +9,9 @@ from pyspark.sql import functions as F
 
 from conf.load import section_hash
 from conf.sections.value import Weights
-from features.contracts import SCORING_ROWS, TRAINING_EXAMPLES
+from features.contracts import SCORING_ROWS
 from features.evaluation.rankers import engagement
+from jobs.platform.feature_reads import read_examples
 from jobs.platform.warehouse import Warehouse
 from model.baselines import BOOSTED, Baselines, fit_baselines, load_baselines, save_baselines
 from model.feed import Snapshot, open_snapshot
@@ -44,7 +45,7 @@ class RunBaselines:
         """Rows of example_scores with the baselines' score columns."""
         if self.baselines is None:
             return rows
-        examples = self.warehouse.read_run(TRAINING_EXAMPLES).where("split = 'test'")
+        examples = read_examples(self.warehouse).where("split = 'test'")
         scored = score_flat(examples, ["example_id"], self.path)
         return rows.join(scored, on="example_id", how="left")
 

@@ -15,7 +15,6 @@ from features.contracts import (
     QUERIES,
     RELEVANCE_LABELS,
     SCORING_ROWS,
-    TRAINING_EXAMPLES,
 )
 from features.evaluation.funnel import disorder
 from features.evaluation.lists import examination_at_position, pages, with_block
@@ -25,6 +24,7 @@ from features.evaluation.reliability import prediction_histogram, queries_by_tas
 from features.evaluation.served import graded_rows
 from features.examples.training_rows import labelled_pairs
 from jobs.labels.labelers import optional
+from jobs.platform.feature_reads import read_examples
 from jobs.platform.plans import keep
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.example_scores import predict_examples
@@ -124,7 +124,7 @@ def _shown(
     warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
 ) -> DataFrame:
     """Validation examples that a page showed; `ref_joint` is the value of the model in force."""
-    examples = warehouse.read_run(TRAINING_EXAMPLES).where("split = 'validation'")
+    examples = read_examples(warehouse).where("split = 'validation'")
     examples = examples.where(F.col("search_id").isNotNull())
     rows = predict_examples(examples, candidate)
     if reference is None:

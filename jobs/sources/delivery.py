@@ -23,7 +23,7 @@ RuleCounts = Mapping[str, int]
 
 @dataclass(frozen=True)
 class LastRun:
-    """The newest run date for which `ingest` finished, and the rows that it read by table."""
+    """The newest run date for which a job finished, and the rows that it read by table."""
 
     run_date: date
     rows: Mapping[str, int]
@@ -127,13 +127,13 @@ class Delivery:
         return self.broken[table].get(MALFORMED_LINE, 0)
 
 
-def last_run(warehouse: Warehouse) -> LastRun | None:
-    """The newest run date that `ingest` finished over these tables, by its saved reports.
+def last_run(warehouse: Warehouse, job: str = "ingest") -> LastRun | None:
+    """The newest run date that a job finished over these tables, by its saved reports.
 
     Raises:
         DamagedRecordError: that report is no whole JSON.
     """
-    reports = sorted(warehouse.report_dir().parent.glob("*/ingest.json"))
+    reports = sorted(warehouse.report_dir().parent.glob(f"*/{job}.json"))
     if not reports:
         return None
     try:

@@ -69,7 +69,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 def fingerprint(conf: ResolvedConf) -> str:
     """Hash of what can be seen of each table without reading it, see `jobs.sources.tables`."""
     tables = [table for _, table in _inputs(_section(conf))]
-    return section_hash([input_fingerprint(t, _is_remote(t.path), conf.run_date) for t in tables])
+    return section_hash([input_fingerprint(t, conf.run_date) for t in tables])
 
 
 def _inputs(source: TablesSource) -> Iterator[tuple[str, TableInput]]:
@@ -94,7 +94,7 @@ def _mapped(
 ) -> DataFrame:
     """The table's columns under our names, with what follows from them."""
     _check_names(given, table)
-    df = _load(spark, given, table)
+    df = load_input(spark, given, f"source.{table.name}")
     require_columns(df, given.columns.values(), f"source table {table.name}")
     columns = {name: F.lit(value) for name, value in given.fixed.items()}
     for name in [*table.column_names, *_QUERY_COLUMNS, MALFORMED]:
@@ -150,15 +150,20 @@ def _named_queries(source: TablesSource, frames: list[DataFrame]) -> DataFrame:
     )
 
 
-def _load(spark: SparkSession, given: TableInput, table: Table) -> DataFrame:
+def load_input(spark: SparkSession, given: TableInput, key: str) -> DataFrame:
+    """Read one of a team's tables or files as it is; `key` is the place in conf that names it.
+
+    Raises:
+        SourceError: it is missing, empty or of another format.
+    """
     if given.table is not None:
         try:
             return spark.read.table(given.table)
         except PySparkException as error:
-            raise unreadable(f"source table {given.table}", error) from None
+            raise unreadable(f"{key}.table {given.table}", error) from None
     path = str(given.path)
     if not _is_remote(path):
-        path = str(require_file(path, f"set source.{table.name}.path"))
+        path = str(require_file(path, f"set {key}.path"))
     if given.format == "csv":
         return read_delimited(
             spark,
@@ -181,14 +186,14 @@ def _section(conf: ResolvedConf) -> TablesSource:
     return source
 
 
-def input_fingerprint(given: TableInput, remote: bool, run_date: date) -> str:
+def input_fingerprint(given: TableInput, run_date: date) -> str:
     """A text that changes when the table does.
 
     Of a local file or folder: names, sizes and times. Of a table by name, or on a remote path: the
     Delta version; without one the files that Spark lists. Where neither can be seen, the run date:
     a rerun of one date reads nothing anew then, and a warning says how to make it.
     """
-    if given.path is not None and not remote:
+    if given.path is not None and not _is_remote(given.path):
         path = Path(given.path)
         return files_fingerprint([path / "_delta_log" if given.format == "delta" else path])
     spark = SparkSession.getActiveSession()

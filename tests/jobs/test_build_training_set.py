@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 
 from features.contracts import TRAINING_EXAMPLES
 from features.declarations import declared
-from features.examples.snapshot import COLUMNS, SPLITS, range_offsets
+from features.examples.snapshot import SPLITS, TRAINING, range_offsets
 from features.spec import spec_json
 from jobs import build_training_set
 from jobs.platform.report import JobReport
@@ -62,7 +62,7 @@ def test_the_snapshot_is_what_its_manifest_says(tiny_run: Any, first: JobReport)
         footer = pq.read_metadata(path)
         assert (footer.num_rows, footer.num_row_groups) == (file["rows"], 1)
         schema = pq.read_schema(path)
-        assert schema.names == list(COLUMNS)
+        assert schema.names == list(TRAINING.columns)
         assert {str(field.type) for field in schema} == {"float"}
     assert [f["rows"] for f in manifest["splits"]["train"]["files"]] == [26, 26, 26, 26]
     assert [f["rows"] for f in manifest["splits"]["validation"]["files"]] == [13]

@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from conf.load import ResolvedConf
 from features.contracts import IMPRESSIONS, QUARANTINE, TEXT_EMBEDDINGS
 from features.examples.experiment_rows import CODES, JUDGED, LOGGED
-from features.examples.snapshot import COLUMNS, LIST_HASH, PAGE_HASH
+from features.examples.snapshot import LIST_HASH, PAGE_HASH, TRAINING
 from jobs import build_training_set
 from jobs.experiment import experiment_snapshot
 from jobs.experiments import chain_data
@@ -142,7 +142,7 @@ def test_training_examples_become_a_snapshot(tiny_run: Any, tmp_path: Path) -> N
     }
     assert json.loads((folder / "manifest.json").read_text())["relevance"] is True
     test = values_of(folder, "test")
-    trained = [name for name in COLUMNS if name not in (*PAGE_HASH, *LIST_HASH)]
+    trained = [name for name in TRAINING.columns if name not in (*PAGE_HASH, *LIST_HASH)]
     assert [*test] == [*trained, *CODES, *JUDGED, *LOGGED]
     np.testing.assert_array_equal(test["page_code"] >= 0, test["position"] > 0)
     assert len(set(test["page_code"])) == 4  # three days, and never shown

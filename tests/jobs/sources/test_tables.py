@@ -104,7 +104,7 @@ def test_texts_are_needed_where_queries_are_not_given(
     with pytest.raises(SourceError, match=r"source.queries is not given"):
         read(spark, make_conf(*by_id))
     missing = "source.items={path: null, table: no_such_table}"
-    with pytest.raises(SourceError, match=r"source table no_such_table cannot be read"):
+    with pytest.raises(SourceError, match=r"source.items.table no_such_table cannot be read"):
         read(spark, make_conf(*settings, missing))
 
 

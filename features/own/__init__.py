@@ -1,0 +1,1 @@
+"""A team's own features: what conf declares, what their rows must be, their values as of a day."""

@@ -1,0 +1,110 @@
+"""Brings the rows of a team's own table into one form, and judges them."""
+
+from datetime import date
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+from pyspark.sql.types import StringType
+
+from conf.schema import Conf
+from conf.sections.own import OwnFeature, OwnTable
+from features.contracts import OWN_VALUES
+from features.quality.rule import Rule, all_failures
+from features.quality.tables import checked_rows
+from features.quality.typed import MALFORMED, shown, try_cast
+from features.quality.values import member
+from features.split import normalised
+from features.text.normal_form import hashed_category
+
+ANY = "*"
+"""In a column of the key that a table does not have: its values hold for all of them."""
+LATE = "as_of_after_run_date"
+"""Rule of values that may be used only after the run date: a later run brings them in."""
+
+_INFINITE = float("inf")
+_SPARK_TYPES = {"float": "double", "int": "long", "boolean": "boolean"}
+
+
+def common_form(rows: DataFrame, name: str, table: OwnTable) -> DataFrame:
+    """Columns of own_values from rows that have our names of the key, `as_of` and the features.
+
+    `values` holds what is given as text; a blank value is left out.
+    """
+    given = F.create_map(
+        *(part for f in table.features for part in (F.lit(f), F.col(f).cast("string")))
+    )
+    filled = F.map_filter(given, lambda _, value: F.length(F.trim(value)) > 0)
+    malformed = [F.col(MALFORMED)] if MALFORMED in rows.columns else []
+    return rows.select(
+        F.lit(name).alias("dataset"),
+        _query(table).alias("query"),
+        _part("item_id", table).alias("item_id"),
+        _part("region", table).alias("region"),
+        _first_day(rows).alias("as_of_date"),
+        F.to_json(filled).alias("values"),
+        *malformed,
+    )
+
+
+def checked_values(raw: DataFrame, table: OwnTable, conf: Conf, run_date: date) -> DataFrame:
+    """Rows of own_values and their verdicts; of one key and day one row passes.
+
+    Args:
+        raw: of `common_form`, for one table.
+    """
+    rules = [_wrong_type(table), _late(run_date)]
+    if "region" in table.key:
+        rules.insert(0, member("unknown_region", "region", conf.regions, "conf regions"))
+    return checked_rows(raw, OWN_VALUES, conf, rules)
+
+
+def number(text: Column, feature: OwnFeature, buckets: int) -> Column:
+    """The value of a feature from its text (float): null where it is none; a category's id."""
+    if feature.dtype == "category":
+        return hashed_category(text, buckets).cast("float")
+    return try_cast(text, StringType(), _SPARK_TYPES[feature.dtype]).cast("float")
+
+
+def value_text(name: str) -> Column:
+    """The text of a feature in the column `values`; null where it is not given."""
+    return F.get_json_object("values", f"$.{name}")
+
+
+def _query(table: OwnTable) -> Column:
+    if "query_text" not in table.key:
+        return _part("query_id", table)
+    return normalised(F.col("query_text").cast("string"))
+
+
+def _part(column: str, table: OwnTable) -> Column:
+    return F.col(column).cast("string") if column in table.key else F.lit(ANY)
+
+
+def _first_day(rows: DataFrame) -> Column:
+    """First day on which a row's values may be used: a time within a day is known the day after.
+
+    What is no time stays as it is, for the rule on types to name.
+    """
+    moment = try_cast(F.col("as_of"), rows.schema["as_of"].dataType, "timestamp")
+    day = F.to_date(moment)
+    first = F.when(moment > day, F.date_add(day, 1)).otherwise(day)
+    return F.coalesce(first.cast("string"), F.col("as_of").cast("string"))
+
+
+def _wrong_type(table: OwnTable) -> Rule:
+    failures = []
+    for name, feature in table.features.items():
+        if feature.dtype == "category":
+            continue
+        text = value_text(name)
+        value = number(text, feature, 0)
+        wrong = text.isNotNull() & (value.isNull() | F.isnan(value) | (F.abs(value) == _INFINITE))
+        what = F.concat(F.lit(f"{name} "), shown(text), F.lit(f" is not {feature.dtype}"))
+        failures.append(F.when(wrong, what))
+    return Rule("wrong_type", all_failures(failures))
+
+
+def _late(run_date: date) -> Rule:
+    day = F.col("as_of_date")
+    what = F.concat(F.lit("as_of_date "), shown(day), F.lit(f" is after the run date {run_date}"))
+    return Rule(LATE, F.when(day > F.lit(run_date), what))
