@@ -13,10 +13,20 @@ from pyspark.sql import Row, SparkSession
 
 from conf.errors import UserError
 from conf.load import SIMULATED, ResolvedConf, load_conf
-from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUARANTINE, QUERIES, Table
-from jobs.ingest import JOB, QuarantineError
+from features.contracts import (
+    IMPRESSIONS,
+    ITEMS,
+    JUDGMENTS,
+    OWN_VALUES,
+    QUARANTINE,
+    QUERIES,
+    Table,
+)
+from jobs.import_features import JOB as OWN_JOB
+from jobs.ingest import JOB
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
+from jobs.sources.quarantine import QuarantineError
 
 BROKEN = Path(__file__).with_name("broken_inputs")
 MakeConf = Callable[..., ResolvedConf]
@@ -40,6 +50,21 @@ def table_settings(folder: Path = BROKEN, **files: str) -> list[str]:
         "ingest.max_quarantined_share=1.0",
         "ingest.max_lag_days=null",
     ]
+
+
+def own_settings(features: str = "", **changes: str) -> list[str]:
+    """Conf of a table of own features; `changes` are keys of its section."""
+    kinds = "{margin: {}, units: {dtype: int}, tier: {dtype: category}}"
+    section = {
+        "format": "csv",
+        "path": str(BROKEN / "own_values.csv"),
+        "key": "[item_id]",
+        "columns": "{item_id: sku}",
+        "as_of": "computed_on",
+        "features": features or kinds,
+    }
+    listed = ", ".join(f"{key}: {value}" for key, value in (section | changes).items())
+    return [f"features.own.shop={{{listed}}}", "ingest.max_quarantined_share=1.0"]
 
 
 PAGE = Path(__file__).parents[2] / "docs" / "bad_inputs.md"
@@ -95,7 +120,36 @@ STOPS: dict[str, tuple[list[str], str]] = {
         r"items: 82% of 22 rows broke .*malformed_line 3",
     ),
 }
-"""What stops the job: its name on the page, the settings, and what the error must say."""
+"""What stops ingest: its name on the page, the settings, and what the error must say."""
+
+OWN_STOPS: dict[str, tuple[list[str], str]] = {
+    "own features without their as-of column": (
+        own_settings(as_of="known_on"),
+        r"features.own.shop: columns \['known_on'\] are missing; present: .*'computed_on'",
+    ),
+    "own features whose column is missing": (
+        own_settings("{profit: {}}"),
+        r"features.own.shop: columns \['profit'\] are missing",
+    ),
+    "a table of own features that went away": (
+        own_settings(path=str(BROKEN / "nowhere.csv")),
+        r"nowhere.csv does not exist; set features.own.shop.path",
+    ),
+    "an own feature whose name is taken": (
+        own_settings("{pair_bm25: {column: margin}}"),
+        r"features.own.shop.features.pair_bm25: the name is taken .*another name",
+    ),
+    "own features without a key": (own_settings(key="[region]"), r"features.own.shop.*no.*ne"),
+    "own features of no rows": (
+        own_settings(path=str(BROKEN / "errors" / "own_header_only.csv")),
+        r"features.own.shop gives no rows.*--allow-shrink own_values",
+    ),
+    "more broken rows of own features than conf allows": (
+        [*own_settings(), "ingest.max_quarantined_share=0.5"],
+        r"features.own.shop: 62% of 13 rows broke .*wrong_type 4",
+    ),
+}
+"""What stops import_features, likewise."""
 
 
 _HEAD = """# What bad input is answered with
@@ -146,8 +200,10 @@ def ingested(
 ) -> tuple[JobReport, dict[str, list[Row]]]:
     """The report and the quarantined rows by table."""
     root = f"storage.root={tmp_path_factory.mktemp('broken')}"
-    conf = load_conf([SIMULATED], settings=[*table_settings(), root])
+    conf = load_conf([SIMULATED], settings=[*table_settings(), *own_settings(), root])
     report = JOB.run(spark, conf)
+    own = OWN_JOB.run(spark, conf)
+    report.counts += own.counts
     warehouse, _ = open_warehouse(spark, conf, "test")
     rows: dict[str, list[Row]] = {}
     for row in warehouse.read_run(QUARANTINE).collect():
@@ -199,6 +255,18 @@ def test_judgments_break_the_rules_that_the_file_names(
     assert Counter(r["rule"] for r in rows["judgments"]) == expected
 
 
+def test_own_values_break_the_rules_that_the_file_names(
+    ingested: tuple[JobReport, dict[str, list[Row]]],
+) -> None:
+    report, rows = ingested
+    with (BROKEN / "own_values.csv").open() as lines:
+        given = [r["expected"] for r in csv.DictReader(lines)]
+    broken = [rule if rule is not None else "malformed_line" for rule in given if rule != ""]
+    assert Counter(r["rule"] for r in rows["own_values"]) == Counter(broken)
+    (count,) = (c for c in report.counts if c.table == "own_values.shop")
+    assert (count.rows_in, count.rows_quarantined) == (len(given), len(broken))
+
+
 def test_rows_in_are_rows_out_and_quarantined(
     ingested: tuple[JobReport, dict[str, list[Row]]],
 ) -> None:
@@ -235,20 +303,20 @@ def stopped(
 ) -> dict[str, tuple[str, int]]:
     """The message and exit code of each input of STOPS; folders are left out of the message."""
     found: dict[str, tuple[str, int]] = {}
-    for name, (settings, _) in STOPS.items():
-        root = tmp_path_factory.mktemp("stopped")
+    for name, (settings, _) in (STOPS | OWN_STOPS).items():
+        root, job = tmp_path_factory.mktemp("stopped"), JOB if name in STOPS else OWN_JOB
         with pytest.raises(UserError) as caught:
-            JOB.run(spark, load_conf([SIMULATED], [*settings, f"storage.root={root}"]))
+            job.run(spark, load_conf([SIMULATED], [*settings, f"storage.root={root}"]))
         message = str(caught.value).replace(f"{BROKEN}/", "").replace(f"{root}", "ROOT")
         found[name] = (message, caught.value.exit_code)
     return found
 
 
-@pytest.mark.parametrize("name", STOPS)
+@pytest.mark.parametrize("name", STOPS | OWN_STOPS)
 def test_input_that_cannot_be_read_names_file_and_mend(
     stopped: dict[str, tuple[str, int]], name: str
 ) -> None:
-    assert re.search(STOPS[name][1], stopped[name][0])
+    assert re.search((STOPS | OWN_STOPS)[name][1], stopped[name][0])
 
 
 def test_the_page_holds_every_kind_of_bad_input(
@@ -256,7 +324,7 @@ def test_the_page_holds_every_kind_of_bad_input(
 ) -> None:
     reasons = {
         (table.name, row["rule"]): row["reason"]
-        for table in (ITEMS, QUERIES, IMPRESSIONS, JUDGMENTS)
+        for table in (ITEMS, QUERIES, IMPRESSIONS, JUDGMENTS, OWN_VALUES)
         for row in sorted(ingested[1][table.name], key=lambda row: str(row["reason"]), reverse=True)
     }
     text = bad_input_page(reasons, stopped)
