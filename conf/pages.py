@@ -39,11 +39,12 @@ def _rows(model: type[BaseModel], prefix: str, only: list[str] | None = None) ->
         if only is not None and name not in only:
             continue
         nested = _sections(field)
-        if len(nested) == 1 and get_origin(field.annotation) is not dict:
-            yield from _rows(nested[0], f"{prefix}{name}.")
-        else:
+        by_name = get_origin(field.annotation) is dict
+        if by_name or len(nested) != 1:
             told = _cell(field.description or "")
             yield f"| `{prefix}{name}` | {_type(field.annotation)} | {_default(field)} | {told} |\n"
+        if len(nested) == 1:
+            yield from _rows(nested[0], f"{prefix}{name}.{'NAME.' if by_name else ''}")
 
 
 def _sections(field: FieldInfo) -> list[type[BaseModel]]:

@@ -209,7 +209,7 @@ JOB = Job(
     ),
     may_lack=(LABELER_DECISIONS, WEIGHT_DECISIONS, MODEL_DECISIONS),
     writes=(MODEL_DECISIONS,),
-    sections=("value", "evaluation", "admission"),
+    sections=("value", "features", "evaluation", "admission"),
     artifacts_in=("model",),
     bind=_bind,
 )

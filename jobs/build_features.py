@@ -7,7 +7,6 @@ candidates, text_embeddings. Idempotent by run date: the rows of the run date ar
 Run: counterpoise build_features --conf FILE --run-date 2026-03-01
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -45,14 +44,13 @@ from features.own.declared import VALUES
 from features.pair import item_tokens, pair_features, query_texts, text_features
 from features.query import daily_pages, query_features
 from features.regional import with_price_ratio
-from features.spec import Feature
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS, feature_spine
 from features.text.cosine import blocked, blocked_vectors, check_embedded
 from features.text.normal_form import text_key
 from jobs.platform.job import Job
-from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
+from jobs.reports.own_features import tell_coverage, write_feature_page
 from model.text.encoder import find_encoder
 from udfs.cosine import add_cosines
 
@@ -198,26 +196,6 @@ def pair_texts(inputs: Inputs, conf: Conf) -> DataFrame:
     )
 
 
-def tell_coverage(report: JobReport, table: Table, rows: DataFrame, own: Sequence[Feature]) -> None:
-    """Put into the report what share of the run date's rows knows each own feature; warn at none.
-
-    A wrong key or day leaves every row with the default, which nothing else would show.
-    """
-    if not own:
-        return
-    shares = [F.avg(F.col("own")[f.name].isNotNull().cast("int")).alias(f.name) for f in own]
-    today = rows.where(F.col("as_of_date") == F.col("run_date")).agg(*shares).collect()[0]
-    report.details.setdefault("own_features", {}).update(
-        {f.name: today[f.name] or 0.0 for f in own}
-    )
-    report.warnings += [
-        f"own feature {f.name}: no row of {table.name} has a value on the run date; compare its "
-        f"key and its as_of in conf features.own with our ids and days"
-        for f in own
-        if not today[f.name]
-    ]
-
-
 def run(run: Run) -> None:
     """Read, build, write; rows in are the distinct keys of each table's spine."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
@@ -234,6 +212,8 @@ def run(run: Run) -> None:
             tell_coverage(report, table, warehouse.read_run(table), own)
     for frame in inputs.shared():
         frame.unpersist()
+    if inputs.own is not None and not conf.dry_run:
+        write_feature_page(warehouse)
 
 
 JOB = Job(

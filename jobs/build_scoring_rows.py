@@ -71,5 +71,5 @@ JOB = Job(
     summary="candidates and their features, packed one row per query",
     reads=(CANDIDATES, QUERY_FEATURES, ITEM_FEATURES, QUERY_ITEM_FEATURES),
     writes=(SCORING_ROWS,),
-    sections=("scoring",),
+    sections=("features", "scoring"),
 )

@@ -236,5 +236,5 @@ JOB = Job(
     may_lack=(LABELER_DECISIONS, MARKET_TRUTH, WEIGHT_DECISIONS),
     artifacts_in=("snapshot",),
     writes=(METRICS,),
-    sections=("value", "evaluation", "baselines"),
+    sections=("value", "features", "evaluation", "baselines"),
 )

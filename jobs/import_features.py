@@ -130,6 +130,6 @@ JOB = Job(
     run,
     summary="check and keep the values of a team's own features",
     writes=(OWN_VALUES, QUARANTINE),
-    sections=("features", "ingest", "regions"),
+    sections=("features", "ingest"),
     external=own_fingerprint,
 )

@@ -41,5 +41,6 @@ JOB = Job(
     reads=(TRAINING_EXAMPLES, MODEL_DECISIONS),
     may_lack=(MODEL_DECISIONS,),
     writes=(EXAMPLE_SCORES,),
+    sections=("features",),
     artifacts_in=("model",),
 )

@@ -1,4 +1,5 @@
-"""The whole chain on a tiny simulated market: rows balance, and a second run that was killed
+"""The whole chain on a tiny simulated market, with features of a team's own: rows balance, the own
+features reach the scores, and a second run that was killed
 between two commits of a step, in the middle of a training and after a step's last commit, and
 started again, ends with the tables of the first."""
 
@@ -16,11 +17,19 @@ from pyspark.sql import functions as F
 from rich.console import Console
 
 from conf.load import SIMULATED, ResolvedConf, load_conf
-from features.contracts import ALL_TABLES, TEXT_EMBEDDINGS
+from features.contracts import (
+    ALL_TABLES,
+    ITEM_FEATURES,
+    QUARANTINE,
+    SCORING_ROWS,
+    TEXT_EMBEDDINGS,
+    TRAINING_EXAMPLES,
+)
 from jobs.nightly import Nightly, closing_table
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.registry import CHAIN, load_job
+from udfs.model_files import read_spec
 
 REPOSITORY = Path(__file__).parents[2]
 TINY = (
@@ -55,8 +64,23 @@ KILLED_AT = {
 """Step and the point in it (tests/jobs/run_and_die.py)."""
 
 
+OWN_ROWS = """sku,known_on,margin,tier
+i000000000,2026-01-01,0.5,gold
+i000000000,2026-02-26,0.25,
+i000000001,2026-02-27 12:00:00,0.75,silver
+i000000001,2026-04-01,0.1,gold
+i000000002,2026-02-01,much,gold
+"""
+"""Of the first item two values, of the second one known within a day, and one of a later day."""
+
+
 def settings(root: Path) -> list[str]:
-    return [f"storage.root={root}", *TINY]
+    own = (
+        f"features.own.shop={{format: csv, path: '{root}/own.csv', key: [item_id], "
+        "columns: {item_id: sku}, as_of: known_on, features: {margin: {default: -1}, "
+        "tier: {dtype: category}}}"
+    )
+    return [f"storage.root={root}", own, *TINY]
 
 
 def contents(spark: SparkSession, conf: ResolvedConf) -> dict[str, list[str]]:
@@ -78,7 +102,9 @@ def _lines(rows: DataFrame) -> list[str]:
 def undisturbed(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[ResolvedConf, Nightly, list[JobReport]]]:
-    conf = load_conf([SIMULATED], settings=settings(tmp_path_factory.mktemp("chain")))
+    root = tmp_path_factory.mktemp("chain")
+    (root / "own.csv").write_text(OWN_ROWS)
+    conf = load_conf([SIMULATED], settings=settings(root))
     jobs = [load_job(name) for name in CHAIN]
     run = Nightly(spark, conf, jobs, jobs, console=Console(file=StringIO(), width=150))
     yield conf, run, run.run()
@@ -93,6 +119,41 @@ def test_every_step_reports_balanced_rows(
     for table in ("items", "impressions", "label_chunks", "training_examples", "scores"):
         assert counts[table].rows_out > 0, table
     assert closing_table(reports).row_count >= len(CHAIN)
+
+
+def test_own_features_go_from_a_file_to_the_scores(
+    spark: SparkSession, undisturbed: tuple[ResolvedConf, Nightly, list[JobReport]]
+) -> None:
+    """As of each day, in what is trained on and what is scored; the other rows are put aside."""
+    conf, _, reports = undisturbed
+    warehouse, _ = open_warehouse(spark, conf, "test")
+    put_aside = warehouse.read_run(QUARANTINE).where(F.col("table_name") == "own_values")
+    assert {r["rule"] for r in put_aside.collect()} == {"as_of_after_run_date", "wrong_type"}
+
+    by_day = warehouse.read_run(ITEM_FEATURES).where(F.col("item_id") <= "i000000002")
+    found = {
+        (r["item_id"][-1], r["as_of_date"].day, r["own"].get("margin")) for r in by_day.collect()
+    }
+    first = {24: 0.5, 25: 0.5, 26: 0.25, 27: 0.25, 28: 0.25, 1: 0.25}
+    expected = {"0": first, "1": {28: 0.75, 1: 0.75}, "2": {}}
+    assert {item for item, _, _ in found} == {"0", "1", "2"}
+    assert all(margin == expected[item].get(day) for item, day, margin in found)
+
+    spec = read_spec(warehouse.model_dir())
+    assert [f.name for f in spec.features[-2:]] == ["margin", "tier"]
+    row = warehouse.read_run(SCORING_ROWS).where(F.array_contains("item_ids", "i000000000"))
+    packed = row.select("item_ids", "candidate_values").collect()[0]
+    place, width = packed["item_ids"].index("i000000000"), len(spec.candidate_positions)
+    margin, tier = packed["candidate_values"][(place + 1) * width - 2 : (place + 1) * width]
+    assert (margin, tier) == (0.25, 0.0)
+    (report,) = (r for r in reports if r.job == "build_features")
+    assert 0 < report.details["own_features"]["margin"] < 1
+    assert "| `margin` | item | numeric | invariant | -1 |" in (
+        warehouse.report_dir() / "features.md"
+    ).read_text(encoding="utf-8")
+    examples = warehouse.read_run(TRAINING_EXAMPLES)
+    assert examples.where("own['margin'] NOT IN (-1, 0.5, 0.25, 0.75)").isEmpty()
+    assert not examples.where("own['margin'] = -1").isEmpty()
 
 
 def test_steps_killed_in_a_second_run_leave_the_same_rows(
