@@ -28,8 +28,9 @@ Two kinds of rows are quarantined by rules of their own and do not count towards
 run date brings in, and the older versions of a row that was sent again.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
+from functools import partial
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -54,9 +55,9 @@ from features.quality.tables import (
     checked_judgments,
     checked_queries,
 )
-from features.quality.verdicts import accepted, by_rule, quarantined
+from features.quality.verdicts import accepted, quarantined, tallies
 from jobs.platform.job import Job
-from jobs.platform.plans import keep
+from jobs.platform.plans import cut, keep
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames, load_adapter
@@ -64,31 +65,41 @@ from jobs.sources.delivery import Delivery, RuleCounts, last_run
 from jobs.sources.guard import require_some_rows, require_whole
 from jobs.sources.log_rows import note_withdrawn, with_first_known
 from jobs.sources.quarantine import limit_quarantined, list_rules
-from jobs.sources.reading import read_once
+from jobs.sources.reading import read_raw
 from jobs.sources.window import replaced_days
 
 _NOT_WRONG = (*NOT_YET, OLDER)
 """Rules whose rows say nothing against the source."""
 
 
-def build(raw: RawFrames, earlier: Known | None, conf: ResolvedConf) -> dict[Table, DataFrame]:
+def build(
+    raw: RawFrames,
+    earlier: Known | None,
+    conf: ResolvedConf,
+    once: Callable[[DataFrame], DataFrame],
+) -> dict[Table, DataFrame]:
     """The checked frames: the contract's columns and a verdict on every raw row.
 
-    `earlier` are items and queries of earlier runs that rows may refer to besides this run's.
+    Args:
+        raw: of the source.
+        earlier: items and queries of earlier runs that rows may refer to besides this run's.
+        conf: of the run.
+        once: what makes a frame that is read more than once be made once.
     """
-    items = checked_items(raw.items, conf.tree)
-    queries = checked_queries(raw.queries, conf.tree)
+    items = once(checked_items(raw.items, conf.tree))
+    queries = once(checked_queries(raw.queries, conf.tree))
     known = _known(accepted(items), accepted(queries), earlier)
-    return {
-        ITEMS: items,
-        QUERIES: queries,
-        IMPRESSIONS: checked_impressions(raw.impressions, conf.tree, conf.run_date, known),
-        JUDGMENTS: checked_judgments(raw.judgments, conf.tree, conf.run_date, known),
-    }
+    log = checked_impressions(raw.impressions, conf.tree, conf.run_date, known)
+    judgments = checked_judgments(raw.judgments, conf.tree, conf.run_date, known)
+    return {ITEMS: items, QUERIES: queries, IMPRESSIONS: once(log), JUDGMENTS: once(judgments)}
 
 
 def run(run: Run) -> None:
     """Read, check and write.
+
+    What a closed source draws has a long plan, which every step after would carry: the checked rows
+    are cut off from it. They cannot be made again should a worker be lost; the job is then run
+    again. Those of an open source are cached, and read again where a worker is lost.
 
     Raises:
         SourceError: a file or column is missing.
@@ -97,11 +108,13 @@ def run(run: Run) -> None:
     """
     warehouse, conf = run.warehouse, run.conf
     with ExitStack() as kept:
-        raw = read_once(warehouse.spark, conf, kept)
-        rows_in = {table: df.count() for table, df in raw.by_table().items()}
+        raw = read_raw(warehouse.spark, conf)
+        earlier = None if raw.closed else _earlier(warehouse)
+        checked = build(raw, earlier, conf, cut if raw.closed else partial(keep, kept=kept))
+        found = tallies(checked)
+        rows_in = {table: tally.rows for table, tally in found.items()}
+        broken = {table: tally.broken for table, tally in found.items()}
         require_some_rows(rows_in, conf)
-        checked = build(raw, None if raw.closed else _earlier(warehouse), conf)
-        broken = {table: by_rule(keep(df, kept)) for table, df in checked.items()}
         delivery = Delivery(warehouse, raw, checked, rows_in, broken, last_run(warehouse))
         require_whole(delivery)
         _write_quarantine(warehouse, checked, broken)

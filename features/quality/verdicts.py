@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import date
 from functools import reduce
+from typing import NamedTuple
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
@@ -12,6 +13,15 @@ from features.quality.rule import RAW_ROW, REASON, RULE
 
 MAX_KEPT_CHARS = 10_000
 """Of a row or a reason in the quarantine: enough to find the row, too little for a file's text."""
+
+_OF = "_of"
+
+
+class Tally(NamedTuple):
+    """Rows of a checked frame, and of them those quarantined by rule (counts)."""
+
+    rows: int
+    broken: dict[str, int]
 
 
 def accepted(checked: DataFrame) -> DataFrame:
@@ -48,5 +58,23 @@ def _beginning(text: Column) -> Column:
 def by_rule(checked: DataFrame) -> dict[str, int]:
     """Rows by the first rule that they broke, the most frequent first."""
     broken = checked.where(F.col(RULE).isNotNull()).groupBy(RULE).count().collect()
-    counts = {row[RULE]: int(row["count"]) for row in broken}
+    return _most_frequent_first({row[RULE]: int(row["count"]) for row in broken})
+
+
+def tallies(checked: Mapping[Table, DataFrame]) -> dict[Table, Tally]:
+    """Rows of several checked frames, all and by rule as `by_rule` has them, in one query."""
+    verdicts = [df.select(F.lit(table.name).alias(_OF), RULE) for table, df in checked.items()]
+    found = reduce(DataFrame.unionByName, verdicts).groupBy(_OF, RULE).count().collect()
+    counts: dict[str, dict[str | None, int]] = {table.name: {} for table in checked}
+    for row in found:
+        counts[row[_OF]][row[RULE]] = int(row["count"])
+    return {table: _tally(counts[table.name]) for table in checked}
+
+
+def _tally(counts: Mapping[str | None, int]) -> Tally:
+    broken = {rule: n for rule, n in counts.items() if rule is not None}
+    return Tally(sum(counts.values()), _most_frequent_first(broken))
+
+
+def _most_frequent_first(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))

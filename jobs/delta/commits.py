@@ -13,6 +13,7 @@ from typing import TypeVar
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
 
+from conf.errors import OwnedError
 from jobs.delta.history import is_overtaken
 
 T = TypeVar("T")
@@ -20,6 +21,10 @@ T = TypeVar("T")
 _WAITS = (0.5, 2.0, 8.0, 20.0)
 """Seconds before each further try, at most: commits of a table are seconds apart in a night. Waits
 are drawn at random, so that two runs do not meet again."""
+
+
+class RivalRunError(OwnedError, RuntimeError):
+    """Two runs of one job write the same rows; the message names the table."""
 
 
 def retried(commit: Callable[[], T]) -> T:

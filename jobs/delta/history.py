@@ -40,6 +40,11 @@ class Commit:
         """The name that our writer gave it; "" for a commit of others."""
         return str(self.metadata.get("commit", ""))
 
+    @property
+    def rows(self) -> int:
+        """Rows that it wrote, those of rewritten files among them (count)."""
+        return int(self.metrics.get("numOutputRows", 0))
+
 
 def commits_by_spark(table: DeltaTable) -> Iterator[Commit]:
     """Give the commits on record, the newest first: those of the days that the log is kept."""

@@ -110,19 +110,25 @@ class Tables:
             return table.completed(reader.table(self.identifier(table)))
         return table.completed(reader.load(str(self.path(table))))
 
-    def create(self, table: Table) -> None:
+    def create(self, table: Table) -> bool:
         """Create the table from its contract; one of an older contract gets its columns and checks.
 
         New columns are null in the rows that are there: only optional ones can be added.
+
+        Returns:
+            Whether there was none before.
         """
-        if table.name not in self._made:
-            if self.exists(table):
-                self._add_columns(table)
-                self._renew_checks(table)
-            else:
-                self._clear_torn(table)
-                self.spark.sql(table.ddl(self.identifier(table)))
-            self._made.add(table.name)
+        if table.name in self._made:
+            return False
+        is_new = not self.exists(table)
+        if is_new:
+            self._clear_torn(table)
+            self.spark.sql(table.ddl(self.identifier(table)))
+        else:
+            self._add_columns(table)
+            self._renew_checks(table)
+        self._made.add(table.name)
+        return is_new
 
     def _clear_torn(self, table: Table) -> None:
         """Remove the log that a run left which was killed before the table's first commit.

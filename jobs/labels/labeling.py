@@ -14,8 +14,9 @@ from rich.console import Console
 from features.contracts import LABEL_CHUNKS, QUARANTINE, RELEVANCE_LABELS, TEXT_EMBEDDINGS
 from features.labels.judged import source_of
 from features.labels.plan import Plan, label_rows, quarantine_rows, with_vectors
+from jobs.delta.commits import RivalRunError
 from jobs.labels.labelers import Row, labeler_dir, optional
-from jobs.platform.warehouse import RivalRunError, Warehouse
+from jobs.platform.warehouse import Warehouse
 from model.labelers.deployed import deployed_encoder
 from udfs.label import label_udf
 

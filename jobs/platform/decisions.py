@@ -19,7 +19,8 @@ from typing import Any
 from pyspark.sql import functions as F
 
 from features.contracts import Table
-from jobs.platform.warehouse import RivalRunError, Warehouse
+from jobs.delta.commits import RivalRunError
+from jobs.platform.warehouse import Warehouse
 
 Row = dict[str, Any]
 

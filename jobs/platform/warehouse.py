@@ -12,21 +12,18 @@ from pyspark import StorageLevel
 from pyspark.sql import DataFrame, DataFrameWriter
 from pyspark.sql import functions as F
 
-from conf.errors import OwnedError
 from features.contracts import Table
 from jobs.command.causes import naming_table
 from jobs.command.version import code_version
 from jobs.delta import history
-from jobs.delta.commits import retried
+from jobs.delta.commits import RivalRunError, retried
 from jobs.delta.difference import CHANGE, DELETE, SAME, content_hash, difference, merge_changes
 from jobs.delta.tables import MissingTableError, Tables
 from jobs.platform.report import JobReport
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
-
-
-class RivalRunError(OwnedError, RuntimeError):
-    """Two runs of one job write the same rows; the message names the table."""
+_FIRST_ROWS = "first rows of counterpoise"
+"""Writer of the commit that fills a table which was just made: Delta takes it once per table."""
 
 
 @dataclass(frozen=True)
@@ -96,8 +93,8 @@ class Warehouse(Tables):
         rows = table.conform(df)
         if self.conf.dry_run:
             return self._planned(table, rows, f"replace where {where}")
-        self.create(table)
-        if unless_equal:
+        is_new = self.create(table)
+        if unless_equal and not is_new:
             there = table.conform(self.at(table, self.version(table)).where(where))
             given = content_hash(rows)
             if content_hash(there) == given:
@@ -109,7 +106,7 @@ class Warehouse(Tables):
             return self._leave(table, 0)
         # replaceWhere rewrites files that also hold rows outside of it, and counts those as output.
         copied = int(commit.metrics.get("numCopiedRows", 0))
-        return self._written(table, commit, _rows(commit) - copied)
+        return self._written(table, commit, commit.rows - copied)
 
     def replace_run(self, table: Table, df: DataFrame) -> Written:
         """Replace the rows of this run date."""
@@ -128,8 +125,8 @@ class Warehouse(Tables):
         rows = table.conform(df)
         if self.conf.dry_run:
             return self._planned(table, rows, f"merge on {', '.join(table.key)}")
-        self.create(table)
-        return retried(lambda: self._merged(table, rows, update, prune))
+        written = self._first_rows(table, rows) if self.create(table) else None
+        return written or retried(lambda: self._merged(table, rows, update, prune))
 
     @naming_table("writing")
     def append(
@@ -164,7 +161,7 @@ class Warehouse(Tables):
                 ),
             )
         )
-        return self._written(table, commit, _rows(commit))
+        return self._written(table, commit, commit.rows)
 
     # --- inside -------------------------------------------------------------------------------
 
@@ -174,6 +171,16 @@ class Warehouse(Tables):
             writer.saveAsTable(self.identifier(table))
         else:
             writer.save(str(self.path(table)))
+
+    def _first_rows(self, table: Table, rows: DataFrame) -> Written | None:
+        """Append the rows to a table that was just made; None where another run was quicker.
+
+        There is nothing to compare them with, and Delta takes the commit of this name once.
+        """
+        first = rows.write.format("delta").mode("append")
+        save = partial(self._save, first.options(txnAppId=_FIRST_ROWS, txnVersion="1"), table)
+        commit = retried(lambda: self._committed(table, lambda name: save(commit=name)))
+        return self._written(table, commit, commit.rows) if commit else None
 
     def _merged(self, table: Table, rows: DataFrame, update: bool, prune: str | None) -> Written:
         there = self.at(table, self.version(table))
@@ -243,7 +250,3 @@ class Warehouse(Tables):
                 "code_version": code_version(),
             }
         )
-
-
-def _rows(commit: history.Commit) -> int:
-    return int(commit.metrics.get("numOutputRows", 0))

@@ -1,23 +1,17 @@
-"""Reading the conf's source once: its raw frames, complete and kept for more than one use."""
+"""Reading the conf's source: its raw frames, complete."""
 
-from contextlib import ExitStack
 from dataclasses import replace
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.quality.tables import required_columns
-from jobs.platform.plans import cut, keep
 from jobs.sources.base import RawFrames, load_adapter, require_columns
 from jobs.sources.window import within_history
 
 
-def read_once(spark: SparkSession, conf: ResolvedConf, kept: ExitStack) -> RawFrames:
-    """The raw frames of the conf's source, impressions of `ingest.history_days` only.
-
-    What a closed source draws has a long plan, which every step after would carry: it is cut. Its
-    rows cannot be made again should a worker be lost; the job is then run again. The frames of an
-    open source are cached, and read again where a worker is lost.
+def read_raw(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
+    """The raw frames of the conf's source, impressions of `ingest.history_days` only; all lazy.
 
     Raises:
         SourceError: a file or a required column is missing.
@@ -26,14 +20,4 @@ def read_once(spark: SparkSession, conf: ResolvedConf, kept: ExitStack) -> RawFr
     raw = load_adapter(kind).read(spark, conf)
     for table, df in raw.by_table().items():
         require_columns(df, required_columns(table), f"source {kind}, {table.name}")
-
-    def once(df: DataFrame) -> DataFrame:
-        return cut(df) if raw.closed else keep(df, kept)
-
-    return replace(
-        raw,
-        items=once(raw.items),
-        queries=once(raw.queries),
-        impressions=once(within_history(raw.impressions, conf)),
-        judgments=once(raw.judgments),
-    )
+    return replace(raw, impressions=within_history(raw.impressions, conf))

@@ -29,10 +29,11 @@ from features.contracts import (
     Table,
 )
 from jobs import admit_labeler, finetune_labeler, label_pairs, revoke_labeler
+from jobs.delta.commits import RivalRunError
 from jobs.labels import labeling
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.platform.warehouse import RivalRunError, Warehouse
+from jobs.platform.warehouse import Warehouse
 from model.labelers.base import LabelerError
 
 RUN = dt.date(2026, 3, 1)

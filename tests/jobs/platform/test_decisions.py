@@ -10,9 +10,10 @@ from pyspark.sql import SparkSession
 from conf.load import ResolvedConf
 from features.contracts import Table
 from features.contracts.table import required
+from jobs.delta.commits import RivalRunError
 from jobs.platform.decisions import decide
 from jobs.platform.runner import open_warehouse
-from jobs.platform.warehouse import RivalRunError, Warehouse
+from jobs.platform.warehouse import Warehouse
 
 DECISIONS = Table(
     name="decisions",

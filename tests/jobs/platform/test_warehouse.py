@@ -16,11 +16,11 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf
 from features.contracts import ALL_TABLES, SCORES, Check, Table
 from features.contracts.table import ContractError, optional, required
-from jobs.delta.commits import retried
+from jobs.delta.commits import RivalRunError, retried
 from jobs.delta.difference import CHANGE, difference
 from jobs.delta.history import Commit, commit_named
 from jobs.platform.runner import open_warehouse
-from jobs.platform.warehouse import MissingTableError, RivalRunError
+from jobs.platform.warehouse import MissingTableError
 
 RUN = dt.date(2026, 3, 1)
 PRICES = Table(
