@@ -163,8 +163,6 @@ class Warehouse(Tables):
         )
         return self._written(table, commit, commit.rows)
 
-    # --- inside -------------------------------------------------------------------------------
-
     def _save(self, rows: DataFrameWriter, table: Table, **more: Any) -> None:
         writer = rows.option("userMetadata", self._metadata(**more))
         if self.conf.tree.storage.database:
