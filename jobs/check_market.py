@@ -35,6 +35,7 @@ from features.evaluation.truth import (
     pair_sample,
     true_outcomes,
 )
+from jobs.labels.labelers import read_labels
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
@@ -104,7 +105,7 @@ def read_inputs(warehouse: Warehouse) -> TruthInputs:
         truth=warehouse.read(MARKET_TRUTH),
         parameters=warehouse.read(MARKET_PARAMETERS),
         queries=warehouse.read(QUERIES),
-        labels=warehouse.read(RELEVANCE_LABELS),
+        labels=read_labels(warehouse),
     )
 
 

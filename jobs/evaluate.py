@@ -48,7 +48,7 @@ from features.evaluation.reliability import prediction_histogram, queries_by_tas
 from features.evaluation.served import served_rows
 from features.examples.training_rows import labelled_pairs
 from jobs.labels.findings import Findings
-from jobs.labels.labelers import optional
+from jobs.labels.labelers import optional, read_labels
 from jobs.platform.feature_reads import read_features
 from jobs.platform.job import Job
 from jobs.platform.run import Run
@@ -153,7 +153,7 @@ def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
         test=baselines.beside_examples(examples.where("split = 'test'")),
         validation=examples.where("split = 'validation'"),
         queries=warehouse.read(QUERIES),
-        labels=warehouse.read(RELEVANCE_LABELS),
+        labels=read_labels(warehouse),
         weights=weights.by_region,
         served=_served(warehouse, baselines),
         truth=optional(warehouse, MARKET_TRUTH),
@@ -171,7 +171,7 @@ def _served(warehouse: Warehouse, baselines: RunBaselines) -> DataFrame | None:
     queries = warehouse.read(QUERIES)
     best = labelled_pairs(queries, tree, optional(warehouse, LABELER_DECISIONS))
     features = read_features(warehouse).as_of(F.lit(warehouse.conf.run_date))
-    labels = warehouse.read(RELEVANCE_LABELS).transform(best)
+    labels = read_labels(warehouse).transform(best)
     rows = scores.transform(served_rows(features, labels, queries, tree.split.test))
     return baselines.beside_served(rows)
 

@@ -24,6 +24,7 @@ from features.contracts import (
 )
 from jobs.platform.job import Job
 from jobs.platform.run import Run
+from jobs.reports.markdown import write_section
 from jobs.serving.in_force import WeightsInForce, model_in_force, weights_in_force
 from udfs.model_files import model_version, taught_regions
 from udfs.score_rows import score_rows
@@ -61,6 +62,9 @@ def run(run: Run) -> None:
         )
     report.details["model_version"] = model_version(model_dir)
     report.details["weights_version"] = weights.version
+    if not conf.dry_run:
+        text = f"## Weights adopted by hand\n\n{weights.adopted}" if weights.adopted else ""
+        write_section(warehouse.report_dir(), "15-adopted-weights", text)
 
 
 def neutral_pairs(taught: Sequence[str] | None) -> Column:

@@ -94,15 +94,21 @@ def in_force(rows: list[Row]) -> Row | None:
     return max(admitted, key=lambda row: int(row["decision_no"]), default=None)
 
 
-def labels_in_force(warehouse: Warehouse) -> DataFrame:
-    """relevance_labels of all sources, grades of people as audited where conf asks for it.
+def read_labels(warehouse: Warehouse) -> DataFrame:
+    """Read relevance_labels of all sources as of the run date.
 
     A run for an earlier date than the tables have served leaves out the labels made since.
-    Grades of test queries stay as given: what judges is never changed by what is judged.
     """
     made_since = F.to_date("labelled_at") > F.lit(warehouse.conf.run_date)
-    known = F.coalesce(~made_since, F.lit(True))
-    labels = warehouse.read(RELEVANCE_LABELS).where(known)
+    return warehouse.read(RELEVANCE_LABELS).where(F.coalesce(~made_since, F.lit(True)))
+
+
+def labels_in_force(warehouse: Warehouse) -> DataFrame:
+    """Labels as of the run date, grades of people as audited where conf asks for it.
+
+    Grades of test queries stay as given: what judges is never changed by what is judged.
+    """
+    labels = read_labels(warehouse)
     if not warehouse.conf.tree.training_set.audited:
         return labels
     audit = optional(warehouse, LABEL_AUDIT)

@@ -23,10 +23,14 @@ class NoModelError(UserError, FileNotFoundError):
 
 @dataclass(frozen=True)
 class WeightsInForce:
-    """Weights by region and the version that scores carry."""
+    """Weights by region and the version that scores carry.
+
+    `adopted` says who adopted them and why; "" for those of tuning or conf.
+    """
 
     table: WeightTable
     version: str
+    adopted: str = ""
 
     @property
     def by_region(self) -> dict[str, Weights]:
@@ -121,9 +125,10 @@ def _adopted_weights(warehouse: Warehouse) -> WeightsInForce | None:
     decision = weights_decision(warehouse)
     if decision is None or decision["decision"] != "adopted":
         return None
-    warehouse.report.notes.append(_adopted_words(decision))
+    words = _adopted_words(decision)
+    warehouse.report.notes.append(words)
     table = WeightTable.from_json(str(decision["weights"]))
-    return WeightsInForce(table, str(decision["weights_version"]))
+    return WeightsInForce(table, str(decision["weights_version"]), words)
 
 
 def weights_decision(warehouse: Warehouse) -> Decision | None:

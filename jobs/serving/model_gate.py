@@ -13,7 +13,6 @@ from conf.schema import Conf
 from features.contracts import (
     LABELER_DECISIONS,
     QUERIES,
-    RELEVANCE_LABELS,
     SCORING_ROWS,
 )
 from features.evaluation.funnel import disorder
@@ -23,7 +22,7 @@ from features.evaluation.rankers import TASKS, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import graded_rows
 from features.examples.training_rows import labelled_pairs
-from jobs.labels.labelers import optional
+from jobs.labels.labelers import optional, read_labels
 from jobs.platform.feature_reads import read_examples
 from jobs.platform.plans import keep
 from jobs.platform.warehouse import Warehouse
@@ -105,7 +104,7 @@ def _lists(
     """
     tree, queries = warehouse.conf.tree, warehouse.read(QUERIES)
     best = labelled_pairs(queries, tree, optional(warehouse, LABELER_DECISIONS))
-    labels = warehouse.read(RELEVANCE_LABELS).transform(best)
+    labels = read_labels(warehouse).transform(best)
     validation = queries.where(F.col("bucket").isin(*tree.split.validation))
     judged = labels.join(validation, on="query_id", how="left_semi")
     chosen = judged.where("label_source = 'human'").select("query_id").distinct()

@@ -13,7 +13,6 @@ from features.contracts import (
     EXAMPLE_SCORES,
     LABELER_DECISIONS,
     QUERIES,
-    RELEVANCE_LABELS,
     WEIGHT_TRIALS,
 )
 from features.evaluation.names import RELEVANCE_KINDS
@@ -21,7 +20,7 @@ from features.evaluation.rankers import model_rankers, predicted_engagement
 from features.evaluation.served import graded_rows
 from features.evaluation.trial import beside_trial, order_shifts
 from features.examples.training_rows import labelled_pairs
-from jobs.labels.labelers import optional
+from jobs.labels.labelers import optional, read_labels
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.in_force import WeightsInForce
 from jobs.serving.paired import Ranked, paired_sums
@@ -109,7 +108,7 @@ def _judged(
         return []
     tree, queries = warehouse.conf.tree, warehouse.read(QUERIES)
     best = labelled_pairs(queries, tree, optional(warehouse, LABELER_DECISIONS))
-    labels = warehouse.read(RELEVANCE_LABELS).transform(best)
+    labels = read_labels(warehouse).transform(best)
     lists = both.transform(graded_rows(labels, queries, tree.split.validation))
     pages = warehouse.read_run(EXAMPLE_SCORES).where("split = 'validation'")
     joint = {
