@@ -3,6 +3,7 @@ features reach the scores, and a second run that was killed
 between two commits of a step, in the middle of a training and after a step's last commit, and
 started again, ends with the tables of the first."""
 
+import datetime as dt
 import os
 import signal
 import subprocess
@@ -64,14 +65,18 @@ KILLED_AT = {
 """Step and the point in it (tests/jobs/run_and_die.py)."""
 
 
-OWN_ROWS = """sku,known_on,margin,tier
-i000000000,2026-01-01,0.5,gold
-i000000000,2026-02-26,0.25,
-i000000001,2026-02-27 12:00:00,0.75,silver
-i000000001,2026-04-01,0.1,gold
-i000000002,2026-02-01,much,gold
-"""
-"""Of the first item two values, of the second one known within a day, and one of a later day."""
+OWN_ROWS = (
+    ("2026-01-01,0.5,gold", "2026-02-26,0.25,"),
+    ("2026-02-27 12:00:00,0.75,silver", "2026-04-01,0.1,gold"),
+    ("2026-02-01,much,gold",),
+    (),
+)
+"""Own values of item n, by n % 4: of two days, within a day and of a later day, a wrong one, none."""
+
+
+def own_rows(items: int) -> str:
+    rows = [f"i{n:09d},{row}" for n in range(items) for row in OWN_ROWS[n % 4]]
+    return "\n".join(["sku,known_on,margin,tier", *rows])
 
 
 def settings(root: Path) -> list[str]:
@@ -103,7 +108,7 @@ def undisturbed(
     spark: SparkSession, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[ResolvedConf, Nightly, list[JobReport]]]:
     root = tmp_path_factory.mktemp("chain")
-    (root / "own.csv").write_text(OWN_ROWS)
+    (root / "own.csv").write_text(own_rows(items=300))
     conf = load_conf([SIMULATED], settings=settings(root))
     jobs = [load_job(name) for name in CHAIN]
     run = Nightly(spark, conf, jobs, jobs, console=Console(file=StringIO(), width=150))
@@ -130,22 +135,26 @@ def test_own_features_go_from_a_file_to_the_scores(
     put_aside = warehouse.read_run(QUARANTINE).where(F.col("table_name") == "own_values")
     assert {r["rule"] for r in put_aside.collect()} == {"as_of_after_run_date", "wrong_type"}
 
-    by_day = warehouse.read_run(ITEM_FEATURES).where(F.col("item_id") <= "i000000002")
-    found = {
-        (r["item_id"][-1], r["as_of_date"].day, r["own"].get("margin")) for r in by_day.collect()
-    }
-    first = {24: 0.5, 25: 0.5, 26: 0.25, 27: 0.25, 28: 0.25, 1: 0.25}
-    expected = {"0": first, "1": {28: 0.75, 1: 0.75}, "2": {}}
-    assert {item for item, _, _ in found} == {"0", "1", "2"}
-    assert all(margin == expected[item].get(day) for item, day, margin in found)
+    on_run_date = (0.25, 0.75, None, None)
+    for row in warehouse.read_run(ITEM_FEATURES).collect():
+        turn, day = int(row["item_id"][1:]) % 4, row["as_of_date"]
+        expected = on_run_date[turn]
+        if (turn, day < dt.date(2026, 2, 26)) == (0, True):
+            expected = 0.5
+        if (turn, day < dt.date(2026, 2, 28)) == (1, True):
+            expected = None
+        assert row["own"].get("margin") == expected, (row["item_id"], day)
 
     spec = read_spec(warehouse.model_dir())
     assert [f.name for f in spec.features[-2:]] == ["margin", "tier"]
-    row = warehouse.read_run(SCORING_ROWS).where(F.array_contains("item_ids", "i000000000"))
-    packed = row.select("item_ids", "candidate_values").collect()[0]
-    place, width = packed["item_ids"].index("i000000000"), len(spec.candidate_positions)
-    margin, tier = packed["candidate_values"][(place + 1) * width - 2 : (place + 1) * width]
-    assert (margin, tier) == (0.25, 0.0)
+    row = warehouse.read_run(SCORING_ROWS).first()
+    width = len(spec.candidate_positions)
+    packed = [
+        row["candidate_values"][i + width - 2]
+        for i in range(0, len(row["item_ids"]) * width, width)
+    ]
+    turns = [int(item[1:]) % 4 for item in row["item_ids"]]
+    assert packed == [-1.0 if (m := on_run_date[turn]) is None else m for turn in turns]
     (report,) = (r for r in reports if r.job == "build_features")
     assert 0 < report.details["own_features"]["margin"] < 1
     assert "| `margin` | item | numeric | invariant | -1 |" in (
