@@ -71,7 +71,7 @@ OWN_ROWS = (
     ("2026-02-01,much,gold",),
     (),
 )
-"""Own values of item n, by n % 4: of two days, within a day and of a later day, a wrong one, none."""
+"""Own values of item n, by n % 4: of two days; within a day, and of a later day; wrong; none."""
 
 
 def own_rows(items: int) -> str:
