@@ -30,7 +30,7 @@ from pyspark.sql import functions as F
 from bench.audit_figures import Counts, figures, interval, print_market
 from bench.result import Result
 from conf.load import SIMULATED, ResolvedConf, load_conf
-from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
+from features.audit.evidence import audited_pairs, build_units, pair_engagement, with_attraction
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES, RELEVANCE_LABELS
 from jobs.audit_labels import Evidence, build, gathered, read_again, tested_units
 from jobs.platform.plans import cut
@@ -117,7 +117,7 @@ def _audited(
 ) -> dict[str, Counts]:
     planted = cut(pairs.transform(lambda df: with_wrong_grades(df, seed)))
     prior = conf.tree.audit.contradiction.prior_clicks
-    counted = units(planted, engagement).transform(lambda df: with_attraction(df, prior))
+    counted = build_units(planted, engagement).transform(lambda df: with_attraction(df, prior))
     checked = cut(tested_units(cut(counted), conf)[0])
     with tempfile.TemporaryDirectory() as folder:
         reading = read_again(checked, items, conf, Path(folder))

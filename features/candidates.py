@@ -24,7 +24,7 @@ def candidate_origins(
         seen: of `seen_pairs`.
         judged: of `known_judgments`.
         active: of `active_queries`.
-        retrieved: text, item_id; of `lexical.retrieve` for the texts of `active`.
+        retrieved: text, item_id; of `retrieve_items` for the texts of `active`.
 
     Returns:
         query_id, item_id and the ORIGINS (boolean, one of them true).
@@ -68,8 +68,8 @@ def seen_pairs(recent: DataFrame, conf: Conf) -> DataFrame:
 
 def known_judgments(judgments: DataFrame, run_date: date) -> DataFrame:
     """query_id, item_id: the pairs judged before the run date (or at a time not told)."""
-    known = F.col("judged_at").isNull() | (F.to_date("judged_at") < F.lit(run_date))
-    return judgments.where(known).select("query_id", "item_id").distinct()
+    is_past = F.col("judged_at").isNull() | (F.to_date("judged_at") < F.lit(run_date))
+    return judgments.where(is_past).select("query_id", "item_id").distinct()
 
 
 def active_queries(recent: DataFrame, judged: DataFrame, queries: DataFrame) -> DataFrame:

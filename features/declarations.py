@@ -125,7 +125,7 @@ PAIR_LEVEL: tuple[Feature, ...] = (
 FEATURES: tuple[Feature, ...] = (*QUERY_LEVEL, *ITEM_LEVEL, *PAIR_LEVEL)
 
 
-def declared(conf: Conf) -> tuple[Feature, ...]:
+def declare_features(conf: Conf) -> tuple[Feature, ...]:
     """The declarations with the sizes of the categories filled in from conf."""
     sizes = {"region_index": len(conf.regions) + 1}
     return tuple(

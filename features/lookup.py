@@ -50,32 +50,32 @@ def with_features(tables: FeatureTables) -> Transform:
 
 def with_query_features(tables: FeatureTables) -> Transform:
     """Add the query's features to rows with as_of_date and query_id."""
-    return _lookup(tables.query, QUERY_KEY, QUERY_LEVEL, "missing_query")
+    return _join_features(tables.query, QUERY_KEY, QUERY_LEVEL, "missing_query")
 
 
 def with_item_features(tables: FeatureTables) -> Transform:
     """Add the item's features to rows with as_of_date, item_id and region."""
-    return _lookup(tables.item, ITEM_KEY, ITEM_LEVEL, "missing_item")
+    return _join_features(tables.item, ITEM_KEY, ITEM_LEVEL, "missing_item")
 
 
 def with_pair_features(tables: FeatureTables) -> Transform:
     """Add the pair's features to rows with as_of_date, query_id and item_id."""
-    return _lookup(tables.query_item, PAIR_KEY, PAIR_LEVEL, "missing_query_item")
+    return _join_features(tables.query_item, PAIR_KEY, PAIR_LEVEL, "missing_query_item")
 
 
-def pack(features: Sequence[Feature]) -> Column:
+def pack_features(features: Sequence[Feature]) -> Column:
     """The features as one array<float>, in order."""
     return F.array(*(F.col(feature.name).cast("float") for feature in features))
 
 
-def _lookup(
+def _join_features(
     table: DataFrame, key: tuple[str, ...], features: Sequence[Feature], missing: str
 ) -> Transform:
     names = [feature.name for feature in features]
-    found = table.select(*key, *names, F.lit(0).alias(missing))
+    stored = table.select(*key, *names, F.lit(0).alias(missing))
 
     def transform(df: DataFrame) -> DataFrame:
-        joined = df.join(found, on=list(key), how="left")
+        joined = df.join(stored, on=list(key), how="left")
         filled = {f.name: F.coalesce(f.name, F.lit(f.default).cast("float")) for f in features}
         return joined.withColumns({**filled, missing: F.coalesce(missing, F.lit(1))})
 

@@ -13,7 +13,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.features import LOOK_BACK_DAYS
-from features.log.history import MICRO, daily_counts, history
+from features.log.history import MICRO, daily_counts, sum_windows
 
 WINDOW = LOOK_BACK_DAYS
 STEPS = 50
@@ -42,7 +42,7 @@ def with_price_ratio(events: DataFrame, items: DataFrame) -> DataFrame:
 def price_levels(daily: DataFrame, spine: DataFrame) -> DataFrame:
     """day, region, price_level (log units) for each (region, day) of the spine."""
     measures = ["price_ratio", "priced"]
-    sums = history(
+    sums = sum_windows(
         daily_counts(daily.where("priced > 0"), ["region"], measures),
         spine.select("region", "day").distinct(),
         ["region"],

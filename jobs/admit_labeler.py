@@ -33,7 +33,7 @@ from features.contracts import (
     QUERIES,
     RELEVANCE_LABELS,
 )
-from features.labels.pairs import GOLD, TEXT_PAIR, graded_pairs, sampled, shown_queries
+from features.labels.pairs import GOLD, TEXT_PAIR, draw_at_most, graded_pairs, shown_queries
 from jobs.labels.labeler_fit import grades_of, pairs_of, production_weights
 from jobs.labels.labelers import Row, in_force, labeler_dir, labels_in_force, versions_with_status
 from jobs.platform.decisions import decide
@@ -150,7 +150,7 @@ def gold_rows(warehouse: Warehouse) -> pd.DataFrame:
     gold = graded.where(F.col("role") == GOLD).join(shown, on="text_key", how="left")
     columns = (*TEXT_PAIR, "region", "query_text", "item_text", "grade", "p_ge_1", "p_ge_2")
     rows: DataFrame = gold.select(*columns, F.coalesce("shown", F.lit(0)).alias("shown"))
-    return sampled(rows, tree.labeling.max_judging_pairs, tree.seed).toPandas()
+    return draw_at_most(rows, tree.labeling.max_judging_pairs, tree.seed).toPandas()
 
 
 def judge_version(

@@ -24,7 +24,13 @@ from pyspark.sql import DataFrame
 from conf.load import ResolvedConf
 from features.audit.contradiction import Numerics, checked_units, fit_without_outliers
 from features.audit.decisions import audit_rows, with_decisions
-from features.audit.evidence import UNIT, audited_pairs, pair_engagement, units, with_attraction
+from features.audit.evidence import (
+    UNIT,
+    audited_pairs,
+    build_units,
+    pair_engagement,
+    with_attraction,
+)
 from features.audit.rates import CORRELATIONS, DISPERSIONS, GradeRates, rates_json
 from features.audit.reading import pairs_to_fit, texts_to_read, with_reading
 from features.audit.taxonomy import with_type_evidence
@@ -82,7 +88,7 @@ def evidence_units(pairs: DataFrame, impressions: DataFrame, conf: ResolvedConf)
     """The units of the pairs with their counts and expected clicks."""
     engagement = pair_engagement(impressions, conf.tree, conf.run_date)
     prior = conf.tree.audit.contradiction.prior_clicks
-    return units(pairs, engagement).transform(lambda df: with_attraction(df, prior))
+    return build_units(pairs, engagement).transform(lambda df: with_attraction(df, prior))
 
 
 def run(run: Run) -> None:

@@ -25,7 +25,7 @@ from features.candidates import (
 from features.contracts import CANDIDATES, IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES
 from features.log.history import visible_log
 from features.pair import item_tokens
-from features.text.bm25 import build_postings, rank_terms, retrieve
+from features.text.bm25 import build_postings, rank_terms, retrieve_items
 from jobs.platform import plans
 from jobs.platform.job import Job
 from jobs.platform.run import Run
@@ -55,7 +55,7 @@ def origins(inputs: Inputs, conf: Conf, keep: Keep) -> DataFrame:
     active = keep(active_queries(recent, judged, inputs.queries))
     postings = keep(build_postings(item_tokens(inputs.items), conf))
     ranked = keep(rank_terms(distinct_terms(active), postings, conf))
-    retrieved = retrieve(ranked, postings, conf)
+    retrieved = retrieve_items(ranked, postings, conf)
     return keep(candidate_origins(seen_pairs(recent, conf), judged, active, retrieved))
 
 

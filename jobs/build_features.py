@@ -41,7 +41,7 @@ from features.pair import item_tokens, pair_features, query_texts, text_features
 from features.query import daily_pages, query_features
 from features.regional import with_price_ratio
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS, feature_spine
-from features.text.cosine import blocked, blocked_vectors, check_embedded
+from features.text.cosine import assign_block, blocked_vectors, check_embedded
 from features.text.normal_form import text_key
 from jobs.platform.job import Job
 from jobs.platform.run import Run
@@ -164,7 +164,7 @@ def pair_texts(inputs: Inputs, conf: Conf) -> DataFrame:
     vectors = blocked_vectors(inputs.pairs, texts, inputs.items, inputs.embeddings, blocks)
     schema = StructType([*fit.schema.fields, StructField("pair_cosine", FloatType())])
     return (
-        blocked(fit, blocks)
+        assign_block(fit, blocks)
         .groupBy("block")
         .cogroup(vectors.groupBy("block"))
         .applyInPandas(add_cosines, schema=schema)

@@ -29,7 +29,7 @@ from features.contracts import (
     RELEVANCE_LABELS,
     TRAINING_EXAMPLES,
 )
-from features.declarations import declared
+from features.declarations import declare_features
 from features.examples.training_rows import (
     PAIR,
     TASKS,
@@ -133,7 +133,7 @@ def _header(conf: ResolvedConf, report: JobReport) -> dict[str, Any]:
         "conf_hash": conf.hash,
         "code_version": code_version(),
         "table_versions": dict(report.inputs),
-        "features": spec_json(declared(conf.tree)),
+        "features": spec_json(declare_features(conf.tree)),
         "tasks": list(TASKS),
         "regions": list(conf.tree.regions),
     }

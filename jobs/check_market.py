@@ -28,7 +28,7 @@ from features.contracts import (
     SCORES,
     VALUE_CURVE,
 )
-from features.evaluation.rankers import TASKS, engagement, sweep_name, sweep_rankers
+from features.evaluation.rankers import TASKS, sweep_name, sweep_rankers, weigh_engagement
 from features.evaluation.truth import (
     beside_truth,
     grade_confusion,
@@ -145,7 +145,9 @@ def _pair_checks(sample: pd.DataFrame) -> list[tuple[str, str, Check]]:
 def _true_curve(pairs: DataFrame, parameters: DataFrame, tree: Conf) -> DataFrame:
     value, k = tree.value, tree.evaluation.k
     rankers = sweep_rankers(value.by_region, value.weights, value.sweep)
-    planted = engagement(value.by_region, value.weights, [F.col(f"true_p_{t}") for t in TASKS])
+    planted = weigh_engagement(
+        value.by_region, value.weights, [F.col(f"true_p_{t}") for t in TASKS]
+    )
     rankers |= {"in force": F.col("value"), "best engagement": planted}
     return pairs.transform(true_outcomes(rankers, planted, _examination(parameters, k)))
 

@@ -38,7 +38,7 @@ from features.contracts import (
     WEIGHT_DECISIONS,
 )
 from features.evaluation.facts import example_facts, simulated_sources
-from features.evaluation.lists import examination_at_position, pages, with_block
+from features.evaluation.lists import examination_at_position, select_pages, with_block
 from features.evaluation.names import (
     engagement_metric,
     relevance_metrics,
@@ -186,7 +186,7 @@ def _ranked(
     if truth is not None:
         every = served.withColumn("unit", F.col("query_id"))
         sums += [
-            yard.true(pages(rows), truth, "true"),
+            yard.true(select_pages(rows), truth, "true"),
             yard.true(every, truth, "true_candidates"),
         ]
     return reduce(DataFrame.unionByName, sums)
@@ -209,7 +209,7 @@ def _compared(
 def _tasks(
     rows: DataFrame, curve: list[float], bootstrap: BlockBootstrap, tree: Conf
 ) -> list[dict[str, Any]]:
-    shown, e = pages(rows), tree.evaluation
+    shown, e = select_pages(rows), tree.evaluation
     histogram = shown.transform(prediction_histogram(e.logit_bin, examination_at_position(curve)))
     counts = queries_by_task(shown)
     return task_rows(histogram.toPandas(), counts.toPandas(), bootstrap, e.calibration_groups)

@@ -21,7 +21,7 @@ from features.contracts import (
     RESOLVED_JUDGMENTS,
 )
 from features.judging.agreement import (
-    confusions,
+    count_confusions,
     grade_counts,
     krippendorff_alpha,
     weighted_kappa,
@@ -30,9 +30,9 @@ from features.judging.answers import (
     VERSION_PREFIX,
     checked_answers,
     judged_labels,
-    resolved,
+    resolve_answers,
 )
-from features.quality.verdicts import accepted, by_rule, quarantined
+from features.quality.verdicts import build_quarantine, by_rule, select_accepted
 from jobs.platform.job import Job
 from jobs.platform.plans import cut
 from jobs.platform.report import JobReport
@@ -50,7 +50,7 @@ class AnswersError(UserError, ValueError):
 
 def build(answers: DataFrame, conf: ResolvedConf) -> DataFrame:
     """The resolved judgments of accepted answers, one row per pair."""
-    return answers.transform(lambda df: resolved(df, conf.tree.judging))
+    return answers.transform(lambda df: resolve_answers(df, conf.tree.judging))
 
 
 def run(run: Run) -> None:
@@ -60,7 +60,7 @@ def run(run: Run) -> None:
     raw = _raw_answers(warehouse)
     dataset = f"{VERSION_PREFIX}{conf.run_date.isoformat()}"
     checked = cut(checked_answers(raw, sample, conf.run_date, dataset))
-    answers = accepted(checked)
+    answers = select_accepted(checked)
     report.details["agreement"] = agreement(answers)
     report.notes.append(_told(report))
     _write_answers(warehouse, checked, raw.count(), dataset)
@@ -83,7 +83,7 @@ def agreement(answers: DataFrame) -> dict[str, object]:
             "pairs": sum(confusion.values()),
             "weighted_kappa": weighted_kappa(confusion),
         }
-        for (a, b), confusion in confusions(answers).items()
+        for (a, b), confusion in count_confusions(answers).items()
     ]
     return {"krippendorff_alpha": krippendorff_alpha(grade_counts(answers)), "kappas": kappas}
 
@@ -122,11 +122,11 @@ def _write_answers(warehouse: Warehouse, checked: DataFrame, rows_in: int, datas
     if rules:
         listed = ", ".join(f"{rule} {count}" for rule, count in rules.items())
         report.notes.append(f"answers quarantined: {listed}")
-    rows = quarantined({RATER_ANSWERS: checked}, conf.run_date, dataset)
+    rows = build_quarantine({RATER_ANSWERS: checked}, conf.run_date, dataset)
     where = f"run_date = DATE'{conf.run_date}' AND table_name = '{RATER_ANSWERS.name}'"
     broken = warehouse.replace(QUARANTINE, rows, where)
     report.count(QUARANTINE.name, sum(rules.values()), broken.rows)
-    written = warehouse.replace_run(RATER_ANSWERS, accepted(checked))
+    written = warehouse.replace_run(RATER_ANSWERS, select_accepted(checked))
     report.count(RATER_ANSWERS.name, rows_in, written.rows, broken.rows)
 
 

@@ -49,13 +49,13 @@ from features.contracts import (
 from features.quality.across import OLDER
 from features.quality.events import NOT_YET
 from features.quality.tables import (
-    Known,
+    References,
     checked_impressions,
     checked_items,
     checked_judgments,
     checked_queries,
 )
-from features.quality.verdicts import accepted, by_rule, quarantined
+from features.quality.verdicts import build_quarantine, by_rule, select_accepted
 from jobs.platform.job import Job
 from jobs.platform.plans import keep
 from jobs.platform.run import Run
@@ -76,14 +76,14 @@ class QuarantineError(DataRefusedError):
     """More of a table broke its rules than conf allows; the message names the rules."""
 
 
-def build(raw: RawFrames, earlier: Known | None, conf: ResolvedConf) -> dict[Table, DataFrame]:
+def build(raw: RawFrames, earlier: References | None, conf: ResolvedConf) -> dict[Table, DataFrame]:
     """The checked frames: the contract's columns and a verdict on every raw row.
 
     `earlier` are items and queries of earlier runs that rows may refer to besides this run's.
     """
     items = checked_items(raw.items, conf.tree)
     queries = checked_queries(raw.queries, conf.tree)
-    known = _known(accepted(items), accepted(queries), earlier)
+    known = _known(select_accepted(items), select_accepted(queries), earlier)
     return {
         ITEMS: items,
         QUERIES: queries,
@@ -114,18 +114,18 @@ def run(run: Run) -> None:
         _write(delivery, kept)
 
 
-def _known(items: DataFrame, queries: DataFrame, earlier: Known | None) -> Known:
+def _known(items: DataFrame, queries: DataFrame, earlier: References | None) -> References:
     if earlier is None:
-        return Known(items, queries)
+        return References(items, queries)
     ids = items.select("item_id").union(earlier.items.select("item_id")).distinct()
     both = queries.select("query_id", "region").union(earlier.queries.select("query_id", "region"))
-    return Known(ids, both.groupBy("query_id").agg(F.max("region").alias("region")))
+    return References(ids, both.groupBy("query_id").agg(F.max("region").alias("region")))
 
 
-def _earlier(warehouse: Warehouse) -> Known | None:
+def _earlier(warehouse: Warehouse) -> References | None:
     if not (warehouse.exists(ITEMS) and warehouse.exists(QUERIES)):
         return None
-    return Known(warehouse.read(ITEMS), warehouse.read(QUERIES))
+    return References(warehouse.read(ITEMS), warehouse.read(QUERIES))
 
 
 def _limit_quarantined(
@@ -158,7 +158,7 @@ def _write_quarantine(
         f"{table.name}: quarantined {_top(rules)}" for table, rules in broken.items() if rules
     )
     conf = warehouse.conf
-    rows = quarantined(checked, conf.run_date, conf.source.kind)
+    rows = build_quarantine(checked, conf.run_date, conf.source.kind)
     names = ", ".join(f"'{table.name}'" for table in checked)
     where = f"run_date = DATE'{conf.run_date}' AND table_name IN ({names})"
     written = warehouse.replace(QUARANTINE, rows, where)
@@ -171,7 +171,7 @@ def _write(delivery: Delivery, kept: ExitStack) -> None:
     warehouse, report = delivery.warehouse, delivery.warehouse.report
     stayed: dict[str, int] = {}
     for table, df in delivery.checked.items():
-        rows = accepted(df)
+        rows = select_accepted(df)
         if table is IMPRESSIONS and not (delivery.raw.closed or delivery.is_backfill):
             known = with_first_known(warehouse, rows, replaced_days(warehouse.conf))
             rows = keep(known, kept)

@@ -35,12 +35,12 @@ from features.contracts import (
 )
 from features.labels.pairs import TEXT_PAIR, shown_pairs
 from features.labels.plan import (
-    certain,
     known_answers,
     labels_of,
     plan_chunks,
     quarantine_rows,
     rank_sizes,
+    select_certain,
     text_pairs,
     wanted_pairs,
     with_chunk,
@@ -117,7 +117,7 @@ def _read(warehouse: Warehouse, labels: DataFrame, version: Row, versions: list[
     stands = [labels_of(labels, str(version["labeler_version"]))]
     before = in_force([row for row in versions if row is not version])
     if conf.relabel == "differing" and before is not None:
-        stands.append(certain(labels_of(labels, str(before["labeler_version"])), conf.doubt))
+        stands.append(select_certain(labels_of(labels, str(before["labeler_version"])), conf.doubt))
     return Inputs(
         candidates=warehouse.read_run(CANDIDATES),
         queries=warehouse.read(QUERIES),
@@ -175,7 +175,7 @@ def _label(chunks: Chunks, texts: DataFrame, totals: Totals, kept: ExitStack) ->
     if not sizes:
         return
     plan = plan_chunks(sizes, min(conf.chunk_pairs, conf.budget_pairs or conf.chunk_pairs))
-    plan = plan.within(conf.budget_pairs)
+    plan = plan.cut_to_budget(conf.budget_pairs)
     report.details["waiting"] = sum(sizes.values())
     planned = with_chunk(texts, plan, tree.seed).where(F.col("chunk") < len(plan.sizes))
     # By chunk, so that one chunk is read without the others.

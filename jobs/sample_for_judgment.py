@@ -24,7 +24,7 @@ from features.contracts import (
     RELEVANCE_LABELS,
 )
 from features.judging.answers import pair_code
-from features.judging.sampling import SamplingInputs, pool, sampled
+from features.judging.sampling import SamplingInputs, build_pool, draw_sample
 from features.judging.sheet import SheetPair, sheet_csv, sheet_html
 from jobs.platform.job import Job
 from jobs.platform.plans import cut
@@ -35,8 +35,8 @@ from model.files import write_text
 
 def build(inputs: SamplingInputs, conf: ResolvedConf) -> DataFrame:
     """The sample: `judging.budget` rows, or all of the pool where it holds fewer."""
-    pairs = cut(pool(inputs, conf.tree, conf.run_date))
-    return pairs.transform(lambda df: sampled(df, conf.tree, conf.run_date))
+    pairs = cut(build_pool(inputs, conf.tree, conf.run_date))
+    return pairs.transform(lambda df: draw_sample(df, conf.tree, conf.run_date))
 
 
 def run(run: Run) -> None:

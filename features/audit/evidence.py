@@ -49,8 +49,8 @@ def pair_engagement(impressions: DataFrame, conf: Conf, run_date: date) -> DataF
     audit looks back, so one curve over the whole window holds for every day of it (see
     `features.log.examination`). Events that lie ahead of the run date do not count.
     """
-    first = run_date - timedelta(days=conf.audit.contradiction.days)
-    log = visible_log(impressions, run_date).where(F.col("event_date") >= F.lit(first))
+    first_day = run_date - timedelta(days=conf.audit.contradiction.days)
+    log = visible_log(impressions, run_date).where(F.col("event_date") >= F.lit(first_day))
     events = log.select(
         "query_id",
         "item_id",
@@ -90,7 +90,7 @@ def window_curve(events: DataFrame, conf: Conf, run_date: date) -> DataFrame:
     return curve.where(F.col("day") == F.lit(run_date)).select("position", "examination")
 
 
-def units(pairs: DataFrame, engagement: DataFrame) -> DataFrame:
+def build_units(pairs: DataFrame, engagement: DataFrame) -> DataFrame:
     """One row a unit: UNIT, query_text, COUNTS, expected (long, micro clicks), simulated.
 
     `expected` is what its impressions would bring at the click rate of its grade in each region:

@@ -40,25 +40,25 @@ def fit_null(scored: DataFrame, z: str = "z") -> dict[int, Null]:
     return {grade: _null_of(steps) for grade, steps in sorted(counts.items())}
 
 
-def quantiles(steps: Mapping[int, int], shares: Sequence[float]) -> list[float]:
+def compute_quantiles(steps: Mapping[int, int], shares: Sequence[float]) -> list[float]:
     """The scores below which lie these shares of the units, linear within a step.
 
     Args:
         steps: units by step; step n holds the scores from 0.05 n to 0.05 (n + 1).
         shares: ascending, in (0, 1).
     """
-    found: list[float] = []
+    scores: list[float] = []
     total, before = sum(steps.values()), 0
     wanted = [share * total for share in shares]
     for step in sorted(steps):
-        while len(found) < len(wanted) and wanted[len(found)] <= before + steps[step]:
-            found.append(_STEP * (step + (wanted[len(found)] - before) / steps[step]))
+        while len(scores) < len(wanted) and wanted[len(scores)] <= before + steps[step]:
+            scores.append(_STEP * (step + (wanted[len(scores)] - before) / steps[step]))
         before += steps[step]
-    return found
+    return scores
 
 
 def _null_of(steps: Mapping[int, int]) -> Null:
     if sum(steps.values()) < _LEAST_UNITS:
         return Null(0.0, 1.0)
-    low, middle, high = quantiles(steps, (0.25, 0.5, 0.75))
+    low, middle, high = compute_quantiles(steps, (0.25, 0.5, 0.75))
     return Null(round(middle, 6), max(1.0, round((high - low) / (2 * _QUARTILE), 6)))

@@ -64,16 +64,18 @@ def fit_rates(units: DataFrame, centres: Centres) -> dict[int, GradeRates]:
     Args:
         units: grade, clicks, carts, purchases, expected (micro clicks).
     """
-    sums = {row["grade"]: row.asDict() for row in _sums(units).collect()}
+    sums = {row["grade"]: row.asDict() for row in _sum_by_grade(units).collect()}
     rates = {
         grade: {
-            "click": _ratio(s["clicks"], s["expected"] / MICRO, 1.0),
-            "cart": _ratio(s["carts"], s["clicks"], 0.0),
-            "purchase": _ratio(s["purchases"], s["carts"], 0.0),
+            "click": _divide_or(s["clicks"], s["expected"] / MICRO, 1.0),
+            "cart": _divide_or(s["carts"], s["clicks"], 0.0),
+            "purchase": _divide_or(s["purchases"], s["carts"], 0.0),
         }
         for grade, s in sums.items()
     }
-    middles = {row["grade"]: row.asDict() for row in _middles(units, rates, centres).collect()}
+    middles = {
+        row["grade"]: row.asDict() for row in _measure_middles(units, rates, centres).collect()
+    }
     return {g: _rates_of(int(sums[g]["units"]), rates[g], middles[g]) for g in sorted(sums)}
 
 
@@ -104,14 +106,14 @@ def spread_of(grid: Sequence[float], middle: Sequence[float]) -> float:
     return grid[at - 1] + part * (grid[at] - grid[at - 1])
 
 
-def _sums(units: DataFrame) -> DataFrame:
+def _sum_by_grade(units: DataFrame) -> DataFrame:
     names = ("clicks", "carts", "purchases", "expected")
     return units.groupBy("grade").agg(
         F.count(F.lit(1)).alias("units"), *(F.sum(name).alias(name) for name in names)
     )
 
 
-def _middles(
+def _measure_middles(
     units: DataFrame, rates: Mapping[int, Mapping[str, float]], centres: Centres
 ) -> DataFrame:
     """grade; for each step the units that tell (count) and their mean share for each spread."""
@@ -141,25 +143,25 @@ def _rates_of(
     """Rounded, so that the order in which Spark adds never shows."""
     grids = {"click": DISPERSIONS, "cart": CORRELATIONS, "purchase": CORRELATIONS}
     spreads = {
-        step: spread_of(grid, middles[step]) if _enough(middles, step) else _WIDE[step]
+        step: spread_of(grid, middles[step]) if _has_enough_units(middles, step) else _WIDE[step]
         for step, grid in grids.items()
     }
     return GradeRates(
         units=units,
-        scale=_rounded(rates["click"]),
-        dispersion=_rounded(spreads["click"]),
-        cart=StepRate(_rounded(rates["cart"]), _rounded(spreads["cart"])),
-        purchase=StepRate(_rounded(rates["purchase"]), _rounded(spreads["purchase"])),
+        scale=_round_digits(rates["click"]),
+        dispersion=_round_digits(spreads["click"]),
+        cart=StepRate(_round_digits(rates["cart"]), _round_digits(spreads["cart"])),
+        purchase=StepRate(_round_digits(rates["purchase"]), _round_digits(spreads["purchase"])),
     )
 
 
-def _enough(middles: Mapping[str, object], step: str) -> bool:
+def _has_enough_units(middles: Mapping[str, object], step: str) -> bool:
     return int(str(middles[f"{step}_units"])) >= _LEAST_UNITS
 
 
-def _ratio(over: float, under: float, otherwise: float) -> float:
+def _divide_or(over: float, under: float, otherwise: float) -> float:
     return over / under if under > 0 else otherwise
 
 
-def _rounded(value: float) -> float:
+def _round_digits(value: float) -> float:
     return value if value == 0 or not math.isfinite(value) else float(f"{value:.{_DIGITS}g}")

@@ -24,10 +24,12 @@ def item_types(items: DataFrame, conf: TaxonomyConf) -> DataFrame:
     Args:
         items: rows of the items table.
     """
-    own = F.nullif(F.lower(F.trim("item_type")), F.lit(""))
+    source_type = F.nullif(F.lower(F.trim("item_type")), F.lit(""))
     if conf.types == "source":
-        named = items.where(own.isNotNull()).select("item_id", own.alias("item_type"))
-        unnamed = items.where(own.isNull())
+        named = items.where(source_type.isNotNull()).select(
+            "item_id", source_type.alias("item_type")
+        )
+        unnamed = items.where(source_type.isNull())
         return named.unionByName(derived_types(unnamed, items, conf.min_type_items))
     return derived_types(items, items, conf.min_type_items)
 
@@ -41,8 +43,8 @@ def derived_types(items: DataFrame, catalogue: DataFrame, min_items: int) -> Dat
         min_items: an ending of two or three words needs so many titles.
     """
     # Through an array of one, the words are found once and not once an ending.
-    phrase = F.array(_phrase(F.col("title")))
-    endings = F.explode_outer(F.flatten(F.transform(phrase, _endings)))
+    phrase = F.array(_extract_phrase(F.col("title")))
+    endings = F.explode_outer(F.flatten(F.transform(phrase, _cut_endings)))
     counted = (
         catalogue.select(endings.alias("ending"))
         .where("ending IS NOT NULL")
@@ -59,7 +61,7 @@ def derived_types(items: DataFrame, catalogue: DataFrame, min_items: int) -> Dat
     )
 
 
-def _phrase(title: Column) -> Column:
+def _extract_phrase(title: Column) -> Column:
     """array<string>: the last words before the first stop, without numbers, units and colours."""
     before = F.get(F.split(title, _STOP, 2), F.lit(0))
     words = F.split(normal_text(before), " ")
@@ -70,7 +72,7 @@ def _is_word(word: Column) -> Column:
     return word.rlike(r"^\p{L}{2,}$") & ~word.isin(*_NO_TYPE)
 
 
-def _endings(words: Column) -> Column:
+def _cut_endings(words: Column) -> Column:
     """array<string>: the last one, two and three words."""
     count = F.size(words)
     sizes = F.sequence(F.lit(1), F.least(count, F.lit(_MAX_WORDS)))

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.evaluation.lists import label
+from features.evaluation.lists import mask_label
 
 PAIRS = 50_000
 """Pairs taken at most, chosen by hash: with the 2 to 12 positions of a pair they leave the curve a
@@ -28,9 +28,9 @@ def position_pairs(max_position: int) -> Callable[[DataFrame], DataFrame]:
     place = F.struct("position", "views", "clicks")
 
     def transform(rows: DataFrame) -> DataFrame:
-        known = rows.where(F.col("search_id").isNotNull() & label("click").isNotNull())
+        labelled = rows.where(F.col("search_id").isNotNull() & mask_label("click").isNotNull())
         pair = F.xxhash64("query_id", "item_id").alias("pair")
-        counts = known.groupBy(pair, position).agg(
+        counts = labelled.groupBy(pair, position).agg(
             F.count(F.lit(1)).alias("views"), F.sum("label_click").cast("double").alias("clicks")
         )
         pairs = counts.groupBy("pair").agg(

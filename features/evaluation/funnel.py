@@ -8,7 +8,7 @@ _ROUNDING = 1e-6
 """Two equal probabilities may differ by this much in 32 bits."""
 
 
-def disorder(rows: DataFrame) -> DataFrame:
+def measure_disorder(rows: DataFrame) -> DataFrame:
     """One row: `rows` and `queries` (counts), and the share of rows where "later > earlier".
 
     The shares are null without rows.

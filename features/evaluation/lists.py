@@ -6,13 +6,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.value import Weights
-from features.evaluation.rankers import TASKS, engagement
-from features.split import normalised
+from features.evaluation.rankers import TASKS, weigh_engagement
+from features.split import normalise_text
 
 
 def with_block(queries: DataFrame, seed: int, blocks: int) -> Callable[[DataFrame], DataFrame]:
     """Add `block`: a hash of the query's text, so that a text's regions are drawn together."""
-    texts = queries.select("query_id", normalised(F.col("query_text")).alias("text"))
+    texts = queries.select("query_id", normalise_text(F.col("query_text")).alias("text"))
     text = F.coalesce("text", "query_id")
     block = F.pmod(F.xxhash64(F.lit(seed), F.lit("block"), text), F.lit(blocks)).cast("int")
 
@@ -37,12 +37,12 @@ def relevance_gains(grade: Column | None = None) -> dict[str, Column]:
     return {"exp": F.pow(F.lit(2.0), linear) - 1.0, "linear": linear}
 
 
-def pages(rows: DataFrame) -> DataFrame:
+def select_pages(rows: DataFrame) -> DataFrame:
     """The rows that were shown, one list (`unit`) a result page."""
     return rows.where(F.col("search_id").isNotNull()).withColumn("unit", F.col("search_id"))
 
 
-def label(task: str) -> Column:
+def mask_label(task: str) -> Column:
     """The engagement label of a task, null where its mask says that it is not known."""
     return F.when(F.col(f"mask_{task}") > 0, F.col(f"label_{task}").cast("double"))
 
@@ -53,8 +53,8 @@ def engagement_gains(weights: Mapping[str, Weights], default: Weights) -> dict[s
     A logged click needed an examination, so logged clicks reward the logger's own order; what
     corrects that is in `features.evaluation.weighed`.
     """
-    gains = {task: label(task) for task in TASKS}
-    gains["combined"] = engagement(weights, default, list(gains.values()))
+    gains = {task: mask_label(task) for task in TASKS}
+    gains["combined"] = weigh_engagement(weights, default, list(gains.values()))
     return gains
 
 

@@ -24,7 +24,9 @@ def by_region(
     return column
 
 
-def engagement(weights: Mapping[str, Weights], default: Weights, parts: Sequence[Column]) -> Column:
+def weigh_engagement(
+    weights: Mapping[str, Weights], default: Weights, parts: Sequence[Column]
+) -> Column:
     """w_click a + w_cart b + w_purchase c of three columns a, b, c, weights by region."""
     click, cart, purchase = (part.cast("double") for part in parts)
     return (
@@ -36,7 +38,7 @@ def engagement(weights: Mapping[str, Weights], default: Weights, parts: Sequence
 
 def predicted_engagement(weights: Mapping[str, Weights], default: Weights) -> Column:
     """The engagement part of the value model."""
-    return engagement(weights, default, [F.col(f"p_{task}") for task in TASKS])
+    return weigh_engagement(weights, default, [F.col(f"p_{task}") for task in TASKS])
 
 
 def model_rankers(weights: Mapping[str, Weights], default: Weights) -> dict[str, Column]:

@@ -67,16 +67,16 @@ def mixed_lists(rows: DataFrame) -> DataFrame:
     both = of_people.groupBy("query_id").agg(
         F.max("grade").alias("most"), F.min("grade").alias("least")
     )
-    kept = both.where("most > 0 AND least = 0").select("query_id")
-    return _units(of_people.join(kept, on="query_id", how="left_semi"))
+    mixed = both.where("most > 0 AND least = 0").select("query_id")
+    return _with_query_unit(of_people.join(mixed, on="query_id", how="left_semi"))
 
 
 def pooled_lists(rows: DataFrame) -> DataFrame:
     """All candidates of the queries with a relevant item; grade 0 where no person judged."""
     relevant = rows.where(_by_people() & (F.col("grade") > 0)).select("query_id").distinct()
     grade = F.when(_by_people(), F.col("grade")).otherwise(0)
-    kept = rows.join(relevant, on="query_id", how="left_semi")
-    return _units(kept.withColumn("grade", grade))
+    candidates = rows.join(relevant, on="query_id", how="left_semi")
+    return _with_query_unit(candidates.withColumn("grade", grade))
 
 
 def clear_pair_sums(rankers: Mapping[str, Column], metric: str) -> Callable[[DataFrame], DataFrame]:
@@ -87,7 +87,7 @@ def clear_pair_sums(rankers: Mapping[str, Column], metric: str) -> Callable[[Dat
     """
     scores = F.array(*(s.cast("double") for s in rankers.values()))
     names = F.array(*map(F.lit, rankers))
-    won = F.zip_with("better", "worse", _won)
+    won = F.zip_with("better", "worse", _compare_scores)
     by_ranker = F.inline(F.arrays_zip(names.alias("ranker"), won.alias("won")))
     keys = ("block", "region", "query_id")
 
@@ -127,11 +127,11 @@ def _by_people() -> Column:
     return F.coalesce(judged, F.lit(False))
 
 
-def _units(rows: DataFrame) -> DataFrame:
+def _with_query_unit(rows: DataFrame) -> DataFrame:
     return rows.withColumn("unit", F.col("query_id"))
 
 
-def _won(better: Column, worse: Column) -> Column:
+def _compare_scores(better: Column, worse: Column) -> Column:
     """1 where the better item has the higher score, 1/2 for a tie; a null ranks last."""
     least = F.lit(float("-inf"))
     a, b = F.coalesce(better, least), F.coalesce(worse, least)

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from features.evaluation.lists import relevance_gains
 from features.evaluation.rankers import TASKS
-from features.evaluation.ranking import discounted_gains, log_discounts, normalised
+from features.evaluation.ranking import discounted_gains, log_discounts, normalise_gains
 
 _STEPS = 1_000_000
 
@@ -20,8 +20,8 @@ def beside_truth(
     split = queries.select("query_id", F.col("bucket").isin(*test_buckets).alias("test"))
 
     def transform(scores: DataFrame) -> DataFrame:
-        known = scores.join(planted, on=["query_id", "item_id"], how="inner")
-        return known.join(split, on="query_id", how="inner")
+        matched = scores.join(planted, on=["query_id", "item_id"], how="inner")
+        return matched.join(split, on="query_id", how="inner")
 
     return transform
 
@@ -56,7 +56,7 @@ def true_outcomes(
             "*", F.col("query_id").alias("unit"), F.lit(0).alias("block")
         )
         ranked = lists.transform(discounted_gains(rankers, grades, discounts))
-        ndcg = ranked.transform(normalised(grades)).groupBy("ranker")
+        ndcg = ranked.transform(normalise_gains(grades)).groupBy("ranker")
         seen = lists.transform(discounted_gains(rankers, gains, examination)).groupBy("ranker")
         relevance = ndcg.agg(
             F.avg("relevance").alias("relevance"), F.count("relevance").alias("relevance_queries")

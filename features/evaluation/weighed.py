@@ -52,7 +52,7 @@ def weighed_samples(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFr
 
     def transform(rows: DataFrame) -> DataFrame:
         named = rows.select("unit", *(g.cast("double").alias(n) for n, g in gains.items()))
-        by_page, found = [], [F.count(F.lit(1)).alias("pages")]
+        by_page, totals = [], [F.count(F.lit(1)).alias("pages")]
         for g in gains:
             complete = F.count(g) == F.count(F.lit(1))
             by_page += [
@@ -61,11 +61,11 @@ def weighed_samples(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFr
             ]
             total = F.sum(f"sum_{g}")
             size = F.try_divide(total * total, F.sum(f"squares_{g}"))
-            found += [
+            totals += [
                 F.coalesce(size, F.lit(0.0)).alias(f"effective_{g}"),
                 F.count_if(F.col(f"sum_{g}") > 0).alias(f"pages_{g}"),
             ]
-        return named.groupBy("unit").agg(*by_page).agg(*found)
+        return named.groupBy("unit").agg(*by_page).agg(*totals)
 
     return transform
 
@@ -76,15 +76,15 @@ def _query_sums(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFrame]
     def transform(lists: DataFrame) -> DataFrame:
         columns: list[Column] = []
         for g in gains:
-            known = F.col(f"known_{g}") == F.col("items")
-            some = known & (F.col(f"mass_{g}") > 0)
+            complete = F.col(f"known_{g}") == F.col("items")
+            some = complete & (F.col(f"mass_{g}") > 0)
             columns += [
                 F.sum(F.when(some, F.col(f"dcg_{g}"))).alias(g),
                 F.sum(F.when(some, F.col(f"mass_{g}"))).alias(f"denominator_{g}"),
                 F.count_if(some).alias(f"lists_{g}"),
                 F.lit(0).cast("long").alias(f"short_{g}"),
-                F.count_if(~known).alias(f"masked_{g}"),
-                F.count_if(known & ~some).alias(f"no_positive_{g}"),
+                F.count_if(~complete).alias(f"masked_{g}"),
+                F.count_if(complete & ~some).alias(f"no_positive_{g}"),
             ]
         return lists.groupBy("block", "region", "query_id", "ranker").agg(*columns)
 

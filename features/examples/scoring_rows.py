@@ -10,7 +10,7 @@ from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
 from features.lookup import (
     FeatureTables,
     Transform,
-    pack,
+    pack_features,
     with_item_features,
     with_pair_features,
     with_query_features,
@@ -40,7 +40,7 @@ def scoring_rows(inputs: ScoringInputs, max_candidates: int, run_date: date) -> 
         .transform(with_item_features(features))
         .transform(packed_by_query)
         .transform(with_query_features(features))
-        .withColumn("query_values", pack(QUERY_LEVEL))
+        .withColumn("query_values", pack_features(QUERY_LEVEL))
         .withColumn("run_date", day)
     )
 
@@ -64,7 +64,9 @@ def at_most(candidates: int) -> Transform:
 
 def packed_by_query(df: DataFrame) -> DataFrame:
     """Collect the candidates of each query in the order of item_id."""
-    candidate = F.struct("item_id", pack((*ITEM_LEVEL, *PAIR_LEVEL)).alias("candidate_values"))
+    candidate = F.struct(
+        "item_id", pack_features((*ITEM_LEVEL, *PAIR_LEVEL)).alias("candidate_values")
+    )
     grouped = df.groupBy("as_of_date", "query_id", "region").agg(
         F.sort_array(F.collect_list(candidate)).alias("packed"),
         *(F.sum(name).alias(name) for name in ("missing_item", "missing_query_item")),

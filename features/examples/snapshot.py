@@ -51,7 +51,7 @@ def shuffled_rows(seed: int, layout: Layout = TRAINING) -> Transform:
 
     Adds `hash` (order within a split) and `hash_range` (its leading RANGE_BITS, in that order).
     """
-    hashes = _halves("search_id", PAGE_HASH) | _halves("query_id", LIST_HASH)
+    hashes = _split_hash("search_id", PAGE_HASH) | _split_hash("query_id", LIST_HASH)
     hashed = F.xxhash64(F.lit(seed), F.lit("snapshot"), F.col("example_id"))
     return lambda examples: (
         examples.where(F.col("split").isin(*layout.splits))
@@ -66,7 +66,7 @@ def shuffled_rows(seed: int, layout: Layout = TRAINING) -> Transform:
     )
 
 
-def _halves(key: str, names: tuple[str, str]) -> dict[str, Column]:
+def _split_hash(key: str, names: tuple[str, str]) -> dict[str, Column]:
     """The upper and the lower HALF_BITS of 48 bits of the key's hash; -1 without a key."""
     hashed = F.xxhash64(F.lit(key), F.col(key))
     largest = F.lit(2**HALF_BITS - 1).cast("long")

@@ -14,25 +14,27 @@ Confusion = Mapping[tuple[int, int], int]
 """Pairs by the grades of two raters."""
 
 
-def confusions(answers: DataFrame) -> dict[tuple[str, str], Confusion]:
+def count_confusions(answers: DataFrame) -> dict[tuple[str, str], Confusion]:
     """For each two raters (in alphabetical order) that share pairs: pairs by their two grades.
 
     Args:
         answers: query_id, item_id, rater, grade; one row per pair and rater.
     """
     key = ["query_id", "item_id"]
-    first = answers.select(*key, F.col("rater").alias("a"), F.col("grade").alias("grade_a"))
-    second = answers.select(*key, F.col("rater").alias("b"), F.col("grade").alias("grade_b"))
+    left = answers.select(*key, F.col("rater").alias("a"), F.col("grade").alias("grade_a"))
+    right = answers.select(*key, F.col("rater").alias("b"), F.col("grade").alias("grade_b"))
     counted = (
-        first.join(second, on=key, how="inner")
+        left.join(right, on=key, how="inner")
         .where("a < b")
         .groupBy("a", "b", "grade_a", "grade_b")
         .count()
     )
-    found: dict[tuple[str, str], dict[tuple[int, int], int]] = {}
+    by_raters: dict[tuple[str, str], dict[tuple[int, int], int]] = {}
     for row in counted.collect():
-        found.setdefault((row["a"], row["b"]), {})[row["grade_a"], row["grade_b"]] = row["count"]
-    return dict(sorted(found.items()))
+        by_raters.setdefault((row["a"], row["b"]), {})[row["grade_a"], row["grade_b"]] = row[
+            "count"
+        ]
+    return dict(sorted(by_raters.items()))
 
 
 def grade_counts(answers: DataFrame) -> dict[tuple[int, ...], int]:

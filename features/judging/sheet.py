@@ -48,7 +48,7 @@ def sheet_html(pairs: Iterable[SheetPair], title: str) -> str:
 
     It loads nothing and sends nothing: the content policy forbids it, and all text is escaped.
     """
-    rows = [_row(number, pair) for number, pair in enumerate(pairs, start=1)]
+    rows = [_render_row(number, pair) for number, pair in enumerate(pairs, start=1)]
     rules = "".join(
         f"<dt>{grade} {html.escape(name)}</dt><dd>{html.escape(meaning)}</dd>"
         for grade, name, meaning in GRADES
@@ -58,7 +58,7 @@ def sheet_html(pairs: Iterable[SheetPair], title: str) -> str:
     )
 
 
-def _row(number: int, pair: SheetPair) -> str:
+def _render_row(number: int, pair: SheetPair) -> str:
     code = html.escape(pair.code, quote=True)
     choices = "".join(
         f'<label><input type="radio" name="{code}" value="{grade}"> {grade} {name}</label>'

@@ -34,8 +34,8 @@ def with_admission(labels: DataFrame, decisions: DataFrame | None) -> DataFrame:
         return labels.withColumns(
             {"label_admitted": ~is_model, "decision_no": F.lit(0).cast("long")}
         )
-    known = labels.join(F.broadcast(version_status(decisions)), on="labeler_version", how="left")
+    decided = labels.join(F.broadcast(version_status(decisions)), on="labeler_version", how="left")
     admitted = ~is_model | F.coalesce("admitted", F.lit(False))
-    return known.withColumns(
+    return decided.withColumns(
         {"label_admitted": admitted, "decision_no": F.coalesce("decision_no", F.lit(0))}
     ).drop("admitted")

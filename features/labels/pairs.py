@@ -95,14 +95,14 @@ def assumed_texts(
     Returns:
         The columns of `distinct_texts`; the role is FIT.
     """
-    known = graded.select(*TEXT_PAIR).distinct()
+    graded_texts = graded.select(*TEXT_PAIR).distinct()
     return (
         labels.where((F.col("source") == "assumed") & F.lit(conf.labeling.assumed_share > 0))
         .select("query_id", "item_id", "grade", "p_ge_1", "p_ge_2")
         .transform(lambda pairs: _with_texts(pairs, queries, items, conf))
         .where(F.col("role") == FIT)
         .transform(distinct_texts)
-        .join(known, on=list(TEXT_PAIR), how="left_anti")
+        .join(graded_texts, on=list(TEXT_PAIR), how="left_anti")
     )
 
 
@@ -116,9 +116,9 @@ def counts_by_role(texts: DataFrame) -> dict[str, Counts]:
     }
 
 
-def drawn(texts: DataFrame, quotas: Sequence[int], seed: int) -> DataFrame:
+def draw_by_grade(texts: DataFrame, quotas: Sequence[int], seed: int) -> DataFrame:
     """So many pairs of grade 0, 1, 2, drawn by hash, in the order of the hash."""
-    chance = _chance(seed, "labeler/drawn", *TEXT_PAIR)
+    chance = _hash_chance(seed, "labeler/drawn", *TEXT_PAIR)
     parts = [
         texts.where(F.col("grade") == grade).orderBy(chance, *TEXT_PAIR).limit(quota)
         for grade, quota in enumerate(quotas)
@@ -127,20 +127,20 @@ def drawn(texts: DataFrame, quotas: Sequence[int], seed: int) -> DataFrame:
     return rows.orderBy(chance, *TEXT_PAIR)
 
 
-def sampled(rows: DataFrame, most: int, seed: int) -> DataFrame:
+def draw_at_most(rows: DataFrame, most: int, seed: int) -> DataFrame:
     """At most so many rows of texts, by hash, in the order of the hash."""
-    return rows.orderBy(_chance(seed, "labeler/sampled", *TEXT_PAIR), *TEXT_PAIR).limit(most)
+    return rows.orderBy(_hash_chance(seed, "labeler/sampled", *TEXT_PAIR), *TEXT_PAIR).limit(most)
 
 
 def data_key(texts: DataFrame) -> str:
     """Hash over the pairs that are fitted and chosen on, whatever their order."""
     row_hash = F.xxhash64(*TEXT_PAIR, "role", "grade", "p_ge_1", "p_ge_2")
-    found = (
+    totals = (
         texts.where(F.col("role") != GOLD)
         .agg(F.count("*").alias("n"), F.sum(row_hash.cast("decimal(38,0)")).alias("total"))
         .collect()[0]
     )
-    return f"{found['n']}-{int(found['total'] or 0) & (2**64 - 1):016x}"
+    return f"{totals['n']}-{int(totals['total'] or 0) & (2**64 - 1):016x}"
 
 
 def shown_pairs(impressions: DataFrame, run_date: date) -> DataFrame:
@@ -162,15 +162,17 @@ def shown_queries(impressions: DataFrame, queries: DataFrame, run_date: date) ->
 
 def mass_sums(rows: DataFrame) -> tuple[float, float, float]:
     """Sums of P(grade = 0), P(grade = 1), P(grade = 2) of labelled rows."""
-    found = rows.agg(*_mass_sums()).collect()[0]
-    return _masses(found)
+    sums = rows.agg(*_mass_sums()).collect()[0]
+    return _read_masses(sums)
 
 
 def graded_by_stratum(graded: DataFrame, shown: DataFrame) -> dict[str, Masses]:
     """Stratum -> sums of P(grade = 0), 1, 2 of the pairs that people graded; see `stratum`."""
-    known = shown.select("query_id", "item_id", "shown")
-    rows = graded.join(known, on=["query_id", "item_id"], how="left").groupBy(stratum().alias("s"))
-    return {str(r["s"]): _masses(r) for r in rows.agg(*_mass_sums()).collect()}
+    counts = shown.select("query_id", "item_id", "shown")
+    rows = graded.join(counts, on=["query_id", "item_id"], how="left").groupBy(
+        assign_stratum().alias("s")
+    )
+    return {str(r["s"]): _read_masses(r) for r in rows.agg(*_mass_sums()).collect()}
 
 
 def ungraded_texts(
@@ -191,11 +193,11 @@ def ungraded_texts(
 
 def population_by_stratum(shown: DataFrame) -> dict[str, float]:
     """Stratum -> pairs that production shows."""
-    counted = shown.groupBy(stratum().alias("s")).count().collect()
+    counted = shown.groupBy(assign_stratum().alias("s")).count().collect()
     return {str(r["s"]): float(r["count"]) for r in counted}
 
 
-def stratum() -> Column:
+def assign_stratum() -> Column:
     """Region and times shown in bands of powers of two; pairs never shown have band -1."""
     band = F.least(F.floor(F.log2(F.col("shown"))), F.lit(_MOST_SHOWN_BAND))
     return F.concat_ws("/", "region", F.coalesce(band, F.lit(-1)).cast("string"))
@@ -206,21 +208,21 @@ def _with_texts(pairs: DataFrame, queries: DataFrame, items: DataFrame, conf: Co
     return (
         pairs.join(query_texts(queries), on="query_id", how="inner")
         .join(item_texts(items), on="item_id", how="inner")
-        .withColumn("role", _role(conf))
+        .withColumn("role", _assign_role(conf))
         .where("role IS NOT NULL AND trim(query_text) != '' AND trim(item_text) != ''")
         .drop("bucket")
     )
 
 
-def _role(conf: Conf) -> Column:
-    part = F.pmod(_chance(conf.seed, "labeler/gold", "text_key"), F.lit(_PARTS))
+def _assign_role(conf: Conf) -> Column:
+    part = F.pmod(_hash_chance(conf.seed, "labeler/gold", "text_key"), F.lit(_PARTS))
     is_gold = part < int(conf.labeling.gold_share * _PARTS)
     return F.when(F.col("bucket").isin(*conf.split.train), FIT).when(
         F.col("bucket").isin(*conf.split.validation), F.when(is_gold, GOLD).otherwise(CHOOSE)
     )
 
 
-def _chance(seed: int, purpose: str, *keys: str) -> Column:
+def _hash_chance(seed: int, purpose: str, *keys: str) -> Column:
     return F.xxhash64(F.lit(seed), F.lit(purpose), *keys)
 
 
@@ -230,5 +232,5 @@ def _mass_sums() -> list[Column]:
     return [F.round(F.sum(mass), _DIGITS - 2).alias(f"m{at}") for at, mass in enumerate(masses)]
 
 
-def _masses(row: Row) -> Masses:
+def _read_masses(row: Row) -> Masses:
     return float(row["m0"] or 0.0), float(row["m1"] or 0.0), float(row["m2"] or 0.0)

@@ -25,7 +25,7 @@ class Step:
     1, by hash."""
 
     shown: int
-    first: int
+    first_chunk: int
     parts: int
 
 
@@ -41,7 +41,7 @@ class Plan:
     steps: tuple[Step, ...]
     sizes: tuple[int, ...]
 
-    def within(self, budget: int | None) -> "Plan":
+    def cut_to_budget(self, budget: int | None) -> "Plan":
         """The first chunks, as many as hold about `budget` pairs of texts, one at least."""
         if budget is None:
             return self
@@ -50,7 +50,7 @@ class Plan:
 
 
 def wanted_pairs(
-    candidates: DataFrame, human: DataFrame | None, kept: Sequence[DataFrame]
+    candidates: DataFrame, human: DataFrame | None, standing: Sequence[DataFrame]
 ) -> DataFrame:
     """query_id, item_id: the candidates that are to have a label of the admitted version.
 
@@ -60,7 +60,7 @@ def wanted_pairs(
         kept: labels of models that stand; their pairs are left out.
     """
     pairs = candidates.select(*PAIR).distinct()
-    for labels in ([] if human is None else [human], kept):
+    for labels in ([] if human is None else [human], standing):
         for frame in labels:
             pairs = pairs.join(frame.select(*PAIR), on=list(PAIR), how="left_anti")
     return pairs
@@ -72,7 +72,7 @@ def labels_of(labels: DataFrame, version: str) -> DataFrame:
     return labels.where(is_model & (F.col("labeler_version") == version))
 
 
-def certain(labels: DataFrame, doubt: float) -> DataFrame:
+def select_certain(labels: DataFrame, doubt: float) -> DataFrame:
     """Labels whose grade has an entropy below `doubt` (nats)."""
     masses = (1 - F.col("p_ge_1"), F.col("p_ge_1") - F.col("p_ge_2"), F.col("p_ge_2"))
     parts = [F.when(mass > 0, -mass * F.log(mass)).otherwise(0.0) for mass in masses]
@@ -93,7 +93,7 @@ def with_texts(
         pairs.join(texts, on="query_id", how="left")
         .join(item_texts(items), on="item_id", how="left")
         .join(counts, on=list(PAIR), how="left")
-        .withColumns({"shown": F.coalesce("shown", F.lit(0)), "reason": _reason()})
+        .withColumns({"shown": F.coalesce("shown", F.lit(0)), "reason": _find_reason()})
     )
 
 
@@ -183,7 +183,7 @@ def plan_chunks(sizes: Mapping[int, int], chunk: int) -> Plan:
 
 def with_chunk(texts: DataFrame, plan: Plan, seed: int) -> DataFrame:
     """Add the chunk of each pair of texts."""
-    rows = [(step.shown, step.first, step.parts) for step in plan.steps]
+    rows = [(step.shown, step.first_chunk, step.parts) for step in plan.steps]
     steps = texts.sparkSession.createDataFrame(rows, "rank int, first int, parts int")
     part = F.pmod(F.xxhash64(F.lit(seed), F.lit("label/chunk"), *TEXT_PAIR), F.col("parts"))
     return (
@@ -230,7 +230,7 @@ def quarantine_rows(pairs: DataFrame, rule: str, version: str, run_date: date) -
     )
 
 
-def _reason() -> Column:
+def _find_reason() -> Column:
     no_text = F.col("query_text").isNull() | (F.trim("query_text") == "")
     unknown = F.col("item_text").isNull()
     return (

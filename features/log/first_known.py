@@ -55,16 +55,16 @@ def over_versions(
     """
     of_key = Window.partitionBy(*keys)
 
-    def earliest(column: str, happened: Column) -> Column:
+    def find_earliest(column: str, happened: Column) -> Column:
         return F.min(F.when(version & happened, F.col(column))).over(of_key).alias(column)
 
-    earlier = [earliest("known_at", F.lit(True))]
+    earlier = [find_earliest("known_at", F.lit(True))]
     for event in EVENTS:
         happened = F.col(event)
         earlier.append(F.max(version & happened).over(of_key).alias(event))
-        earlier += [earliest(name, happened) for name in times_of(event)]
+        earlier += [find_earliest(name, happened) for name in times_of(event)]
     seen = F.when(last, F.struct(*earlier))
-    return rows.withColumn(_EARLIER, seen).transform(_merged, keep).drop(WITHDRAWN)
+    return rows.withColumn(_EARLIER, seen).transform(_merge_versions, keep).drop(WITHDRAWN)
 
 
 def over_runs(new: DataFrame, stored: DataFrame, keep: bool) -> DataFrame:
@@ -83,21 +83,21 @@ def over_runs(new: DataFrame, stored: DataFrame, keep: bool) -> DataFrame:
         *IMPRESSIONS.key, F.struct(*columns).alias(_EARLIER)
     )
     joined = new.join(earlier, on=list(IMPRESSIONS.key), how="left")
-    return joined.transform(_merged, keep).select(*new.columns, WITHDRAWN)
+    return joined.transform(_merge_versions, keep).select(*new.columns, WITHDRAWN)
 
 
-def _merged(rows: DataFrame, keep: bool) -> DataFrame:
+def _merge_versions(rows: DataFrame, keep: bool) -> DataFrame:
     """The last version's events and the earliest times, from the struct of earlier versions."""
     seen = ("known_at", *KNOWN.values())
     columns = {"known_at": F.least(*seen, *(f"{_EARLIER}.{name}" for name in seen))}
     withdrawn = F.lit(0)
     for event in EVENTS:
-        known, now = F.col(f"{_EARLIER}.{KNOWN[event]}"), F.col(KNOWN[event])
+        earlier, now = F.col(f"{_EARLIER}.{KNOWN[event]}"), F.col(KNOWN[event])
         gone = F.coalesce(F.col(f"{_EARLIER}.{event}"), F.lit(False)) & ~F.col(event)
         stays = gone & F.lit(keep)
         withdrawn += gone.cast("int")
         columns[event] = F.col(event) | stays
-        columns[KNOWN[event]] = F.when(F.col(event), F.least(now, known)).when(stays, known)
+        columns[KNOWN[event]] = F.when(F.col(event), F.least(now, earlier)).when(stays, earlier)
         if event in TIMES:
             at = F.col(TIMES[event])
             columns[TIMES[event]] = F.when(stays, F.col(f"{_EARLIER}.{TIMES[event]}")).otherwise(at)

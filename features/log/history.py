@@ -49,10 +49,10 @@ def effective_events(log: DataFrame) -> DataFrame:
     clicked = _known_day("clicked")
     at_once = F.col("clicked") & (clicked == shown)
     events = F.array(
-        _event(F.lit(True), shown, impressions=F.lit(1), clicks=at_once.cast("int")),
-        _event(F.col("clicked") & (clicked > shown), clicked, clicks=F.lit(1)),
-        _event(F.col("carted"), _known_day("carted"), carts=F.lit(1)),
-        _event(F.col("purchased"), _known_day("purchased"), purchases=F.lit(1)),
+        _make_event(F.lit(True), shown, impressions=F.lit(1), clicks=at_once.cast("int")),
+        _make_event(F.col("clicked") & (clicked > shown), clicked, clicks=F.lit(1)),
+        _make_event(F.col("carted"), _known_day("carted"), carts=F.lit(1)),
+        _make_event(F.col("purchased"), _known_day("purchased"), purchases=F.lit(1)),
     )
     real = F.filter(events, lambda event: event["happened"])
     keep = ("query_id", "item_id", "region", "position", "price", "propensity")
@@ -64,7 +64,7 @@ def daily_counts(events: DataFrame, keys: Sequence[str], measures: Sequence[str]
     return events.groupBy(*keys, "day").agg(*(F.sum(m).cast("long").alias(m) for m in measures))
 
 
-def history(
+def sum_windows(
     daily: DataFrame,
     spine: DataFrame,
     keys: Sequence[str],
@@ -130,19 +130,23 @@ def prior_rates(daily: DataFrame, days: DataFrame, window: int, conf: Conf) -> D
     regions = F.explode(F.array(*map(F.lit, conf.regions))).alias("region")
     spine = days.select("day", regions)
     by_region = daily_counts(daily, ["region"], measures)
-    sums = history(by_region, spine, ["region"], measures, [window])
+    sums = sum_windows(by_region, spine, ["region"], measures, [window])
     everywhere = Window.partitionBy("day")
     totals = {m: F.sum(f"{m}_{window}d").over(everywhere) for m in measures}
     regional = [
-        _rate(F.col(f"{what}_{window}d"), F.col(f"impressions_{window}d")).alias(f"prior_{rate}")
+        _compute_rate(F.col(f"{what}_{window}d"), F.col(f"impressions_{window}d")).alias(
+            f"prior_{rate}"
+        )
         for rate, what in RATES
     ]
-    overall = [_rate(totals[w], totals["impressions"]).alias(f"all_{rate}") for rate, w in RATES]
-    debiased = _rate(totals["clicks"], totals["examined"] / MICRO).alias("all_debiased_ctr")
+    overall = [
+        _compute_rate(totals[w], totals["impressions"]).alias(f"all_{rate}") for rate, w in RATES
+    ]
+    debiased = _compute_rate(totals["clicks"], totals["examined"] / MICRO).alias("all_debiased_ctr")
     return sums.select("day", "region", *regional, *overall, debiased)
 
 
-def smoothed(events: Column, trials: Column, prior_rate: Column, conf: Conf) -> Column:
+def smooth_rate(events: Column, trials: Column, prior_rate: Column, conf: Conf) -> Column:
     """(events + n * m) / (trials + n), n = features.prior_impressions and m the prior rate."""
     strength = conf.features.prior_impressions
     return (events + strength * prior_rate) / (trials + strength)
@@ -153,10 +157,10 @@ def _known_day(event: str) -> Column:
     return F.to_date(F.greatest("event_time", "known_at", *times_of(event)))
 
 
-def _rate(events: Column, trials: Column) -> Column:
+def _compute_rate(events: Column, trials: Column) -> Column:
     return F.when(trials > 0, events / trials).otherwise(F.lit(0.0))
 
 
-def _event(happened: Column, day: Column, **counts: Column) -> Column:
+def _make_event(happened: Column, day: Column, **counts: Column) -> Column:
     values = [counts.get(m, F.lit(0)).cast("long").alias(m) for m in ENGAGEMENT]
     return F.struct(happened.alias("happened"), day.alias("day"), *values)

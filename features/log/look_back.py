@@ -83,12 +83,12 @@ def first_day_of_log(days: Sequence[date]) -> date:
     Args:
         days: those with impressions, ascending; at least one.
     """
-    first = days[-1]
+    start = days[-1]
     for day in reversed(days):
-        if (first - day).days > LARGEST_GAP_DAYS:
+        if (start - day).days > LARGEST_GAP_DAYS:
             break
-        first = day
-    return first
+        start = day
+    return start
 
 
 def covered_from(log_starts: date) -> date:

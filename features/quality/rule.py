@@ -20,7 +20,7 @@ class Rule:
     failure: Column
 
 
-def judge(df: DataFrame, rules: Iterable[Rule]) -> DataFrame:
+def judge_rows(df: DataFrame, rules: Iterable[Rule]) -> DataFrame:
     """Add `_rule` (name of the first broken rule) and `_reason` (all failures, in order).
 
     Verdicts that the frame already carries come first and are kept.

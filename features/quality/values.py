@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from features.contracts import Table
 from features.quality.rule import Rule, all_failures
-from features.quality.typed import raw_value, shown
+from features.quality.typed import quote_value, raw_value
 
 MAX_PRICE = 1e12
 REPLACEMENT = "\ufffd"
@@ -53,7 +53,7 @@ def text_length(limits: Mapping[str, int], filled: Iterable[str]) -> Rule:
         )
         for name, limit in limits.items()
     ]
-    blank = [F.when(_blank(F.col(name)), F.lit(f"{name} is blank")) for name in filled]
+    blank = [F.when(_is_blank(F.col(name)), F.lit(f"{name} is blank")) for name in filled]
     return Rule("text_length", all_failures([*blank, *long]))
 
 
@@ -61,36 +61,40 @@ def price_positive(column: str = "price") -> Rule:
     """A price that is not positive, not finite, or beyond MAX_PRICE; null passes."""
     price = F.col(column)
     wrong = F.isnan(price) | ~((price > 0) & (price < MAX_PRICE))
-    return Rule("price_positive", _says(column, price, wrong, "is not positive and finite"))
+    return Rule(
+        "price_positive", _describe_failure(column, price, wrong, "is not positive and finite")
+    )
 
 
 def in_unit(column: str) -> Rule:
     """A probability outside (0, 1]; null passes."""
     value = F.col(column)
     wrong = F.isnan(value) | ~((value > 0) & (value <= 1))
-    return Rule(f"{column}_in_unit", _says(column, value, wrong, "is not in (0, 1]"))
+    return Rule(f"{column}_in_unit", _describe_failure(column, value, wrong, "is not in (0, 1]"))
 
 
 def position_from_one() -> Rule:
     """A position below 1."""
     position = F.col("position")
-    return Rule("position_from_one", _says("position", position, position < 1, "is below 1"))
+    return Rule(
+        "position_from_one", _describe_failure("position", position, position < 1, "is below 1")
+    )
 
 
-def member(name: str, column: str, known: Sequence[str | int], place: str) -> Rule:
+def require_member(name: str, column: str, allowed: Sequence[str | int], place: str) -> Rule:
     """A value outside a known set; null passes."""
     value = F.col(column)
-    return Rule(name, _says(column, value, ~value.isin(*known), f"is not in {place}"))
+    return Rule(name, _describe_failure(column, value, ~value.isin(*allowed), f"is not in {place}"))
 
 
-def _says(column: str, value: Column, wrong: Column, what: str) -> Column:
-    return F.when(wrong, F.concat(F.lit(f"{column} "), shown(value), F.lit(f" {what}")))
+def _describe_failure(column: str, value: Column, wrong: Column, what: str) -> Column:
+    return F.when(wrong, F.concat(F.lit(f"{column} "), quote_value(value), F.lit(f" {what}")))
 
 
-def _blank(value: Column) -> Column:
+def _is_blank(value: Column) -> Column:
     """Nothing that a reader could see."""
     return value.rlike(_UNSEEN)
 
 
 def _when_blank(value: Column, name: str) -> Column:
-    return F.when(value.isNull() | _blank(value), F.lit(f"{name} is null or blank"))
+    return F.when(value.isNull() | _is_blank(value), F.lit(f"{name} is null or blank"))

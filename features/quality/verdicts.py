@@ -14,12 +14,12 @@ MAX_KEPT_CHARS = 10_000
 """Of a row or a reason in the quarantine: enough to find the row, too little for a file's text."""
 
 
-def accepted(checked: DataFrame) -> DataFrame:
+def select_accepted(checked: DataFrame) -> DataFrame:
     """The rows of a checked frame that passed."""
     return checked.where(F.col(RULE).isNull())
 
 
-def quarantined(checked: Mapping[Table, DataFrame], run_date: date, source: str) -> DataFrame:
+def build_quarantine(checked: Mapping[Table, DataFrame], run_date: date, source: str) -> DataFrame:
     """The rows of the checked frames that did not pass, as rows of the quarantine.
 
     `source` stands in for the data set of a row that does not say it.
@@ -30,19 +30,19 @@ def quarantined(checked: Mapping[Table, DataFrame], run_date: date, source: str)
             F.lit(table.name).alias("table_name"),
             F.coalesce("dataset", F.lit(source)).alias("dataset"),
             F.col(RULE).alias("rule"),
-            _beginning(F.col(REASON)).alias("reason"),
-            _beginning(F.col(RAW_ROW)).alias("raw_row"),
+            _cut_text(F.col(REASON)).alias("reason"),
+            _cut_text(F.col(RAW_ROW)).alias("raw_row"),
         )
         for table, df in checked.items()
     ]
     return reduce(DataFrame.unionByName, parts)
 
 
-def _beginning(text: Column) -> Column:
+def _cut_text(text: Column) -> Column:
     """The text, or its first characters and how many there were."""
     mark = F.concat(F.lit(" [cut, of "), F.length(text), F.lit(" characters]"))
-    first = F.concat(F.substring(text, 1, MAX_KEPT_CHARS), mark)
-    return F.when(F.length(text) > MAX_KEPT_CHARS, first).otherwise(text)
+    beginning = F.concat(F.substring(text, 1, MAX_KEPT_CHARS), mark)
+    return F.when(F.length(text) > MAX_KEPT_CHARS, beginning).otherwise(text)
 
 
 def by_rule(checked: DataFrame) -> dict[str, int]:

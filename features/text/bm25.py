@@ -36,7 +36,7 @@ def build_postings(items: DataFrame, conf: Conf) -> DataFrame:
     return (
         occurrences.join(frequencies, on="term", how="inner")
         .join(F.broadcast(catalogue), how="cross")
-        .select("term", "item_id", "df", _weight(conf).alias("weight"))
+        .select("term", "item_id", "df", _compute_weight(conf).alias("weight"))
     )
 
 
@@ -61,7 +61,7 @@ def term_idf(words: DataFrame) -> DataFrame:
     )
     catalogue = words.agg(F.count("*").alias("items"))
     return frequencies.join(F.broadcast(catalogue), how="cross").select(
-        "term", _scaled(_idf(F.col("df"))).alias("idf")
+        "term", _scale_weight(_compute_idf(F.col("df"))).alias("idf")
     )
 
 
@@ -74,7 +74,7 @@ def query_idf(texts: DataFrame, words: DataFrame) -> DataFrame:
         texts: text, tokens; one row per text.
         words: item_id, tokens of the catalogue.
     """
-    unknown = words.agg(_scaled(F.log1p((F.count("*") + 0.5) / 0.5)).alias("unknown"))
+    unknown = words.agg(_scale_weight(F.log1p((F.count("*") + 0.5) / 0.5)).alias("unknown"))
     entry = F.struct("term", F.coalesce("idf", "unknown"))
     return (
         texts.select("text", F.explode(F.array_distinct("tokens")).alias("term"))
@@ -93,7 +93,7 @@ def total_weight(terms: Column, weights: Column) -> Column:
     )
 
 
-def bm25(terms: Column, weights: Column) -> Column:
+def score_bm25(terms: Column, weights: Column) -> Column:
     """BM25 (double) of distinct query terms (array) against an item's weights (map)."""
     return F.coalesce(total_weight(terms, weights), F.lit(0)) / SCALE
 
@@ -122,7 +122,7 @@ def rank_terms(texts: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
     )
 
 
-def retrieve(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
+def retrieve_items(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
     """The best items of each query text by BM25.
 
     The terms that generate find items, a head term only those of its heaviest postings; the terms
@@ -135,10 +135,10 @@ def retrieve(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
     Returns:
         text, item_id: at most `candidates.retrieved` items a text; ties by a hash of both.
     """
-    generated = _generate(ranked.where("generates"), postings, conf.candidates.max_postings)
-    kept = _top(generated, conf.candidates.retrieved * conf.candidates.rescored)
-    full = _rescore(kept, ranked.where(~F.col("generates")), postings)
-    return _top(full, conf.candidates.retrieved).select("text", "item_id")
+    generated = _generate_items(ranked.where("generates"), postings, conf.candidates.max_postings)
+    best = _take_best(generated, conf.candidates.retrieved * conf.candidates.rescored)
+    full = _rescore_items(best, ranked.where(~F.col("generates")), postings)
+    return _take_best(full, conf.candidates.retrieved).select("text", "item_id")
 
 
 def _term_counts(tokens: Column) -> Column:
@@ -152,22 +152,22 @@ def _term_counts(tokens: Column) -> Column:
     )
 
 
-def _weight(conf: Conf) -> Column:
+def _compute_weight(conf: Conf) -> Column:
     k1, b = conf.features.bm25_k1, conf.features.bm25_b
     length = F.lit(1 - b) + b * F.col("length") / F.col("average_length")
     saturation = F.col("tf") * (k1 + 1) / (F.col("tf") + k1 * length)
-    return _scaled(_idf(F.col("df")) * saturation)
+    return _scale_weight(_compute_idf(F.col("df")) * saturation)
 
 
-def _idf(df: Column) -> Column:
+def _compute_idf(df: Column) -> Column:
     return F.log1p((F.col("items") - df + 0.5) / (df + 0.5))
 
 
-def _scaled(value: Column) -> Column:
+def _scale_weight(value: Column) -> Column:
     return F.round(value * SCALE).cast("long")
 
 
-def _generate(terms: DataFrame, postings: DataFrame, max_postings: int) -> DataFrame:
+def _generate_items(terms: DataFrame, postings: DataFrame, max_postings: int) -> DataFrame:
     """text, item_id, score over the generating terms.
 
     A term that many texts share is split by item into chunks of about ROWS_A_TASK joined rows, so
@@ -211,11 +211,11 @@ def _usable_postings(postings: DataFrame, max_postings: int) -> DataFrame:
     return postings.where(~head).unionByName(cut)
 
 
-def _rescore(kept: DataFrame, others: DataFrame, postings: DataFrame) -> DataFrame:
+def _rescore_items(generated: DataFrame, others: DataFrame, postings: DataFrame) -> DataFrame:
     """Add the weights of the terms that did not generate."""
     by_text = others.groupBy("text").agg(F.collect_list("term").alias("others"))
     return (
-        kept.join(by_text, on="text", how="left")
+        generated.join(by_text, on="text", how="left")
         .select("text", "item_id", "score", F.explode_outer("others").alias("term"))
         .join(postings.select("term", "item_id", "weight"), on=["term", "item_id"], how="left")
         .groupBy("text", "item_id")
@@ -223,7 +223,7 @@ def _rescore(kept: DataFrame, others: DataFrame, postings: DataFrame) -> DataFra
     )
 
 
-def _top(scored: DataFrame, k: int) -> DataFrame:
+def _take_best(scored: DataFrame, k: int) -> DataFrame:
     """The k best items of each text."""
     best = Window.partitionBy("text").orderBy(
         F.desc("score"), F.xxhash64("text", "item_id"), "item_id"

@@ -3,7 +3,7 @@
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-from features.text.normal_form import UNITS, tokens
+from features.text.normal_form import UNITS, split_tokens
 
 _QUALIFIER = r" in | with | without | for | by | featuring | - |,|\("
 _NO_HEADS = tuple(unit for unit, _ in UNITS)
@@ -15,9 +15,9 @@ def item_head(title: Column, item_type: Column) -> Column:
     "Delta Single-Handle Faucet in Chrome" is a "faucet". Numbers and units are no words; '' where
     there is none.
     """
-    named = F.nullif(query_head(tokens(item_type)), F.lit(""))
+    named = F.nullif(query_head(split_tokens(item_type)), F.lit(""))
     before = F.regexp_extract(F.lower(title), rf"^(.*?)(?:{_QUALIFIER}|$)", 1)
-    return F.coalesce(named, query_head(tokens(before)))
+    return F.coalesce(named, query_head(split_tokens(before)))
 
 
 def query_head(token_array: Column) -> Column:

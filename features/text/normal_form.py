@@ -51,30 +51,30 @@ COLOURS: tuple[str, ...] = (
 
 def normal_text(text: Column) -> Column:
     """The normal form of a text: tokens joined by one space; '' for null."""
-    return F.concat_ws(" ", tokens(text))
+    return F.concat_ws(" ", split_tokens(text))
 
 
-def tokens(text: Column) -> Column:
+def split_tokens(text: Column) -> Column:
     """array<string>: the tokens of a text in their order, repeated ones kept; empty for null."""
-    return F.regexp_extract_all(_spelling(text), F.lit(_TOKEN), F.lit(0))
+    return F.regexp_extract_all(_normalise_spelling(text), F.lit(_TOKEN), F.lit(0))
 
 
-def numbers(token_array: Column) -> Column:
+def select_numbers(token_array: Column) -> Column:
     """array<string>: the distinct tokens that are numbers."""
     return F.array_distinct(F.filter(token_array, lambda token: token.rlike(r"^[\d./]+$")))
 
 
-def measures(token_array: Column) -> Column:
+def extract_measures(token_array: Column) -> Column:
     """array<string>: the distinct numbers with a unit, e.g. `6 ft`."""
     joined = F.concat_ws(" ", token_array)
     return F.array_distinct(F.regexp_extract_all(joined, F.lit(_MEASURE), F.lit(0)))
 
 
-def trigrams(token_array: Column) -> Column:
+def extract_trigrams(token_array: Column) -> Column:
     """array<string>: the distinct character trigrams of the tokens, each with a space around."""
     padded = F.concat(F.lit(" "), F.concat_ws(" ", token_array), F.lit(" "))
     # Through an array of one, the text is put together once and not once a trigram.
-    cut = F.flatten(F.transform(F.array(padded), _triples))
+    cut = F.flatten(F.transform(F.array(padded), _cut_triples))
     empty = F.array().cast("array<string>")
     return F.when(F.size(token_array) > 0, F.array_distinct(cut)).otherwise(empty)
 
@@ -117,7 +117,7 @@ def hashed_category(value: Column, buckets: int) -> Column:
     return F.when(F.length(name) > 0, bucket).otherwise(F.lit(0))
 
 
-def _spelling(text: Column) -> Column:
+def _normalise_spelling(text: Column) -> Column:
     spelt = F.coalesce(F.lower(text), F.lit(""))
     for pattern, replacement in (*_ENTITIES, *_NUMBERS):
         spelt = F.regexp_replace(spelt, pattern, replacement)
@@ -129,7 +129,7 @@ def _spelling(text: Column) -> Column:
     return spelt
 
 
-def _triples(text: Column) -> Column:
+def _cut_triples(text: Column) -> Column:
     starts = F.sequence(F.lit(1), F.length(text) - 2)
     return F.transform(starts, lambda at: F.substr(text, at, F.lit(3)))
 

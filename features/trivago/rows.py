@@ -77,11 +77,11 @@ def impression_rows(
     before = F.coalesce(F.col("engaged_from") < F.col("moment"), F.lit(False))
     clicked = F.col("item_id") == F.col("clicked")
     engaged = before | clicked if engaged_by_click else before
-    first = engagements.select(*SESSION, "item_id", "engaged_from")
+    engaged_rows = engagements.select(*SESSION, "item_id", "engaged_from")
     return (
         pages.select("*", F.posexplode("list").alias("place", "shown"))
         .withColumns({"item_id": F.col("shown.item_id"), "price": F.col("shown.price")})
-        .join(first, on=[*SESSION, "item_id"], how="left")
+        .join(engaged_rows, on=[*SESSION, "item_id"], how="left")
         .withColumns(
             {
                 "position": F.col("place") + 1,

@@ -107,8 +107,8 @@ class Tables:
         """The table at a version."""
         reader = self.spark.read.format("delta").option("versionAsOf", version)
         if self.conf.tree.storage.database:
-            return table.completed(reader.table(self.identifier(table)))
-        return table.completed(reader.load(str(self.path(table))))
+            return table.complete(reader.table(self.identifier(table)))
+        return table.complete(reader.load(str(self.path(table))))
 
     def create(self, table: Table) -> None:
         """Create the table from its contract; one of an older contract gets its columns and checks.
@@ -121,7 +121,7 @@ class Tables:
                 self._renew_checks(table)
             else:
                 self._clear_torn(table)
-                self.spark.sql(table.ddl(self.identifier(table)))
+                self.spark.sql(table.build_ddl(self.identifier(table)))
             self._made.add(table.name)
 
     def _clear_torn(self, table: Table) -> None:
@@ -136,9 +136,9 @@ class Tables:
             shutil.rmtree(log)
 
     def _add_columns(self, table: Table) -> None:
-        lacking = table.lacking(self._columns_and_properties(table)[0])
+        lacking = table.find_lacking(self._columns_and_properties(table)[0])
         if lacking:
-            columns = ", ".join(column.ddl() for column in lacking)
+            columns = ", ".join(column.build_ddl() for column in lacking)
             self.spark.sql(f"ALTER TABLE {self.identifier(table)} ADD COLUMNS ({columns})")
 
     def _renew_checks(self, table: Table) -> None:

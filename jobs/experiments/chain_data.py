@@ -15,7 +15,7 @@ from pyspark.sql import SparkSession
 from conf.load import ResolvedConf, section_hash
 from conf.sections.platform import StorageConf
 from features.contracts import MARKET_TRUTH, QUERIES, TEXT_EMBEDDINGS, TRAINING_EXAMPLES
-from features.declarations import declared
+from features.declarations import declare_features
 from features.examples.experiment_rows import BLIND, LOGGED, TRUTH, chain_rows
 from features.examples.training_rows import TASKS
 from features.spec import spec_json
@@ -76,7 +76,7 @@ def write_examples(warehouse: Warehouse, folder: Path) -> Path:
     try:
         contents = Contents(
             rows=rows,
-            features=spec_json(declared(tree)),
+            features=spec_json(declare_features(tree)),
             tasks=TASKS,
             regions=tree.regions,
             relevance=True,

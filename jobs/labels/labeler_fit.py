@@ -14,11 +14,11 @@ from features.labels.pairs import (
     CHOOSE,
     FIT,
     Counts,
-    drawn,
+    draw_at_most,
+    draw_by_grade,
     graded_by_stratum,
     mass_sums,
     population_by_stratum,
-    sampled,
     shown_pairs,
     ungraded_texts,
 )
@@ -92,9 +92,9 @@ def fit_labeler(
     tree = warehouse.conf.tree
     labeling = tree.labeling
     wanted = quotas(counts[FIT], labeling.mix, labeling.max_pairs)
-    fit = drawn(texts.where(f"role = '{FIT}'"), wanted, tree.seed).toPandas()
+    fit = draw_by_grade(texts.where(f"role = '{FIT}'"), wanted, tree.seed).toPandas()
     choices = texts.where(f"role = '{CHOOSE}'")
-    choose = sampled(choices, labeling.max_judging_pairs, tree.seed).toPandas()
+    choose = draw_at_most(choices, labeling.max_judging_pairs, tree.seed).toPandas()
     more = _assumed(assumed, len(fit), tree)
     fitted_mix = mix_of_counts(grade_masses(targets_of(fit)))
     labeler = build_labeler(tree)
@@ -135,7 +135,7 @@ def targets_of(rows: pd.DataFrame) -> Targets:
 
 def _assumed(texts: DataFrame, graded: int, tree: Conf) -> pd.DataFrame:
     """So many pairs that are assumed irrelevant as conf `labeling.assumed_share` asks for."""
-    return sampled(texts, round(tree.labeling.assumed_share * graded), tree.seed).toPandas()
+    return draw_at_most(texts, round(tree.labeling.assumed_share * graded), tree.seed).toPandas()
 
 
 def _unseen_answers(labeler: Labeler, report: FitReport, choose: pd.DataFrame) -> Probabilities:
@@ -195,7 +195,7 @@ def _production_mix(
             known = graded.where(f"role = '{FIT}'")
             return stratified_mix(graded_by_stratum(known, shown), population_by_stratum(shown))
         unknown = ungraded_texts(shown, graded, warehouse.read(QUERIES), warehouse.read(ITEMS))
-        rows = sampled(unknown, tree.labeling.mix.em_pairs, tree.seed).toPandas()
+        rows = draw_at_most(unknown, tree.labeling.mix.em_pairs, tree.seed).toPandas()
         return estimated_mix(labeler.predict(pairs_of(rows)), fitted_mix)
     finally:
         shown.unpersist()

@@ -17,8 +17,8 @@ from features.contracts import (
     SCORING_ROWS,
     TRAINING_EXAMPLES,
 )
-from features.evaluation.funnel import disorder
-from features.evaluation.lists import examination_at_position, pages, with_block
+from features.evaluation.funnel import measure_disorder
+from features.evaluation.lists import examination_at_position, select_pages, with_block
 from features.evaluation.names import RELEVANCE_KINDS, relevance_metrics
 from features.evaluation.rankers import TASKS, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
@@ -73,7 +73,7 @@ def gather(
         bootstrap = BlockBootstrap(
             tree.evaluation.blocks, tree.evaluation.bootstrap, tree.evaluation.confidence, tree.seed
         )
-        order = compared.shown.transform(disorder).collect()[0].asDict()
+        order = compared.shown.transform(measure_disorder).collect()[0].asDict()
         rows, shown = int(order.pop("rows")), int(order.pop("queries"))
         return Evidence(
             rankings=tuple(_rankings(found, bootstrap, tree)),
@@ -202,9 +202,11 @@ def _calibration(
     e = tree.evaluation
     shown = compared.shown.transform(with_block(queries, tree.seed, e.blocks))
     histogram = prediction_histogram(e.logit_bin, examination_at_position(found.examination))
-    ours = pages(shown).transform(histogram).toPandas()
-    theirs = pages(_theirs(shown)).transform(histogram).toPandas() if compared.paired else None
-    counts = queries_by_task(pages(shown)).toPandas().set_index("region")
+    ours = select_pages(shown).transform(histogram).toPandas()
+    theirs = (
+        select_pages(_theirs(shown)).transform(histogram).toPandas() if compared.paired else None
+    )
+    counts = queries_by_task(select_pages(shown)).toPandas().set_index("region")
     for region in (ALL, *map(str, counts.index)):
         part = _of(ours, region)
         other = None if theirs is None else _of(theirs, region)

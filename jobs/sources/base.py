@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from conf.load import ConfError, ResolvedConf, section_hash
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
-from features.split import normalised
+from features.split import normalise_text
 
 
 class SourceError(ConfError):
@@ -81,7 +81,7 @@ def load_adapter(kind: str) -> Adapter:
 
 def query_key(text: Column, region: Column) -> Column:
     """query_id: first 16 hex digits of sha256(lower(trim(text)) | region); null if either is."""
-    return F.substring(F.sha2(F.concat(normalised(text), F.lit("|"), region), 256), 1, 16)
+    return F.substring(F.sha2(F.concat(normalise_text(text), F.lit("|"), region), 256), 1, 16)
 
 
 def grade_of(label: Column, grades: Mapping[str, int]) -> Column:

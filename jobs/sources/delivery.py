@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from features.contracts import IMPRESSIONS, JUDGMENTS, Table
 from features.quality.rule import RULE
 from features.quality.typed import MALFORMED_LINE
-from features.quality.verdicts import accepted
+from features.quality.verdicts import select_accepted
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames
 from jobs.sources.window import replaced_days
@@ -99,7 +99,7 @@ class Delivery:
             return None
         key = list(table.key)
         failed = self.checked[table].where(F.col(RULE).isNotNull()).select(*key)
-        passed = accepted(self.checked[table]).select(*key)
+        passed = select_accepted(self.checked[table]).select(*key)
         rows = self.warehouse.read(table).join(failed, on=key, how="left_semi")
         if table is IMPRESSIONS:
             rows = rows.where(replaced_days(self.warehouse.conf))

@@ -25,7 +25,7 @@ from conf.load import ResolvedConf
 from conf.sections.source import HomeDepotSource
 from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
 from features.quality.typed import MALFORMED
-from features.split import normalised
+from features.split import normalise_text
 from jobs.platform.plans import keep
 from jobs.sources.base import (
     RawFrames,
@@ -105,7 +105,7 @@ def numbered_texts(rated: DataFrame, seed: int) -> DataFrame:
     The order is made in one array: the set has some ten thousand texts.
     """
     texts = rated.where(F.col("query_text").isNotNull()).groupBy(
-        normalised(F.col("query_text")).alias("key")
+        normalise_text(F.col("query_text")).alias("key")
     )
     listed = texts.agg(F.min("query_text").alias("query_text")).agg(
         F.array_sort(F.collect_list(F.struct(uniform(seed, "traffic", "key"), "query_text"))).alias(
@@ -159,10 +159,10 @@ def _pairs(
     rated: DataFrame, texts: DataFrame, items: DataFrame, world: World[HomeDepotSource]
 ) -> DataFrame:
     """PAIRS and is_filler: pairs that can be read, and fillers."""
-    keyed = texts.select("text_number", normalised(F.col("query_text")).alias("text_key"))
+    keyed = texts.select("text_number", normalise_text(F.col("query_text")).alias("text_key"))
     judged = (
         rated.where(F.col("grade").isNotNull() & F.col("item_id").isNotNull())
-        .withColumn("text_key", normalised(F.col("query_text")))
+        .withColumn("text_key", normalise_text(F.col("query_text")))
         .join(keyed, on="text_key", how="inner")
         .groupBy("text_number", "item_id")
         .agg(

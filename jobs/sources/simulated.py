@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf
 from conf.sections.source import SimulatedSource
 from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
-from features.split import normalised
+from features.split import normalise_text
 from jobs.platform.plans import keep
 from jobs.sources.base import RawFrames, SourceError
 from jobs.sources.market import MARKET_VERSION
@@ -76,7 +76,7 @@ def distinct_texts(typed: DataFrame) -> DataFrame:
     Modifiers come before a text that another query has already; what is still equal, or too long
     then, falls out.
     """
-    same = Window.partitionBy(normalised(F.col("typed"))).orderBy("text_number")
+    same = Window.partitionBy(normalise_text(F.col("typed"))).orderBy("text_number")
     count = len(MODIFIERS)
     words = F.array(*map(F.lit, MODIFIERS))
     again = F.col("again")
@@ -88,7 +88,10 @@ def distinct_texts(typed: DataFrame) -> DataFrame:
         .withColumn("query_text", F.concat_ws(" ", second, first, "typed"))
         .where(F.size(F.split("query_text", " ")) <= _MAX_WORDS)
         .select(
-            "text_number", "shard", "query_text", normalised(F.col("query_text")).alias("text_key")
+            "text_number",
+            "shard",
+            "query_text",
+            normalise_text(F.col("query_text")).alias("text_key"),
         )
     )
 

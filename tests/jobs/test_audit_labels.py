@@ -72,7 +72,7 @@ def market(spark: SparkSession, make_conf: MakeConf, table_frame: TableFrame) ->
     warehouse.merge(ITEMS, table_frame(ITEMS, catalogue))
     warehouse.merge(RELEVANCE_LABELS, table_frame(RELEVANCE_LABELS, rows))
     graded = spark.createDataFrame(pairs, "text string, item_id string, true int, given int")
-    log = IMPRESSIONS.completed(_log(graded))
+    log = IMPRESSIONS.complete(_log(graded))
     warehouse.replace(IMPRESSIONS, log, "event_date < DATE'2026-03-01'")
     return warehouse
 

@@ -10,7 +10,7 @@ import pytest
 from pyspark.sql import functions as F
 
 from features.contracts import TRAINING_EXAMPLES
-from features.declarations import declared
+from features.declarations import declare_features
 from features.examples.snapshot import COLUMNS, SPLITS, range_offsets
 from features.spec import spec_json
 from jobs import build_training_set
@@ -50,7 +50,7 @@ def test_the_snapshot_is_what_its_manifest_says(tiny_run: Any, first: JobReport)
     folder = tiny_run.warehouse().snapshot_dir()
     manifest = manifest_of(folder)
     conf = tiny_run.conf(SMALL)
-    assert manifest["features"] == json.loads(json.dumps(spec_json(declared(conf.tree))))
+    assert manifest["features"] == json.loads(json.dumps(spec_json(declare_features(conf.tree))))
     assert manifest["conf_hash"] == conf.hash
     assert manifest["table_versions"]["training_examples"] == first.outputs["training_examples"]
     listed = [file for split in SPLITS for file in manifest["splits"][split]["files"]]

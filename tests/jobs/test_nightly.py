@@ -14,7 +14,7 @@ from rich.console import Console
 
 from conf.load import ConfError, ResolvedConf
 from features.contracts import Table
-from features.contracts.table import required
+from features.contracts.table import declare_required
 from jobs.command.exits import StepFailedError
 from jobs.nightly import Nightly, closing_table, select_steps
 from jobs.platform.job import Job
@@ -22,14 +22,14 @@ from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from jobs.platform.runner import open_warehouse, run_job, state_path
 
-A = Table("a", "one row per a", required([("a", "long", "a")]), key=("a",))
+A = Table("a", "one row per a", declare_required([("a", "long", "a")]), key=("a",))
 DATED = Table(
     "dated",
     "one row per run and a",
-    required([("run_date", "date", "run"), ("a", "long", "a")]),
+    declare_required([("run_date", "date", "run"), ("a", "long", "a")]),
     key=("run_date", "a"),
 )
-B = Table("b", "one row per b", required([("a", "long", "a")]), key=("a",))
+B = Table("b", "one row per b", declare_required([("a", "long", "a")]), key=("a",))
 MakeConf = Callable[..., ResolvedConf]
 
 

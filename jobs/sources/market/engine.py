@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.sections.market import MarketSource
-from features.text.normal_form import tokens
+from features.text.normal_form import split_tokens
 from jobs.sources.base import query_key
 from model.market.traffic import slots
 from udfs.market.log import LOG, log_rows
@@ -90,4 +90,4 @@ class Engine:
 
 def _words(*texts: str) -> Column:
     """array<string>: the different tokens of the text columns."""
-    return F.array_distinct(tokens(F.concat_ws(" ", *texts)))
+    return F.array_distinct(split_tokens(F.concat_ws(" ", *texts)))

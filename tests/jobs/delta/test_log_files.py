@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import Table
-from features.contracts.table import Check, Column, required
+from features.contracts.table import Check, Column, declare_required
 from jobs.delta.history import commits_by_spark
 from jobs.delta.log_files import UnreadableLogError, is_table, newest_commits, read_state
 from jobs.platform.runner import open_warehouse
@@ -19,7 +19,7 @@ NOTES = Table(
     name="notes",
     grain="one row per run date and item",
     columns=(
-        *required([("run_date", "date", ""), ("item_id", "string", "")]),
+        *declare_required([("run_date", "date", ""), ("item_id", "string", "")]),
         Column("note", "string", "", required=False),
     ),
     key=("run_date", "item_id"),

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import Table
-from features.contracts.table import required
+from features.contracts.table import declare_required
 from jobs.platform.decisions import decide
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import RivalRunError, Warehouse
@@ -17,7 +17,7 @@ from jobs.platform.warehouse import RivalRunError, Warehouse
 DECISIONS = Table(
     name="decisions",
     grain="one row per decision",
-    columns=required([("decision_no", "bigint", "number"), ("decision", "string", "what")]),
+    columns=declare_required([("decision_no", "bigint", "number"), ("decision", "string", "what")]),
     key=("decision_no",),
 )
 MakeConf = Callable[..., ResolvedConf]

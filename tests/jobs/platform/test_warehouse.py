@@ -15,7 +15,7 @@ from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import ALL_TABLES, SCORES, Check, Table
-from features.contracts.table import ContractError, optional, required
+from features.contracts.table import ContractError, declare_optional, declare_required
 from jobs.delta.commits import retried
 from jobs.delta.difference import CHANGE, difference
 from jobs.delta.history import Commit, commit_named
@@ -26,7 +26,7 @@ RUN = dt.date(2026, 3, 1)
 PRICES = Table(
     name="prices",
     grain="one row per item",
-    columns=required([("item_id", "string", "item's id"), ("price", "double", "price")]),
+    columns=declare_required([("item_id", "string", "item's id"), ("price", "double", "price")]),
     key=("item_id",),
     checks=(Check("price_positive", "price > 0"),),
     cluster_by=("item_id",),
@@ -34,13 +34,13 @@ PRICES = Table(
 DAILY = Table(
     name="daily",
     grain="one row per run and item",
-    columns=required([("run_date", "date", "run"), ("item_id", "string", "item")]),
+    columns=declare_required([("run_date", "date", "run"), ("item_id", "string", "item")]),
     key=("run_date", "item_id"),
 )
 SHOWN = Table(
     name="shown",
     grain="one row per run and item",
-    columns=required(
+    columns=declare_required(
         [
             ("run_date", "date", "run"),
             ("item_id", "string", "item"),
@@ -324,7 +324,9 @@ def test_a_table_of_an_older_contract_reads_as_null_and_gets_the_new_columns(
 ) -> None:
     warehouse, _ = open_warehouse(spark, make_conf(), "test")
     warehouse.merge(PRICES, prices(spark, ("a", 1.0)))
-    grown = replace(PRICES, columns=(*PRICES.columns, *optional([("was", "double", "old price")])))
+    grown = replace(
+        PRICES, columns=(*PRICES.columns, *declare_optional([("was", "double", "old price")]))
+    )
     later, _ = open_warehouse(spark, make_conf(), "test")
     assert [tuple(row) for row in later.read(grown).collect()] == [("a", 1.0, None)]
     later.merge(grown, prices(spark, ("b", 2.0)).selectExpr("*", "9D as was"))
