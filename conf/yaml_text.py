@@ -33,8 +33,8 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 _StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in known if tag != _DATE]
-    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    character: [(tag, form) for tag, form in resolvers if tag != _DATE]
+    for character, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
 
@@ -90,6 +90,6 @@ def parse_yaml(text: str, name: str) -> Any:
 
 def _in_one_line(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        said = "; ".join(filter(None, (error.context, error.problem)))
-        return f"line {error.problem_mark.line + 1}: {said}"
+        problem = "; ".join(filter(None, (error.context, error.problem)))
+        return f"line {error.problem_mark.line + 1}: {problem}"
     return " ".join(str(error).split())

@@ -46,7 +46,7 @@ from model.labelers.build import build_labeler
 from model.labelers.out_of_fold import FoldLabelers, fit_out_of_fold
 from model.labelers.store import read_description
 from udfs.contradiction import centre_udf, contradiction_udf, p_value_udf
-from udfs.reread import READ_COLUMNS, reader
+from udfs.reread import READ_COLUMNS, make_reader
 
 
 @dataclass(frozen=True)
@@ -183,7 +183,7 @@ def read_again(tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: 
     kept = ", ".join(f"{name} {kind}" for name, kind in asked.dtypes if "_text" not in name)
     parts = conf.tree.spark.shuffle_partitions
     read = asked.repartition(parts, *UNIT).mapInPandas(
-        reader(labelers.folders, labelers.versions, parts), f"{kept}, {READ_COLUMNS}"
+        make_reader(labelers.folders, labelers.versions, parts), f"{kept}, {READ_COLUMNS}"
     )
     return Reading(read, settings.labeler is None or settings.held_out)
 

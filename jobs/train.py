@@ -11,8 +11,8 @@ Run: `counterpoise train --conf conf/homedepot.yaml --run-date 2026-03-01`
 import shutil
 from pathlib import Path
 
-from conf.kept import conf_text
 from conf.load import ResolvedConf
+from conf.text import conf_text
 from jobs.command.version import code_version
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport

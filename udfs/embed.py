@@ -16,11 +16,11 @@ def embed_udf(spec: EncoderSpec) -> Any:
     partition that holds several by length first.
     """
 
-    def embed(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
+    def embed_batches(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         encoder = load_encoder(spec)
         for texts in batches:
             yield pd.Series(list(encoder.encode(texts.tolist())))
 
     # pyspark's overloads do not know the iterator form by type hints.
     wrap: Any = pandas_udf
-    return wrap(embed, "array<float>")
+    return wrap(embed_batches, "array<float>")

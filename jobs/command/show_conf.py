@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from conf.explain import origin_of
-from conf.kept import conf_text
-from conf.load import ResolvedConf, flatten
+from conf.load import ResolvedConf, flatten_tree
+from conf.text import conf_text
 from jobs.command.arguments import resolve
 
 _WIDE = 100_000
@@ -37,7 +37,7 @@ def _print_table(conf: ResolvedConf) -> None:
     table = Table(title=f"conf {conf.hash}", title_justify="left")
     for column in ("key", "value", "from"):
         table.add_column(column, overflow="fold")
-    for key, value in flatten(conf.shown).items():
+    for key, value in flatten_tree(conf.shown).items():
         table.add_row(*map(Text, (key, str(value), origin_of(key, conf.origins))))
     width = None if sys.stdout.isatty() else _WIDE
     Console(width=width).print(table)

@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.load import flatten, section_hash
+from conf.load import flatten_tree, section_hash
 from conf.schema import Conf
 from features.audit.decisions import audited_labels, latest_audit
 from features.contracts import (
@@ -127,7 +127,7 @@ def conf_key(tree: Conf, sections: Sequence[str]) -> str:
     if tree.labeler.kind == "ensemble":
         kinds.update(tree.labeler.ensemble.members)
     dumped["labeler"] = {name: part for name, part in dumped["labeler"].items() if name in kinds}
-    leaves = flatten(dumped)
+    leaves = flatten_tree(dumped)
     return section_hash({key: leaves[key] for key in leaves if not _may_differ(key)})
 
 

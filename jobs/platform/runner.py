@@ -9,8 +9,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from conf.kept import conf_text
 from conf.load import ResolvedConf
+from conf.text import conf_text
 from jobs.delta.written import drop_missing_files
 from jobs.platform.job import Job
 from jobs.platform.owner import owned

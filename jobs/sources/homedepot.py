@@ -66,7 +66,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
     rated = _rated(_load(spark, source, PAIRS_FILE))
     described = _items(rated, _brands(_load(spark, source, BRANDS_FILE)))
-    items = keep(described.mapInPandas(world.mapped(offered_rows), f"{ITEMS}, {LATENTS}"))
+    items = keep(described.mapInPandas(world.map_batches(offered_rows), f"{ITEMS}, {LATENTS}"))
     texts = keep(numbered_texts(rated, world.seed))
     pairs = keep(_pairs(rated, texts, items, world))
     market = Market(texts, texts.count(), items, pairs)
@@ -182,7 +182,7 @@ def _pairs(
         "text_number long, item_id string, grade int, is_filler boolean, text_key string, "
         f"brand string, price double, {LATENTS}, relevance double"
     )
-    return rows.mapInPandas(world.mapped(latent_rows), schema)
+    return rows.mapInPandas(world.map_batches(latent_rows), schema)
 
 
 def _judgments(rated: DataFrame, pairs: DataFrame, engine: Engine, conf: ResolvedConf) -> DataFrame:

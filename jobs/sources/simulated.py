@@ -38,12 +38,12 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     source = _source(conf)
     world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
     tasks = conf.tree.spark.shuffle_partitions
-    items = spark.range(source.items).mapInPandas(world.mapped(item_rows), ITEMS)
-    typed = spark.range(source.queries).mapInPandas(world.mapped(text_rows), TEXTS)
+    items = spark.range(source.items).mapInPandas(world.map_batches(item_rows), ITEMS)
+    typed = spark.range(source.queries).mapInPandas(world.map_batches(text_rows), TEXTS)
     texts = keep(distinct_texts(typed))
     # A shard's catalogue is drawn once a task that meets it, so its texts come together.
     by_shard = texts.repartition(tasks, "shard", F.pmod("text_number", F.lit(tasks)))
-    pairs = by_shard.sortWithinPartitions("shard").mapInPandas(world.mapped(pair_rows), PAIRS)
+    pairs = by_shard.sortWithinPartitions("shard").mapInPandas(world.map_batches(pair_rows), PAIRS)
     market = Market(texts, source.queries, items, keep(pairs))
     engine = Engine(spark, world, market, tasks)
     return RawFrames(

@@ -35,7 +35,7 @@ TASTES = "name string, value double, meaning string"
 def item_rows(world: World[SimulatedSource], numbers: pd.DataFrame) -> pd.DataFrame:
     """ITEMS, one row per number in `id`."""
     items = items_of(numbers["id"].to_numpy(), world.draws)
-    return as_on_shelf(items, world.draws, world.first)
+    return as_on_shelf(items, world.draws, world.first_day)
 
 
 def text_rows(world: World[SimulatedSource], numbers: pd.DataFrame) -> pd.DataFrame:
@@ -83,7 +83,7 @@ def offered_rows(world: World[HomeDepotSource], items: pd.DataFrame) -> pd.DataF
     return items.assign(
         **latents._asdict(),
         price=price_of(np.exp(3.4 + 0.8 * kind), latents.cheapness),  # mostly 10 to 100
-        listed_on=listed_on(key, draws, world.first),
+        listed_on=listed_on(key, draws, world.first_day),
     )
 
 

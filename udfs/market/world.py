@@ -31,11 +31,11 @@ class World(Generic[Source]):
         return Draws(self.seed)
 
     @property
-    def first(self) -> date:
+    def first_day(self) -> date:
         """First day of the log."""
         return self.run_date - timedelta(days=self.source.days)
 
-    def mapped(
+    def map_batches(
         self, rows: "Callable[[World[Source], pd.DataFrame], pd.DataFrame]"
     ) -> Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]]:
         """`rows` of every batch, for `mapInPandas`."""

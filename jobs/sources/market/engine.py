@@ -56,7 +56,7 @@ class Engine:
         """One row per result page; see `model.market.traffic.searches`."""
         rows = partial(search_rows, text_count=self._market.text_count)
         numbers = self._spark.range(slots(self._world.source))
-        return numbers.mapInPandas(self._world.mapped(rows), SEARCHES)
+        return numbers.mapInPandas(self._world.map_batches(rows), SEARCHES)
 
     def impressions(self) -> DataFrame:
         """The log of the days before the run date as it is known then, one row per item shown."""
@@ -70,7 +70,7 @@ class Engine:
 
     def truth(self) -> DataFrame:
         """The planted truth of every pair that may be shown or judged; see `model.market`."""
-        return self._market.pairs.mapInPandas(self._world.mapped(truth_rows), TRUTH)
+        return self._market.pairs.mapInPandas(self._world.map_batches(truth_rows), TRUTH)
 
     def _with_words_matched(self, pairs: DataFrame) -> DataFrame:
         """Add words_matched, the share of a text's words (fraction), where the logger ranks by it:

@@ -34,7 +34,7 @@ def parameters(spark: SparkSession, world: World[MarketSource], items: DataFrame
     """
     rows = [*_of_conf(world.source), *_of_positions(world.source), *_of_regions(world)]
     brands = items.where(F.col("brand").isNotNull()).select("brand").distinct()
-    tastes = brands.mapInPandas(world.mapped(taste_rows), TASTES)
+    tastes = brands.mapInPandas(world.map_batches(taste_rows), TASTES)
     return spark.createDataFrame(rows, TASTES).unionByName(tastes)
 
 
