@@ -46,8 +46,9 @@ def _render_rows(
         if len(nested) == 1 and get_origin(field.annotation) is not dict:
             yield from _render_rows(nested[0], f"{prefix}{name}.")
         else:
+            kind, default = _describe_type(field.annotation), _describe_default(field)
             description = _escape_cell(field.description or "")
-            yield f"| `{prefix}{name}` | {_describe_type(field.annotation)} | {_describe_default(field)} | {description} |\n"
+            yield f"| `{prefix}{name}` | {kind} | {default} | {description} |\n"
 
 
 def _list_sections(field: FieldInfo) -> list[type[BaseModel]]:

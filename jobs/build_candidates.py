@@ -34,7 +34,7 @@ Keep = Callable[[DataFrame], DataFrame]
 
 
 @dataclass(frozen=True)
-class Inputs:
+class CandidateInputs:
     """Rows of the raw tables, and the run date."""
 
     items: DataFrame
@@ -44,7 +44,7 @@ class Inputs:
     run_date: date
 
 
-def origins(inputs: Inputs, conf: Conf, keep: Keep) -> DataFrame:
+def list_origins(inputs: CandidateInputs, conf: Conf, keep: Keep) -> DataFrame:
     """Every reason to score a pair; a pair may have several.
 
     `keep` gets the frames that are read several times: their plans would be repeated each time.
@@ -59,10 +59,10 @@ def origins(inputs: Inputs, conf: Conf, keep: Keep) -> DataFrame:
     return keep(candidate_origins(seen_pairs(recent, conf), judged, active, retrieved))
 
 
-def build(inputs: Inputs, conf: Conf) -> DataFrame:
+def build(inputs: CandidateInputs, conf: Conf) -> DataFrame:
     """The candidates of the run date."""
     return (
-        origins(inputs, conf, lambda df: df)
+        list_origins(inputs, conf, lambda df: df)
         .transform(merged_origins, inputs.queries, inputs.run_date)
         .transform(CANDIDATES.conform)
     )
@@ -71,20 +71,20 @@ def build(inputs: Inputs, conf: Conf) -> DataFrame:
 def run(run: Run) -> None:
     """Read, build, write; rows in are the distinct pairs that have an origin."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
-    inputs = Inputs(
+    inputs = CandidateInputs(
         items=warehouse.read(ITEMS),
         queries=warehouse.read(QUERIES),
         impressions=warehouse.read(IMPRESSIONS),
         judgments=warehouse.read(JUDGMENTS),
         run_date=conf.run_date,
     )
-    with ExitStack() as kept:
-        reasons = origins(inputs, conf.tree, lambda df: plans.keep(df, kept))
+    with ExitStack() as stack:
+        reasons = list_origins(inputs, conf.tree, lambda df: plans.keep_frame(df, stack))
         pairs = reasons.select("query_id", "item_id").distinct().count()
         written = warehouse.replace_run(
             CANDIDATES, merged_origins(reasons, inputs.queries, conf.run_date)
         )
-    report.count(CANDIDATES.name, rows_in=pairs, rows_out=written.rows)
+    report.count_rows(CANDIDATES.name, rows_in=pairs, rows_out=written.rows)
 
 
 JOB = Job(

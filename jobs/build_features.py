@@ -55,7 +55,7 @@ SPINES = {QUERY_FEATURES: QUERY_KEYS, ITEM_FEATURES: ITEM_KEYS, QUERY_ITEM_FEATU
 
 
 @dataclass(frozen=True)
-class Inputs:
+class FeatureInputs:
     """What the three tables are made of.
 
     Attributes:
@@ -80,13 +80,13 @@ class Inputs:
     priors: DataFrame
     run_date: date
 
-    def shared(self) -> tuple[DataFrame, ...]:
+    def list_shared(self) -> tuple[DataFrame, ...]:
         """The frames that several tables are made of."""
         return self.words, self.spine, self.pairs, self.daily, self.priors
 
 
 @dataclass(frozen=True)
-class Tables:
+class SourceTables:
     """Rows of the tables read; `log` is what was visible at the run date."""
 
     items: DataFrame
@@ -97,11 +97,11 @@ class Tables:
     run_date: date
 
 
-def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> Tables:
+def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> SourceTables:
     """Read the run's rows, and the embeddings of the encoder in use."""
     version = find_encoder(conf.tree.encoder).version
     embeddings = warehouse.read(TEXT_EMBEDDINGS).where(F.col("encoder_version") == version)
-    return Tables(
+    return SourceTables(
         items=warehouse.read(ITEMS),
         queries=warehouse.read(QUERIES),
         log=visible_log(warehouse.read(IMPRESSIONS), conf.run_date),
@@ -111,14 +111,14 @@ def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> Tables:
     )
 
 
-def prepare(tables: Tables, asked: DataFrame, conf: Conf) -> Inputs:
+def prepare_inputs(tables: SourceTables, asked: DataFrame, conf: Conf) -> FeatureInputs:
     """What is shared between the feature tables, for a spine; kept in memory."""
-    known = tables.queries.select("query_id", text_key(F.col("query_text")).alias("text"))
+    query_keys = tables.queries.select("query_id", text_key(F.col("query_text")).alias("text"))
     spine = asked.persist()
     daily = daily_log(tables.log, tables.items, conf).persist()
-    pairs = spine.join(known, on="query_id", how="inner").select("text", "item_id").distinct()
+    pairs = spine.join(query_keys, on="query_id", how="inner").select("text", "item_id").distinct()
     priors = prior_rates(daily, spine.select("day").distinct(), PRIOR_WINDOW, conf)
-    return Inputs(
+    return FeatureInputs(
         items=tables.items,
         queries=tables.queries,
         pages=daily_pages(tables.log),
@@ -142,7 +142,7 @@ def daily_log(log: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
     )
 
 
-def build(inputs: Inputs, conf: Conf) -> dict[Table, DataFrame]:
+def build(inputs: FeatureInputs, conf: Conf) -> dict[Table, DataFrame]:
     """The three feature tables of the run date."""
     i, day = inputs, inputs.run_date
     texts = pair_texts(inputs, conf)
@@ -156,7 +156,7 @@ def build(inputs: Inputs, conf: Conf) -> dict[Table, DataFrame]:
     return {table: table.conform(frame) for table, frame in built.items()}
 
 
-def pair_texts(inputs: Inputs, conf: Conf) -> DataFrame:
+def pair_texts(inputs: FeatureInputs, conf: Conf) -> DataFrame:
     """text, item_id and all text features of the distinct pairs, the cosine among them."""
     blocks = conf.features.cosine_blocks
     texts = query_texts(inputs.queries)
@@ -177,12 +177,12 @@ def run(run: Run) -> None:
     tables = read_tables(warehouse, conf)
     check_embedded(query_texts(tables.queries), tables.items, tables.embeddings)
     spine = feature_spine(tables.log, tables.candidates, conf.run_date, conf.tree)
-    inputs = prepare(tables, spine, conf.tree)
+    inputs = prepare_inputs(tables, spine, conf.tree)
     for table, features in build(inputs, conf.tree).items():
         keys = inputs.spine.select(*SPINES[table]).distinct().count()
         written = warehouse.replace_run(table, features)
-        report.count(table.name, rows_in=keys, rows_out=written.rows)
-    for frame in inputs.shared():
+        report.count_rows(table.name, rows_in=keys, rows_out=written.rows)
+    for frame in inputs.list_shared():
         frame.unpersist()
 
 

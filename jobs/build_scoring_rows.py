@@ -44,7 +44,7 @@ def run(run: Run) -> None:
     totals = inputs.candidates.agg(
         F.count_distinct("query_id").alias("queries"), F.count(F.lit(1)).alias("pairs")
     ).collect()[0]
-    report.count(SCORING_ROWS.name, totals.queries, written.rows)
+    report.count_rows(SCORING_ROWS.name, totals.queries, written.rows)
     note_missing(report, seen.get)
     _note_cut(report, totals.pairs, seen.get, conf.tree.scoring.max_candidates)
 

@@ -43,7 +43,7 @@ from features.log.look_back import LookBack, covered_from, first_day_of_log
 from features.lookup import MISSING
 from features.spec import spec_json
 from jobs.command.version import code_version
-from jobs.labels.labelers import labels_in_force, optional
+from jobs.labels.labelers import labels_in_force, read_optional
 from jobs.platform.feature_reads import note_missing, read_features
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
@@ -60,11 +60,11 @@ def build(inputs: TrainingInputs, conf: ResolvedConf) -> DataFrame:
 def run(run: Run) -> None:
     """Write the training examples and, unless it is a dry run, the snapshot."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
-    inputs = covered(read_inputs(warehouse), conf, report)
+    inputs = limit_to_covered(read_inputs(warehouse), conf, report)
     missing = Observation("missing_features")
     rows = build(inputs, conf).observe(missing, *(F.sum(name).alias(name) for name in MISSING))
     written = warehouse.replace_run(TRAINING_EXAMPLES, rows)
-    report.count(TRAINING_EXAMPLES.name, expected_rows(inputs, conf), written.rows)
+    report.count_rows(TRAINING_EXAMPLES.name, expected_rows(inputs, conf), written.rows)
     note_missing(report, missing.get)
     if not conf.dry_run:
         _write_snapshot(warehouse, conf, report)
@@ -77,11 +77,13 @@ def read_inputs(warehouse: Warehouse) -> TrainingInputs:
         queries=warehouse.read(QUERIES),
         labels=labels_in_force(warehouse),
         features=read_features(warehouse),
-        decisions=optional(warehouse, LABELER_DECISIONS),
+        decisions=read_optional(warehouse, LABELER_DECISIONS),
     )
 
 
-def covered(inputs: TrainingInputs, conf: ResolvedConf, report: JobReport) -> TrainingInputs:
+def limit_to_covered(
+    inputs: TrainingInputs, conf: ResolvedConf, report: JobReport
+) -> TrainingInputs:
     """The inputs, from the first day on whose look-back counts; tells what is left out.
 
     Raises:
@@ -92,8 +94,8 @@ def covered(inputs: TrainingInputs, conf: ResolvedConf, report: JobReport) -> Tr
     if not days:
         return inputs
     starts = first_day_of_log(sorted(days))
-    first = covered_from(starts)
-    short = F.count_if(F.col("event_date") < F.lit(first))
+    first_covered = covered_from(starts)
+    short = F.count_if(F.col("event_date") < F.lit(first_covered))
     shown = shown_rows(inputs, conf.tree, conf.run_date)
     counts = shown.agg(F.count("*").alias("examples"), short.alias("short")).collect()[0]
     look_back = LookBack(starts, counts["examples"], counts["short"])
@@ -102,7 +104,7 @@ def covered(inputs: TrainingInputs, conf: ResolvedConf, report: JobReport) -> Tr
         lines = report.notes if left_out else report.warnings
         lines.append(look_back.describe(left_out))
     report.details["look_back"] = {**asdict(look_back), "left_out": left_out}
-    return replace(inputs, examples_from=first) if left_out else inputs
+    return replace(inputs, examples_from=first_covered) if left_out else inputs
 
 
 def expected_rows(inputs: TrainingInputs, conf: ResolvedConf) -> int:
@@ -118,9 +120,11 @@ def _write_snapshot(warehouse: Warehouse, conf: ResolvedConf, report: JobReport)
     examples = warehouse.read_run(TRAINING_EXAMPLES)
     settings = conf.tree.training_set
     options = SnapshotOptions(conf.tree.seed, settings.rows_per_file, settings.compression)
-    manifest = write_snapshot(examples, warehouse.snapshot_dir(), options, _header(conf, report))
+    manifest = write_snapshot(
+        examples, warehouse.snapshot_dir(), options, _build_header(conf, report)
+    )
     rows = sum(split["rows"] for split in manifest["splits"].values())
-    report.count("snapshot", examples.where("split != 'test'").count(), rows)
+    report.count_rows("snapshot", examples.where("split != 'test'").count(), rows)
     report.outputs["snapshot"] = manifest["snapshot_version"]
     report.details["snapshot"] = {
         name: {"rows": split["rows"], "files": len(split["files"])}
@@ -128,7 +132,7 @@ def _write_snapshot(warehouse: Warehouse, conf: ResolvedConf, report: JobReport)
     }
 
 
-def _header(conf: ResolvedConf, report: JobReport) -> dict[str, Any]:
+def _build_header(conf: ResolvedConf, report: JobReport) -> dict[str, Any]:
     return {
         "conf_hash": conf.hash,
         "code_version": code_version(),

@@ -31,7 +31,7 @@ def run(run: Run) -> None:
     ours = ", ".join(f"'{source}'" for source in JUDGED_SOURCES)
     gone = f"source IN ({ours}) AND NOT startswith(labeler_version, '{VERSION_PREFIX}')"
     written = warehouse.merge(RELEVANCE_LABELS, build(judgments, conf), prune=gone)
-    report.count(RELEVANCE_LABELS.name, judgments.count(), written.rows)
+    report.count_rows(RELEVANCE_LABELS.name, judgments.count(), written.rows)
 
 
 JOB = Job(

@@ -57,7 +57,7 @@ from features.quality.tables import (
 )
 from features.quality.verdicts import build_quarantine, by_rule, select_accepted
 from jobs.platform.job import Job
-from jobs.platform.plans import keep
+from jobs.platform.plans import keep_frame
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames, load_adapter
@@ -83,12 +83,12 @@ def build(raw: RawFrames, earlier: References | None, conf: ResolvedConf) -> dic
     """
     items = checked_items(raw.items, conf.tree)
     queries = checked_queries(raw.queries, conf.tree)
-    known = _known(select_accepted(items), select_accepted(queries), earlier)
+    references = _collect_references(select_accepted(items), select_accepted(queries), earlier)
     return {
         ITEMS: items,
         QUERIES: queries,
-        IMPRESSIONS: checked_impressions(raw.impressions, conf.tree, conf.run_date, known),
-        JUDGMENTS: checked_judgments(raw.judgments, conf.tree, conf.run_date, known),
+        IMPRESSIONS: checked_impressions(raw.impressions, conf.tree, conf.run_date, references),
+        JUDGMENTS: checked_judgments(raw.judgments, conf.tree, conf.run_date, references),
     }
 
 
@@ -101,20 +101,22 @@ def run(run: Run) -> None:
         QuarantineError: too many rows broke their rules; only the quarantine was written.
     """
     warehouse, conf = run.warehouse, run.conf
-    with ExitStack() as kept:
-        raw = read_once(warehouse.spark, conf, kept)
+    with ExitStack() as stack:
+        raw = read_once(warehouse.spark, conf, stack)
         rows_in = {table: df.count() for table, df in raw.by_table().items()}
         require_some_rows(rows_in, conf)
-        checked = build(raw, None if raw.closed else _earlier(warehouse), conf)
-        broken = {table: by_rule(keep(df, kept)) for table, df in checked.items()}
+        checked = build(raw, None if raw.closed else _read_earlier(warehouse), conf)
+        broken = {table: by_rule(keep_frame(df, stack)) for table, df in checked.items()}
         delivery = Delivery(warehouse, raw, checked, rows_in, broken, last_run(warehouse))
         require_whole(delivery)
         _write_quarantine(warehouse, checked, broken)
         _limit_quarantined(rows_in, broken, conf)
-        _write(delivery, kept)
+        _write_tables(delivery, stack)
 
 
-def _known(items: DataFrame, queries: DataFrame, earlier: References | None) -> References:
+def _collect_references(
+    items: DataFrame, queries: DataFrame, earlier: References | None
+) -> References:
     if earlier is None:
         return References(items, queries)
     ids = items.select("item_id").union(earlier.items.select("item_id")).distinct()
@@ -122,7 +124,7 @@ def _known(items: DataFrame, queries: DataFrame, earlier: References | None) -> 
     return References(ids, both.groupBy("query_id").agg(F.max("region").alias("region")))
 
 
-def _earlier(warehouse: Warehouse) -> References | None:
+def _read_earlier(warehouse: Warehouse) -> References | None:
     if not (warehouse.exists(ITEMS) and warehouse.exists(QUERIES)):
         return None
     return References(warehouse.read(ITEMS), warehouse.read(QUERIES))
@@ -138,12 +140,12 @@ def _limit_quarantined(
         if share > limit:
             raise QuarantineError(
                 f"{table.name}: {share:.0%} of {rows_in[table]} rows broke their rules "
-                f"({_top(wrong)}), more than ingest.max_quarantined_share = {limit:.0%}; the rows "
-                f"and reasons are in table {QUARANTINE.name}: mend the source or its mapping"
+                f"({_list_top_rules(wrong)}), more than ingest.max_quarantined_share = {limit:.0%}; "
+                f"the rows and reasons are in table {QUARANTINE.name}: mend the source or its mapping"
             )
 
 
-def _top(rules: RuleCounts) -> str:
+def _list_top_rules(rules: RuleCounts) -> str:
     return ", ".join(f"{rule} {n}" for rule, n in list(rules.items())[:_SHOWN_RULES])
 
 
@@ -155,7 +157,9 @@ def _write_quarantine(
     report = warehouse.report
     report.details["quarantined"] = {table.name: dict(rules) for table, rules in broken.items()}
     report.notes.extend(
-        f"{table.name}: quarantined {_top(rules)}" for table, rules in broken.items() if rules
+        f"{table.name}: quarantined {_list_top_rules(rules)}"
+        for table, rules in broken.items()
+        if rules
     )
     conf = warehouse.conf
     rows = build_quarantine(checked, conf.run_date, conf.source.kind)
@@ -163,25 +167,27 @@ def _write_quarantine(
     where = f"run_date = DATE'{conf.run_date}' AND table_name IN ({names})"
     written = warehouse.replace(QUARANTINE, rows, where)
     total = sum(sum(rules.values()) for rules in broken.values())
-    report.count(QUARANTINE.name, total, written.rows)
+    report.count_rows(QUARANTINE.name, total, written.rows)
 
 
-def _write(delivery: Delivery, kept: ExitStack) -> None:
+def _write_tables(delivery: Delivery, stack: ExitStack) -> None:
     """Write the rows that pass, and beside them those whose new version is quarantined."""
     warehouse, report = delivery.warehouse, delivery.warehouse.report
     stayed: dict[str, int] = {}
     for table, df in delivery.checked.items():
         rows = select_accepted(df)
         if table is IMPRESSIONS and not (delivery.raw.closed or delivery.is_backfill):
-            known = with_first_known(warehouse, rows, replaced_days(warehouse.conf))
-            rows = keep(known, kept)
+            merged = with_first_known(warehouse, rows, replaced_days(warehouse.conf))
+            rows = keep_frame(merged, stack)
             note_withdrawn(warehouse, rows)
-        rows, stay = rows.select(*table.column_names), delivery.standing(table)
+        rows, stay = rows.select(*table.column_names), delivery.read_standing(table)
         if stay is not None:
-            stayed[table.name] = keep(stay, kept).count()
+            stayed[table.name] = keep_frame(stay, stack).count()
             rows = rows.unionByName(stay)
         out = _write_table(delivery, table, rows) - stayed.get(table.name, 0)
-        report.count(table.name, delivery.rows[table], out, sum(delivery.broken[table].values()))
+        report.count_rows(
+            table.name, delivery.rows[table], out, sum(delivery.broken[table].values())
+        )
     report.details["stayed"] = stayed
     report.notes.extend(
         f"{name}: {count} rows stay as they were, because their new version is quarantined"
@@ -190,7 +196,7 @@ def _write(delivery: Delivery, kept: ExitStack) -> None:
     )
     for table, df in delivery.raw.extras.items():
         extra = warehouse.replace(table, df, f"{table.key[0]} IS NOT NULL")
-        report.count(table.name, extra.rows, extra.rows)
+        report.count_rows(table.name, extra.rows, extra.rows)
 
 
 def _write_table(delivery: Delivery, table: Table, rows: DataFrame) -> int:
@@ -200,7 +206,7 @@ def _write_table(delivery: Delivery, table: Table, rows: DataFrame) -> int:
         days = replaced_days(warehouse.conf)
         return warehouse.replace(table, rows, days, unless_equal=True).rows
     update = not delivery.is_backfill
-    return warehouse.merge(table, rows, update=update, prune=delivery.removable(table)).rows
+    return warehouse.merge(table, rows, update=update, prune=delivery.build_removal_sql(table)).rows
 
 
 def fingerprint(conf: ResolvedConf) -> str:

@@ -65,14 +65,14 @@ def try_weights(trial: str) -> Work:
     def run(run: Run) -> None:
         warehouse, conf, report = run.warehouse, run.conf, run.report
         scores = warehouse.read_run(SCORES)
-        first = scores.select("model_version", "weights_version").first()
-        if first is None:
+        scored = scores.select("model_version", "weights_version").first()
+        if scored is None:
             raise TrialError(f"no scores of {conf.run_date}: `counterpoise nightly` makes them")
         weights = _weights_of_conf(conf)
         ranked = build(scores, weights.table, trial)
         where = f"run_date = DATE'{conf.run_date.isoformat()}' AND trial = '{trial}'"
         written = warehouse.replace(SCORE_TRIALS, ranked, where)
-        report.count(SCORE_TRIALS.name, scores.count(), written.rows)
+        report.count_rows(SCORE_TRIALS.name, scores.count(), written.rows)
         if not conf.dry_run:
             ranked = warehouse.read(SCORE_TRIALS).where(where)
         served = weights_in_force(warehouse)
@@ -81,14 +81,14 @@ def try_weights(trial: str) -> Work:
             "trial": trial,
             "weights": weights.table.to_json(),
             "weights_version": weights.version,
-            "against": first["weights_version"],
-            "model_version": first["model_version"],
+            "against": scored["weights_version"],
+            "model_version": scored["model_version"],
             "figures": json.dumps(compare(warehouse, scores, ranked, weights, served)),
         }
         written = warehouse.replace(
             WEIGHT_TRIALS, WEIGHT_TRIALS.local_frame(warehouse.spark, [row]), where
         )
-        report.count(WEIGHT_TRIALS.name, 1, written.rows)
+        report.count_rows(WEIGHT_TRIALS.name, 1, written.rows)
         report.notes += trial_lines(row)
 
     return run
@@ -97,9 +97,9 @@ def try_weights(trial: str) -> Work:
 def list_trials(run: Run) -> None:
     """Say what each trial of the run date changes."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
-    found = trials(warehouse)
-    report.notes += [line for row in found for line in trial_lines(row)]
-    if not found:
+    stored = trials(warehouse)
+    report.notes += [line for row in stored for line in trial_lines(row)]
+    if not stored:
         report.notes.append(f"no trial of {conf.run_date}")
 
 
@@ -128,7 +128,7 @@ def _weights_of_conf(conf: ResolvedConf) -> WeightsInForce:
     return WeightsInForce(table, table.version)
 
 
-def _bind(arguments: argparse.Namespace) -> Work:
+def _bind_work(arguments: argparse.Namespace) -> Work:
     if arguments.trial is not None:
         return try_weights(arguments.trial)
     return drop_trial(arguments.drop) if arguments.drop is not None else list_trials
@@ -149,5 +149,5 @@ JOB = Job(
     may_lack=(EXAMPLE_SCORES, LABELER_DECISIONS, VALUE_WEIGHTS, WEIGHT_DECISIONS),
     writes=(SCORE_TRIALS, WEIGHT_TRIALS),
     sections=("value", "evaluation"),
-    bind=_bind,
+    bind=_bind_work,
 )

@@ -27,7 +27,7 @@ from features.judging.answers import pair_code
 from features.judging.sampling import SamplingInputs, build_pool, draw_sample
 from features.judging.sheet import SheetPair, sheet_csv, sheet_html
 from jobs.platform.job import Job
-from jobs.platform.plans import cut
+from jobs.platform.plans import cut_plan
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from model.files import write_text
@@ -35,26 +35,26 @@ from model.files import write_text
 
 def build(inputs: SamplingInputs, conf: ResolvedConf) -> DataFrame:
     """The sample: `judging.budget` rows, or all of the pool where it holds fewer."""
-    pairs = cut(build_pool(inputs, conf.tree, conf.run_date))
+    pairs = cut_plan(build_pool(inputs, conf.tree, conf.run_date))
     return pairs.transform(lambda df: draw_sample(df, conf.tree, conf.run_date))
 
 
 def run(run: Run) -> None:
     """Sample, write the table and the files."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
-    sample = cut(build(_inputs(warehouse), conf))
+    sample = cut_plan(build(_read_inputs(warehouse), conf))
     rows = sample.count()
     if rows < conf.tree.judging.budget:
         report.notes.append(f"only {rows} pairs to ask for, of judging.budget")
     written = warehouse.replace_run(JUDGMENT_SAMPLE, sample)
-    report.count(JUDGMENT_SAMPLE.name, rows, written.rows)
+    report.count_rows(JUDGMENT_SAMPLE.name, rows, written.rows)
     by_reason = sample.groupBy("reason").count().collect()
     report.details["by_reason"] = {row["reason"]: int(row["count"]) for row in by_reason}
     if not conf.dry_run:
         _write_files(sample, warehouse)
 
 
-def _inputs(warehouse: Warehouse) -> SamplingInputs:
+def _read_inputs(warehouse: Warehouse) -> SamplingInputs:
     run_date = warehouse.conf.run_date
     audit = warehouse.read(LABEL_AUDIT) if warehouse.exists(LABEL_AUDIT) else None
     answers = warehouse.read(RATER_ANSWERS) if warehouse.exists(RATER_ANSWERS) else None

@@ -53,7 +53,7 @@ def run(run: Run) -> None:
         written = warehouse.replace_run(SCORES, build(rows, model_dir, weights, conf))
     taught = taught_regions(model_dir)
     pairs, neutral = rows.agg(F.sum(F.size("item_ids")), F.sum(neutral_pairs(taught))).collect()[0]
-    report.count(SCORES.name, pairs or 0, written.rows)
+    report.count_rows(SCORES.name, pairs or 0, written.rows)
     if taught is not None:
         report.details["neutral_pairs"] = neutral or 0
         report.notes.append(

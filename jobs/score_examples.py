@@ -30,7 +30,7 @@ def run(run: Run) -> None:
     warehouse, report = run.warehouse, run.report
     examples, model_dir = warehouse.read_run(TRAINING_EXAMPLES), model_in_force(warehouse)
     written = warehouse.replace_run(EXAMPLE_SCORES, build(examples, model_dir))
-    report.count(EXAMPLE_SCORES.name, examples.where("split != 'train'").count(), written.rows)
+    report.count_rows(EXAMPLE_SCORES.name, examples.where("split != 'train'").count(), written.rows)
     report.details["model_version"] = model_version(model_dir)
 
 

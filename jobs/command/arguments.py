@@ -95,7 +95,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="plan and row counts, no writes")
 
 
-def resolve(arguments: argparse.Namespace) -> "ResolvedConf":
+def resolve_conf(arguments: argparse.Namespace) -> "ResolvedConf":
     """The resolved conf of parsed arguments.
 
     Raises:
@@ -118,7 +118,7 @@ def resolve_for_run(arguments: argparse.Namespace) -> "ResolvedConf":
     Raises:
         ConfError: as `load_conf`, or one of the two is missing.
     """
-    conf = resolve(arguments)
+    conf = resolve_conf(arguments)
     _ = conf.source, conf.run_date
     return conf
 

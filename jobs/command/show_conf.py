@@ -11,7 +11,7 @@ from rich.text import Text
 from conf.explain import origin_of
 from conf.load import ResolvedConf, flatten_tree
 from conf.text import conf_text
-from jobs.command.arguments import resolve
+from jobs.command.arguments import resolve_conf
 
 _WIDE = 100_000
 """Characters of a line that goes to a file or a pipe: no key or value is cut there."""
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
     Raises:
         ConfError: as `load_conf`.
     """
-    conf = resolve(arguments)
+    conf = resolve_conf(arguments)
     if arguments.format == "yaml":
         print(conf_text(conf), end="")
     elif arguments.format == "json":

@@ -22,7 +22,7 @@ _WAITS = (0.5, 2.0, 8.0, 20.0)
 are drawn at random, so that two runs do not meet again."""
 
 
-def retried(commit: Callable[[], T]) -> T:
+def retry_commit(commit: Callable[[], T]) -> T:
     """What `commit` returns, run again where Delta says that another commit came first."""
     for wait in _WAITS:
         try:

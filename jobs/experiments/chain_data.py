@@ -20,7 +20,7 @@ from features.examples.experiment_rows import BLIND, LOGGED, TRUTH, chain_rows
 from features.examples.training_rows import TASKS
 from features.spec import spec_json
 from jobs.experiments.snapshot import Contents, snapshot_folder, write_experiment_snapshot
-from jobs.labels.labelers import optional
+from jobs.labels.labelers import read_optional
 from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.warehouse import Warehouse
 from jobs.registry import load_job
@@ -70,7 +70,7 @@ def chain_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
 def write_examples(warehouse: Warehouse, folder: Path) -> Path:
     """Write the snapshot of the run's training_examples to the folder and return it."""
     tree = warehouse.conf.tree
-    truth = optional(warehouse, MARKET_TRUTH)
+    truth = read_optional(warehouse, MARKET_TRUTH)
     examples = warehouse.read_run(TRAINING_EXAMPLES)
     rows = chain_rows(examples, warehouse.read(QUERIES), truth).persist(StorageLevel.DISK_ONLY)
     try:
@@ -105,10 +105,10 @@ def prepare(warehouse: Warehouse) -> None:
     borrow_embeddings(warehouse.root)
     jobs = [load_job(name) for name in STEPS]
     for job in jobs:
-        fingerprint = state.fingerprint(job, jobs)
+        fingerprint = state.fingerprint_step(job, jobs)
         if state.why_run(job, fingerprint, jobs) is not None:
             report = run_job(job, warehouse.spark, warehouse.conf)
-            state.record(job, fingerprint, report)
+            state.record_success(job, fingerprint, report)
 
 
 def borrow_embeddings(root: Path) -> None:

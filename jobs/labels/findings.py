@@ -46,27 +46,29 @@ class Findings:
         """(ranker, metric) -> row of one region."""
         return {(r["ranker"], r["metric"]): r for r in self.rows if r["region"] == region}
 
-    def headings(self) -> dict[str, str]:
+    def name_headlines(self) -> dict[str, str]:
         """Headline metric -> heading, marked where its labels are simulated."""
-        return {m: h + self._mark(m) for m, h in self._headline().items()}
+        return {m: h + self._mark_simulated(m) for m, h in self._pick_headlines().items()}
 
-    def further(self) -> dict[str, str]:
+    def name_further(self) -> dict[str, str]:
         """The other ranking metrics -> their names, marked likewise."""
-        known = {r["metric"] for r in self.rows if r["ranker"] != NO_RANKING}
-        return {m: m + self._mark(m) for m in sorted(known - set(self._headline()))}
+        measured = {r["metric"] for r in self.rows if r["ranker"] != NO_RANKING}
+        return {
+            m: m + self._mark_simulated(m) for m in sorted(measured - set(self._pick_headlines()))
+        }
 
-    def warnings(self) -> list[str]:
+    def list_warnings(self) -> list[str]:
         """A line for each baseline that the ranker loses to."""
         marked = {(r["ranker"], r["metric"]): r["simulated"] for r in self.rows}
         return [
             warning(c, bool(marked.get((c.ranker, c.metric)))) for c in reasons(self.comparisons)
         ]
 
-    def _headline(self) -> dict[str, str]:
-        known = {row["metric"] for row in self.rows}
-        return {m: h for m, h in headline_metrics(self.k, self.currency).items() if m in known}
+    def _pick_headlines(self) -> dict[str, str]:
+        measured = {row["metric"] for row in self.rows}
+        return {m: h for m, h in headline_metrics(self.k, self.currency).items() if m in measured}
 
-    def _mark(self, metric: str) -> str:
+    def _mark_simulated(self, metric: str) -> str:
         sources = self.simulated_grades if metric.endswith("_all_labels") else {"human"}
         simulated = (
             any(self.simulated_grades.get(source, False) for source in sources)

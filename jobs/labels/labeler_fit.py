@@ -51,7 +51,7 @@ _NEGLIGIBLE = 0.005
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedLabeler:
     """A fitted labeler with its deployment.
 
     Attributes:
@@ -76,7 +76,7 @@ def fit_labeler(
     texts: DataFrame,
     assumed: DataFrame,
     counts: dict[str, Counts],
-) -> Fitted:
+) -> FittedLabeler:
     """Draw pairs by the conf's mix, fit, find production's mix and the cut points.
 
     Args:
@@ -95,13 +95,13 @@ def fit_labeler(
     fit = draw_by_grade(texts.where(f"role = '{FIT}'"), wanted, tree.seed).toPandas()
     choices = texts.where(f"role = '{CHOOSE}'")
     choose = draw_at_most(choices, labeling.max_judging_pairs, tree.seed).toPandas()
-    more = _assumed(assumed, len(fit), tree)
+    more = _draw_assumed(assumed, len(fit), tree)
     fitted_mix = mix_of_counts(grade_masses(targets_of(fit)))
     labeler = build_labeler(tree)
     report = labeler.fit(
         pairs_of(fit).followed_by(pairs_of(more)),
         targets_of(fit).followed_by(
-            _weighing(targets_of(more), tree.training_set.source_weights.assumed)
+            _weigh_targets(targets_of(more), tree.training_set.source_weights.assumed)
         ),
         (pairs_of(choose), _in_mix(targets_of(choose), fitted_mix)),
     )
@@ -114,7 +114,7 @@ def fit_labeler(
     deployment = _with_cuts(Deployment(fitted_mix, production), answers, choose, tree)
     metrics = label_metrics(deployment.apply(answers), grades_of(choose), deployment.cuts)
     seen = pd.concat([fit, more], ignore_index=True)
-    return Fitted(Deployed(labeler, deployment), report, seen, choose, len(more), metrics)
+    return FittedLabeler(Deployed(labeler, deployment), report, seen, choose, len(more), metrics)
 
 
 def pairs_of(rows: pd.DataFrame) -> Pairs:
@@ -129,11 +129,11 @@ def grades_of(rows: pd.DataFrame) -> NDArray[np.int64]:
 
 def targets_of(rows: pd.DataFrame) -> Targets:
     """Their soft labels, weight 1."""
-    first, second = (rows[name].to_numpy(np.float64) for name in ("p_ge_1", "p_ge_2"))
-    return Targets(first, second, np.ones(len(rows)))
+    p_ge_1, p_ge_2 = (rows[name].to_numpy(np.float64) for name in ("p_ge_1", "p_ge_2"))
+    return Targets(p_ge_1, p_ge_2, np.ones(len(rows)))
 
 
-def _assumed(texts: DataFrame, graded: int, tree: Conf) -> pd.DataFrame:
+def _draw_assumed(texts: DataFrame, graded: int, tree: Conf) -> pd.DataFrame:
     """So many pairs that are assumed irrelevant as conf `labeling.assumed_share` asks for."""
     return draw_at_most(texts, round(tree.labeling.assumed_share * graded), tree.seed).toPandas()
 
@@ -145,7 +145,7 @@ def _unseen_answers(labeler: Labeler, report: FitReport, choose: pd.DataFrame) -
     return labeler.predict(pairs_of(choose))
 
 
-def _weighing(targets: Targets, weight: float) -> Targets:
+def _weigh_targets(targets: Targets, weight: float) -> Targets:
     """The targets, each of that weight."""
     return replace(targets, weight=weight * targets.weight)
 
@@ -192,8 +192,8 @@ def _production_mix(
     shown = shown_pairs(warehouse.read(IMPRESSIONS), run_date).persist()
     try:
         if how == "stratified":
-            known = graded.where(f"role = '{FIT}'")
-            return stratified_mix(graded_by_stratum(known, shown), population_by_stratum(shown))
+            fit_pairs = graded.where(f"role = '{FIT}'")
+            return stratified_mix(graded_by_stratum(fit_pairs, shown), population_by_stratum(shown))
         unknown = ungraded_texts(shown, graded, warehouse.read(QUERIES), warehouse.read(ITEMS))
         rows = draw_at_most(unknown, tree.labeling.mix.em_pairs, tree.seed).toPandas()
         return estimated_mix(labeler.predict(pairs_of(rows)), fitted_mix)

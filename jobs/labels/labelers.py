@@ -65,7 +65,7 @@ def labeler_dir(warehouse: Warehouse, version: str) -> Path:
     return warehouse.root / "labelers" / version
 
 
-def optional(warehouse: Warehouse, table: Table) -> DataFrame | None:
+def read_optional(warehouse: Warehouse, table: Table) -> DataFrame | None:
     """The table, or None where it was never written."""
     return warehouse.read(table) if warehouse.exists(table) else None
 
@@ -75,7 +75,9 @@ def versions_with_status(warehouse: Warehouse) -> list[Row]:
 
     One row a labeler that was ever fitted: bounded by the number of fits.
     """
-    versions, decisions = (optional(warehouse, t) for t in (LABELER_VERSIONS, LABELER_DECISIONS))
+    versions, decisions = (
+        read_optional(warehouse, t) for t in (LABELER_VERSIONS, LABELER_DECISIONS)
+    )
     if versions is None:
         return []
     if decisions is None:
@@ -100,11 +102,11 @@ def labels_in_force(warehouse: Warehouse) -> DataFrame:
     Grades of test queries stay as given: what judges is never changed by what is judged.
     """
     made_since = F.to_date("labelled_at") > F.lit(warehouse.conf.run_date)
-    known = F.coalesce(~made_since, F.lit(True))
-    labels = warehouse.read(RELEVANCE_LABELS).where(known)
+    made_before = F.coalesce(~made_since, F.lit(True))
+    labels = warehouse.read(RELEVANCE_LABELS).where(made_before)
     if not warehouse.conf.tree.training_set.audited:
         return labels
-    audit = optional(warehouse, LABEL_AUDIT)
+    audit = read_optional(warehouse, LABEL_AUDIT)
     if audit is None:
         warehouse.report.notes.append("training_set.audited: no audit yet, grades as given")
         return labels

@@ -36,12 +36,12 @@ def needed_steps(job: Job, chain: Sequence[Job]) -> list[str]:
     """
     at = list(chain).index(job)
     before, after = chain[:at], chain[at + 1 :]
-    must_have = _reads(job) - {table.name for table in job.may_lack}
-    late = {name for other in after for name in _makes(other)}
-    missing = must_have & late - {name for other in before for name in _makes(other)}
+    must_have = _list_reads(job) - {table.name for table in job.may_lack}
+    late = {name for other in after for name in _list_makes(other)}
+    missing = must_have & late - {name for other in before for name in _list_makes(other)}
     if missing:
         raise ChainOrderError(f"step {job.name} reads {sorted(missing)}, which later steps make")
-    return [o.name for o in before if _makes(o) & _reads(job) or o is before[-1]]
+    return [o.name for o in before if _list_makes(o) & _list_reads(job) or o is before[-1]]
 
 
 def bundle_tasks(chain: Sequence[Job]) -> list[dict[str, Any]]:
@@ -55,7 +55,7 @@ def bundle_tasks(chain: Sequence[Job]) -> list[dict[str, Any]]:
         task: dict[str, Any] = {"task_key": job.name, "description": job.summary}
         if needs := needed_steps(job, chain):
             task["depends_on"] = [{"task_key": name} for name in needs]
-        tasks.append(task | _work(job))
+        tasks.append(task | _describe_work(job))
     return tasks
 
 
@@ -72,7 +72,7 @@ def with_tasks(text: str, chain: Sequence[Job]) -> str:
     return "\n".join([head + mark, *(f"        {line}" for line in lines)]) + "\n"
 
 
-def _work(job: Job) -> dict[str, Any]:
+def _describe_work(job: Job) -> dict[str, Any]:
     """What a task does, with which libraries, and how often it is tried."""
     parameters = ["nightly", "--only", job.name, "--conf", "${var.conf}"]
     return {
@@ -88,11 +88,11 @@ def _work(job: Job) -> dict[str, Any]:
     }
 
 
-def _reads(job: Job) -> set[str]:
+def _list_reads(job: Job) -> set[str]:
     return {*(table.name for table in job.reads), *job.artifacts_in}
 
 
-def _makes(job: Job) -> set[str]:
+def _list_makes(job: Job) -> set[str]:
     return {*(table.name for table in job.writes), *job.artifacts_out}
 
 

@@ -27,7 +27,9 @@ _TRIES = 5
 """Decisions are made by hand or once a night: more that come first in a row are a fault."""
 
 
-def decide(warehouse: Warehouse, table: Table, make: Callable[[int], Row | None]) -> Row | None:
+def insert_decision(
+    warehouse: Warehouse, table: Table, make: Callable[[int], Row | None]
+) -> Row | None:
     """Insert the row that `make` returns for the next free number, and return it.
 
     Args:
@@ -57,5 +59,5 @@ def decide(warehouse: Warehouse, table: Table, make: Callable[[int], Row | None]
 def _last_number(warehouse: Warehouse, table: Table) -> int:
     if not warehouse.exists(table):
         return 0
-    found = warehouse.read(table).agg(F.max("decision_no").alias("last")).collect()[0]["last"]
-    return int(found or 0)
+    last = warehouse.read(table).agg(F.max("decision_no").alias("last")).collect()[0]["last"]
+    return int(last or 0)

@@ -63,6 +63,6 @@ class Job:
 
     def run(self, spark: SparkSession, conf: ResolvedConf) -> JobReport:
         """Do the work over the tables of a conf; what it says of it."""
-        run = Run.of(spark, conf, self.name)
+        run = Run.open(spark, conf, self.name)
         self.work(run)
         return run.report

@@ -17,7 +17,7 @@ class RowCount:
     rows_out: int
     rows_quarantined: int = 0
 
-    def check(self, job: str) -> None:
+    def check_balance(self, job: str) -> None:
         """Raises RowBalanceError where rows were lost or made."""
         if self.rows_in != self.rows_out + self.rows_quarantined:
             raise RowBalanceError(
@@ -55,14 +55,16 @@ class JobReport:
     seconds: float = 0.0
     skipped: bool = False
 
-    def count(self, table: str, rows_in: int, rows_out: int, rows_quarantined: int = 0) -> None:
+    def count_rows(
+        self, table: str, rows_in: int, rows_out: int, rows_quarantined: int = 0
+    ) -> None:
         """Record the rows of one table.
 
         Raises:
             RowBalanceError: rows were lost or made.
         """
         entry = RowCount(table, rows_in, rows_out, rows_quarantined)
-        entry.check(self.job)
+        entry.check_balance(self.job)
         self.counts.append(entry)
 
     def to_json(self) -> dict[str, Any]:

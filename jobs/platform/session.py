@@ -55,7 +55,7 @@ def get_session(conf: Conf) -> SparkSession:
     """The active session (spark-submit, notebook), else a new one as conf describes it."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(f"counterpoise-{conf.name}")
-    settings = _settings(conf)
+    settings = _collect_settings(conf)
     if _is_local(conf) and SparkSession.getActiveSession() is None:
         settings |= _of_scratch(conf, settings)
     for key, value in (settings | conf.spark.options).items():
@@ -69,7 +69,7 @@ def get_session(conf: Conf) -> SparkSession:
     return session
 
 
-def _settings(conf: Conf) -> dict[str, str]:
+def _collect_settings(conf: Conf) -> dict[str, str]:
     settings = {
         **_SESSION_SETTINGS,
         "spark.sql.shuffle.partitions": str(conf.spark.shuffle_partitions),

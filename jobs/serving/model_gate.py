@@ -24,8 +24,8 @@ from features.evaluation.rankers import TASKS, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import graded_rows
 from features.examples.training_rows import labelled_pairs
-from jobs.labels.labelers import optional
-from jobs.platform.plans import keep
+from jobs.labels.labelers import read_optional
+from jobs.platform.plans import keep_frame
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.example_scores import predict_examples
 from jobs.serving.in_force import WeightsInForce
@@ -91,8 +91,8 @@ def _scored(
 ) -> Iterator[Compared]:
     """The rows, scored once and kept while they are measured."""
     with ExitStack() as stack:
-        lists = keep(_lists(warehouse, candidate, reference, weights), stack)
-        shown = keep(_shown(warehouse, candidate, reference, weights), stack)
+        lists = keep_frame(_lists(warehouse, candidate, reference, weights), stack)
+        shown = keep_frame(_shown(warehouse, candidate, reference, weights), stack)
         yield Compared(lists, shown, reference is not None)
 
 
@@ -104,7 +104,7 @@ def _lists(
     A labeler may have judged every query: to score them all again would double a night's scoring.
     """
     tree, queries = warehouse.conf.tree, warehouse.read(QUERIES)
-    best = labelled_pairs(queries, tree, optional(warehouse, LABELER_DECISIONS))
+    best = labelled_pairs(queries, tree, read_optional(warehouse, LABELER_DECISIONS))
     labels = warehouse.read(RELEVANCE_LABELS).transform(best)
     validation = queries.where(F.col("bucket").isin(*tree.split.validation))
     judged = labels.join(validation, on="query_id", how="left_semi")

@@ -101,13 +101,13 @@ def require_file(path: str | Path, mend: str) -> Path:
     Raises:
         SourceError: it does not exist or has no content; `mend` says what to do.
     """
-    found = Path(path).expanduser().absolute()
-    if not found.exists():
-        raise SourceError(f"{found} does not exist; {mend}")
-    empty = not any(found.iterdir()) if found.is_dir() else found.stat().st_size == 0
+    absolute = Path(path).expanduser().absolute()
+    if not absolute.exists():
+        raise SourceError(f"{absolute} does not exist; {mend}")
+    empty = not any(absolute.iterdir()) if absolute.is_dir() else absolute.stat().st_size == 0
     if empty:
-        raise SourceError(f"{found} is empty; {mend}")
-    return found
+        raise SourceError(f"{absolute} is empty; {mend}")
+    return absolute
 
 
 def require_columns(df: DataFrame, columns: Iterable[str], where: str) -> DataFrame:

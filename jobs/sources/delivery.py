@@ -88,12 +88,12 @@ class Delivery:
         incremental = self.warehouse.conf.tree.ingest.incremental
         return table.name not in incremental and not self.is_backfill
 
-    def missing(self, table: Table) -> DataFrame:
+    def read_missing(self, table: Table) -> DataFrame:
         """The table's rows whose key is in no raw row, whether that one passes or not."""
         keys = self.checked[table].select(*table.key)
         return self.warehouse.read(table).join(keys, on=list(table.key), how="left_anti")
 
-    def standing(self, table: Table) -> DataFrame | None:
+    def read_standing(self, table: Table) -> DataFrame | None:
         """The table's rows whose new version is quarantined, which stay as they are; None: none."""
         if not self.broken[table] or not self.warehouse.exists(table):
             return None
@@ -105,7 +105,7 @@ class Delivery:
             rows = rows.where(replaced_days(self.warehouse.conf))
         return rows.join(passed, on=key, how="left_anti").select(*table.column_names)
 
-    def removable(self, table: Table) -> str | None:
+    def build_removal_sql(self, table: Table) -> str | None:
         """SQL over the table for the rows that are removed where the source lacks their key."""
         if self.unreadable_lines(table) or not self.speaks_for_absent_rows(table):
             return None
@@ -116,9 +116,9 @@ class Delivery:
         return None
 
     def _given_days_as_sql(self) -> str:
-        first, last = self.given_days[0], self.given_days[-1]
+        start, end = self.given_days[0], self.given_days[-1]
         if self.allowed_to_shrink(IMPRESSIONS):
-            return f"event_date BETWEEN DATE'{first}' AND DATE'{last}'"
+            return f"event_date BETWEEN DATE'{start}' AND DATE'{end}'"
         days = ", ".join(f"DATE'{day}'" for day in self.given_days)
         return f"event_date IN ({days})"
 

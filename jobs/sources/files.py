@@ -44,9 +44,9 @@ def read_delimited(
         # Else a line counts as malformed or not by which columns a query happens to read.
         "columnPruning": False,
     }
-    names = load(spark, "csv", path, options).columns
+    names = load_frame(spark, "csv", path, options).columns
     _check_delimiter(names, delimiter, path)
-    return load(spark, "csv", path, options, _text_schema(names))
+    return load_frame(spark, "csv", path, options, _text_schema(names))
 
 
 def read_json_lines(spark: SparkSession, path: str) -> DataFrame:
@@ -63,11 +63,11 @@ def read_json_lines(spark: SparkSession, path: str) -> DataFrame:
         "primitivesAsString": True,
         "columnNameOfCorruptRecord": MALFORMED,
     }
-    names = [n for n in load(spark, "json", path, options).columns if n != MALFORMED]
-    return load(spark, "json", path, options, _text_schema(names))
+    names = [n for n in load_frame(spark, "json", path, options).columns if n != MALFORMED]
+    return load_frame(spark, "json", path, options, _text_schema(names))
 
 
-def load(
+def load_frame(
     spark: SparkSession,
     form: str,
     path: str,
@@ -83,10 +83,10 @@ def load(
     try:
         return (reader.schema(schema) if schema is not None else reader).load(path)
     except (PySparkException, Py4JError) as error:
-        raise unreadable(f"{form} {path}", error) from None
+        raise make_unreadable_error(f"{form} {path}", error) from None
 
 
-def unreadable(what: str, error: Exception) -> SourceError:
+def make_unreadable_error(what: str, error: Exception) -> SourceError:
     """The error of a source that Spark cannot read, with the innermost cause that Spark names."""
     return SourceError(
         f"{what} cannot be read ({cause_line(error)}); check the path and the format in conf "

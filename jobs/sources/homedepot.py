@@ -26,7 +26,7 @@ from conf.sections.source import HomeDepotSource
 from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
 from features.quality.typed import MALFORMED
 from features.split import normalise_text
-from jobs.platform.plans import keep
+from jobs.platform.plans import keep_frame
 from jobs.sources.base import (
     RawFrames,
     SourceError,
@@ -37,9 +37,9 @@ from jobs.sources.base import (
 )
 from jobs.sources.files import read_delimited
 from jobs.sources.market import MARKET_VERSION
-from jobs.sources.market.engine import Engine, Market
-from jobs.sources.market.fillers import fillers, uniform
-from jobs.sources.market.parameters import parameters
+from jobs.sources.market.engine import Market, MarketEngine
+from jobs.sources.market.fillers import draw_fillers, draw_uniform
+from jobs.sources.market.parameters import list_parameters
 from jobs.sources.titles import colour_in, head_noun, material_in, size_in
 from udfs.market.rows import ITEMS, LATENTS, latent_rows, offered_rows
 from udfs.market.world import World
@@ -62,30 +62,34 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     Raises:
         SourceError: a file or column is missing, or the delimiter is not a comma.
     """
-    source = _section(conf)
+    source = _require_section(conf)
     world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
-    rated = _rated(_load(spark, source, PAIRS_FILE))
-    described = _items(rated, _brands(_load(spark, source, BRANDS_FILE)))
-    items = keep(described.mapInPandas(world.map_batches(offered_rows), f"{ITEMS}, {LATENTS}"))
-    texts = keep(numbered_texts(rated, world.seed))
-    pairs = keep(_pairs(rated, texts, items, world))
+    rated = _select_rated(_load_file(spark, source, PAIRS_FILE))
+    described = _describe_items(rated, _select_brands(_load_file(spark, source, BRANDS_FILE)))
+    items = keep_frame(
+        described.mapInPandas(world.map_batches(offered_rows), f"{ITEMS}, {LATENTS}")
+    )
+    texts = keep_frame(numbered_texts(rated, world.seed))
+    pairs = keep_frame(_draw_pairs(rated, texts, items, world))
     market = Market(texts, texts.count(), items, pairs)
-    engine = Engine(spark, world, market, conf.tree.spark.shuffle_partitions)
+    engine = MarketEngine(spark, world, market, conf.tree.spark.shuffle_partitions)
     return RawFrames(
-        items=_marked(items.drop("popularity", "quality", "cheapness"), simulated=True),
-        queries=_marked(engine.queries.select("query_id", "query_text", "region"), simulated=False),
-        impressions=_marked(engine.impressions(), simulated=True),
-        judgments=_judgments(rated, pairs, engine, conf),
+        items=_mark_rows(items.drop("popularity", "quality", "cheapness"), simulated=True),
+        queries=_mark_rows(
+            engine.queries.select("query_id", "query_text", "region"), simulated=False
+        ),
+        impressions=_mark_rows(engine.draw_impressions(), simulated=True),
+        judgments=_select_judgments(rated, pairs, engine, conf),
         extras={
-            MARKET_TRUTH: engine.truth(),
-            MARKET_PARAMETERS: parameters(spark, world, items),
+            MARKET_TRUTH: engine.draw_truth(),
+            MARKET_PARAMETERS: list_parameters(spark, world, items),
         },
     )
 
 
 def fingerprint(conf: ResolvedConf) -> str:
     """Hash of the files' names, sizes and times, and the version of the drawn part."""
-    files = files_fingerprint(_file(_section(conf), name) for name in _COLUMNS)
+    files = files_fingerprint(_require_file(_require_section(conf), name) for name in _COLUMNS)
     return f"{files} market {MARKET_VERSION}"
 
 
@@ -108,16 +112,16 @@ def numbered_texts(rated: DataFrame, seed: int) -> DataFrame:
         normalise_text(F.col("query_text")).alias("key")
     )
     listed = texts.agg(F.min("query_text").alias("query_text")).agg(
-        F.array_sort(F.collect_list(F.struct(uniform(seed, "traffic", "key"), "query_text"))).alias(
-            "texts"
-        )
+        F.array_sort(
+            F.collect_list(F.struct(draw_uniform(seed, "traffic", "key"), "query_text"))
+        ).alias("texts")
     )
     return listed.select(F.posexplode("texts").alias("text_number", "text")).select(
         F.col("text_number").cast("long"), "text.query_text"
     )
 
 
-def _rated(raw: DataFrame) -> DataFrame:
+def _select_rated(raw: DataFrame) -> DataFrame:
     """The pairs file in our names; ids and ratings still text, `grade` null where unreadable."""
     return raw.select(
         F.col("product_uid").alias("item_id"),
@@ -129,14 +133,14 @@ def _rated(raw: DataFrame) -> DataFrame:
     )
 
 
-def _brands(raw: DataFrame) -> DataFrame:
+def _select_brands(raw: DataFrame) -> DataFrame:
     """item_id, brand; the file writes 100001 as 100001.0, and no brand in several ways."""
     brand = F.when(~F.lower(F.trim("brand")).isin(*_NO_BRAND), F.trim("brand"))
     uid = F.col("product_uid").try_cast("double").cast("long").cast("string")
     return raw.groupBy(uid.alias("item_id")).agg(F.min(brand).alias("brand"))
 
 
-def _items(rated: DataFrame, brands: DataFrame) -> DataFrame:
+def _describe_items(rated: DataFrame, brands: DataFrame) -> DataFrame:
     """One row per product of the pairs, with what its title says."""
     title = F.col("title")
     return (
@@ -155,7 +159,7 @@ def _items(rated: DataFrame, brands: DataFrame) -> DataFrame:
     )
 
 
-def _pairs(
+def _draw_pairs(
     rated: DataFrame, texts: DataFrame, items: DataFrame, world: World[HomeDepotSource]
 ) -> DataFrame:
     """PAIRS and is_filler: pairs that can be read, and fillers."""
@@ -170,7 +174,7 @@ def _pairs(
             F.max(F.col("rating").try_cast("double")).alias("rating"),
         )
     )
-    filled = fillers(texts, judged.select("text_number", "item_id"), items, world)
+    filled = draw_fillers(texts, judged.select("text_number", "item_id"), items, world)
     offers = items.select("item_id", "brand", "price", "popularity", "quality", "cheapness")
     rows = (
         judged.withColumn("is_filler", F.lit(False))
@@ -185,7 +189,9 @@ def _pairs(
     return rows.mapInPandas(world.map_batches(latent_rows), schema)
 
 
-def _judgments(rated: DataFrame, pairs: DataFrame, engine: Engine, conf: ResolvedConf) -> DataFrame:
+def _select_judgments(
+    rated: DataFrame, pairs: DataFrame, engine: MarketEngine, conf: ResolvedConf
+) -> DataFrame:
     """Every line of the pairs file in every region, and the fillers as assumed grades."""
     region = F.explode(F.array(*map(F.lit, conf.tree.regions))).alias("region")
     human = (
@@ -199,27 +205,27 @@ def _judgments(rated: DataFrame, pairs: DataFrame, engine: Engine, conf: Resolve
         .join(engine.queries, on="text_number", how="inner")
         .select("query_id", "item_id", F.lit("assumed").alias("source"), "grade")
     )
-    return _marked(human, simulated=False).unionByName(
-        _marked(assumed, simulated=True), allowMissingColumns=True
+    return _mark_rows(human, simulated=False).unionByName(
+        _mark_rows(assumed, simulated=True), allowMissingColumns=True
     )
 
 
-def _load(spark: SparkSession, source: HomeDepotSource, name: str) -> DataFrame:
-    path = _file(source, name)
+def _load_file(spark: SparkSession, source: HomeDepotSource, name: str) -> DataFrame:
+    path = _require_file(source, name)
     return require_columns(read_delimited(spark, str(path)), _COLUMNS[name], name)
 
 
-def _file(source: HomeDepotSource, name: str) -> Path:
+def _require_file(source: HomeDepotSource, name: str) -> Path:
     mend = "set source.path or COUNTERPOISE_DATA to the folder of the Home Depot files"
     return require_file(Path(source.path) / name, mend)
 
 
-def _section(conf: ResolvedConf) -> HomeDepotSource:
+def _require_section(conf: ResolvedConf) -> HomeDepotSource:
     source = conf.source
     if not isinstance(source, HomeDepotSource):
         raise SourceError(f"source.kind is {source.kind!r}, not 'homedepot'")
     return source
 
 
-def _marked(df: DataFrame, simulated: bool) -> DataFrame:
+def _mark_rows(df: DataFrame, simulated: bool) -> DataFrame:
     return df.withColumns({"dataset": F.lit(DATASET), "simulated": F.lit(simulated)})

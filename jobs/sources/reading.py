@@ -7,12 +7,12 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf
 from features.quality.tables import required_columns
-from jobs.platform.plans import cut, keep
+from jobs.platform.plans import cut_plan, keep_frame
 from jobs.sources.base import RawFrames, load_adapter, require_columns
 from jobs.sources.window import within_history
 
 
-def read_once(spark: SparkSession, conf: ResolvedConf, kept: ExitStack) -> RawFrames:
+def read_once(spark: SparkSession, conf: ResolvedConf, stack: ExitStack) -> RawFrames:
     """The raw frames of the conf's source, impressions of `ingest.history_days` only.
 
     What a closed source draws has a long plan, which every step after would carry: it is cut. Its
@@ -27,13 +27,13 @@ def read_once(spark: SparkSession, conf: ResolvedConf, kept: ExitStack) -> RawFr
     for table, df in raw.by_table().items():
         require_columns(df, required_columns(table), f"source {kind}, {table.name}")
 
-    def once(df: DataFrame) -> DataFrame:
-        return cut(df) if raw.closed else keep(df, kept)
+    def hold(df: DataFrame) -> DataFrame:
+        return cut_plan(df) if raw.closed else keep_frame(df, stack)
 
     return replace(
         raw,
-        items=once(raw.items),
-        queries=once(raw.queries),
-        impressions=once(within_history(raw.impressions, conf)),
-        judgments=once(raw.judgments),
+        items=hold(raw.items),
+        queries=hold(raw.queries),
+        impressions=hold(within_history(raw.impressions, conf)),
+        judgments=hold(raw.judgments),
     )

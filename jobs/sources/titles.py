@@ -37,12 +37,12 @@ def head_noun(title: Column) -> Column:
 
 def colour_in(title: Column) -> Column:
     """The first colour or finish that the title names, lower case; null where none."""
-    return _first(title, rf"\b({_COLOURS})\b")
+    return _extract_first(title, rf"\b({_COLOURS})\b")
 
 
 def material_in(title: Column) -> Column:
     """The first material that the title names, lower case; null where none."""
-    return _first(title, rf"\b({_MATERIALS})\b")
+    return _extract_first(title, rf"\b({_MATERIALS})\b")
 
 
 def size_in(title: Column) -> Column:
@@ -53,7 +53,7 @@ def size_in(title: Column) -> Column:
     return F.when(number != "", F.concat_ws(" ", number, unit))
 
 
-def _first(title: Column, pattern: str) -> Column:
+def _extract_first(title: Column, pattern: str) -> Column:
     return _or_null(F.regexp_extract(F.lower(title), pattern, 1))
 
 

@@ -24,10 +24,10 @@ def stamps_of(folder: Path, name: str) -> Stamps | None:
     manifest = read_manifest(folder)
     if manifest is None or f"{name}_version" not in manifest:
         return None
-    digests = {MANIFEST: file_sha256(folder / MANIFEST), **_digests(manifest)}
+    digests = {MANIFEST: file_sha256(folder / MANIFEST), **_list_digests(manifest)}
     return {
         "version": str(manifest[f"{name}_version"]),
-        "files": {path: [*_stamp(folder / path), digest] for path, digest in digests.items()},
+        "files": {path: [*_read_stamp(folder / path), digest] for path, digest in digests.items()},
     }
 
 
@@ -37,7 +37,7 @@ def why_changed(folder: Path, stamps: Stamps) -> str | None:
         path = folder / name
         if not path.is_file():
             return f"{path} is gone"
-        if stamp != _stamp(path) and file_sha256(path) != digest:
+        if stamp != _read_stamp(path) and file_sha256(path) != digest:
             return f"{path} is not what was written"
     return None
 
@@ -51,7 +51,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _digests(manifest: Mapping[str, Any]) -> dict[str, str]:
+def _list_digests(manifest: Mapping[str, Any]) -> dict[str, str]:
     """sha256 by file: of a model's manifest, or of a snapshot's."""
     files = dict(manifest.get("files", {}))
     for split in manifest.get("splits", {}).values():
@@ -59,9 +59,9 @@ def _digests(manifest: Mapping[str, Any]) -> dict[str, str]:
     return files
 
 
-def _stamp(path: Path) -> list[int]:
+def _read_stamp(path: Path) -> list[int]:
     """Size and time of change; of a missing file none."""
     if not path.is_file():
         return []
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns]
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]

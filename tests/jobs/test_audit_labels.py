@@ -119,7 +119,7 @@ def test_planted_errors_are_mended_in_the_view_only(
     planned = JOB.run(spark, make_conf(*SETTINGS, dry_run=True))
     assert [(c.rows_in, c.rows_out) for c in planned.counts] == [(324, 324)]
     assert not market.exists(LABEL_AUDIT) and not (market.root / "audit").exists()
-    labels = market.version(RELEVANCE_LABELS)
+    labels = market.read_version(RELEVANCE_LABELS)
     report = JOB.run(spark, conf)
     first = audit(market)
     changed = {key for key, row in first.items() if row["decision"] != "kept"}
@@ -134,7 +134,7 @@ def test_planted_errors_are_mended_in_the_view_only(
         assert row["impressions"] == 80
     assert float(str(raised["clicks"])) > 3 * float(str(raised["expected_clicks"]))
     assert float(str(lowered["type_share"])) < 0.2
-    assert market.version(RELEVANCE_LABELS) == labels
+    assert market.read_version(RELEVANCE_LABELS) == labels
     assert [(c.rows_in, c.rows_out) for c in report.counts] == [(len(first), len(first))]
     folds = sorted((market.root / "audit" / "2026-03-01").iterdir())
     assert [folder.name for folder in folds] == ["fold-0", "fold-1"]

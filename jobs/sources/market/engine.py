@@ -34,7 +34,7 @@ class Market:
     pairs: DataFrame
 
 
-class Engine:
+class MarketEngine:
     """The frames of a market in a world; all lazy."""
 
     def __init__(
@@ -58,7 +58,7 @@ class Engine:
         numbers = self._spark.range(slots(self._world.source))
         return numbers.mapInPandas(self._world.map_batches(rows), SEARCHES)
 
-    def impressions(self) -> DataFrame:
+    def draw_impressions(self) -> DataFrame:
         """The log of the days before the run date as it is known then, one row per item shown."""
         pools = self._market.pairs.transform(self._with_words_matched)
         stream = (
@@ -68,7 +68,7 @@ class Engine:
         )
         return stream.mapInPandas(partial(log_rows, self._world), LOG)
 
-    def truth(self) -> DataFrame:
+    def draw_truth(self) -> DataFrame:
         """The planted truth of every pair that may be shown or judged; see `model.market`."""
         return self._market.pairs.mapInPandas(self._world.map_batches(truth_rows), TRUTH)
 
@@ -77,8 +77,8 @@ class Engine:
         what a lexical logger sees of a fit."""
         if self._world.source.policy.text == 0:
             return pairs
-        titles = self._market.items.select("item_id", _words("brand", "title").alias("title"))
-        texts = self._market.texts.select("text_number", _words("query_text").alias("asked"))
+        titles = self._market.items.select("item_id", _split_words("brand", "title").alias("title"))
+        texts = self._market.texts.select("text_number", _split_words("query_text").alias("asked"))
         shared = F.size(F.array_intersect("asked", "title"))
         return (
             pairs.join(titles, on="item_id", how="inner")
@@ -88,6 +88,6 @@ class Engine:
         )
 
 
-def _words(*texts: str) -> Column:
+def _split_words(*texts: str) -> Column:
     """array<string>: the different tokens of the text columns."""
     return F.array_distinct(split_tokens(F.concat_ws(" ", *texts)))

@@ -24,7 +24,7 @@ class Parameter(NamedTuple):
     meaning: str
 
 
-def parameters(spark: SparkSession, world: World[MarketSource], items: DataFrame) -> DataFrame:
+def list_parameters(spark: SparkSession, world: World[MarketSource], items: DataFrame) -> DataFrame:
     """One row per parameter: conf, clicks by position, regions, and a region's brand tastes.
 
     Args:
@@ -40,12 +40,12 @@ def parameters(spark: SparkSession, world: World[MarketSource], items: DataFrame
 
 def _of_conf(source: MarketSource) -> Iterator[Parameter]:
     """Numbers of the source's section and of its parts, with their descriptions."""
-    yield from _numbers("", source)
+    yield from _list_numbers("", source)
     for part in ("policy", "clicks", "shoppers"):
-        yield from _numbers(f"{part}.", getattr(source, part))
+        yield from _list_numbers(f"{part}.", getattr(source, part))
 
 
-def _numbers(prefix: str, section: Section) -> Iterator[Parameter]:
+def _list_numbers(prefix: str, section: Section) -> Iterator[Parameter]:
     for name, info in type(section).model_fields.items():
         value = getattr(section, name)
         if isinstance(value, int | float):

@@ -45,7 +45,7 @@ def test_commits_columns_properties_and_files_over_checkpoints_and_removals(
     spark: SparkSession, make_conf: MakeConf
 ) -> None:
     warehouse, _ = open_warehouse(spark, make_conf(), "test")
-    folder = warehouse.path(NOTES)
+    folder = warehouse.locate_table(NOTES)
     for day in range(1, 13):  # Delta writes a checkpoint at version 10
         row = f"SELECT DATE'2026-03-{day:02}' AS run_date, 'a b%{day % 3}' AS item_id, '' AS note"
         warehouse.merge(NOTES, spark.sql(row))
