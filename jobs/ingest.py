@@ -140,8 +140,9 @@ def _limit_quarantined(
         if share > limit:
             raise QuarantineError(
                 f"{table.name}: {share:.0%} of {rows_in[table]} rows broke their rules "
-                f"({_list_top_rules(wrong)}), more than ingest.max_quarantined_share = {limit:.0%}; "
-                f"the rows and reasons are in table {QUARANTINE.name}: mend the source or its mapping"
+                f"({_list_top_rules(wrong)}), more than ingest.max_quarantined_share = "
+                f"{limit:.0%}; the rows and reasons are in table {QUARANTINE.name}: mend the "
+                f"source or its mapping"
             )
 
 
