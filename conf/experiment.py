@@ -37,7 +37,7 @@ class Experiment:
         return load_conf(settings=settings)
 
     def data_conf(self, data: DataConf) -> ResolvedConf:
-        """The conf of a data set, as its snapshot is made from it.
+        """Resolve the conf of a data set, as its snapshot is made from it.
 
         Raises:
             ConfError: as `load_conf`.
@@ -46,7 +46,7 @@ class Experiment:
         return load_conf(self._layers(data), settings)
 
     def arm_conf(self, data: DataConf, arm: ArmConf, more: Settings) -> ResolvedConf:
-        """The conf of a training: base, data set, arm, a trial's settings and seed, --set.
+        """Resolve the conf of a training: base, data set, arm, a trial's settings and seed, --set.
 
         Raises:
             ConfError: as `load_conf`; an unknown part is named like any other wrong value.
@@ -64,12 +64,14 @@ class Experiment:
         return [self.folder / _expand_text(name) for name in data.files]
 
     def given_snapshot(self, data: DataConf) -> Path | None:
-        """Folder of the snapshot that a data set names, or None where it is made from the conf."""
+        """Return the folder of the snapshot that a data set names; None where it is made from the
+        conf.
+        """
         return Path(_expand_text(data.folder)) if data.folder else None
 
 
 def load_experiment(path: Path, quick: bool, settings: Sequence[str]) -> Experiment:
-    """The experiment in a file.
+    """Load the experiment in a file.
 
     Args:
         path: YAML with the keys of ExperimentConf and, under `quick`, those that the quick
@@ -100,5 +102,5 @@ def _expand_text(text: str) -> str:
 
 
 def as_settings(settings: Mapping[str, Any]) -> list[str]:
-    """Dotted keys and plain values as `key=value`, the value as JSON (which is YAML)."""
+    """Write dotted keys and plain values as `key=value`, the value as JSON (which is YAML)."""
     return [f"{key}={json.dumps(value)}" for key, value in settings.items()]

@@ -16,7 +16,7 @@ def explain_errors(
     origins: Mapping[str, str],
     written: Mapping[str, Any],
 ) -> str:
-    """One line for each key that is wrong.
+    """Explain each key that is wrong in one line.
 
     Args:
         error: what pydantic said of the tree.
@@ -38,7 +38,7 @@ def explain_errors(
 
 
 def origin_of(key: str, origins: Mapping[str, str]) -> str:
-    """Where the value of a dotted key came from: the longest prefix that a layer set."""
+    """Return where the value of a dotted key came from: the longest prefix that a layer set."""
     parts = key.split(".")
     for end in range(len(parts), 0, -1):
         origin = origins.get(".".join(parts[:end]))
@@ -63,7 +63,7 @@ def _explain_detail(
 
 
 def _describe_given(parts: Sequence[int | str], written: Any) -> str:
-    """The value as written at a location; nothing where none was."""
+    """Describe the value as written at a location; nothing where none was."""
     value: Any = written
     for part in parts:
         try:
@@ -95,7 +95,7 @@ def _fields_at(
 
 
 def _model_in(annotation: Any) -> Any:
-    """The section class inside an annotation such as X, X | None or dict[str, X]."""
+    """Find the section class inside an annotation such as X, X | None or dict[str, X]."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in get_args(annotation):

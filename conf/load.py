@@ -91,7 +91,7 @@ class ResolvedConf:
 
 
 def section_hash(value: Any) -> str:
-    """First 16 hex digits of the sha256 of `value` as canonical JSON."""
+    """Hash `value` as canonical JSON: the first 16 hex digits of its sha256."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -144,7 +144,7 @@ def load_layers(
 
 
 def flatten_tree(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """A dumped tree as dotted keys and plain values, in the order of the schema."""
+    """Flatten a dumped tree to dotted keys and plain values, in the order of the schema."""
     return dict(_iterate_leaves(tree, ""))
 
 
@@ -179,5 +179,5 @@ def _merge_layer(
 
 
 def _changes_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Another kind of source replaces the section: its keys mean nothing to the new kind."""
+    """Return whether another kind of source replaces the section: the new kind has other keys."""
     return "kind" in new and new["kind"] != old.get("kind")

@@ -52,7 +52,9 @@ def _render_rows(
 
 
 def _list_sections(field: FieldInfo) -> list[type[BaseModel]]:
-    """Sections inside the annotation of a field: one for a nested section, several for a choice."""
+    """List the sections inside a field's annotation: one for a nested section, several for a
+    choice.
+    """
     return list(_iterate_models(field.annotation))
 
 
@@ -65,7 +67,7 @@ def _iterate_models(annotation: Any) -> Iterator[type[BaseModel]]:
 
 
 def _describe_type(annotation: Any) -> str:
-    """The type as a reader of YAML says it."""
+    """Describe the type as a reader of YAML says it."""
     origin, inner = get_origin(annotation), get_args(annotation)
     if origin is Annotated:
         return _describe_type(inner[0])

@@ -14,7 +14,7 @@ _VARIABLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}")
 
 
 def expand_variables(written: Any, where: Callable[[str], str]) -> Any:
-    """The conf as written with the values of its variables.
+    """Replace the variables of a conf as written by their values.
 
     Raises:
         ConfError: one is not set and has no default; `where` tells of a dotted key, whose it is.
@@ -34,7 +34,7 @@ def expand_variables(written: Any, where: Callable[[str], str]) -> Any:
 
 
 def restore_names(dumped: Any, written: Any) -> Any:
-    """A dumped tree with the text as written wherever the environment gave a part of the value.
+    """Put back the text as written wherever the environment gave a part of a dumped value.
 
     A default that was taken stood in the conf itself, and is shown.
     """

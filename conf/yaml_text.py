@@ -21,7 +21,7 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_object(node, deep=True)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The mapping; raises ConstructorError where a key stands in it twice."""
+        """Build the mapping; raises ConstructorError where a key stands in it twice."""
         seen: set[tuple[str, str]] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
@@ -39,7 +39,7 @@ _StrictLoader.yaml_implicit_resolvers = {
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+    """Read the mapping in a YAML file.
 
     Raises:
         ConfError: it cannot be read, is not UTF-8 or not YAML, or holds no mapping.
@@ -61,7 +61,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_setting(setting: str) -> dict[str, Any]:
-    """`a.b=c` as a nested mapping, c read as YAML; raises ConfError where it is none."""
+    """Parse `a.b=c` as a nested mapping, c read as YAML; raises ConfError where it is none."""
     key, equals, text = setting.partition("=")
     if not equals or not key:
         raise ConfError(f"--set {setting!r}: write it as key.path=value")
@@ -72,7 +72,7 @@ def parse_setting(setting: str) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """The plain value in a YAML text; raises ConfError, led by `name`, where it is none."""
+    """Parse the plain value in a YAML text; raises ConfError, led by `name`, where it is none."""
     loader = None
     try:
         loader = _StrictLoader(text)

@@ -126,7 +126,7 @@ FEATURES: tuple[Feature, ...] = (*QUERY_LEVEL, *ITEM_LEVEL, *PAIR_LEVEL)
 
 
 def declare_features(conf: Conf) -> tuple[Feature, ...]:
-    """The declarations with the sizes of the categories filled in from conf."""
+    """Return the declarations with the sizes of the categories filled in from conf."""
     sizes = {"region_index": len(conf.regions) + 1}
     return tuple(
         replace(f, buckets=sizes.get(f.name, conf.features.hash_buckets))

@@ -19,7 +19,7 @@ _HEAD = ("feature", "table", "kind", "region", "default", "description")
 
 
 def feature_table(features: Iterable[Feature] = FEATURES) -> str:
-    """One row a feature, in the order of the declarations; ends with a line break."""
+    """Write one row per feature, in the order of the declarations; ends with a line break."""
     rows = [_HEAD, tuple("---" for _ in _HEAD), *map(_list_cells, features)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 

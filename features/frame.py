@@ -12,7 +12,7 @@ from features.spec import Feature
 def finish_features(
     df: DataFrame, keys: Sequence[str], features: Sequence[Feature], run_date: date
 ) -> DataFrame:
-    """run_date, as_of_date (from `day`), the keys and the declared features (float32)."""
+    """Select run_date, as_of_date (from `day`), the keys and the declared features (float32)."""
     return df.select(
         F.lit(run_date).alias("run_date"),
         F.col("day").alias("as_of_date"),
@@ -22,16 +22,18 @@ def finish_features(
 
 
 def to_flag(condition: Column) -> Column:
-    """1.0 where the condition holds, else 0.0 (null counts as not)."""
+    """Return 1.0 where the condition holds, else 0.0 (null counts as not)."""
     return F.when(condition, F.lit(1.0)).otherwise(F.lit(0.0))
 
 
 def compute_share(part: Column, total: Column) -> Column:
-    """Size of array `part` over size of array `whole` (fraction); 0 where `whole` is empty."""
+    """Divide the size of array `part` by the size of array `total` (fraction); 0 where `total` is
+    empty.
+    """
     return F.when(F.size(total) > 0, F.size(part) / F.size(total)).otherwise(F.lit(0.0))
 
 
 def _fill_default(feature: Feature) -> Column:
-    """Where a value is unknown (null) the declared default stands."""
+    """Fill the declared default where a value is unknown (null)."""
     value = F.col(feature.name).cast("float")
     return F.coalesce(value, F.lit(feature.default).cast("float")).alias(feature.name)

@@ -30,7 +30,7 @@ def item_features(
     run_date: date,
     conf: Conf,
 ) -> DataFrame:
-    """The item_features table of one run.
+    """Build the item_features table of one run.
 
     Rates are (events + n * m) / (trials + n): trials are impressions, or for the debiased rate the
     examinations expected at the positions where the item was shown; m is the rate of all items of
@@ -58,7 +58,7 @@ def item_features(
 
 
 def global_history(daily: DataFrame, spine: DataFrame) -> DataFrame:
-    """item_id, day, and the counts of all regions over each window."""
+    """Return item_id, day, and the counts of all regions over each window."""
     measures = [*ENGAGEMENT, "examined"]
     return sum_windows(
         daily_counts(daily, ["item_id"], measures),
@@ -70,7 +70,7 @@ def global_history(daily: DataFrame, spine: DataFrame) -> DataFrame:
 
 
 def regional_history(daily: DataFrame, spine: DataFrame) -> DataFrame:
-    """item_id, region, day, and the region's 28-day counts, named region_*."""
+    """Return item_id, region, day, and the region's 28-day counts, named region_*."""
     measures = [*ENGAGEMENT, "price_ratio"]
     keys = ["item_id", "region"]
     days = spine.select(*keys, "day").distinct()
@@ -87,7 +87,7 @@ def regional_history(daily: DataFrame, spine: DataFrame) -> DataFrame:
 
 
 def select_attributes(items: DataFrame, conf: Conf) -> DataFrame:
-    """item_id and what the catalogue says of it, as it is today: it keeps no history."""
+    """Select item_id and what the catalogue says of the item today: it keeps no history."""
     buckets = conf.features.hash_buckets
     return items.select(
         "item_id",
@@ -101,7 +101,7 @@ def select_attributes(items: DataFrame, conf: Conf) -> DataFrame:
 
 
 def _derive_engagement(conf: Conf) -> dict[str, Column]:
-    """Age, counts and rates from the columns of the joined histories."""
+    """Derive age, counts and rates from the columns of the joined histories."""
     age = F.greatest(F.datediff("day", "listed_on"), F.lit(0))
     clicks, examined = F.col("clicks_28d"), F.col("examined_28d") / MICRO
     counts = {

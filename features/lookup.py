@@ -26,7 +26,7 @@ class FeatureTables:
     query_item: DataFrame
 
     def as_of(self, day: Column) -> "FeatureTables":
-        """Only the rows as of one day."""
+        """Keep only the rows as of one day."""
         return FeatureTables(
             *(
                 table.where(F.col("as_of_date") == day)
@@ -64,7 +64,7 @@ def with_pair_features(tables: FeatureTables) -> Transform:
 
 
 def pack_features(features: Sequence[Feature]) -> Column:
-    """The features as one array<float>, in order."""
+    """Pack the features into one array<float>, in order."""
     return F.array(*(F.col(feature.name).cast("float") for feature in features))
 
 

@@ -40,7 +40,7 @@ def pair_features(
     run_date: date,
     conf: Conf,
 ) -> DataFrame:
-    """The query_item_features table of one run.
+    """Build the query_item_features table of one run.
 
     Rates are (events + n * m) / (impressions + n) over the pair's 28 days, m the region's rate of
     the same days and n = features.prior_impressions.
@@ -65,7 +65,7 @@ def pair_features(
 
 
 def query_texts(queries: DataFrame) -> DataFrame:
-    """text, tokens: one row per distinct query text."""
+    """Return text and tokens: one row per distinct query text."""
     return (
         queries.select(text_key(F.col("query_text")).alias("text"))
         .distinct()
@@ -74,7 +74,7 @@ def query_texts(queries: DataFrame) -> DataFrame:
 
 
 def item_tokens(items: DataFrame) -> DataFrame:
-    """item_id, tokens of title, brand and type."""
+    """Return item_id, and the tokens of title, brand and type."""
     text = item_text(F.col("title"), F.col("brand"), F.col("item_type"))
     return items.select("item_id", split_tokens(text).alias("tokens"))
 
@@ -82,7 +82,7 @@ def item_tokens(items: DataFrame) -> DataFrame:
 def text_features(
     pairs: DataFrame, texts: DataFrame, items: DataFrame, words: DataFrame, conf: Conf
 ) -> DataFrame:
-    """How well each distinct (query text, item) fits.
+    """Compute how well each distinct (query text, item) fits.
 
     Args:
         pairs: text, item_id; one row each.
@@ -148,32 +148,36 @@ def _item_side(items: DataFrame, words: DataFrame, conf: Conf) -> DataFrame:
 
 
 def _compute_coverage(query_side: str, item_side: str) -> Column:
-    """Share of the query's elements that the item has (fraction); 0 where there are none."""
+    """Compute the share of the query's elements that the item has (fraction); 0 where there are
+    none.
+    """
     return compute_share(F.array_intersect(query_side, item_side), F.col(query_side))
 
 
 def _compute_idf_coverage(query_side: str, item_side: str, idf: str) -> Column:
-    """Share of the idf of the query's terms that the item has (fraction); 0 without terms."""
+    """Compute the share of the idf of the query's terms that the item has (fraction); 0 without
+    terms.
+    """
     shared = total_weight(F.array_intersect(query_side, item_side), F.col(idf))
     total = total_weight(F.col(query_side), F.col(idf))
     return F.when(total > 0, shared / total).otherwise(F.lit(0.0))
 
 
 def _mean_idf(query_side: str, idf: str) -> Column:
-    """Mean idf of the query's terms; 0 without terms."""
+    """Compute the mean idf of the query's terms; 0 without terms."""
     terms = F.col(query_side)
     mean = total_weight(terms, F.col(idf)) / (SCALE * F.size(terms))
     return F.when(F.size(terms) > 0, mean).otherwise(F.lit(0.0))
 
 
 def _holds_all(query_side: str, item_side: str) -> Column:
-    """Whether the query holds every token of a non-empty item array."""
+    """Return whether the query holds every token of a non-empty item array."""
     missing = F.array_except(item_side, query_side)
     return (F.size(item_side) > 0) & (F.size(missing) == 0)
 
 
 def _derive_engagement(conf: Conf) -> dict[str, Column]:
-    """Counts and rates of the pair from the columns of its joined history and priors."""
+    """Derive counts and rates of the pair from the columns of its joined history and priors."""
     shown = F.col("impressions_28d")
     rates = {
         f"pair_{rate}_28d": smooth_rate(F.col(f"{what}_28d"), shown, F.col(f"prior_{rate}"), conf)

@@ -25,7 +25,7 @@ def query_features(
     run_date: date,
     conf: Conf,
 ) -> DataFrame:
-    """The query_features table of one run.
+    """Build the query_features table of one run.
 
     Rates are (events + n * m) / (impressions + n) over 28 days, m the region's rate of the same
     days and n = features.prior_impressions.
@@ -53,7 +53,7 @@ def query_features(
 
 
 def text_features(queries: DataFrame, conf: Conf) -> DataFrame:
-    """query_id, region and the features of the text alone."""
+    """Return query_id, region and the features of the text alone."""
     words = queries.select(
         "query_id", "region", "query_text", split_tokens(F.col("query_text")).alias("t")
     )
@@ -71,7 +71,8 @@ def text_features(queries: DataFrame, conf: Conf) -> DataFrame:
 
 
 def click_entropy(daily: DataFrame, items: DataFrame, spine: DataFrame) -> DataFrame:
-    """query_id, day, query_type_entropy: -sum_t p_t ln p_t over the item types clicked (nats).
+    """Compute the entropy of clicks over item types, -sum_t p_t ln p_t (nats): query_id, day,
+    query_type_entropy.
 
     With c_t clicks on type t and C in all, that is ln C - sum_t c_t ln c_t / C. No click: no row.
 
@@ -97,7 +98,9 @@ def click_entropy(daily: DataFrame, items: DataFrame, spine: DataFrame) -> DataF
 
 
 def daily_pages(log: DataFrame) -> DataFrame:
-    """query_id, day, pages (long): a result page counts once, on the day its first row is known."""
+    """Count result pages by query and day: each once, on the day its first row is known (pages,
+    long).
+    """
     row_day = F.greatest(F.to_date("event_time"), F.to_date("known_at"))
     return (
         log.groupBy("query_id", "search_id")
@@ -108,7 +111,7 @@ def daily_pages(log: DataFrame) -> DataFrame:
 
 
 def _derive_engagement(conf: Conf) -> dict[str, Column]:
-    """Traffic and rates from the columns of the joined history and priors."""
+    """Derive traffic and rates from the columns of the joined history and priors."""
     shown = F.col("impressions_28d")
     rates = {
         f"query_{rate}_28d": smooth_rate(F.col(f"{what}_28d"), shown, F.col(f"prior_{rate}"), conf)

@@ -40,7 +40,7 @@ def with_price_ratio(events: DataFrame, items: DataFrame) -> DataFrame:
 
 
 def price_levels(daily: DataFrame, spine: DataFrame) -> DataFrame:
-    """day, region, price_level (log units) for each (region, day) of the spine."""
+    """Return day, region and price_level (log units) for each (region, day) of the spine."""
     measures = ["price_ratio", "priced"]
     sums = sum_windows(
         daily_counts(daily.where("priced > 0"), ["region"], measures),
@@ -54,12 +54,12 @@ def price_levels(daily: DataFrame, spine: DataFrame) -> DataFrame:
 
 
 def mean_ratio(shown: Column) -> Column:
-    """Mean log price ratio (log units) over `shown` impressions of a history; null where none."""
+    """Compute the mean log price ratio (log units) over `shown` impressions; null where none."""
     return F.when(shown > 0, F.col(f"price_ratio_{WINDOW}d") / shown / MICRO)
 
 
 def regional_prices() -> dict[str, Column]:
-    """The price features from price, item_ratio, price_level, price_steps and median_price.
+    """Compute the price features from price, item_ratio, price_level, price_steps and median_price.
 
     item_price_percentile and item_price_vs_median compare the price, its region's level taken
     off, with the catalogue's prices of the item's type and with the catalogue's median.
@@ -76,7 +76,9 @@ def regional_prices() -> dict[str, Column]:
 
 
 def type_prices(items: DataFrame) -> DataFrame:
-    """type_name, price_steps: the catalogue's 0, 2, .. 100 % price quantiles of each type."""
+    """Return type_name and price_steps, the catalogue's 0, 2, .. 100 % price quantiles of each
+    type.
+    """
     points = [step / STEPS for step in range(STEPS + 1)]
     return (
         items.where("price IS NOT NULL")
@@ -86,7 +88,7 @@ def type_prices(items: DataFrame) -> DataFrame:
 
 
 def price_percentile(price: Column, steps: Column) -> Column:
-    """Share of the type's quantiles below the price, ties counted half (fraction, 0 .. 1).
+    """Compute the share of the type's quantiles below the price, ties counted half (0 .. 1).
 
     Prices equal to one part in a million count as ties: they went through logarithms.
     """
@@ -96,5 +98,5 @@ def price_percentile(price: Column, steps: Column) -> Column:
 
 
 def median_price(items: DataFrame) -> DataFrame:
-    """One row: median_price, the catalogue's median; null where no item has a price."""
+    """Return one row: median_price of the catalogue; null where no item has a price."""
     return items.agg(F.percentile_approx("price", 0.5, _ACCURACY).alias("median_price"))

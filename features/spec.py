@@ -42,5 +42,5 @@ class Feature:
 
 
 def spec_json(features: Iterable[Feature]) -> list[dict[str, Any]]:
-    """The declarations as plain JSON, in order: what the snapshot and the model carry."""
+    """Return the declarations as plain JSON, in order: what the snapshot and the model carry."""
     return [asdict(feature) for feature in features]

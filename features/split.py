@@ -5,12 +5,12 @@ from pyspark.sql import functions as F
 
 
 def normalise_text(text: Column) -> Column:
-    """The text as it is hashed: without blanks around it, in lower case."""
+    """Normalise the text for its hash: no blanks around it, lower case."""
     return F.lower(F.trim(text))
 
 
 def assign_bucket(text: Column, buckets: int) -> Column:
-    """crc32(lower(trim(text))) % buckets, an int in 0 .. buckets - 1; null for a null text.
+    """Return crc32(lower(trim(text))) % buckets, an int in 0 .. buckets - 1; null for a null text.
 
     A query has the same bucket in every region, so its text is never in train and test at once.
     """

@@ -58,7 +58,7 @@ class Judged:
 
 
 def build(version: str, judged: Judged, number: int, conf: ResolvedConf) -> Row:
-    """The row of labeler_decisions."""
+    """Build the row of labeler_decisions."""
     verdict = judged.verdict
     return {
         "decision_no": number,
@@ -134,12 +134,13 @@ def _report_decision(report: JobReport, row: Row) -> None:
 
 
 def _three_digits(figures: Mapping[str, Any]) -> dict[str, str]:
-    """Figures as words; a dash for one that has no meaning here."""
+    """Write figures with three digits; a dash for one that has no meaning here."""
     return {n: f"{v:.3f}" if isinstance(v, float) else "-" for n, v in figures.items()}
 
 
 def gold_rows(warehouse: Warehouse) -> pd.DataFrame:
-    """The gold pairs with texts, grade, region and times the query was shown, bounded by conf.
+    """Return the gold pairs with texts, grade, region and times the query was shown, bounded by
+    conf.
 
     A pair that several regions share is one row per region: its grades may differ.
     """
@@ -174,7 +175,7 @@ def judge_version(
 
 
 def _ask_admitted(warehouse: Warehouse, admitted: Row, gold: Gold, keys: set[str]) -> Graded | None:
-    """What the admitted version says; None, and a note, where it cannot be asked fairly."""
+    """Ask the admitted version; None, and a note, where it cannot be asked fairly."""
     version = str(admitted["labeler_version"])
     try:
         require_unseen(keys, _find_seen(warehouse, version, keys))
@@ -190,7 +191,7 @@ def _grade_gold(deployed: Deployed, gold: Gold) -> Graded:
 
 
 def _find_seen(warehouse: Warehouse, version: str, keys: set[str]) -> list[str]:
-    """Which of the gold texts the version was fitted or chosen on."""
+    """Find which of the gold texts the version was fitted or chosen on."""
     seen = warehouse.read(LABELER_QUERIES).where(F.col("labeler_version") == version)
     gold = warehouse.spark.createDataFrame([(key,) for key in sorted(keys)], "text_key string")
     return [row["text_key"] for row in seen.join(gold, on="text_key", how="left_semi").collect()]

@@ -59,7 +59,7 @@ def build(
     criteria: str,
     before: Row | None,
 ) -> Row:
-    """The row of model_decisions, its run date apart."""
+    """Build the row of model_decisions, its run date apart."""
     return {
         "decision_no": number,
         "model_version": version,
@@ -99,7 +99,7 @@ def run(run: Run) -> None:
 
 
 def _judge_candidate(warehouse: Warehouse, version: str, number: int) -> Row | None:
-    """The next decision on the run date's model; None where the last one still holds."""
+    """Make the next decision on the run date's model; None where the last one still holds."""
     decisions = model_decisions(warehouse)
     before = in_force(decisions)
     criteria = _hash_criteria(warehouse.conf, before)
@@ -117,7 +117,9 @@ def _judge_candidate(warehouse: Warehouse, version: str, number: int) -> Row | N
 
 
 def _still_holds(last: Row, before: Row | None, criteria: str, conf: ResolvedConf) -> bool:
-    """Whether a decision needs no other: in force, revoked by hand, or refused on these terms."""
+    """Return whether a decision needs no other: in force, revoked by hand, or refused on these
+    terms.
+    """
     if last["decision"] == "revoked" or (
         before and before["model_version"] == last["model_version"]
     ):
@@ -133,7 +135,7 @@ def _hash_criteria(conf: ResolvedConf, before: Row | None) -> str:
 
 
 def _find_comparable(warehouse: Warehouse, candidate: Path, before: Row | None) -> Path | None:
-    """Directory of the model in force, where it can read tonight's features."""
+    """Find the directory of the model in force, where it can read tonight's features."""
     if before is None:
         return None
     place = require_admitted(warehouse, before)

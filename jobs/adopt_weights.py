@@ -30,7 +30,7 @@ _TAKEN = ("trial", "weights", "weights_version")
 
 
 def build(taken: Row | None, number: int, conf: ResolvedConf, by: str, why: str) -> Row:
-    """The row of weight_decisions; without weights it goes back to the tuned ones."""
+    """Build the row of weight_decisions; without weights it goes back to the tuned ones."""
     return {
         "decision_no": number,
         "run_date": conf.run_date,

@@ -76,7 +76,7 @@ class AuditEvidence:
 
 
 def build(evidence: AuditEvidence, conf: ResolvedConf) -> DataFrame:
-    """The rows of label_audit: taxonomy and decision of each pair."""
+    """Build the rows of label_audit: taxonomy and decision of each pair."""
     audit = conf.tree.audit
     decided = evidence.units.transform(
         lambda df: with_type_evidence(df, evidence.types, audit.taxonomy)
@@ -85,7 +85,7 @@ def build(evidence: AuditEvidence, conf: ResolvedConf) -> DataFrame:
 
 
 def evidence_units(pairs: DataFrame, impressions: DataFrame, conf: ResolvedConf) -> DataFrame:
-    """The units of the pairs with their counts and expected clicks."""
+    """Return the units of the pairs with their counts and expected clicks."""
     engagement = pair_engagement(impressions, conf.tree, conf.run_date)
     prior = conf.tree.audit.contradiction.prior_clicks
     return build_units(pairs, engagement).transform(lambda df: with_attraction(df, prior))
@@ -130,7 +130,7 @@ def _audit_pairs(
 def gather_evidence(
     pairs: DataFrame, checked: DataFrame, reading: Reading, items: DataFrame, conf: ResolvedConf
 ) -> AuditEvidence:
-    """All evidence; a pair is read by the model once, a title is parsed once."""
+    """Gather all evidence; a pair is read by the model once, a title is parsed once."""
     units_read = cut_plan(with_reading(checked, reading.read, reading.held_out))
     return AuditEvidence(pairs, units_read, cut_plan(item_types(items, conf.tree.audit.taxonomy)))
 
@@ -138,7 +138,7 @@ def gather_evidence(
 def tested_units(
     counted: DataFrame, conf: ResolvedConf
 ) -> tuple[DataFrame, Mapping[int, GradeRates]]:
-    """The units with their test, and the rates of the grades that it rests on."""
+    """Test the units, and return them with the rates of the grades that the test rests on."""
     settings = conf.tree.audit.contradiction
     numerics = Numerics(contradiction_udf(), centre_udf(DISPERSIONS, CORRELATIONS), p_value_udf())
     rates = fit_without_outliers(counted, settings, numerics)
@@ -146,7 +146,7 @@ def tested_units(
 
 
 def _report_decisions(rows: DataFrame, report: JobReport) -> None:
-    """Rows by path and decision, in the details and in a note."""
+    """Report rows by path and decision, in the details and in a note."""
     counted = rows.groupBy("path", "decision", "flagged_by").count().collect()
     decisions = sorted(
         (r["path"], r["decision"], r["flagged_by"], int(r["count"])) for r in counted
@@ -193,7 +193,7 @@ def read_again(tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: 
 def _fit_fold_labelers(
     tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: Path
 ) -> FoldLabelers:
-    """The labelers of the folds, fitted on the driver; the pairs are bounded by conf."""
+    """Fit the labelers of the folds on the driver; the pairs are bounded by conf."""
     given = pairs_to_fit(tested, items, conf.tree.audit.reread, conf.tree.seed).toPandas()
     return fit_out_of_fold(
         Pairs(given["query_text"].tolist(), given["item_text"].tolist()),

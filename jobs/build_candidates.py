@@ -45,7 +45,7 @@ class CandidateInputs:
 
 
 def list_origins(inputs: CandidateInputs, conf: Conf, keep: Keep) -> DataFrame:
-    """Every reason to score a pair; a pair may have several.
+    """List every reason to score a pair; a pair may have several.
 
     `keep` gets the frames that are read several times: their plans would be repeated each time.
     """
@@ -60,7 +60,7 @@ def list_origins(inputs: CandidateInputs, conf: Conf, keep: Keep) -> DataFrame:
 
 
 def build(inputs: CandidateInputs, conf: Conf) -> DataFrame:
-    """The candidates of the run date."""
+    """Build the candidates of the run date."""
     return (
         list_origins(inputs, conf, lambda df: df)
         .transform(merged_origins, inputs.queries, inputs.run_date)

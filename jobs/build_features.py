@@ -81,7 +81,7 @@ class FeatureInputs:
     run_date: date
 
     def list_shared(self) -> tuple[DataFrame, ...]:
-        """The frames that several tables are made of."""
+        """List the frames that several tables are made of."""
         return self.words, self.spine, self.pairs, self.daily, self.priors
 
 
@@ -112,7 +112,7 @@ def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> SourceTables:
 
 
 def prepare_inputs(tables: SourceTables, asked: DataFrame, conf: Conf) -> FeatureInputs:
-    """What is shared between the feature tables, for a spine; kept in memory."""
+    """Prepare what the feature tables share, for a spine; it is kept in memory."""
     query_keys = tables.queries.select("query_id", text_key(F.col("query_text")).alias("text"))
     spine = asked.persist()
     daily = daily_log(tables.log, tables.items, conf).persist()
@@ -133,7 +133,7 @@ def prepare_inputs(tables: SourceTables, asked: DataFrame, conf: Conf) -> Featur
 
 
 def daily_log(log: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
-    """query_id, item_id, region, day and the MEASURES of the log."""
+    """Return query_id, item_id, region, day and the MEASURES of the log."""
     return (
         effective_events(log)
         .transform(with_price_ratio, items)
@@ -143,7 +143,7 @@ def daily_log(log: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
 
 
 def build(inputs: FeatureInputs, conf: Conf) -> dict[Table, DataFrame]:
-    """The three feature tables of the run date."""
+    """Build the three feature tables of the run date."""
     i, day = inputs, inputs.run_date
     texts = pair_texts(inputs, conf)
     built = {
@@ -157,7 +157,7 @@ def build(inputs: FeatureInputs, conf: Conf) -> dict[Table, DataFrame]:
 
 
 def pair_texts(inputs: FeatureInputs, conf: Conf) -> DataFrame:
-    """text, item_id and all text features of the distinct pairs, the cosine among them."""
+    """Return text, item_id and all text features of the distinct pairs, the cosine among them."""
     blocks = conf.features.cosine_blocks
     texts = query_texts(inputs.queries)
     fit = text_features(inputs.pairs, texts, inputs.items, inputs.words, conf)

@@ -30,7 +30,7 @@ from jobs.platform.warehouse import Warehouse
 
 
 def build(inputs: ScoringInputs, conf: ResolvedConf) -> DataFrame:
-    """The rows of scoring_rows, and beside them the counts that the report needs."""
+    """Build the rows of scoring_rows, and beside them the counts that the report needs."""
     return scoring_rows(inputs, conf.tree.scoring.max_candidates, conf.run_date)
 
 
@@ -50,7 +50,7 @@ def run(run: Run) -> None:
 
 
 def read_inputs(warehouse: Warehouse) -> ScoringInputs:
-    """The candidates of the run and its feature tables."""
+    """Read the candidates of the run and its feature tables."""
     return ScoringInputs(warehouse.read_run(CANDIDATES), read_features(warehouse))
 
 

@@ -53,7 +53,7 @@ from jobs.platform.warehouse import Warehouse
 
 
 def build(inputs: TrainingInputs, conf: ResolvedConf) -> DataFrame:
-    """The rows of training_examples, and beside them the flags of missing feature rows."""
+    """Build the rows of training_examples, and beside them the flags of missing feature rows."""
     return training_examples(inputs, conf.tree, conf.run_date)
 
 
@@ -71,7 +71,7 @@ def run(run: Run) -> None:
 
 
 def read_inputs(warehouse: Warehouse) -> TrainingInputs:
-    """The tables at their pinned versions."""
+    """Read the tables at their pinned versions."""
     return TrainingInputs(
         impressions=warehouse.read(IMPRESSIONS),
         queries=warehouse.read(QUERIES),
@@ -84,7 +84,7 @@ def read_inputs(warehouse: Warehouse) -> TrainingInputs:
 def limit_to_covered(
     inputs: TrainingInputs, conf: ResolvedConf, report: JobReport
 ) -> TrainingInputs:
-    """The inputs, from the first day on whose look-back counts; tells what is left out.
+    """Limit the inputs to the days whose look-back counts; tells what is left out.
 
     Raises:
         LookBackError: the conf leaves out short look-backs, and no example is left.
@@ -108,7 +108,7 @@ def limit_to_covered(
 
 
 def expected_rows(inputs: TrainingInputs, conf: ResolvedConf) -> int:
-    """Impressions of the window, and labelled pairs that none of them shows."""
+    """Count the impressions of the window, and the labelled pairs that none of them shows."""
     shown = shown_rows(inputs, conf.tree, conf.run_date)
     one_each = labelled_pairs(inputs.queries, conf.tree, inputs.decisions)
     labelled = inputs.labels.transform(one_each)

@@ -74,7 +74,7 @@ class TruthInputs:
 
 
 def build(inputs: TruthInputs, conf: ResolvedConf) -> DataFrame:
-    """The rows of market_checks (few)."""
+    """Build the rows of market_checks (few)."""
     return MARKET_CHECKS.local_frame(
         inputs.scores.sparkSession, compare_with_truth(inputs, conf).rows
     )
@@ -98,7 +98,7 @@ def run(run: Run) -> None:
 
 
 def read_inputs(warehouse: Warehouse) -> TruthInputs:
-    """The tables at their pinned versions."""
+    """Read the tables at their pinned versions."""
     swept = warehouse.exists(VALUE_CURVE)
     return TruthInputs(
         scores=warehouse.read_run(SCORES),
@@ -111,7 +111,7 @@ def read_inputs(warehouse: Warehouse) -> TruthInputs:
 
 
 def compare_with_truth(inputs: TruthInputs, conf: ResolvedConf) -> Truths:
-    """All comparisons. The scored pairs are kept while they are read three times."""
+    """Make all comparisons. The scored pairs are persisted while they are read three times."""
     tree = conf.tree
     beside = beside_truth(inputs.truth, inputs.queries, tree.split.test)
     pairs = inputs.scores.select(*_PAIR_COLUMNS).transform(beside).persist()
@@ -155,7 +155,7 @@ def _true_curve(pairs: DataFrame, parameters: DataFrame, tree: Conf) -> DataFram
 
 
 def _read_examination(parameters: DataFrame, k: int) -> list[float]:
-    """Planted examination of the ranks 1..k, the last known one for later ranks."""
+    """Read the planted examination of the ranks 1..k, the last known one for later ranks."""
     rows = parameters.where(F.col("name").rlike(r"^examination\.\d+$")).collect()
     planted = {int(row["name"].split(".")[1]): float(row["value"]) for row in rows}
     if not planted:

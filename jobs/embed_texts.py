@@ -31,7 +31,9 @@ class EmbeddingInputs:
 
 
 def new_texts(inputs: EmbeddingInputs) -> DataFrame:
-    """text_hash, text: the distinct texts that have no embedding of this encoder yet."""
+    """Return text_hash and text of the distinct texts that have no embedding of
+    this encoder yet.
+    """
     titles = inputs.items.select(item_title(F.col("title"), F.col("brand")).alias("raw"))
     texts = (
         inputs.queries.select(F.col("query_text").alias("raw"))
@@ -48,7 +50,7 @@ def new_texts(inputs: EmbeddingInputs) -> DataFrame:
 
 
 def build(inputs: EmbeddingInputs, conf: Conf) -> DataFrame:
-    """The embeddings of the new texts.
+    """Build the embeddings of the new texts.
 
     Equal inputs meet the encoder in equal batches: partitions by hash, sorted by length.
     """

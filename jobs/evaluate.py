@@ -85,12 +85,12 @@ class EvaluationInputs:
 
 
 def build(inputs: EvaluationInputs, conf: ResolvedConf) -> DataFrame:
-    """The rows of metrics (rankers x metrics x regions: few)."""
+    """Build the rows of metrics (rankers x metrics x regions: few)."""
     return METRICS.local_frame(inputs.test.sparkSession, measure_rankers(inputs, conf).rows)
 
 
 def measure_rankers(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
-    """All figures, and what a reader must know of them."""
+    """Measure all figures, and what a reader must know of them."""
     tree, e = conf.tree, conf.tree.evaluation
     facts = example_facts(inputs.test, inputs.queries, tree.split.test).collect()[0]
     curve = examination_in_force(inputs.validation, e)
@@ -150,7 +150,7 @@ def run(run: Run) -> None:
 
 
 def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
-    """The tables at their pinned versions."""
+    """Read the tables at their pinned versions."""
     examples = warehouse.read_run(EXAMPLE_SCORES)
     weights, baselines = weights_in_force(warehouse), run_baselines(warehouse)
     return EvaluationInputs(
@@ -166,7 +166,9 @@ def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
 
 
 def _read_served(warehouse: Warehouse, baselines: RunBaselines) -> DataFrame | None:
-    """The candidates of test queries as scored for the run date; None where nothing was scored."""
+    """Read the candidates of test queries as scored for the run date; None where nothing was
+    scored.
+    """
     if not warehouse.exists(SCORES):
         return None
     tree, scores = warehouse.conf.tree, warehouse.read_run(SCORES)
@@ -203,7 +205,7 @@ def _compare_baselines(
     currency: str,
     k: int,
 ) -> tuple[Comparison, ...]:
-    """The ranker against the best baseline; popularity and BM25 are rankers in any case."""
+    """Compare the ranker with the best baseline; popularity and BM25 are rankers in any case."""
     named = ["popularity", "bm25", *(name for name in baselines if name != "lightgbm_relevance")]
     engagement = engagement_metric(currency, k)
     relevance = relevance_metrics(k, human_only=True)["exp"]

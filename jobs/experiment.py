@@ -85,7 +85,7 @@ def print_line(console: Console, text: str) -> None:
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Command line of the experiment; the exit code is 1 where an arm failed: it is out, by name.
+    """Run the experiment's command line; the exit code is 1 where an arm failed, which is named.
 
     The other arms are trained, judged and written all the same.
     """
@@ -116,7 +116,7 @@ def _open_study(spark: SparkSession, experiment: Experiment, name: str, runs: Pa
 
 
 def _list_failures(outcomes: Sequence[Found]) -> dict[str, str]:
-    """Why an arm is out, by data set and arm."""
+    """List why an arm is out, by data set and arm."""
     return {
         f"{one.study.name}/{arm.name}": arm.failure
         for one in outcomes
@@ -136,7 +136,7 @@ def _draw_plots(folder: Path, outcomes: Sequence[Found]) -> list[str]:
 
 
 def _other_code(outcomes: Sequence[Found]) -> list[str]:
-    """A note where trainings were made by another state of the code than this one."""
+    """Note where trainings were made by another state of the code than this one."""
     trainings = [t for one in outcomes for arm in one.arms for t in arm.trainings.values()]
     other = [t.folder for t in trainings if t.finished and t.state["source"] != training_source()]
     if not other:
@@ -167,12 +167,12 @@ def track_figures(warehouse: Warehouse, outcomes: Sequence[Found]) -> list[str]:
 
 
 def _escape_metric(metric: str) -> str:
-    """A name that MLflow takes."""
+    """Turn a metric's name into one that MLflow takes."""
     return metric.replace("@", "_at_").replace("=", "_")
 
 
 def experiment_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
-    """Folder of the snapshot of the conf's source, made where it is not there yet.
+    """Return the folder of the snapshot of the conf's source, made where it does not exist yet.
 
     It is a snapshot as `build_training_set` writes it (`open_snapshot` reads it), and has besides:
     a split `test`; the columns list_code, page_code, item_code, unit_code, judged and grade (see

@@ -62,7 +62,7 @@ _SETS = {FIT: "the pairs to fit on", CHOOSE: "the pairs that choose", GOLD: "the
 def build(
     fitted: FittedLabeler, keys: Mapping[str, str], conf: ResolvedConf, simulated: bool
 ) -> Row:
-    """The row of labeler_versions."""
+    """Build the row of labeler_versions."""
     deployed = fitted.deployed
     deployment = deployed.deployment
     return {
@@ -122,7 +122,7 @@ def run(run: Run) -> None:
 
 
 def _has_enough(counts: Mapping[str, Counts], conf: ResolvedConf, report: JobReport) -> bool:
-    """Whether there are grades to fit, to choose and to judge on; what lacks is said."""
+    """Return whether there are grades to fit, to choose and to judge on; what lacks is noted."""
     try:
         for role, what in _SETS.items():
             pairs = sum(counts[role])
@@ -141,7 +141,7 @@ def _has_enough(counts: Mapping[str, Counts], conf: ResolvedConf, report: JobRep
 
 
 def _find_serving(warehouse: Warehouse, keys: Mapping[str, str]) -> str | None:
-    """Why no labeler is fitted: one serves, or an equal one was tried; None: fit."""
+    """Find why no labeler is fitted: one serves, or an equal one was tried; None: fit."""
     always = warehouse.conf.tree.labeling.refit == "data_changed"
     for row in versions_with_status(warehouse):
         version, same_data = row["labeler_version"], row["data_key"] == keys["data_key"]
@@ -164,7 +164,7 @@ def _is_there(warehouse: Warehouse, version: str) -> bool:
 
 
 def _write_version(warehouse: Warehouse, fitted: FittedLabeler, row: Row) -> None:
-    """Directory and texts first: the row of the version says that both are whole."""
+    """Write directory and texts first: the row of the version says that both are complete."""
     report, spark = warehouse.report, warehouse.spark
     version = row["labeler_version"]
     extra = {"metrics": finite(fitted.metrics), "conf_hash": warehouse.conf.hash}
@@ -195,7 +195,7 @@ def _write_version(warehouse: Warehouse, fitted: FittedLabeler, row: Row) -> Non
 
 
 def _query_rows(fitted: FittedLabeler, version: str) -> list[dict[str, Any]]:
-    """Rows of labeler_queries; roles are by text, so no text has two."""
+    """Make rows of labeler_queries; roles are by text, so no text has two."""
     texts = dict.fromkeys(fitted.choose["text_key"], CHOOSE)
     texts |= dict.fromkeys(fitted.fit["text_key"], FIT)
     return [

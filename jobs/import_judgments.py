@@ -49,7 +49,7 @@ class AnswersError(UserError, ValueError):
 
 
 def build(answers: DataFrame, conf: ResolvedConf) -> DataFrame:
-    """The resolved judgments of accepted answers, one row per pair."""
+    """Build the resolved judgments of accepted answers, one row per pair."""
     return answers.transform(lambda df: resolve_answers(df, conf.tree.judging))
 
 
@@ -76,7 +76,7 @@ def run(run: Run) -> None:
 
 
 def measure_agreement(answers: DataFrame) -> dict[str, object]:
-    """Krippendorff's alpha of all raters, and the kappa and shared pairs of each two."""
+    """Compute Krippendorff's alpha of all raters, and the kappa and shared pairs of each two."""
     kappas = [
         {
             "raters": f"{a} / {b}",
@@ -89,7 +89,7 @@ def measure_agreement(answers: DataFrame) -> dict[str, object]:
 
 
 def _raw_answers(warehouse: Warehouse) -> DataFrame:
-    """All files as text columns.
+    """Read all files as text columns.
 
     Raises:
         AnswersError: there is no file.

@@ -20,7 +20,7 @@ from jobs.platform.run import Run
 
 
 def build(judgments: DataFrame, conf: ResolvedConf) -> DataFrame:
-    """The labels of the judgments, one each."""
+    """Build the labels of the judgments, one each."""
     return judgments.transform(labels_from_judgments, conf.tree.labels)
 
 

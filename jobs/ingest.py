@@ -77,7 +77,7 @@ class QuarantineError(DataRefusedError):
 
 
 def build(raw: RawFrames, earlier: References | None, conf: ResolvedConf) -> dict[Table, DataFrame]:
-    """The checked frames: the contract's columns and a verdict on every raw row.
+    """Build the checked frames: the contract's columns and a verdict on every raw row.
 
     `earlier` are items and queries of earlier runs that rows may refer to besides this run's.
     """
@@ -201,7 +201,7 @@ def _write_tables(delivery: Delivery, stack: ExitStack) -> None:
 
 
 def _write_table(delivery: Delivery, table: Table, rows: DataFrame) -> int:
-    """Rows of `rows` that the table now holds (count)."""
+    """Write the table, and count the rows of `rows` that it now holds."""
     warehouse = delivery.warehouse
     if table is IMPRESSIONS and delivery.raw.closed:
         days = replaced_days(warehouse.conf)
@@ -211,7 +211,7 @@ def _write_table(delivery: Delivery, table: Table, rows: DataFrame) -> int:
 
 
 def fingerprint(conf: ResolvedConf) -> str:
-    """Changes when the source's files do."""
+    """Return a text that changes when the source's files do."""
     return load_adapter(conf.source.kind).fingerprint(conf)
 
 

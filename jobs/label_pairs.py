@@ -76,7 +76,9 @@ class LabelingInputs:
 
 
 def build(inputs: LabelingInputs, conf: ResolvedConf) -> DataFrame:
-    """The pairs that want a label, with their texts, times shown, and why they can have none."""
+    """Build the pairs that want a label, with their texts, times shown, and why
+    some can have none.
+    """
     shown = shown_pairs(inputs.impressions, conf.run_date)
     return wanted_pairs(inputs.candidates, inputs.human, inputs.stands).transform(
         with_texts, inputs.queries, inputs.items, shown
@@ -131,8 +133,9 @@ def _read_inputs(
 
 
 def _quarantine_unable(warehouse: Warehouse, pairs: DataFrame, version: Row) -> int:
-    """Pairs that cannot be labelled, in place of all that an earlier run of the date quarantined:
-    what got no answer then is asked again."""
+    """Quarantine pairs that cannot be labelled, in place of all that an earlier run of the date
+    quarantined: what got no answer then is asked again.
+    """
     run_date, rules = warehouse.conf.run_date, f"('{_NO_TEXT}', '{UNANSWERED}')"
     unable = pairs.where("reason IS NOT NULL")
     rows = quarantine_rows(unable, _NO_TEXT, str(version["labeler_version"]), run_date)

@@ -122,7 +122,7 @@ class Nightly:
 
 
 def closing_table(reports: Sequence[JobReport], title: str = "done") -> RichTable:
-    """Step, table, rows in, out and quarantined, seconds, table version."""
+    """Lay out step, table, rows in, out and quarantined, seconds, and table version."""
     table = RichTable(
         "step", "table", "rows in", "rows out", "quarantined", "version", "seconds", title=title
     )
@@ -139,12 +139,12 @@ def closing_table(reports: Sequence[JobReport], title: str = "done") -> RichTabl
 
 
 def closing_warnings(reports: Sequence[JobReport]) -> list[str]:
-    """What the steps warn of, also those that were skipped, each led by its step."""
+    """List what the steps warn of, also those that were skipped, each led by its step."""
     return [f"{report.job}: {line}" for report in reports for line in report.warnings]
 
 
 def select_steps(start: str | None, only: str | None) -> list[str]:
-    """Names of the steps to run.
+    """Select the names of the steps to run.
 
     Raises:
         ConfError: a name that is not a step.
@@ -171,7 +171,7 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _asks_spark(conf: ResolvedConf) -> bool:
-    """Whether Spark is needed to see what changed: tables or inputs are known by name only.
+    """Return whether Spark is needed to see what changed: tables or inputs are known by name only.
 
     Without it a night in which every step is skipped ends before a session would have started.
     """

@@ -17,7 +17,7 @@ from jobs.platform.run import Run
 
 
 def build(version: str, number: int, conf: ResolvedConf) -> Row:
-    """The row of labeler_decisions."""
+    """Build the row of labeler_decisions."""
     return {
         "decision_no": number,
         "labeler_version": version,

@@ -45,7 +45,7 @@ from model.value.weights import WeightTable
 
 
 def build(scores: DataFrame, table: WeightTable, trial: str) -> DataFrame:
-    """The rows of score_trials: those of scores under other weights."""
+    """Build the rows of score_trials: those of scores under other weights."""
     by_region = {region: w.as_tuple() for region, w in table.by_region.items()}
     return (
         scores.transform(with_value(table.default.as_tuple(), by_region))
@@ -122,7 +122,9 @@ def drop_trial(trial: str) -> Work:
 
 
 def _weights_of_conf(conf: ResolvedConf) -> WeightsInForce:
-    """Conf's weights, every region listed: an adopted trial holds whatever conf says later."""
+    """Return conf's weights, every region listed: an adopted trial holds whatever
+    conf says later.
+    """
     given = WeightTable.of(conf.tree.value)
     table = WeightTable(given.default, {r: given.of_region(r) for r in conf.tree.regions})
     return WeightsInForce(table, table.version)

@@ -34,13 +34,13 @@ from model.files import write_text
 
 
 def build(inputs: SamplingInputs, conf: ResolvedConf) -> DataFrame:
-    """The sample: `judging.budget` rows, or all of the pool where it holds fewer."""
+    """Build the sample: `judging.budget` rows, or all of the pool where it holds fewer."""
     pairs = cut_plan(build_pool(inputs, conf.tree, conf.run_date))
     return pairs.transform(lambda df: draw_sample(df, conf.tree, conf.run_date))
 
 
 def run(run: Run) -> None:
-    """Sample, write the table and the files."""
+    """Draw the sample, write the table and the files."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
     sample = cut_plan(build(_read_inputs(warehouse), conf))
     rows = sample.count()
@@ -69,7 +69,7 @@ def _read_inputs(warehouse: Warehouse) -> SamplingInputs:
 
 
 def _write_files(sample: DataFrame, warehouse: Warehouse) -> None:
-    """In an order that tells nothing of the reason; the rows are bounded by the budget."""
+    """Write the files in an order that tells nothing of the reason; the budget bounds the rows."""
     code = pair_code(F.col("query_id"), F.col("item_id"))
     rows = sample.select(code.alias("code"), "query_text", "title").orderBy("code").collect()
     pairs = [SheetPair(row["code"], row["query_text"], row["title"]) for row in rows]

@@ -34,7 +34,7 @@ _BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 def build(
     rows: DataFrame, model_dir: Path, weights: WeightsInForce, conf: ResolvedConf
 ) -> DataFrame:
-    """The rows of scores from those of scoring_rows."""
+    """Build the rows of scores from those of scoring_rows."""
     return score_rows(rows, model_dir, weights.table.to_json()).withColumns(
         {
             "run_date": F.lit(conf.run_date),
@@ -64,7 +64,7 @@ def run(run: Run) -> None:
 
 
 def neutral_pairs(taught: Sequence[str] | None) -> Column:
-    """Pairs of a row that the model's region part leaves as they are (count)."""
+    """Count the pairs of a row that the model's region part leaves as they are."""
     if taught is None:
         return F.lit(0)
     return F.when(F.col("region").isin(*taught), 0).otherwise(F.size("item_ids"))
@@ -72,7 +72,9 @@ def neutral_pairs(taught: Sequence[str] | None) -> Column:
 
 @contextmanager
 def arrow_batches(spark: SparkSession, rows: int) -> Iterator[None]:
-    """Rows of arrays are large: send so many to a worker at once, instead of Spark's 10,000."""
+    """Send so many rows to a worker at once, instead of Spark's 10,000: rows of
+    arrays are large.
+    """
     before = spark.conf.get(_BATCH_ROWS)
     spark.conf.set(_BATCH_ROWS, str(rows))
     try:

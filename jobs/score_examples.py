@@ -20,7 +20,7 @@ from udfs.model_files import model_version
 
 
 def build(examples: DataFrame, model_dir: Path) -> DataFrame:
-    """The rows of example_scores."""
+    """Build the rows of example_scores."""
     held_out = examples.where(F.col("split").isin("validation", "test"))
     return predict_examples(held_out, model_dir)
 

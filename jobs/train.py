@@ -72,7 +72,7 @@ def _report_training(
 
 
 def _neutral_regions(fitted: Fitted) -> list[str]:
-    """What a region part leaves as it is, where there is a part and such rows."""
+    """Say what a region part leaves as it is, where there is a part and such rows."""
     counts = fitted.metrics["neutral_regions"]
     neutral = counts["train_rows"] + counts["validation_rows"]
     if fitted.artifact.conf.region_mask == "none" or not (neutral or counts["unseen"]):

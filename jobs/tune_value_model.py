@@ -62,7 +62,7 @@ class TuningInputs:
 
 
 def build(inputs: TuningInputs, conf: ResolvedConf) -> DataFrame:
-    """The rows of value_curve, swept and picked (regions x weights: few).
+    """Build the rows of value_curve, swept and picked (regions x weights: few).
 
     Raises:
         TestQueriesError: a row is marked as test, or its query falls into a test bucket.
@@ -110,7 +110,9 @@ def run(run: Run) -> None:
 
 
 def picked_weights(curve: Sequence[Row], conf: ResolvedConf) -> list[dict[str, Any]]:
-    """One row of value_weights per region: tuned where conf asks for it and the rule picked."""
+    """Return one row of value_weights per region: tuned where conf asks for it
+    and the rule picked.
+    """
     tree = conf.tree
     tuned = (
         {r["region"]: r["w_relevance"] for r in curve if r["picked"]} if tree.value.tuned else {}

@@ -26,7 +26,7 @@ def score_column(arm: str, what: str) -> str:
 
 
 def score_columns(baselines: Baselines) -> list[tuple[str, str]]:
-    """(arm, what) of every column that the functions below add, in order."""
+    """List (arm, what) of every column that the functions below add, in order."""
     columns: list[tuple[str, str]] = [(arm, "engagement") for arm in baselines.columns]
     for arm, models in baselines.probabilities.items():
         columns += [(arm, f"p_{name}") for name in models if not name.startswith("ge_")]
@@ -35,7 +35,7 @@ def score_columns(baselines: Baselines) -> list[tuple[str, str]]:
 
 
 def score_flat(rows: DataFrame, keys: Sequence[str], path: Path) -> DataFrame:
-    """Score rows that have a column a feature.
+    """Score rows that have one column per feature.
 
     Args:
         rows: string columns `keys`, and the features of the baselines.
@@ -67,7 +67,9 @@ def score_packed(rows: DataFrame, spec: InputSpec, path: Path) -> DataFrame:
 
 @lru_cache(maxsize=1)
 def _load_once(path: str) -> Baselines:
-    """Read once a worker; the file's name holds a hash of all that it depends on."""
+    """Load the baselines once per worker; the file's name holds a hash of all
+    that they depend on.
+    """
     return load_baselines(Path(path))
 
 
@@ -99,7 +101,7 @@ def _make_packed_scorer(path: str, spec: InputSpec) -> Batches:
 def _unpack_features(
     batch: pa.RecordBatch, spec: InputSpec, counts: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """[N, F] features of all candidates of the batch."""
+    """Unpack the features [N, F] of all candidates of the batch."""
     total = int(counts.sum())
     if total == 0:
         return np.empty((0, len(spec.names)), np.float32)

@@ -25,7 +25,9 @@ Step = tuple[Floats, Floats, Floats]
 
 
 def contradiction_udf() -> Any:
-    """A pandas UDF of nine double columns, in the order of `score_contradiction`; SCORE_TYPE."""
+    """Make a pandas UDF of nine double columns, in the order of
+    `score_contradiction`; SCORE_TYPE.
+    """
 
     def score_units(
         clicks: pd.Series,
@@ -52,7 +54,7 @@ def contradiction_udf() -> Any:
 
 
 def score_contradiction(click: Step, cart: Step, purchase: Step) -> dict[str, Floats]:
-    """z_click, z_cart, z_purchase, z and the two-sided p of N units, [N] each.
+    """Score N units: z_click, z_cart, z_purchase, z and the two-sided p, [N] each.
 
     Args:
         click: clicks, their mean under the grade, and the dispersion of pairs of the grade.
@@ -78,7 +80,7 @@ def score_contradiction(click: Step, cart: Step, purchase: Step) -> dict[str, Fl
 
 
 def p_value_udf() -> Any:
-    """A pandas UDF of a score (double, null passes) and a grade (int): the p-value."""
+    """Make a pandas UDF of a score (double, null passes) and a grade (int): the p-value."""
 
     def p_value(z: pd.Series, grade: pd.Series) -> pd.Series:
         return pd.Series(p_values(_to_floats(z), np.asarray(grade, np.int64)))
@@ -88,7 +90,7 @@ def p_value_udf() -> Any:
 
 
 def p_values(z: Floats, grade: NDArray[np.int64]) -> Floats:
-    """P-values [N] of standard normal scores: two-sided for grade 1, else one-sided.
+    """Compute p-values [N] of standard normal scores: two-sided for grade 1, else one-sided.
 
     Engagement contradicts grade 0 only by being too much, and grade 2 only by being too little.
     """
@@ -98,7 +100,8 @@ def p_values(z: Floats, grade: NDArray[np.int64]) -> Floats:
 
 
 def centre_udf(dispersions: Sequence[float], correlations: Sequence[float]) -> Any:
-    """A pandas UDF of clicks, mean_clicks, carts, cart_rate, purchases, purchase_rate (double).
+    """Make a pandas UDF of clicks, mean_clicks, carts, cart_rate, purchases, purchase_rate
+    (double).
 
     Gives CENTRE_TYPE: for each step, and each spread of its grid, how much of the outcome lies
     between the quartiles (`measure_centre`). Null where a step tells nothing of the spread:
@@ -167,7 +170,7 @@ def _to_floats(column: "pd.Series[Any]") -> Floats:
 
 
 def negative_binomial(counts: Floats, mean: Floats, dispersion: Floats) -> Bounds:
-    """Of a Poisson count whose mean is gamma-distributed with shape k = 1 / dispersion.
+    """Bound a Poisson count whose mean is gamma-distributed with shape k = 1 / dispersion.
 
     With p = k / (k + mean), P(X <= c) = I_p(k, c + 1), I the regularised incomplete beta function.
     """
@@ -181,7 +184,7 @@ def negative_binomial(counts: Floats, mean: Floats, dispersion: Floats) -> Bound
 
 
 def clustered_binomial(counts: Floats, trials: Floats, rate: Floats, correlation: Floats) -> Bounds:
-    """Of x successes among n trials of one unit; where nothing was tried, 0, 1, 0 and 1.
+    """Bound x successes among n trials of one unit; where nothing was tried, 0, 1, 0 and 1.
 
     Counts and trials are divided by the design effect 1 + (n - 1) * correlation (Rao and Scott
     1992) and read on the continuous binomial P(X <= x) = I_{1-r}(n - x, x + 1).
@@ -198,12 +201,12 @@ def clustered_binomial(counts: Floats, trials: Floats, rate: Floats, correlation
 
 
 def has_open_trial(trials: Floats, rate: Floats) -> NDArray[np.bool_]:
-    """Where there is a trial whose outcome is open."""
+    """Return where there is a trial whose outcome is open."""
     return np.asarray((trials > 0) & (rate > 0) & (rate < 1))
 
 
 def normal_score(bounds: Bounds) -> Floats:
-    """z of the mid-p tails P(X < c) + P(X = c) / 2 and its like above (Lancaster 1961).
+    """Compute z of the mid-p tails P(X < c) + P(X = c) / 2 and its like above (Lancaster 1961).
 
     Taken from the smaller tail: one near 1 has no digits left. Positive: c is large.
     """
@@ -214,7 +217,7 @@ def normal_score(bounds: Bounds) -> Floats:
 
 
 def measure_centre(bounds: Bounds) -> Floats:
-    """Share of [P(X < c), P(X <= c)] that lies between 1/4 and 3/4; its mean over c is 1/2."""
+    """Measure the share of [P(X < c), P(X <= c)] between 1/4 and 3/4; its mean over c is 1/2."""
     below, up_to = bounds[:2]
     inside = np.minimum(up_to, 0.75) - np.maximum(below, 0.25)
     return np.asarray(np.clip(inside / np.maximum(up_to - below, TINY), 0.0, 1.0), np.float64)

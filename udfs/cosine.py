@@ -10,7 +10,7 @@ _CHUNK = 16_384
 
 
 def add_cosines(block: tuple[Any, ...], pairs: pd.DataFrame, vectors: pd.DataFrame) -> pd.DataFrame:
-    """The pairs of one block with their `pair_cosine` (float32).
+    """Add `pair_cosine` (float32) to the pairs of one block.
 
     Args:
         block: the block's key.
@@ -32,7 +32,7 @@ def add_cosines(block: tuple[Any, ...], pairs: pd.DataFrame, vectors: pd.DataFra
 def _stack_vectors(
     vectors: pd.DataFrame, kind: str, wanted: pd.Series
 ) -> tuple[NDArray[np.float32], NDArray[np.intp]]:
-    """The vectors of one kind, (rows, dimension), and the row of each wanted name."""
+    """Stack the vectors of one kind, (rows, dimension), and find the row of each wanted name."""
     rows = vectors[vectors["kind"] == kind]
     at = pd.Index(rows["name"]).get_indexer(pd.Index(wanted))
     if len(at) and at.min() < 0:

@@ -10,7 +10,7 @@ from model.text.encoder import EncoderSpec, load_encoder
 
 
 def embed_udf(spec: EncoderSpec) -> Any:
-    """A pandas UDF: string column -> array<float>, the unit-length embedding.
+    """Make a pandas UDF: string column -> array<float>, the unit-length embedding.
 
     The encoder is loaded once a worker and batches by length within an Arrow batch: sort a
     partition that holds several by length first.

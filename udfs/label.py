@@ -21,7 +21,7 @@ RESULT_TYPE = (
 
 
 def label_udf(folder: str | Path, processes: int = 1) -> Any:
-    """A pandas UDF: query_text, item_text (strings), their vectors (arrays) -> RESULT_TYPE.
+    """Make a pandas UDF: query_text, item_text (strings), their vectors (arrays) -> RESULT_TYPE.
 
     A vector is of the encoder that `deployed_encoder` names; null where none is stored. The labeler
     is loaded once a worker. Sort a partition by length first: neighbours are read together. Where
@@ -58,7 +58,7 @@ def hand_vectors(labeler: Deployed, texts: "pd.Series[str]", vectors: "pd.Series
 def label_series(
     labeler: Deployed, queries: "pd.Series[str]", items: "pd.Series[str]"
 ) -> pd.DataFrame:
-    """One batch of the UDF."""
+    """Label one batch of the UDF."""
     answers = labeler.predict_some(Pairs(queries.tolist(), items.tolist()))
     answered = answers.answered
     probabilities = Probabilities(answers.p_ge_1[answered], answers.p_ge_2[answered])
@@ -78,7 +78,7 @@ def label_series(
 
 @lru_cache(maxsize=1)
 def labeler_of(folder: str, version: str, processes: int = 1) -> Deployed:
-    """The labeler, loaded once a process; a directory that was replaced is loaded again."""
+    """Load the labeler once per process; a directory that was replaced is loaded again."""
     torch.set_num_threads(1)
     deployed = load_deployed(folder)
     if isinstance(deployed.labeler, SharesBudget):

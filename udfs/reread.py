@@ -18,7 +18,7 @@ Reader = Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]]
 def make_reader(
     folders: Mapping[int, str], versions: Mapping[int, str], processes: int = 1
 ) -> Reader:
-    """A function for `mapInPandas`: adds READ_COLUMNS and drops query_text and item_text.
+    """Make a function for `mapInPandas` that adds READ_COLUMNS and drops query_text and item_text.
 
     Args:
         folders: labeler directory of each value of the column `fold`, readable by the workers.
@@ -39,7 +39,7 @@ def make_reader(
 
 
 def read_again(rows: pd.DataFrame, labeler: Labeler) -> pd.DataFrame:
-    """The rows with what the labeler says of their query_text and item_text.
+    """Add to the rows what the labeler says of their query_text and item_text.
 
     A pair that it cannot answer is left out: it stays unread.
     """

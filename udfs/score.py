@@ -35,7 +35,7 @@ Batch = tuple[pd.Series, pd.Series, pd.Series, pd.Series]
 
 
 def score_udf(model_dir: str | Path, weights_json: str) -> Any:
-    """The scoring UDF: one row per query, its candidates as arrays.
+    """Make the scoring UDF: one row per query, its candidates as arrays.
 
     Arguments of the UDF: candidates (int, count), query_values (array<float>, query features in
     the declared order), candidate_values (array<float>, item then pair features of each candidate,
@@ -65,7 +65,7 @@ def score_series(
     candidate_values: "pd.Series[Any]",
     region: "pd.Series[str]",
 ) -> pd.DataFrame:
-    """One batch of the UDF: arrays in the cells of the input and of the output."""
+    """Score one batch of the UDF: arrays in the cells of the input and of the output."""
     counts = np.asarray(candidates, dtype=np.int64)
     scored = score_candidates(
         ranker,
@@ -129,7 +129,7 @@ def _pack_columns(names: Sequence[str], positions: Sequence[int]) -> Column:
 def _make_candidate(
     names: Sequence[str], positions: Sequence[int], others: Sequence[str]
 ) -> Column:
-    """item_id first: it decides the order of the candidates, and so of ties."""
+    """Put item_id first: it decides the order of the candidates, and so of ties."""
     values = _pack_columns(names, positions).alias("candidate_values")
     return F.struct("item_id", values, F.struct(F.lit(0).alias("_"), *others).alias("others"))
 
@@ -141,11 +141,13 @@ def _require_columns(df: DataFrame, needed: Sequence[str]) -> None:
 
 
 def _concatenate_cells(cells: "pd.Series[Any]") -> NDArray[np.float32]:
-    """The arrays of a column, one after the other."""
+    """Concatenate the arrays of a column."""
     parts = cells.to_list()
     return np.concatenate(parts, dtype=np.float32) if parts else np.empty(0, np.float32)
 
 
 def _split_cells(values: NDArray[Any], cuts: NDArray[np.int64], cells: int) -> "pd.Series[Any]":
-    """One array a cell; `cuts` are the starts of all cells but the first."""
+    """Split the values into one array per cell; `cuts` are the starts of all
+    cells but the first.
+    """
     return pd.Series(np.split(values, cuts) if cells else [], dtype=object)

@@ -47,7 +47,7 @@ def score_rows(rows: DataFrame, model_dir: str | Path, weights_json: str) -> Dat
 
 
 def batch_scorer(model_dir: str, version: str, weights_json: str) -> Scorer:
-    """The function that runs in the workers."""
+    """Make the function that runs in the workers."""
 
     def score_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         ranker, weights = ranker_of(model_dir, version), weights_of(weights_json)
@@ -82,7 +82,7 @@ def score_batch(ranker: Any, weights: Any, batch: pa.RecordBatch) -> pa.RecordBa
 
 
 def _read_values(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
-    """All floats of a list column, copied once: torch wants to own what it is given."""
+    """Read all floats of a list column, copied once: torch wants to own what it is given."""
     flat = batch.column(name).flatten()
     values: NDArray[np.float32] = flat.to_numpy(zero_copy_only=False, writable=True)
     return values

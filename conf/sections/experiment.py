@@ -46,7 +46,7 @@ class DataConf(Section):
         return self
 
     def by_name(self, name: str) -> "dict[str, DataConf]":
-        """The data set itself, or each of its draws, whose seed is part of its name."""
+        """Return the data set itself, or each of its draws, whose seed is part of its name."""
         if not self.draws:
             return {name: self}
         return {

@@ -31,7 +31,7 @@ class Numerics:
 def fit_without_outliers(
     units: DataFrame, conf: ContradictionConf, numerics: Numerics
 ) -> dict[int, GradeRates]:
-    """The rates of each grade, from the units that do not contradict it.
+    """Fit the rates of each grade on the units that do not contradict it.
 
     Each pass leaves out the units whose p-value under the pass before is below `outlier_p`.
 
@@ -84,7 +84,7 @@ def checked_units(
     conf: ContradictionConf,
     numerics: Numerics,
 ) -> DataFrame:
-    """The units with engagement_z, p_value, q_value and contradicts: 1, -1 or 0.
+    """Return the units with engagement_z, p_value, q_value and contradicts (1, -1 or 0).
 
     A unit is tested where its grade lets expect enough clicks; without a test they are null.
     contradicts is 1 where the engagement is too much for the grade at q <= fdr, -1 where it is too

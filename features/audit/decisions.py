@@ -63,7 +63,7 @@ def with_decisions(units: DataFrame, conf: AuditConf) -> DataFrame:
 
 
 def audit_rows(pairs: DataFrame, decided: DataFrame, run_date: date) -> DataFrame:
-    """One row a pair, with the evidence and the decision of its unit, as in LABEL_AUDIT.
+    """Return one row per pair as in LABEL_AUDIT, with the evidence and the decision of its unit.
 
     Args:
         pairs: of `features.audit.evidence.audited_pairs`.
@@ -77,7 +77,9 @@ def audit_rows(pairs: DataFrame, decided: DataFrame, run_date: date) -> DataFram
 
 
 def latest_audit(audit: DataFrame, run_date: date) -> DataFrame:
-    """The rows of label_audit that hold at a run date: the newest of each pair and version."""
+    """Select the rows of label_audit that hold at a run date: the newest of each
+    pair and version.
+    """
     key = ["query_id", "item_id", "labeler_version"]
     newest = (
         audit.where(F.col("run_date") <= F.lit(run_date))
@@ -88,7 +90,7 @@ def latest_audit(audit: DataFrame, run_date: date) -> DataFrame:
 
 
 def audited_labels(labels: DataFrame, audit: DataFrame) -> DataFrame:
-    """The labels with the audit's grades in place of the human ones that it changed.
+    """Return the labels with the audit's grades in place of the human ones that it changed.
 
     The rows and columns are those of `labels`, and `original_grade`; a grade that was changed since
     the audit read it stands. P(grade >= k) of a changed label are 0 or 1.
@@ -134,7 +136,7 @@ def _flagged_by(conf: AuditConf) -> Column:
 
 
 def human_probability() -> Column:
-    """The model's probability of the human grade; null where it did not read the pair."""
+    """Return the model's probability of the human grade; null where it did not read the pair."""
     p_ge_1, p_ge_2 = F.col("model_p_ge_1"), F.col("model_p_ge_2")
     return (
         F.when(F.col("grade") == 0, 1 - p_ge_1)

@@ -42,7 +42,9 @@ def _add_q_values(tested: DataFrame, p: str, q: str) -> DataFrame:
 
 
 def _count_lower_buckets(bucketed: DataFrame) -> DataFrame:
-    """_bucket, _rank_before (tests in lower buckets), _tests (all): at most one row per bucket."""
+    """Return _bucket, _rank_before (tests in lower buckets) and _tests (all): at most one row per
+    bucket.
+    """
     counts = bucketed.groupBy("_bucket").agg(F.count(F.lit(1)).alias("_n"))
     lower = Window.partitionBy(F.lit(0)).orderBy("_bucket")
     total = Window.partitionBy(F.lit(0))
@@ -55,7 +57,9 @@ def _count_lower_buckets(bucketed: DataFrame) -> DataFrame:
 
 
 def _find_least_in_higher_buckets(ranked: DataFrame) -> DataFrame:
-    """_bucket, _least_behind: the least p * m / rank in higher buckets; null in the last one."""
+    """Return _bucket and _least_behind, the least p * m / rank in higher buckets (null in the
+    last).
+    """
     least = ranked.groupBy("_bucket").agg(F.min("_raw").alias("_least"))
     higher = Window.partitionBy(F.lit(0)).orderBy(F.col("_bucket").desc())
     least_above = F.min("_least").over(higher.rowsBetween(Window.unboundedPreceding, -1))

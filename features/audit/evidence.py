@@ -19,7 +19,7 @@ COUNTS = ("impressions", "clicks", "carts", "purchases")
 
 
 def audited_pairs(labels: DataFrame, queries: DataFrame) -> DataFrame:
-    """query_id, item_id, region, text_key, query_text, grade, labeler_version: one row per pair.
+    """Return one row per pair: its ids, region, text_key, query_text, grade and labeler_version.
 
     Of several human labels of a pair the latest one is audited, the one that training would use.
 
@@ -43,7 +43,8 @@ def audited_pairs(labels: DataFrame, queries: DataFrame) -> DataFrame:
 
 
 def pair_engagement(impressions: DataFrame, conf: Conf, run_date: date) -> DataFrame:
-    """query_id, item_id, COUNTS (long), examined (long, micro), simulated: the log of each pair.
+    """Return one row per pair of the log: query_id, item_id, COUNTS (long), examined (long, micro)
+    and simulated.
 
     `examined` is the sum of the examination probabilities of the positions where it was shown. The
     audit looks back, so one curve over the whole window holds for every day of it (see
@@ -74,7 +75,7 @@ def pair_engagement(impressions: DataFrame, conf: Conf, run_date: date) -> DataF
 
 
 def window_curve(events: DataFrame, conf: Conf, run_date: date) -> DataFrame:
-    """position, examination (long, micro): one curve from all events.
+    """Return position and examination (long, micro): one curve from all events.
 
     The curve of a day rests on the days before it: all events are put on the eve of the run date.
     """
@@ -91,7 +92,7 @@ def window_curve(events: DataFrame, conf: Conf, run_date: date) -> DataFrame:
 
 
 def build_units(pairs: DataFrame, engagement: DataFrame) -> DataFrame:
-    """One row a unit: UNIT, query_text, COUNTS, expected (long, micro clicks), simulated.
+    """Return one row per unit: UNIT, query_text, COUNTS, expected (long, micro clicks), simulated.
 
     `expected` is what its impressions would bring at the click rate of its grade in each region:
     sum over the pairs of examined * clicks(grade, region) / examined(grade, region). A unit that
@@ -120,7 +121,7 @@ def build_units(pairs: DataFrame, engagement: DataFrame) -> DataFrame:
 
 
 def with_attraction(units: DataFrame, prior_clicks: float) -> DataFrame:
-    """`expected` for items as attractive as this one, and searches as lively as this text's.
+    """Scale `expected` by how attractive the item, and how lively the searches of the text, are.
 
     A popular item is clicked more than another of its grade, and that is no error. The factor of
     an item is (C + n) / (E + n) over its units of other texts, C clicks, E expected ones and n the

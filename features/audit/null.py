@@ -26,7 +26,7 @@ class Null:
 
 
 def fit_null(scored: DataFrame, z: str = "z") -> dict[int, Null]:
-    """The null of each grade; counts by steps of 0.05 reach the driver.
+    """Fit the null of each grade; counts by steps of 0.05 reach the driver.
 
     Of a grade with fewer than 30 units nothing is estimated: centre 0, width 1.
 
@@ -41,7 +41,7 @@ def fit_null(scored: DataFrame, z: str = "z") -> dict[int, Null]:
 
 
 def compute_quantiles(steps: Mapping[int, int], shares: Sequence[float]) -> list[float]:
-    """The scores below which lie these shares of the units, linear within a step.
+    """Compute the scores below which these shares of the units lie, linear within a step.
 
     Args:
         steps: units by step; step n holds the scores from 0.05 n to 0.05 (n + 1).

@@ -57,7 +57,7 @@ class GradeRates:
 
 
 def fit_rates(units: DataFrame, centres: Centres) -> dict[int, GradeRates]:
-    """The rates of each grade that is there; two small aggregates reach the driver.
+    """Fit the rates of each grade among the units; two small aggregates reach the driver.
 
     A spread that fewer than 30 units tell of is taken as wide, so that little is flagged.
 
@@ -80,7 +80,7 @@ def fit_rates(units: DataFrame, centres: Centres) -> dict[int, GradeRates]:
 
 
 def by_grade(values: Mapping[int, float]) -> Column:
-    """The value of the row's grade (double); null where the grade has none."""
+    """Look up the value of the row's grade (double); null where the grade has none."""
     if not values:
         return F.lit(None).cast("double")
     entries = (F.lit(part) for entry in values.items() for part in entry)
@@ -88,12 +88,12 @@ def by_grade(values: Mapping[int, float]) -> Column:
 
 
 def rates_json(rates: Mapping[int, GradeRates]) -> dict[str, object]:
-    """The rates for a report."""
+    """Return the rates as plain JSON for a report."""
     return {str(grade): asdict(rate) for grade, rate in rates.items()}
 
 
 def spread_of(grid: Sequence[float], middle: Sequence[float]) -> float:
-    """The spread at which the share of units in the middle half first reaches one half.
+    """Find the spread at which the share of units in the middle half first reaches one half.
 
     Args:
         grid: spreads, ascending.
@@ -116,7 +116,9 @@ def _sum_by_grade(units: DataFrame) -> DataFrame:
 def _measure_middles(
     units: DataFrame, rates: Mapping[int, Mapping[str, float]], centres: Centres
 ) -> DataFrame:
-    """grade; for each step the units that tell (count) and their mean share for each spread."""
+    """Return, by grade and step, how many units tell of the spread and their mean
+    share per spread.
+    """
     click, cart, purchase = (
         by_grade({g: r[step] for g, r in rates.items()}) for step in ("click", "cart", "purchase")
     )
@@ -140,7 +142,7 @@ def _measure_middles(
 def _rates_of(
     units: int, rates: Mapping[str, float], middles: Mapping[str, Sequence[float]]
 ) -> GradeRates:
-    """Rounded, so that the order in which Spark adds never shows."""
+    """Round rates and spreads, so that the order in which Spark adds never shows."""
     grids = {"click": DISPERSIONS, "cart": CORRELATIONS, "purchase": CORRELATIONS}
     spreads = {
         step: spread_of(grid, middles[step]) if _has_enough_units(middles, step) else _WIDE[step]

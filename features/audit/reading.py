@@ -11,7 +11,7 @@ _VALIDATION_PARTS = 10
 
 
 def texts_to_read(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: int) -> DataFrame:
-    """UNIT, query_text, item_text, fold: what the model is to read.
+    """Return UNIT, query_text, item_text and fold of the units that the model is to read.
 
     Args:
         tested: units with `contradicts`.
@@ -24,7 +24,7 @@ def texts_to_read(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: i
 
 
 def pairs_to_fit(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: int) -> DataFrame:
-    """query_text, item_text, grade, fold, validates: what the labelers of the folds learn from.
+    """Return query_text, item_text, grade, fold and validates: what the folds' labelers learn from.
 
     Units whose engagement contradicts their grade are left out. At most so many rows are kept that
     the other folds of a fold hold `max_fit_pairs`, drawn by hash; a tenth of the query texts
@@ -54,7 +54,7 @@ def with_texts(units: DataFrame, items: DataFrame) -> DataFrame:
 
 
 def assign_fold(folds: int, seed: int) -> Column:
-    """Fold of a unit (int, 0 .. folds - 1): all units of a query text share it."""
+    """Assign a unit its fold (int, 0 .. folds - 1): all units of a query text share it."""
     return F.pmod(F.xxhash64(F.lit(seed), F.lit("audit/fold"), "text_key"), folds).cast("int")
 
 

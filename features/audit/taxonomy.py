@@ -47,7 +47,7 @@ def with_type_evidence(units: DataFrame, types: DataFrame, conf: TaxonomyConf) -
 
 
 def named_types(units: DataFrame, types: DataFrame) -> DataFrame:
-    """text_key, item_type: the types all of whose words stand in the text.
+    """Return text_key and item_type: the types all of whose words stand in the text.
 
     Where a text names a type and a longer one that contains its words, as `hose` and `garden hose`,
     the longer one is meant. Types are met by their last word, so the join grows with the texts.

@@ -19,7 +19,7 @@ _NO_TYPE = (*(unit for unit, _ in UNITS), *COLOURS)
 
 
 def item_types(items: DataFrame, conf: TaxonomyConf) -> DataFrame:
-    """item_id, item_type (lower case; null where neither the source nor the title tells).
+    """Return item_id and item_type (lower case; null where neither the source nor the title tells).
 
     Args:
         items: rows of the items table.
@@ -35,7 +35,7 @@ def item_types(items: DataFrame, conf: TaxonomyConf) -> DataFrame:
 
 
 def derived_types(items: DataFrame, catalogue: DataFrame, min_items: int) -> DataFrame:
-    """item_id, item_type of titles, with a lexicon of the endings of the catalogue's titles.
+    """Derive item_type from titles, by a lexicon of the endings of the catalogue's titles.
 
     Args:
         items: item_id, title.
@@ -62,7 +62,7 @@ def derived_types(items: DataFrame, catalogue: DataFrame, min_items: int) -> Dat
 
 
 def _extract_phrase(title: Column) -> Column:
-    """array<string>: the last words before the first stop, without numbers, units and colours."""
+    """Extract the last words (array) before the first stop, without numbers, units and colours."""
     before = F.get(F.split(title, _STOP, 2), F.lit(0))
     words = F.split(normal_text(before), " ")
     return F.filter(words, lambda word: _is_word(word))
@@ -73,7 +73,7 @@ def _is_word(word: Column) -> Column:
 
 
 def _cut_endings(words: Column) -> Column:
-    """array<string>: the last one, two and three words."""
+    """Cut the last one, two and three words (array<string>)."""
     count = F.size(words)
     sizes = F.sequence(F.lit(1), F.least(count, F.lit(_MAX_WORDS)))
     endings = F.transform(

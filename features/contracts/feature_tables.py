@@ -13,7 +13,7 @@ _DATES = (
 
 
 def feature_columns(features: Sequence[Feature]) -> tuple[Column, ...]:
-    """One NOT NULL float column a feature, its description as the comment."""
+    """Return one NOT NULL float column per feature, its description as the comment."""
     return declare_required((f.name, f.sql_type, f.description) for f in features)
 
 

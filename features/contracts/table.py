@@ -26,7 +26,7 @@ class Column:
     required: bool = True
 
     def build_ddl(self) -> str:
-        """The column in CREATE TABLE."""
+        """Build the column's part of CREATE TABLE."""
         null = " NOT NULL" if self.required else ""
         return f"`{self.name}` {self.type}{null} COMMENT {_quote_literal(self.comment)}"
 
@@ -72,7 +72,7 @@ class Table:
         return list(dict.fromkeys((*self.cluster_by, *self.key, *moments)))
 
     def build_ddl(self, identifier: str) -> str:
-        """CREATE TABLE IF NOT EXISTS for a SQL identifier such as delta.`/path`."""
+        """Build CREATE TABLE IF NOT EXISTS for a SQL identifier such as delta.`/path`."""
         columns = ",\n  ".join(column.build_ddl() for column in self.columns)
         cluster = f"\nCLUSTER BY ({', '.join(self.cluster_by)})" if self.cluster_by else ""
         properties = {f"delta.constraints.{c.name}": c.expression for c in self.checks}
@@ -87,12 +87,12 @@ class Table:
         )
 
     def find_lacking(self, present: Iterable[str]) -> list[Column]:
-        """Optional columns that a table of an older contract does not have."""
+        """List the optional columns that a table of an older contract does not have."""
         names = {*present}
         return [c for c in self.columns if not c.required and c.name not in names]
 
     def complete(self, df: DataFrame) -> DataFrame:
-        """The frame, with null for each optional column that it lacks."""
+        """Add null to the frame for each optional column that it lacks."""
         lacking = {c.name: F.lit(None).cast(c.type) for c in self.find_lacking(df.columns)}
         return df.withColumns(lacking) if lacking else df
 
@@ -110,19 +110,19 @@ class Table:
         return df.select(*(F.col(c.name).cast(c.type).alias(c.name) for c in self.columns))
 
     def local_frame(self, spark: SparkSession, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
-        """A DataFrame of the contract's columns from a few rows that the driver made."""
+        """Make a DataFrame of the contract's columns from a few rows that the driver holds."""
         schema = ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
         data = [tuple(row.get(name) for name in self.column_names) for row in rows]
         return spark.createDataFrame(data, schema)
 
 
 def declare_required(columns: Iterable[tuple[str, str, str]]) -> tuple[Column, ...]:
-    """NOT NULL columns from (name, type, comment)."""
+    """Declare NOT NULL columns from (name, type, comment)."""
     return tuple(Column(name, type_, comment) for name, type_, comment in columns)
 
 
 def declare_optional(columns: Iterable[tuple[str, str, str]]) -> tuple[Column, ...]:
-    """Nullable columns from (name, type, comment)."""
+    """Declare nullable columns from (name, type, comment)."""
     return tuple(Column(name, type_, comment, required=False) for name, type_, comment in columns)
 
 

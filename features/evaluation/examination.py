@@ -14,7 +14,7 @@ _STEPS = 1_000_000
 
 
 def position_pairs(max_position: int) -> Callable[[DataFrame], DataFrame]:
-    """Shown rows -> one row per pair that has a click and two positions.
+    """Turn shown rows into one row per pair that has a click and two positions.
 
     Other pairs say nothing of the curve (`model.evaluation.examination`).
 
@@ -42,6 +42,8 @@ def position_pairs(max_position: int) -> Callable[[DataFrame], DataFrame]:
 
 
 def pair_places(share: float) -> Callable[[DataFrame], DataFrame]:
-    """`position_pairs` -> pair, position, views, clicks of about `share` of them, by hash."""
+    """Turn rows of `position_pairs` into pair, position, views and clicks, for about `share` of
+    them.
+    """
     drawn = F.pmod(F.col("pair"), F.lit(_STEPS)) < F.lit(int(share * _STEPS))
     return lambda pairs: pairs.where(drawn).select("pair", F.inline("places"))

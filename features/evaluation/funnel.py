@@ -9,7 +9,7 @@ _ROUNDING = 1e-6
 
 
 def measure_disorder(rows: DataFrame) -> DataFrame:
-    """One row: `rows` and `queries` (counts), and the share of rows where "later > earlier".
+    """Count `rows` and `queries`, and measure the share of rows where "later > earlier": one row.
 
     The shares are null without rows.
     """

@@ -10,14 +10,14 @@ LIST_KEYS = ("unit", "query_id", "region", "block")
 
 
 def log_discounts(k: int) -> list[float]:
-    """1 / log2(rank + 1) for the ranks 1..k: the discounts of DCG."""
+    """Return the discounts of DCG, 1 / log2(rank + 1), for the ranks 1..k."""
     return [1.0 / math.log2(rank + 1) for rank in range(1, k + 1)]
 
 
 def discounted_gains(
     rankers: Mapping[str, Column], gains: Mapping[str, Column], discounts: Sequence[float]
 ) -> Callable[[DataFrame], DataFrame]:
-    """Rows of items -> one row per list and ranker.
+    """Turn rows of items into one row per list and ranker, with its discounted gains.
 
     The items of equal score share the mean discount of the ranks that they fill (McSherry and
     Najork 2008; `model.evaluation.metrics.expected_discounts`): nothing depends on the order of
@@ -64,7 +64,7 @@ def discounted_gains(
 
 
 def normalise_gains(gains: Iterable[str]) -> Callable[[DataFrame], DataFrame]:
-    """`discounted_gains` -> NDCG: a column g for each gain, and `why_g` where it is null.
+    """Turn `discounted_gains` into NDCG: a column g per gain, and `why_g` where it is null.
 
     A list says nothing where it has fewer than two items (`short`), where the gain of an item is
     not known yet (`masked`: to drop the item alone would leave only those with early good news),

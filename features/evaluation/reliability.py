@@ -13,7 +13,7 @@ _TINY = 1e-7
 
 
 def prediction_histogram(width: float, examination: Column) -> Callable[[DataFrame], DataFrame]:
-    """Shown rows -> one row per block, region, task and bin of the prediction.
+    """Turn shown rows into one row per block, region, task and bin of the prediction.
 
     Bins are `width` wide in the logit of P(task | position 1), from -12 to 6. A prediction holds
     for position 1, a label for the position where the item stood: the row's probability is taken
@@ -61,7 +61,7 @@ def prediction_histogram(width: float, examination: Column) -> Callable[[DataFra
 
 
 def queries_by_task(rows: DataFrame) -> DataFrame:
-    """region -> queries with a shown row whose label is known: one column a task."""
+    """Count, by region and task, the queries with a shown row whose label is known."""
     counted = [
         F.count_distinct(F.when(mask_label(t).isNotNull(), F.col("query_id"))).alias(t)
         for t in TASKS

@@ -13,7 +13,7 @@ REASONS = ("short", "masked", "no_positive")
 def ranked_sums(
     rankers: Mapping[str, Column], gains: Mapping[str, Column], metrics: Mapping[str, str], k: int
 ) -> Callable[[DataFrame], DataFrame]:
-    """Lists of items -> block sums of NDCG@k for every ranker and gain.
+    """Turn lists of items into block sums of NDCG@k for every ranker and gain.
 
     Args:
         rankers: name -> score.
@@ -34,7 +34,8 @@ def ranked_sums(
 
 
 def query_means(gains: list[str]) -> Callable[[DataFrame], DataFrame]:
-    """Lists with NDCG columns -> one row per query and ranker: mean over the query's lists.
+    """Turn lists with NDCG columns into one row per query and ranker: the mean over the query's
+    lists.
 
     A head query with a million pages counts as much as any other query. Beside each mean g stand
     `denominator_g` (1: a mean over queries), `lists_g` and, by reason, how many lists were left
@@ -53,7 +54,7 @@ def query_means(gains: list[str]) -> Callable[[DataFrame], DataFrame]:
 
 
 def block_sums(metrics: Mapping[str, str]) -> Callable[[DataFrame], DataFrame]:
-    """Query means -> one row per block, region, ranker and metric.
+    """Turn query means into one row per block, region, ranker and metric.
 
     Args:
         metrics: gain column -> name of its metric.

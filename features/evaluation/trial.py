@@ -23,7 +23,7 @@ def beside_trial(trial: DataFrame) -> Callable[[DataFrame], DataFrame]:
 
 
 def order_shifts(engagement: Column, k: int, everywhere: str) -> Callable[[DataFrame], DataFrame]:
-    """Rows with both orders -> one row per region, and one of all regions.
+    """Turn rows with both orders into one row per region, and one of all regions.
 
     Args:
         engagement: expected engagement of a row, by the model's own probabilities.

@@ -15,7 +15,7 @@ _STEPS = 1_000_000
 def beside_truth(
     truth: DataFrame, queries: DataFrame, test_buckets: Sequence[int]
 ) -> Callable[[DataFrame], DataFrame]:
-    """Scored pairs of which the truth is known, with `true_...` and `test` (a test query)."""
+    """Keep the scored pairs whose truth is known, and add `true_...` and `test` (a test query)."""
     planted = truth.drop("region")
     split = queries.select("query_id", F.col("bucket").isin(*test_buckets).alias("test"))
 
@@ -27,7 +27,7 @@ def beside_truth(
 
 
 def pair_sample(seed: int, share: float) -> Callable[[DataFrame], DataFrame]:
-    """About `share` of the pairs, chosen by a hash of (seed, query, item)."""
+    """Draw about `share` of the pairs, by a hash of (seed, query, item)."""
     draw = F.pmod(F.xxhash64(F.lit(seed), F.lit("truth"), "query_id", "item_id"), F.lit(_STEPS))
     return lambda pairs: pairs.where(draw < F.lit(int(share * _STEPS)))
 
@@ -35,7 +35,8 @@ def pair_sample(seed: int, share: float) -> Callable[[DataFrame], DataFrame]:
 def true_outcomes(
     rankers: Mapping[str, Column], combined: Column, examination: Sequence[float]
 ) -> Callable[[DataFrame], DataFrame]:
-    """Test pairs -> what each ranker truly brings among the first ranks of a query's candidates.
+    """Turn test pairs into what each ranker truly brings among the first ranks of a query's
+    candidates.
 
     Args:
         rankers: name -> score.
@@ -69,7 +70,7 @@ def true_outcomes(
 
 
 def grade_confusion(labels: DataFrame, truth: DataFrame) -> DataFrame:
-    """How many pairs have each human grade and true grade: at most nine rows."""
+    """Count the pairs of each human grade and true grade: at most nine rows."""
     human = labels.where("source = 'human'").select("query_id", "item_id", "grade")
     planted = truth.select("query_id", "item_id", "true_grade")
     joined = human.join(planted, on=["query_id", "item_id"], how="inner")

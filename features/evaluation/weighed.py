@@ -16,7 +16,8 @@ WEIGHED = ("debiased", "off_policy")
 def weighed_gains(
     weights: Mapping[str, Weights], default: Weights, examination: Column, cap: float
 ) -> dict[str, Column]:
-    """sum_t w_t y_t of a row by its weight: 1 / examination, and 1 / propensity at most `cap`.
+    """Weigh the engagement sum_t w_t y_t of a row by 1 / examination, and by 1 / propensity up to
+    `cap`.
 
     Null where a label or the propensity is not known: the row's page does not count then.
     """
@@ -28,7 +29,7 @@ def weighed_gains(
 def ratio_sums(
     rankers: Mapping[str, Column], gains: Mapping[str, Column], metrics: Mapping[str, str], k: int
 ) -> Callable[[DataFrame], DataFrame]:
-    """Pages of items -> block sums of gain x discount over gain, for every ranker and gain.
+    """Turn pages of items into block sums of gain x discount over gain, for every ranker and gain.
 
     The figure of a metric is the sum of `total` over the sum of `denominator`: every unit of gain
     counts the same, on whatever page it stands (`model.evaluation.engagement`). A page counts where
@@ -43,7 +44,7 @@ def ratio_sums(
 
 
 def weighed_samples(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFrame]:
-    """Pages of items -> one row: for each gain g the sample behind its ratio.
+    """Turn pages of items into one row: for each gain g the sample that its ratio rests on.
 
     Returns:
         pages; `effective_g`, (sum g)^2 / sum g^2 over the rows (Kish 1965), and `pages_g`, pages
@@ -71,7 +72,9 @@ def weighed_samples(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFr
 
 
 def _query_sums(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFrame]:
-    """Lists -> one row per query and ranker: sums of discounted gains and of gains, and counts."""
+    """Turn lists into one row per query and ranker: sums of discounted gains, of
+    gains, and counts.
+    """
 
     def transform(lists: DataFrame) -> DataFrame:
         columns: list[Column] = []

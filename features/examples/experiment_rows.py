@@ -60,7 +60,7 @@ def with_codes(keys: Mapping[str, str], source: DataFrame) -> Transform:
 
 
 def dense_codes(rows: DataFrame, key: str, code: str) -> DataFrame:
-    """key, code: the distinct values of a column numbered from 0, in the order of their hash.
+    """Number the distinct values of a column from 0, in the order of their hash: key, code.
 
     The same whatever the partitions, and without a sort of everything in one task: the places
     within a range of the hash are added to the sizes of the ranges before it.
@@ -85,7 +85,7 @@ def dense_codes(rows: DataFrame, key: str, code: str) -> DataFrame:
 
 
 def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None) -> DataFrame:
-    """Training examples with their codes, `judged`, `grade`, `propensity` and the planted truth.
+    """Return training examples with their codes, `judged`, `grade`, `propensity` and planted truth.
 
     The truth's mean over regions counts each region of a text alike, whatever its traffic.
 

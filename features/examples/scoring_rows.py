@@ -26,7 +26,7 @@ class ScoringInputs:
 
 
 def scoring_rows(inputs: ScoringInputs, max_candidates: int, run_date: date) -> DataFrame:
-    """One row a query: its candidates by item_id, and their features as of the run date.
+    """Return one row per query: its candidates by item_id, with their features as of the run date.
 
     The columns are those of the table, the number of `candidates`, and the counts of
     `features.lookup.MISSING` rows.
@@ -46,8 +46,9 @@ def scoring_rows(inputs: ScoringInputs, max_candidates: int, run_date: date) -> 
 
 
 def at_most(candidates: int) -> Transform:
-    """Keep so many candidates a query: judged before retrieved before merely seen, then the most
-    shown and the best by BM25; ties by item_id."""
+    """Keep so many candidates per query: judged before retrieved before merely seen, then the most
+    shown and the best by BM25; ties by item_id.
+    """
     window = Window.partitionBy("query_id").orderBy(
         F.desc("from_judgment"),
         F.desc("from_retrieval"),

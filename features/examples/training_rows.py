@@ -51,7 +51,7 @@ class TrainingInputs:
 
 
 def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
-    """One row per impression of the window and per labelled pair that it never showed.
+    """Return one row per impression of the window, and one per labelled pair that it never showed.
 
     The columns are those of the table, and the flags of `features.lookup.MISSING`.
     """
@@ -60,7 +60,7 @@ def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> Dat
 
 
 def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
-    """The training examples before their features are looked up."""
+    """Make the training examples, before their features are looked up."""
     shown = shown_rows(inputs, conf, run_date)
     carried = (
         inputs.labels.transform(labelled_pairs(inputs.queries, conf, inputs.decisions))
@@ -78,7 +78,9 @@ def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFra
 
 
 def shown_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
-    """Impressions of the window that were known before the run date, with the query's split."""
+    """Select the impressions of the window that were known before the run date, and add the query's
+    split.
+    """
     first_day = run_date - timedelta(days=conf.features.training_days)
     since = F.lit(max(first_day, inputs.examples_from or first_day))
     splits = inputs.queries.transform(with_split(conf.split)).select("query_id", "split")
@@ -98,7 +100,7 @@ def with_split(split: SplitConf) -> Transform:
 
 
 def engagement_labels(attribution_days: int, run_date: date) -> Transform:
-    """Click, cart and purchase of an impression, each with its mask; adds the example's keys.
+    """Label click, cart and purchase of an impression, each with its mask; adds the example's keys.
 
     A cart or purchase counts up to `attribution_days` days after the day of the impression. Before
     those days are over at the run date the label is masked, positive or not: to keep the early
@@ -131,7 +133,7 @@ def engagement_labels(attribution_days: int, run_date: date) -> Transform:
 
 
 def labelled_pairs(queries: DataFrame, conf: Conf, decisions: DataFrame | None = None) -> Transform:
-    """One relevance label a pair of the queries that have a split, with region and split.
+    """Pick one relevance label per pair of the queries that have a split, and add region and split.
 
     The source decides first (human, llm, model, assumed); within a source of models the version
     that was admitted last; then the latest `labelled_at`, then the greatest `labeler_version`.
@@ -220,7 +222,7 @@ def with_label_weight(labels: DataFrame, conf: TrainingSetConf) -> DataFrame:
 
 
 def _look_up_weight(values: Mapping[str, float], key: str) -> Column:
-    """The value of a key; null where there is none."""
+    """Look up the value of a key; null where there is none."""
     entries = F.create_map(*(F.lit(part) for pair in values.items() for part in pair))
     return F.try_element_at(entries, F.col(key))
 

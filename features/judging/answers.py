@@ -17,12 +17,12 @@ VERSION_PREFIX = "judging-"
 
 
 def pair_code(query_id: Column, item_id: Column) -> Column:
-    """What names a pair on a sheet: 16 hex digits of a hash of both ids, with no text in them."""
+    """Name a pair on a sheet by 16 hex digits of a hash of both ids, with no text in them."""
     return F.substring(F.sha2(F.concat_ws("\u0001", query_id, item_id), 256), 1, 16)
 
 
 def checked_answers(raw: DataFrame, sample: DataFrame, run_date: date, dataset: str) -> DataFrame:
-    """The answers in the columns of RATER_ANSWERS, `dataset`, and a verdict on every raw row.
+    """Return the answers as RATER_ANSWERS, with `dataset` and a verdict on every raw row.
 
     Of equal rows of one rater for one pair the first is kept; where they differ none is.
 
@@ -50,7 +50,7 @@ def checked_answers(raw: DataFrame, sample: DataFrame, run_date: date, dataset: 
 
 
 def resolve_answers(answers: DataFrame, conf: JudgingConf) -> DataFrame:
-    """One row a pair in the columns of RESOLVED_JUDGMENTS.
+    """Resolve the answers of each pair to one row of RESOLVED_JUDGMENTS.
 
     median: the middle answer, of two the lower. majority: the most frequent answer, of a tie the
     lower. drop_spread: the median, and none where the answers lie two grades apart.
@@ -84,7 +84,7 @@ def resolve_answers(answers: DataFrame, conf: JudgingConf) -> DataFrame:
 def judged_labels(
     judgments: DataFrame, queries: DataFrame, run_date: date, conf: LabelsConf
 ) -> DataFrame:
-    """Human labels of the resolved judgments, in the columns of RELEVANCE_LABELS.
+    """Make human labels of the resolved judgments, in the columns of RELEVANCE_LABELS.
 
     The version is `judging-<run date>`, so the labels of the source stay as they are, and
     labelled_at is the run date: of two human labels of a pair the later one is used. A grade holds
@@ -122,7 +122,9 @@ def judged_labels(
 
 
 def _find_majority() -> Column:
-    """The most frequent of `grades`; of a tie the lowest: they are sorted, and the first wins."""
+    """Find the most frequent of `grades`; of a tie the lowest: they are sorted,
+    and the first wins.
+    """
     counted = F.transform(
         F.array_distinct("grades"),
         lambda grade: F.struct(

@@ -40,7 +40,7 @@ class SamplingInputs:
 
 
 def build_pool(inputs: SamplingInputs, conf: Conf, run_date: date) -> DataFrame:
-    """One row a text and item that may be asked for.
+    """Build the pool: one row per text and item that raters may be asked for.
 
     Returns:
         the columns of JUDGMENT_SAMPLE but `reason` and `priority`, and `contradicted` (boolean).
@@ -68,7 +68,7 @@ def build_pool(inputs: SamplingInputs, conf: Conf, run_date: date) -> DataFrame:
 
 
 def draw_sample(pairs: DataFrame, conf: Conf, run_date: date) -> DataFrame:
-    """The budget's rows of the pool, in the columns of JUDGMENT_SAMPLE.
+    """Draw the budget's rows from the pool, in the columns of JUDGMENT_SAMPLE.
 
     What `contradicted` and `uncertain` leave of their share goes to `coverage`.
     """
@@ -105,7 +105,7 @@ def draw_sample(pairs: DataFrame, conf: Conf, run_date: date) -> DataFrame:
 
 
 def _known_pairs(inputs: SamplingInputs) -> DataFrame:
-    """query_id, item_id, grade, entropy, q_value, contradicted of every labelled pair."""
+    """Return query_id, item_id, grade, entropy, q_value and contradicted of every labelled pair."""
     human_first = F.struct(
         (F.col("source") == "human").cast("int"), "labelled_at", "labeler_version"
     )
@@ -136,7 +136,7 @@ def _known_pairs(inputs: SamplingInputs) -> DataFrame:
 def _with_segments(
     queries: DataFrame, impressions: DataFrame, conf: JudgingConf, run_date: date
 ) -> DataFrame:
-    """query_id, query_text, region, text_key, traffic, length, shown (impressions)."""
+    """Add to queries their text_key, traffic, length and shown (impressions)."""
     shown = (
         visible_log(impressions, run_date).groupBy("query_id").agg(F.count(F.lit(1)).alias("shown"))
     )
@@ -167,7 +167,7 @@ def _with_traffic(queries: DataFrame, head_share: float) -> DataFrame:
 
 
 def _take_best(pairs: DataFrame, reason: str, count: int) -> DataFrame:
-    """`count` rows: the best of each stratum, then the second best of each, and so on."""
+    """Take `count` rows: the best of each stratum, then the second best of each, and so on."""
     within = Window.partitionBy("stratum").orderBy(F.col("priority").desc(), "_chance", *PAIR)
     return (
         pairs.withColumn("_round", F.row_number().over(within))
@@ -178,7 +178,7 @@ def _take_best(pairs: DataFrame, reason: str, count: int) -> DataFrame:
 
 
 def _compute_entropy(p_ge_1: Column, p_ge_2: Column) -> Column:
-    """Entropy of the three grades (nats); null where a probability is."""
+    """Compute the entropy of the three grades (nats); null where a probability is."""
     masses = (1 - p_ge_1, p_ge_1 - p_ge_2, p_ge_2)
     terms = [F.when(p > 0, -p * F.ln(p)).when(p.isNotNull(), F.lit(0.0)) for p in masses]
     return terms[0] + terms[1] + terms[2]

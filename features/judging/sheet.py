@@ -30,7 +30,7 @@ class SheetPair:
 
 
 def sheet_csv(pairs: Iterable[SheetPair]) -> str:
-    """The pairs as CSV, rater and grade left empty.
+    """Write the pairs as CSV, with rater and grade left empty.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front; the import
     reads the code, the rater and the grade only.
@@ -44,7 +44,8 @@ def sheet_csv(pairs: Iterable[SheetPair]) -> str:
 
 
 def sheet_html(pairs: Iterable[SheetPair], title: str) -> str:
-    """A page with instructions and one row of choices a pair; a button saves the answers as CSV.
+    """Write a page with instructions and one row of choices per pair; a button saves the answers as
+    CSV.
 
     It loads nothing and sends nothing: the content policy forbids it, and all text is escaped.
     """

@@ -7,7 +7,7 @@ from features.labels.judged import MODEL_SOURCES
 
 
 def version_status(decisions: DataFrame) -> DataFrame:
-    """labeler_version, admitted, decision_no: the last decision on each version."""
+    """Return labeler_version, admitted and decision_no of the last decision on each version."""
     return (
         decisions.groupBy("labeler_version")
         .agg(

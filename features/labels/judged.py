@@ -19,7 +19,7 @@ def source_of(kind: str) -> str:
 
 
 def labels_from_judgments(judgments: DataFrame, conf: LabelsConf) -> DataFrame:
-    """One label a judgment, in the columns of RELEVANCE_LABELS.
+    """Make one label per judgment, in the columns of RELEVANCE_LABELS.
 
     The version of a human labeler is the data set that the grades came with.
     """
@@ -37,13 +37,13 @@ def labels_from_judgments(judgments: DataFrame, conf: LabelsConf) -> DataFrame:
 
 
 def _compute_hard_labels() -> tuple[Column, Column]:
-    """P(grade >= k) = 1 where the grade is at least k, else 0."""
+    """Return P(grade >= k) = 1 where the grade is at least k, else 0."""
     grade = F.col("grade")
     return (grade >= 1).cast("double"), (grade >= 2).cast("double")
 
 
 def _compute_soft_labels(conf: LabelsConf) -> tuple[Column, Column]:
-    """P(grade >= k) from a mean rating r on the scale [low, high]; hard without a rating.
+    """Compute P(grade >= k) from a mean rating r on the scale [low, high]; hard without a rating.
 
     e = 2 (r - low) / (high - low) is the expected grade. P(>= 1) = min(1, e) and
     P(>= 2) = max(0, e - 1) add up to e, and are what raters who differ by at most one grade give.

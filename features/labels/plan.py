@@ -42,7 +42,7 @@ class Plan:
     sizes: tuple[int, ...]
 
     def cut_to_budget(self, budget: int | None) -> "Plan":
-        """The first chunks, as many as hold about `budget` pairs of texts, one at least."""
+        """Keep the first chunks, as many as hold about `budget` pairs of texts, at least one."""
         if budget is None:
             return self
         reached = list(accumulate(self.sizes))
@@ -52,7 +52,8 @@ class Plan:
 def wanted_pairs(
     candidates: DataFrame, human: DataFrame | None, standing: Sequence[DataFrame]
 ) -> DataFrame:
-    """query_id, item_id: the candidates that are to have a label of the admitted version.
+    """Return query_id and item_id of the candidates that are to get a label of the admitted
+    version.
 
     Args:
         candidates: rows of one run of the candidates table.
@@ -67,13 +68,13 @@ def wanted_pairs(
 
 
 def labels_of(labels: DataFrame, version: str) -> DataFrame:
-    """The model labels of one version."""
+    """Select the model labels of one version."""
     is_model = F.col("source").isin(*MODEL_SOURCES)
     return labels.where(is_model & (F.col("labeler_version") == version))
 
 
 def select_certain(labels: DataFrame, doubt: float) -> DataFrame:
-    """Labels whose grade has an entropy below `doubt` (nats)."""
+    """Select the labels whose grade has an entropy below `doubt` (nats)."""
     masses = (1 - F.col("p_ge_1"), F.col("p_ge_1") - F.col("p_ge_2"), F.col("p_ge_2"))
     parts = [F.when(mass > 0, -mass * F.log(mass)).otherwise(0.0) for mass in masses]
     return labels.where(parts[0] + parts[1] + parts[2] < doubt)
@@ -98,7 +99,7 @@ def with_texts(
 
 
 def text_pairs(pairs: DataFrame) -> DataFrame:
-    """One row per distinct pair of texts, with the pairs that share it.
+    """Return one row per distinct pair of texts, with the pairs that share it.
 
     Returns:
         TEXT_PAIR, query_text, item_text, rank (times shown, at most MOST_SHOWN), members (array of
@@ -139,7 +140,8 @@ def with_vectors(texts: DataFrame, vectors: DataFrame | None) -> DataFrame:
 def known_answers(
     labels: DataFrame, pairs: DataFrame, queries: DataFrame, items: DataFrame
 ) -> DataFrame:
-    """TEXT_PAIR, p_ge_1, p_ge_2, grade of the pairs of texts that the version labelled already.
+    """Return TEXT_PAIR, p_ge_1, p_ge_2 and grade of the pairs of texts that the version has
+    labelled.
 
     Args:
         labels: of one version.
@@ -201,7 +203,7 @@ def label_rows(
     run_date: date,
     simulated: bool,
 ) -> DataFrame:
-    """Rows of relevance_labels: an answer to a pair of texts is that of all pairs that share it.
+    """Make rows of relevance_labels: an answer to a pair of texts goes to all pairs that share it.
 
     Args:
         answered: members, p_ge_1, p_ge_2, grade.
@@ -219,7 +221,7 @@ def label_rows(
 
 
 def quarantine_rows(pairs: DataFrame, rule: str, version: str, run_date: date) -> DataFrame:
-    """Rows of the quarantine for pairs (query_id, item_id, reason) that got no label."""
+    """Make rows of the quarantine for pairs (query_id, item_id, reason) that got no label."""
     return pairs.select(
         F.lit(run_date).alias("run_date"),
         F.lit(RELEVANCE_LABELS.name).alias("table_name"),

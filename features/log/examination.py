@@ -36,7 +36,9 @@ def with_examination(events: DataFrame, conf: Conf) -> DataFrame:
 
 
 def examination_curve(events: DataFrame, conf: Conf) -> DataFrame:
-    """day, position, examination (long, micro) for each day and position of the events."""
+    """Return day, position and examination (long, micro) for each day and
+    position of the events.
+    """
     cap = conf.features.max_inverse_propensity
     weight = F.least(F.coalesce(1 / F.col("propensity"), F.lit(1.0)), F.lit(cap))
     micro = F.round(weight * MICRO).cast("long")

@@ -23,12 +23,12 @@ _EARLIER = "_earlier"
 
 
 def times_of(event: str) -> list[str]:
-    """Columns of an event's own times, each null where the row does not tell it."""
+    """List the columns of an event's own times, each null where the row does not tell it."""
     return [KNOWN[event], *([TIMES[event]] if event in TIMES else [])]
 
 
 def first_known(event: str) -> Column:
-    """When an event that happened was first known (timestamp).
+    """Return when an event that happened was first known (timestamp).
 
     Where it has no time of its own, it came with the row, or when it happened if that was later.
     """
@@ -87,7 +87,7 @@ def over_runs(new: DataFrame, stored: DataFrame, keep: bool) -> DataFrame:
 
 
 def _merge_versions(rows: DataFrame, keep: bool) -> DataFrame:
-    """The last version's events and the earliest times, from the struct of earlier versions."""
+    """Merge the struct of earlier versions: the last version's events, and the earliest times."""
     seen = ("known_at", *KNOWN.values())
     columns = {"known_at": F.least(*seen, *(f"{_EARLIER}.{name}" for name in seen))}
     withdrawn = F.lit(0)

@@ -20,7 +20,7 @@ MICRO = 1_000_000
 
 
 def visible_log(impressions: DataFrame, run_date: date) -> DataFrame:
-    """The impressions that happened, and were known, before the run date, as they stood then.
+    """Return the log as it stood before the run date: what had happened and was known by then.
 
     Clicks, carts and purchases that happened or were known only later are undone.
     """
@@ -32,7 +32,7 @@ def visible_log(impressions: DataFrame, run_date: date) -> DataFrame:
 
 
 def effective_events(log: DataFrame) -> DataFrame:
-    """Up to four events an impression, each on the day from which it is known.
+    """Turn each impression into up to four events, each on the day from which it is known.
 
     A page counts on the later of event_time and known_at; a click, a cart and a purchase on the
     latest of that, their own time and the time that they were first known. The log may hold events
@@ -60,7 +60,7 @@ def effective_events(log: DataFrame) -> DataFrame:
 
 
 def daily_counts(events: DataFrame, keys: Sequence[str], measures: Sequence[str]) -> DataFrame:
-    """One row a key and day: the sums of the measures (long)."""
+    """Sum the measures (long) into one row per key and day."""
     return events.groupBy(*keys, "day").agg(*(F.sum(m).cast("long").alias(m) for m in measures))
 
 
@@ -71,7 +71,7 @@ def sum_windows(
     measures: Sequence[str],
     windows: Sequence[int],
 ) -> DataFrame:
-    """The sums of the measures over the days before each (key, day) of the spine.
+    """Sum the measures over the days before each (key, day) of the spine.
 
     Daily rows and spine rows are put into one frame and summed by a window over the day number:
     no range join, and one shuffle by key.
@@ -115,7 +115,7 @@ def sum_windows(
 
 
 def prior_rates(daily: DataFrame, days: DataFrame, window: int, conf: Conf) -> DataFrame:
-    """The rates that smoothing pulls towards, by day and region and over all regions.
+    """Return the rates that smoothing pulls towards, by day and region and over all regions.
 
     Args:
         daily: region, day, and the measures ENGAGEMENT and `examined` (long, micro).
@@ -147,13 +147,15 @@ def prior_rates(daily: DataFrame, days: DataFrame, window: int, conf: Conf) -> D
 
 
 def smooth_rate(events: Column, trials: Column, prior_rate: Column, conf: Conf) -> Column:
-    """(events + n * m) / (trials + n), n = features.prior_impressions and m the prior rate."""
+    """Smooth a rate: (events + n * m) / (trials + n), m the prior rate, n =
+    features.prior_impressions.
+    """
     strength = conf.features.prior_impressions
     return (events + strength * prior_rate) / (trials + strength)
 
 
 def _known_day(event: str) -> Column:
-    """The day from which a click, cart or purchase that happened is known (date)."""
+    """Return the day from which a click, cart or purchase that happened is known (date)."""
     return F.to_date(F.greatest("event_time", "known_at", *times_of(event)))
 
 

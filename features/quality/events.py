@@ -18,14 +18,14 @@ NOT_YET = ("event_after_run_date", "known_after_run_date")
 
 
 def event_after_run_date(run_date: date, *columns: str) -> Rule:
-    """A time on or after the run date."""
+    """Refuse a time on or after the run date."""
     what = f"is on or after the run date {run_date}"
     failures = [_describe_failure(name, F.col(name) >= F.lit(run_date), what) for name in columns]
     return Rule("event_after_run_date", all_failures(failures))
 
 
 def known_after_run_date(run_date: date) -> Rule:
-    """Known on or after the run date, the row or an event of it: not in the log yet."""
+    """Refuse a row, or an event of it, known on or after the run date: it is not in the log yet."""
     what = f"is on or after the run date {run_date}"
     times = F.least("known_at", *KNOWN.values())
     failures = [_describe_failure("known_at", times >= F.lit(run_date), what)]
@@ -36,7 +36,7 @@ def known_after_run_date(run_date: date) -> Rule:
 
 
 def known_before_event() -> Rule:
-    """Known before it happened: the row before the page was shown, or an event before its time."""
+    """Refuse what was known before it happened: a row before its page, an event before its time."""
     after = [("known_at", "event_time"), *((name, "event_time") for name in KNOWN.values())]
     after += [(KNOWN[event], at) for event, at in TIMES.items()]
     return Rule(
@@ -48,7 +48,7 @@ def known_before_event() -> Rule:
 
 
 def step_before_event(*columns: str) -> Rule:
-    """A later step of the funnel that happened before the page was shown."""
+    """Refuse a later step of the funnel that happened before the page was shown."""
     failures = [
         _describe_failure(name, F.col(name) < F.col("event_time"), "is before event_time")
         for name in columns
@@ -57,7 +57,7 @@ def step_before_event(*columns: str) -> Rule:
 
 
 def step_without(name: str, step: str, earlier: str) -> Rule:
-    """A step of the funnel without the one that must come before it."""
+    """Refuse a step of the funnel without the one that must come before it."""
     wrong = F.col(step) & ~F.col(earlier)
     return Rule(name, F.when(wrong, F.lit(f"{step} but not {earlier}")))
 

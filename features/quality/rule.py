@@ -36,6 +36,6 @@ def judge_rows(df: DataFrame, rules: Iterable[Rule]) -> DataFrame:
 
 
 def all_failures(failures: Iterable[Column]) -> Column:
-    """The failures that are not null, joined by commas; null where there is none."""
+    """Join the failures that are not null by commas; null where there is none."""
     joined = F.concat_ws(", ", *failures)
     return F.when(joined != "", joined)

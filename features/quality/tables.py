@@ -71,7 +71,7 @@ class References:
 
 
 def checked_items(raw: DataFrame, conf: Conf) -> DataFrame:
-    """Items and their verdicts; of one item_id one row passes."""
+    """Return items and their verdicts; of each item_id one row passes."""
     return (
         raw.transform(_row_rules, ITEMS, conf, [price_positive()])
         .transform(judge_duplicates, ITEMS)
@@ -80,7 +80,7 @@ def checked_items(raw: DataFrame, conf: Conf) -> DataFrame:
 
 
 def checked_queries(raw: DataFrame, conf: Conf) -> DataFrame:
-    """Queries with their bucket, and verdicts; of one query_id one row passes."""
+    """Return queries with their bucket and verdicts; of each query_id one row passes."""
     rules = [require_member("unknown_region", "region", conf.regions, "conf regions")]
     return (
         raw.transform(_row_rules, QUERIES, conf, rules)
@@ -93,7 +93,7 @@ def checked_queries(raw: DataFrame, conf: Conf) -> DataFrame:
 def checked_judgments(
     raw: DataFrame, conf: Conf, run_date: date, references: References
 ) -> DataFrame:
-    """Judgments and their verdicts; all rows of a key with conflicting grades fail."""
+    """Return judgments and their verdicts; all rows of a key with conflicting grades fail."""
     rules = [
         require_member("grade_range", "grade", GRADES, "0, 1, 2"),
         require_member("judgment_source", "source", JUDGMENT_SOURCES, "human, assumed"),
@@ -112,7 +112,8 @@ def checked_judgments(
 def checked_impressions(
     raw: DataFrame, conf: Conf, run_date: date, references: References
 ) -> DataFrame:
-    """Impressions with their day, and verdicts; of one page and item the last known row passes.
+    """Return impressions with their day and verdicts; of each page and item the last known row
+    passes.
 
     It carries when each of its events was first known by any row of its page and item.
     """
@@ -136,7 +137,9 @@ def checked_impressions(
 
 
 def checked_rows(raw: DataFrame, table: Table, conf: Conf, rules: Sequence[Rule]) -> DataFrame:
-    """Rows of any table that refers to no other, and verdicts; of one key one row passes."""
+    """Return rows of a table that refers to no other, and their verdicts; of each key one row
+    passes.
+    """
     return (
         raw.transform(_row_rules, table, conf, rules)
         .transform(judge_duplicates, table)
@@ -145,7 +148,7 @@ def checked_rows(raw: DataFrame, table: Table, conf: Conf, rules: Sequence[Rule]
 
 
 def required_columns(table: Table) -> list[str]:
-    """Columns that a raw frame of the table must have."""
+    """List the columns that a raw frame of the table must have."""
     return [c.name for c in table.columns if c.required and c.name not in DERIVED]
 
 
@@ -193,8 +196,9 @@ def _row_rules(raw: DataFrame, table: Table, conf: Conf, table_rules: Sequence[R
 
 
 def _finish_rows(df: DataFrame, table: Table) -> DataFrame:
-    """The contract's columns and the verdict; a row that only failed beside others is its columns
-    as JSON."""
+    """Select the contract's columns and the verdict. The raw row of one that failed only beside
+    others is its columns as JSON.
+    """
     row = _as_json([F.col(name) for name in table.column_names])
     raw_row = F.when(F.col(RULE).isNotNull(), F.coalesce(RAW_ROW, row)).alias(RAW_ROW)
     return df.select(*table.column_names, *VERDICT[:2], raw_row)

@@ -44,7 +44,7 @@ def cast_columns(df: DataFrame, table: Table) -> DataFrame:
 
 
 def wrong_type(given: Sequence[str], table: Table) -> Rule:
-    """Values of the `given` raw columns that do not fit the contract's type."""
+    """Refuse values of the `given` raw columns that do not fit the contract's type."""
     failures = [
         F.when(
             raw_value(c.name).isNotNull() & F.col(c.name).isNull(),
@@ -59,18 +59,18 @@ def wrong_type(given: Sequence[str], table: Table) -> Rule:
 
 
 def malformed_line() -> Rule:
-    """A line that the reader could not parse."""
+    """Refuse a line that the reader could not parse."""
     line = raw_value(MALFORMED)
     return Rule(MALFORMED_LINE, F.when(line.isNotNull(), F.lit("the line does not parse")))
 
 
 def raw_value(name: str) -> Column:
-    """The raw value of a column of a frame of `cast_columns`."""
+    """Return the raw value of a column of a frame of `cast_columns`."""
     return F.col(f"{ROW}.`{name}`")
 
 
 def quote_value(value: Column) -> Column:
-    """The first characters of a value in quotes, for a reason."""
+    """Quote the first characters of a value, for a reason."""
     return F.concat(F.lit("'"), F.substring(value.cast("string"), 1, _SHOWN_CHARS), F.lit("'"))
 
 

@@ -15,12 +15,12 @@ MAX_KEPT_CHARS = 10_000
 
 
 def select_accepted(checked: DataFrame) -> DataFrame:
-    """The rows of a checked frame that passed."""
+    """Select the rows of a checked frame that passed."""
     return checked.where(F.col(RULE).isNull())
 
 
 def build_quarantine(checked: Mapping[Table, DataFrame], run_date: date, source: str) -> DataFrame:
-    """The rows of the checked frames that did not pass, as rows of the quarantine.
+    """Build rows of the quarantine from the rows of the checked frames that did not pass.
 
     `source` stands in for the data set of a row that does not say it.
     """
@@ -39,14 +39,14 @@ def build_quarantine(checked: Mapping[Table, DataFrame], run_date: date, source:
 
 
 def _cut_text(text: Column) -> Column:
-    """The text, or its first characters and how many there were."""
+    """Cut a long text to its first characters, and say how many there were."""
     mark = F.concat(F.lit(" [cut, of "), F.length(text), F.lit(" characters]"))
     beginning = F.concat(F.substring(text, 1, MAX_KEPT_CHARS), mark)
     return F.when(F.length(text) > MAX_KEPT_CHARS, beginning).otherwise(text)
 
 
 def by_rule(checked: DataFrame) -> dict[str, int]:
-    """Rows by the first rule that they broke, the most frequent first."""
+    """Count rows by the first rule that they broke, the most frequent first."""
     broken = checked.where(F.col(RULE).isNotNull()).groupBy(RULE).count().collect()
     counts = {row[RULE]: int(row["count"]) for row in broken}
     return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))

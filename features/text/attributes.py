@@ -11,7 +11,7 @@ from features.text.normal_form import basic_colours, extract_measures, split_tok
 
 
 def query_attributes(texts: DataFrame, items: DataFrame) -> DataFrame:
-    """The colours and sizes that each text names.
+    """Find the colours and sizes that each text names.
 
     Values of the catalogue are met by their first token: the join is an equality and grows with
     the texts, not with texts x values.
@@ -45,7 +45,7 @@ def query_attributes(texts: DataFrame, items: DataFrame) -> DataFrame:
 
 
 def item_attributes(items: DataFrame) -> DataFrame:
-    """item_id, brand_tokens, colours, sizes (array<string>).
+    """Return item_id, brand_tokens, colours, sizes (array<string>).
 
     An item without a colour (size) of its own has those that its title names.
     """
@@ -61,7 +61,9 @@ def item_attributes(items: DataFrame) -> DataFrame:
 
 
 def three_way(named: Column, owned: Column) -> Column:
-    """1.0 one of the named values is the item's, -1.0 none is, 0.0 either side names none."""
+    """Return 1.0 where one of the named values is the item's, -1.0 where none is, 0.0 where either
+    side names none.
+    """
     both = (F.size(named) > 0) & (F.size(owned) > 0)
     return (
         F.when(both & F.arrays_overlap(named, owned), F.lit(1.0))
@@ -75,7 +77,7 @@ def _join_parts(parts: Column) -> Column:
 
 
 def _build_vocabulary(items: DataFrame) -> DataFrame:
-    """token (the first of parts), parts, value, kind: the catalogue's colours and sizes."""
+    """Return the catalogue's colours and sizes: token (the first of parts), parts, value, kind."""
     values = F.array(
         *(
             F.struct(F.lit(kind).alias("kind"), F.col(kind).alias("raw"))

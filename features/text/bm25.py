@@ -18,7 +18,7 @@ ROWS_A_TASK = 1_000_000
 
 
 def build_postings(items: DataFrame, conf: Conf) -> DataFrame:
-    """The inverted index: one row per term and item.
+    """Build the inverted index: one row per term and item.
 
     Args:
         items: item_id, tokens (array<string>).
@@ -41,7 +41,7 @@ def build_postings(items: DataFrame, conf: Conf) -> DataFrame:
 
 
 def item_weights(postings: DataFrame) -> DataFrame:
-    """The index turned round: item_id, weights (map term -> weight)."""
+    """Turn the index round: item_id, weights (map term -> weight)."""
     entry = F.struct("term", "weight")
     return postings.groupBy("item_id").agg(
         F.map_from_entries(F.collect_list(entry)).alias("weights")
@@ -49,7 +49,7 @@ def item_weights(postings: DataFrame) -> DataFrame:
 
 
 def term_idf(words: DataFrame) -> DataFrame:
-    """The catalogue's terms: term, idf (long, BM25's idf * SCALE).
+    """Return the catalogue's terms: term, idf (long, BM25's idf * SCALE).
 
     Args:
         words: item_id, tokens (array<string>).
@@ -66,7 +66,7 @@ def term_idf(words: DataFrame) -> DataFrame:
 
 
 def query_idf(texts: DataFrame, words: DataFrame) -> DataFrame:
-    """text, idf (map term -> idf * SCALE) of the distinct tokens of each text.
+    """Return text and idf (map term -> idf * SCALE) of the distinct tokens of each text.
 
     A term that the catalogue does not know has the idf of one that no item holds.
 
@@ -94,12 +94,12 @@ def total_weight(terms: Column, weights: Column) -> Column:
 
 
 def score_bm25(terms: Column, weights: Column) -> Column:
-    """BM25 (double) of distinct query terms (array) against an item's weights (map)."""
+    """Score distinct query terms (array) against an item's weights (map) by BM25 (double)."""
     return F.coalesce(total_weight(terms, weights), F.lit(0)) / SCALE
 
 
 def rank_terms(texts: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
-    """The terms of each text that the catalogue knows, and which of them generate items.
+    """Rank the terms of each text that the catalogue knows, and mark those that generate items.
 
     The work of a text is bounded: its terms generate items from the rarest on, as long as their
     postings together stay within `candidates.max_postings`; the rarest always generates.
@@ -123,7 +123,7 @@ def rank_terms(texts: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
 
 
 def retrieve_items(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
-    """The best items of each query text by BM25.
+    """Retrieve the best items of each query text by BM25.
 
     The terms that generate find items, a head term only those of its heaviest postings; the terms
     that are left only re-score.
@@ -142,7 +142,7 @@ def retrieve_items(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFr
 
 
 def _term_counts(tokens: Column) -> Column:
-    """array<struct<term, tf>> of an array of tokens."""
+    """Count each term of an array of tokens: array<struct<term, tf>>."""
     return F.transform(
         F.array_distinct(tokens),
         lambda term: F.struct(
@@ -168,7 +168,7 @@ def _scale_weight(value: Column) -> Column:
 
 
 def _generate_items(terms: DataFrame, postings: DataFrame, max_postings: int) -> DataFrame:
-    """text, item_id, score over the generating terms.
+    """Return text, item_id and score over the generating terms.
 
     A term that many texts share is split by item into chunks of about ROWS_A_TASK joined rows, so
     that no single task meets all of it.
@@ -199,7 +199,7 @@ def _generate_items(terms: DataFrame, postings: DataFrame, max_postings: int) ->
 
 
 def _usable_postings(postings: DataFrame, max_postings: int) -> DataFrame:
-    """All postings of an ordinary term, the heaviest `max_postings` of a head term."""
+    """Keep all postings of an ordinary term, and the heaviest `max_postings` of a head term."""
     heaviest = Window.partitionBy("term").orderBy(F.desc("weight"), "item_id")
     head = F.col("df") > max_postings
     cut = (
@@ -224,7 +224,7 @@ def _rescore_items(generated: DataFrame, others: DataFrame, postings: DataFrame)
 
 
 def _take_best(scored: DataFrame, k: int) -> DataFrame:
-    """The k best items of each text."""
+    """Take the k best items of each text."""
     best = Window.partitionBy("text").orderBy(
         F.desc("score"), F.xxhash64("text", "item_id"), "item_id"
     )

@@ -15,7 +15,7 @@ class MissingEmbeddingsError(RuntimeError):
 
 
 def check_embedded(texts: DataFrame, items: DataFrame, embeddings: DataFrame) -> None:
-    """Raises MissingEmbeddingsError where a query text or an item's title has no embedding."""
+    """Raise MissingEmbeddingsError where a query text or an item's title has no embedding."""
     title = item_title(F.col("title"), F.col("brand"))
     needed = texts.select(text_hash(F.col("text")).alias("text_hash")).union(
         items.select(text_hash(title))
@@ -36,7 +36,7 @@ def assign_block(pairs: DataFrame, blocks: int) -> DataFrame:
 def blocked_vectors(
     pairs: DataFrame, texts: DataFrame, items: DataFrame, embeddings: DataFrame, blocks: int
 ) -> DataFrame:
-    """block, kind (text or item), name, embedding: what the pairs of each block need.
+    """Return what the pairs of each block need: block, kind (text or item), name, embedding.
 
     Args:
         pairs: text, item_id.

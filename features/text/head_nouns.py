@@ -10,7 +10,7 @@ _NO_HEADS = tuple(unit for unit, _ in UNITS)
 
 
 def item_head(title: Column, item_type: Column) -> Column:
-    """The last word of the item's type, else of its title before the first qualifier.
+    """Return the last word of the item's type, else of its title before the first qualifier.
 
     "Delta Single-Handle Faucet in Chrome" is a "faucet". Numbers and units are no words; '' where
     there is none.
@@ -21,7 +21,7 @@ def item_head(title: Column, item_type: Column) -> Column:
 
 
 def query_head(token_array: Column) -> Column:
-    """The last token that is a word, which in English mostly is what is asked for; '' for none."""
+    """Return the last token that is a word, in English mostly what is asked for; '' for none."""
     words = F.filter(
         token_array, lambda token: token.rlike(r"^[\p{L}\p{M}]+$") & ~token.isin(*_NO_HEADS)
     )

@@ -63,7 +63,7 @@ ACTIONS = Table(
 
 
 def checked_actions(raw: DataFrame, conf: Conf, run_date: date) -> DataFrame:
-    """The typed actions and their verdicts, as the other raw tables have them.
+    """Return the typed actions and their verdicts, as the other raw tables have them.
 
     A list that cannot be trusted fails as a whole: features are taken relative to it.
     """
@@ -81,12 +81,12 @@ def checked_actions(raw: DataFrame, conf: Conf, run_date: date) -> DataFrame:
 
 
 def ids_of(listed: Column) -> Column:
-    """The parts of a text that bars separate, as an array."""
+    """Split a text at its bars into an array."""
     return F.split(listed, r"\|")
 
 
 def prices_of(listed: Column) -> Column:
-    """The prices as array<double>; null where one cannot be read."""
+    """Read the prices as array<double>; null where one cannot be read."""
     return F.transform(ids_of(listed), lambda price: price.try_cast("double"))
 
 

@@ -66,7 +66,9 @@ LOGGED_RANK = Feature("logged_rank", "query_item", "log of the rank that the log
 
 
 def declare_features(regions: int, logged_rank: bool = False) -> tuple[Feature, ...]:
-    """The declarations with the number of regions filled in, LOGGED_RANK where it is wanted."""
+    """Return the declarations with the number of regions filled in, and
+    LOGGED_RANK where wanted.
+    """
     sized = tuple(
         replace(feature, buckets=regions + 1) if feature.name == "region_index" else feature
         for feature in FEATURES

@@ -26,7 +26,7 @@ _HISTORIES = (
 
 
 def largest_sites(rows: DataFrame, count: int) -> DataFrame:
-    """site: those with the most training sessions that have a list; ties by name."""
+    """Return the sites with the most training sessions that have a list; ties by name."""
     sessions = rows.where("split = 'train'").select("site", "user_id", "session_id").distinct()
     return (
         sessions.groupBy("site")
@@ -124,7 +124,7 @@ def _derive_list() -> dict[str, Column]:
 
 
 def _average_over_list(value: Column, page: WindowSpec) -> Column:
-    """Mean over the list, from whole numbers: the same whatever the order of the rows."""
+    """Average over the list, in whole numbers: the same whatever the order of the rows."""
     return F.avg(F.round(value * MICRO).cast("long")).over(page) / MICRO
 
 
@@ -133,12 +133,12 @@ def _smooth_rate(happened: str, shown: str, prior_mean: float, prior: float) -> 
 
 
 def _find_place(names: Sequence[str], value: Column) -> Column:
-    """Place of a value among the names, from 1; 0 where it is none of them."""
+    """Find the place of a value among the names, from 1; 0 where it is none of them."""
     return F.coalesce(F.array_position(F.array(*map(F.lit, names)), value), F.lit(0))
 
 
 def events_of(rows: DataFrame, engagements: DataFrame) -> DataFrame:
-    """item_id, site, city, second, and the MEASURES of one event (long).
+    """Return one row per event: item_id, site, city, second, and the MEASURES (long).
 
     An impression and its click are known when the click was logged, an engagement when it was the
     first of its session with the item.
@@ -170,7 +170,7 @@ def events_of(rows: DataFrame, engagements: DataFrame) -> DataFrame:
 def known_before(
     events: DataFrame, rows: DataFrame, keys: Sequence[str], measures: Sequence[str], prefix: str
 ) -> DataFrame:
-    """The sums over the events of each key before each session start of the rows.
+    """Sum the events of each key that were known before each session start of the rows.
 
     Events and what is asked for are summed by one window over the seconds: no range join. Events of
     one key and second are added up first, so that a head key has no more rows than seconds.

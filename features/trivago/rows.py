@@ -14,7 +14,7 @@ TASKS = ("engaged", "clickout")
 
 
 def pages_of(actions: DataFrame) -> DataFrame:
-    """One row per clickout: its keys, time, context and list.
+    """Return one row per clickout: its keys, time, context and list.
 
     Returns:
         page_id, user_id, session_id, site, city, device, session_start (s), clicked_at (s), moment
@@ -50,7 +50,8 @@ def pages_of(actions: DataFrame) -> DataFrame:
 
 
 def engagements_of(actions: DataFrame) -> DataFrame:
-    """user_id, session_id, item_id, site, engaged_from: a session's first engagement with an item.
+    """Return a session's first engagement with each item: user_id, session_id, item_id, site,
+    engaged_from.
 
     One row a session and item. `search for item` names an item too, though not of the list.
     """
@@ -67,7 +68,7 @@ def engagements_of(actions: DataFrame) -> DataFrame:
 def impression_rows(
     pages: DataFrame, engagements: DataFrame, engaged_by_click: bool = False
 ) -> DataFrame:
-    """The items of every page, from the top, with labels and masks.
+    """Return the items of every page, from the top, with labels and masks.
 
     The first engagement of a session and item is one row, so no row is doubled.
 

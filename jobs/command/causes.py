@@ -59,7 +59,7 @@ def naming_table(doing: str) -> Callable[[Method], Method]:
 
 
 def _find_cause(text: str) -> str:
-    """The worker's or the JVM's innermost cause; empty where the text holds neither."""
+    """Find the worker's or the JVM's innermost cause; empty where the text holds neither."""
     lines = text.splitlines()
     traces = [number for number, line in enumerate(lines) if _WORKER in line]
     if traces:
@@ -72,7 +72,7 @@ def _find_cause(text: str) -> str:
 
 
 def _own_words(error: BaseException, text: str) -> str:
-    """The first line that says something: Py4J's own names only a call into the JVM."""
+    """Return the first line that says something: Py4J's own names only a call into the JVM."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and _CALL.match(lines[0]):
         return _PACKAGE.sub("", lines[1].removeprefix(": "))

@@ -30,7 +30,8 @@ _MODULES = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Entry point of the console command and of wheel tasks, which drop a returned value.
+    """Run a command line: entry point of the console command and of wheel tasks, which drop a
+    returned value.
 
     Raises:
         SystemExit: with the exit code, for every code but 0.
@@ -41,7 +42,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _is_no_interrupt(record: logging.LogRecord) -> bool:
-    """Whether a record is of no interrupt, which py4j logs with its whole trace."""
+    """Return whether a record is anything but an interrupt, which py4j logs with
+    its whole trace.
+    """
     return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
 
 

@@ -25,7 +25,7 @@ class StepFailedError(RuntimeError):
 
 
 def exit_code(error: BaseException) -> int:
-    """The code of the first UserError among an error and its causes, else 1.
+    """Return the code of the first UserError among an error and its causes, else 1.
 
     So the same fault has the same code from `nightly`, which wraps it, and from the job alone.
     """
@@ -60,7 +60,7 @@ def run_guarded(name: str, command: Callable[[], int]) -> int:
 
 
 def step_failed(name: str, error: Exception, trace: Path) -> StepFailedError:
-    """The error to raise from a step's own; its whole trace is kept in the file `trace`."""
+    """Make the error to raise from a step's own; its whole trace is kept in the file `trace`."""
     from jobs.platform.runner import keep_trace
 
     return StepFailedError(

@@ -23,7 +23,7 @@ are drawn at random, so that two runs do not meet again."""
 
 
 def retry_commit(commit: Callable[[], T]) -> T:
-    """What `commit` returns, run again where Delta says that another commit came first."""
+    """Return what `commit` returns, run again where Delta says that another commit came first."""
     for wait in _WAITS:
         try:
             return commit()

@@ -17,7 +17,8 @@ _THERE, _GIVEN, _PRUNED = "_there", "_given", "_pruned"
 def find_changes(
     table: Table, stored: DataFrame, rows: DataFrame, *, update: bool, prune: str | None
 ) -> DataFrame:
-    """One row per new row and per row to delete: the contract's columns and what is to be done.
+    """Return one row per new row and per row to delete: the contract's columns and what is to be
+    done.
 
     Args:
         table: the contract.
@@ -63,7 +64,9 @@ def content_hash(df: DataFrame) -> tuple[int, int, int]:
 
 
 def _decide_change(table: Table, update: bool) -> Column:
-    """What is to be done with a joined row; null for one of the table's that stays as it is."""
+    """Decide what is to be done with a joined row; null for one of the table's
+    that stays as it is.
+    """
     others = [name for name in table.column_names if name not in table.key]
     differs = [~F.col(name).eqNullSafe(F.col(_name_old(name))) for name in others]
     changed = reduce(or_, differs, F.lit(False)) if update else F.lit(False)

@@ -59,7 +59,9 @@ def commit_named(commits: Iterable[Commit], name: str) -> Commit | None:
 
 
 def is_overtaken(error: Exception) -> bool:
-    """Whether Delta refused a commit because another one came first: trying again can help."""
+    """Return whether Delta refused a commit because another one came first:
+    trying again can help.
+    """
     return bool(_RIVAL.search(f"{type(error).__module__}.{error}"))
 
 

@@ -96,7 +96,7 @@ def read_state(table: Path) -> TableState:
 
 
 def _chain_actions(checkpoint: Iterator[Action], commits: Mapping[int, Path]) -> Iterator[Action]:
-    """Actions of the checkpoint, then of each commit.
+    """Return the actions of the checkpoint, then of each commit.
 
     Of one commit the removals come first: a file that gets a deletion vector is removed and added
     under the same path.
@@ -121,7 +121,9 @@ def _read_actions(path: Path) -> Iterator[Action]:
 
 
 def _read_checkpoint(table: Path) -> tuple[int, Iterator[Action]]:
-    """Version and actions of the newest whole checkpoint; -1 and none where the log begins at 0."""
+    """Read version and actions of the newest complete checkpoint; -1 and none where the log begins
+    at 0.
+    """
     parts: dict[int, list[tuple[int, Path]]] = {}
     others: set[int] = set()
     for path in (table / "_delta_log").iterdir():
@@ -150,7 +152,7 @@ def _read_rows(paths: list[Path]) -> Iterator[Action]:
 
 
 def _resolve_path(table: Path, path: str) -> Path:
-    """Where a file of the log lies: paths are URIs, most of them relative to the table."""
+    """Return where a file of the log lies: paths are URIs, most of them relative to the table."""
     uri = urlparse(path)
     return Path(unquote(uri.path)) if uri.scheme else table / unquote(path)
 

@@ -46,23 +46,23 @@ class DeltaTables:
         return Path(self.conf.tree.storage.root).absolute()
 
     def build_identifier(self, table: Table) -> str:
-        """SQL identifier: catalog.schema.name, or delta.`path`."""
+        """Build the SQL identifier: catalog.schema.name, or delta.`path`."""
         database = self.conf.tree.storage.database
         return f"{database}.{table.name}" if database else f"delta.`{self.locate_table(table)}`"
 
     @naming_table("looking for")
     def exists(self, table: Table) -> bool:
-        """Whether the table was ever created."""
+        """Return whether the table was ever created."""
         if self.conf.tree.storage.database:
             return bool(self.spark.catalog.tableExists(self.build_identifier(table)))
         return log_files.is_table(self.locate_table(table))
 
     def read_version(self, table: Table) -> int:
-        """Latest version of an existing table."""
+        """Read the latest version of an existing table."""
         return self.last_commit(table).version
 
     def last_commit(self, table: Table) -> history.Commit:
-        """The newest commit of an existing table.
+        """Return the newest commit of an existing table.
 
         Raises:
             MissingTableError: it has none.
@@ -73,13 +73,13 @@ class DeltaTables:
         return commit
 
     def list_commits(self, table: Table) -> Iterator[history.Commit]:
-        """The commits on record of an existing table, newest first."""
+        """List the commits on record of an existing table, newest first."""
         if self.conf.tree.storage.database:
             return history.commits_by_spark(self.open_delta(table))
         return log_files.newest_commits(self.locate_table(table))
 
     def data_files(self, table: Table, run_date: str | None = None) -> list[Path]:
-        """Local data files of an existing table's newest version.
+        """List the local data files of an existing table's newest version.
 
         Args:
             run_date: only those that may hold rows of this run date (YYYY-MM-DD).
@@ -94,17 +94,17 @@ class DeltaTables:
         return [_local_path(uri) for uri in uris]
 
     def locate_table(self, table: Table) -> Path:
-        """Folder of a table by path."""
+        """Return the folder of a table by path."""
         return self.root / "tables" / table.name
 
     def open_delta(self, table: Table) -> DeltaTable:
-        """Handle of an existing table, for its history."""
+        """Open a handle of an existing table, for its history."""
         if self.conf.tree.storage.database:
             return DeltaTable.forName(self.spark, self.build_identifier(table))
         return DeltaTable.forPath(self.spark, str(self.locate_table(table)))
 
     def read_at(self, table: Table, version: int) -> DataFrame:
-        """The table at a version."""
+        """Read the table at a version."""
         reader = self.spark.read.format("delta").option("versionAsOf", version)
         if self.conf.tree.storage.database:
             return table.complete(reader.table(self.build_identifier(table)))
@@ -165,6 +165,6 @@ class DeltaTables:
 
 
 def _local_path(uri: str) -> Path:
-    """The file of a URI, whether its special characters are escaped or not."""
+    """Return the file of a URI, whether its special characters are escaped or not."""
     path = "/" + uri.removeprefix("file:").lstrip("/")
     return Path(path) if Path(path).exists() else Path(unquote(path))

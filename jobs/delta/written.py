@@ -27,7 +27,7 @@ class TableLog:
         self._commits.clear()
 
     def list_commits(self, table: Table) -> list[Commit]:
-        """Its commits on record, newest first; none where it does not exist."""
+        """List the table's commits on record, newest first; none where it does not exist."""
         if table.name not in self._commits:
             exists = self.warehouse.exists(table)
             recorded = list(self.warehouse.list_commits(table)) if exists else []
@@ -35,7 +35,9 @@ class TableLog:
         return self._commits[table.name]
 
     def read_version(self, table: Table, without: Sequence[str] = ()) -> int | None:
-        """Latest version; with `without` the latest one that others than these jobs wrote."""
+        """Return the latest version; with `without`, the latest that others than
+        these jobs wrote.
+        """
         if not without:
             return next((commit.version for commit in self.list_commits(table)), None)
         by_others = (
@@ -48,7 +50,7 @@ class TableLog:
     def why_changed(
         self, table: Table, version: int, name: str | None, makers: Sequence[str]
     ) -> str | None:
-        """What differs from a step's commit of this version and name, or None.
+        """Return what differs from a step's commit of this version and name, or None.
 
         Args:
             table: an output of the step.
@@ -73,8 +75,9 @@ class TableLog:
         return f"files of table {table.name} are gone, e.g. {missing[0]}" if missing else None
 
     def missing_files(self, table: Table) -> list[str]:
-        """Files of the newest version that are not in the table's folder; of a per-run table those
-        that may hold rows of the run date. What is not on a local disk or mount is not looked at.
+        """List files of the newest version that are not in the table's folder; of a per-run table
+        only those that may hold rows of the run date. What is not on a local disk or mount is not
+        looked at.
         """
         version = self.read_version(table)
         if version is None:
@@ -91,7 +94,9 @@ class TableLog:
         later: Sequence[Commit],
         makers: Sequence[str],
     ) -> Commit | None:
-        """The last of later commits that changed rows of the recorded one of a per-run table."""
+        """Find the last of later commits that changed rows of the recorded one of a
+        per-run table.
+        """
         if "run_date" not in table.key:
             return None
         today = self.warehouse.conf.run_date.isoformat()
@@ -108,7 +113,7 @@ class TableLog:
 
 
 def _may_touch(commit: Commit, ours: str | None) -> bool:
-    """Whether a commit may have changed rows that satisfy our condition.
+    """Return whether a commit may have changed rows that satisfy our condition.
 
     One that names no condition (DELETE by hand) may have changed any; of two conditions that begin
     alike and part ways, each has rows of its own.

@@ -43,22 +43,22 @@ class Findings:
     as_served: bool = False
 
     def by_name(self, region: str = ALL) -> dict[tuple[str, str], Figure]:
-        """(ranker, metric) -> row of one region."""
+        """Return the rows of one region by (ranker, metric)."""
         return {(r["ranker"], r["metric"]): r for r in self.rows if r["region"] == region}
 
     def name_headlines(self) -> dict[str, str]:
-        """Headline metric -> heading, marked where its labels are simulated."""
+        """Give each headline metric its heading, marked where its labels are simulated."""
         return {m: h + self._mark_simulated(m) for m, h in self._pick_headlines().items()}
 
     def name_further(self) -> dict[str, str]:
-        """The other ranking metrics -> their names, marked likewise."""
+        """Give the other ranking metrics their names, marked likewise."""
         measured = {r["metric"] for r in self.rows if r["ranker"] != NO_RANKING}
         return {
             m: m + self._mark_simulated(m) for m in sorted(measured - set(self._pick_headlines()))
         }
 
     def list_warnings(self) -> list[str]:
-        """A line for each baseline that the ranker loses to."""
+        """Write one line for each baseline that the ranker loses to."""
         marked = {(r["ranker"], r["metric"]): r["simulated"] for r in self.rows}
         return [
             warning(c, bool(marked.get((c.ranker, c.metric)))) for c in reasons(self.comparisons)

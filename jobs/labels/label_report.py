@@ -28,7 +28,7 @@ def tell_mix(warehouse: Warehouse, version: Row, counts: dict[str, int]) -> None
 
 
 def _last_run(warehouse: Warehouse) -> Row | None:
-    """Grades of the latest run date before this one that labelled anything."""
+    """Sum the grades of the latest run date before this one that labelled anything."""
     earlier = warehouse.read(LABEL_CHUNKS).where(F.col("run_date") < F.lit(warehouse.conf.run_date))
     sums = earlier.groupBy("run_date").agg(*(F.sum(name).alias(name) for name in _GRADES))
     row = sums.where(" + ".join(_GRADES) + " > 0").orderBy(F.desc("run_date")).first()

@@ -118,40 +118,40 @@ def fit_labeler(
 
 
 def pairs_of(rows: pd.DataFrame) -> Pairs:
-    """The texts of collected rows."""
+    """Return the texts of collected rows as pairs."""
     return Pairs(rows["query_text"].tolist(), rows["item_text"].tolist())
 
 
 def grades_of(rows: pd.DataFrame) -> NDArray[np.int64]:
-    """[N] their grades."""
+    """Return the grades [N] of collected rows."""
     return rows["grade"].to_numpy(np.int64)
 
 
 def targets_of(rows: pd.DataFrame) -> Targets:
-    """Their soft labels, weight 1."""
+    """Return the soft labels of collected rows, each of weight 1."""
     p_ge_1, p_ge_2 = (rows[name].to_numpy(np.float64) for name in ("p_ge_1", "p_ge_2"))
     return Targets(p_ge_1, p_ge_2, np.ones(len(rows)))
 
 
 def _draw_assumed(texts: DataFrame, graded: int, tree: Conf) -> pd.DataFrame:
-    """So many pairs that are assumed irrelevant as conf `labeling.assumed_share` asks for."""
+    """Draw as many assumed irrelevant pairs as conf `labeling.assumed_share` asks for."""
     return draw_at_most(texts, round(tree.labeling.assumed_share * graded), tree.seed).toPandas()
 
 
 def _unseen_answers(labeler: Labeler, report: FitReport, choose: pd.DataFrame) -> Probabilities:
-    """What the labeler says of the pairs that choose, or said before it learnt from them."""
+    """Return the answers to the pairs that choose, from before the labeler learnt from them."""
     if report.validation is not None:
         return report.validation
     return labeler.predict(pairs_of(choose))
 
 
 def _weigh_targets(targets: Targets, weight: float) -> Targets:
-    """The targets, each of that weight."""
+    """Return the targets, each multiplied by that weight."""
     return replace(targets, weight=weight * targets.weight)
 
 
 def _in_mix(targets: Targets, mix: Mix) -> Targets:
-    """The targets weighted to the mix that is fitted.
+    """Weigh the targets to the mix that is fitted.
 
     So the loss that chooses is that of the mix, and a fit on both keeps it.
     """
@@ -173,7 +173,9 @@ def _with_cuts(
 
 
 def production_weights(deployment: Deployment, rows: pd.DataFrame, tree: Conf) -> Floats:
-    """[N] what graded pairs stand for in production; 1 where its mix is that of the grades."""
+    """Weigh graded pairs [N] by what they stand for in production; 1 where its mix is that of the
+    grades.
+    """
     if not deployment.corrects or tree.labeling.mix.production == "judged":
         return np.ones(len(rows))
     targets = targets_of(rows)
@@ -184,7 +186,7 @@ def production_weights(deployment: Deployment, rows: pd.DataFrame, tree: Conf) -
 def _production_mix(
     warehouse: Warehouse, graded: DataFrame, texts: DataFrame, labeler: Labeler, fitted_mix: Mix
 ) -> Mix:
-    """Production's mix of grades, as conf `labeling.mix.production` says."""
+    """Find production's mix of grades, as conf `labeling.mix.production` says."""
     tree, run_date = warehouse.conf.tree, warehouse.conf.run_date
     how = tree.labeling.mix.production
     if how == "judged":

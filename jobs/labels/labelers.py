@@ -61,17 +61,17 @@ that the fit reads makes it be fitted again."""
 
 
 def labeler_dir(warehouse: Warehouse, version: str) -> Path:
-    """Folder of a labeler version."""
+    """Return the folder of a labeler version."""
     return warehouse.root / "labelers" / version
 
 
 def read_optional(warehouse: Warehouse, table: Table) -> DataFrame | None:
-    """The table, or None where it was never written."""
+    """Read the table; None where it was never written."""
     return warehouse.read(table) if warehouse.exists(table) else None
 
 
 def versions_with_status(warehouse: Warehouse) -> list[Row]:
-    """Rows of labeler_versions with `admitted` (None: no decision yet) and `decision_no`.
+    """List rows of labeler_versions with `admitted` (None: no decision yet) and `decision_no`.
 
     One row a labeler that was ever fitted: bounded by the number of fits.
     """
@@ -90,13 +90,13 @@ def versions_with_status(warehouse: Warehouse) -> list[Row]:
 
 
 def in_force(rows: list[Row]) -> Row | None:
-    """The version that labels: of those that are admitted now, the one admitted last."""
+    """Find the version that labels: of those that are admitted now, the one admitted last."""
     admitted = [row for row in rows if row["admitted"]]
     return max(admitted, key=lambda row: int(row["decision_no"]), default=None)
 
 
 def labels_in_force(warehouse: Warehouse) -> DataFrame:
-    """relevance_labels of all sources, grades of people as audited where conf asks for it.
+    """Read relevance_labels of all sources, grades of people as audited where conf asks for it.
 
     A run for an earlier date than the tables have served leaves out the labels made since.
     Grades of test queries stay as given: what judges is never changed by what is judged.

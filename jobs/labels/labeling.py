@@ -119,7 +119,7 @@ class Chunks:
             wh.merge(LABEL_CHUNKS, LABEL_CHUNKS.local_frame(wh.spark, chunks), update=False)
 
     def _answer_texts(self, texts: DataFrame) -> DataFrame:
-        """The texts of a chunk with their answers; longest last, so that batches pad little."""
+        """Answer the texts of a chunk; longest last, so that batches pad little."""
         conf = self.warehouse.conf.tree
         folder = labeler_dir(self.warehouse, str(self.version["labeler_version"]))
         partitions = conf.labeling.partitions or conf.spark.shuffle_partitions
@@ -135,7 +135,7 @@ class Chunks:
         )
 
     def _read_vectors(self, folder: Path) -> DataFrame | None:
-        """Stored embeddings of the labeler's encoder; None where it reads none or none are."""
+        """Read stored embeddings of the labeler's encoder; None where it reads none or none are."""
         encoder = deployed_encoder(folder)
         stored = None if encoder is None else read_optional(self.warehouse, TEXT_EMBEDDINGS)
         return None if stored is None else stored.where(F.col("encoder_version") == F.lit(encoder))
@@ -153,13 +153,14 @@ class Chunks:
         return {**sums.asDict(), "labeler_version": self.version["labeler_version"]}
 
     def _make_chunk_row(self, figures: Row, labels_version: int) -> Row:
-        """The row of label_chunks of a commit of relevance_labels."""
+        """Make the row of label_chunks of a commit of relevance_labels."""
         run_date = self.warehouse.conf.run_date
         return {**figures, "run_date": run_date, "labels_version": labels_version}
 
     def _name_writer(self) -> str:
-        """The run's name to Delta: two runs that start from one table share it, and the second
-        one's commit is refused."""
+        """Name the run to Delta: two runs that start from one table share the name, and the second
+        one's commit is refused.
+        """
         report = self.warehouse.report
         start = report.inputs[RELEVANCE_LABELS.name]
         return f"{report.job}/{self.version['labeler_version']}/{start}"
@@ -196,14 +197,16 @@ class Pace:
         return self._total - self._done
 
     def allows_chunk(self, size: int) -> bool:
-        """Whether a chunk of this size is likely to end in time; the first one always is begun."""
+        """Return whether a chunk of this size is likely to end in time; the first one is always
+        begun.
+        """
         if not self._limited or not self._done:
             return True
         spent = time.monotonic() - self._started
         return spent * (1 + size / self._done) <= 60 * self.minutes
 
     def count_chunk(self, size: int) -> str:
-        """Count a chunk; the line of progress."""
+        """Count a finished chunk, and return the line of progress."""
         self._done += size
         seconds = time.monotonic() - self._started
         self.rate = self._done / max(seconds, 1e-9)
@@ -215,6 +218,6 @@ class Pace:
 
 
 def make_printer() -> Callable[[str], None]:
-    """Prints lines of progress below the line of the step."""
+    """Make a function that prints lines of progress below the line of the step."""
     console = Console(soft_wrap=True)
     return lambda line: console.print(f"    {line}", markup=False, highlight=False)

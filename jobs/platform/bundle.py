@@ -29,7 +29,7 @@ class ChainOrderError(ValueError):
 
 
 def needed_steps(job: Job, chain: Sequence[Job]) -> list[str]:
-    """Names of the steps before the job that make what it reads, and of the one before it.
+    """Name the steps before the job that make what it reads, and the one before it.
 
     Raises:
         ChainOrderError: only later steps make what it must have.
@@ -45,7 +45,7 @@ def needed_steps(job: Job, chain: Sequence[Job]) -> list[str]:
 
 
 def bundle_tasks(chain: Sequence[Job]) -> list[dict[str, Any]]:
-    """The tasks of the chain as the bundle wants them.
+    """Write the tasks of the chain as the bundle wants them.
 
     Raises:
         ChainOrderError: a step comes before all that make what it must have.
@@ -60,7 +60,7 @@ def bundle_tasks(chain: Sequence[Job]) -> list[dict[str, Any]]:
 
 
 def with_tasks(text: str, chain: Sequence[Job]) -> str:
-    """The text of databricks.yml with the tasks of this chain behind MARK.
+    """Write the tasks of this chain behind MARK into the text of databricks.yml.
 
     Raises:
         ValueError: the text has no such line.
@@ -73,7 +73,7 @@ def with_tasks(text: str, chain: Sequence[Job]) -> str:
 
 
 def _describe_work(job: Job) -> dict[str, Any]:
-    """What a task does, with which libraries, and how often it is tried."""
+    """Describe what a task does, with which libraries, and how often it is tried."""
     parameters = ["nightly", "--only", job.name, "--conf", "${var.conf}"]
     return {
         "job_cluster_key": "chain",

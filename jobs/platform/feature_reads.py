@@ -9,7 +9,7 @@ from jobs.platform.warehouse import Warehouse
 
 
 def read_features(warehouse: Warehouse) -> FeatureTables:
-    """The feature rows that this run made, at their pinned versions."""
+    """Read the feature rows that this run made, at their pinned versions."""
     return FeatureTables(
         query=warehouse.read_run(QUERY_FEATURES),
         item=warehouse.read_run(ITEM_FEATURES),

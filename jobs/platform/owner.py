@@ -48,7 +48,7 @@ class Owner:
     command: str
 
     def is_same(self, other: "Owner") -> bool:
-        """Whether both are one process."""
+        """Return whether both are one process."""
         mine = (self.host, self.machine, self.pid, self.ticks)
         return mine == (other.host, other.machine, other.pid, other.ticks)
 
@@ -80,7 +80,7 @@ def claim_root(root: Path, run_date: date, command: str) -> Iterator[None]:
 
 
 def this_process(command: str) -> Owner:
-    """The owner that this process would be."""
+    """Describe this process as an owner."""
     pid, now = os.getpid(), datetime.now(UTC).isoformat(timespec="seconds")
     return Owner(socket.gethostname(), _identify_machine(), pid, _read_ticks(pid), now, command)
 
@@ -114,7 +114,7 @@ def _create_file(path: Path, me: Owner) -> None:
 
 
 def _is_gone(owner: Owner | None, me: Owner, silent: float) -> bool:
-    """Whether the owner's process has ended, as far as it can be seen from here."""
+    """Return whether the owner's process has ended, as far as it can be seen from here."""
     if owner is None or (owner.host, owner.machine) != (me.host, me.machine):
         return silent > STALE_SECONDS
     try:
@@ -140,7 +140,7 @@ def _explain_refusal(path: Path, owner: Owner | None, silent: float) -> str:
 
 
 def _read_owner(path: Path) -> Owner | None:
-    """The owner; None where the file is gone, or was half written as its run was killed."""
+    """Read the owner; None where the file is gone, or was half written as its run was killed."""
     try:
         return Owner(**json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
@@ -149,7 +149,7 @@ def _read_owner(path: Path) -> Owner | None:
 
 @contextmanager
 def _lock_file(path: Path) -> Iterator[float]:
-    """No other process looks at the file meanwhile; gives the file system's time (s since 1970).
+    """Keep other processes from the file meanwhile; gives the file system's time (s since 1970).
 
     A file system without locks (some mounts of object stores) does without: what is left is that
     the file is created by one process only.
@@ -171,7 +171,7 @@ def _touch_until(path: Path, done: threading.Event) -> None:
 
 
 def _identify_machine() -> str:
-    """Boot and process namespace; empty on a system that does not tell."""
+    """Return boot and process namespace; empty on a system that does not tell."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"

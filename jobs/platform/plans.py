@@ -45,7 +45,7 @@ def keep_frame(
 
 
 def cut_plan(df: DataFrame) -> DataFrame:
-    """The rows on the workers' disks, without the plan that made them.
+    """Put the rows on the workers' disks, without the plan that made them.
 
     For rows that later steps read more than once: their plans would repeat this one each time.
     Should a worker be lost, the job is run again.

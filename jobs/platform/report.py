@@ -18,7 +18,7 @@ class RowCount:
     rows_quarantined: int = 0
 
     def check_balance(self, job: str) -> None:
-        """Raises RowBalanceError where rows were lost or made."""
+        """Raise RowBalanceError where rows were lost or made."""
         if self.rows_in != self.rows_out + self.rows_quarantined:
             raise RowBalanceError(
                 f"{job}: table {self.table}: {self.rows_in} rows in, {self.rows_out} out and "
@@ -68,5 +68,5 @@ class JobReport:
         self.counts.append(entry)
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain JSON."""
+        """Return the report as plain JSON."""
         return asdict(self)

@@ -27,13 +27,15 @@ _OWNER_AND_GROUP = 0o640
 def open_warehouse(
     spark: SparkSession | Callable[[], SparkSession], conf: ResolvedConf, job: str
 ) -> tuple[Warehouse, JobReport]:
-    """The conf's tables and a fresh report that they fill, for what is no job of the registry."""
+    """Open the conf's tables and a fresh report that they fill, for what is no
+    job of the registry.
+    """
     run = Run.open(spark, conf, job)
     return run.warehouse, run.report
 
 
 def claim_run(conf: ResolvedConf, command: str, alone: bool = True) -> AbstractContextManager[None]:
-    """The root and run date of the conf are this process's for the block.
+    """Claim the root and run date of the conf for this process, for the block.
 
     A dry run, and a job that need not be alone, do without.
 
@@ -80,13 +82,15 @@ def _run_alone(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
 
 
 def state_path(warehouse: Warehouse, job: Job) -> Path:
-    """Where the record of the job's last success for the run date is kept."""
+    """Return the file of the record of the job's last success for the run date."""
     folder = warehouse.root / "state" / warehouse.conf.run_date.isoformat()
     return folder / f"{job.name}.json"
 
 
 def trace_path(warehouse: Warehouse, job: Job) -> Path:
-    """Where the trace of the job's last failure for the run date is kept until it succeeds."""
+    """Return the file of the trace of the job's last failure for the run date; it goes with a
+    success.
+    """
     return warehouse.report_dir() / f"{job.name}.error.txt"
 
 

@@ -98,7 +98,7 @@ def write_snapshot(
 def _write_parquet(
     placed: DataFrame, folder: Path, options: SnapshotOptions, columns: Sequence[str]
 ) -> None:
-    """One file a (split, file): each in one task, in the order that the writer sorts by."""
+    """Write one file per (split, file): each in one task, in the order that the writer sorts by."""
     files = placed.repartition("split", "file").sortWithinPartitions("split", "file", "place")
     (
         files.select("split", "file", *columns)
@@ -110,7 +110,7 @@ def _write_parquet(
 
 
 def _row_group_bytes(rows: int, columns: int) -> int:
-    """Twice the plain bytes of a file, so that its rows stay in one row group."""
+    """Return twice the plain bytes of a file, so that its rows stay in one row group."""
     return max(128 << 20, 2 * rows * columns * _BYTES_PER_VALUE)
 
 
@@ -150,7 +150,7 @@ def _describe_file(path: Path, root: Path) -> dict[str, Any]:
 
 
 def _content_hash(path: Path) -> str:
-    """sha256 over names, types, nulls and values of the columns, row by row in their order."""
+    """Hash names, types, nulls and values of the columns, row by row in their order (sha256)."""
     digest = hashlib.sha256()
     table = pq.read_table(path, partitioning=None).combine_chunks()
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -163,7 +163,7 @@ def _content_hash(path: Path) -> str:
 
 
 def _add_version(header: Mapping[str, Any], splits: Mapping[str, Any]) -> dict[str, Any]:
-    """The header, led by a version that changes exactly with the data and what it means."""
+    """Lead the header by a version that changes exactly with the data and what it means."""
     meaning = {key: header[key] for key in ("features", "tasks", "regions")}
     values = {
         split: [(file["path"], file["content"]) for file in described["files"]]

@@ -46,26 +46,26 @@ class Warehouse(DeltaTables):
     # --- places -------------------------------------------------------------------------------
 
     def snapshot_dir(self) -> Path:
-        """Folder of the run date's training snapshot."""
+        """Return the folder of the run date's training snapshot."""
         return self.root / "snapshots" / self.conf.run_date.isoformat()
 
     def model_dir(self) -> Path:
-        """Folder of the run date's model."""
+        """Return the folder of the run date's model."""
         return self.root / "models" / self.conf.run_date.isoformat()
 
     def report_dir(self) -> Path:
-        """Folder of the run date's reports and resolved conf."""
+        """Return the folder of the run date's reports and resolved conf."""
         return self.root / "reports" / self.conf.run_date.isoformat()
 
     def judging_dir(self) -> Path:
-        """Folder of what the raters of the run date get and send."""
+        """Return the folder of what the raters of the run date get and send."""
         return self.root / "judging" / self.conf.run_date.isoformat()
 
     # --- reads --------------------------------------------------------------------------------
 
     @naming_table("reading")
     def read(self, table: Table, at: int | None = None) -> DataFrame:
-        """The table at a pinned version (the latest by default), noted in the report.
+        """Read the table at a pinned version (the latest by default), noted in the report.
 
         Raises:
             MissingTableError: the table does not exist.
@@ -80,7 +80,7 @@ class Warehouse(DeltaTables):
         return self.read_at(table, pinned)
 
     def read_run(self, table: Table) -> DataFrame:
-        """The rows of this run date of a per-run table."""
+        """Read the rows of this run date of a per-run table."""
         return self.read(table).where(f"run_date = DATE'{self.conf.run_date.isoformat()}'")
 
     # --- writes -------------------------------------------------------------------------------
@@ -129,7 +129,7 @@ class Warehouse(DeltaTables):
         if self.conf.dry_run:
             return self._note_planned(table, rows, f"merge on {', '.join(table.key)}")
         self.create(table)
-        return retry_commit(lambda: self._merge_rows(table, rows, update, prune))
+        return retry_commit(lambda: self._merge_new(table, rows, update, prune))
 
     @naming_table("writing")
     def append(
@@ -175,9 +175,7 @@ class Warehouse(DeltaTables):
         else:
             writer.save(str(self.locate_table(table)))
 
-    def _merge_rows(
-        self, table: Table, rows: DataFrame, update: bool, prune: str | None
-    ) -> Written:
+    def _merge_new(self, table: Table, rows: DataFrame, update: bool, prune: str | None) -> Written:
         stored = self.read_at(table, self.read_version(table))
         changed = find_changes(table, stored, rows, update=update, prune=prune)
         # The join is worked out once: counted here, merged below. Few rows differ in a night.
@@ -202,7 +200,7 @@ class Warehouse(DeltaTables):
             self.spark.conf.unset(_USER_METADATA)
 
     def _sole_commit(self, table: Table, write: Callable[[str], None]) -> history.Commit:
-        """The commit that `write` makes, which only a rival's can prevent."""
+        """Return the commit that `write` makes, which only a rival's can prevent."""
         commit = self._find_commit(table, write)
         if commit is None:
             raise RivalRunError(
@@ -212,7 +210,7 @@ class Warehouse(DeltaTables):
         return commit
 
     def _find_commit(self, table: Table, write: Callable[[str], None]) -> history.Commit | None:
-        """The commit that `write` makes under the name that it is given; None where it made none.
+        """Run `write`, and find the commit that it made under the name that it is given, if any.
 
         Found by its name: the newest commit may be another run's, or a table optimisation.
         """
@@ -226,7 +224,7 @@ class Warehouse(DeltaTables):
         return Written(rows, commit.version)
 
     def _leave_rows(self, table: Table, rows: int) -> Written:
-        """Nothing to write: the table's newest commit holds these rows already."""
+        """Leave the table as it is: its newest commit holds these rows already."""
         return self._note_written(table, self.last_commit(table), rows)
 
     def _note_planned(self, table: Table, rows: DataFrame, how: str) -> Written:

@@ -76,11 +76,11 @@ class Delivery:
         return [day for day, passed in self.log_days.items() if passed]
 
     def allowed_to_shrink(self, table: Table) -> bool:
-        """Whether this run was told that the table may lose rows."""
+        """Return whether this run may let the table lose rows (`--allow-shrink`)."""
         return table.name in self.warehouse.conf.allow_shrink
 
     def speaks_for_absent_rows(self, table: Table) -> bool:
-        """Whether a row of the table that the source does not give is gone from the source.
+        """Return whether a row of the table that the source does not give is gone from the source.
 
         It is not where the source sends changes only, and not in a backfill, whose source may be
         of an earlier day than the table.
@@ -89,12 +89,14 @@ class Delivery:
         return table.name not in incremental and not self.is_backfill
 
     def read_missing(self, table: Table) -> DataFrame:
-        """The table's rows whose key is in no raw row, whether that one passes or not."""
+        """Read the table's rows whose key is in no raw row, whether that one passes or not."""
         keys = self.checked[table].select(*table.key)
         return self.warehouse.read(table).join(keys, on=list(table.key), how="left_anti")
 
     def read_standing(self, table: Table) -> DataFrame | None:
-        """The table's rows whose new version is quarantined, which stay as they are; None: none."""
+        """Read the table's rows that stay because their new version is quarantined; None: there are
+        none.
+        """
         if not self.broken[table] or not self.warehouse.exists(table):
             return None
         key = list(table.key)
@@ -106,7 +108,9 @@ class Delivery:
         return rows.join(passed, on=key, how="left_anti").select(*table.column_names)
 
     def build_removal_sql(self, table: Table) -> str | None:
-        """SQL over the table for the rows that are removed where the source lacks their key."""
+        """Build SQL for the table's rows that are removed where the source lacks their key; None:
+        no row is.
+        """
         if self.unreadable_lines(table) or not self.speaks_for_absent_rows(table):
             return None
         if self.raw.closed or table is JUDGMENTS:
@@ -123,12 +127,12 @@ class Delivery:
         return f"event_date IN ({days})"
 
     def unreadable_lines(self, table: Table) -> int:
-        """Lines of the table's input that may be any of its rows (count)."""
+        """Count the lines of the table's input that may be any of its rows."""
         return self.broken[table].get(MALFORMED_LINE, 0)
 
 
 def last_run(warehouse: Warehouse) -> LastRun | None:
-    """The newest run date that `ingest` finished over these tables, by its saved reports.
+    """Find the newest run date that `ingest` finished over these tables, by its saved reports.
 
     Raises:
         DamagedRecordError: that report is no whole JSON.

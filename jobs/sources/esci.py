@@ -44,7 +44,7 @@ _PRODUCT_COLUMNS = (
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-    """The raw frames of the locales in conf.
+    """Read the raw frames of the locales in conf.
 
     Raises:
         SourceError: a file or column is missing.
@@ -69,7 +69,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 
 
 def fingerprint(conf: ResolvedConf) -> str:
-    """Hash of the files' names, sizes and times."""
+    """Hash the files' names, sizes and times."""
     return files_fingerprint(
         _require_file(_require_section(conf), name) for name in (EXAMPLES, PRODUCTS)
     )
@@ -88,7 +88,9 @@ def _select_items(products: DataFrame) -> DataFrame:
 
 
 def _select_queries(examples: DataFrame) -> DataFrame:
-    """One row a query: texts that differ in case or outer blanks only are the same query."""
+    """Select one row per query: texts that differ in case or outer blanks only
+    are the same query.
+    """
     return (
         examples.groupBy(_query_id(), F.col("product_locale").alias("region"))
         .agg(F.min("query").alias("query_text"))

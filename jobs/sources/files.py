@@ -24,7 +24,7 @@ def read_delimited(
     quote: str = '"',
     multiline: bool = False,
 ) -> DataFrame:
-    """A delimited file, or a folder of them with one header, as text columns.
+    """Read a delimited file, or a folder of them with one header, as text columns.
 
     A quote inside a quoted value is doubled. A line with too few or too many values keeps its text
     in the column `_malformed`. Without a header the columns are named _c0, _c1, ...
@@ -50,7 +50,7 @@ def read_delimited(
 
 
 def read_json_lines(spark: SparkSession, path: str) -> DataFrame:
-    """A file of one JSON object a line, as text columns; nested values stay JSON.
+    """Read a file of one JSON object per line, as text columns; nested values stay JSON.
 
     Two passes: the first finds the names. A line that does not parse keeps its text in the column
     `_malformed`.
@@ -74,7 +74,7 @@ def load_frame(
     options: Mapping[str, str | bool] | None = None,
     schema: StructType | None = None,
 ) -> DataFrame:
-    """spark.read with errors of a source.
+    """Load files with spark.read, with the errors of a source.
 
     Raises:
         SourceError: the path does not exist, is empty, or is not of that format.
@@ -87,7 +87,9 @@ def load_frame(
 
 
 def make_unreadable_error(what: str, error: Exception) -> SourceError:
-    """The error of a source that Spark cannot read, with the innermost cause that Spark names."""
+    """Make the error of a source that Spark cannot read, with the innermost cause
+    that Spark names.
+    """
     return SourceError(
         f"{what} cannot be read ({cause_line(error)}); check the path and the format in conf "
         f"`source`"

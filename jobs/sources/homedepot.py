@@ -54,7 +54,7 @@ _NO_BRAND = ("n/a", "unbranded", "")
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-    """The four raw frames, the planted truth of the simulated engagement and its parameters.
+    """Read the four raw frames; draw the engagement's planted truth and its parameters.
 
     Items, texts and the pairs that compete are kept on the workers' disks; the texts are counted
     on the way.
@@ -94,7 +94,7 @@ def fingerprint(conf: ResolvedConf) -> str:
 
 
 def grade_of_rating(rating: Column) -> Column:
-    """Grade of a mean rating (double, 1 to 3): up to 1.5 is 0, up to 2.34 is 1, above is 2."""
+    """Grade a mean rating (double, 1 to 3): up to 1.5 is 0, up to 2.34 is 1, above is 2."""
     return (
         F.when(~rating.between(1, 3), F.lit(None).cast("int"))
         .when(rating <= 1.5, 0)
@@ -104,7 +104,7 @@ def grade_of_rating(rating: Column) -> Column:
 
 
 def numbered_texts(rated: DataFrame, seed: int) -> DataFrame:
-    """One row per query text: query_text and text_number, 0 .. n - 1 in an order that is drawn.
+    """Number the query texts 0 .. n - 1 in an order that is drawn: query_text, text_number.
 
     The order is made in one array: the set has some ten thousand texts.
     """
@@ -122,7 +122,9 @@ def numbered_texts(rated: DataFrame, seed: int) -> DataFrame:
 
 
 def _select_rated(raw: DataFrame) -> DataFrame:
-    """The pairs file in our names; ids and ratings still text, `grade` null where unreadable."""
+    """Select the pairs file under our names; ids and ratings still text, `grade` null where
+    unreadable.
+    """
     return raw.select(
         F.col("product_uid").alias("item_id"),
         F.col("product_title").alias("title"),
@@ -134,14 +136,16 @@ def _select_rated(raw: DataFrame) -> DataFrame:
 
 
 def _select_brands(raw: DataFrame) -> DataFrame:
-    """item_id, brand; the file writes 100001 as 100001.0, and no brand in several ways."""
+    """Select item_id and brand; the file writes 100001 as 100001.0, and no brand
+    in several ways.
+    """
     brand = F.when(~F.lower(F.trim("brand")).isin(*_NO_BRAND), F.trim("brand"))
     uid = F.col("product_uid").try_cast("double").cast("long").cast("string")
     return raw.groupBy(uid.alias("item_id")).agg(F.min(brand).alias("brand"))
 
 
 def _describe_items(rated: DataFrame, brands: DataFrame) -> DataFrame:
-    """One row per product of the pairs, with what its title says."""
+    """Return one row per product of the pairs, with what its title says."""
     title = F.col("title")
     return (
         rated.where(F.col("item_id").isNotNull())
@@ -162,7 +166,7 @@ def _describe_items(rated: DataFrame, brands: DataFrame) -> DataFrame:
 def _draw_pairs(
     rated: DataFrame, texts: DataFrame, items: DataFrame, world: World[HomeDepotSource]
 ) -> DataFrame:
-    """PAIRS and is_filler: pairs that can be read, and fillers."""
+    """Return PAIRS and is_filler: the pairs that can be read, and fillers."""
     keyed = texts.select("text_number", normalise_text(F.col("query_text")).alias("text_key"))
     judged = (
         rated.where(F.col("grade").isNotNull() & F.col("item_id").isNotNull())
@@ -192,7 +196,7 @@ def _draw_pairs(
 def _select_judgments(
     rated: DataFrame, pairs: DataFrame, engine: MarketEngine, conf: ResolvedConf
 ) -> DataFrame:
-    """Every line of the pairs file in every region, and the fillers as assumed grades."""
+    """Select every line of the pairs file in every region, and the fillers as assumed grades."""
     region = F.explode(F.array(*map(F.lit, conf.tree.regions))).alias("region")
     human = (
         rated.select("query_text", "item_id", "rating", "grade", MALFORMED, region)

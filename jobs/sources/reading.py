@@ -13,7 +13,7 @@ from jobs.sources.window import within_history
 
 
 def read_once(spark: SparkSession, conf: ResolvedConf, stack: ExitStack) -> RawFrames:
-    """The raw frames of the conf's source, impressions of `ingest.history_days` only.
+    """Read the raw frames of the conf's source, impressions of `ingest.history_days` only.
 
     What a closed source draws has a long plan, which every step after would carry: it is cut. Its
     rows cannot be made again should a worker be lost; the job is then run again. The frames of an

@@ -27,7 +27,7 @@ _MAX_WORDS = 5
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-    """The market of conf `source` and `seed` as the log of the days before the run date knows it.
+    """Draw the market of conf `source` and `seed`, its log as known on the eve of the run date.
 
     Texts and the pairs that compete are kept on the workers' disks: impressions, judgments and
     truth all start from them.
@@ -59,7 +59,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 
 
 def fingerprint(conf: ResolvedConf) -> str:
-    """The version of the market's code: all else is in conf."""
+    """Return the version of the market's code: all else is in conf."""
     return f"market {MARKET_VERSION}"
 
 
@@ -71,7 +71,7 @@ def _require_section(conf: ResolvedConf) -> SimulatedSource:
 
 
 def distinct_texts(typed: DataFrame) -> DataFrame:
-    """text_number, shard, query_text, text_key of texts as typed.
+    """Return text_number, shard, query_text and text_key of texts as typed, each text once.
 
     Modifiers come before a text that another query has already; what is still equal, or too long
     then, falls out.
@@ -97,7 +97,9 @@ def distinct_texts(typed: DataFrame) -> DataFrame:
 
 
 def _select_judgments(engine: MarketEngine, market: Market) -> DataFrame:
-    """Raters' grades of part of the pools of part of the texts, in every region with traffic."""
+    """Select raters' grades of part of the pools of part of the texts, in every region with
+    traffic.
+    """
     searched = engine.searches.select("text_number", "region").distinct()
     queries = engine.queries.join(searched, on=["text_number", "region"], how="left_semi")
     return (

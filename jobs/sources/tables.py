@@ -44,7 +44,7 @@ _QUERY_COLUMNS = ("query_text", "region")
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-    """The raw frames.
+    """Read the raw frames.
 
     Raises:
         SourceError: a table or column is missing, a mapped name is not one of ours.
@@ -92,7 +92,7 @@ def _read_optional(
 def _map_columns(
     spark: SparkSession, source: TablesSource, given: TableInput, table: Table
 ) -> DataFrame:
-    """The table's columns under our names, with what follows from them."""
+    """Map the table's columns to our names, and add what follows from them."""
     _check_names(given, table)
     df = _load_table(spark, given, table)
     require_columns(df, given.columns.values(), f"source table {table.name}")
@@ -130,7 +130,7 @@ def _check_names(given: TableInput, table: Table) -> None:
 
 
 def _named_queries(source: TablesSource, frames: list[DataFrame]) -> DataFrame:
-    """One row a query that impressions or judgments name by text and region."""
+    """Return one row per query that impressions or judgments name by text and region."""
     named = [
         df.select("query_id", *_QUERY_COLUMNS).distinct()
         for df in frames
@@ -182,7 +182,7 @@ def _require_section(conf: ResolvedConf) -> TablesSource:
 
 
 def input_fingerprint(given: TableInput, remote: bool, run_date: date) -> str:
-    """A text that changes when the table does.
+    """Return a text that changes when the table does.
 
     Of a local file or folder: names, sizes and times. Of a table by name, or on a remote path: the
     Delta version; without one the files that Spark lists. Where neither can be seen, the run date:
@@ -200,7 +200,7 @@ def input_fingerprint(given: TableInput, remote: bool, run_date: date) -> str:
 
 
 def _look_at_table(spark: SparkSession, given: TableInput) -> Iterable[object]:
-    """What each way to look finds, the surest first; None where it cannot look."""
+    """Look at the table in each way, the surest first; None where a way is closed."""
     yield _try_look(lambda: _delta_version(spark, given))
     if given.table is not None:
         yield _try_look(lambda: sorted(spark.read.table(str(given.table)).inputFiles()))
@@ -209,7 +209,7 @@ def _look_at_table(spark: SparkSession, given: TableInput) -> Iterable[object]:
 
 
 def _delta_version(spark: SparkSession, given: TableInput) -> object:
-    """Identity and version: a table that was dropped and made anew has another identity."""
+    """Return identity and version: a table that was dropped and made anew has another identity."""
     if given.table is not None:
         table = DeltaTable.forName(spark, given.table)
     else:

@@ -44,7 +44,7 @@ _COLUMNS = {
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-    """The raw frames.
+    """Read the raw frames.
 
     Raises:
         SourceError: a file or column is missing, or the delimiter is not a tab.
@@ -87,7 +87,9 @@ def _select_queries(queries: DataFrame, source: WandsSource) -> DataFrame:
 
 
 def _select_judgments(labels: DataFrame, queries: DataFrame, source: WandsSource) -> DataFrame:
-    """Labels with our query_id; a number that query.csv lacks stays, to be quarantined as such."""
+    """Select labels with our query_id; a number that query.csv lacks stays, to be quarantined as
+    such.
+    """
     # One text a number: a number that occurs twice must not double the labels.
     texts = queries.groupBy("query_id").agg(F.min("query").alias("query"))
     key = query_key(F.col("query"), F.lit(source.region))
@@ -109,7 +111,7 @@ def _map_grades(grades: WandsGrades) -> dict[str, int]:
 
 
 def _extract_feature(name: str) -> Column:
-    """The first value of a product feature, null where the product does not have it."""
+    """Extract the first value of a product feature, null where the product does not have it."""
     value = F.regexp_extract("product_features", rf"(?i)(?:^|\|)\s*{name}\s*:\s*([^|]+)", 1)
     return F.nullif(F.trim(value), F.lit(""))
 

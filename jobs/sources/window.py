@@ -14,13 +14,13 @@ from features.quality.typed import try_cast
 
 
 def first_day(conf: ResolvedConf) -> date | None:
-    """First day of the window `ingest.history_days`; None: all that the source gives."""
+    """Return the first day of the window `ingest.history_days`; None: all that the source gives."""
     days = conf.tree.ingest.history_days
     return None if days is None else conf.run_date - timedelta(days=days)
 
 
 def within_history(impressions: DataFrame, conf: ResolvedConf) -> DataFrame:
-    """The raw impressions from the first day on, and those whose time cannot be read."""
+    """Keep the raw impressions from the first day on, and those whose time cannot be read."""
     start = first_day(conf)
     if start is None:
         return impressions
@@ -29,14 +29,14 @@ def within_history(impressions: DataFrame, conf: ResolvedConf) -> DataFrame:
 
 
 def replaced_days(conf: ResolvedConf) -> str:
-    """SQL over the table impressions for the days that a run replaces."""
+    """Write SQL over the table impressions for the days that a run replaces."""
     opening = first_day(conf)
     start = [] if opening is None else [f"event_date >= DATE'{opening}'"]
     return " AND ".join([*start, f"event_date < DATE'{conf.run_date}'"])
 
 
 def as_of(impressions: DataFrame, run_date: date) -> DataFrame:
-    """The raw impressions as the log stood when `run_date` began.
+    """Return the raw impressions as the log stood when `run_date` began.
 
     Rows that happened or were known later are left out; clicks, carts and purchases that came or
     were known later are undone. Rows whose times cannot be read stay.
@@ -58,7 +58,7 @@ def _undo_event(impressions: DataFrame, event: str, times: list[str], run_date: 
 
 
 def _is_later(impressions: DataFrame, names: Sequence[str], run_date: date) -> Column:
-    """Whether the earliest of the times that the frame has is on or after the run date."""
+    """Return whether the earliest of the times that the frame has is on or after the run date."""
     moments = [_cast_moment(impressions, name) for name in names if name in impressions.columns]
     earliest = F.array_min(F.array(*moments)) if moments else F.lit(None)
     return F.coalesce(earliest >= F.lit(run_date), F.lit(False))

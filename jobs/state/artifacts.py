@@ -17,7 +17,8 @@ Stamps = dict[str, Any]
 
 
 def stamps_of(folder: Path, name: str) -> Stamps | None:
-    """The version in the manifest and [size, time of change, sha256] of each file that it names.
+    """Return the version in the manifest and [size, time of change, sha256] of each file that it
+    names.
 
     None where there is no readable manifest.
     """
@@ -32,7 +33,7 @@ def stamps_of(folder: Path, name: str) -> Stamps | None:
 
 
 def why_changed(folder: Path, stamps: Stamps) -> str | None:
-    """What differs from the stamps, or None."""
+    """Return what differs from the stamps, or None."""
     for name, (*stamp, digest) in stamps["files"].items():
         path = folder / name
         if not path.is_file():
@@ -43,7 +44,7 @@ def why_changed(folder: Path, stamps: Stamps) -> str | None:
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest; None where it is missing or damaged."""
+    """Read the manifest; None where it is missing or damaged."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -52,7 +53,7 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
 
 
 def _list_digests(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """sha256 by file: of a model's manifest, or of a snapshot's."""
+    """List sha256 by file: of a model's manifest, or of a snapshot's."""
     files = dict(manifest.get("files", {}))
     for split in manifest.get("splits", {}).values():
         files |= {entry["path"]: entry["sha256"] for entry in split["files"]}
@@ -60,7 +61,7 @@ def _list_digests(manifest: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _read_stamp(path: Path) -> list[int]:
-    """Size and time of change; of a missing file none."""
+    """Read size and time of change; nothing for a missing file."""
     if not path.is_file():
         return []
     stat = path.stat()

@@ -64,7 +64,7 @@ class RunState:
         return self.warehouse.conf
 
     def fingerprint_step(self, job: Job, chain: list[Job]) -> str:
-        """Hash of everything that the job's outputs depend on."""
+        """Hash everything that the job's outputs depend on."""
         tree = self.conf.tree.model_dump(mode="json")
         parts: dict[str, Any] = {
             "code": source_hash(),
@@ -78,7 +78,7 @@ class RunState:
         return section_hash(parts)
 
     def why_run(self, job: Job, fingerprint: str, chain: Sequence[Job] = ()) -> str | None:
-        """Why the step must run, or None where its record says that nothing changed.
+        """Return why the step must run, or None where its record says that nothing changed.
 
         Args:
             job: the step.
@@ -96,13 +96,13 @@ class RunState:
         return next(self._list_changes(job, record, chain), None)
 
     def missing_inputs(self, job: Job) -> list[str]:
-        """Tables and artifacts that the job reads and that do not exist."""
+        """List the tables and artifacts that the job reads and that do not exist."""
         needed = [table for table in job.reads if table not in job.may_lack]
         tables = [table.name for table in needed if not self.log.list_commits(table)]
         return tables + [name for name in job.artifacts_in if self._input_artifact(name) is None]
 
     def last_report(self, job: Job) -> dict[str, Any]:
-        """The report of the step's last success."""
+        """Return the report of the step's last success."""
         record = self._read_record(job)
         report: dict[str, Any] = record["report"] if record else {}
         return report
@@ -116,7 +116,7 @@ class RunState:
     def _list_changes(
         self, job: Job, record: dict[str, Any], chain: Sequence[Job]
     ) -> Iterator[str]:
-        """How the step's outputs differ from its record."""
+        """List how the step's outputs differ from its record."""
         names = record["report"].get("commits", {})
         for table in job.writes:
             version = record["outputs"].get(table.name)
@@ -132,14 +132,14 @@ class RunState:
                 yield from filter(None, [why_changed(self._find_folder(name), stamps)])
 
     def _read_record(self, job: Job) -> dict[str, Any] | None:
-        """The record; None where it is missing or damaged."""
+        """Read the record; None where it is missing or damaged."""
         try:
             return read_record(state_path(self.warehouse, job))
         except DamagedRecordError:
             return None
 
     def _input_version(self, table: Table, job: Job, chain: list[Job]) -> Any:
-        """For a per-run table what its maker last did on this run date (other dates do not
+        """Return what a per-run table's maker last did on this run date (other dates do not
         matter); for an entity table, or without a record, the table's version.
 
         What the step itself, or a step after it, added to a table that steps before it make, too,
@@ -157,7 +157,7 @@ class RunState:
         return {"snapshot": self.warehouse.snapshot_dir, "model": self.warehouse.model_dir}[name]()
 
     def _input_artifact(self, name: str) -> str | None:
-        """The version in the artifact's manifest: a hash of its content, not of its timings.
+        """Return the version in the artifact's manifest: a hash of its content, not of its timings.
 
         Without a model of the run date, that of the earlier one which is scored with."""
         folder = self._find_folder(name)
@@ -170,7 +170,7 @@ class RunState:
 
 
 def installed_versions() -> dict[str, str | None]:
-    """Version by package; None for one that is not installed."""
+    """List the version of each package; None for one that is not installed."""
     return {name: _find_version(name) for name in _COMPUTING}
 
 

@@ -21,7 +21,7 @@ LOG = (
 
 
 def log_rows(world: World[Source], batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """LOG of a stream in the order of text_number: each text's pool first, then its pages.
+    """Draw the LOG of a stream in the order of text_number: each text's pool first, then its pages.
 
     A row of a pool has the columns of PAIRS (and words_matched where the logger ranks by it) and no
     search_id, a page those of SEARCHES. A page whose text has no pool is left out.
@@ -38,7 +38,7 @@ def log_rows(world: World[Source], batches: Iterable[pd.DataFrame]) -> Iterator[
 
 
 def _draw_log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> pd.DataFrame:
-    """The log of some pages, whose pools are all there and sorted by text."""
+    """Draw the log of some pages, whose pools are complete and sorted by text."""
     source, draws = world.source, world.draws
     region = pd.Index(world.regions).get_indexer(pd.Index(pages["region"]))[:, None]
     search, items = as_keys(pages["search_id"]), as_keys(pool["item_id"])
@@ -90,7 +90,7 @@ def _draw_log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> 
 def _score_offers(
     world: World[Source], pool: pd.DataFrame, pairs: Pairs, click_logit: Floats
 ) -> Floats:
-    """The logger's score before the day's drift, [R, N]."""
+    """Score the offers as the logger does before the day's drift, [R, N]."""
     policy, terms = world.source.policy, {}
     if policy.text:
         terms["words_matched"] = pool["words_matched"].to_numpy(np.float64)
@@ -102,7 +102,9 @@ def _score_offers(
 
 
 def _pool_places(pool_text: Ints, page_text: Ints) -> Ints:
-    """Row of each item of the page's pool, [P, W]; -1 behind the last item of a short pool."""
+    """Return the row of each item of the page's pool, [P, W]; -1 after the last item of a short
+    pool.
+    """
     texts, start, size = np.unique(pool_text, return_index=True, return_counts=True)
     of = np.searchsorted(texts, page_text)
     place = np.arange(size[of].max())
@@ -110,6 +112,6 @@ def _pool_places(pool_text: Ints, page_text: Ints) -> Ints:
 
 
 def _to_moments(second: Ints, happened: Bools | None = None) -> NDArray[np.datetime64]:
-    """Times of seconds since 1970; none where it is not `known`."""
+    """Turn seconds since 1970 into times; none where it did not happen."""
     moments = second.astype("datetime64[s]")
     return moments if happened is None else np.where(happened, moments, np.datetime64("NaT"))

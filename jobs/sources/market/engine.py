@@ -59,7 +59,9 @@ class MarketEngine:
         return numbers.mapInPandas(self._world.map_batches(rows), SEARCHES)
 
     def draw_impressions(self) -> DataFrame:
-        """The log of the days before the run date as it is known then, one row per item shown."""
+        """Draw the log of the days before the run date as it is known then, one row
+        per item shown.
+        """
         pools = self._market.pairs.transform(self._with_words_matched)
         stream = (
             pools.unionByName(self.searches, allowMissingColumns=True)
@@ -69,7 +71,9 @@ class MarketEngine:
         return stream.mapInPandas(partial(log_rows, self._world), LOG)
 
     def draw_truth(self) -> DataFrame:
-        """The planted truth of every pair that may be shown or judged; see `model.market`."""
+        """Work out the planted truth of every pair that may be shown or judged; see
+        `model.market`.
+        """
         return self._market.pairs.mapInPandas(self._world.map_batches(truth_rows), TRUTH)
 
     def _with_words_matched(self, pairs: DataFrame) -> DataFrame:
@@ -89,5 +93,5 @@ class MarketEngine:
 
 
 def _split_words(*texts: str) -> Column:
-    """array<string>: the different tokens of the text columns."""
+    """Split the text columns into their different tokens (array<string>)."""
     return F.array_distinct(split_tokens(F.concat_ws(" ", *texts)))

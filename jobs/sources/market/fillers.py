@@ -12,7 +12,7 @@ from udfs.market.world import World
 def draw_fillers(
     texts: DataFrame, judged: DataFrame, items: DataFrame, world: World[HomeDepotSource]
 ) -> DataFrame:
-    """One row per text and filler: text_number, item_id, grade 0.
+    """Draw one row per text and filler: text_number, item_id, grade 0.
 
     A filler wins a random group of products by its shelf score. It is of none of the types of the
     items judged for the text, and its title shares no word with the text.
@@ -74,7 +74,7 @@ def _drawn_groups(texts: DataFrame, types: DataFrame, world: World[HomeDepotSour
 
 
 def draw_uniform(seed: int, purpose: str, *keys: str) -> Column:
-    """Uniform on (0, 1), a double: a function of seed, purpose and the key columns."""
+    """Draw a double, uniform on (0, 1), as a function of seed, purpose and the key columns."""
     hashed = F.xxhash64(F.lit(seed), F.lit(purpose), *keys)
     return (F.shiftrightunsigned(hashed, 12) + F.lit(0.5)) * F.lit(2.0**-52)
 
@@ -85,7 +85,7 @@ def _draw_group(world: World[HomeDepotSource], purpose: str, *keys: str) -> Colu
 
 
 def _split_words(column: str) -> Column:
-    """Words of three letters or more, lower case, without a plural s."""
+    """Split into words of three letters or more, lower case, without a plural s."""
     words = F.split(F.regexp_replace(F.lower(column), r"[^a-z]+", " "), " ")
     singular = F.transform(words, lambda w: F.regexp_replace(w, "(?<=[a-z]{2}[^s])s$", ""))
     return F.filter(singular, lambda w: F.length(w) >= 3)

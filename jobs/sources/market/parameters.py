@@ -25,7 +25,7 @@ class Parameter(NamedTuple):
 
 
 def list_parameters(spark: SparkSession, world: World[MarketSource], items: DataFrame) -> DataFrame:
-    """One row per parameter: conf, clicks by position, regions, and a region's brand tastes.
+    """List one row per parameter: conf, clicks by position, regions, and a region's brand tastes.
 
     Args:
         spark: the session.
@@ -39,7 +39,7 @@ def list_parameters(spark: SparkSession, world: World[MarketSource], items: Data
 
 
 def _of_conf(source: MarketSource) -> Iterator[Parameter]:
-    """Numbers of the source's section and of its parts, with their descriptions."""
+    """List the numbers of the source's section and of its parts, with their descriptions."""
     yield from _list_numbers("", source)
     for part in ("policy", "clicks", "shoppers"):
         yield from _list_numbers(f"{part}.", getattr(source, part))
