@@ -17,7 +17,8 @@ def expand_variables(written: Any, where: Callable[[str], str]) -> Any:
     """Replace the variables of a conf as written by their values.
 
     Raises:
-        ConfError: one is not set and has no default; `where` tells of a dotted key, whose it is.
+        ConfError: a variable is not set and has no default; `where` names the layer that a dotted
+            key is from.
     """
 
     def look_up_value(match: re.Match[str], key: str) -> str:

@@ -1,8 +1,8 @@
 """Prices as a region sees them.
 
-The items table knows one price an item, today's, or none; the log knows the prices shown. So that
-no feature of an old day uses a later shown price, and that regions with a currency of their own
-compare, with b_i the catalogue price of item i (1 where it has none):
+The items table has today's price of an item, or none; the log has the prices shown. The formulas
+below let no feature of an old day use a price that was shown later, and make regions with different
+currencies comparable; b_i is the catalogue price of item i (1 where it has none):
     ln price of i in r as of d = ln b_i + mean of ln(shown / b_i) over the item's impressions in r
         in the 28 days before d (the level of r where it was not shown)
     level of r as of d = mean of ln(shown / b_i) over all impressions of priced items in r
@@ -17,7 +17,9 @@ from features.log.history import MICRO, daily_counts, sum_windows
 
 WINDOW = LOOK_BACK_DAYS
 STEPS = 50
+"""Quantiles of a type's prices are 2 % apart (count of steps)."""
 _ACCURACY = 10_000
+"""Of Spark's approximate quantiles, whose error in rank is 1 / accuracy: far below a step."""
 
 
 def with_price_ratio(events: DataFrame, items: DataFrame) -> DataFrame:

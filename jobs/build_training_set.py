@@ -84,7 +84,7 @@ def read_inputs(warehouse: Warehouse) -> TrainingInputs:
 def limit_to_covered(
     inputs: TrainingInputs, conf: ResolvedConf, report: JobReport
 ) -> TrainingInputs:
-    """Limit the inputs to the days whose look-back counts; tells what is left out.
+    """Limit the inputs to the days whose look-back counts; the report says what is left out.
 
     Raises:
         LookBackError: the conf leaves out short look-backs, and no example is left.

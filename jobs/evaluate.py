@@ -70,8 +70,8 @@ class EvaluationInputs:
     """Rows of EXAMPLE_SCORES by split, QUERIES, RELEVANCE_LABELS, and the weights in force.
 
     `served` are the scored candidates of test queries with baselines and grades (None: the test
-    rows stand in), `truth` is MARKET_TRUTH where there is one. `baselines` are further rankers over
-    columns of the test and the served rows.
+    rows are used), `truth` is MARKET_TRUTH where the market is simulated. `baselines` are further
+    rankers over columns of the test and the served rows.
     """
 
     test: DataFrame

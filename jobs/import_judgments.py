@@ -54,7 +54,7 @@ def build(answers: DataFrame, conf: ResolvedConf) -> DataFrame:
 
 
 def run(run: Run) -> None:
-    """Check, tell the agreement, resolve, write."""
+    """Check the answers, report the agreement, resolve them and write."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
     sample = warehouse.read_run(JUDGMENT_SAMPLE)
     raw = _raw_answers(warehouse)

@@ -68,6 +68,7 @@ from jobs.sources.reading import read_once
 from jobs.sources.window import replaced_days
 
 _SHOWN_RULES = 3
+"""Rules that a message names, the most frequent ones: the report has all."""
 _NOT_WRONG = (*NOT_YET, OLDER)
 """Rules whose rows say nothing against the source."""
 

@@ -5,8 +5,9 @@ run's candidates, queries, items, impressions, relevance_labels, labeler_version
 labeler_decisions, text_embeddings (where they are of the labeler's encoder they are not computed
 again), and the labeler directory of the admitted version.
 Idempotency: a pair that has a label of the version is left alone. Distinct pairs of texts are read
-once, most shown first, in chunks that are committed as they finish: a run that is killed has lost
-at most the chunk that it was in, and the next one goes on behind it. Only one run at a time.
+once, most shown first, in chunks that are committed as they finish: a run that is killed loses at
+most the chunk that it was in, and the next run goes on after the last one that was committed. Only
+one run at a time.
 Run: counterpoise label_pairs --conf FILE --set labeling.budget_minutes=60
 
 Without an admitted version nothing is labelled. Conf `labeling` says how many pairs of texts are

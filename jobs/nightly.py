@@ -66,7 +66,8 @@ class Nightly:
     def rehearse(self) -> list[JobReport]:
         """Dry-run each step that would run over the inputs as they are now; nothing is written.
 
-        A step whose inputs do not exist yet is passed over, and says which one it waits for.
+        A step whose inputs do not exist yet is passed over; a line names the inputs that it waits
+        for.
         """
         reports: list[JobReport] = []
         for job in self.steps:

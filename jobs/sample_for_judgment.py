@@ -1,7 +1,7 @@
 """Makes `judgment_sample`: the pairs most worth a rater's time, with a CSV and an HTML sheet.
 
-Grain: one row per run and pair. Inputs: relevance_labels, queries, items, impressions, and where
-they are there label_audit and rater_answers.
+Grain: one row per run and pair. Inputs: relevance_labels, queries, items, impressions, and
+label_audit and rater_answers where they exist.
 Idempotency: the rows of the run date are replaced; the draw depends on conf `seed` and the pair.
 Run: counterpoise sample_for_judgment --conf FILE [--run-date DATE]
 

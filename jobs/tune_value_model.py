@@ -2,13 +2,13 @@
 
 Grain: value_curve one row per region (and "all") and relevance weight tried; value_weights one row
 per region. Inputs: the run's example_scores, validation rows only, and queries. Engagement is
-measured in the currency of conf `evaluation.currency`; a loss of it that the log says less exactly
-than conf `value.noise` asks is the one that the ranker itself expects. Relevance is taken over
-people's grades where value.min_queries validation queries have some, else over those of all
-sources; its lists are examples, each with the features of its own day: the run's candidates are
-scored only after this job, and `evaluate` judges those. The engagement weights stay as conf gives
-them; a region with too few validation queries takes the pick of all regions. Idempotency key:
-run_date.
+measured in the currency of conf `evaluation.currency`; where the log measures the loss of
+engagement less exactly than conf `value.noise` asks, the loss that the ranker itself expects is
+taken. Relevance is taken over people's grades where value.min_queries validation queries have some,
+else over those of all sources; its lists are examples, each with the features of its own day: the
+run's candidates are scored only after this job, and `evaluate` judges those. The engagement weights
+stay as conf gives them; a region with too few validation queries takes the pick of all regions.
+Idempotency key: run_date.
 
     counterpoise tune_value_model --conf FILE --set value.rule=max_engagement --set value.tau=0.9
 """

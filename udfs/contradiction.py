@@ -17,6 +17,8 @@ from scipy.special import betainc, ndtr, ndtri
 
 Floats = NDArray[np.float64]
 TINY = 1e-300
+"""Keeps divisors and tails above 0: near the least positive double, so that no other value
+changes."""
 Bounds = tuple[Floats, Floats, Floats, Floats]
 """P(X < c), P(X <= c), P(X > c), P(X >= c) of counts c [N], each [N]."""
 SCORE_TYPE = "struct<z_click: double, z_cart: double, z_purchase: double, z: double, p: double>"
@@ -104,8 +106,8 @@ def centre_udf(dispersions: Sequence[float], correlations: Sequence[float]) -> A
     (double).
 
     Gives CENTRE_TYPE: for each step, and each spread of its grid, how much of the outcome lies
-    between the quartiles (`measure_centre`). Null where a step tells nothing of the spread:
-    under one expected click, or under two trials.
+    between the quartiles (`measure_centre`). Null where a unit has too little data for the spread:
+    less than one expected click, or fewer than two trials.
     """
 
     def measure_centres(

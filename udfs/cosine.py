@@ -7,6 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 _CHUNK = 16_384
+"""Pairs that are multiplied at once: their gathered vectors take some tens of MB."""
 
 
 def add_cosines(block: tuple[Any, ...], pairs: pd.DataFrame, vectors: pd.DataFrame) -> pd.DataFrame:

@@ -12,8 +12,8 @@ from model.text.encoder import EncoderSpec, load_encoder
 def embed_udf(spec: EncoderSpec) -> Any:
     """Make a pandas UDF: string column -> array<float>, the unit-length embedding.
 
-    The encoder is loaded once a worker and batches by length within an Arrow batch: sort a
-    partition that holds several by length first.
+    The encoder is loaded once per worker. It batches by length within an Arrow batch: sort a
+    partition of several Arrow batches by length first.
     """
 
     def embed_batches(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:

@@ -24,7 +24,7 @@ def label_udf(folder: str | Path, processes: int = 1) -> Any:
     """Make a pandas UDF: query_text, item_text (strings), their vectors (arrays) -> RESULT_TYPE.
 
     A vector is of the encoder that `deployed_encoder` names; null where none is stored. The labeler
-    is loaded once a worker. Sort a partition by length first: neighbours are read together. Where
+    is loaded once per worker. Sort a partition by length first: neighbours are read together. Where
     there is no answer the probabilities and the grade are null and the reason says why.
 
     Args:

@@ -37,9 +37,9 @@ Batch = tuple[pd.Series, pd.Series, pd.Series, pd.Series]
 def score_udf(model_dir: str | Path, weights_json: str) -> Any:
     """Make the scoring UDF: one row per query, its candidates as arrays.
 
-    Arguments of the UDF: candidates (int, count), query_values (array<float>, query features in
-    the declared order), candidate_values (array<float>, item then pair features of each candidate,
-    one candidate after the other), region (string). Result: RESULT_TYPE, arrays of one entry a
+    Arguments of the UDF: candidates (int, count), query_values (array<float>, query features in the
+    declared order), candidate_values (array<float>, item then pair features of each candidate, one
+    candidate after the other), region (string). Result: RESULT_TYPE, arrays with one entry per
     candidate, in their order.
 
     Args:

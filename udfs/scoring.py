@@ -1,7 +1,7 @@
 """What every scoring UDF does with a batch: predict, weigh, rank.
 
-The model is loaded once a Python worker and kept as long as the same version is asked for; torch
-runs one thread there, because Spark gives each core a worker of its own.
+The model is loaded once per Python worker, and stays loaded while the same version is asked for;
+torch runs one thread there, because Spark gives each core a worker of its own.
 """
 
 from collections.abc import Sequence

@@ -4,6 +4,8 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 _BUCKETS = 1_000
+"""Buckets of p (count): few enough that one task ranks them, so many that none holds a large share
+of the tests."""
 
 
 def with_q_values(df: DataFrame, p: str = "p_value", q: str = "q_value") -> DataFrame:

@@ -1,7 +1,7 @@
 """What is audited, and the engagement that speaks for or against it.
 
-A grade says how a text and an item fit, whatever the region: the engagement of all regions counts
-for one unit, a (query text, item, grade), and what is found of a unit holds for its pairs.
+A grade says how well an item fits a text, in every region. So the engagement of all regions is
+summed per unit, a (query text, item, grade), and what holds for a unit holds for all its pairs.
 """
 
 from datetime import date, timedelta

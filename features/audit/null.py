@@ -1,9 +1,9 @@
 """How the scores of right grades scatter, read off the middle of all scores.
 
-A pair that people like for what no grade says is clicked more, carted more and bought more: the
-steps of the funnel are not independent, and the combined score scatters more than a standard normal
-one. The empirical null (Efron 2004) takes centre and width from the middle half of the scores,
-where wrong grades are few.
+People may like a pair for reasons that no grade covers, and then click, cart and buy it more often.
+So the steps of the funnel are not independent, and the combined score scatters more than a standard
+normal one. The empirical null (Efron 2004) takes centre and width from the middle half of the
+scores, where wrong grades are few.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,8 +13,12 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 _STEP = 0.05
+"""Width of the steps that scores are counted by: small beside the width of a null, which is 1 at
+least."""
 _QUARTILE = 0.6744897501960817
+"""Upper quartile of a standard normal score: the middle half is twice as wide."""
 _LEAST_UNITS = 30
+"""With fewer units the quartiles of the scores say little."""
 
 
 @dataclass(frozen=True)

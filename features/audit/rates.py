@@ -22,8 +22,11 @@ from features.log.history import MICRO
 DISPERSIONS = tuple(round(0.01 * 1.3**n, 6) for n in range(27))
 CORRELATIONS = (*(round(0.002 * 1.4**n, 6) for n in range(18)), 1.0)
 _DIGITS = 9
+"""Significant digits that are kept: sums in another order differ beyond them."""
 _LEAST_UNITS = 30
+"""With fewer units the share in the middle half says little of the spread."""
 _WIDE = {"click": 1.0, "cart": 0.3, "purchase": 0.3}
+"""Spreads that are taken where too few units tell of them: wide, so that little is flagged."""
 
 Centres = Callable[..., Column]
 """`udfs.contradiction.centre_udf(DISPERSIONS, CORRELATIONS)`."""
@@ -59,7 +62,7 @@ class GradeRates:
 def fit_rates(units: DataFrame, centres: Centres) -> dict[int, GradeRates]:
     """Fit the rates of each grade among the units; two small aggregates reach the driver.
 
-    A spread that fewer than 30 units tell of is taken as wide, so that little is flagged.
+    A spread that rests on fewer than 30 units is taken as wide, so that little is flagged.
 
     Args:
         units: grade, clicks, carts, purchases, expected (micro clicks).

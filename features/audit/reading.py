@@ -8,6 +8,7 @@ from features.audit.evidence import UNIT
 from features.text.normal_form import item_title
 
 _VALIDATION_PARTS = 10
+"""One part in so many of the query texts validates: a tenth."""
 
 
 def texts_to_read(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: int) -> DataFrame:
@@ -26,9 +27,8 @@ def texts_to_read(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: i
 def pairs_to_fit(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: int) -> DataFrame:
     """Return query_text, item_text, grade, fold and validates: what the folds' labelers learn from.
 
-    Units whose engagement contradicts their grade are left out. At most so many rows are kept that
-    the other folds of a fold hold `max_fit_pairs`, drawn by hash; a tenth of the query texts
-    validates.
+    Units whose engagement contradicts their grade are left out. Rows are drawn by hash, so many
+    that all folds but one hold `max_fit_pairs` rows together; a tenth of the query texts validates.
     """
     most = conf.max_fit_pairs * conf.folds // (conf.folds - 1)
     chance = F.xxhash64(F.lit(seed), F.lit("audit/fit"), *UNIT)

@@ -15,6 +15,7 @@ from features.text.normal_form import COLOURS, UNITS, normal_text
 
 _STOP = r"(?i)\s(?:with|without|for|in|by)\s|[,;(\[]|\s[-–—]\s"
 _MAX_WORDS = 3
+"""Words of a type at most: longer endings mostly name single products."""
 _NO_TYPE = (*(unit for unit, _ in UNITS), *COLOURS)
 
 
@@ -42,7 +43,7 @@ def derived_types(items: DataFrame, catalogue: DataFrame, min_items: int) -> Dat
         catalogue: title; the items whose endings are counted.
         min_items: an ending of two or three words needs so many titles.
     """
-    # Through an array of one, the words are found once and not once an ending.
+    # Through an array of one, the words are found once, not once per ending.
     phrase = F.array(_extract_phrase(F.col("title")))
     endings = F.explode_outer(F.flatten(F.transform(phrase, _cut_endings)))
     counted = (

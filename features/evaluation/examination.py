@@ -11,6 +11,7 @@ PAIRS = 50_000
 """Pairs taken at most, chosen by hash: with the 2 to 12 positions of a pair they leave the curve a
 standard error below .01, and they fit the driver whatever the log's size."""
 _STEPS = 1_000_000
+"""Steps that a share is cut to: finer than any share that is asked for."""
 
 
 def position_pairs(max_position: int) -> Callable[[DataFrame], DataFrame]:

@@ -55,8 +55,8 @@ def engagement_gains(weights: Mapping[str, Weights], default: Weights) -> dict[s
     """Return the gains of a page as logged: `click`, `cart`, `purchase` and their weighted sum
     `combined`.
 
-    A logged click needed an examination, so logged clicks reward the logger's own order; what
-    corrects that is in `features.evaluation.weighed`.
+    Shoppers click only what they examine, so logged clicks favour the logger's own order;
+    `features.evaluation.weighed` corrects that.
     """
     gains = {task: mask_label(task) for task in TASKS}
     gains["combined"] = weigh_engagement(weights, default, list(gains.values()))

@@ -27,8 +27,9 @@ RELEVANCE_KINDS = {
     "judged_mixed": "relevance_ndcg@{k}_judged_mixed",
     "pooled": "relevance_ndcg@{k}_pooled",
 }
-"""Metric of each kind of list. Condensed pooled lists are the judged ones that hold a relevant
-item, and no other judged list says anything: their figure is that of `judged`."""
+"""Metric of each kind of list. A pooled list without its unjudged items is a judged list that holds
+a relevant item; other judged lists have no NDCG. So that figure is the one of `judged`.
+"""
 
 
 def is_relevance(metric: str) -> bool:

@@ -14,6 +14,7 @@ from features.lookup import PAIR_KEY as PAIR
 from features.lookup import FeatureTables
 
 CLEAR_GRADES = 2
+"""Grades between the items of a clear pair: irrelevant against highly relevant."""
 _BASELINES = {"bm25": "pair_bm25", "popularity": "item_region_popularity"}
 
 
@@ -24,7 +25,7 @@ def served_rows(
 
     Args:
         features: feature rows as of the run date.
-        labels: one label a pair: query_id, item_id, grade, label_source.
+        labels: one label per pair: query_id, item_id, grade, label_source.
         queries: the table queries.
         test_buckets: buckets of the test split.
     """
@@ -47,7 +48,7 @@ def graded_rows(
     """Keep the candidates of the queries in some buckets, and add `grade` and `label_source`.
 
     Args:
-        labels: one label a pair: query_id, item_id, grade, label_source.
+        labels: one label per pair: query_id, item_id, grade, label_source.
         queries: the table queries.
         buckets: buckets of a split.
     """

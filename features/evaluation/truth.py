@@ -10,6 +10,7 @@ from features.evaluation.rankers import TASKS
 from features.evaluation.ranking import discounted_gains, log_discounts, normalise_gains
 
 _STEPS = 1_000_000
+"""Steps that a share is cut to: finer than any share that is asked for."""
 
 
 def beside_truth(

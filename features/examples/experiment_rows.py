@@ -47,7 +47,7 @@ def with_codes(keys: Mapping[str, str], source: DataFrame) -> Transform:
 
     Args:
         keys: column of the key by code.
-        source: all rows with the keys: those that are coded, before anything costly was joined.
+        source: all rows with the keys: the rows that are coded, before costly joins.
     """
 
     def transform(rows: DataFrame) -> DataFrame:

@@ -25,6 +25,7 @@ LIST_HASH = ("list_high", "list_low")
 never shown. A hash, because numbering the pages would take a join and end at 2^24 of them."""
 
 RANGE_BITS = 10
+"""1,024 ranges: their counts are few rows on the driver, and a range fits a task."""
 COLUMNS: tuple[str, ...] = (
     *(feature.name for feature in FEATURES),
     "position",

@@ -23,8 +23,8 @@ def version_status(decisions: DataFrame) -> DataFrame:
 def with_admission(labels: DataFrame, decisions: DataFrame | None) -> DataFrame:
     """Add label_admitted and decision_no (0 where none) to rows of relevance_labels.
 
-    Labels of people and assumed ones are admitted. A model label is where the last decision on its
-    version says so: without a decision it is not.
+    Labels of people and assumed ones are admitted. A model label is admitted only where the last
+    decision on its version admits that version.
 
     Args:
         decisions: rows of labeler_decisions; None: there are none yet.

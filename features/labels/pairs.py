@@ -22,8 +22,11 @@ FIT, CHOOSE, GOLD = "fit", "choose", "gold"
 TEXT_PAIR = ("text_key", "item_key")
 """What makes two pairs of texts the same: the query in lower case, the item as encoders see it."""
 _PARTS = 1_000_000
+"""Steps that the share of the gold set is cut to."""
 _DIGITS = 6
+"""Decimal places that are kept, so that the order in which Spark adds does not show."""
 _MOST_SHOWN_BAND = 8
+"""Pairs shown 256 times or more are one band: further bands would hold few pairs."""
 
 
 def graded_pairs(labels: DataFrame, queries: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:

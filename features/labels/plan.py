@@ -21,8 +21,9 @@ _KEPT = ("p_ge_1", "p_ge_2", "grade")
 
 @dataclass(frozen=True)
 class Step:
-    """A part of the plan: pairs of texts shown `shown` times go to chunks first .. first + parts -
-    1, by hash."""
+    """A part of the plan: pairs of texts shown `shown` times go, by hash, to the `parts` chunks
+    from `first_chunk` on.
+    """
 
     shown: int
     first_chunk: int
@@ -58,7 +59,7 @@ def wanted_pairs(
     Args:
         candidates: rows of one run of the candidates table.
         human: labels of people whose pairs need no other; None: label those pairs, too.
-        kept: labels of models that stand; their pairs are left out.
+        standing: labels of models that stay; their pairs are left out.
     """
     pairs = candidates.select(*PAIR).distinct()
     for labels in ([] if human is None else [human], standing):

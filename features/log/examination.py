@@ -9,6 +9,7 @@ from features.log.history import MICRO, daily_counts, sum_windows
 
 WINDOW = LOOK_BACK_DAYS
 _LEAST = 0.01
+"""Least relative examination: clicks are divided by sums of it."""
 
 
 def with_examination(events: DataFrame, conf: Conf) -> DataFrame:

@@ -1,9 +1,9 @@
 """Keeps when each event of a log row was first known, however often the row is sent again.
 
 A row of the log grows: the page is shown, later the click is known, then the cart, then the
-purchase, and a source sends the row again for each, or every night. Features of a day may use what
-was known before it, so an event must not become younger because its row came once more. Each
-version of a row that runs have seen counts, and of an event the earliest of its times is kept.
+purchase, and a source sends the row again each time, or every night. Features of a day may use what
+was known before it, so an event must not become younger because its row was sent again. So every
+version of a row counts, and each event keeps the earliest of its times.
 """
 
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
 """What was known before a day: daily counts summed over look-back windows.
 
-An event counts on its effective day, the later of the day it happened and the day the log first
-knew it, and is seen by the days strictly after. Every measure is a whole number, so that a sum
+An event counts on its effective day, the day it happened or the day the log first knew it,
+whichever is later; features of later days see it. Every measure is a whole number, so that a sum
 never depends on the order in which Spark adds.
 """
 
@@ -17,6 +17,7 @@ from features.log.first_known import EVENTS, times_of
 ENGAGEMENT = ("impressions", "clicks", "carts", "purchases")
 RATES = (("ctr", "clicks"), ("cart_rate", "carts"), ("purchase_rate", "purchases"))
 MICRO = 1_000_000
+"""Fractions are stored as whole millionths, whose sums are exact in any order."""
 
 
 def visible_log(impressions: DataFrame, run_date: date) -> DataFrame:

@@ -24,7 +24,7 @@ _HIGH = "_high"
 def judge_references(
     df: DataFrame, rule: str, referred: DataFrame, key: str, place: str, same: str | None = None
 ) -> DataFrame:
-    """Judge rows whose `key` is not among the rows of `known`, which is unique by `key`.
+    """Judge rows whose `key` is not among the rows of `referred`, which is unique by `key`.
 
     With `same`, rows whose value of that column is not the one of the row referred to fail too.
     A left join to a narrow frame: the reference is unique, so no row is made; a head key makes the

@@ -1,8 +1,8 @@
 """Rules on the times and the funnel of a log row.
 
 A log row of run date R must have happened before R and be known before R. A row that is known only
-later is not wrong, it has not arrived yet: it is quarantined by a rule of its own and comes in with
-a later run date. NOT_YET names those rules; they do not count as broken input.
+later is not wrong, it has not arrived yet: it is quarantined by a rule of its own, and a later run
+date takes it in. NOT_YET names those rules; they do not count as broken input.
 """
 
 from datetime import date

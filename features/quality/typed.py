@@ -24,6 +24,7 @@ MALFORMED_LINE = "malformed_line"
 ROW = "_row"
 _MOMENTS = (DateType, TimestampType, TimestampNTZType)
 _SHOWN_CHARS = 40
+"""Characters of a value in a reason: enough to recognise it."""
 _YEARS = (1, 9_999)
 """Years of a date or time that Python, pandas and Arrow can hold; Spark casts more than that."""
 

@@ -22,7 +22,7 @@ def select_accepted(checked: DataFrame) -> DataFrame:
 def build_quarantine(checked: Mapping[Table, DataFrame], run_date: date, source: str) -> DataFrame:
     """Build rows of the quarantine from the rows of the checked frames that did not pass.
 
-    `source` stands in for the data set of a row that does not say it.
+    `source` is taken for the data set of a row that names none.
     """
     parts = [
         df.where(F.col(RULE).isNotNull()).select(

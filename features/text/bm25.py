@@ -14,7 +14,10 @@ from pyspark.sql import functions as F
 from conf.schema import Conf
 
 SCALE = 1_000_000
-ROWS_A_TASK = 1_000_000
+"""Weights are stored as whole millionths, whose sums are exact in any order."""
+ROWS_PER_TASK = 1_000_000
+"""Joined rows of a chunk of a term, about (count): seconds of work, and far below a task's
+memory."""
 
 
 def build_postings(items: DataFrame, conf: Conf) -> DataFrame:
@@ -133,7 +136,7 @@ def retrieve_items(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFr
         postings: of `build_postings`; worth persisting, too.
 
     Returns:
-        text, item_id: at most `candidates.retrieved` items a text; ties by a hash of both.
+        text, item_id: at most `candidates.retrieved` items per text; ties by a hash of both.
     """
     generated = _generate_items(ranked.where("generates"), postings, conf.candidates.max_postings)
     best = _take_best(generated, conf.candidates.retrieved * conf.candidates.rescored)
@@ -170,14 +173,14 @@ def _scale_weight(value: Column) -> Column:
 def _generate_items(terms: DataFrame, postings: DataFrame, max_postings: int) -> DataFrame:
     """Return text, item_id and score over the generating terms.
 
-    A term that many texts share is split by item into chunks of about ROWS_A_TASK joined rows, so
+    A term that many texts share is split by item into chunks of about ROWS_PER_TASK joined rows, so
     that no single task meets all of it.
     """
     usable = F.least(F.col("df"), F.lit(max_postings))
     used = (
         terms.groupBy("term")
         .agg(F.count("*").alias("texts"), F.first("df").alias("df"))
-        .select("term", F.ceil(F.col("texts") * usable / ROWS_A_TASK).cast("int").alias("chunks"))
+        .select("term", F.ceil(F.col("texts") * usable / ROWS_PER_TASK).cast("int").alias("chunks"))
     )
     wanted = (
         terms.join(used, on="term", how="inner")

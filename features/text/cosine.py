@@ -1,4 +1,4 @@
-"""Pairs and embeddings laid out so that each vector travels once a block, not once a pair.
+"""Lays out pairs and embeddings so that each vector travels once per block, not once per pair.
 
 A block is a share of the items, by hash; with its pairs go the vectors of its items and of the
 texts that they are paired with.

@@ -77,7 +77,7 @@ def extract_trigrams(token_array: Column) -> Column:
     (array<string>).
     """
     padded = F.concat(F.lit(" "), F.concat_ws(" ", token_array), F.lit(" "))
-    # Through an array of one, the text is put together once and not once a trigram.
+    # Through an array of one, the text is put together once, not once per trigram.
     cut = F.flatten(F.transform(F.array(padded), _cut_triples))
     empty = F.array().cast("array<string>")
     return F.when(F.size(token_array) > 0, F.array_distinct(cut)).otherwise(empty)

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from features.trivago.declarations import DEVICES
 
 MICRO = 1_000_000
+"""Fractions are stored as whole millionths, whose sums are exact in any order."""
 MEASURES = ("impressions", "clickouts", "engagements", "log_price_micro")
 OTHER = "other"
 _FULL_LIST = 25

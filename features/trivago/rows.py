@@ -53,7 +53,7 @@ def engagements_of(actions: DataFrame) -> DataFrame:
     """Return a session's first engagement with each item: user_id, session_id, item_id, site,
     engaged_from.
 
-    One row a session and item. `search for item` names an item too, though not of the list.
+    One row per session and item. `search for item` names an item too, but not one of the list.
     """
     return (
         actions.where(F.col("action_type").isin(*ENGAGEMENTS))

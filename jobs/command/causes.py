@@ -37,9 +37,10 @@ def cause_line(error: BaseException) -> str:
 
 
 def naming_table(doing: str) -> Callable[[Method], Method]:
-    """Decorate a method that takes a table first: an error of it gets a note that names the table.
+    """Decorate a method whose first argument is a table: its errors get a note that names the
+    table.
 
-    The error keeps its kind, so that whoever expects it still finds it.
+    The error keeps its class, so that whoever expects it still catches it.
     """
 
     def decorate(method: Method) -> Method:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jobs.platform.report import JobReport
 
 _USAGE = 2
+"""Exit code of wrong usage, as argparse has it."""
 _MODULES = {
     "nightly": "jobs.nightly",
     "experiment": "jobs.experiment",

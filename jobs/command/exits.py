@@ -17,7 +17,9 @@ from conf.errors import UserError
 from jobs.command.causes import cause_line
 
 FAILED = 1
+"""Exit code of a step that failed."""
 INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
 
 
 class StepFailedError(RuntimeError):

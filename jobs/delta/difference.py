@@ -22,9 +22,9 @@ def find_changes(
 
     Args:
         table: the contract.
-        there: the table as it is.
+        stored: the table as it is.
         rows: new rows, unique by the table's key.
-        update: whether a row whose key is there is changed to the new one.
+        update: whether a stored row of the same key is changed to the new one.
         prune: SQL over the table: such rows without a new row are deleted.
 
     Returns:

@@ -3,7 +3,7 @@
 Spark answers each of these questions with several queries, a good part of a second every time, and
 a night asks hundreds of times. The log is plain JSON and Parquet (the Delta transaction log
 protocol, https://github.com/delta-io/delta/blob/master/PROTOCOL.md): commit N is `N.json`, one
-action per line, and a checkpoint is the sum of all actions up to its version. Tables by name ask
+action per line, and a checkpoint holds all actions up to its version, merged. Tables by name ask
 Spark: their log may lie anywhere.
 """
 

@@ -21,7 +21,7 @@ class Findings:
         facts: of the test rows, see `features.evaluation.facts`.
         simulated_grades: label source -> whether its grades are simulated or assumed.
         examination: relative examination by position that was used.
-        left_out: lists behind each metric, and those left out by reason.
+        left_out: how many lists each metric rests on, and how many were left out, by reason.
         k: cut-off (ranks).
         confidence: level of the intervals.
         comparisons: the ranker against the baselines.

@@ -73,7 +73,7 @@ def read_optional(warehouse: Warehouse, table: Table) -> DataFrame | None:
 def versions_with_status(warehouse: Warehouse) -> list[Row]:
     """List rows of labeler_versions with `admitted` (None: no decision yet) and `decision_no`.
 
-    One row a labeler that was ever fitted: bounded by the number of fits.
+    One row per labeler that was ever fitted, so the number of fits bounds them.
     """
     versions, decisions = (
         read_optional(warehouse, t) for t in (LABELER_VERSIONS, LABELER_DECISIONS)

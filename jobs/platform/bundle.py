@@ -2,8 +2,8 @@
 
     python -m jobs.platform.bundle databricks.yml      (`make bundle`)
 
-Everything behind the line MARK is replaced. A task depends on the steps that make what it reads,
-and on the step before it: one run at a time owns a root and run date.
+Everything after the line MARK is replaced. A task depends on the steps that make what it reads, and
+on the step before it: one run at a time owns a root and run date.
 """
 
 import sys
@@ -60,7 +60,7 @@ def bundle_tasks(chain: Sequence[Job]) -> list[dict[str, Any]]:
 
 
 def with_tasks(text: str, chain: Sequence[Job]) -> str:
-    """Write the tasks of this chain behind MARK into the text of databricks.yml.
+    """Put the tasks of this chain after the line MARK in the text of databricks.yml.
 
     Raises:
         ValueError: the text has no such line.

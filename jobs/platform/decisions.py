@@ -10,7 +10,7 @@ last decision on a thing holds. Use it for any such table:
     row = decide(warehouse, MODEL_DECISIONS, make)
 
 A decision that another run inserted while `make` was judging makes it judge again: an admission can
-neither overwrite a revocation nor be told from a state that the revocation has ended.
+neither overwrite a revocation nor rest on a state from before it.
 """
 
 from collections.abc import Callable

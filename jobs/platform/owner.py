@@ -182,7 +182,7 @@ def _identify_machine() -> str:
 def _read_ticks(pid: int) -> str:
     """Start of a process in ticks since boot, field 22 of its stat.
 
-    Empty where it is not told, and for a zombie: that one has ended.
+    Empty where the system does not tell it, and for a zombie, which has ended.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")

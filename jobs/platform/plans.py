@@ -33,7 +33,7 @@ def released_after() -> Iterator[None]:
 def keep_frame(
     df: DataFrame, stack: ExitStack | None = None, level: StorageLevel = StorageLevel.DISK_ONLY
 ) -> DataFrame:
-    """Keep a frame that is read more than once, until `kept` closes (None: until the job ends).
+    """Keep a frame that is read more than once, until `stack` closes (None: until the job ends).
 
     On local disk by default, because it may be many times the memory; it is read in whole columns
     anyway.

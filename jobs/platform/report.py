@@ -32,7 +32,7 @@ class JobReport:
     """Filled by a job's `run`, printed by the command line, kept by `nightly`.
 
     Attributes:
-        counts: one entry a table written; what "in" counts is the job's spine for that table.
+        counts: one entry per table written; its rows "in" are the keys that the job set out from.
         inputs: Delta version read, by table.
         outputs: Delta version written, by table; or the path of another output.
         commits: name of the commit that holds the output, by table; "" for one of others.

@@ -95,7 +95,7 @@ def trace_path(warehouse: Warehouse, job: Job) -> Path:
 
 
 def keep_trace(error: BaseException, path: Path) -> str:
-    """Write the whole trace of an error to a file; the line that tells its reader where it is.
+    """Write the whole trace of an error to a file, and return a line that says where it is.
 
     Where the file cannot be written (a full disk, a read-only root), the trace goes to stderr.
     """

@@ -32,6 +32,7 @@ from model.files import file_sha256, new_folder
 
 MANIFEST = "manifest.json"
 _BYTES_PER_VALUE = 4
+"""All columns are float32."""
 
 
 class SnapshotWriteError(UserError, RuntimeError):

@@ -35,7 +35,7 @@ class Delivery:
 
     Attributes:
         warehouse: the tables as earlier runs left them.
-        raw: the frames of the source; what counts here is what it says of itself.
+        raw: the frames of the source, for its flags and extras; the rows are taken from `checked`.
         checked: all raw rows with the contract's columns and a verdict, by table.
         rows: raw rows by table (count).
         broken: quarantined rows by table and rule (count).
@@ -57,7 +57,7 @@ class Delivery:
 
     @cached_property
     def log_days(self) -> Mapping[date, int]:
-        """Rows that pass by day of the log before the run date, in order: one entry a day."""
+        """Rows that pass by day of the log before the run date, in order: one entry per day."""
         day = F.col("event_date")
         before = (day <= F.lit(self.last_day)) & (F.year(day) >= MINYEAR)
         passed = F.count_if(F.col(RULE).isNull()).alias("passed")

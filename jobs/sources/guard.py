@@ -1,7 +1,7 @@
 """Stops a run whose input is empty, lost rows or ended early, before anything is written.
 
-A closed data set is what its files and conf say, so only its emptiness is an error. Of a team's
-source three things are an outage until somebody says that they are meant:
+A closed data set is what its files and conf say, so only its emptiness is an error. In a team's
+source three things count as an outage until somebody says that they are meant:
 
 - an input without rows whose table has some;
 - an input that lost more than `ingest.max_lost_share` of its rows. The log and judgments are

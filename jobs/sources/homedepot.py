@@ -9,10 +9,10 @@ What is real: query text, title, brand, rating and grade. What is derived from t
 item type, colour, size, material (see `titles`). What is drawn: price, popularity, listing day
 and all engagement, over the judged items of a query and fillers, popular cheap items of other
 types that share no word with the query; their grade 0 is an assumption (source `assumed`).
-The rating judges; engagement follows another number, a relevance drawn behind it (see `raters`);
-as far as that model of raters holds, clicks carry nothing of the raters' error. `true_grade` of
+The rating judges; engagement follows a relevance that is drawn for each rating (see `raters`). As
+far as that model of raters holds, clicks do not carry the raters' error. `true_grade` of
 market_truth is the grade of the rating, the only real one, with the raters' error in it; its
-probabilities follow the drawn number.
+probabilities follow the drawn relevance.
 Items, impressions and fillers are marked simulated, queries and human judgments are not.
 """
 

@@ -24,6 +24,7 @@ from udfs.market.world import World
 
 DATASET = "simulated"
 _MAX_WORDS = 5
+"""Words of the longest query; a text that its modifiers make longer falls out."""
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
@@ -41,7 +42,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     items = spark.range(source.items).mapInPandas(world.map_batches(item_rows), ITEMS)
     typed = spark.range(source.queries).mapInPandas(world.map_batches(text_rows), TEXTS)
     texts = keep_frame(distinct_texts(typed))
-    # A shard's catalogue is drawn once a task that meets it, so its texts come together.
+    # A shard's catalogue is drawn once per task that meets it, so its texts come together.
     by_shard = texts.repartition(tasks, "shard", F.pmod("text_number", F.lit(tasks)))
     pairs = by_shard.sortWithinPartitions("shard").mapInPandas(world.map_batches(pair_rows), PAIRS)
     market = Market(texts, source.queries, items, keep_frame(pairs))

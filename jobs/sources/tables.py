@@ -186,7 +186,8 @@ def input_fingerprint(given: TableInput, remote: bool, run_date: date) -> str:
 
     Of a local file or folder: names, sizes and times. Of a table by name, or on a remote path: the
     Delta version; without one the files that Spark lists. Where neither can be seen, the run date:
-    a rerun of one date reads nothing anew then, and a warning says how to make it.
+    a second run for the same date does not read the table again then, and a warning says how to
+    force it.
     """
     if given.path is not None and not remote:
         path = Path(given.path)

@@ -105,7 +105,7 @@ def test_a_query_of_head_terms_alone_survives(spark: SparkSession, postings: Dat
 def test_splitting_a_term_into_chunks_changes_nothing(
     spark: SparkSession, postings: DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features.text.bm25, "ROWS_A_TASK", 1)
+    monkeypatch.setattr(features.text.bm25, "ROWS_PER_TASK", 1)
     texts = {"red sofa": ["red", "sofa"], "red": ["red"], "blue": ["blue"]}
     assert retrieved(spark, postings, texts, Conf()) == {
         "red sofa": {"i1", "i2", "i3"},
