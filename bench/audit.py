@@ -30,10 +30,10 @@ from pyspark.sql import functions as F
 from bench.audit_figures import Counts, figures, interval, print_market
 from bench.result import Result
 from conf.load import SIMULATED, ResolvedConf, load_conf
-from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
+from features.audit.evidence import audited_pairs, build_units, pair_engagement, with_attraction
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES, RELEVANCE_LABELS
-from jobs.audit_labels import Evidence, build, gathered, read_again, tested_units
-from jobs.platform.plans import cut
+from jobs.audit_labels import AuditEvidence, build, gather_evidence, read_again, tested_units
+from jobs.platform.plans import cut_plan
 from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.session import get_session
 from jobs.registry import load_job
@@ -104,8 +104,8 @@ def _market(spark: SparkSession, conf: ResolvedConf) -> dict[str, list[Counts]]:
             run_job(load_job(job), spark, conf)
     queries, items = warehouse.read(QUERIES), warehouse.read(ITEMS)
     found: dict[str, list[Counts]] = {arm: [] for arm in _ARMS}
-    pairs = cut(audited_pairs(warehouse.read(RELEVANCE_LABELS), queries))
-    engagement = cut(pair_engagement(warehouse.read(IMPRESSIONS), conf.tree, conf.run_date))
+    pairs = cut_plan(audited_pairs(warehouse.read(RELEVANCE_LABELS), queries))
+    engagement = cut_plan(pair_engagement(warehouse.read(IMPRESSIONS), conf.tree, conf.run_date))
     for seed in SEEDS:
         for arm, counts in _audited(pairs, engagement, items, conf, seed).items():
             found[arm].append(counts)
@@ -115,13 +115,13 @@ def _market(spark: SparkSession, conf: ResolvedConf) -> dict[str, list[Counts]]:
 def _audited(
     pairs: DataFrame, engagement: DataFrame, items: DataFrame, conf: ResolvedConf, seed: int
 ) -> dict[str, Counts]:
-    planted = cut(pairs.transform(lambda df: with_wrong_grades(df, seed)))
+    planted = cut_plan(pairs.transform(lambda df: with_wrong_grades(df, seed)))
     prior = conf.tree.audit.contradiction.prior_clicks
-    counted = units(planted, engagement).transform(lambda df: with_attraction(df, prior))
-    checked = cut(tested_units(cut(counted), conf)[0])
+    counted = build_units(planted, engagement).transform(lambda df: with_attraction(df, prior))
+    checked = cut_plan(tested_units(cut_plan(counted), conf)[0])
     with tempfile.TemporaryDirectory() as folder:
         reading = read_again(checked, items, conf, Path(folder))
-        evidence = gathered(planted, checked, reading, items, conf)
+        evidence = gather_evidence(planted, checked, reading, items, conf)
         return {arm: _counts(evidence, planted, conf, arm) for arm in _ARMS}
 
 
@@ -135,7 +135,7 @@ def with_wrong_grades(pairs: DataFrame, seed: int) -> DataFrame:
     return pairs.withColumn("true_grade", F.col("grade")).withColumn("grade", wrong)
 
 
-def _counts(evidence: Evidence, planted: DataFrame, conf: ResolvedConf, arm: str) -> Counts:
+def _counts(evidence: AuditEvidence, planted: DataFrame, conf: ResolvedConf, arm: str) -> Counts:
     agreeing, model_alone = _ARMS[arm]
     reread = conf.tree.audit.reread
     settings = conf.tree.audit.model_copy(

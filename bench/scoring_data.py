@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import SCORING_ROWS
-from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL, declared
+from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL, declare_features
 from features.spec import Feature, spec_json
 from jobs.platform.runner import open_warehouse
 from model.ranker import build_ranker
@@ -47,7 +47,7 @@ def prepare(spark: SparkSession, conf: ResolvedConf, queries: int, candidates: i
 def _spec(conf: ResolvedConf) -> InputSpec:
     return InputSpec.from_json(
         {
-            "features": spec_json(declared(conf.tree)),
+            "features": spec_json(declare_features(conf.tree)),
             "tasks": ["click", "cart", "purchase"],
             "regions": conf.tree.regions,
         }
@@ -67,7 +67,7 @@ def _calibrators(spec: InputSpec, conf: ResolvedConf) -> Calibrators:
 def _generator(
     conf: ResolvedConf, candidates: int
 ) -> Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]:
-    buckets = {feature.name: feature.buckets for feature in declared(conf.tree)}
+    buckets = {feature.name: feature.buckets for feature in declare_features(conf.tree)}
     regions = list(conf.tree.regions)
 
     def generate(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:

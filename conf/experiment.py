@@ -9,7 +9,7 @@ from typing import Any
 from conf.errors import ConfError
 from conf.load import ResolvedConf, load_conf, load_layers
 from conf.sections.experiment import ArmConf, DataConf, ExperimentConf, Settings
-from conf.variables import expanded
+from conf.variables import expand_variables
 from conf.yaml_text import parse_setting, read_yaml
 
 OWN = "experiment."
@@ -33,20 +33,20 @@ class Experiment:
     @property
     def outputs(self) -> ResolvedConf:
         """The conf of the tables and folders: ROOT unless --set names another storage root."""
-        own = [f"storage.root={ROOT}", f"run_date={_RUN_DATE}", *self.settings]
-        return load_conf(settings=own)
+        settings = [f"storage.root={ROOT}", f"run_date={_RUN_DATE}", *self.settings]
+        return load_conf(settings=settings)
 
     def data_conf(self, data: DataConf) -> ResolvedConf:
-        """The conf of a data set, as its snapshot is made from it.
+        """Resolve the conf of a data set, as its snapshot is made from it.
 
         Raises:
             ConfError: as `load_conf`.
         """
-        own = [f"storage.root={ROOT}", *as_settings(data.set), *self.settings]
-        return load_conf(self._layers(data), own)
+        settings = [f"storage.root={ROOT}", *as_settings(data.set), *self.settings]
+        return load_conf(self._layers(data), settings)
 
     def arm_conf(self, data: DataConf, arm: ArmConf, more: Settings) -> ResolvedConf:
-        """The conf of a training: base, data set, arm, a trial's settings and seed, --set.
+        """Resolve the conf of a training: base, data set, arm, a trial's settings and seed, --set.
 
         Raises:
             ConfError: as `load_conf`; an unknown part is named like any other wrong value.
@@ -61,15 +61,17 @@ class Experiment:
         return load_conf(self._layers(data), settings)
 
     def _layers(self, data: DataConf) -> list[Path]:
-        return [self.folder / _value(name) for name in data.files]
+        return [self.folder / _expand_text(name) for name in data.files]
 
     def given_snapshot(self, data: DataConf) -> Path | None:
-        """Folder of the snapshot that a data set names, or None where it is made from the conf."""
-        return Path(_value(data.folder)) if data.folder else None
+        """Return the folder of the snapshot that a data set names; None where it is made from the
+        conf.
+        """
+        return Path(_expand_text(data.folder)) if data.folder else None
 
 
 def load_experiment(path: Path, quick: bool, settings: Sequence[str]) -> Experiment:
-    """The experiment in a file.
+    """Load the experiment in a file.
 
     Args:
         path: YAML with the keys of ExperimentConf and, under `quick`, those that the quick
@@ -88,17 +90,17 @@ def load_experiment(path: Path, quick: bool, settings: Sequence[str]) -> Experim
             raise ConfError(f"experiment {path} has no quick profile (a mapping under `quick`)")
         layers.append((f"{path.name}, quick", profile))
         layers.append((f"{path.name}, quick", {"name": f"{content.get('name')}-quick"}))
-    own = [s.removeprefix(OWN) for s in settings if s.startswith(OWN)]
-    layers += [(f"--set {OWN}{s.partition('=')[0]}", parse_setting(s)) for s in own]
+    changes = [s.removeprefix(OWN) for s in settings if s.startswith(OWN)]
+    layers += [(f"--set {OWN}{s.partition('=')[0]}", parse_setting(s)) for s in changes]
     conf = load_layers(ExperimentConf, layers, variables=False).tree
     rest = tuple(s for s in settings if not s.startswith(OWN))
     return Experiment(conf, path.absolute().parent, rest)
 
 
-def _value(text: str) -> str:
-    return str(expanded(text, lambda _: "a path of the experiment"))
+def _expand_text(text: str) -> str:
+    return str(expand_variables(text, lambda _: "a path of the experiment"))
 
 
 def as_settings(settings: Mapping[str, Any]) -> list[str]:
-    """Dotted keys and plain values as `key=value`, the value as JSON (which is YAML)."""
+    """Write dotted keys and plain values as `key=value`, the value as JSON (which is YAML)."""
     return [f"{key}={json.dumps(value)}" for key, value in settings.items()]

@@ -10,13 +10,13 @@ from pydantic_core import ErrorDetails
 from conf.sections.source import SourceConf
 
 
-def explain(
+def explain_errors(
     error: ValidationError,
     model: type[BaseModel],
     origins: Mapping[str, str],
     written: Mapping[str, Any],
 ) -> str:
-    """One line for each key that is wrong.
+    """Explain each key that is wrong in one line.
 
     Args:
         error: what pydantic said of the tree.
@@ -31,26 +31,30 @@ def explain(
             lines.append(detail["msg"].removeprefix("Value error, "))
             continue
         key = ".".join(map(str, parts))
-        lines.append(f"{key} (from {origin_of(key, origins)}): {_reason(detail, model, written)}")
+        lines.append(
+            f"{key} (from {origin_of(key, origins)}): {_explain_detail(detail, model, written)}"
+        )
     return "\n".join(lines)
 
 
 def origin_of(key: str, origins: Mapping[str, str]) -> str:
-    """Where the value of a dotted key came from: the longest prefix that a layer set."""
+    """Return where the value of a dotted key came from: the longest prefix that a layer set."""
     parts = key.split(".")
     for end in range(len(parts), 0, -1):
-        found = origins.get(".".join(parts[:end]))
-        if found is not None:
-            return found
+        origin = origins.get(".".join(parts[:end]))
+        if origin is not None:
+            return origin
     return "schema default"
 
 
-def _reason(detail: ErrorDetails, model: type[BaseModel], written: Mapping[str, Any]) -> str:
+def _explain_detail(
+    detail: ErrorDetails, model: type[BaseModel], written: Mapping[str, Any]
+) -> str:
     if detail["type"] == "union_tag_not_found":
         return f"its `kind` is missing: one of {', '.join(source_models())}"
     parts = _without_kinds(detail["loc"])
     if detail["type"] != "extra_forbidden":
-        return f"{detail['msg']}{_given(parts, written)}"
+        return f"{detail['msg']}{_describe_given(parts, written)}"
     *parents, wrong = parts
     valid = _fields_at(model, parents, detail["loc"])
     near = difflib.get_close_matches(str(wrong), valid, n=1, cutoff=0.0)
@@ -58,8 +62,8 @@ def _reason(detail: ErrorDetails, model: type[BaseModel], written: Mapping[str, 
     return f"unknown key; the nearest valid one is {full}"
 
 
-def _given(parts: Sequence[int | str], written: Any) -> str:
-    """The value as written at a location; nothing where none was."""
+def _describe_given(parts: Sequence[int | str], written: Any) -> str:
+    """Describe the value as written at a location; nothing where none was."""
     value: Any = written
     for part in parts:
         try:
@@ -91,13 +95,13 @@ def _fields_at(
 
 
 def _model_in(annotation: Any) -> Any:
-    """The section class inside an annotation such as X, X | None or dict[str, X]."""
+    """Find the section class inside an annotation such as X, X | None or dict[str, X]."""
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
         return annotation
     for inner in get_args(annotation):
-        found = _model_in(inner)
-        if found is not None:
-            return found
+        section = _model_in(inner)
+        if section is not None:
+            return section
     return None
 
 

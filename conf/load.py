@@ -15,10 +15,10 @@ from typing import Any, Generic, TypeVar
 from pydantic import BaseModel, ValidationError
 
 from conf.errors import ConfError as ConfError
-from conf.explain import explain, origin_of
+from conf.explain import explain_errors, origin_of
 from conf.schema import Conf
 from conf.sections.source import SourceConf
-from conf.variables import expanded, named
+from conf.variables import expand_variables, restore_names
 from conf.yaml_text import parse_setting, read_yaml
 
 SIMULATED = Path(__file__).with_name("simulated.yaml")
@@ -77,7 +77,7 @@ class ResolvedConf:
     @property
     def shown(self) -> dict[str, Any]:
         """The tree as plain values, as it is kept and shown: `${NAME}` for what NAME gave."""
-        shown: dict[str, Any] = named(self.tree.model_dump(mode="json"), self.written)
+        shown: dict[str, Any] = restore_names(self.tree.model_dump(mode="json"), self.written)
         return shown
 
     @property
@@ -91,7 +91,7 @@ class ResolvedConf:
 
 
 def section_hash(value: Any) -> str:
-    """First 16 hex digits of the sha256 of `value` as canonical JSON."""
+    """Hash `value` as canonical JSON: the first 16 hex digits of its sha256."""
     text = json.dumps(value, sort_keys=True, separators=(",", ":"), default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -112,9 +112,9 @@ def load_conf(
     contents += [(f"--set {s.partition('=')[0]}", parse_setting(s)) for s in settings]
     if run_date is not None:
         contents.append(("--run-date", {"run_date": run_date}))
-    found = load_layers(Conf, contents)
+    merged = load_layers(Conf, contents)
     shrink = frozenset(allow_shrink)
-    return ResolvedConf(found.tree, found.origins, dry_run, found.written, shrink)
+    return ResolvedConf(merged.tree, merged.origins, dry_run, merged.written, shrink)
 
 
 def load_layers(
@@ -133,30 +133,30 @@ def load_layers(
     merged: dict[str, Any] = {}
     origins: dict[str, str] = {}
     for name, content in contents:
-        _merge(merged, content, name, origins)
+        _merge_layer(merged, content, name, origins)
     values = merged
     if variables:
-        values = expanded(merged, lambda key: f"from {origin_of(key, origins)}")
+        values = expand_variables(merged, lambda key: f"from {origin_of(key, origins)}")
     try:
         return Layers(model.model_validate(values), origins, merged)
     except ValidationError as error:
-        raise ConfError(explain(error, model, origins, merged)) from None
+        raise ConfError(explain_errors(error, model, origins, merged)) from None
 
 
-def flatten(tree: Mapping[str, Any]) -> dict[str, Any]:
-    """A dumped tree as dotted keys and plain values, in the order of the schema."""
-    return dict(_leaves(tree, ""))
+def flatten_tree(tree: Mapping[str, Any]) -> dict[str, Any]:
+    """Flatten a dumped tree to dotted keys and plain values, in the order of the schema."""
+    return dict(_iterate_leaves(tree, ""))
 
 
-def _leaves(value: Any, prefix: str) -> Iterable[tuple[str, Any]]:
+def _iterate_leaves(value: Any, prefix: str) -> Iterable[tuple[str, Any]]:
     if isinstance(value, dict) and value:
         for key, inner in value.items():
-            yield from _leaves(inner, f"{prefix}.{key}" if prefix else str(key))
+            yield from _iterate_leaves(inner, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, value
 
 
-def _merge(
+def _merge_layer(
     into: dict[str, Any],
     layer: Mapping[str, Any],
     origin: str,
@@ -167,17 +167,17 @@ def _merge(
         path = f"{at}.{key}" if at else str(key)
         old = into.get(key)
         if isinstance(value, dict) and isinstance(old, dict) and not _changes_kind(old, value):
-            _merge(old, value, origin, origins, path)
+            _merge_layer(old, value, origin, origins, path)
             continue
-        for known in [k for k in origins if k == path or k.startswith(f"{path}.")]:
-            del origins[known]
+        for replaced in [k for k in origins if k == path or k.startswith(f"{path}.")]:
+            del origins[replaced]
         into[key] = {} if isinstance(value, dict) else value
         if isinstance(value, dict) and value:
-            _merge(into[key], value, origin, origins, path)
+            _merge_layer(into[key], value, origin, origins, path)
         else:
             origins[path] = origin
 
 
 def _changes_kind(old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
-    """Another kind of source replaces the section: its keys mean nothing to the new kind."""
+    """Return whether another kind of source replaces the section: the new kind has other keys."""
     return "kind" in new and new["kind"] != old.get("kind")

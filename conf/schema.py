@@ -75,7 +75,9 @@ class Conf(Section):
 
     @model_validator(mode="after")
     def _history_is_long_enough(self) -> Self:
-        """A night reads again every row that may still get a label or be looked back on."""
+        """Check that a night reads again every row that may still get a label or be
+        looked back on.
+        """
         history, training = self.ingest.history_days, self.features.training_days
         attribution = self.training_set.attribution_days
         if history is None:

@@ -13,28 +13,29 @@ from conf.errors import ConfError
 _VARIABLE = re.compile(r"\$\{([A-Z_][A-Z0-9_]*)(?::-([^}]*))?\}")
 
 
-def expanded(written: Any, where: Callable[[str], str]) -> Any:
-    """The conf as written with the values of its variables.
+def expand_variables(written: Any, where: Callable[[str], str]) -> Any:
+    """Replace the variables of a conf as written by their values.
 
     Raises:
-        ConfError: one is not set and has no default; `where` tells of a dotted key, whose it is.
+        ConfError: a variable is not set and has no default; `where` names the layer that a dotted
+            key is from.
     """
 
-    def value(match: re.Match[str], key: str) -> str:
-        found = os.environ.get(match[1]) or match[2]
-        if found is None:
+    def look_up_value(match: re.Match[str], key: str) -> str:
+        text = os.environ.get(match[1]) or match[2]
+        if text is None:
             place = f"{key} ({where(key)})" if key else where(key)
             raise ConfError(
                 f"{place}: {match[0]} is used, and {match[1]} is not set: set it, or "
                 f"write ${{{match[1]}:-default}}"
             )
-        return found
+        return text
 
-    return _replaced(written, value, "")
+    return _replace_variables(written, look_up_value, "")
 
 
-def named(dumped: Any, written: Any) -> Any:
-    """A dumped tree with the text as written wherever the environment gave a part of the value.
+def restore_names(dumped: Any, written: Any) -> Any:
+    """Put back the text as written wherever the environment gave a part of a dumped value.
 
     A default that was taken stood in the conf itself, and is shown.
     """
@@ -43,9 +44,9 @@ def named(dumped: Any, written: Any) -> Any:
         return text if _VARIABLE.search(text) else dumped
     if isinstance(dumped, Mapping) and isinstance(written, Mapping):
         texts = {str(key): value for key, value in written.items()}
-        return {key: named(value, texts.get(str(key))) for key, value in dumped.items()}
+        return {key: restore_names(value, texts.get(str(key))) for key, value in dumped.items()}
     if isinstance(dumped, list) and isinstance(written, list) and len(dumped) == len(written):
-        return [named(value, text) for value, text in zip(dumped, written, strict=True)]
+        return [restore_names(value, text) for value, text in zip(dumped, written, strict=True)]
     return dumped
 
 
@@ -53,12 +54,12 @@ def _name_or_default(match: re.Match[str]) -> str:
     return match[0] if os.environ.get(match[1]) else match[2] or match[0]
 
 
-def _replaced(value: Any, by: Callable[[re.Match[str], str], str], key: str) -> Any:
+def _replace_variables(value: Any, by: Callable[[re.Match[str], str], str], key: str) -> Any:
     if isinstance(value, dict):
         at = f"{key}." if key else ""
-        return {name: _replaced(inner, by, f"{at}{name}") for name, inner in value.items()}
+        return {name: _replace_variables(inner, by, f"{at}{name}") for name, inner in value.items()}
     if isinstance(value, list):
-        return [_replaced(inner, by, key) for inner in value]
+        return [_replace_variables(inner, by, key) for inner in value]
     if isinstance(value, str):
         return _VARIABLE.sub(lambda match: by(match, key), value)
     return value

@@ -21,7 +21,7 @@ class _StrictLoader(yaml.SafeLoader):
         return super().construct_object(node, deep=True)
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        """The mapping; raises ConstructorError where a key stands in it twice."""
+        """Build the mapping; raises ConstructorError where a key stands in it twice."""
         seen: set[tuple[str, str]] = set()
         for key, _ in node.value:
             if isinstance(key, yaml.ScalarNode):
@@ -33,13 +33,13 @@ class _StrictLoader(yaml.SafeLoader):
 
 
 _StrictLoader.yaml_implicit_resolvers = {
-    first: [(tag, form) for tag, form in known if tag != _DATE]
-    for first, known in yaml.SafeLoader.yaml_implicit_resolvers.items()
+    character: [(tag, form) for tag, form in resolvers if tag != _DATE]
+    for character, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
 
 
 def read_yaml(path: Path) -> dict[str, Any]:
-    """The mapping in a YAML file.
+    """Read the mapping in a YAML file.
 
     Raises:
         ConfError: it cannot be read, is not UTF-8 or not YAML, or holds no mapping.
@@ -61,7 +61,7 @@ def read_yaml(path: Path) -> dict[str, Any]:
 
 
 def parse_setting(setting: str) -> dict[str, Any]:
-    """`a.b=c` as a nested mapping, c read as YAML; raises ConfError where it is none."""
+    """Parse `a.b=c` as a nested mapping, c read as YAML; raises ConfError where it is none."""
     key, equals, text = setting.partition("=")
     if not equals or not key:
         raise ConfError(f"--set {setting!r}: write it as key.path=value")
@@ -72,7 +72,7 @@ def parse_setting(setting: str) -> dict[str, Any]:
 
 
 def parse_yaml(text: str, name: str) -> Any:
-    """The plain value in a YAML text; raises ConfError, led by `name`, where it is none."""
+    """Parse the plain value in a YAML text; raises ConfError, led by `name`, where it is none."""
     loader = None
     try:
         loader = _StrictLoader(text)
@@ -90,6 +90,6 @@ def parse_yaml(text: str, name: str) -> Any:
 
 def _in_one_line(error: yaml.YAMLError) -> str:
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
-        said = "; ".join(filter(None, (error.context, error.problem)))
-        return f"line {error.problem_mark.line + 1}: {said}"
+        problem = "; ".join(filter(None, (error.context, error.problem)))
+        return f"line {error.problem_mark.line + 1}: {problem}"
     return " ".join(str(error).split())

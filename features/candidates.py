@@ -15,7 +15,7 @@ ORIGINS = ("from_log", "from_judgment", "from_retrieval")
 def candidate_origins(
     seen: DataFrame, judged: DataFrame, active: DataFrame, retrieved: DataFrame
 ) -> DataFrame:
-    """Every reason to score an item for a query, one row each.
+    """Return every reason to score an item for a query, one row each.
 
     A query (text and region) without a page in `candidates.seen_days` and without a judgment has
     none: nobody would see its scores.
@@ -24,7 +24,7 @@ def candidate_origins(
         seen: of `seen_pairs`.
         judged: of `known_judgments`.
         active: of `active_queries`.
-        retrieved: text, item_id; of `lexical.retrieve` for the texts of `active`.
+        retrieved: text, item_id; of `retrieve_items` for the texts of `active`.
 
     Returns:
         query_id, item_id and the ORIGINS (boolean, one of them true).
@@ -37,7 +37,7 @@ def candidate_origins(
 
 
 def merged_origins(origins: DataFrame, queries: DataFrame, run_date: date) -> DataFrame:
-    """The candidates table of one run: one row per query and item, its origins put together."""
+    """Return the candidates of one run: one row per query and item, its origins put together."""
     return (
         origins.groupBy("query_id", "item_id")
         .agg(*(F.bool_or(origin).alias(origin) for origin in ORIGINS))
@@ -47,13 +47,15 @@ def merged_origins(origins: DataFrame, queries: DataFrame, run_date: date) -> Da
 
 
 def recent_log(log: DataFrame, run_date: date, conf: Conf) -> DataFrame:
-    """The rows of `visible_log` of the last `candidates.seen_days`."""
+    """Select the rows of `visible_log` of the last `candidates.seen_days` days."""
     since = F.lit(run_date - timedelta(days=conf.candidates.seen_days))
     return log.where(F.to_date("event_time") >= since)
 
 
 def seen_pairs(recent: DataFrame, conf: Conf) -> DataFrame:
-    """query_id, item_id: the `candidates.seen` items shown most often; ties by a hash of both."""
+    """Return query_id and item_id of the `candidates.seen` items shown most often; ties by a hash
+    of both.
+    """
     most_shown = Window.partitionBy("query_id").orderBy(
         F.desc("shown"), F.xxhash64("query_id", "item_id"), "item_id"
     )
@@ -67,13 +69,15 @@ def seen_pairs(recent: DataFrame, conf: Conf) -> DataFrame:
 
 
 def known_judgments(judgments: DataFrame, run_date: date) -> DataFrame:
-    """query_id, item_id: the pairs judged before the run date (or at a time not told)."""
-    known = F.col("judged_at").isNull() | (F.to_date("judged_at") < F.lit(run_date))
-    return judgments.where(known).select("query_id", "item_id").distinct()
+    """Return query_id and item_id of the pairs judged before the run date, or at
+    an unknown time.
+    """
+    is_past = F.col("judged_at").isNull() | (F.to_date("judged_at") < F.lit(run_date))
+    return judgments.where(is_past).select("query_id", "item_id").distinct()
 
 
 def active_queries(recent: DataFrame, judged: DataFrame, queries: DataFrame) -> DataFrame:
-    """query_id, query_text, text: the queries with a recent page or a judgment."""
+    """Return query_id, query_text and text of the queries with a recent page or a judgment."""
     ids = recent.select("query_id").union(judged.select("query_id")).distinct()
     return queries.join(ids, on="query_id", how="left_semi").select(
         "query_id", "query_text", text_key(F.col("query_text")).alias("text")
@@ -81,7 +85,7 @@ def active_queries(recent: DataFrame, judged: DataFrame, queries: DataFrame) -> 
 
 
 def distinct_terms(active: DataFrame) -> DataFrame:
-    """text, terms (array<string>, distinct): one row per text of the active queries."""
+    """Return text and terms (array<string>, distinct): one row per text of the active queries."""
     return query_texts(active).select("text", F.array_distinct("tokens").alias("terms"))
 
 

@@ -138,7 +138,7 @@ PAIR_LEVEL: tuple[Feature, ...] = (
 FEATURES: tuple[Feature, ...] = (*QUERY_LEVEL, *ITEM_LEVEL, *PAIR_LEVEL)
 
 
-def declared(conf: Conf) -> tuple[Feature, ...]:
+def declare_features(conf: Conf) -> tuple[Feature, ...]:
     """The declarations with the sizes of the categories filled in from conf; own features last."""
     sizes = {"region_index": len(conf.regions) + 1}
     ours = tuple(
@@ -147,10 +147,10 @@ def declared(conf: Conf) -> tuple[Feature, ...]:
         else f
         for f in FEATURES
     )
-    return ours + own_features(conf)
+    return ours + declare_own_features(conf)
 
 
-def own_features(conf: Conf) -> tuple[Feature, ...]:
+def declare_own_features(conf: Conf) -> tuple[Feature, ...]:
     """The declarations of conf `features.own`.
 
     Raises:

@@ -5,7 +5,7 @@
 
 from collections.abc import Iterable
 
-from features.contracts import ALL_TABLES, Table
+from features.contracts import ALL_TABLES, Column, Table
 from features.declarations import FEATURES
 from features.spec import Feature
 
@@ -19,12 +19,12 @@ _HEAD = ("feature", "table", "kind", "region", "default", "description")
 
 
 def feature_table(features: Iterable[Feature] = FEATURES) -> str:
-    """One row a feature, in the order of the declarations; ends with a line break."""
-    rows = [_HEAD, tuple("---" for _ in _HEAD), *map(_cells, features)]
+    """Write one row per feature, in the order of the declarations; ends with a line break."""
+    rows = [_HEAD, tuple("---" for _ in _HEAD), *map(_list_cells, features)]
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
 
 
-def _cells(feature: Feature) -> tuple[str, ...]:
+def _list_cells(feature: Feature) -> tuple[str, ...]:
     return (
         f"`{feature.name}`",
         feature.table,
@@ -37,14 +37,14 @@ def _cells(feature: Feature) -> tuple[str, ...]:
 
 def table_page(tables: Iterable[Table] = ALL_TABLES) -> str:
     """Give one section per table: its grain, key, columns and checks."""
-    return _TABLES + "".join(_section(table) for table in tables)
+    return _TABLES + "".join(_render_section(table) for table in tables)
 
 
-def _section(table: Table) -> str:
+def _render_section(table: Table) -> str:
     features = {feature.name for feature in FEATURES}
     columns = [c for c in table.columns if c.name not in features]
     rows = [
-        f"| `{c.name}` | {c.type}{'' if c.required else ', optional'} | {_cell(c.comment)} |\n"
+        f"| `{c.name}` | {c.type}{_mark_optional(c)} | {_escape_cell(c.comment)} |\n"
         for c in columns
     ]
     if len(columns) < len(table.columns):
@@ -58,5 +58,9 @@ def _section(table: Table) -> str:
     )
 
 
-def _cell(text: str) -> str:
+def _mark_optional(column: Column) -> str:
+    return "" if column.required else ", optional"
+
+
+def _escape_cell(text: str) -> str:
     return text.replace("|", "\\|")

@@ -9,29 +9,31 @@ from pyspark.sql import functions as F
 from features.spec import Feature
 
 
-def finished(
+def finish_features(
     df: DataFrame, keys: Sequence[str], features: Sequence[Feature], run_date: date
 ) -> DataFrame:
-    """run_date, as_of_date (from `day`), the keys and the declared features (float32)."""
+    """Select run_date, as_of_date (from `day`), the keys and the declared features (float32)."""
     return df.select(
         F.lit(run_date).alias("run_date"),
         F.col("day").alias("as_of_date"),
         *keys,
-        *(_value(feature) for feature in features),
+        *(_fill_default(feature) for feature in features),
     )
 
 
-def flag(condition: Column) -> Column:
-    """1.0 where the condition holds, else 0.0 (null counts as not)."""
+def to_flag(condition: Column) -> Column:
+    """Return 1.0 where the condition holds, else 0.0 (null counts as not)."""
     return F.when(condition, F.lit(1.0)).otherwise(F.lit(0.0))
 
 
-def share(part: Column, whole: Column) -> Column:
-    """Size of array `part` over size of array `whole` (fraction); 0 where `whole` is empty."""
-    return F.when(F.size(whole) > 0, F.size(part) / F.size(whole)).otherwise(F.lit(0.0))
+def compute_share(part: Column, total: Column) -> Column:
+    """Divide the size of array `part` by the size of array `total` (fraction); 0 where `total` is
+    empty.
+    """
+    return F.when(F.size(total) > 0, F.size(part) / F.size(total)).otherwise(F.lit(0.0))
 
 
-def _value(feature: Feature) -> Column:
-    """Where a value is unknown (null) the declared default stands."""
+def _fill_default(feature: Feature) -> Column:
+    """Fill the declared default where a value is unknown (null)."""
     value = F.col(feature.name).cast("float")
     return F.coalesce(value, F.lit(feature.default).cast("float")).alias(feature.name)

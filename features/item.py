@@ -8,8 +8,8 @@ from pyspark.sql import functions as F
 from conf.schema import Conf
 from conf.sections.features import LOOK_BACK_DAYS
 from features.declarations import ITEM_LEVEL, WINDOWS
-from features.frame import finished
-from features.log.history import ENGAGEMENT, MICRO, RATES, daily_counts, history, smoothed
+from features.frame import finish_features
+from features.log.history import ENGAGEMENT, MICRO, RATES, daily_counts, smooth_rate, sum_windows
 from features.regional import (
     mean_ratio,
     median_price,
@@ -30,7 +30,7 @@ def item_features(
     run_date: date,
     conf: Conf,
 ) -> DataFrame:
-    """The item_features table of one run.
+    """Build the item_features table of one run.
 
     Rates are (events + n * m) / (trials + n): trials are impressions, or for the debiased rate the
     examinations expected at the positions where the item was shown; m is the rate of all items of
@@ -46,21 +46,21 @@ def item_features(
     regional = regional_history(daily, spine)
     return (
         regional.join(everywhere, on=["item_id", "day"], how="inner")
-        .join(attributes(items, conf), on="item_id", how="inner")
+        .join(select_attributes(items, conf), on="item_id", how="inner")
         .join(F.broadcast(type_prices(items)), on="type_name", how="left")
         .join(F.broadcast(median_price(items)), how="cross")
         .join(F.broadcast(price_levels(daily, spine)), on=["day", "region"], how="left")
         .join(F.broadcast(priors), on=["day", "region"], how="left")
         .withColumns(regional_prices())
-        .withColumns(_engagement(conf))
-        .transform(finished, ["item_id", "region"], ITEM_LEVEL, run_date)
+        .withColumns(_derive_engagement(conf))
+        .transform(finish_features, ["item_id", "region"], ITEM_LEVEL, run_date)
     )
 
 
 def global_history(daily: DataFrame, spine: DataFrame) -> DataFrame:
-    """item_id, day, and the counts of all regions over each window."""
+    """Return item_id, day, and the counts of all regions over each window."""
     measures = [*ENGAGEMENT, "examined"]
-    return history(
+    return sum_windows(
         daily_counts(daily, ["item_id"], measures),
         spine.select("item_id", "day").distinct(),
         ["item_id"],
@@ -70,11 +70,11 @@ def global_history(daily: DataFrame, spine: DataFrame) -> DataFrame:
 
 
 def regional_history(daily: DataFrame, spine: DataFrame) -> DataFrame:
-    """item_id, region, day, and the region's 28-day counts, named region_*."""
+    """Return item_id, region, day, and the region's 28-day counts, named region_*."""
     measures = [*ENGAGEMENT, "price_ratio"]
     keys = ["item_id", "region"]
     days = spine.select(*keys, "day").distinct()
-    sums = history(daily_counts(daily, keys, measures), days, keys, measures, [WINDOW])
+    sums = sum_windows(daily_counts(daily, keys, measures), days, keys, measures, [WINDOW])
     events = F.col("clicks_28d") + F.col("carts_28d") + F.col("purchases_28d")
     return sums.select(
         *keys,
@@ -86,8 +86,8 @@ def regional_history(daily: DataFrame, spine: DataFrame) -> DataFrame:
     )
 
 
-def attributes(items: DataFrame, conf: Conf) -> DataFrame:
-    """item_id and what the catalogue says of it, as it is today: it keeps no history."""
+def select_attributes(items: DataFrame, conf: Conf) -> DataFrame:
+    """Select item_id and what the catalogue says of the item today: it keeps no history."""
     buckets = conf.features.hash_buckets
     return items.select(
         "item_id",
@@ -100,8 +100,8 @@ def attributes(items: DataFrame, conf: Conf) -> DataFrame:
     )
 
 
-def _engagement(conf: Conf) -> dict[str, Column]:
-    """Age, counts and rates from the columns of the joined histories."""
+def _derive_engagement(conf: Conf) -> dict[str, Column]:
+    """Derive age, counts and rates from the columns of the joined histories."""
     age = F.greatest(F.datediff("day", "listed_on"), F.lit(0))
     clicks, examined = F.col("clicks_28d"), F.col("examined_28d") / MICRO
     counts = {
@@ -110,7 +110,7 @@ def _engagement(conf: Conf) -> dict[str, Column]:
         for days in WINDOWS
     }
     rates = {
-        f"item_{rate}_{days}d": smoothed(
+        f"item_{rate}_{days}d": smooth_rate(
             F.col(f"{what}_{days}d"),
             F.col(f"impressions_{days}d"),
             F.col(f"all_{rate}"),
@@ -123,8 +123,8 @@ def _engagement(conf: Conf) -> dict[str, Column]:
         "item_age_days": F.log1p(age),
         **counts,
         **rates,
-        "item_debiased_ctr_28d": smoothed(clicks, examined, F.col("all_debiased_ctr"), conf),
-        "item_region_ctr_28d": smoothed(
+        "item_debiased_ctr_28d": smooth_rate(clicks, examined, F.col("all_debiased_ctr"), conf),
+        "item_region_ctr_28d": smooth_rate(
             F.col("region_clicks"), F.col("region_impressions"), F.col("prior_ctr"), conf
         ),
     }

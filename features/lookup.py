@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
-from features.own.declared import own_value
+from features.own.declared import select_own_value
 from features.spec import Feature
 
 Transform = Callable[[DataFrame], DataFrame]
@@ -59,38 +59,38 @@ def with_features(tables: FeatureTables) -> Transform:
 def with_query_features(tables: FeatureTables) -> Transform:
     """Add the query's features to rows with as_of_date and query_id."""
     own = tables.own_of("query")
-    return _lookup(tables.query, QUERY_KEY, QUERY_LEVEL, own, "missing_query")
+    return _join_features(tables.query, QUERY_KEY, QUERY_LEVEL, own, "missing_query")
 
 
 def with_item_features(tables: FeatureTables) -> Transform:
     """Add the item's features to rows with as_of_date, item_id and region."""
     own = tables.own_of("item")
-    return _lookup(tables.item, ITEM_KEY, ITEM_LEVEL, own, "missing_item")
+    return _join_features(tables.item, ITEM_KEY, ITEM_LEVEL, own, "missing_item")
 
 
 def with_pair_features(tables: FeatureTables) -> Transform:
     """Add the pair's features to rows with as_of_date, query_id and item_id."""
     own = tables.own_of("query_item")
-    return _lookup(tables.query_item, PAIR_KEY, PAIR_LEVEL, own, "missing_query_item")
+    return _join_features(tables.query_item, PAIR_KEY, PAIR_LEVEL, own, "missing_query_item")
 
 
-def pack(features: Sequence[Feature]) -> Column:
-    """The features as one array<float>, in order."""
+def pack_features(features: Sequence[Feature]) -> Column:
+    """Pack the features into one array<float>, in order."""
     return F.array(*(F.col(feature.name).cast("float") for feature in features))
 
 
-def _lookup(
+def _join_features(
     table: DataFrame,
     key: tuple[str, ...],
     features: Sequence[Feature],
     own: Sequence[Feature],
     missing: str,
 ) -> Transform:
-    columns = [F.col(feature.name) for feature in features] + [own_value(f) for f in own]
-    found = table.select(*key, *columns, F.lit(0).alias(missing))
+    columns = [F.col(feature.name) for feature in features] + [select_own_value(f) for f in own]
+    stored = table.select(*key, *columns, F.lit(0).alias(missing))
 
     def transform(df: DataFrame) -> DataFrame:
-        joined = df.join(found, on=list(key), how="left")
+        joined = df.join(stored, on=list(key), how="left")
         filled = {
             f.name: F.coalesce(f.name, F.lit(f.default).cast("float")) for f in (*features, *own)
         }

@@ -8,9 +8,9 @@ from pyspark.sql import functions as F
 from conf.schema import Conf
 from conf.sections.features import LOOK_BACK_DAYS
 from features.declarations import QUERY_LEVEL
-from features.frame import finished, flag
-from features.log.history import ENGAGEMENT, RATES, daily_counts, history, smoothed
-from features.text.normal_form import measures, numbers, tokens
+from features.frame import finish_features, to_flag
+from features.log.history import ENGAGEMENT, RATES, daily_counts, smooth_rate, sum_windows
+from features.text.normal_form import extract_measures, select_numbers, split_tokens
 
 WINDOW = LOOK_BACK_DAYS
 
@@ -25,7 +25,7 @@ def query_features(
     run_date: date,
     conf: Conf,
 ) -> DataFrame:
-    """The query_features table of one run.
+    """Build the query_features table of one run.
 
     Rates are (events + n * m) / (impressions + n) over 28 days, m the region's rate of the same
     days and n = features.prior_impressions.
@@ -41,21 +41,21 @@ def query_features(
     days = spine.select("query_id", "day").distinct()  # of the many rows per query, before shuffles
     counts = daily_counts(daily, ["query_id"], ENGAGEMENT)
     traffic = counts.join(pages, on=["query_id", "day"], how="left").fillna(0, ["pages"])
-    measured = history(traffic, days, ["query_id"], [*ENGAGEMENT, "pages"], [WINDOW])
+    measured = sum_windows(traffic, days, ["query_id"], [*ENGAGEMENT, "pages"], [WINDOW])
     entropy = click_entropy(daily, items, days)
     return (
         measured.join(queries.transform(text_features, conf), on="query_id", how="inner")
         .join(entropy, on=["query_id", "day"], how="left")
         .join(F.broadcast(priors), on=["day", "region"], how="left")
-        .withColumns(_engagement(conf))
-        .transform(finished, ["query_id", "region"], QUERY_LEVEL, run_date)
+        .withColumns(_derive_engagement(conf))
+        .transform(finish_features, ["query_id", "region"], QUERY_LEVEL, run_date)
     )
 
 
 def text_features(queries: DataFrame, conf: Conf) -> DataFrame:
-    """query_id, region and the features of the text alone."""
+    """Return query_id, region and the features of the text alone."""
     words = queries.select(
-        "query_id", "region", "query_text", tokens(F.col("query_text")).alias("t")
+        "query_id", "region", "query_text", split_tokens(F.col("query_text")).alias("t")
     )
     return words.select(
         "query_id",
@@ -63,15 +63,16 @@ def text_features(queries: DataFrame, conf: Conf) -> DataFrame:
         _region_index(conf).alias("region_index"),
         F.length("query_text").alias("query_chars"),
         F.size("t").alias("query_tokens"),
-        flag(F.exists("t", lambda token: token.rlike(r"\d"))).alias("query_has_number"),
-        flag((F.size(measures(F.col("t"))) > 0) | (F.size(numbers(F.col("t"))) > 1)).alias(
-            "query_has_size"
-        ),
+        to_flag(F.exists("t", lambda token: token.rlike(r"\d"))).alias("query_has_number"),
+        to_flag(
+            (F.size(extract_measures(F.col("t"))) > 0) | (F.size(select_numbers(F.col("t"))) > 1)
+        ).alias("query_has_size"),
     )
 
 
 def click_entropy(daily: DataFrame, items: DataFrame, spine: DataFrame) -> DataFrame:
-    """query_id, day, query_type_entropy: -sum_t p_t ln p_t over the item types clicked (nats).
+    """Compute the entropy of clicks over item types, -sum_t p_t ln p_t (nats): query_id, day,
+    query_type_entropy.
 
     With c_t clicks on type t and C in all, that is ln C - sum_t c_t ln c_t / C. No click: no row.
 
@@ -89,7 +90,7 @@ def click_entropy(daily: DataFrame, items: DataFrame, spine: DataFrame) -> DataF
     clicks = F.col(f"clicks_{WINDOW}d")
     total, weighted = F.sum(clicks), F.sum(clicks * F.log(clicks))
     return (
-        history(typed, asked, ["query_id", "item_type"], ["clicks"], [WINDOW])
+        sum_windows(typed, asked, ["query_id", "item_type"], ["clicks"], [WINDOW])
         .where(clicks > 0)
         .groupBy("query_id", "day")
         .agg(F.greatest(F.log(total) - weighted / total, F.lit(0.0)).alias("query_type_entropy"))
@@ -97,21 +98,23 @@ def click_entropy(daily: DataFrame, items: DataFrame, spine: DataFrame) -> DataF
 
 
 def daily_pages(log: DataFrame) -> DataFrame:
-    """query_id, day, pages (long): a result page counts once, on the day its first row is known."""
-    known = F.greatest(F.to_date("event_time"), F.to_date("known_at"))
+    """Count result pages by query and day: each once, on the day its first row is known (pages,
+    long).
+    """
+    row_day = F.greatest(F.to_date("event_time"), F.to_date("known_at"))
     return (
         log.groupBy("query_id", "search_id")
-        .agg(F.min(known).alias("day"))
+        .agg(F.min(row_day).alias("day"))
         .groupBy("query_id", "day")
         .agg(F.count("*").alias("pages"))
     )
 
 
-def _engagement(conf: Conf) -> dict[str, Column]:
-    """Traffic and rates from the columns of the joined history and priors."""
+def _derive_engagement(conf: Conf) -> dict[str, Column]:
+    """Derive traffic and rates from the columns of the joined history and priors."""
     shown = F.col("impressions_28d")
     rates = {
-        f"query_{rate}_28d": smoothed(F.col(f"{what}_28d"), shown, F.col(f"prior_{rate}"), conf)
+        f"query_{rate}_28d": smooth_rate(F.col(f"{what}_28d"), shown, F.col(f"prior_{rate}"), conf)
         for rate, what in RATES
     }
     return {"query_traffic_28d": F.log1p("pages_28d"), **rates}

@@ -1,8 +1,8 @@
 """Prices as a region sees them.
 
-The items table knows one price an item, today's, or none; the log knows the prices shown. So that
-no feature of an old day uses a later shown price, and that regions with a currency of their own
-compare, with b_i the catalogue price of item i (1 where it has none):
+The items table has today's price of an item, or none; the log has the prices shown. The formulas
+below let no feature of an old day use a price that was shown later, and make regions with different
+currencies comparable; b_i is the catalogue price of item i (1 where it has none):
     ln price of i in r as of d = ln b_i + mean of ln(shown / b_i) over the item's impressions in r
         in the 28 days before d (the level of r where it was not shown)
     level of r as of d = mean of ln(shown / b_i) over all impressions of priced items in r
@@ -13,11 +13,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.features import LOOK_BACK_DAYS
-from features.log.history import MICRO, daily_counts, history
+from features.log.history import MICRO, daily_counts, sum_windows
 
 WINDOW = LOOK_BACK_DAYS
 STEPS = 50
+"""Quantiles of a type's prices are 2 % apart (count of steps)."""
 _ACCURACY = 10_000
+"""Of Spark's approximate quantiles, whose error in rank is 1 / accuracy: far below a step."""
 
 
 def with_price_ratio(events: DataFrame, items: DataFrame) -> DataFrame:
@@ -40,9 +42,9 @@ def with_price_ratio(events: DataFrame, items: DataFrame) -> DataFrame:
 
 
 def price_levels(daily: DataFrame, spine: DataFrame) -> DataFrame:
-    """day, region, price_level (log units) for each (region, day) of the spine."""
+    """Return day, region and price_level (log units) for each (region, day) of the spine."""
     measures = ["price_ratio", "priced"]
-    sums = history(
+    sums = sum_windows(
         daily_counts(daily.where("priced > 0"), ["region"], measures),
         spine.select("region", "day").distinct(),
         ["region"],
@@ -54,12 +56,12 @@ def price_levels(daily: DataFrame, spine: DataFrame) -> DataFrame:
 
 
 def mean_ratio(shown: Column) -> Column:
-    """Mean log price ratio (log units) over `shown` impressions of a history; null where none."""
+    """Compute the mean log price ratio (log units) over `shown` impressions; null where none."""
     return F.when(shown > 0, F.col(f"price_ratio_{WINDOW}d") / shown / MICRO)
 
 
 def regional_prices() -> dict[str, Column]:
-    """The price features from price, item_ratio, price_level, price_steps and median_price.
+    """Compute the price features from price, item_ratio, price_level, price_steps and median_price.
 
     item_price_percentile and item_price_vs_median compare the price, its region's level taken
     off, with the catalogue's prices of the item's type and with the catalogue's median.
@@ -76,7 +78,9 @@ def regional_prices() -> dict[str, Column]:
 
 
 def type_prices(items: DataFrame) -> DataFrame:
-    """type_name, price_steps: the catalogue's 0, 2, .. 100 % price quantiles of each type."""
+    """Return type_name and price_steps, the catalogue's 0, 2, .. 100 % price quantiles of each
+    type.
+    """
     points = [step / STEPS for step in range(STEPS + 1)]
     return (
         items.where("price IS NOT NULL")
@@ -86,7 +90,7 @@ def type_prices(items: DataFrame) -> DataFrame:
 
 
 def price_percentile(price: Column, steps: Column) -> Column:
-    """Share of the type's quantiles below the price, ties counted half (fraction, 0 .. 1).
+    """Compute the share of the type's quantiles below the price, ties counted half (0 .. 1).
 
     Prices equal to one part in a million count as ties: they went through logarithms.
     """
@@ -96,5 +100,5 @@ def price_percentile(price: Column, steps: Column) -> Column:
 
 
 def median_price(items: DataFrame) -> DataFrame:
-    """One row: median_price, the catalogue's median; null where no item has a price."""
+    """Return one row: median_price of the catalogue; null where no item has a price."""
     return items.agg(F.percentile_approx("price", 0.5, _ACCURACY).alias("median_price"))

@@ -27,7 +27,7 @@ def with_value(default: Weights, by_region: Mapping[str, Weights]) -> Transform:
         F.col("p_purchase").cast("double"),
         F.col("relevance").cast("double") / 2.0,
     )
-    weights = _weights(default, by_region)
+    weights = _look_up_weights(default, by_region)
     total = weights[0] * terms[0]
     for i in range(1, 4):
         total = total + weights[i] * terms[i]
@@ -40,13 +40,13 @@ def with_rank(*group: str) -> Transform:
     return lambda df: df.withColumn("rank", F.row_number().over(window))
 
 
-def _weights(default: Weights, by_region: Mapping[str, Weights]) -> Column:
-    common = _array(default)
+def _look_up_weights(default: Weights, by_region: Mapping[str, Weights]) -> Column:
+    common = _make_array(default)
     if not by_region:
         return common
-    listed = [part for region, w in by_region.items() for part in (F.lit(region), _array(w))]
+    listed = [part for region, w in by_region.items() for part in (F.lit(region), _make_array(w))]
     return F.coalesce(F.try_element_at(F.create_map(*listed), F.col("region")), common)
 
 
-def _array(weights: Weights) -> Column:
+def _make_array(weights: Weights) -> Column:
     return F.array(*map(F.lit, weights))

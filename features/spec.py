@@ -17,7 +17,8 @@ class Feature:
 
     Attributes:
         name: column name, the same in every table.
-        table: query (one value a query), item (one an item and region), query_item (one a pair).
+        table: query (one value per query), item (one per item and region), query_item (one per
+            pair).
         description: what it measures, with its unit.
         kind: numeric (standardised by the model) or category (an id below `buckets`, embedded).
         default: value where the feature is unknown.
@@ -42,5 +43,5 @@ class Feature:
 
 
 def spec_json(features: Iterable[Feature]) -> list[dict[str, Any]]:
-    """The declarations as plain JSON, in order: what the snapshot and the model carry."""
+    """Return the declarations as plain JSON, in order: what the snapshot and the model carry."""
     return [asdict(feature) for feature in features]

@@ -13,7 +13,7 @@ PAIR_KEYS = ("query_id", "item_id", "day")
 
 
 def feature_spine(log: DataFrame, candidates: DataFrame, run_date: date, conf: Conf) -> DataFrame:
-    """What is scored on the run date, and what was shown on the training days before.
+    """Return what is scored on the run date, and what was shown on the training days before.
 
     Args:
         log: of `visible_log`.

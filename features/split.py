@@ -4,14 +4,14 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 
-def normalised(text: Column) -> Column:
-    """The text as it is hashed: without blanks around it, in lower case."""
+def normalise_text(text: Column) -> Column:
+    """Normalise the text for its hash: no blanks around it, lower case."""
     return F.lower(F.trim(text))
 
 
-def bucket(text: Column, buckets: int) -> Column:
-    """crc32(lower(trim(text))) % buckets, an int in 0 .. buckets - 1; null for a null text.
+def assign_bucket(text: Column, buckets: int) -> Column:
+    """Return crc32(lower(trim(text))) % buckets, an int in 0 .. buckets - 1; null for a null text.
 
     A query has the same bucket in every region, so its text is never in train and test at once.
     """
-    return (F.crc32(normalised(text)) % buckets).cast("int")
+    return (F.crc32(normalise_text(text)) % buckets).cast("int")

@@ -33,10 +33,10 @@ from features.contracts import (
     QUERIES,
     RELEVANCE_LABELS,
 )
-from features.labels.pairs import GOLD, TEXT_PAIR, graded_pairs, sampled, shown_queries
+from features.labels.pairs import GOLD, TEXT_PAIR, draw_at_most, graded_pairs, shown_queries
 from jobs.labels.labeler_fit import grades_of, pairs_of, production_weights
 from jobs.labels.labelers import Row, in_force, labeler_dir, labels_in_force, versions_with_status
-from jobs.platform.decisions import decide
+from jobs.platform.decisions import insert_decision
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.run import Run
@@ -58,7 +58,7 @@ class Judged:
 
 
 def build(version: str, judged: Judged, number: int, conf: ResolvedConf) -> Row:
-    """The row of labeler_decisions."""
+    """Build the row of labeler_decisions."""
     verdict = judged.verdict
     return {
         "decision_no": number,
@@ -91,32 +91,32 @@ def run(run: Run) -> None:
         report.notes.append(f"no labeler version waits for a decision; {state}")
         return
     if conf.dry_run:
-        report.count(LABELER_DECISIONS.name, len(waiting), len(waiting))
+        report.count_rows(LABELER_DECISIONS.name, len(waiting), len(waiting))
         return
     rows = gold_rows(warehouse)
     for row in waiting:
-        _decide(warehouse, rows, str(row["labeler_version"]))
+        _decide_version(warehouse, rows, str(row["labeler_version"]))
 
 
-def _decide(warehouse: Warehouse, rows: pd.DataFrame, version: str) -> None:
+def _decide_version(warehouse: Warehouse, rows: pd.DataFrame, version: str) -> None:
     """Judge a version and insert the decision, unless another run decided on it meanwhile."""
 
-    def make(number: int) -> Row | None:
+    def make_decision(number: int) -> Row | None:
         versions = versions_with_status(warehouse)
         if any(r["labeler_version"] == version and r["admitted"] is not None for r in versions):
             return None
         judged = judge_version(warehouse, rows, version, in_force(versions))
         return build(version, judged, number, warehouse.conf)
 
-    decision = decide(warehouse, LABELER_DECISIONS, make)
+    decision = insert_decision(warehouse, LABELER_DECISIONS, make_decision)
     if decision is None:
         warehouse.report.notes.append(f"labeler {version}: another run decided on it meanwhile")
     else:
-        _tell(warehouse.report, decision)
+        _report_decision(warehouse.report, decision)
 
 
-def _tell(report: JobReport, row: Row) -> None:
-    report.count(LABELER_DECISIONS.name, 1, 1)
+def _report_decision(report: JobReport, row: Row) -> None:
+    report.count_rows(LABELER_DECISIONS.name, 1, 1)
     figures = json.loads(row["metrics"])
     report.details[row["labeler_version"]] = {"decision": row["decision"], **figures}
     low, high = figures["qwk_interval"]
@@ -134,12 +134,13 @@ def _tell(report: JobReport, row: Row) -> None:
 
 
 def _three_digits(figures: Mapping[str, Any]) -> dict[str, str]:
-    """Figures as words; a dash for one that has no meaning here."""
+    """Write figures with three digits; a dash for one that has no meaning here."""
     return {n: f"{v:.3f}" if isinstance(v, float) else "-" for n, v in figures.items()}
 
 
 def gold_rows(warehouse: Warehouse) -> pd.DataFrame:
-    """The gold pairs with texts, grade, region and times the query was shown, bounded by conf.
+    """Return the gold pairs with texts, grade, region and times the query was shown, bounded by
+    conf.
 
     A pair that several regions share is one row per region: its grades may differ.
     """
@@ -150,7 +151,7 @@ def gold_rows(warehouse: Warehouse) -> pd.DataFrame:
     gold = graded.where(F.col("role") == GOLD).join(shown, on="text_key", how="left")
     columns = (*TEXT_PAIR, "region", "query_text", "item_text", "grade", "p_ge_1", "p_ge_2")
     rows: DataFrame = gold.select(*columns, F.coalesce("shown", F.lit(0)).alias("shown"))
-    return sampled(rows, tree.labeling.max_judging_pairs, tree.seed).toPandas()
+    return draw_at_most(rows, tree.labeling.max_judging_pairs, tree.seed).toPandas()
 
 
 def judge_version(
@@ -164,39 +165,41 @@ def judge_version(
     """
     tree = warehouse.conf.tree
     keys = set(rows["text_key"])
-    require_unseen(keys, _seen(warehouse, version, keys))
+    require_unseen(keys, _find_seen(warehouse, version, keys))
     deployed = load_deployed(labeler_dir(warehouse, version))
-    gold = _gold(rows, production_weights(deployed.deployment, rows, tree))
-    reference = None if admitted is None else _reference(warehouse, admitted, gold, keys)
-    verdict = judge(gold, _graded(deployed, gold), reference, tree.labeling.gate, tree.seed)
+    gold = _make_gold(rows, production_weights(deployed.deployment, rows, tree))
+    reference = None if admitted is None else _ask_admitted(warehouse, admitted, gold, keys)
+    verdict = judge(gold, _grade_gold(deployed, gold), reference, tree.labeling.gate, tree.seed)
     compared = admitted["labeler_version"] if admitted and reference is not None else None
     return Judged(verdict, compared, len(rows), len(keys))
 
 
-def _reference(warehouse: Warehouse, admitted: Row, gold: Gold, keys: set[str]) -> Graded | None:
-    """What the admitted version says; None, and a note, where it cannot be asked fairly."""
+def _ask_admitted(warehouse: Warehouse, admitted: Row, gold: Gold, keys: set[str]) -> Graded | None:
+    """Ask the admitted version; None, and a note, where it cannot be asked fairly."""
     version = str(admitted["labeler_version"])
     try:
-        require_unseen(keys, _seen(warehouse, version, keys))
-        return _graded(load_deployed(labeler_dir(warehouse, version)), gold)
+        require_unseen(keys, _find_seen(warehouse, version, keys))
+        return _grade_gold(load_deployed(labeler_dir(warehouse, version)), gold)
     except LabelerError as error:
         warehouse.report.notes.append(f"not compared with the admitted version: {error}")
         return None
 
 
-def _graded(deployed: Deployed, gold: Gold) -> Graded:
+def _grade_gold(deployed: Deployed, gold: Gold) -> Graded:
     p = deployed.predict(gold.pairs)
     return Graded(p, deployed.deployment.grades(p))
 
 
-def _seen(warehouse: Warehouse, version: str, keys: set[str]) -> list[str]:
-    """Which of the gold texts the version was fitted or chosen on."""
+def _find_seen(warehouse: Warehouse, version: str, keys: set[str]) -> list[str]:
+    """Find which of the gold texts the version was fitted or chosen on."""
     seen = warehouse.read(LABELER_QUERIES).where(F.col("labeler_version") == version)
     gold = warehouse.spark.createDataFrame([(key,) for key in sorted(keys)], "text_key string")
     return [row["text_key"] for row in seen.join(gold, on="text_key", how="left_semi").collect()]
 
 
-def _gold(rows: pd.DataFrame, weight: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]") -> Gold:
+def _make_gold(
+    rows: pd.DataFrame, weight: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"
+) -> Gold:
     return Gold(
         pairs=pairs_of(rows),
         grades=grades_of(rows),

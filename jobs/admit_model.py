@@ -28,7 +28,7 @@ from features.contracts import (
     TRAINING_EXAMPLES,
     WEIGHT_DECISIONS,
 )
-from jobs.platform.decisions import decide
+from jobs.platform.decisions import insert_decision
 from jobs.platform.job import Job, Work
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
@@ -59,7 +59,7 @@ def build(
     criteria: str,
     before: Row | None,
 ) -> Row:
-    """The row of model_decisions, its run date apart."""
+    """Build the row of model_decisions, its run date apart."""
     return {
         "decision_no": number,
         "model_version": version,
@@ -85,9 +85,11 @@ def run(run: Run) -> None:
     if conf.dry_run:
         report.notes.append(f"dry run: would judge model {version}")
         return
-    row = decide(warehouse, MODEL_DECISIONS, lambda number: _judge(warehouse, version, number))
+    row = insert_decision(
+        warehouse, MODEL_DECISIONS, lambda number: _judge_candidate(warehouse, version, number)
+    )
     if row is not None:
-        report.count(MODEL_DECISIONS.name, 1, 1)
+        report.count_rows(MODEL_DECISIONS.name, 1, 1)
     decisions = model_decisions(warehouse)
     mine = [r for r in decisions if r["model_version"] == version][-1]
     report.notes += decision_lines(mine)
@@ -96,17 +98,17 @@ def run(run: Run) -> None:
     _go_on(warehouse, mine, in_force(decisions))
 
 
-def _judge(warehouse: Warehouse, version: str, number: int) -> Row | None:
-    """The next decision on the run date's model; None where the last one still holds."""
+def _judge_candidate(warehouse: Warehouse, version: str, number: int) -> Row | None:
+    """Make the next decision on the run date's model; None where the last one still holds."""
     decisions = model_decisions(warehouse)
     before = in_force(decisions)
-    criteria = _criteria(warehouse.conf, before)
+    criteria = _hash_criteria(warehouse.conf, before)
     last = [row for row in decisions if row["model_version"] == version]
-    if last and _holds(last[-1], before, criteria, warehouse.conf):
+    if last and _still_holds(last[-1], before, criteria, warehouse.conf):
         return None
     candidate, tree = warehouse.model_dir(), warehouse.conf.tree
     weights = weights_served_before(warehouse)
-    evidence = gather(warehouse, candidate, _comparable(warehouse, candidate, before), weights)
+    evidence = gather(warehouse, candidate, _find_comparable(warehouse, candidate, before), weights)
     verdict = judge(evidence, tree.admission, tree.value.min_queries)
     if verdict.admitted:
         keep_admitted(warehouse, version)
@@ -114,8 +116,10 @@ def _judge(warehouse: Warehouse, version: str, number: int) -> Row | None:
     return row | {"run_date": warehouse.conf.run_date}
 
 
-def _holds(last: Row, before: Row | None, criteria: str, conf: ResolvedConf) -> bool:
-    """Whether a decision needs no other: in force, revoked by hand, or refused on these terms."""
+def _still_holds(last: Row, before: Row | None, criteria: str, conf: ResolvedConf) -> bool:
+    """Return whether a decision needs no other: in force, revoked by hand, or refused on these
+    terms.
+    """
     if last["decision"] == "revoked" or (
         before and before["model_version"] == last["model_version"]
     ):
@@ -124,14 +128,14 @@ def _holds(last: Row, before: Row | None, criteria: str, conf: ResolvedConf) -> 
     return bool(last["decision"] == "refused" and same_night)
 
 
-def _criteria(conf: ResolvedConf, before: Row | None) -> str:
+def _hash_criteria(conf: ResolvedConf, before: Row | None) -> str:
     tree = conf.tree.model_dump(mode="json", exclude={"admission": {"on_refusal"}})
     held_to = before["model_version"] if before else None
     return section_hash([tree["admission"], tree["value"], tree["evaluation"], held_to])
 
 
-def _comparable(warehouse: Warehouse, candidate: Path, before: Row | None) -> Path | None:
-    """Directory of the model in force, where it can read tonight's features."""
+def _find_comparable(warehouse: Warehouse, candidate: Path, before: Row | None) -> Path | None:
+    """Find the directory of the model in force, where it can read tonight's features."""
     if before is None:
         return None
     place = require_admitted(warehouse, before)
@@ -150,23 +154,23 @@ def _go_on(warehouse: Warehouse, mine: Row, current: Row | None) -> None:
     if mine["decision"] == "admitted":
         return
     version, why = mine["model_version"], "; ".join(mine["reasons"])
-    said = f"model {version} of {mine['run_date']} is {mine['decision']}: {why}"
+    refusal = f"model {version} of {mine['run_date']} is {mine['decision']}: {why}"
     if current is None:
-        raise GateRefusedError(f"{said}; no other model was admitted, so nothing can be served")
+        raise GateRefusedError(f"{refusal}; no other model was admitted, so nothing can be served")
     if mine["decision"] == "refused" and warehouse.conf.tree.admission.on_refusal == "stop":
         raise GateRefusedError(
-            f"{said}; admission.on_refusal is stop: mend it, widen the conf section `admission`, "
-            "or set score_with_last to go on with the model in force"
+            f"{refusal}; admission.on_refusal is stop: mend it, widen the conf section "
+            "`admission`, or set score_with_last to go on with the model in force"
         )
     place = require_admitted(warehouse, current)
     other = difference(read_spec(warehouse.model_dir()).names, read_spec(place).names)
     if other:
         raise GateRefusedError(
-            f"{said}; model {current['model_version']}, in force, cannot read tonight's features "
-            f"({other}), so nothing can be served"
+            f"{refusal}; model {current['model_version']}, in force, cannot read tonight's "
+            f"features ({other}), so nothing can be served"
         )
     warehouse.report.warnings.append(
-        f"WARNING: {said}. Scored with model {current['model_version']} of {current['run_date']}"
+        f"WARNING: {refusal}. Scored with model {current['model_version']} of {current['run_date']}"
     )
 
 
@@ -180,8 +184,10 @@ def roll_back(by: str, why: str) -> Work:
 
     def run_back(run: Run) -> None:
         warehouse, report = run.warehouse, run.report
-        row = decide(warehouse, MODEL_DECISIONS, lambda n: revocation(warehouse, n, by, why))
-        report.count(MODEL_DECISIONS.name, 1, 1)
+        row = insert_decision(
+            warehouse, MODEL_DECISIONS, lambda n: revocation(warehouse, n, by, why)
+        )
+        report.count_rows(MODEL_DECISIONS.name, 1, 1)
         if row is not None:
             report.notes.append(
                 f"model {row['model_version']} revoked by {by}: {why}; model "
@@ -191,7 +197,7 @@ def roll_back(by: str, why: str) -> Work:
     return run_back
 
 
-def _bind(arguments: argparse.Namespace) -> Work:
+def _bind_work(arguments: argparse.Namespace) -> Work:
     return roll_back(*decider_of(arguments)) if arguments.rollback else run
 
 
@@ -211,5 +217,5 @@ JOB = Job(
     writes=(MODEL_DECISIONS,),
     sections=("value", "features", "evaluation", "admission"),
     artifacts_in=("model",),
-    bind=_bind,
+    bind=_bind_work,
 )

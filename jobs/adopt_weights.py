@@ -18,7 +18,7 @@ from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import WEIGHT_DECISIONS, WEIGHT_TRIALS
-from jobs.platform.decisions import decide
+from jobs.platform.decisions import insert_decision
 from jobs.platform.job import Job, Work
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
@@ -30,7 +30,7 @@ _TAKEN = ("trial", "weights", "weights_version")
 
 
 def build(taken: Row | None, number: int, conf: ResolvedConf, by: str, why: str) -> Row:
-    """The row of weight_decisions; without weights it goes back to the tuned ones."""
+    """Build the row of weight_decisions; without weights it goes back to the tuned ones."""
     return {
         "decision_no": number,
         "run_date": conf.run_date,
@@ -42,7 +42,7 @@ def build(taken: Row | None, number: int, conf: ResolvedConf, by: str, why: str)
     }
 
 
-def adopt(trial: str | None, version: str | None, by: str, why: str) -> Work:
+def adopt_weights(trial: str | None, version: str | None, by: str, why: str) -> Work:
     """Decide on a trial, on weights that were adopted before, or (neither) on the tuned ones."""
 
     def run(run: Run) -> None:
@@ -50,8 +50,10 @@ def adopt(trial: str | None, version: str | None, by: str, why: str) -> Work:
         taken = find_trial(warehouse, trial) if trial else None
         if version:
             taken = _adopted_before(warehouse, version)
-        decide(warehouse, WEIGHT_DECISIONS, lambda number: build(taken, number, conf, by, why))
-        report.count(WEIGHT_DECISIONS.name, 1, 1)
+        insert_decision(
+            warehouse, WEIGHT_DECISIONS, lambda number: build(taken, number, conf, by, why)
+        )
+        report.count_rows(WEIGHT_DECISIONS.name, 1, 1)
         words = (
             f"weights {taken['weights_version']} (trial {taken['trial']})"
             if taken
@@ -80,8 +82,8 @@ def list_decisions(run: Run) -> None:
 def _adopted_before(warehouse: Warehouse, version: str) -> Row:
     rows = []
     if warehouse.exists(WEIGHT_DECISIONS):
-        known = warehouse.read(WEIGHT_DECISIONS).where("decision = 'adopted'")
-        rows = known.orderBy(F.desc("decision_no")).collect()
+        adoptions = warehouse.read(WEIGHT_DECISIONS).where("decision = 'adopted'")
+        rows = adoptions.orderBy(F.desc("decision_no")).collect()
     for row in rows:
         if row["weights_version"] == version:
             return dict(row.asDict())
@@ -89,11 +91,11 @@ def _adopted_before(warehouse: Warehouse, version: str) -> Row:
     raise TrialError(f"weights {version} were never adopted; adopted so far: {adopted}")
 
 
-def _bind(arguments: argparse.Namespace) -> Work:
+def _bind_work(arguments: argparse.Namespace) -> Work:
     if arguments.list:
         return list_decisions
     by, why = decider_of(arguments)
-    return adopt(arguments.trial, arguments.version, by, why)
+    return adopt_weights(arguments.trial, arguments.version, by, why)
 
 
 JOB = Job(
@@ -102,6 +104,6 @@ JOB = Job(
     reads=(WEIGHT_TRIALS, WEIGHT_DECISIONS),
     may_lack=(WEIGHT_DECISIONS,),
     writes=(WEIGHT_DECISIONS,),
-    bind=_bind,
+    bind=_bind_work,
     alone=False,
 )

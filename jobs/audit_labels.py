@@ -24,14 +24,20 @@ from pyspark.sql import DataFrame
 from conf.load import ResolvedConf
 from features.audit.contradiction import Numerics, checked_units, fit_without_outliers
 from features.audit.decisions import audit_rows, with_decisions
-from features.audit.evidence import UNIT, audited_pairs, pair_engagement, units, with_attraction
+from features.audit.evidence import (
+    UNIT,
+    audited_pairs,
+    build_units,
+    pair_engagement,
+    with_attraction,
+)
 from features.audit.rates import CORRELATIONS, DISPERSIONS, GradeRates, rates_json
 from features.audit.reading import pairs_to_fit, texts_to_read, with_reading
 from features.audit.taxonomy import with_type_evidence
 from features.audit.types import item_types
 from features.contracts import IMPRESSIONS, ITEMS, LABEL_AUDIT, QUERIES, RELEVANCE_LABELS
 from jobs.platform.job import Job
-from jobs.platform.plans import cut
+from jobs.platform.plans import cut_plan
 from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
@@ -40,7 +46,7 @@ from model.labelers.build import build_labeler
 from model.labelers.out_of_fold import FoldLabelers, fit_out_of_fold
 from model.labelers.store import read_description
 from udfs.contradiction import centre_udf, contradiction_udf, p_value_udf
-from udfs.reread import READ_COLUMNS, reader
+from udfs.reread import READ_COLUMNS, make_reader
 
 
 @dataclass(frozen=True)
@@ -55,7 +61,7 @@ class Reading:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class AuditEvidence:
     """What a decision rests on.
 
     Attributes:
@@ -69,8 +75,8 @@ class Evidence:
     types: DataFrame
 
 
-def build(evidence: Evidence, conf: ResolvedConf) -> DataFrame:
-    """The rows of label_audit: taxonomy and decision of each pair."""
+def build(evidence: AuditEvidence, conf: ResolvedConf) -> DataFrame:
+    """Build the rows of label_audit: taxonomy and decision of each pair."""
     audit = conf.tree.audit
     decided = evidence.units.transform(
         lambda df: with_type_evidence(df, evidence.types, audit.taxonomy)
@@ -79,10 +85,10 @@ def build(evidence: Evidence, conf: ResolvedConf) -> DataFrame:
 
 
 def evidence_units(pairs: DataFrame, impressions: DataFrame, conf: ResolvedConf) -> DataFrame:
-    """The units of the pairs with their counts and expected clicks."""
+    """Return the units of the pairs with their counts and expected clicks."""
     engagement = pair_engagement(impressions, conf.tree, conf.run_date)
     prior = conf.tree.audit.contradiction.prior_clicks
-    return units(pairs, engagement).transform(lambda df: with_attraction(df, prior))
+    return build_units(pairs, engagement).transform(lambda df: with_attraction(df, prior))
 
 
 def run(run: Run) -> None:
@@ -90,27 +96,27 @@ def run(run: Run) -> None:
     warehouse, conf, report = run.warehouse, run.conf, run.report
     labels, queries, items = map(warehouse.read, (RELEVANCE_LABELS, QUERIES, ITEMS))
     impressions = warehouse.read(IMPRESSIONS)
-    pairs = cut(audited_pairs(labels, queries))
+    pairs = cut_plan(audited_pairs(labels, queries))
     count = pairs.count()
     if count == 0:
         report.notes.append("no human labels to audit")
     if count == 0 or conf.dry_run:
-        report.count(LABEL_AUDIT.name, count, count)
+        report.count_rows(LABEL_AUDIT.name, count, count)
         return
-    rows = _audit(pairs, items, impressions, warehouse).persist(StorageLevel.DISK_ONLY)
+    rows = _audit_pairs(pairs, items, impressions, warehouse).persist(StorageLevel.DISK_ONLY)
     written = warehouse.replace_run(LABEL_AUDIT, rows)
-    report.count(LABEL_AUDIT.name, count, written.rows)
-    _tell(rows, report)
+    report.count_rows(LABEL_AUDIT.name, count, written.rows)
+    _report_decisions(rows, report)
     rows.unpersist()
 
 
-def _audit(
+def _audit_pairs(
     pairs: DataFrame, items: DataFrame, impressions: DataFrame, warehouse: Warehouse
 ) -> DataFrame:
     conf = warehouse.conf
-    found, rates = tested_units(cut(evidence_units(pairs, impressions, conf)), conf)
+    tested, rates = tested_units(cut_plan(evidence_units(pairs, impressions, conf)), conf)
     warehouse.report.details["rates"] = rates_json(rates)
-    checked = cut(found)
+    checked = cut_plan(tested)
     folder = warehouse.root / "audit" / conf.run_date.isoformat()
     reading = read_again(checked, items, conf, folder)
     if not reading.held_out:
@@ -118,37 +124,39 @@ def _audit(
             f"the labeler at {conf.tree.audit.reread.labeler} may have been fitted on the grades "
             "that it read again: model_held_out is false"
         )
-    return build(gathered(pairs, checked, reading, items, conf), conf)
+    return build(gather_evidence(pairs, checked, reading, items, conf), conf)
 
 
-def gathered(
+def gather_evidence(
     pairs: DataFrame, checked: DataFrame, reading: Reading, items: DataFrame, conf: ResolvedConf
-) -> Evidence:
-    """All evidence; a pair is read by the model once, a title is parsed once."""
-    units_read = cut(with_reading(checked, reading.read, reading.held_out))
-    return Evidence(pairs, units_read, cut(item_types(items, conf.tree.audit.taxonomy)))
+) -> AuditEvidence:
+    """Gather all evidence; a pair is read by the model once, a title is parsed once."""
+    units_read = cut_plan(with_reading(checked, reading.read, reading.held_out))
+    return AuditEvidence(pairs, units_read, cut_plan(item_types(items, conf.tree.audit.taxonomy)))
 
 
 def tested_units(
     counted: DataFrame, conf: ResolvedConf
 ) -> tuple[DataFrame, Mapping[int, GradeRates]]:
-    """The units with their test, and the rates of the grades that it rests on."""
+    """Test the units, and return them with the rates of the grades that the test rests on."""
     settings = conf.tree.audit.contradiction
     numerics = Numerics(contradiction_udf(), centre_udf(DISPERSIONS, CORRELATIONS), p_value_udf())
     rates = fit_without_outliers(counted, settings, numerics)
     return counted.transform(lambda df: checked_units(df, rates, settings, numerics)), rates
 
 
-def _tell(rows: DataFrame, report: JobReport) -> None:
-    """Rows by path and decision, in the details and in a note."""
+def _report_decisions(rows: DataFrame, report: JobReport) -> None:
+    """Report rows by path and decision, in the details and in a note."""
     counted = rows.groupBy("path", "decision", "flagged_by").count().collect()
-    found = sorted((r["path"], r["decision"], r["flagged_by"], int(r["count"])) for r in counted)
+    decisions = sorted(
+        (r["path"], r["decision"], r["flagged_by"], int(r["count"])) for r in counted
+    )
     report.details["decisions"] = [
         {"path": path, "decision": decision, "flagged_by": flag, "pairs": pairs}
-        for path, decision, flag, pairs in found
+        for path, decision, flag, pairs in decisions
     ]
-    changed = sum(pairs for _, decision, _, pairs in found if decision != "kept")
-    flagged = sum(pairs for _, _, flag, pairs in found if flag != "none")
+    changed = sum(pairs for _, decision, _, pairs in decisions if decision != "kept")
+    flagged = sum(pairs for _, _, flag, pairs in decisions if flag != "none")
     report.notes.append(
         f"{flagged:,} pairs flagged, {changed:,} grades changed in the audited view"
     )
@@ -167,23 +175,25 @@ def read_again(tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: 
     settings = conf.tree.audit.reread
     asked = texts_to_read(tested, items, settings, conf.tree.seed)
     if settings.labeler is None:
-        labelers = _fitted(tested, items, conf, folder)
+        labelers = _fit_fold_labelers(tested, items, conf, folder)
     else:
         version = str(read_description(Path(settings.labeler))["version"])
         folds = range(settings.folds)
         labelers = FoldLabelers(
             dict.fromkeys(folds, settings.labeler), dict.fromkeys(folds, version), {}
         )
-    kept = ", ".join(f"{name} {kind}" for name, kind in asked.dtypes if "_text" not in name)
+    schema = ", ".join(f"{name} {kind}" for name, kind in asked.dtypes if "_text" not in name)
     parts = conf.tree.spark.shuffle_partitions
     read = asked.repartition(parts, *UNIT).mapInPandas(
-        reader(labelers.folders, labelers.versions, parts), f"{kept}, {READ_COLUMNS}"
+        make_reader(labelers.folders, labelers.versions, parts), f"{schema}, {READ_COLUMNS}"
     )
     return Reading(read, settings.labeler is None or settings.held_out)
 
 
-def _fitted(tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: Path) -> FoldLabelers:
-    """The labelers of the folds, fitted on the driver; the pairs are bounded by conf."""
+def _fit_fold_labelers(
+    tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: Path
+) -> FoldLabelers:
+    """Fit the labelers of the folds on the driver; the pairs are bounded by conf."""
     given = pairs_to_fit(tested, items, conf.tree.audit.reread, conf.tree.seed).toPandas()
     return fit_out_of_fold(
         Pairs(given["query_text"].tolist(), given["item_text"].tolist()),

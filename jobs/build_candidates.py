@@ -25,7 +25,7 @@ from features.candidates import (
 from features.contracts import CANDIDATES, IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES
 from features.log.history import visible_log
 from features.pair import item_tokens
-from features.text.bm25 import build_postings, rank_terms, retrieve
+from features.text.bm25 import build_postings, rank_terms, retrieve_items
 from jobs.platform import plans
 from jobs.platform.job import Job
 from jobs.platform.run import Run
@@ -34,7 +34,7 @@ Keep = Callable[[DataFrame], DataFrame]
 
 
 @dataclass(frozen=True)
-class Inputs:
+class CandidateInputs:
     """Rows of the raw tables, and the run date."""
 
     items: DataFrame
@@ -44,8 +44,8 @@ class Inputs:
     run_date: date
 
 
-def origins(inputs: Inputs, conf: Conf, keep: Keep) -> DataFrame:
-    """Every reason to score a pair; a pair may have several.
+def list_origins(inputs: CandidateInputs, conf: Conf, keep: Keep) -> DataFrame:
+    """List every reason to score a pair; a pair may have several.
 
     `keep` gets the frames that are read several times: their plans would be repeated each time.
     """
@@ -55,14 +55,14 @@ def origins(inputs: Inputs, conf: Conf, keep: Keep) -> DataFrame:
     active = keep(active_queries(recent, judged, inputs.queries))
     postings = keep(build_postings(item_tokens(inputs.items), conf))
     ranked = keep(rank_terms(distinct_terms(active), postings, conf))
-    retrieved = retrieve(ranked, postings, conf)
+    retrieved = retrieve_items(ranked, postings, conf)
     return keep(candidate_origins(seen_pairs(recent, conf), judged, active, retrieved))
 
 
-def build(inputs: Inputs, conf: Conf) -> DataFrame:
-    """The candidates of the run date."""
+def build(inputs: CandidateInputs, conf: Conf) -> DataFrame:
+    """Build the candidates of the run date."""
     return (
-        origins(inputs, conf, lambda df: df)
+        list_origins(inputs, conf, lambda df: df)
         .transform(merged_origins, inputs.queries, inputs.run_date)
         .transform(CANDIDATES.conform)
     )
@@ -71,20 +71,20 @@ def build(inputs: Inputs, conf: Conf) -> DataFrame:
 def run(run: Run) -> None:
     """Read, build, write; rows in are the distinct pairs that have an origin."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
-    inputs = Inputs(
+    inputs = CandidateInputs(
         items=warehouse.read(ITEMS),
         queries=warehouse.read(QUERIES),
         impressions=warehouse.read(IMPRESSIONS),
         judgments=warehouse.read(JUDGMENTS),
         run_date=conf.run_date,
     )
-    with ExitStack() as kept:
-        reasons = origins(inputs, conf.tree, lambda df: plans.keep(df, kept))
+    with ExitStack() as stack:
+        reasons = list_origins(inputs, conf.tree, lambda df: plans.keep_frame(df, stack))
         pairs = reasons.select("query_id", "item_id").distinct().count()
         written = warehouse.replace_run(
             CANDIDATES, merged_origins(reasons, inputs.queries, conf.run_date)
         )
-    report.count(CANDIDATES.name, rows_in=pairs, rows_out=written.rows)
+    report.count_rows(CANDIDATES.name, rows_in=pairs, rows_out=written.rows)
 
 
 JOB = Job(

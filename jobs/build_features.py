@@ -29,7 +29,7 @@ from features.contracts import (
     TEXT_EMBEDDINGS,
     Table,
 )
-from features.declarations import own_features
+from features.declarations import declare_own_features
 from features.item import item_features
 from features.log.examination import with_examination
 from features.log.history import (
@@ -39,18 +39,18 @@ from features.log.history import (
     prior_rates,
     visible_log,
 )
-from features.own.as_of import own_as_of
+from features.own.as_of import find_own_values
 from features.own.declared import VALUES
 from features.pair import item_tokens, pair_features, query_texts, text_features
 from features.query import daily_pages, query_features
 from features.regional import with_price_ratio
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS, feature_spine
-from features.text.cosine import blocked, blocked_vectors, check_embedded
+from features.text.cosine import assign_block, blocked_vectors, check_embedded
 from features.text.normal_form import text_key
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
-from jobs.reports.own_features import tell_coverage, write_feature_page
+from jobs.reports.own_features import report_coverage, write_feature_page
 from model.text.encoder import find_encoder
 from udfs.cosine import add_cosines
 
@@ -61,7 +61,7 @@ SPINES = {QUERY_FEATURES: QUERY_KEYS, ITEM_FEATURES: ITEM_KEYS, QUERY_ITEM_FEATU
 
 
 @dataclass(frozen=True)
-class Inputs:
+class FeatureInputs:
     """What the three tables are made of.
 
     Attributes:
@@ -88,13 +88,13 @@ class Inputs:
     run_date: date
     own: DataFrame | None = None
 
-    def shared(self) -> tuple[DataFrame, ...]:
-        """The frames that several tables are made of."""
+    def list_shared(self) -> tuple[DataFrame, ...]:
+        """List the frames that several tables are made of."""
         return self.words, self.spine, self.pairs, self.daily, self.priors
 
 
 @dataclass(frozen=True)
-class Tables:
+class SourceTables:
     """Rows of the tables read; `log` is what was visible at the run date."""
 
     items: DataFrame
@@ -106,11 +106,11 @@ class Tables:
     own: DataFrame | None = None
 
 
-def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> Tables:
+def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> SourceTables:
     """Read the run's rows, and the embeddings of the encoder in use."""
     version = find_encoder(conf.tree.encoder).version
     embeddings = warehouse.read(TEXT_EMBEDDINGS).where(F.col("encoder_version") == version)
-    return Tables(
+    return SourceTables(
         items=warehouse.read(ITEMS),
         queries=warehouse.read(QUERIES),
         log=visible_log(warehouse.read(IMPRESSIONS), conf.run_date),
@@ -121,14 +121,14 @@ def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> Tables:
     )
 
 
-def prepare(tables: Tables, asked: DataFrame, conf: Conf) -> Inputs:
-    """What is shared between the feature tables, for a spine; kept in memory."""
-    known = tables.queries.select("query_id", text_key(F.col("query_text")).alias("text"))
+def prepare_inputs(tables: SourceTables, asked: DataFrame, conf: Conf) -> FeatureInputs:
+    """Prepare what the feature tables share, for a spine; it is kept in memory."""
+    query_keys = tables.queries.select("query_id", text_key(F.col("query_text")).alias("text"))
     spine = asked.persist()
     daily = daily_log(tables.log, tables.items, conf).persist()
-    pairs = spine.join(known, on="query_id", how="inner").select("text", "item_id").distinct()
+    pairs = spine.join(query_keys, on="query_id", how="inner").select("text", "item_id").distinct()
     priors = prior_rates(daily, spine.select("day").distinct(), PRIOR_WINDOW, conf)
-    return Inputs(
+    return FeatureInputs(
         items=tables.items,
         queries=tables.queries,
         pages=daily_pages(tables.log),
@@ -144,7 +144,7 @@ def prepare(tables: Tables, asked: DataFrame, conf: Conf) -> Inputs:
 
 
 def daily_log(log: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
-    """query_id, item_id, region, day and the MEASURES of the log."""
+    """Return query_id, item_id, region, day and the MEASURES of the log."""
     return (
         effective_events(log)
         .transform(with_price_ratio, items)
@@ -153,8 +153,8 @@ def daily_log(log: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
     )
 
 
-def build(inputs: Inputs, conf: Conf) -> dict[Table, DataFrame]:
-    """The three feature tables of the run date."""
+def build(inputs: FeatureInputs, conf: Conf) -> dict[Table, DataFrame]:
+    """Build the three feature tables of the run date."""
     i, day = inputs, inputs.run_date
     texts = pair_texts(inputs, conf)
     built = {
@@ -170,26 +170,26 @@ def build(inputs: Inputs, conf: Conf) -> dict[Table, DataFrame]:
     }
 
 
-def _with_own(frame: DataFrame, level: str, inputs: Inputs, conf: Conf) -> DataFrame:
+def _with_own(frame: DataFrame, level: str, inputs: FeatureInputs, conf: Conf) -> DataFrame:
     """The rows of a feature table with the column `own`."""
     own = None
     if inputs.own is not None:
-        own = own_as_of(level, inputs.spine, inputs.queries, inputs.own, conf)
+        own = find_own_values(level, inputs.spine, inputs.queries, inputs.own, conf)
     if own is None:
         return frame.withColumn("own", F.lit(None).cast(VALUES))
     keys = [name for name in own.columns if name not in ("day", "own")]
     return frame.join(own.withColumnRenamed("day", "as_of_date"), ["as_of_date", *keys], "left")
 
 
-def pair_texts(inputs: Inputs, conf: Conf) -> DataFrame:
-    """text, item_id and all text features of the distinct pairs, the cosine among them."""
+def pair_texts(inputs: FeatureInputs, conf: Conf) -> DataFrame:
+    """Return text, item_id and all text features of the distinct pairs, the cosine among them."""
     blocks = conf.features.cosine_blocks
     texts = query_texts(inputs.queries)
     fit = text_features(inputs.pairs, texts, inputs.items, inputs.words, conf)
     vectors = blocked_vectors(inputs.pairs, texts, inputs.items, inputs.embeddings, blocks)
     schema = StructType([*fit.schema.fields, StructField("pair_cosine", FloatType())])
     return (
-        blocked(fit, blocks)
+        assign_block(fit, blocks)
         .groupBy("block")
         .cogroup(vectors.groupBy("block"))
         .applyInPandas(add_cosines, schema=schema)
@@ -202,15 +202,15 @@ def run(run: Run) -> None:
     tables = read_tables(warehouse, conf)
     check_embedded(query_texts(tables.queries), tables.items, tables.embeddings)
     spine = feature_spine(tables.log, tables.candidates, conf.run_date, conf.tree)
-    inputs = prepare(tables, spine, conf.tree)
+    inputs = prepare_inputs(tables, spine, conf.tree)
     for table, features in build(inputs, conf.tree).items():
         keys = inputs.spine.select(*SPINES[table]).distinct().count()
         written = warehouse.replace_run(table, features)
-        report.count(table.name, rows_in=keys, rows_out=written.rows)
+        report.count_rows(table.name, rows_in=keys, rows_out=written.rows)
         if inputs.own is not None and not conf.dry_run:
-            own = [f for f in own_features(conf.tree) if f.table == LEVELS[table]]
-            tell_coverage(report, table, warehouse.read_run(table), own)
-    for frame in inputs.shared():
+            own = [f for f in declare_own_features(conf.tree) if f.table == LEVELS[table]]
+            report_coverage(report, table, warehouse.read_run(table), own)
+    for frame in inputs.list_shared():
         frame.unpersist()
     if inputs.own is not None and not conf.dry_run:
         write_feature_page(warehouse)

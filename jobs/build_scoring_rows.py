@@ -30,7 +30,7 @@ from jobs.platform.warehouse import Warehouse
 
 
 def build(inputs: ScoringInputs, conf: ResolvedConf) -> DataFrame:
-    """The rows of scoring_rows, and beside them the counts that the report needs."""
+    """Build the rows of scoring_rows, and beside them the counts that the report needs."""
     return scoring_rows(inputs, conf.tree.scoring.max_candidates, conf.run_date)
 
 
@@ -44,13 +44,13 @@ def run(run: Run) -> None:
     totals = inputs.candidates.agg(
         F.count_distinct("query_id").alias("queries"), F.count(F.lit(1)).alias("pairs")
     ).collect()[0]
-    report.count(SCORING_ROWS.name, totals.queries, written.rows)
+    report.count_rows(SCORING_ROWS.name, totals.queries, written.rows)
     note_missing(report, seen.get)
     _note_cut(report, totals.pairs, seen.get, conf.tree.scoring.max_candidates)
 
 
 def read_inputs(warehouse: Warehouse) -> ScoringInputs:
-    """The candidates of the run and its feature tables."""
+    """Read the candidates of the run and its feature tables."""
     return ScoringInputs(warehouse.read_run(CANDIDATES), read_features(warehouse))
 
 

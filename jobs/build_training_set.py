@@ -29,7 +29,7 @@ from features.contracts import (
     RELEVANCE_LABELS,
     TRAINING_EXAMPLES,
 )
-from features.declarations import declared
+from features.declarations import declare_features
 from features.examples.snapshot import training_layout
 from features.examples.training_rows import (
     PAIR,
@@ -44,7 +44,7 @@ from features.log.look_back import LookBack, covered_from, first_day_of_log
 from features.lookup import MISSING
 from features.spec import spec_json
 from jobs.command.version import code_version
-from jobs.labels.labelers import labels_in_force, optional
+from jobs.labels.labelers import labels_in_force, read_optional
 from jobs.platform.feature_reads import note_missing, read_examples, read_features
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
@@ -54,36 +54,38 @@ from jobs.platform.warehouse import Warehouse
 
 
 def build(inputs: TrainingInputs, conf: ResolvedConf) -> DataFrame:
-    """The rows of training_examples, and beside them the flags of missing feature rows."""
+    """Build the rows of training_examples, and beside them the flags of missing feature rows."""
     return training_examples(inputs, conf.tree, conf.run_date)
 
 
 def run(run: Run) -> None:
     """Write the training examples and, unless it is a dry run, the snapshot."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
-    inputs = covered(read_inputs(warehouse), conf, report)
+    inputs = limit_to_covered(read_inputs(warehouse), conf, report)
     missing = Observation("missing_features")
     rows = build(inputs, conf).observe(missing, *(F.sum(name).alias(name) for name in MISSING))
     written = warehouse.replace_run(TRAINING_EXAMPLES, rows)
-    report.count(TRAINING_EXAMPLES.name, expected_rows(inputs, conf), written.rows)
+    report.count_rows(TRAINING_EXAMPLES.name, expected_rows(inputs, conf), written.rows)
     note_missing(report, missing.get)
     if not conf.dry_run:
         _write_snapshot(warehouse, conf, report)
 
 
 def read_inputs(warehouse: Warehouse) -> TrainingInputs:
-    """The tables at their pinned versions."""
+    """Read the tables at their pinned versions."""
     return TrainingInputs(
         impressions=warehouse.read(IMPRESSIONS),
         queries=warehouse.read(QUERIES),
         labels=labels_in_force(warehouse),
         features=read_features(warehouse),
-        decisions=optional(warehouse, LABELER_DECISIONS),
+        decisions=read_optional(warehouse, LABELER_DECISIONS),
     )
 
 
-def covered(inputs: TrainingInputs, conf: ResolvedConf, report: JobReport) -> TrainingInputs:
-    """The inputs, from the first day on whose look-back counts; tells what is left out.
+def limit_to_covered(
+    inputs: TrainingInputs, conf: ResolvedConf, report: JobReport
+) -> TrainingInputs:
+    """Limit the inputs to the days whose look-back counts; the report says what is left out.
 
     Raises:
         LookBackError: the conf leaves out short look-backs, and no example is left.
@@ -93,8 +95,8 @@ def covered(inputs: TrainingInputs, conf: ResolvedConf, report: JobReport) -> Tr
     if not days:
         return inputs
     starts = first_day_of_log(sorted(days))
-    first = covered_from(starts)
-    short = F.count_if(F.col("event_date") < F.lit(first))
+    first_covered = covered_from(starts)
+    short = F.count_if(F.col("event_date") < F.lit(first_covered))
     shown = shown_rows(inputs, conf.tree, conf.run_date)
     counts = shown.agg(F.count("*").alias("examples"), short.alias("short")).collect()[0]
     look_back = LookBack(starts, counts["examples"], counts["short"])
@@ -103,11 +105,11 @@ def covered(inputs: TrainingInputs, conf: ResolvedConf, report: JobReport) -> Tr
         lines = report.notes if left_out else report.warnings
         lines.append(look_back.describe(left_out))
     report.details["look_back"] = {**asdict(look_back), "left_out": left_out}
-    return replace(inputs, examples_from=first) if left_out else inputs
+    return replace(inputs, examples_from=first_covered) if left_out else inputs
 
 
 def expected_rows(inputs: TrainingInputs, conf: ResolvedConf) -> int:
-    """Impressions of the window, and labelled pairs that none of them shows."""
+    """Count the impressions of the window, and the labelled pairs that none of them shows."""
     shown = shown_rows(inputs, conf.tree, conf.run_date)
     one_each = labelled_pairs(inputs.queries, conf.tree, inputs.decisions)
     labelled = inputs.labels.transform(one_each)
@@ -119,10 +121,10 @@ def _write_snapshot(warehouse: Warehouse, conf: ResolvedConf, report: JobReport)
     examples = read_examples(warehouse)
     settings = conf.tree.training_set
     options = SnapshotOptions(conf.tree.seed, settings.rows_per_file, settings.compression)
-    folder, layout = warehouse.snapshot_dir(), training_layout(declared(conf.tree))
-    manifest = write_snapshot(examples, folder, options, _header(conf, report), layout)
+    folder, layout = warehouse.snapshot_dir(), training_layout(declare_features(conf.tree))
+    manifest = write_snapshot(examples, folder, options, _build_header(conf, report), layout)
     rows = sum(split["rows"] for split in manifest["splits"].values())
-    report.count("snapshot", examples.where("split != 'test'").count(), rows)
+    report.count_rows("snapshot", examples.where("split != 'test'").count(), rows)
     report.outputs["snapshot"] = manifest["snapshot_version"]
     report.details["snapshot"] = {
         name: {"rows": split["rows"], "files": len(split["files"])}
@@ -130,12 +132,12 @@ def _write_snapshot(warehouse: Warehouse, conf: ResolvedConf, report: JobReport)
     }
 
 
-def _header(conf: ResolvedConf, report: JobReport) -> dict[str, Any]:
+def _build_header(conf: ResolvedConf, report: JobReport) -> dict[str, Any]:
     return {
         "conf_hash": conf.hash,
         "code_version": code_version(),
         "table_versions": dict(report.inputs),
-        "features": spec_json(declared(conf.tree)),
+        "features": spec_json(declare_features(conf.tree)),
         "tasks": list(TASKS),
         "regions": list(conf.tree.regions),
     }

@@ -28,7 +28,7 @@ from features.contracts import (
     SCORES,
     VALUE_CURVE,
 )
-from features.evaluation.rankers import TASKS, engagement, sweep_name, sweep_rankers
+from features.evaluation.rankers import TASKS, sweep_name, sweep_rankers, weigh_engagement
 from features.evaluation.truth import (
     beside_truth,
     grade_confusion,
@@ -75,8 +75,10 @@ class TruthInputs:
 
 
 def build(inputs: TruthInputs, conf: ResolvedConf) -> DataFrame:
-    """The rows of market_checks (few)."""
-    return MARKET_CHECKS.local_frame(inputs.scores.sparkSession, find(inputs, conf).rows)
+    """Build the rows of market_checks (few)."""
+    return MARKET_CHECKS.local_frame(
+        inputs.scores.sparkSession, compare_with_truth(inputs, conf).rows
+    )
 
 
 def run(run: Run) -> None:
@@ -85,11 +87,11 @@ def run(run: Run) -> None:
     if not warehouse.exists(MARKET_TRUTH):
         report.notes.append("no planted truth: skipped")
         return
-    truths = find(read_inputs(warehouse), conf)
+    truths = compare_with_truth(read_inputs(warehouse), conf)
     written = warehouse.replace_run(
         MARKET_CHECKS, MARKET_CHECKS.local_frame(warehouse.spark, truths.rows)
     )
-    report.count(MARKET_CHECKS.name, len(truths.rows), written.rows)
+    report.count_rows(MARKET_CHECKS.name, len(truths.rows), written.rows)
     report.notes += truth_notes(truths)
     report.details["pairs"] = {"known": truths.known_pairs, "scored": truths.scored_pairs}
     if not conf.dry_run:
@@ -97,7 +99,7 @@ def run(run: Run) -> None:
 
 
 def read_inputs(warehouse: Warehouse) -> TruthInputs:
-    """The tables at their pinned versions."""
+    """Read the tables at their pinned versions."""
     swept = warehouse.exists(VALUE_CURVE)
     return TruthInputs(
         scores=warehouse.read_run(SCORES),
@@ -109,50 +111,52 @@ def read_inputs(warehouse: Warehouse) -> TruthInputs:
     )
 
 
-def find(inputs: TruthInputs, conf: ResolvedConf) -> Truths:
-    """All comparisons. The scored pairs are kept while they are read three times."""
+def compare_with_truth(inputs: TruthInputs, conf: ResolvedConf) -> Truths:
+    """Make all comparisons. The scored pairs are persisted while they are read three times."""
     tree = conf.tree
     beside = beside_truth(inputs.truth, inputs.queries, tree.split.test)
     pairs = inputs.scores.select(*_PAIR_COLUMNS).transform(beside).persist()
     try:
-        known = pairs.count()
-        share = min(1.0, tree.evaluation.truth_sample / max(known, 1))
+        pair_count = pairs.count()
+        share = min(1.0, tree.evaluation.truth_sample / max(pair_count, 1))
         sample = pairs.transform(pair_sample(tree.seed, share)).toPandas()
         swept = _true_curve(pairs, inputs.parameters, tree).toPandas()
     finally:
         pairs.unpersist()
     confusion = grade_confusion(inputs.labels, inputs.truth).toPandas()
-    found = _pair_checks(sample)
-    found += [("all", ALL, check) for check in grade_checks(confusion)]
-    found += [("test", ALL, check) for check in _curve_checks(swept, inputs.curve, tree)]
+    checks = _pair_checks(sample)
+    checks += [("all", ALL, check) for check in grade_checks(confusion)]
+    checks += [("test", ALL, check) for check in _curve_checks(swept, inputs.curve, tree)]
     return Truths(
-        rows=[_row(conf, *entry) for entry in found],
-        deciles=_deciles(sample[sample["test"]]),
+        rows=[_make_row(conf, *entry) for entry in checks],
+        deciles=_compute_deciles(sample[sample["test"]]),
         swept=swept,
-        known_pairs=known,
+        known_pairs=pair_count,
         scored_pairs=inputs.scores.count(),
         k=tree.evaluation.k,
     )
 
 
 def _pair_checks(sample: pd.DataFrame) -> list[tuple[str, str, Check]]:
-    found = []
+    checks = []
     for group, part in (("test", sample[sample["test"]]), ("all", sample)):
         regions = [(ALL, part), *((str(r), rows) for r, rows in part.groupby("region"))]
-        found += [(group, r, check) for r, rows in regions for check in sample_checks(rows)]
-    return found
+        checks += [(group, r, check) for r, rows in regions for check in sample_checks(rows)]
+    return checks
 
 
 def _true_curve(pairs: DataFrame, parameters: DataFrame, tree: Conf) -> DataFrame:
     value, k = tree.value, tree.evaluation.k
     rankers = sweep_rankers(value.by_region, value.weights, value.sweep)
-    planted = engagement(value.by_region, value.weights, [F.col(f"true_p_{t}") for t in TASKS])
+    planted = weigh_engagement(
+        value.by_region, value.weights, [F.col(f"true_p_{t}") for t in TASKS]
+    )
     rankers |= {"in force": F.col("value"), "best engagement": planted}
-    return pairs.transform(true_outcomes(rankers, planted, _examination(parameters, k)))
+    return pairs.transform(true_outcomes(rankers, planted, _read_examination(parameters, k)))
 
 
-def _examination(parameters: DataFrame, k: int) -> list[float]:
-    """Planted examination of the ranks 1..k, the last known one for later ranks."""
+def _read_examination(parameters: DataFrame, k: int) -> list[float]:
+    """Read the planted examination of the ranks 1..k, the last known one for later ranks."""
     rows = parameters.where(F.col("name").rlike(r"^examination\.\d+$")).collect()
     planted = {int(row["name"].split(".")[1]): float(row["value"]) for row in rows}
     if not planted:
@@ -185,7 +189,7 @@ def _curve_checks(swept: pd.DataFrame, curve: DataFrame | None, tree: Conf) -> l
     )
 
 
-def _deciles(sample: pd.DataFrame) -> dict[str, Deciles]:
+def _compute_deciles(sample: pd.DataFrame) -> dict[str, Deciles]:
     return {
         task: deciles(
             sample[f"p_{task}"].to_numpy(np.float64), sample[f"true_p_{task}"].to_numpy(np.float64)
@@ -195,7 +199,7 @@ def _deciles(sample: pd.DataFrame) -> dict[str, Deciles]:
     }
 
 
-def _row(conf: ResolvedConf, queries: str, region: str, check: Check) -> dict[str, Any]:
+def _make_row(conf: ResolvedConf, queries: str, region: str, check: Check) -> dict[str, Any]:
     return {
         "run_date": conf.run_date,
         "queries": queries,

@@ -21,7 +21,7 @@ from udfs.embed import embed_udf
 
 
 @dataclass(frozen=True)
-class Inputs:
+class EmbeddingInputs:
     """Rows of the raw tables, what is embedded already (None: nothing), and the encoder."""
 
     items: DataFrame
@@ -30,8 +30,10 @@ class Inputs:
     encoder: EncoderSpec
 
 
-def new_texts(inputs: Inputs) -> DataFrame:
-    """text_hash, text: the distinct texts that have no embedding of this encoder yet."""
+def new_texts(inputs: EmbeddingInputs) -> DataFrame:
+    """Return text_hash and text of the distinct texts that have no embedding of
+    this encoder yet.
+    """
     titles = inputs.items.select(item_title(F.col("title"), F.col("brand")).alias("raw"))
     texts = (
         inputs.queries.select(F.col("query_text").alias("raw"))
@@ -43,12 +45,12 @@ def new_texts(inputs: Inputs) -> DataFrame:
     )
     if inputs.embedded is None:
         return texts
-    known = inputs.embedded.where(F.col("encoder_version") == inputs.encoder.version)
-    return texts.join(known.select("text_hash"), on="text_hash", how="left_anti")
+    embedded = inputs.embedded.where(F.col("encoder_version") == inputs.encoder.version)
+    return texts.join(embedded.select("text_hash"), on="text_hash", how="left_anti")
 
 
-def build(inputs: Inputs, conf: Conf) -> DataFrame:
-    """The embeddings of the new texts.
+def build(inputs: EmbeddingInputs, conf: Conf) -> DataFrame:
+    """Build the embeddings of the new texts.
 
     Equal inputs meet the encoder in equal batches: partitions by hash, sorted by length.
     """
@@ -69,7 +71,7 @@ def run(run: Run) -> None:
     """Encode and append; rows in are the new texts."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
     exists = warehouse.exists(TEXT_EMBEDDINGS)
-    inputs = Inputs(
+    inputs = EmbeddingInputs(
         items=warehouse.read(ITEMS),
         queries=warehouse.read(QUERIES),
         embedded=warehouse.read(TEXT_EMBEDDINGS) if exists else None,
@@ -79,11 +81,11 @@ def run(run: Run) -> None:
     report.details["encoder_version"] = inputs.encoder.version
     if texts == 0 or conf.dry_run:
         report.notes.append(f"{texts} texts without an embedding of {inputs.encoder.version}")
-        report.count(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=texts)
+        report.count_rows(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=texts)
         return
     vectors = build(inputs, conf.tree).persist()
     written = warehouse.merge(TEXT_EMBEDDINGS, vectors, update=False)
-    report.count(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=written.rows)
+    report.count_rows(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=written.rows)
     vectors.unpersist()
 
 

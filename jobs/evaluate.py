@@ -38,7 +38,7 @@ from features.contracts import (
     WEIGHT_DECISIONS,
 )
 from features.evaluation.facts import example_facts, simulated_sources
-from features.evaluation.lists import examination_at_position, pages, with_block
+from features.evaluation.lists import examination_at_position, select_pages, with_block
 from features.evaluation.names import (
     engagement_metric,
     relevance_metrics,
@@ -48,7 +48,7 @@ from features.evaluation.reliability import prediction_histogram, queries_by_tas
 from features.evaluation.served import served_rows
 from features.examples.training_rows import labelled_pairs
 from jobs.labels.findings import Findings
-from jobs.labels.labelers import optional, read_labels
+from jobs.labels.labelers import read_labels, read_optional
 from jobs.platform.feature_reads import read_features
 from jobs.platform.job import Job
 from jobs.platform.run import Run
@@ -70,8 +70,8 @@ class EvaluationInputs:
     """Rows of EXAMPLE_SCORES by split, QUERIES, RELEVANCE_LABELS, and the weights in force.
 
     `served` are the scored candidates of test queries with baselines and grades (None: the test
-    rows stand in), `truth` is MARKET_TRUTH where there is one. `baselines` are further rankers over
-    columns of the test and the served rows.
+    rows are used), `truth` is MARKET_TRUTH where the market is simulated. `baselines` are further
+    rankers over columns of the test and the served rows.
     """
 
     test: DataFrame
@@ -85,12 +85,12 @@ class EvaluationInputs:
 
 
 def build(inputs: EvaluationInputs, conf: ResolvedConf) -> DataFrame:
-    """The rows of metrics (rankers x metrics x regions: few)."""
-    return METRICS.local_frame(inputs.test.sparkSession, find(inputs, conf).rows)
+    """Build the rows of metrics (rankers x metrics x regions: few)."""
+    return METRICS.local_frame(inputs.test.sparkSession, measure_rankers(inputs, conf).rows)
 
 
-def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
-    """All figures, and what a reader must know of them."""
+def measure_rankers(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
+    """Measure all figures, and what a reader must know of them."""
     tree, e = conf.tree, conf.tree.evaluation
     facts = example_facts(inputs.test, inputs.queries, tree.split.test).collect()[0]
     curve = examination_in_force(inputs.validation, e)
@@ -100,10 +100,12 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
     served = rows if inputs.served is None else inputs.served.transform(blocked)
     rankers = {**model_rankers(inputs.weights, tree.value.weights), **inputs.baselines}
     yard = Yardsticks(rankers, inputs.weights, tree.value.weights, curve, e)
-    sums = BlockSums(_ranked(yard, rows, served, inputs.truth, facts).toPandas(), e.blocks)
+    sums = BlockSums(_sum_rankings(yard, rows, served, inputs.truth, facts).toPandas(), e.blocks)
     add_distances(sums, e.k)
     samples = yard.samples(rows)
-    found = ranking_rows(sums, bootstrap, REFERENCE) + _tasks(rows, curve, bootstrap, tree)
+    figures = ranking_rows(sums, bootstrap, REFERENCE) + _measure_tasks(
+        rows, curve, bootstrap, tree
+    )
     grades = {r["source"]: r["simulated"] for r in simulated_sources(inputs.labels).collect()}
     shared = {
         "run_date": conf.run_date,
@@ -113,14 +115,16 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
     }
     simulated = rests_on_simulation(facts["simulated_engagement"], grades)
     return Findings(
-        rows=[r | shared | {"simulated": simulated(r["ranker"], r["metric"])} for r in found],
+        rows=[r | shared | {"simulated": simulated(r["ranker"], r["metric"])} for r in figures],
         facts=facts.asDict(),
         simulated_grades=grades,
         examination=curve,
         left_out=left_out(sums),
         k=e.k,
         confidence=e.confidence,
-        comparisons=_compared(sums, bootstrap, inputs.baselines, yard.currency(samples), e.k),
+        comparisons=_compare_baselines(
+            sums, bootstrap, inputs.baselines, yard.currency(samples), e.k
+        ),
         currency=yard.currency(samples),
         samples=samples,
         as_served=inputs.served is not None,
@@ -130,11 +134,11 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
 def run(run: Run) -> None:
     """Measure the rankers and write metrics and report."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
-    findings = find(read_inputs(warehouse), conf)
+    findings = measure_rankers(read_inputs(warehouse), conf)
     written = warehouse.replace_run(METRICS, METRICS.local_frame(warehouse.spark, findings.rows))
-    report.count(METRICS.name, len(findings.rows), written.rows)
+    report.count_rows(METRICS.name, len(findings.rows), written.rows)
     report.notes += side_by_side(findings)
-    report.warnings += findings.warnings()
+    report.warnings += findings.list_warnings()
     report.details["baselines"] = [c.to_json() for c in findings.comparisons]
     report.details["gate_reasons"] = [c.to_json() for c in reasons(findings.comparisons)]
     report.details["left_out"] = findings.left_out
@@ -146,7 +150,7 @@ def run(run: Run) -> None:
 
 
 def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
-    """The tables at their pinned versions."""
+    """Read the tables at their pinned versions."""
     examples = warehouse.read_run(EXAMPLE_SCORES)
     weights, baselines = weights_in_force(warehouse), run_baselines(warehouse)
     return EvaluationInputs(
@@ -155,28 +159,30 @@ def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
         queries=warehouse.read(QUERIES),
         labels=read_labels(warehouse),
         weights=weights.by_region,
-        served=_served(warehouse, baselines),
-        truth=optional(warehouse, MARKET_TRUTH),
+        served=_read_served(warehouse, baselines),
+        truth=read_optional(warehouse, MARKET_TRUTH),
         baselines=baselines.rankers(weights.by_region, warehouse.conf.tree.value.weights),
     )
 
 
-def _served(warehouse: Warehouse, baselines: RunBaselines) -> DataFrame | None:
-    """The candidates of test queries as scored for the run date; None where nothing was scored."""
+def _read_served(warehouse: Warehouse, baselines: RunBaselines) -> DataFrame | None:
+    """Read the candidates of test queries as scored for the run date; None where nothing was
+    scored.
+    """
     if not warehouse.exists(SCORES):
         return None
     tree, scores = warehouse.conf.tree, warehouse.read_run(SCORES)
     if scores.isEmpty():
         return None
     queries = warehouse.read(QUERIES)
-    best = labelled_pairs(queries, tree, optional(warehouse, LABELER_DECISIONS))
+    best = labelled_pairs(queries, tree, read_optional(warehouse, LABELER_DECISIONS))
     features = read_features(warehouse).as_of(F.lit(warehouse.conf.run_date))
     labels = read_labels(warehouse).transform(best)
     rows = scores.transform(served_rows(features, labels, queries, tree.split.test))
     return baselines.beside_served(rows)
 
 
-def _ranked(
+def _sum_rankings(
     yard: Yardsticks, rows: DataFrame, served: DataFrame, truth: DataFrame | None, facts: Row
 ) -> DataFrame:
     sums = [
@@ -186,30 +192,30 @@ def _ranked(
     if truth is not None:
         every = served.withColumn("unit", F.col("query_id"))
         sums += [
-            yard.true(pages(rows), truth, "true"),
+            yard.true(select_pages(rows), truth, "true"),
             yard.true(every, truth, "true_candidates"),
         ]
     return reduce(DataFrame.unionByName, sums)
 
 
-def _compared(
+def _compare_baselines(
     sums: BlockSums,
     bootstrap: BlockBootstrap,
     baselines: Mapping[str, Column],
     currency: str,
     k: int,
 ) -> tuple[Comparison, ...]:
-    """The ranker against the best baseline; popularity and BM25 are rankers in any case."""
+    """Compare the ranker with the best baseline; popularity and BM25 are rankers in any case."""
     named = ["popularity", "bm25", *(name for name in baselines if name != "lightgbm_relevance")]
     engagement = engagement_metric(currency, k)
     relevance = relevance_metrics(k, human_only=True)["exp"]
     return tuple(compare(sums, bootstrap, named, engagement, relevance))
 
 
-def _tasks(
+def _measure_tasks(
     rows: DataFrame, curve: list[float], bootstrap: BlockBootstrap, tree: Conf
 ) -> list[dict[str, Any]]:
-    shown, e = pages(rows), tree.evaluation
+    shown, e = select_pages(rows), tree.evaluation
     histogram = shown.transform(prediction_histogram(e.logit_bin, examination_at_position(curve)))
     counts = queries_by_task(shown)
     return task_rows(histogram.toPandas(), counts.toPandas(), bootstrap, e.calibration_groups)

@@ -53,39 +53,39 @@ def run(spark: SparkSession, experiment: Experiment, console: Console) -> JobRep
     conf = experiment.conf
     warehouse, report = open_warehouse(spark, experiment.outputs, NAME)
     folder = warehouse.root / "experiments" / conf.name
-    say(console, f"{conf.name}: {conf.asks}")
-    studies = [_study(spark, experiment, name, folder.parent / "runs") for name in conf.used]
+    print_line(console, f"{conf.name}: {conf.asks}")
+    studies = [_open_study(spark, experiment, name, folder.parent / "runs") for name in conf.used]
     for study in studies:
-        say(console, f"{study.name}: {study.check()}")
+        print_line(console, f"{study.name}: {study.check()}")
     clock = Clock(sum(study.planned for study in studies), conf.workers, console)
     with Workers(conf.workers) as workers:
-        found = [find(study, run_study(study, workers, clock)) for study in studies]
-    write_folder(folder, found)
-    write_tables(warehouse, report, found)
-    report.notes += [*_drawn(folder / "plots", found), *_other_code(found)]
-    report.warnings += track(warehouse, found)
-    report.details[FAILED] = _failed(found)
+        outcomes = [find(study, run_study(study, workers, clock)) for study in studies]
+    write_folder(folder, outcomes)
+    write_tables(warehouse, report, outcomes)
+    report.notes += [*_draw_plots(folder / "plots", outcomes), *_other_code(outcomes)]
+    report.warnings += track_figures(warehouse, outcomes)
+    report.details[FAILED] = _list_failures(outcomes)
     report.outputs[NAME] = str(folder)
     return report
 
 
-def write_tables(warehouse: Warehouse, report: JobReport, found: Sequence[Found]) -> None:
+def write_tables(warehouse: Warehouse, report: JobReport, outcomes: Sequence[Found]) -> None:
     """Replace the experiment's rows of both tables."""
-    where = f"experiment = '{found[0].study.experiment.conf.name}'"
-    results = [row for one in found for row in result_rows(one)]
-    compared = [row for one in with_pools(found) for row in comparison_rows(one)]
+    where = f"experiment = '{outcomes[0].study.experiment.conf.name}'"
+    results = [row for one in outcomes for row in result_rows(one)]
+    compared = [row for one in with_pools(outcomes) for row in comparison_rows(one)]
     for table, rows in ((EXPERIMENT_RESULTS, results), (EXPERIMENT_COMPARISONS, compared)):
         written = warehouse.replace(table, table.local_frame(warehouse.spark, rows), where)
-        report.count(table.name, len(rows), written.rows)
+        report.count_rows(table.name, len(rows), written.rows)
 
 
-def say(console: Console, text: str) -> None:
+def print_line(console: Console, text: str) -> None:
     """Print a line as it is."""
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def main(arguments: argparse.Namespace) -> int:
-    """Command line of the experiment; the exit code is 1 where an arm failed: it is out, by name.
+    """Run the experiment's command line; the exit code is 1 where an arm failed, which is named.
 
     The other arms are trained, judged and written all the same.
     """
@@ -94,17 +94,17 @@ def main(arguments: argparse.Namespace) -> int:
     spark = get_session(experiment.outputs.tree)
     report = run(spark, experiment, console)
     folder = Path(str(report.outputs[NAME]))
-    say(console, (folder / REPORT).read_text(encoding="utf-8"))
+    print_line(console, (folder / REPORT).read_text(encoding="utf-8"))
     for note in report.notes:
-        say(console, note)
-    say(console, f"written: {folder}")
+        print_line(console, note)
+    print_line(console, f"written: {folder}")
     failed: dict[str, str] = report.details[FAILED]
     for arm, reason in failed.items():
         print(f"counterpoise experiment: arm {arm} failed: {reason}", file=sys.stderr)
     return 1 if failed else 0
 
 
-def _study(spark: SparkSession, experiment: Experiment, name: str, runs: Path) -> Study:
+def _open_study(spark: SparkSession, experiment: Experiment, name: str, runs: Path) -> Study:
     data = experiment.conf.used[name]
     conf = experiment.data_conf(data)
     folder = experiment.given_snapshot(data) or experiment_snapshot(spark, conf)
@@ -115,39 +115,39 @@ def _study(spark: SparkSession, experiment: Experiment, name: str, runs: Path) -
     return Study(experiment, name, snapshot, runs)
 
 
-def _failed(found: Sequence[Found]) -> dict[str, str]:
-    """Why an arm is out, by data set and arm."""
+def _list_failures(outcomes: Sequence[Found]) -> dict[str, str]:
+    """List why an arm is out, by data set and arm."""
     return {
         f"{one.study.name}/{arm.name}": arm.failure
-        for one in found
+        for one in outcomes
         for arm in one.arms
         if arm.failure is not None
     }
 
 
-def _drawn(folder: Path, found: Sequence[Found]) -> list[str]:
+def _draw_plots(folder: Path, outcomes: Sequence[Found]) -> list[str]:
     """Draw the plots; a note where the extra `experiments` is not installed."""
     try:
         from jobs.experiments.plots import draw_plots
     except ImportError as error:
         return [f"plots: not drawn, {error.name} is not installed"]
-    draw_plots(folder, found)
+    draw_plots(folder, outcomes)
     return []
 
 
-def _other_code(found: Sequence[Found]) -> list[str]:
-    """A note where trainings were made by another state of the code than this one."""
-    trainings = [t for one in found for arm in one.arms for t in arm.trainings.values()]
+def _other_code(outcomes: Sequence[Found]) -> list[str]:
+    """Note where trainings were made by another state of the code than this one."""
+    trainings = [t for one in outcomes for arm in one.arms for t in arm.trainings.values()]
     other = [t.folder for t in trainings if t.finished and t.state["source"] != training_source()]
     if not other:
         return []
     return [f"{len(other)} of {len(trainings)} trainings were made by another state of the code"]
 
 
-def track(warehouse: Warehouse, found: Sequence[Found]) -> list[str]:
+def track_figures(warehouse: Warehouse, outcomes: Sequence[Found]) -> list[str]:
     """Log the figures on test of all regions; the reasons where that failed, each once."""
     failures: dict[str, None] = {}
-    for one in found:
+    for one in outcomes:
         for arm in one.arms:
             for seed, figures in one.figures.get(arm.name, {}).items():
                 training = arm.trainings[seed]
@@ -159,20 +159,20 @@ def track(warehouse: Warehouse, found: Sequence[Found]) -> list[str]:
                     f"{name} {training.folder.name}",
                     {"arm": arm.name, "data": one.study.name, "seed": seed, **arm.chosen},
                     [],
-                    {_plain(f.metric): f.value for f in figures if f.region == ALL},
+                    {_escape_metric(f.metric): f.value for f in figures if f.region == ALL},
                 )
                 if failure:
                     failures[failure] = None
     return list(failures)
 
 
-def _plain(metric: str) -> str:
-    """A name that MLflow takes."""
+def _escape_metric(metric: str) -> str:
+    """Turn a metric's name into one that MLflow takes."""
     return metric.replace("@", "_at_").replace("=", "_")
 
 
 def experiment_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
-    """Folder of the snapshot of the conf's source, made where it is not there yet.
+    """Return the folder of the snapshot of the conf's source, made where it does not exist yet.
 
     It is a snapshot as `build_training_set` writes it (`open_snapshot` reads it), and has besides:
     a split `test`; the columns list_code, page_code, item_code, unit_code, judged and grade (see

@@ -39,7 +39,7 @@ from features.labels.pairs import (
     distinct_texts,
     graded_pairs,
 )
-from jobs.labels.labeler_fit import Fitted, fit_labeler
+from jobs.labels.labeler_fit import FittedLabeler, fit_labeler
 from jobs.labels.labelers import (
     Row,
     conf_key,
@@ -59,8 +59,10 @@ from model.labelers.mix.sampling import require_all_grades
 _SETS = {FIT: "the pairs to fit on", CHOOSE: "the pairs that choose", GOLD: "the gold set"}
 
 
-def build(fitted: Fitted, keys: Mapping[str, str], conf: ResolvedConf, simulated: bool) -> Row:
-    """The row of labeler_versions."""
+def build(
+    fitted: FittedLabeler, keys: Mapping[str, str], conf: ResolvedConf, simulated: bool
+) -> Row:
+    """Build the row of labeler_versions."""
     deployed = fitted.deployed
     deployment = deployed.deployment
     return {
@@ -98,29 +100,29 @@ def run(run: Run) -> None:
     try:
         counts = counts_by_role(texts)
         report.details["pairs"] = {role: list(numbers) for role, numbers in counts.items()}
-        if not _enough(counts, conf, report):
+        if not _has_enough(counts, conf, report):
             return
         keys = {
             "conf_key": conf_key(conf.tree, JOB.sections),
             "data_key": data_key(texts.unionByName(assumed)),
         }
-        serves = _serving(warehouse, keys)
+        serves = _find_serving(warehouse, keys)
         if serves is not None:
             report.notes.append(serves)
         elif conf.dry_run:
-            report.count(LABELER_VERSIONS.name, 1, 1)
+            report.count_rows(LABELER_VERSIONS.name, 1, 1)
             report.notes.append(f"dry run: would fit {conf.tree.labeler.kind} on {counts[FIT]}")
         else:
             simulated = bool(graded.where("simulated").limit(1).count())
             fitted = fit_labeler(warehouse, graded, texts, assumed, counts)
-            _write(warehouse, fitted, build(fitted, keys, conf, simulated))
+            _write_version(warehouse, fitted, build(fitted, keys, conf, simulated))
     finally:
         texts.unpersist()
         graded.unpersist()
 
 
-def _enough(counts: Mapping[str, Counts], conf: ResolvedConf, report: JobReport) -> bool:
-    """Whether there are grades to fit, to choose and to judge on; what lacks is said."""
+def _has_enough(counts: Mapping[str, Counts], conf: ResolvedConf, report: JobReport) -> bool:
+    """Return whether there are grades to fit, to choose and to judge on; what lacks is noted."""
     try:
         for role, what in _SETS.items():
             pairs = sum(counts[role])
@@ -138,8 +140,8 @@ def _enough(counts: Mapping[str, Counts], conf: ResolvedConf, report: JobReport)
     return True
 
 
-def _serving(warehouse: Warehouse, keys: Mapping[str, str]) -> str | None:
-    """Why no labeler is fitted: one serves, or an equal one was tried; None: fit."""
+def _find_serving(warehouse: Warehouse, keys: Mapping[str, str]) -> str | None:
+    """Find why no labeler is fitted: one serves, or an equal one was tried; None: fit."""
     always = warehouse.conf.tree.labeling.refit == "data_changed"
     for row in versions_with_status(warehouse):
         version, same_data = row["labeler_version"], row["data_key"] == keys["data_key"]
@@ -161,17 +163,17 @@ def _is_there(warehouse: Warehouse, version: str) -> bool:
     return (labeler_dir(warehouse, version) / "labeler.json").is_file()
 
 
-def _write(warehouse: Warehouse, fitted: Fitted, row: Row) -> None:
-    """Directory and texts first: the row of the version says that both are whole."""
+def _write_version(warehouse: Warehouse, fitted: FittedLabeler, row: Row) -> None:
+    """Write directory and texts first: the row of the version says that both are complete."""
     report, spark = warehouse.report, warehouse.spark
     version = row["labeler_version"]
     extra = {"metrics": finite(fitted.metrics), "conf_hash": warehouse.conf.hash}
     save_deployed(fitted.deployed, labeler_dir(warehouse, version), extra)
     seen = _query_rows(fitted, version)
     texts = warehouse.merge(LABELER_QUERIES, LABELER_QUERIES.local_frame(spark, seen))
-    report.count(LABELER_QUERIES.name, len(seen), texts.rows)
+    report.count_rows(LABELER_QUERIES.name, len(seen), texts.rows)
     written = warehouse.merge(LABELER_VERSIONS, LABELER_VERSIONS.local_frame(spark, [row]))
-    report.count(LABELER_VERSIONS.name, 1, written.rows)
+    report.count_rows(LABELER_VERSIONS.name, 1, written.rows)
     report.details |= {
         "labeler_version": version,
         "seconds": round(fitted.report.seconds, 1),
@@ -187,13 +189,13 @@ def _write(warehouse: Warehouse, fitted: Fitted, row: Row) -> None:
     )
     if row["corrected"]:
         report.notes.append(
-            f"answers corrected from the mix {_mix(row['fitted_mix'])} to "
-            f"{_mix(row['production_mix'])}"
+            f"answers corrected from the mix {_format_mix(row['fitted_mix'])} to "
+            f"{_format_mix(row['production_mix'])}"
         )
 
 
-def _query_rows(fitted: Fitted, version: str) -> list[dict[str, Any]]:
-    """Rows of labeler_queries; roles are by text, so no text has two."""
+def _query_rows(fitted: FittedLabeler, version: str) -> list[dict[str, Any]]:
+    """Make rows of labeler_queries; roles are by text, so no text has two."""
     texts = dict.fromkeys(fitted.choose["text_key"], CHOOSE)
     texts |= dict.fromkeys(fitted.fit["text_key"], FIT)
     return [
@@ -202,7 +204,7 @@ def _query_rows(fitted: Fitted, version: str) -> list[dict[str, Any]]:
     ]
 
 
-def _mix(mix: Sequence[float]) -> str:
+def _format_mix(mix: Sequence[float]) -> str:
     return "/".join(f"{100 * share:.0f}" for share in mix) + " %"
 
 

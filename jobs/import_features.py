@@ -18,17 +18,17 @@ from pyspark.sql import DataFrame
 from conf.load import ResolvedConf
 from conf.sections.own import OwnTable
 from features.contracts import OWN_VALUES, QUARANTINE
-from features.declarations import own_features
-from features.own.checks import LATE, checked_values
+from features.declarations import declare_own_features
+from features.own.checks import LATE, check_values
 from features.quality.typed import MALFORMED_LINE
-from features.quality.verdicts import accepted, by_rule, quarantined
+from features.quality.verdicts import build_quarantine, by_rule, select_accepted
 from jobs.platform.job import Job
-from jobs.platform.plans import keep
+from jobs.platform.plans import keep_frame
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.delivery import LastRun, last_run
 from jobs.sources.guard import InputRefusedError
-from jobs.sources.own import own_fingerprint, read_own_table
+from jobs.sources.own import compute_own_fingerprint, read_own_table
 from jobs.sources.quarantine import limit_quarantined, list_rules
 
 RuleCounts = Mapping[str, int]
@@ -48,12 +48,14 @@ def run(run: Run) -> None:
     if not tables:
         report.notes.append("conf features.own names no table")
         return
-    own_features(conf.tree)  # a name that is taken stops the night here, before any work
-    raw = {name: keep(read_own_table(run.spark, name, table)) for name, table in tables.items()}
+    declare_own_features(conf.tree)  # a name that is taken stops the night here, before any work
+    raw = {
+        name: keep_frame(read_own_table(run.spark, name, table)) for name, table in tables.items()
+    }
     rows_in = {name: frame.count() for name, frame in raw.items()}
     last = last_run(warehouse, JOB.name)
     _require_rows(warehouse, rows_in, last)
-    checked = {name: keep(build(raw[name], table, conf)) for name, table in tables.items()}
+    checked = {name: keep_frame(build(raw[name], table, conf)) for name, table in tables.items()}
     broken = {name: by_rule(frame) for name, frame in checked.items()}
     _write_quarantine(warehouse, checked, broken)
     for name, rules in broken.items():
@@ -63,13 +65,13 @@ def run(run: Run) -> None:
     for name, frame in checked.items():
         quarantine = sum(broken[name].values())
         prunes = not is_backfill and not broken[name].get(MALFORMED_LINE)
-        out = _merge(warehouse, name, accepted(frame), not is_backfill, prunes)
-        report.count(f"{OWN_VALUES.name}.{name}", rows_in[name], out, quarantine)
+        out = _merge(warehouse, name, select_accepted(frame), not is_backfill, prunes)
+        report.count_rows(f"{OWN_VALUES.name}.{name}", rows_in[name], out, quarantine)
 
 
 def build(raw: DataFrame, table: OwnTable, conf: ResolvedConf) -> DataFrame:
     """The checked rows of one own table: the contract's columns and a verdict on each row."""
-    return checked_values(raw, table, conf.tree, conf.run_date)
+    return check_values(raw, table, conf.tree, conf.run_date)
 
 
 def _require_rows(warehouse: Warehouse, rows: Mapping[str, int], last: LastRun | None) -> None:
@@ -103,24 +105,26 @@ def _write_quarantine(
         for name, rules in broken.items()
         if rules
     )
-    frames = [quarantined({OWN_VALUES: frame}, conf.run_date, n) for n, frame in checked.items()]
+    frames = [
+        build_quarantine({OWN_VALUES: frame}, conf.run_date, n) for n, frame in checked.items()
+    ]
     where = f"run_date = DATE'{conf.run_date}' AND table_name = '{OWN_VALUES.name}'"
     written = warehouse.replace(QUARANTINE, reduce(DataFrame.unionByName, frames), where)
     total = sum(sum(rules.values()) for rules in broken.values())
-    report.count(QUARANTINE.name, total, written.rows)
+    report.count_rows(QUARANTINE.name, total, written.rows)
 
 
 def _merge(warehouse: Warehouse, name: str, rows: DataFrame, update: bool, prunes: bool) -> int:
     """Merge the rows of one own table; rows of `rows` that own_values now holds (count)."""
     prune = None
     if prunes and OWN_VALUES.name not in warehouse.conf.tree.ingest.incremental:
-        days = _given_days(rows)
+        days = _list_given_days(rows)
         listed = ", ".join(f"DATE'{day}'" for day in days)
         prune = f"dataset = '{name}' AND as_of_date IN ({listed})" if days else None
     return warehouse.merge(OWN_VALUES, rows, update=update, prune=prune).rows
 
 
-def _given_days(rows: DataFrame) -> list[date]:
+def _list_given_days(rows: DataFrame) -> list[date]:
     """Days of which there are rows, one entry a day."""
     days = rows.select("as_of_date").distinct().orderBy("as_of_date").collect()
     return [row["as_of_date"] for row in days]
@@ -131,5 +135,5 @@ JOB = Job(
     summary="check and keep the values of a team's own features",
     writes=(OWN_VALUES, QUARANTINE),
     sections=("features", "ingest"),
-    external=own_fingerprint,
+    external=compute_own_fingerprint,
 )

@@ -21,7 +21,7 @@ from features.contracts import (
     RESOLVED_JUDGMENTS,
 )
 from features.judging.agreement import (
-    confusions,
+    count_confusions,
     grade_counts,
     krippendorff_alpha,
     weighted_kappa,
@@ -30,11 +30,11 @@ from features.judging.answers import (
     VERSION_PREFIX,
     checked_answers,
     judged_labels,
-    resolved,
+    resolve_answers,
 )
-from features.quality.verdicts import accepted, by_rule, quarantined
+from features.quality.verdicts import build_quarantine, by_rule, select_accepted
 from jobs.platform.job import Job
-from jobs.platform.plans import cut
+from jobs.platform.plans import cut_plan
 from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
@@ -49,47 +49,47 @@ class AnswersError(UserError, ValueError):
 
 
 def build(answers: DataFrame, conf: ResolvedConf) -> DataFrame:
-    """The resolved judgments of accepted answers, one row per pair."""
-    return answers.transform(lambda df: resolved(df, conf.tree.judging))
+    """Build the resolved judgments of accepted answers, one row per pair."""
+    return answers.transform(lambda df: resolve_answers(df, conf.tree.judging))
 
 
 def run(run: Run) -> None:
-    """Check, tell the agreement, resolve, write."""
+    """Check the answers, report the agreement, resolve them and write."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
     sample = warehouse.read_run(JUDGMENT_SAMPLE)
     raw = _raw_answers(warehouse)
     dataset = f"{VERSION_PREFIX}{conf.run_date.isoformat()}"
-    checked = cut(checked_answers(raw, sample, conf.run_date, dataset))
-    answers = accepted(checked)
-    report.details["agreement"] = agreement(answers)
-    report.notes.append(_told(report))
+    checked = cut_plan(checked_answers(raw, sample, conf.run_date, dataset))
+    answers = select_accepted(checked)
+    report.details["agreement"] = measure_agreement(answers)
+    report.notes.append(_describe_agreement(report))
     _write_answers(warehouse, checked, raw.count(), dataset)
-    judgments = cut(build(answers, conf))
+    judgments = cut_plan(build(answers, conf))
     written = warehouse.replace_run(RESOLVED_JUDGMENTS, judgments)
-    report.count(RESOLVED_JUDGMENTS.name, judgments.count(), written.rows)
+    report.count_rows(RESOLVED_JUDGMENTS.name, judgments.count(), written.rows)
     outcomes = judgments.groupBy("outcome").count().collect()
     report.details["outcomes"] = {row["outcome"]: int(row["count"]) for row in outcomes}
     labels = judged_labels(judgments, warehouse.read(QUERIES), conf.run_date, conf.tree.labels)
     ours = f"source = 'human' AND labeler_version = '{dataset}'"
     merged = warehouse.merge(RELEVANCE_LABELS, labels, prune=ours)
-    report.count(RELEVANCE_LABELS.name, labels.count(), merged.rows)
+    report.count_rows(RELEVANCE_LABELS.name, labels.count(), merged.rows)
 
 
-def agreement(answers: DataFrame) -> dict[str, object]:
-    """Krippendorff's alpha of all raters, and the kappa and shared pairs of each two."""
+def measure_agreement(answers: DataFrame) -> dict[str, object]:
+    """Compute Krippendorff's alpha of all raters, and the kappa and shared pairs of each two."""
     kappas = [
         {
             "raters": f"{a} / {b}",
             "pairs": sum(confusion.values()),
             "weighted_kappa": weighted_kappa(confusion),
         }
-        for (a, b), confusion in confusions(answers).items()
+        for (a, b), confusion in count_confusions(answers).items()
     ]
     return {"krippendorff_alpha": krippendorff_alpha(grade_counts(answers)), "kappas": kappas}
 
 
 def _raw_answers(warehouse: Warehouse) -> DataFrame:
-    """All files as text columns.
+    """Read all files as text columns.
 
     Raises:
         AnswersError: there is no file.
@@ -103,14 +103,14 @@ def _raw_answers(warehouse: Warehouse) -> DataFrame:
         raise AnswersError(
             f"no answers: put the raters' CSV files into {folder}, or name them in judging.answers"
         )
-    frames = [_read(warehouse.spark, path) for path in paths]
-    whole = frames[0]
+    frames = [_read_file(warehouse.spark, path) for path in paths]
+    answers = frames[0]
     for frame in frames[1:]:
-        whole = whole.unionByName(frame)
-    return whole
+        answers = answers.unionByName(frame)
+    return answers
 
 
-def _read(spark: SparkSession, path: str) -> DataFrame:
+def _read_file(spark: SparkSession, path: str) -> DataFrame:
     frame = require_columns(read_delimited(spark, path, multiline=True), _COLUMNS, path)
     return frame.select(*_COLUMNS, "_malformed")
 
@@ -122,21 +122,21 @@ def _write_answers(warehouse: Warehouse, checked: DataFrame, rows_in: int, datas
     if rules:
         listed = ", ".join(f"{rule} {count}" for rule, count in rules.items())
         report.notes.append(f"answers quarantined: {listed}")
-    rows = quarantined({RATER_ANSWERS: checked}, conf.run_date, dataset)
+    rows = build_quarantine({RATER_ANSWERS: checked}, conf.run_date, dataset)
     where = f"run_date = DATE'{conf.run_date}' AND table_name = '{RATER_ANSWERS.name}'"
     broken = warehouse.replace(QUARANTINE, rows, where)
-    report.count(QUARANTINE.name, sum(rules.values()), broken.rows)
-    written = warehouse.replace_run(RATER_ANSWERS, accepted(checked))
-    report.count(RATER_ANSWERS.name, rows_in, written.rows, broken.rows)
+    report.count_rows(QUARANTINE.name, sum(rules.values()), broken.rows)
+    written = warehouse.replace_run(RATER_ANSWERS, select_accepted(checked))
+    report.count_rows(RATER_ANSWERS.name, rows_in, written.rows, broken.rows)
 
 
-def _told(report: JobReport) -> str:
-    found = report.details["agreement"]
-    kappas = [k["weighted_kappa"] for k in found["kappas"] if k["weighted_kappa"] is not None]
-    alpha = found["krippendorff_alpha"]
-    said = "not defined" if alpha is None else f"{alpha:.3f}"
+def _describe_agreement(report: JobReport) -> str:
+    figures = report.details["agreement"]
+    kappas = [k["weighted_kappa"] for k in figures["kappas"] if k["weighted_kappa"] is not None]
+    alpha = figures["krippendorff_alpha"]
+    described = "not defined" if alpha is None else f"{alpha:.3f}"
     between = f", weighted kappa {min(kappas):.3f} to {max(kappas):.3f}" if kappas else ""
-    return f"agreement: Krippendorff's alpha (ordinal) {said}{between}"
+    return f"agreement: Krippendorff's alpha (ordinal) {described}{between}"
 
 
 JOB = Job(

@@ -20,7 +20,7 @@ from jobs.platform.run import Run
 
 
 def build(judgments: DataFrame, conf: ResolvedConf) -> DataFrame:
-    """The labels of the judgments, one each."""
+    """Build the labels of the judgments, one each."""
     return judgments.transform(labels_from_judgments, conf.tree.labels)
 
 
@@ -31,7 +31,7 @@ def run(run: Run) -> None:
     ours = ", ".join(f"'{source}'" for source in JUDGED_SOURCES)
     gone = f"source IN ({ours}) AND NOT startswith(labeler_version, '{VERSION_PREFIX}')"
     written = warehouse.merge(RELEVANCE_LABELS, build(judgments, conf), prune=gone)
-    report.count(RELEVANCE_LABELS.name, judgments.count(), written.rows)
+    report.count_rows(RELEVANCE_LABELS.name, judgments.count(), written.rows)
 
 
 JOB = Job(

@@ -49,15 +49,15 @@ from features.contracts import (
 from features.quality.across import OLDER
 from features.quality.events import NOT_YET
 from features.quality.tables import (
-    Known,
+    References,
     checked_impressions,
     checked_items,
     checked_judgments,
     checked_queries,
 )
-from features.quality.verdicts import accepted, quarantined, tallies
+from features.quality.verdicts import build_quarantine, count_verdicts, select_accepted
 from jobs.platform.job import Job
-from jobs.platform.plans import cut, keep
+from jobs.platform.plans import cut_plan, keep_frame
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames, load_adapter
@@ -74,7 +74,7 @@ _NOT_WRONG = (*NOT_YET, OLDER)
 
 def build(
     raw: RawFrames,
-    earlier: Known | None,
+    earlier: References | None,
     conf: ResolvedConf,
     once: Callable[[DataFrame], DataFrame],
 ) -> dict[Table, DataFrame]:
@@ -88,9 +88,9 @@ def build(
     """
     items = once(checked_items(raw.items, conf.tree))
     queries = once(checked_queries(raw.queries, conf.tree))
-    known = _known(accepted(items), accepted(queries), earlier)
-    log = checked_impressions(raw.impressions, conf.tree, conf.run_date, known)
-    judgments = checked_judgments(raw.judgments, conf.tree, conf.run_date, known)
+    references = _collect_references(select_accepted(items), select_accepted(queries), earlier)
+    log = checked_impressions(raw.impressions, conf.tree, conf.run_date, references)
+    judgments = checked_judgments(raw.judgments, conf.tree, conf.run_date, references)
     return {ITEMS: items, QUERIES: queries, IMPRESSIONS: once(log), JUDGMENTS: once(judgments)}
 
 
@@ -109,9 +109,11 @@ def run(run: Run) -> None:
     warehouse, conf = run.warehouse, run.conf
     with ExitStack() as kept:
         raw = read_raw(warehouse.spark, conf)
-        earlier = None if raw.closed else _earlier(warehouse)
-        checked = build(raw, earlier, conf, cut if raw.closed else partial(keep, kept=kept))
-        found = tallies(checked)
+        earlier = None if raw.closed else _read_earlier(warehouse)
+        checked = build(
+            raw, earlier, conf, cut_plan if raw.closed else partial(keep_frame, stack=kept)
+        )
+        found = count_verdicts(checked)
         rows_in = {table: tally.rows for table, tally in found.items()}
         broken = {table: tally.broken for table, tally in found.items()}
         require_some_rows(rows_in, conf)
@@ -119,21 +121,23 @@ def run(run: Run) -> None:
         require_whole(delivery)
         _write_quarantine(warehouse, checked, broken)
         _limit_quarantined(rows_in, broken, conf)
-        _write(delivery, kept)
+        _write_tables(delivery, kept)
 
 
-def _known(items: DataFrame, queries: DataFrame, earlier: Known | None) -> Known:
+def _collect_references(
+    items: DataFrame, queries: DataFrame, earlier: References | None
+) -> References:
     if earlier is None:
-        return Known(items, queries)
+        return References(items, queries)
     ids = items.select("item_id").union(earlier.items.select("item_id")).distinct()
     both = queries.select("query_id", "region").union(earlier.queries.select("query_id", "region"))
-    return Known(ids, both.groupBy("query_id").agg(F.max("region").alias("region")))
+    return References(ids, both.groupBy("query_id").agg(F.max("region").alias("region")))
 
 
-def _earlier(warehouse: Warehouse) -> Known | None:
+def _read_earlier(warehouse: Warehouse) -> References | None:
     if not (warehouse.exists(ITEMS) and warehouse.exists(QUERIES)):
         return None
-    return Known(warehouse.read(ITEMS), warehouse.read(QUERIES))
+    return References(warehouse.read(ITEMS), warehouse.read(QUERIES))
 
 
 def _limit_quarantined(
@@ -155,30 +159,32 @@ def _write_quarantine(
         f"{table.name}: quarantined {list_rules(rules)}" for table, rules in broken.items() if rules
     )
     conf = warehouse.conf
-    rows = quarantined(checked, conf.run_date, conf.source.kind)
+    rows = build_quarantine(checked, conf.run_date, conf.source.kind)
     names = ", ".join(f"'{table.name}'" for table in checked)
     where = f"run_date = DATE'{conf.run_date}' AND table_name IN ({names})"
     written = warehouse.replace(QUARANTINE, rows, where)
     total = sum(sum(rules.values()) for rules in broken.values())
-    report.count(QUARANTINE.name, total, written.rows)
+    report.count_rows(QUARANTINE.name, total, written.rows)
 
 
-def _write(delivery: Delivery, kept: ExitStack) -> None:
+def _write_tables(delivery: Delivery, stack: ExitStack) -> None:
     """Write the rows that pass, and beside them those whose new version is quarantined."""
     warehouse, report = delivery.warehouse, delivery.warehouse.report
     stayed: dict[str, int] = {}
     for table, df in delivery.checked.items():
-        rows = accepted(df)
+        rows = select_accepted(df)
         if table is IMPRESSIONS and not (delivery.raw.closed or delivery.is_backfill):
-            known = with_first_known(warehouse, rows, replaced_days(warehouse.conf))
-            rows = keep(known, kept)
+            merged = with_first_known(warehouse, rows, replaced_days(warehouse.conf))
+            rows = keep_frame(merged, stack)
             note_withdrawn(warehouse, rows)
-        rows, stay = rows.select(*table.column_names), delivery.standing(table)
+        rows, stay = rows.select(*table.column_names), delivery.read_standing(table)
         if stay is not None:
-            stayed[table.name] = keep(stay, kept).count()
+            stayed[table.name] = keep_frame(stay, stack).count()
             rows = rows.unionByName(stay)
         out = _write_table(delivery, table, rows) - stayed.get(table.name, 0)
-        report.count(table.name, delivery.rows[table], out, sum(delivery.broken[table].values()))
+        report.count_rows(
+            table.name, delivery.rows[table], out, sum(delivery.broken[table].values())
+        )
     report.details["stayed"] = stayed
     report.notes.extend(
         f"{name}: {count} rows stay as they were, because their new version is quarantined"
@@ -187,21 +193,21 @@ def _write(delivery: Delivery, kept: ExitStack) -> None:
     )
     for table, df in delivery.raw.extras.items():
         extra = warehouse.replace(table, df, f"{table.key[0]} IS NOT NULL")
-        report.count(table.name, extra.rows, extra.rows)
+        report.count_rows(table.name, extra.rows, extra.rows)
 
 
 def _write_table(delivery: Delivery, table: Table, rows: DataFrame) -> int:
-    """Rows of `rows` that the table now holds (count)."""
+    """Write the table, and count the rows of `rows` that it now holds."""
     warehouse = delivery.warehouse
     if table is IMPRESSIONS and delivery.raw.closed:
         days = replaced_days(warehouse.conf)
         return warehouse.replace(table, rows, days, unless_equal=True).rows
     update = not delivery.is_backfill
-    return warehouse.merge(table, rows, update=update, prune=delivery.removable(table)).rows
+    return warehouse.merge(table, rows, update=update, prune=delivery.build_removal_sql(table)).rows
 
 
 def fingerprint(conf: ResolvedConf) -> str:
-    """Changes when the source's files do."""
+    """Return a text that changes when the source's files do."""
     return load_adapter(conf.source.kind).fingerprint(conf)
 
 

@@ -5,8 +5,9 @@ run's candidates, queries, items, impressions, relevance_labels, labeler_version
 labeler_decisions, text_embeddings (where they are of the labeler's encoder they are not computed
 again), and the labeler directory of the admitted version.
 Idempotency: a pair that has a label of the version is left alone. Distinct pairs of texts are read
-once, most shown first, in chunks that are committed as they finish: a run that is killed has lost
-at most the chunk that it was in, and the next one goes on behind it. Only one run at a time.
+once, most shown first, in chunks that are committed as they finish: a run that is killed loses at
+most the chunk that it was in, and the next run goes on after the last one that was committed. Only
+one run at a time.
 Run: counterpoise label_pairs --conf FILE --set labeling.budget_minutes=60
 
 Without an admitted version nothing is labelled. Conf `labeling` says how many pairs of texts are
@@ -35,12 +36,12 @@ from features.contracts import (
 )
 from features.labels.pairs import TEXT_PAIR, shown_pairs
 from features.labels.plan import (
-    certain,
     known_answers,
     labels_of,
     plan_chunks,
     quarantine_rows,
     rank_sizes,
+    select_certain,
     text_pairs,
     wanted_pairs,
     with_chunk,
@@ -48,9 +49,9 @@ from features.labels.plan import (
 )
 from jobs.labels.label_report import tell_mix
 from jobs.labels.labelers import Row, in_force, versions_with_status
-from jobs.labels.labeling import UNANSWERED, Chunks, Totals, printer
+from jobs.labels.labeling import UNANSWERED, Chunks, Totals, make_printer
 from jobs.platform.job import Job
-from jobs.platform.plans import keep
+from jobs.platform.plans import keep_frame
 from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
@@ -59,7 +60,7 @@ _NO_TEXT = "no_text_to_label"
 
 
 @dataclass(frozen=True)
-class Inputs:
+class LabelingInputs:
     """Rows of the tables that say what is to be labelled.
 
     Attributes:
@@ -75,8 +76,10 @@ class Inputs:
     human: DataFrame | None
 
 
-def build(inputs: Inputs, conf: ResolvedConf) -> DataFrame:
-    """The pairs that want a label, with their texts, times shown, and why they can have none."""
+def build(inputs: LabelingInputs, conf: ResolvedConf) -> DataFrame:
+    """Build the pairs that want a label, with their texts, times shown, and why
+    some can have none.
+    """
     shown = shown_pairs(inputs.impressions, conf.run_date)
     return wanted_pairs(inputs.candidates, inputs.human, inputs.stands).transform(
         with_texts, inputs.queries, inputs.items, shown
@@ -92,33 +95,35 @@ def run(run: Run) -> None:
         report.notes.append("no labeler version is admitted: nothing is labelled")
         return
     labels = warehouse.read(RELEVANCE_LABELS)
-    inputs = _read(warehouse, labels, version, versions)
-    with ExitStack() as kept:
-        pairs = keep(build(inputs, conf), kept)
+    inputs = _read_inputs(warehouse, labels, version, versions)
+    with ExitStack() as stack:
+        pairs = keep_frame(build(inputs, conf), stack)
         if conf.dry_run:
             count = pairs.count()
             report.notes.append(f"dry run: {count:,} pairs without a label of {version['kind']}")
-            report.count(RELEVANCE_LABELS.name, count, count)
+            report.count_rows(RELEVANCE_LABELS.name, count, count)
             return
-        unable = _quarantine(warehouse, pairs, version)
+        unable = _quarantine_unable(warehouse, pairs, version)
         totals = Totals(quarantined=unable)
-        chunks = Chunks(warehouse, version, printer())
-        chunks.complete()
+        chunks = Chunks(warehouse, version, make_printer())
+        chunks.complete_chunks()
         able = pairs.where("reason IS NULL")
-        texts = _copy_known(chunks, labels, able, inputs, totals, kept)
-        _label(chunks, texts, totals, kept)
+        texts = _copy_known(chunks, labels, able, inputs, totals, stack)
+        _label_chunks(chunks, texts, totals, stack)
         wanted = pairs.count()
-        _tell(warehouse, version, totals, wanted)
+        _report_totals(warehouse, version, totals, wanted)
         _warn_of_none(report, totals, wanted - unable)
 
 
-def _read(warehouse: Warehouse, labels: DataFrame, version: Row, versions: list[Row]) -> Inputs:
+def _read_inputs(
+    warehouse: Warehouse, labels: DataFrame, version: Row, versions: list[Row]
+) -> LabelingInputs:
     conf = warehouse.conf.tree.labeling
     stands = [labels_of(labels, str(version["labeler_version"]))]
     before = in_force([row for row in versions if row is not version])
     if conf.relabel == "differing" and before is not None:
-        stands.append(certain(labels_of(labels, str(before["labeler_version"])), conf.doubt))
-    return Inputs(
+        stands.append(select_certain(labels_of(labels, str(before["labeler_version"])), conf.doubt))
+    return LabelingInputs(
         candidates=warehouse.read_run(CANDIDATES),
         queries=warehouse.read(QUERIES),
         items=warehouse.read(ITEMS),
@@ -128,9 +133,10 @@ def _read(warehouse: Warehouse, labels: DataFrame, version: Row, versions: list[
     )
 
 
-def _quarantine(warehouse: Warehouse, pairs: DataFrame, version: Row) -> int:
-    """Pairs that cannot be labelled, in place of all that an earlier run of the date quarantined:
-    what got no answer then is asked again."""
+def _quarantine_unable(warehouse: Warehouse, pairs: DataFrame, version: Row) -> int:
+    """Quarantine pairs that cannot be labelled, in place of all that an earlier run of the date
+    quarantined: what got no answer then is asked again.
+    """
     run_date, rules = warehouse.conf.run_date, f"('{_NO_TEXT}', '{UNANSWERED}')"
     unable = pairs.where("reason IS NOT NULL")
     rows = quarantine_rows(unable, _NO_TEXT, str(version["labeler_version"]), run_date)
@@ -147,27 +153,27 @@ def _copy_known(
     chunks: Chunks,
     labels: DataFrame,
     pairs: DataFrame,
-    inputs: Inputs,
+    inputs: LabelingInputs,
     totals: Totals,
-    kept: ExitStack,
+    stack: ExitStack,
 ) -> DataFrame:
     """Give pairs whose texts the version labelled before that answer; the texts that are left."""
-    texts = keep(text_pairs(pairs), kept)
+    texts = keep_frame(text_pairs(pairs), stack)
     of_version = labels_of(labels, str(chunks.version["labeler_version"]))
     if of_version.isEmpty():
         return texts
-    known = known_answers(of_version, pairs, inputs.queries, inputs.items)
+    answers = known_answers(of_version, pairs, inputs.queries, inputs.items)
     unread = {"reason": F.lit(None).cast("string"), "suspected": F.lit(False)}
-    found = texts.join(known, on=list(TEXT_PAIR), how="inner").withColumns(unread)
-    copied = keep(found.select("members", "p_ge_1", "p_ge_2", "grade", *unread), kept)
+    matches = texts.join(answers, on=list(TEXT_PAIR), how="inner").withColumns(unread)
+    copied = keep_frame(matches.select("members", "p_ge_1", "p_ge_2", "grade", *unread), stack)
     if copied.isEmpty():
         return texts
     chunks.commit(copied, totals)
     chunks.say(f"{totals.counts['labels']:,} labels copied from pairs of the same texts")
-    return texts.join(known.select(*TEXT_PAIR), on=list(TEXT_PAIR), how="left_anti")
+    return texts.join(answers.select(*TEXT_PAIR), on=list(TEXT_PAIR), how="left_anti")
 
 
-def _label(chunks: Chunks, texts: DataFrame, totals: Totals, kept: ExitStack) -> None:
+def _label_chunks(chunks: Chunks, texts: DataFrame, totals: Totals, stack: ExitStack) -> None:
     """Plan the chunks and run them."""
     tree, report = chunks.warehouse.conf.tree, chunks.warehouse.report
     conf = tree.labeling
@@ -175,23 +181,23 @@ def _label(chunks: Chunks, texts: DataFrame, totals: Totals, kept: ExitStack) ->
     if not sizes:
         return
     plan = plan_chunks(sizes, min(conf.chunk_pairs, conf.budget_pairs or conf.chunk_pairs))
-    plan = plan.within(conf.budget_pairs)
+    plan = plan.cut_to_budget(conf.budget_pairs)
     report.details["waiting"] = sum(sizes.values())
     planned = with_chunk(texts, plan, tree.seed).where(F.col("chunk") < len(plan.sizes))
     # By chunk, so that one chunk is read without the others.
     tasks = max(tree.spark.shuffle_partitions, len(plan.sizes))
-    chunks.run(keep(planned.repartition(tasks, "chunk"), kept), plan, totals)
+    chunks.run(keep_frame(planned.repartition(tasks, "chunk"), stack), plan, totals)
 
 
-def _tell(warehouse: Warehouse, version: Row, totals: Totals, wanted: int) -> None:
+def _report_totals(warehouse: Warehouse, version: Row, totals: Totals, wanted: int) -> None:
     report, counts = warehouse.report, totals.counts
-    report.count(
+    report.count_rows(
         RELEVANCE_LABELS.name,
         counts["labels"] + totals.quarantined,
         counts["labels"],
         totals.quarantined,
     )
-    report.count(LABEL_CHUNKS.name, totals.chunks, totals.chunks)
+    report.count_rows(LABEL_CHUNKS.name, totals.chunks, totals.chunks)
     waiting = wanted - counts["labels"] - totals.quarantined
     report.details |= {**counts, "labeler_version": version["labeler_version"], "waiting": waiting}
     report.details["pairs_per_second"] = round(totals.rate, 1)

@@ -21,7 +21,7 @@ from jobs.command.arguments import resolve_for_run
 from jobs.command.exits import step_failed
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.platform.runner import open_warehouse, owning, run_job, trace_path
+from jobs.platform.runner import claim_run, open_warehouse, run_job, trace_path
 from jobs.platform.session import get_session
 from jobs.registry import CHAIN, load_job
 from jobs.state.run_state import RunState
@@ -42,7 +42,7 @@ class Nightly:
         warehouse, _ = open_warehouse(self.session, self.conf, "nightly")
         self.state = RunState(warehouse)
 
-    def plan(self) -> None:
+    def print_plan(self) -> None:
         """Print each step and, as far as can be known before it starts, whether it will run."""
         table = RichTable("step", "makes", "plan", title=f"nightly {self.conf.run_date}")
         upstream_runs: set[str] = set()
@@ -61,18 +61,19 @@ class Nightly:
             StepFailedError: from the step's own error.
         """
         self.state.log.forget()
-        return [self._step(number, job) for number, job in enumerate(self.steps, 1)]
+        return [self._run_step(number, job) for number, job in enumerate(self.steps, 1)]
 
     def rehearse(self) -> list[JobReport]:
         """Dry-run each step that would run over the inputs as they are now; nothing is written.
 
-        A step whose inputs do not exist yet is passed over, and says which one it waits for.
+        A step whose inputs do not exist yet is passed over; a line names the inputs that it waits
+        for.
         """
         reports: list[JobReport] = []
         for job in self.steps:
             waits = self.state.missing_inputs(job)
             if waits:
-                self._say(f"{job.name}: rows not known before {', '.join(waits)} exist")
+                self._print_line(f"{job.name}: rows not known before {', '.join(waits)} exist")
             elif self.force or self._why_run(job):
                 reports.append(run_job(job, self.state.warehouse.spark, self.conf))
         return reports
@@ -87,74 +88,74 @@ class Nightly:
         return f"run: {why}" if why else None
 
     def _why_run(self, job: Job) -> str | None:
-        return self.state.why_run(job, self.state.fingerprint(job, self.chain), self.chain)
+        return self.state.why_run(job, self.state.fingerprint_step(job, self.chain), self.chain)
 
-    def _step(self, number: int, job: Job) -> JobReport:
-        fingerprint = self.state.fingerprint(job, self.chain)
+    def _run_step(self, number: int, job: Job) -> JobReport:
+        fingerprint = self.state.fingerprint_step(job, self.chain)
         label = f"[{number}/{len(self.steps)}] {job.name}"
         if not self.force and self.state.why_run(job, fingerprint, self.chain) is None:
-            self._say(f"{label}: skipped, unchanged")
-            return self._skipped(job)
-        self._say(f"{label} ...")
+            self._print_line(f"{label}: skipped, unchanged")
+            return self._report_skipped(job)
+        self._print_line(f"{label} ...")
         started = time.monotonic()
         try:
             report = run_job(job, self.state.warehouse.spark, self.conf)
             if not self.conf.dry_run:
-                self.state.record(job, fingerprint, report)
+                self.state.record_success(job, fingerprint, report)
         except Exception as error:
             raise step_failed(job.name, error, trace_path(self.state.warehouse, job)) from error
-        self._say(f"{label}: {time.monotonic() - started:.1f} s")
+        self._print_line(f"{label}: {time.monotonic() - started:.1f} s")
         for note in (*report.notes, *report.warnings):
-            self._say(f"    {note}")
+            self._print_line(f"    {note}")
         return report
 
-    def _skipped(self, job: Job) -> JobReport:
+    def _report_skipped(self, job: Job) -> JobReport:
         last = self.state.last_report(job)
         report = JobReport(job.name, self.conf.run_date.isoformat(), self.conf.hash, skipped=True)
         report.outputs = last.get("outputs", {})
         report.warnings = last.get("warnings", [])
         for count in last.get("counts", []):
-            report.count(**count)
+            report.count_rows(**count)
         return report
 
-    def _say(self, line: str) -> None:
+    def _print_line(self, line: str) -> None:
         self.console.print(line, markup=False, highlight=False)
 
 
 def closing_table(reports: Sequence[JobReport], title: str = "done") -> RichTable:
-    """Step, table, rows in, out and quarantined, seconds, table version."""
+    """Lay out step, table, rows in, out and quarantined, seconds, and table version."""
     table = RichTable(
         "step", "table", "rows in", "rows out", "quarantined", "version", "seconds", title=title
     )
     for report in reports:
         seconds = "skipped" if report.skipped else f"{report.seconds:.1f}"
         for i, count in enumerate(report.counts):
-            first = (report.job, seconds) if i == 0 else ("", "")
+            lead = (report.job, seconds) if i == 0 else ("", "")
             numbers = (count.rows_in, count.rows_out, count.rows_quarantined)
             version = str(report.outputs.get(count.table, "-"))
-            table.add_row(first[0], count.table, *(f"{n:,}" for n in numbers), version, first[1])
+            table.add_row(lead[0], count.table, *(f"{n:,}" for n in numbers), version, lead[1])
         if not report.counts:
             table.add_row(report.job, "-", "-", "-", "-", "-", seconds)
     return table
 
 
 def closing_warnings(reports: Sequence[JobReport]) -> list[str]:
-    """What the steps warn of, also those that were skipped, each led by its step."""
+    """List what the steps warn of, also those that were skipped, each led by its step."""
     return [f"{report.job}: {line}" for report in reports for line in report.warnings]
 
 
-def select_steps(first: str | None, only: str | None) -> list[str]:
-    """Names of the steps to run.
+def select_steps(start: str | None, only: str | None) -> list[str]:
+    """Select the names of the steps to run.
 
     Raises:
         ConfError: a name that is not a step.
     """
-    for name in filter(None, (first, only)):
+    for name in filter(None, (start, only)):
         if name not in CHAIN:
             raise ConfError(f"no step {name!r}; the steps are: {', '.join(CHAIN)}")
     if only:
         return [only]
-    return list(CHAIN[CHAIN.index(first) :] if first else CHAIN)
+    return list(CHAIN[CHAIN.index(start) :] if start else CHAIN)
 
 
 def main(arguments: argparse.Namespace) -> int:
@@ -166,12 +167,12 @@ def main(arguments: argparse.Namespace) -> int:
         StepFailedError: from the step's own error, whose exit code is the command's.
     """
     conf = resolve_for_run(arguments)
-    with owning(conf, "nightly"):
+    with claim_run(conf, "nightly"):
         return _run_chain(arguments, conf)
 
 
 def _asks_spark(conf: ResolvedConf) -> bool:
-    """Whether Spark is needed to see what changed: tables or inputs are known by name only.
+    """Return whether Spark is needed to see what changed: tables or inputs are known by name only.
 
     Without it a night in which every step is skipped ends before a session would have started.
     """
@@ -186,7 +187,7 @@ def _run_chain(arguments: argparse.Namespace, conf: ResolvedConf) -> int:
     started = time.monotonic()
     session = get_session(conf.tree) if _asks_spark(conf) else cache(lambda: get_session(conf.tree))
     nightly = Nightly(session, conf, steps, chain, arguments.force)
-    nightly.plan()
+    nightly.print_plan()
     if conf.dry_run:
         nightly.console.print(closing_table(nightly.rehearse(), "would write"))
         nightly.console.print("dry run: nothing was written", markup=False)

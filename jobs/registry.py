@@ -37,7 +37,7 @@ EXTRA: tuple[str, ...] = (
 
 
 def load_job(name: str) -> "Job":
-    """The `JOB` of module jobs.<name>."""
+    """Load the `JOB` of module jobs.<name>."""
     from jobs.platform.job import Job
 
     job = import_module(f"jobs.{name}").JOB

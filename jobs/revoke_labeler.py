@@ -11,13 +11,13 @@ Run: counterpoise revoke_labeler --conf FILE --set labeling.revoke=VERSION
 from conf.load import ConfError, ResolvedConf
 from features.contracts import LABELER_DECISIONS, LABELER_VERSIONS
 from jobs.labels.labelers import Row, in_force, versions_with_status
-from jobs.platform.decisions import decide
+from jobs.platform.decisions import insert_decision
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 
 
 def build(version: str, number: int, conf: ResolvedConf) -> Row:
-    """The row of labeler_decisions."""
+    """Build the row of labeler_decisions."""
     return {
         "decision_no": number,
         "labeler_version": version,
@@ -39,11 +39,11 @@ def run(run: Run) -> None:
     warehouse, conf, report = run.warehouse, run.conf, run.report
     version = _to_revoke(versions_with_status(warehouse), conf.tree.labeling.revoke)
 
-    def make(number: int) -> Row:
+    def make_decision(number: int) -> Row:
         return build(_to_revoke(versions_with_status(warehouse), version), number, conf)
 
-    decide(warehouse, LABELER_DECISIONS, make)
-    report.count(LABELER_DECISIONS.name, 1, 1)
+    insert_decision(warehouse, LABELER_DECISIONS, make_decision)
+    report.count_rows(LABELER_DECISIONS.name, 1, 1)
     others = [r for r in versions_with_status(warehouse) if r["labeler_version"] != version]
     left = in_force(others)
     after = f"{left['labeler_version']} labels from now on" if left else "none is admitted now"
@@ -56,8 +56,8 @@ def _to_revoke(versions: list[Row], wanted: str | None) -> str:
         current = in_force(versions)
         wanted = str(current["labeler_version"]) if current else None
     if wanted is None or wanted not in admitted:
-        known = ", ".join(admitted) or "none"
-        raise ConfError(f"labeling.revoke: version {wanted} is not admitted; admitted: {known}")
+        listed = ", ".join(admitted) or "none"
+        raise ConfError(f"labeling.revoke: version {wanted} is not admitted; admitted: {listed}")
     return wanted
 
 

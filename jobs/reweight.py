@@ -45,7 +45,7 @@ from model.value.weights import WeightTable
 
 
 def build(scores: DataFrame, table: WeightTable, trial: str) -> DataFrame:
-    """The rows of score_trials: those of scores under other weights."""
+    """Build the rows of score_trials: those of scores under other weights."""
     by_region = {region: w.as_tuple() for region, w in table.by_region.items()}
     return (
         scores.transform(with_value(table.default.as_tuple(), by_region))
@@ -65,14 +65,14 @@ def try_weights(trial: str) -> Work:
     def run(run: Run) -> None:
         warehouse, conf, report = run.warehouse, run.conf, run.report
         scores = warehouse.read_run(SCORES)
-        first = scores.select("model_version", "weights_version").first()
-        if first is None:
+        scored = scores.select("model_version", "weights_version").first()
+        if scored is None:
             raise TrialError(f"no scores of {conf.run_date}: `counterpoise nightly` makes them")
         weights = _weights_of_conf(conf)
         ranked = build(scores, weights.table, trial)
         where = f"run_date = DATE'{conf.run_date.isoformat()}' AND trial = '{trial}'"
         written = warehouse.replace(SCORE_TRIALS, ranked, where)
-        report.count(SCORE_TRIALS.name, scores.count(), written.rows)
+        report.count_rows(SCORE_TRIALS.name, scores.count(), written.rows)
         if not conf.dry_run:
             ranked = warehouse.read(SCORE_TRIALS).where(where)
         served = weights_in_force(warehouse)
@@ -81,14 +81,14 @@ def try_weights(trial: str) -> Work:
             "trial": trial,
             "weights": weights.table.to_json(),
             "weights_version": weights.version,
-            "against": first["weights_version"],
-            "model_version": first["model_version"],
+            "against": scored["weights_version"],
+            "model_version": scored["model_version"],
             "figures": json.dumps(compare(warehouse, scores, ranked, weights, served)),
         }
         written = warehouse.replace(
             WEIGHT_TRIALS, WEIGHT_TRIALS.local_frame(warehouse.spark, [row]), where
         )
-        report.count(WEIGHT_TRIALS.name, 1, written.rows)
+        report.count_rows(WEIGHT_TRIALS.name, 1, written.rows)
         report.notes += trial_lines(row)
 
     return run
@@ -97,9 +97,9 @@ def try_weights(trial: str) -> Work:
 def list_trials(run: Run) -> None:
     """Say what each trial of the run date changes."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
-    found = trials(warehouse)
-    report.notes += [line for row in found for line in trial_lines(row)]
-    if not found:
+    stored = trials(warehouse)
+    report.notes += [line for row in stored for line in trial_lines(row)]
+    if not stored:
         report.notes.append(f"no trial of {conf.run_date}")
 
 
@@ -122,13 +122,15 @@ def drop_trial(trial: str) -> Work:
 
 
 def _weights_of_conf(conf: ResolvedConf) -> WeightsInForce:
-    """Conf's weights, every region listed: an adopted trial holds whatever conf says later."""
+    """Return conf's weights, every region listed: an adopted trial holds whatever
+    conf says later.
+    """
     given = WeightTable.of(conf.tree.value)
     table = WeightTable(given.default, {r: given.of_region(r) for r in conf.tree.regions})
     return WeightsInForce(table, table.version)
 
 
-def _bind(arguments: argparse.Namespace) -> Work:
+def _bind_work(arguments: argparse.Namespace) -> Work:
     if arguments.trial is not None:
         return try_weights(arguments.trial)
     return drop_trial(arguments.drop) if arguments.drop is not None else list_trials
@@ -149,5 +151,5 @@ JOB = Job(
     may_lack=(EXAMPLE_SCORES, LABELER_DECISIONS, VALUE_WEIGHTS, WEIGHT_DECISIONS),
     writes=(SCORE_TRIALS, WEIGHT_TRIALS),
     sections=("value", "evaluation"),
-    bind=_bind,
+    bind=_bind_work,
 )

@@ -1,7 +1,7 @@
 """Makes `judgment_sample`: the pairs most worth a rater's time, with a CSV and an HTML sheet.
 
-Grain: one row per run and pair. Inputs: relevance_labels, queries, items, impressions, and where
-they are there label_audit and rater_answers.
+Grain: one row per run and pair. Inputs: relevance_labels, queries, items, impressions, and
+label_audit and rater_answers where they exist.
 Idempotency: the rows of the run date are replaced; the draw depends on conf `seed` and the pair.
 Run: counterpoise sample_for_judgment --conf FILE [--run-date DATE]
 
@@ -24,37 +24,37 @@ from features.contracts import (
     RELEVANCE_LABELS,
 )
 from features.judging.answers import pair_code
-from features.judging.sampling import SamplingInputs, pool, sampled
+from features.judging.sampling import SamplingInputs, build_pool, draw_sample
 from features.judging.sheet import SheetPair, sheet_csv, sheet_html
 from jobs.platform.job import Job
-from jobs.platform.plans import cut
+from jobs.platform.plans import cut_plan
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from model.files import write_text
 
 
 def build(inputs: SamplingInputs, conf: ResolvedConf) -> DataFrame:
-    """The sample: `judging.budget` rows, or all of the pool where it holds fewer."""
-    pairs = cut(pool(inputs, conf.tree, conf.run_date))
-    return pairs.transform(lambda df: sampled(df, conf.tree, conf.run_date))
+    """Build the sample: `judging.budget` rows, or all of the pool where it holds fewer."""
+    pairs = cut_plan(build_pool(inputs, conf.tree, conf.run_date))
+    return pairs.transform(lambda df: draw_sample(df, conf.tree, conf.run_date))
 
 
 def run(run: Run) -> None:
-    """Sample, write the table and the files."""
+    """Draw the sample, write the table and the files."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
-    sample = cut(build(_inputs(warehouse), conf))
+    sample = cut_plan(build(_read_inputs(warehouse), conf))
     rows = sample.count()
     if rows < conf.tree.judging.budget:
         report.notes.append(f"only {rows} pairs to ask for, of judging.budget")
     written = warehouse.replace_run(JUDGMENT_SAMPLE, sample)
-    report.count(JUDGMENT_SAMPLE.name, rows, written.rows)
+    report.count_rows(JUDGMENT_SAMPLE.name, rows, written.rows)
     by_reason = sample.groupBy("reason").count().collect()
     report.details["by_reason"] = {row["reason"]: int(row["count"]) for row in by_reason}
     if not conf.dry_run:
         _write_files(sample, warehouse)
 
 
-def _inputs(warehouse: Warehouse) -> SamplingInputs:
+def _read_inputs(warehouse: Warehouse) -> SamplingInputs:
     run_date = warehouse.conf.run_date
     audit = warehouse.read(LABEL_AUDIT) if warehouse.exists(LABEL_AUDIT) else None
     answers = warehouse.read(RATER_ANSWERS) if warehouse.exists(RATER_ANSWERS) else None
@@ -69,7 +69,7 @@ def _inputs(warehouse: Warehouse) -> SamplingInputs:
 
 
 def _write_files(sample: DataFrame, warehouse: Warehouse) -> None:
-    """In an order that tells nothing of the reason; the rows are bounded by the budget."""
+    """Write the files in an order that tells nothing of the reason; the budget bounds the rows."""
     code = pair_code(F.col("query_id"), F.col("item_id"))
     rows = sample.select(code.alias("code"), "query_text", "title").orderBy("code").collect()
     pairs = [SheetPair(row["code"], row["query_text"], row["title"]) for row in rows]

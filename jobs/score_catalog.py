@@ -35,7 +35,7 @@ _BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 def build(
     rows: DataFrame, model_dir: Path, weights: WeightsInForce, conf: ResolvedConf
 ) -> DataFrame:
-    """The rows of scores from those of scoring_rows."""
+    """Build the rows of scores from those of scoring_rows."""
     return score_rows(rows, model_dir, weights.table.to_json()).withColumns(
         {
             "run_date": F.lit(conf.run_date),
@@ -54,7 +54,7 @@ def run(run: Run) -> None:
         written = warehouse.replace_run(SCORES, build(rows, model_dir, weights, conf))
     taught = taught_regions(model_dir)
     pairs, neutral = rows.agg(F.sum(F.size("item_ids")), F.sum(neutral_pairs(taught))).collect()[0]
-    report.count(SCORES.name, pairs or 0, written.rows)
+    report.count_rows(SCORES.name, pairs or 0, written.rows)
     if taught is not None:
         report.details["neutral_pairs"] = neutral or 0
         report.notes.append(
@@ -68,7 +68,7 @@ def run(run: Run) -> None:
 
 
 def neutral_pairs(taught: Sequence[str] | None) -> Column:
-    """Pairs of a row that the model's region part leaves as they are (count)."""
+    """Count the pairs of a row that the model's region part leaves as they are."""
     if taught is None:
         return F.lit(0)
     return F.when(F.col("region").isin(*taught), 0).otherwise(F.size("item_ids"))
@@ -76,7 +76,9 @@ def neutral_pairs(taught: Sequence[str] | None) -> Column:
 
 @contextmanager
 def arrow_batches(spark: SparkSession, rows: int) -> Iterator[None]:
-    """Rows of arrays are large: send so many to a worker at once, instead of Spark's 10,000."""
+    """Send so many rows to a worker at once, instead of Spark's 10,000: rows of
+    arrays are large.
+    """
     before = spark.conf.get(_BATCH_ROWS)
     spark.conf.set(_BATCH_ROWS, str(rows))
     try:

@@ -21,7 +21,7 @@ from udfs.model_files import model_version
 
 
 def build(examples: DataFrame, model_dir: Path) -> DataFrame:
-    """The rows of example_scores."""
+    """Build the rows of example_scores."""
     held_out = examples.where(F.col("split").isin("validation", "test"))
     return predict_examples(held_out, model_dir)
 
@@ -31,7 +31,7 @@ def run(run: Run) -> None:
     warehouse, report = run.warehouse, run.report
     examples, model_dir = read_examples(warehouse), model_in_force(warehouse)
     written = warehouse.replace_run(EXAMPLE_SCORES, build(examples, model_dir))
-    report.count(EXAMPLE_SCORES.name, examples.where("split != 'train'").count(), written.rows)
+    report.count_rows(EXAMPLE_SCORES.name, examples.where("split != 'train'").count(), written.rows)
     report.details["model_version"] = model_version(model_dir)
 
 

@@ -11,8 +11,8 @@ Run: `counterpoise train --conf conf/homedepot.yaml --run-date 2026-03-01`
 import shutil
 from pathlib import Path
 
-from conf.kept import conf_text
 from conf.load import ResolvedConf
+from conf.text import conf_text
 from jobs.command.version import code_version
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
@@ -44,16 +44,18 @@ def run(run: Run) -> None:
     fitted = fit(snapshot, conf.tree, scratch, conf_text(conf), origin)
     version = save_model(fitted.artifact, place)
     load_model(place, features=snapshot.spec.names)
-    _tell(report, snapshot, fitted, place, version)
-    _track(report, conf, warehouse.root, fitted, version)
+    _report_training(report, snapshot, fitted, place, version)
+    _track_training(report, conf, warehouse.root, fitted, version)
     # Last: where tracking is required and fails, the next run has nothing to train again.
     shutil.rmtree(scratch)
 
 
-def _tell(report: JobReport, snapshot: Snapshot, fitted: Fitted, place: Path, version: str) -> None:
+def _report_training(
+    report: JobReport, snapshot: Snapshot, fitted: Fitted, place: Path, version: str
+) -> None:
     rows = snapshot.rows("train") + snapshot.rows("validation")
     read = fitted.metrics["rows"]["train"] + fitted.metrics["rows"]["validation"]
-    report.count("model", rows, read)
+    report.count_rows("model", rows, read)
     report.outputs["model"] = version
     report.details = {"model_version": version, "folder": str(place), **fitted.metrics}
     progress = fitted.progress
@@ -61,28 +63,30 @@ def _tell(report: JobReport, snapshot: Snapshot, fitted: Fitted, place: Path, ve
         f"model {version}: {progress.epoch} epochs, best {progress.best_epoch} "
         f"(validation loss {progress.best_loss:.4f})"
     )
-    for name, found in fitted.metrics["validation"].items():
+    for name, figures in fitted.metrics["validation"].items():
         report.notes.append(
-            f"validation {name}: AUC {found.get('auc', float('nan')):.4f}, "
-            f"log loss {found.get('loss', float('nan')):.4f}, n {found['n']:,}"
+            f"validation {name}: AUC {figures.get('auc', float('nan')):.4f}, "
+            f"log loss {figures.get('loss', float('nan')):.4f}, n {figures['n']:,}"
         )
     report.notes += _neutral_regions(fitted)
 
 
 def _neutral_regions(fitted: Fitted) -> list[str]:
-    """What a region part leaves as it is, where there is a part and such rows."""
-    found = fitted.metrics["neutral_regions"]
-    neutral = found["train_rows"] + found["validation_rows"]
-    if fitted.artifact.conf.region_mask == "none" or not (neutral or found["unseen"]):
+    """Say what a region part leaves as it is, where there is a part and such rows."""
+    counts = fitted.metrics["neutral_regions"]
+    neutral = counts["train_rows"] + counts["validation_rows"]
+    if fitted.artifact.conf.region_mask == "none" or not (neutral or counts["unseen"]):
         return []
     return [
         f"region part {fitted.artifact.conf.region_mask} is neutral for regions without training "
-        f"rows {found['unseen']} and for unknown ones: {found['train_rows']:,} training and "
-        f"{found['validation_rows']:,} validation rows"
+        f"rows {counts['unseen']} and for unknown ones: {counts['train_rows']:,} training and "
+        f"{counts['validation_rows']:,} validation rows"
     ]
 
 
-def _track(report: JobReport, conf: ResolvedConf, root: Path, fitted: Fitted, version: str) -> None:
+def _track_training(
+    report: JobReport, conf: ResolvedConf, root: Path, fitted: Fitted, version: str
+) -> None:
     tree = conf.tree
     parameters = {
         "conf_hash": conf.hash,

@@ -2,13 +2,13 @@
 
 Grain: value_curve one row per region (and "all") and relevance weight tried; value_weights one row
 per region. Inputs: the run's example_scores, validation rows only, and queries. Engagement is
-measured in the currency of conf `evaluation.currency`; a loss of it that the log says less exactly
-than conf `value.noise` asks is the one that the ranker itself expects. Relevance is taken over
-people's grades where value.min_queries validation queries have some, else over those of all
-sources; its lists are examples, each with the features of its own day: the run's candidates are
-scored only after this job, and `evaluate` judges those. The engagement weights stay as conf gives
-them; a region with too few validation queries takes the pick of all regions. Idempotency key:
-run_date.
+measured in the currency of conf `evaluation.currency`; where the log measures the loss of
+engagement less exactly than conf `value.noise` asks, the loss that the ranker itself expects is
+taken. Relevance is taken over people's grades where value.min_queries validation queries have some,
+else over those of all sources; its lists are examples, each with the features of its own day: the
+run's candidates are scored only after this job, and `evaluate` judges those. The engagement weights
+stay as conf gives them; a region with too few validation queries takes the pick of all regions.
+Idempotency key: run_date.
 
     counterpoise tune_value_model --conf FILE --set value.rule=max_engagement --set value.tau=0.9
 """
@@ -62,7 +62,7 @@ class TuningInputs:
 
 
 def build(inputs: TuningInputs, conf: ResolvedConf) -> DataFrame:
-    """The rows of value_curve, swept and picked (regions x weights: few).
+    """Build the rows of value_curve, swept and picked (regions x weights: few).
 
     Raises:
         TestQueriesError: a row is marked as test, or its query falls into a test bucket.
@@ -76,9 +76,9 @@ def build(inputs: TuningInputs, conf: ResolvedConf) -> DataFrame:
         )
     human_only = facts["human_queries"] >= tree.value.min_queries
     rows = inputs.examples.transform(with_block(inputs.queries, tree.seed, tree.evaluation.blocks))
-    yard = _yardsticks(rows, tree)
+    yard = _build_yardsticks(rows, tree)
     currency = yard.currency(yard.samples(rows))
-    curves = _curves(_sums(rows, yard, currency, human_only), tree)
+    curves = _sweep_curves(_sum_blocks(rows, yard, currency, human_only), tree)
     shared = {
         "run_date": conf.run_date,
         "relevance_labels": "human" if human_only else "all",
@@ -86,7 +86,7 @@ def build(inputs: TuningInputs, conf: ResolvedConf) -> DataFrame:
         "model_version": facts["model_version"] or "none",
         "simulated_engagement": facts["simulated_engagement"],
     }
-    swept = [shared | row for row in _rows(curves, tree)]
+    swept = [shared | row for row in _make_rows(curves, tree)]
     return VALUE_CURVE.local_frame(inputs.examples.sparkSession, swept)
 
 
@@ -98,11 +98,11 @@ def run(run: Run) -> None:
     rows = curve.collect()
     weights = picked_weights(rows, conf)
     written = warehouse.replace_run(VALUE_CURVE, curve)
-    report.count(VALUE_CURVE.name, len(rows), written.rows)
+    report.count_rows(VALUE_CURVE.name, len(rows), written.rows)
     written = warehouse.replace_run(
         VALUE_WEIGHTS, VALUE_WEIGHTS.local_frame(warehouse.spark, weights)
     )
-    report.count(VALUE_WEIGHTS.name, len(conf.tree.regions), written.rows)
+    report.count_rows(VALUE_WEIGHTS.name, len(conf.tree.regions), written.rows)
     report.notes += curve_notes(rows, conf.tree)
     report.details["weights"] = [w | {"run_date": report.run_date} for w in weights]
     if not conf.dry_run:
@@ -110,7 +110,9 @@ def run(run: Run) -> None:
 
 
 def picked_weights(curve: Sequence[Row], conf: ResolvedConf) -> list[dict[str, Any]]:
-    """One row of value_weights per region: tuned where conf asks for it and the rule picked."""
+    """Return one row of value_weights per region: tuned where conf asks for it
+    and the rule picked.
+    """
     tree = conf.tree
     tuned = (
         {r["region"]: r["w_relevance"] for r in curve if r["picked"]} if tree.value.tuned else {}
@@ -134,14 +136,16 @@ def picked_weights(curve: Sequence[Row], conf: ResolvedConf) -> list[dict[str, A
     ]
 
 
-def _yardsticks(rows: DataFrame, tree: Conf) -> Yardsticks:
+def _build_yardsticks(rows: DataFrame, tree: Conf) -> Yardsticks:
     value = tree.value
     rankers = sweep_rankers(value.by_region, value.weights, value.sweep)
     curve = examination_in_force(rows, tree.evaluation)
     return Yardsticks(rankers, value.by_region, value.weights, curve, tree.evaluation)
 
 
-def _sums(rows: DataFrame, yard: Yardsticks, currency: Currency, human_only: bool) -> BlockSums:
+def _sum_blocks(
+    rows: DataFrame, yard: Yardsticks, currency: Currency, human_only: bool
+) -> BlockSums:
     exponential = {"exp": relevance_gains()["exp"]}
     relevance = judged_lists(rows, human_only=human_only).transform(
         ranked_sums(yard.rankers, exponential, {"exp": RELEVANCE}, yard.conf.k)
@@ -152,7 +156,7 @@ def _sums(rows: DataFrame, yard: Yardsticks, currency: Currency, human_only: boo
     return BlockSums(every.toPandas(), yard.conf.blocks)
 
 
-def _curves(sums: BlockSums, tree: Conf) -> dict[str, list[SweptPoint]]:
+def _sweep_curves(sums: BlockSums, tree: Conf) -> dict[str, list[SweptPoint]]:
     e = tree.evaluation
     bootstrap = BlockBootstrap(e.blocks, e.bootstrap, e.confidence, tree.seed)
     names = [(w, sweep_name(w)) for w in tree.value.sweep]
@@ -160,7 +164,7 @@ def _curves(sums: BlockSums, tree: Conf) -> dict[str, list[SweptPoint]]:
     return {r: swept_curve(sums, r, names, bootstrap, largest) for r in (ALL, *tree.regions)}
 
 
-def _rows(curves: dict[str, list[SweptPoint]], tree: Conf) -> list[dict[str, Any]]:
+def _make_rows(curves: dict[str, list[SweptPoint]], tree: Conf) -> list[dict[str, Any]]:
     v = tree.value
     rule = PickRule(v.rule, v.tau, v.engagement_loss, v.min_queries, tree.evaluation.k)
     picks = pick_all(curves, rule)

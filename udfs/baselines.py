@@ -26,16 +26,16 @@ def score_column(arm: str, what: str) -> str:
 
 
 def score_columns(baselines: Baselines) -> list[tuple[str, str]]:
-    """(arm, what) of every column that the functions below add, in order."""
-    found: list[tuple[str, str]] = [(arm, "engagement") for arm in baselines.columns]
+    """List (arm, what) of every column that the functions below add, in order."""
+    columns: list[tuple[str, str]] = [(arm, "engagement") for arm in baselines.columns]
     for arm, models in baselines.probabilities.items():
-        found += [(arm, f"p_{name}") for name in models if not name.startswith("ge_")]
-        found += [(arm, "relevance")] if "ge_1" in models else []
-    return found + [(arm, RANKED[arm][0]) for arm in baselines.rankings]
+        columns += [(arm, f"p_{name}") for name in models if not name.startswith("ge_")]
+        columns += [(arm, "relevance")] if "ge_1" in models else []
+    return columns + [(arm, RANKED[arm][0]) for arm in baselines.rankings]
 
 
 def score_flat(rows: DataFrame, keys: Sequence[str], path: Path) -> DataFrame:
-    """Score rows that have a column a feature.
+    """Score rows that have one column per feature.
 
     Args:
         rows: string columns `keys`, and the features of the baselines.
@@ -45,8 +45,8 @@ def score_flat(rows: DataFrame, keys: Sequence[str], path: Path) -> DataFrame:
         keys and the columns of `score_columns`.
     """
     baselines = load_baselines(path)
-    scorer = _flat(str(path), tuple(keys))
-    return rows.select(*keys, *baselines.names).mapInArrow(scorer, _schema(keys, baselines))
+    scorer = _make_flat_scorer(str(path), tuple(keys))
+    return rows.select(*keys, *baselines.names).mapInArrow(scorer, _build_schema(keys, baselines))
 
 
 def score_packed(rows: DataFrame, spec: InputSpec, path: Path) -> DataFrame:
@@ -60,79 +60,81 @@ def score_packed(rows: DataFrame, spec: InputSpec, path: Path) -> DataFrame:
     Returns:
         query_id, item_id and the columns of `score_columns`, one row per candidate.
     """
-    scorer = _packed(str(path), spec)
-    schema = _schema(("query_id", "item_id"), load_baselines(path))
+    scorer = _make_packed_scorer(str(path), spec)
+    schema = _build_schema(("query_id", "item_id"), load_baselines(path))
     return rows.select(*PACKED).mapInArrow(scorer, schema)
 
 
 @lru_cache(maxsize=1)
-def _loaded(path: str) -> Baselines:
-    """Read once a worker; the file's name holds a hash of all that it depends on."""
+def _load_once(path: str) -> Baselines:
+    """Load the baselines once per worker; the file's name holds a hash of all
+    that they depend on.
+    """
     return load_baselines(Path(path))
 
 
-def _flat(path: str, keys: tuple[str, ...]) -> Batches:
-    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        baselines = _loaded(path)
+def _make_flat_scorer(path: str, keys: tuple[str, ...]) -> Batches:
+    def score_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        baselines = _load_once(path)
         for batch in batches:
-            features = np.column_stack([_column(batch, name) for name in baselines.names])
+            features = np.column_stack([_read_column(batch, name) for name in baselines.names])
             named = [batch.column(key) for key in keys]
-            yield _scored(baselines, features, keys, named)
+            yield _score_batch(baselines, features, keys, named)
 
-    return score
+    return score_batches
 
 
-def _packed(path: str, spec: InputSpec) -> Batches:
-    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        baselines = _loaded(path)
+def _make_packed_scorer(path: str, spec: InputSpec) -> Batches:
+    def score_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        baselines = _load_once(path)
         for batch in batches:
             items = batch.column("item_ids")
             counts = np.asarray(pc.list_value_length(items), dtype=np.int64)
-            features = _unpacked(batch, spec, counts)
+            features = _unpack_features(batch, spec, counts)
             owner = pa.array(np.repeat(np.arange(len(counts)), counts))
             named = [batch.column("query_id").take(owner), items.flatten()]
-            yield _scored(baselines, features, ("query_id", "item_id"), named)
+            yield _score_batch(baselines, features, ("query_id", "item_id"), named)
 
-    return score
+    return score_batches
 
 
-def _unpacked(
+def _unpack_features(
     batch: pa.RecordBatch, spec: InputSpec, counts: NDArray[np.int64]
 ) -> NDArray[np.float32]:
-    """[N, F] features of all candidates of the batch."""
+    """Unpack the features [N, F] of all candidates of the batch."""
     total = int(counts.sum())
     if total == 0:
         return np.empty((0, len(spec.names)), np.float32)
-    query = as_matrix(_values(batch, "query_values"), len(counts), "query_values")
+    query = as_matrix(_read_values(batch, "query_values"), len(counts), "query_values")
     features = np.empty((total, len(spec.names)), np.float32)
     features[:, spec.query_positions] = np.repeat(np.asarray(query), counts, axis=0)
     features[:, spec.candidate_positions] = as_matrix(
-        _values(batch, "candidate_values"), total, "candidate_values"
+        _read_values(batch, "candidate_values"), total, "candidate_values"
     )
     return features
 
 
-def _column(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
+def _read_column(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
     values: NDArray[np.float32] = batch.column(name).to_numpy(zero_copy_only=False)
     return values.astype(np.float32)
 
 
-def _values(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
+def _read_values(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
     flat = batch.column(name).flatten()
     values: NDArray[np.float32] = flat.to_numpy(zero_copy_only=False, writable=True)
     return values
 
 
-def _scored(
+def _score_batch(
     baselines: Baselines, features: NDArray[np.float32], keys: Sequence[str], named: list[Any]
 ) -> pa.RecordBatch:
-    found = baselines.scores(features)
+    scores = baselines.scores(features)
     columns = score_columns(baselines)
-    values = [pa.array(found[arm][what]) for arm, what in columns]
+    values = [pa.array(scores[arm][what]) for arm, what in columns]
     names = [*keys, *(score_column(arm, what) for arm, what in columns)]
     return pa.RecordBatch.from_arrays([*named, *values], names=names)
 
 
-def _schema(keys: Sequence[str], baselines: Baselines) -> str:
+def _build_schema(keys: Sequence[str], baselines: Baselines) -> str:
     scores = [score_column(arm, what) for arm, what in score_columns(baselines)]
     return ", ".join([*(f"{key} string" for key in keys), *(f"{name} double" for name in scores)])

@@ -17,6 +17,8 @@ from scipy.special import betainc, ndtr, ndtri
 
 Floats = NDArray[np.float64]
 TINY = 1e-300
+"""Keeps divisors and tails above 0: near the least positive double, so that no other value
+changes."""
 Bounds = tuple[Floats, Floats, Floats, Floats]
 """P(X < c), P(X <= c), P(X > c), P(X >= c) of counts c [N], each [N]."""
 SCORE_TYPE = "struct<z_click: double, z_cart: double, z_purchase: double, z: double, p: double>"
@@ -25,9 +27,11 @@ Step = tuple[Floats, Floats, Floats]
 
 
 def contradiction_udf() -> Any:
-    """A pandas UDF of nine double columns, in the order of `contradiction`; SCORE_TYPE."""
+    """Make a pandas UDF of nine double columns, in the order of
+    `score_contradiction`; SCORE_TYPE.
+    """
 
-    def contradict(
+    def score_units(
         clicks: pd.Series,
         mean_clicks: pd.Series,
         dispersion: pd.Series,
@@ -38,17 +42,21 @@ def contradiction_udf() -> Any:
         purchase_rate: pd.Series,
         purchase_correlation: pd.Series,
     ) -> pd.DataFrame:
-        click = _floats(clicks), _floats(mean_clicks), _floats(dispersion)
-        cart = _floats(carts), _floats(cart_rate), _floats(cart_correlation)
-        purchase = _floats(purchases), _floats(purchase_rate), _floats(purchase_correlation)
-        return pd.DataFrame(contradiction(click, cart, purchase))
+        click = _to_floats(clicks), _to_floats(mean_clicks), _to_floats(dispersion)
+        cart = _to_floats(carts), _to_floats(cart_rate), _to_floats(cart_correlation)
+        purchase = (
+            _to_floats(purchases),
+            _to_floats(purchase_rate),
+            _to_floats(purchase_correlation),
+        )
+        return pd.DataFrame(score_contradiction(click, cart, purchase))
 
     wrap: Any = pandas_udf
-    return wrap(contradict, SCORE_TYPE)
+    return wrap(score_units, SCORE_TYPE)
 
 
-def contradiction(click: Step, cart: Step, purchase: Step) -> dict[str, Floats]:
-    """z_click, z_cart, z_purchase, z and the two-sided p of N units, [N] each.
+def score_contradiction(click: Step, cart: Step, purchase: Step) -> dict[str, Floats]:
+    """Score N units: z_click, z_cart, z_purchase, z and the two-sided p, [N] each.
 
     Args:
         click: clicks, their mean under the grade, and the dispersion of pairs of the grade.
@@ -74,17 +82,17 @@ def contradiction(click: Step, cart: Step, purchase: Step) -> dict[str, Floats]:
 
 
 def p_value_udf() -> Any:
-    """A pandas UDF of a score (double, null passes) and a grade (int): the p-value."""
+    """Make a pandas UDF of a score (double, null passes) and a grade (int): the p-value."""
 
     def p_value(z: pd.Series, grade: pd.Series) -> pd.Series:
-        return pd.Series(p_values(_floats(z), np.asarray(grade, np.int64)))
+        return pd.Series(p_values(_to_floats(z), np.asarray(grade, np.int64)))
 
     wrap: Any = pandas_udf
     return wrap(p_value, "double")
 
 
 def p_values(z: Floats, grade: NDArray[np.int64]) -> Floats:
-    """P-values [N] of standard normal scores: two-sided for grade 1, else one-sided.
+    """Compute p-values [N] of standard normal scores: two-sided for grade 1, else one-sided.
 
     Engagement contradicts grade 0 only by being too much, and grade 2 only by being too little.
     """
@@ -94,14 +102,15 @@ def p_values(z: Floats, grade: NDArray[np.int64]) -> Floats:
 
 
 def centre_udf(dispersions: Sequence[float], correlations: Sequence[float]) -> Any:
-    """A pandas UDF of clicks, mean_clicks, carts, cart_rate, purchases, purchase_rate (double).
+    """Make a pandas UDF of clicks, mean_clicks, carts, cart_rate, purchases, purchase_rate
+    (double).
 
     Gives CENTRE_TYPE: for each step, and each spread of its grid, how much of the outcome lies
-    between the quartiles (`centre`). Null where a step tells nothing of the spread:
-    under one expected click, or under two trials.
+    between the quartiles (`measure_centre`). Null where a unit has too little data for the spread:
+    less than one expected click, or fewer than two trials.
     """
 
-    def centres(
+    def measure_centres(
         clicks: pd.Series,
         mean_clicks: pd.Series,
         carts: pd.Series,
@@ -109,29 +118,38 @@ def centre_udf(dispersions: Sequence[float], correlations: Sequence[float]) -> A
         purchases: pd.Series,
         purchase_rate: pd.Series,
     ) -> pd.DataFrame:
-        c, x, y = _floats(clicks), _floats(carts), _floats(purchases)
-        mean, cart, purchase = _floats(mean_clicks), _floats(cart_rate), _floats(purchase_rate)
-        by_click = [centre(negative_binomial(c, mean, _like(c, d))) for d in dispersions]
-        by_cart = [centre(clustered_binomial(x, c, cart, _like(c, r))) for r in correlations]
+        c, x, y = _to_floats(clicks), _to_floats(carts), _to_floats(purchases)
+        mean, cart, purchase = (
+            _to_floats(mean_clicks),
+            _to_floats(cart_rate),
+            _to_floats(purchase_rate),
+        )
+        by_click = [
+            measure_centre(negative_binomial(c, mean, _fill_like(c, d))) for d in dispersions
+        ]
+        by_cart = [
+            measure_centre(clustered_binomial(x, c, cart, _fill_like(c, r))) for r in correlations
+        ]
         by_purchase = [
-            centre(clustered_binomial(y, x, purchase, _like(c, r))) for r in correlations
+            measure_centre(clustered_binomial(y, x, purchase, _fill_like(c, r)))
+            for r in correlations
         ]
         return pd.DataFrame(
             {
-                "click": _rows(by_click, mean >= 1.0),
-                "cart": _rows(by_cart, (c >= 2.0) & tried(c, cart)),
-                "purchase": _rows(by_purchase, (x >= 2.0) & tried(x, purchase)),
+                "click": _mask_rows(by_click, mean >= 1.0),
+                "cart": _mask_rows(by_cart, (c >= 2.0) & has_open_trial(c, cart)),
+                "purchase": _mask_rows(by_purchase, (x >= 2.0) & has_open_trial(x, purchase)),
             }
         )
 
     wrap: Any = pandas_udf
-    return wrap(centres, CENTRE_TYPE)
+    return wrap(measure_centres, CENTRE_TYPE)
 
 
 def _step_score(step: Step, trials: Floats) -> Floats:
     counts, rate, correlation = step
     bounds: Bounds = clustered_binomial(counts, trials, rate, correlation)
-    return np.where(tried(trials, rate), normal_score(bounds), 0.0)
+    return np.where(has_open_trial(trials, rate), normal_score(bounds), 0.0)
 
 
 def _step_information(trials: Floats, step: Step) -> Floats:
@@ -140,21 +158,21 @@ def _step_information(trials: Floats, step: Step) -> Floats:
     return np.asarray(trials * rate * (1.0 - rate) / design, np.float64)
 
 
-def _rows(by_spread: Sequence[Floats], tells: Any) -> list[Floats | None]:
+def _mask_rows(by_spread: Sequence[Floats], tells: Any) -> list[Floats | None]:
     shares = np.stack(by_spread, axis=1)
-    return [row if told else None for row, told in zip(shares, tells, strict=True)]
+    return [row if informs else None for row, informs in zip(shares, tells, strict=True)]
 
 
-def _like(values: Floats, value: float) -> Floats:
+def _fill_like(values: Floats, value: float) -> Floats:
     return np.full(len(values), value)
 
 
-def _floats(column: "pd.Series[Any]") -> Floats:
+def _to_floats(column: "pd.Series[Any]") -> Floats:
     return np.asarray(column, np.float64)
 
 
 def negative_binomial(counts: Floats, mean: Floats, dispersion: Floats) -> Bounds:
-    """Of a Poisson count whose mean is gamma-distributed with shape k = 1 / dispersion.
+    """Bound a Poisson count whose mean is gamma-distributed with shape k = 1 / dispersion.
 
     With p = k / (k + mean), P(X <= c) = I_p(k, c + 1), I the regularised incomplete beta function.
     """
@@ -168,14 +186,14 @@ def negative_binomial(counts: Floats, mean: Floats, dispersion: Floats) -> Bound
 
 
 def clustered_binomial(counts: Floats, trials: Floats, rate: Floats, correlation: Floats) -> Bounds:
-    """Of x successes among n trials of one unit; where nothing was tried, 0, 1, 0 and 1.
+    """Bound x successes among n trials of one unit; where nothing was tried, 0, 1, 0 and 1.
 
     Counts and trials are divided by the design effect 1 + (n - 1) * correlation (Rao and Scott
     1992) and read on the continuous binomial P(X <= x) = I_{1-r}(n - x, x + 1).
     """
     design = 1.0 + np.maximum(trials - 1.0, 0.0) * correlation
     n, x = trials / design, counts / design
-    r = np.where(tried(trials, rate), rate, 0.5)
+    r = np.where(has_open_trial(trials, rate), rate, 0.5)
     left, some = np.maximum(n - x, TINY), np.maximum(x, TINY)
     up_to = np.where(x < n, betainc(left, x + 1.0, 1.0 - r), 1.0)
     below = np.where(x > 0, betainc(n - x + 1.0, some, 1.0 - r), 0.0)
@@ -184,13 +202,13 @@ def clustered_binomial(counts: Floats, trials: Floats, rate: Floats, correlation
     return below, up_to, above, from_here
 
 
-def tried(trials: Floats, rate: Floats) -> NDArray[np.bool_]:
-    """Where there is a trial whose outcome is open."""
+def has_open_trial(trials: Floats, rate: Floats) -> NDArray[np.bool_]:
+    """Return where there is a trial whose outcome is open."""
     return np.asarray((trials > 0) & (rate > 0) & (rate < 1))
 
 
 def normal_score(bounds: Bounds) -> Floats:
-    """z of the mid-p tails P(X < c) + P(X = c) / 2 and its like above (Lancaster 1961).
+    """Compute z of the mid-p tails P(X < c) + P(X = c) / 2 and its like above (Lancaster 1961).
 
     Taken from the smaller tail: one near 1 has no digits left. Positive: c is large.
     """
@@ -200,8 +218,8 @@ def normal_score(bounds: Bounds) -> Floats:
     return np.asarray(np.where(upper < lower, -z, z), np.float64)
 
 
-def centre(bounds: Bounds) -> Floats:
-    """Share of [P(X < c), P(X <= c)] that lies between 1/4 and 3/4; its mean over c is 1/2."""
+def measure_centre(bounds: Bounds) -> Floats:
+    """Measure the share of [P(X < c), P(X <= c)] between 1/4 and 3/4; its mean over c is 1/2."""
     below, up_to = bounds[:2]
     inside = np.minimum(up_to, 0.75) - np.maximum(below, 0.25)
     return np.asarray(np.clip(inside / np.maximum(up_to - below, TINY), 0.0, 1.0), np.float64)

@@ -1,8 +1,8 @@
 """Spark's Python daemon, with the libraries of our UDFs loaded before the workers fork from it.
 
-Spark ends workers that were idle for a minute. One forked from this daemon has torch and pandas at
-once, and shares their memory; of Spark's own daemon each imports them anew, for seconds.
-`jobs.platform.session` names it in local sessions (`spark.python.daemon.module`).
+Spark ends workers that were idle for a minute. A worker that is forked from this daemon has torch
+and pandas at once, and shares their memory; a worker of Spark's own daemon imports them again, for
+seconds. `jobs.platform.session` names it in local sessions (`spark.python.daemon.module`).
 
 Two things that a worker does with each task, however small, are made cheap: together they took half
 a second of CPU. A GPU that is asked for here would fail in the forked workers.

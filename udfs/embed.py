@@ -10,17 +10,17 @@ from model.text.encoder import EncoderSpec, load_encoder
 
 
 def embed_udf(spec: EncoderSpec) -> Any:
-    """A pandas UDF: string column -> array<float>, the unit-length embedding.
+    """Make a pandas UDF: string column -> array<float>, the unit-length embedding.
 
-    The encoder is loaded once a worker and batches by length within an Arrow batch: sort a
-    partition that holds several by length first.
+    The encoder is loaded once per worker. It batches by length within an Arrow batch: sort a
+    partition of several Arrow batches by length first.
     """
 
-    def embed(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
+    def embed_batches(batches: Iterator[pd.Series]) -> Iterator[pd.Series]:
         encoder = load_encoder(spec)
         for texts in batches:
             yield pd.Series(list(encoder.encode(texts.tolist())))
 
     # pyspark's overloads do not know the iterator form by type hints.
     wrap: Any = pandas_udf
-    return wrap(embed, "array<float>")
+    return wrap(embed_batches, "array<float>")

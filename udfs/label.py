@@ -21,10 +21,10 @@ RESULT_TYPE = (
 
 
 def label_udf(folder: str | Path, processes: int = 1) -> Any:
-    """A pandas UDF: query_text, item_text (strings), their vectors (arrays) -> RESULT_TYPE.
+    """Make a pandas UDF: query_text, item_text (strings), their vectors (arrays) -> RESULT_TYPE.
 
     A vector is of the encoder that `deployed_encoder` names; null where none is stored. The labeler
-    is loaded once a worker. Sort a partition by length first: neighbours are read together. Where
+    is loaded once per worker. Sort a partition by length first: neighbours are read together. Where
     there is no answer the probabilities and the grade are null and the reason says why.
 
     Args:
@@ -33,43 +33,43 @@ def label_udf(folder: str | Path, processes: int = 1) -> Any:
     """
     place, version = str(folder), deployed_version(Path(folder))
 
-    def label(batches: Iterator[tuple[pd.Series, ...]]) -> Iterator[pd.DataFrame]:
+    def label_batches(batches: Iterator[tuple[pd.Series, ...]]) -> Iterator[pd.DataFrame]:
         labeler = labeler_of(place, version, processes)
         for queries, items, of_queries, of_items in batches:
-            remember(labeler, queries, of_queries)
-            remember(labeler, items, of_items)
+            hand_vectors(labeler, queries, of_queries)
+            hand_vectors(labeler, items, of_items)
             yield label_series(labeler, queries, items)
 
     wrap: Any = pandas_udf  # its overloads do not know an iterator of frames
-    return wrap(label, RESULT_TYPE)
+    return wrap(label_batches, RESULT_TYPE)
 
 
-def remember(labeler: Deployed, texts: "pd.Series[str]", vectors: "pd.Series[Any]") -> None:
+def hand_vectors(labeler: Deployed, texts: "pd.Series[str]", vectors: "pd.Series[Any]") -> None:
     """Hand stored vectors of some of the texts to a labeler that reads any."""
-    known = {
+    by_text = {
         text: np.asarray(vector, np.float32)
         for text, vector in zip(texts, vectors, strict=True)
         if vector is not None
     }
-    if known and isinstance(labeler.labeler, ReadsVectors):
-        labeler.labeler.remember(known)
+    if by_text and isinstance(labeler.labeler, ReadsVectors):
+        labeler.labeler.remember(by_text)
 
 
 def label_series(
     labeler: Deployed, queries: "pd.Series[str]", items: "pd.Series[str]"
 ) -> pd.DataFrame:
-    """One batch of the UDF."""
+    """Label one batch of the UDF."""
     answers = labeler.predict_some(Pairs(queries.tolist(), items.tolist()))
-    there = answers.answered
-    found = Probabilities(answers.p_ge_1[there], answers.p_ge_2[there])
-    grades = np.full(len(there), -1, np.int64)
-    grades[there] = labeler.deployment.grades(found)
+    answered = answers.answered
+    probabilities = Probabilities(answers.p_ge_1[answered], answers.p_ge_2[answered])
+    grades = np.full(len(answered), -1, np.int64)
+    grades[answered] = labeler.deployment.grades(probabilities)
     return pd.DataFrame(
         {
             "p_ge_1": answers.p_ge_1,
             # Rounding may put the second a hair above the first, which the table forbids.
             "p_ge_2": np.minimum(answers.p_ge_1, answers.p_ge_2),
-            "grade": pd.Series(grades, dtype="Int32").mask(~there),
+            "grade": pd.Series(grades, dtype="Int32").mask(~answered),
             "reason": pd.Series(list(answers.reasons), dtype=object),
             "suspected": np.asarray(answers.suspected, bool),
         }
@@ -78,7 +78,7 @@ def label_series(
 
 @lru_cache(maxsize=1)
 def labeler_of(folder: str, version: str, processes: int = 1) -> Deployed:
-    """The labeler, loaded once a process; a directory that was replaced is loaded again."""
+    """Load the labeler once per process; a directory that was replaced is loaded again."""
     torch.set_num_threads(1)
     deployed = load_deployed(folder)
     if isinstance(deployed.labeler, SharesBudget):

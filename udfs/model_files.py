@@ -15,7 +15,7 @@ class ModelFilesError(UserError, ValueError):
 
 
 def read_spec(model_dir: str | Path) -> InputSpec:
-    """Features, tasks and regions of the model.
+    """Read the features, tasks and regions of the model.
 
     Raises:
         ModelFilesError: the folder has no spec.json, or a damaged one.
@@ -24,7 +24,8 @@ def read_spec(model_dir: str | Path) -> InputSpec:
 
 
 def taught_regions(model_dir: str | Path) -> tuple[str, ...] | None:
-    """Regions for which the model's region part learned something: training rows were theirs.
+    """Return the regions for which the model's region part learned something: training rows were
+    theirs.
 
     None for a model without such a part, to which all regions are alike.
 
@@ -40,7 +41,7 @@ def taught_regions(model_dir: str | Path) -> tuple[str, ...] | None:
 
 
 def model_version(model_dir: str | Path) -> str:
-    """Version of the model.
+    """Read the version of the model.
 
     Raises:
         ModelFilesError: its manifest.json is missing, damaged, or without a version.

@@ -35,11 +35,11 @@ Batch = tuple[pd.Series, pd.Series, pd.Series, pd.Series]
 
 
 def score_udf(model_dir: str | Path, weights_json: str) -> Any:
-    """The scoring UDF: one row per query, its candidates as arrays.
+    """Make the scoring UDF: one row per query, its candidates as arrays.
 
-    Arguments of the UDF: candidates (int, count), query_values (array<float>, query features in
-    the declared order), candidate_values (array<float>, item then pair features of each candidate,
-    one candidate after the other), region (string). Result: RESULT_TYPE, arrays of one entry a
+    Arguments of the UDF: candidates (int, count), query_values (array<float>, query features in the
+    declared order), candidate_values (array<float>, item then pair features of each candidate, one
+    candidate after the other), region (string). Result: RESULT_TYPE, arrays with one entry per
     candidate, in their order.
 
     Args:
@@ -48,13 +48,13 @@ def score_udf(model_dir: str | Path, weights_json: str) -> Any:
     """
     folder, version = str(model_dir), model_version(model_dir)
 
-    def score(batches: Iterator[Batch]) -> Iterator[pd.DataFrame]:
+    def score_batches(batches: Iterator[Batch]) -> Iterator[pd.DataFrame]:
         ranker, weights = ranker_of(folder, version), weights_of(weights_json)
         for batch in batches:
             yield score_series(ranker, weights, *batch)
 
     typed: Any = pandas_udf  # its overloads do not know an iterator of frames
-    return typed(score, RESULT_TYPE)
+    return typed(score_batches, RESULT_TYPE)
 
 
 def score_series(
@@ -65,18 +65,18 @@ def score_series(
     candidate_values: "pd.Series[Any]",
     region: "pd.Series[str]",
 ) -> pd.DataFrame:
-    """One batch of the UDF: arrays in the cells of the input and of the output."""
+    """Score one batch of the UDF: arrays in the cells of the input and of the output."""
     counts = np.asarray(candidates, dtype=np.int64)
     scored = score_candidates(
         ranker,
         weights,
-        as_matrix(_flat(query_values), len(counts), "query_values"),
-        as_matrix(_flat(candidate_values), int(counts.sum()), "candidate_values"),
+        as_matrix(_concatenate_cells(query_values), len(counts), "query_values"),
+        as_matrix(_concatenate_cells(candidate_values), int(counts.sum()), "candidate_values"),
         counts,
         region.tolist(),
     )
     cuts = np.cumsum(counts)[:-1]
-    return pd.DataFrame({name: _cells(scored[name], cuts, len(counts)) for name in OUTPUTS})
+    return pd.DataFrame({name: _split_cells(scored[name], cuts, len(counts)) for name in OUTPUTS})
 
 
 def score_dataframe(
@@ -104,12 +104,12 @@ def score_dataframe(
     """
     spec = read_spec(model_dir)
     names = spec.names
-    _require(df, [*group, "region", "item_id", *names])
+    _require_columns(df, [*group, "region", "item_id", *names])
     table = WeightTable.of(ValueConf()) if weights is None else weights
     others = [c for c in df.columns if c not in {*group, *names, "item_id"}]
     packed = (
-        df.groupBy(*group, _pack(names, spec.query_positions).alias("query_values"))
-        .agg(F.collect_list(_candidate(names, spec.candidate_positions, others)).alias("rows"))
+        df.groupBy(*group, _pack_columns(names, spec.query_positions).alias("query_values"))
+        .agg(F.collect_list(_make_candidate(names, spec.candidate_positions, others)).alias("rows"))
         .withColumn("rows", F.sort_array("rows"))
     )
     candidates = (F.size("rows"), "query_values", F.flatten("rows.candidate_values"), "region")
@@ -122,28 +122,32 @@ def score_dataframe(
     )
 
 
-def _pack(names: Sequence[str], positions: Sequence[int]) -> Column:
+def _pack_columns(names: Sequence[str], positions: Sequence[int]) -> Column:
     return F.array(*(F.col(names[i]).cast("float") for i in positions))
 
 
-def _candidate(names: Sequence[str], positions: Sequence[int], others: Sequence[str]) -> Column:
-    """item_id first: it decides the order of the candidates, and so of ties."""
-    values = _pack(names, positions).alias("candidate_values")
+def _make_candidate(
+    names: Sequence[str], positions: Sequence[int], others: Sequence[str]
+) -> Column:
+    """Put item_id first: it decides the order of the candidates, and so of ties."""
+    values = _pack_columns(names, positions).alias("candidate_values")
     return F.struct("item_id", values, F.struct(F.lit(0).alias("_"), *others).alias("others"))
 
 
-def _require(df: DataFrame, needed: Sequence[str]) -> None:
+def _require_columns(df: DataFrame, needed: Sequence[str]) -> None:
     missing = [name for name in dict.fromkeys(needed) if name not in df.columns]
     if missing:
         raise ScoringError(f"columns {missing} are missing; present: {sorted(df.columns)}")
 
 
-def _flat(cells: "pd.Series[Any]") -> NDArray[np.float32]:
-    """The arrays of a column, one after the other."""
+def _concatenate_cells(cells: "pd.Series[Any]") -> NDArray[np.float32]:
+    """Concatenate the arrays of a column."""
     parts = cells.to_list()
     return np.concatenate(parts, dtype=np.float32) if parts else np.empty(0, np.float32)
 
 
-def _cells(values: NDArray[Any], cuts: NDArray[np.int64], cells: int) -> "pd.Series[Any]":
-    """One array a cell; `cuts` are the starts of all cells but the first."""
+def _split_cells(values: NDArray[Any], cuts: NDArray[np.int64], cells: int) -> "pd.Series[Any]":
+    """Split the values into one array per cell; `cuts` are the starts of all
+    cells but the first.
+    """
     return pd.Series(np.split(values, cuts) if cells else [], dtype=object)

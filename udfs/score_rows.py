@@ -47,14 +47,14 @@ def score_rows(rows: DataFrame, model_dir: str | Path, weights_json: str) -> Dat
 
 
 def batch_scorer(model_dir: str, version: str, weights_json: str) -> Scorer:
-    """The function that runs in the workers."""
+    """Make the function that runs in the workers."""
 
-    def score(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def score_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         ranker, weights = ranker_of(model_dir, version), weights_of(weights_json)
         for batch in batches:
             yield score_batch(ranker, weights, batch)
 
-    return score
+    return score_batches
 
 
 def score_batch(ranker: Any, weights: Any, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -70,8 +70,8 @@ def score_batch(ranker: Any, weights: Any, batch: pa.RecordBatch) -> pa.RecordBa
     scored = score_candidates(
         ranker,
         weights,
-        as_matrix(_values(batch, "query_values"), len(counts), "query_values"),
-        as_matrix(_values(batch, "candidate_values"), total, "candidate_values"),
+        as_matrix(_read_values(batch, "query_values"), len(counts), "query_values"),
+        as_matrix(_read_values(batch, "candidate_values"), total, "candidate_values"),
         counts,
         regions.to_pylist(),
     )
@@ -81,8 +81,8 @@ def score_batch(ranker: Any, weights: Any, batch: pa.RecordBatch) -> pa.RecordBa
     return pa.RecordBatch.from_arrays(columns, names=[*KEYS, *OUTPUTS])
 
 
-def _values(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
-    """All floats of a list column, copied once: torch wants to own what it is given."""
+def _read_values(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
+    """Read all floats of a list column, copied once: torch wants to own what it is given."""
     flat = batch.column(name).flatten()
     values: NDArray[np.float32] = flat.to_numpy(zero_copy_only=False, writable=True)
     return values

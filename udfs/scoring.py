@@ -1,7 +1,7 @@
 """What every scoring UDF does with a batch: predict, weigh, rank.
 
-The model is loaded once a Python worker and kept as long as the same version is asked for; torch
-runs one thread there, because Spark gives each core a worker of its own.
+The model is loaded once per Python worker, and stays loaded while the same version is asked for;
+torch runs one thread there, because Spark gives each core a worker of its own.
 """
 
 from collections.abc import Sequence
@@ -27,7 +27,9 @@ class CandidateRanker(Protocol):
     def predict_candidates(
         self, query_values: Floats, candidate_values: Floats, counts: NDArray[np.int64]
     ) -> dict[str, Floats]:
-        """Calibrated probabilities [N] by name, from [Q, Fq], [N, Fc] and [Q] summing to N."""
+        """Predict calibrated probabilities [N] by name, from [Q, Fq], [N, Fc] and
+        [Q] summing to N.
+        """
 
 
 class ScoringError(UserError, ValueError):
@@ -36,7 +38,7 @@ class ScoringError(UserError, ValueError):
 
 @lru_cache(maxsize=2)
 def ranker_of(model_dir: str, version: str) -> Any:
-    """The model of a folder, verified and loaded once a worker.
+    """Load the model of a folder and verify it, once per worker.
 
     Raises:
         ScoringError: the folder holds another version than the driver saw, or a model without
@@ -58,7 +60,7 @@ def ranker_of(model_dir: str, version: str) -> Any:
 
 @lru_cache(maxsize=2)
 def weights_of(weights_json: str) -> WeightTable:
-    """The weights behind their JSON."""
+    """Read the weights from their JSON."""
     return WeightTable.from_json(weights_json)
 
 
@@ -70,7 +72,7 @@ def score_candidates(
     counts: NDArray[np.int64],
     regions: Sequence[str | None],
 ) -> dict[str, NDArray[Any]]:
-    """Predictions, value and rank of the candidates of Q queries.
+    """Predict, weigh and rank the candidates of Q queries.
 
     Args:
         query_values: [Q, Fq] query features.
@@ -96,7 +98,7 @@ def score_candidates(
 
 
 def as_matrix(flat: Floats, rows: int, what: str) -> Floats:
-    """`rows` equal rows from their values one after the other.
+    """Arrange values that follow one another into `rows` equal rows.
 
     Raises:
         ScoringError: the values do not divide into that many rows.

@@ -90,7 +90,7 @@ class TaxonomyConf(Section):
     )
 
     @model_validator(mode="after")
-    def _apart(self) -> Self:
+    def _check_bounds_apart(self) -> Self:
         if not self.misfit_to < self.fits_from:
             raise ValueError("misfit_to must lie below fits_from")
         return self

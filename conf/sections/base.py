@@ -16,7 +16,7 @@ class Section(BaseModel):
 
 
 def refuse_moved_keys(given: Any, moved: Mapping[str, str]) -> Any:
-    """The given values of a section, if none is of a key that an earlier version had.
+    """Return the given values of a section, if none is of a key that an earlier version had.
 
     Args:
         moved: what stands in the place of each key.

@@ -46,7 +46,7 @@ class DataConf(Section):
         return self
 
     def by_name(self, name: str) -> "dict[str, DataConf]":
-        """The data set itself, or each of its draws, whose seed is part of its name."""
+        """Return the data set itself, or each of its draws, whose seed is part of its name."""
         if not self.draws:
             return {name: self}
         return {
@@ -214,5 +214,5 @@ class ExperimentConf(Section):
     @property
     def references(self) -> dict[str, str]:
         """By arm the one that it is compared with; the reference itself is not among them."""
-        found = {name: arm.against or self.reference for name, arm in self.arms.items()}
-        return {name: other for name, other in found.items() if name != other}
+        compared = {name: arm.against or self.reference for name, arm in self.arms.items()}
+        return {name: other for name, other in compared.items() if name != other}

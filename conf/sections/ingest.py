@@ -92,7 +92,7 @@ class LabelsConf(Section):
     )
 
     @model_validator(mode="after")
-    def _ascending(self) -> Self:
+    def _check_ascending(self) -> Self:
         low, high = self.rating_range
         if not low < high:
             raise ValueError(f"rating_range {low}, {high} must ascend")

@@ -33,7 +33,7 @@ class MixConf(Section):
 
     @field_validator("given")
     @classmethod
-    def _positive(cls, mix: Mix) -> Mix:
+    def _check_positive(cls, mix: Mix) -> Mix:
         if min(mix) <= 0:
             raise ValueError(f"each share of the mix must be above 0: {mix}")
         return mix
@@ -78,7 +78,7 @@ class GateConf(Section):
 
     @field_validator("min_recall")
     @classmethod
-    def _fractions(cls, recall: Mix) -> Mix:
+    def _check_fractions(cls, recall: Mix) -> Mix:
         if not all(0 <= share <= 1 for share in recall):
             raise ValueError(f"each recall must lie in [0, 1]: {recall}")
         return recall

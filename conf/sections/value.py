@@ -59,7 +59,7 @@ class ValueConf(Section):
 
     @field_validator("sweep")
     @classmethod
-    def _ascending(cls, sweep: tuple[float, ...]) -> tuple[float, ...]:
+    def _check_ascending(cls, sweep: tuple[float, ...]) -> tuple[float, ...]:
         if not sweep or sweep[0] < 0 or any(b <= a for a, b in pairwise(sweep)):
             raise ValueError("give weights from 0 upwards, each larger than the one before")
         return sweep

@@ -31,7 +31,7 @@ class Numerics:
 def fit_without_outliers(
     units: DataFrame, conf: ContradictionConf, numerics: Numerics
 ) -> dict[int, GradeRates]:
-    """The rates of each grade, from the units that do not contradict it.
+    """Fit the rates of each grade on the units that do not contradict it.
 
     Each pass leaves out the units whose p-value under the pass before is below `outlier_p`.
 
@@ -40,7 +40,7 @@ def fit_without_outliers(
     """
     rates = fit_rates(units, numerics.centres)
     for _ in range(conf.passes - 1):
-        scored = units.transform(lambda df, known=rates: with_scores(df, known, numerics))
+        scored = units.transform(lambda df, pass_rates=rates: with_scores(df, pass_rates, numerics))
         rates = fit_rates(scored.where(F.col("p") >= conf.outlier_p), numerics.centres)
     return rates
 
@@ -54,9 +54,13 @@ def with_scores(units: DataFrame, rates: Mapping[int, GradeRates], numerics: Num
     cart = by_grade({g: r.cart.rate for g, r in rates.items()})
     purchase = by_grade({g: r.purchase.rate for g, r in rates.items()})
     score = numerics.scores(
-        *_doubles("clicks", expected, by_grade({g: r.dispersion for g, r in rates.items()})),
-        *_doubles("carts", cart, by_grade({g: r.cart.correlation for g, r in rates.items()})),
-        *_doubles(
+        *_gather_step_columns(
+            "clicks", expected, by_grade({g: r.dispersion for g, r in rates.items()})
+        ),
+        *_gather_step_columns(
+            "carts", cart, by_grade({g: r.cart.correlation for g, r in rates.items()})
+        ),
+        *_gather_step_columns(
             "purchases", purchase, by_grade({g: r.purchase.correlation for g, r in rates.items()})
         ),
     )
@@ -80,7 +84,7 @@ def checked_units(
     conf: ContradictionConf,
     numerics: Numerics,
 ) -> DataFrame:
-    """The units with engagement_z, p_value, q_value and contradicts: 1, -1 or 0.
+    """Return the units with engagement_z, p_value, q_value and contradicts (1, -1 or 0).
 
     A unit is tested where its grade lets expect enough clicks; without a test they are null.
     contradicts is 1 where the engagement is too much for the grade at q <= fdr, -1 where it is too
@@ -92,9 +96,9 @@ def checked_units(
     scored = units.transform(lambda df: with_scores(df, rates, numerics))
     is_tested = F.col("expected_clicks") >= conf.min_expected_clicks
     null = fit_null(scored.where(is_tested))
-    centre = by_grade({grade: found.centre for grade, found in null.items()})
-    width = by_grade({grade: found.width for grade, found in null.items()})
-    found = F.coalesce(F.col("q_value") <= conf.fdr, F.lit(False))
+    centre = by_grade({grade: fit.centre for grade, fit in null.items()})
+    width = by_grade({grade: fit.width for grade, fit in null.items()})
+    is_discovery = F.coalesce(F.col("q_value") <= conf.fdr, F.lit(False))
     return (
         scored.withColumn("engagement_z", F.when(is_tested, (F.col("z") - centre) / width))
         .withColumn(
@@ -103,10 +107,10 @@ def checked_units(
         .drop("z", "p", "expected")
         .transform(with_q_values)
         .withColumn(
-            "contradicts", F.when(found, F.signum("engagement_z")).otherwise(0.0).cast("int")
+            "contradicts", F.when(is_discovery, F.signum("engagement_z")).otherwise(0.0).cast("int")
         )
     )
 
 
-def _doubles(counts: str, *others: Column) -> tuple[Column, ...]:
+def _gather_step_columns(counts: str, *others: Column) -> tuple[Column, ...]:
     return (F.col(counts).cast("double"), *others)

@@ -56,14 +56,14 @@ def with_decisions(units: DataFrame, conf: AuditConf) -> DataFrame:
     )
     return (
         units.withColumn("flagged_by", _flagged_by(conf))
-        .withColumn("path", _path(conf))
+        .withColumn("path", _decide_path(conf))
         .withColumn("audited_grade", audited)
         .withColumn("decision", decision)
     )
 
 
 def audit_rows(pairs: DataFrame, decided: DataFrame, run_date: date) -> DataFrame:
-    """One row a pair, with the evidence and the decision of its unit, as in LABEL_AUDIT.
+    """Return one row per pair as in LABEL_AUDIT, with the evidence and the decision of its unit.
 
     Args:
         pairs: of `features.audit.evidence.audited_pairs`.
@@ -77,7 +77,9 @@ def audit_rows(pairs: DataFrame, decided: DataFrame, run_date: date) -> DataFram
 
 
 def latest_audit(audit: DataFrame, run_date: date) -> DataFrame:
-    """The rows of label_audit that hold at a run date: the newest of each pair and version."""
+    """Select the rows of label_audit that hold at a run date: the newest of each
+    pair and version.
+    """
     key = ["query_id", "item_id", "labeler_version"]
     newest = (
         audit.where(F.col("run_date") <= F.lit(run_date))
@@ -88,7 +90,7 @@ def latest_audit(audit: DataFrame, run_date: date) -> DataFrame:
 
 
 def audited_labels(labels: DataFrame, audit: DataFrame) -> DataFrame:
-    """The labels with the audit's grades in place of the human ones that it changed.
+    """Return the labels with the audit's grades in place of the human ones that it changed.
 
     The rows and columns are those of `labels`, and `original_grade`; a grade that was changed since
     the audit read it stands. P(grade >= k) of a changed label are 0 or 1.
@@ -134,16 +136,16 @@ def _flagged_by(conf: AuditConf) -> Column:
 
 
 def human_probability() -> Column:
-    """The model's probability of the human grade; null where it did not read the pair."""
-    first, second = F.col("model_p_ge_1"), F.col("model_p_ge_2")
+    """Return the model's probability of the human grade; null where it did not read the pair."""
+    p_ge_1, p_ge_2 = F.col("model_p_ge_1"), F.col("model_p_ge_2")
     return (
-        F.when(F.col("grade") == 0, 1 - first)
-        .when(F.col("grade") == 1, first - second)
-        .otherwise(second)
+        F.when(F.col("grade") == 0, 1 - p_ge_1)
+        .when(F.col("grade") == 1, p_ge_1 - p_ge_2)
+        .otherwise(p_ge_2)
     )
 
 
-def _path(conf: AuditConf) -> Column:
+def _decide_path(conf: AuditConf) -> Column:
     model = F.col("model_grade")
     same_way = F.signum(model - F.col("grade")) == F.col("contradicts")
     agreeing = F.lit(conf.agreeing) & (F.col("contradicts") != 0) & same_way
@@ -154,21 +156,21 @@ def _path(conf: AuditConf) -> Column:
         .when(model.isNull(), "unread")
         .when(model == F.col("grade"), "model_agrees")
         .when(agreeing, "model_and_engagement")
-        .when(_fits(conf.taxonomy), "taxonomy_higher")
-        .when(_misfits(conf.taxonomy), "taxonomy_lower")
+        .when(_type_fits(conf.taxonomy), "taxonomy_higher")
+        .when(_type_misfits(conf.taxonomy), "taxonomy_lower")
         .otherwise("taxonomy_unknown")
     )
 
 
-def _fits(conf: TaxonomyConf) -> Column:
-    return _known(conf) & (F.col("type_share") >= conf.fits_from)
+def _type_fits(conf: TaxonomyConf) -> Column:
+    return _is_type_known(conf) & (F.col("type_share") >= conf.fits_from)
 
 
-def _misfits(conf: TaxonomyConf) -> Column:
-    return _known(conf) & (F.col("type_share") <= conf.misfit_to)
+def _type_misfits(conf: TaxonomyConf) -> Column:
+    return _is_type_known(conf) & (F.col("type_share") <= conf.misfit_to)
 
 
-def _known(conf: TaxonomyConf) -> Column:
+def _is_type_known(conf: TaxonomyConf) -> Column:
     return F.coalesce(F.col("type_votes") >= conf.min_evidence, F.lit(False))
 
 

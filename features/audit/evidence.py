@@ -1,7 +1,7 @@
 """What is audited, and the engagement that speaks for or against it.
 
-A grade says how a text and an item fit, whatever the region: the engagement of all regions counts
-for one unit, a (query text, item, grade), and what is found of a unit holds for its pairs.
+A grade says how well an item fits a text, in every region. So the engagement of all regions is
+summed per unit, a (query text, item, grade), and what holds for a unit holds for all its pairs.
 """
 
 from datetime import date, timedelta
@@ -19,7 +19,7 @@ COUNTS = ("impressions", "clicks", "carts", "purchases")
 
 
 def audited_pairs(labels: DataFrame, queries: DataFrame) -> DataFrame:
-    """query_id, item_id, region, text_key, query_text, grade, labeler_version: one row per pair.
+    """Return one row per pair: its ids, region, text_key, query_text, grade and labeler_version.
 
     Of several human labels of a pair the latest one is audited, the one that training would use.
 
@@ -43,14 +43,15 @@ def audited_pairs(labels: DataFrame, queries: DataFrame) -> DataFrame:
 
 
 def pair_engagement(impressions: DataFrame, conf: Conf, run_date: date) -> DataFrame:
-    """query_id, item_id, COUNTS (long), examined (long, micro), simulated: the log of each pair.
+    """Return one row per pair of the log: query_id, item_id, COUNTS (long), examined (long, micro)
+    and simulated.
 
     `examined` is the sum of the examination probabilities of the positions where it was shown. The
     audit looks back, so one curve over the whole window holds for every day of it (see
     `features.log.examination`). Events that lie ahead of the run date do not count.
     """
-    first = run_date - timedelta(days=conf.audit.contradiction.days)
-    log = visible_log(impressions, run_date).where(F.col("event_date") >= F.lit(first))
+    first_day = run_date - timedelta(days=conf.audit.contradiction.days)
+    log = visible_log(impressions, run_date).where(F.col("event_date") >= F.lit(first_day))
     events = log.select(
         "query_id",
         "item_id",
@@ -74,7 +75,7 @@ def pair_engagement(impressions: DataFrame, conf: Conf, run_date: date) -> DataF
 
 
 def window_curve(events: DataFrame, conf: Conf, run_date: date) -> DataFrame:
-    """position, examination (long, micro): one curve from all events.
+    """Return position and examination (long, micro): one curve from all events.
 
     The curve of a day rests on the days before it: all events are put on the eve of the run date.
     """
@@ -90,8 +91,8 @@ def window_curve(events: DataFrame, conf: Conf, run_date: date) -> DataFrame:
     return curve.where(F.col("day") == F.lit(run_date)).select("position", "examination")
 
 
-def units(pairs: DataFrame, engagement: DataFrame) -> DataFrame:
-    """One row a unit: UNIT, query_text, COUNTS, expected (long, micro clicks), simulated.
+def build_units(pairs: DataFrame, engagement: DataFrame) -> DataFrame:
+    """Return one row per unit: UNIT, query_text, COUNTS, expected (long, micro clicks), simulated.
 
     `expected` is what its impressions would bring at the click rate of its grade in each region:
     sum over the pairs of examined * clicks(grade, region) / examined(grade, region). A unit that
@@ -120,7 +121,7 @@ def units(pairs: DataFrame, engagement: DataFrame) -> DataFrame:
 
 
 def with_attraction(units: DataFrame, prior_clicks: float) -> DataFrame:
-    """`expected` for items as attractive as this one, and searches as lively as this text's.
+    """Scale `expected` by how attractive the item, and how lively the searches of the text, are.
 
     A popular item is clicked more than another of its grade, and that is no error. The factor of
     an item is (C + n) / (E + n) over its units of other texts, C clicks, E expected ones and n the

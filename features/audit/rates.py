@@ -22,8 +22,11 @@ from features.log.history import MICRO
 DISPERSIONS = tuple(round(0.01 * 1.3**n, 6) for n in range(27))
 CORRELATIONS = (*(round(0.002 * 1.4**n, 6) for n in range(18)), 1.0)
 _DIGITS = 9
+"""Significant digits that are kept: sums in another order differ beyond them."""
 _LEAST_UNITS = 30
+"""With fewer units the share in the middle half says little of the spread."""
 _WIDE = {"click": 1.0, "cart": 0.3, "purchase": 0.3}
+"""Spreads that are taken where too few units tell of them: wide, so that little is flagged."""
 
 Centres = Callable[..., Column]
 """`udfs.contradiction.centre_udf(DISPERSIONS, CORRELATIONS)`."""
@@ -57,28 +60,30 @@ class GradeRates:
 
 
 def fit_rates(units: DataFrame, centres: Centres) -> dict[int, GradeRates]:
-    """The rates of each grade that is there; two small aggregates reach the driver.
+    """Fit the rates of each grade among the units; two small aggregates reach the driver.
 
-    A spread that fewer than 30 units tell of is taken as wide, so that little is flagged.
+    A spread that rests on fewer than 30 units is taken as wide, so that little is flagged.
 
     Args:
         units: grade, clicks, carts, purchases, expected (micro clicks).
     """
-    sums = {row["grade"]: row.asDict() for row in _sums(units).collect()}
+    sums = {row["grade"]: row.asDict() for row in _sum_by_grade(units).collect()}
     rates = {
         grade: {
-            "click": _ratio(s["clicks"], s["expected"] / MICRO, 1.0),
-            "cart": _ratio(s["carts"], s["clicks"], 0.0),
-            "purchase": _ratio(s["purchases"], s["carts"], 0.0),
+            "click": _divide_or(s["clicks"], s["expected"] / MICRO, 1.0),
+            "cart": _divide_or(s["carts"], s["clicks"], 0.0),
+            "purchase": _divide_or(s["purchases"], s["carts"], 0.0),
         }
         for grade, s in sums.items()
     }
-    middles = {row["grade"]: row.asDict() for row in _middles(units, rates, centres).collect()}
+    middles = {
+        row["grade"]: row.asDict() for row in _measure_middles(units, rates, centres).collect()
+    }
     return {g: _rates_of(int(sums[g]["units"]), rates[g], middles[g]) for g in sorted(sums)}
 
 
 def by_grade(values: Mapping[int, float]) -> Column:
-    """The value of the row's grade (double); null where the grade has none."""
+    """Look up the value of the row's grade (double); null where the grade has none."""
     if not values:
         return F.lit(None).cast("double")
     entries = (F.lit(part) for entry in values.items() for part in entry)
@@ -86,12 +91,12 @@ def by_grade(values: Mapping[int, float]) -> Column:
 
 
 def rates_json(rates: Mapping[int, GradeRates]) -> dict[str, object]:
-    """The rates for a report."""
+    """Return the rates as plain JSON for a report."""
     return {str(grade): asdict(rate) for grade, rate in rates.items()}
 
 
 def spread_of(grid: Sequence[float], middle: Sequence[float]) -> float:
-    """The spread at which the share of units in the middle half first reaches one half.
+    """Find the spread at which the share of units in the middle half first reaches one half.
 
     Args:
         grid: spreads, ascending.
@@ -104,17 +109,19 @@ def spread_of(grid: Sequence[float], middle: Sequence[float]) -> float:
     return grid[at - 1] + part * (grid[at] - grid[at - 1])
 
 
-def _sums(units: DataFrame) -> DataFrame:
+def _sum_by_grade(units: DataFrame) -> DataFrame:
     names = ("clicks", "carts", "purchases", "expected")
     return units.groupBy("grade").agg(
         F.count(F.lit(1)).alias("units"), *(F.sum(name).alias(name) for name in names)
     )
 
 
-def _middles(
+def _measure_middles(
     units: DataFrame, rates: Mapping[int, Mapping[str, float]], centres: Centres
 ) -> DataFrame:
-    """grade; for each step the units that tell (count) and their mean share for each spread."""
+    """Return, by grade and step, how many units tell of the spread and their mean
+    share per spread.
+    """
     click, cart, purchase = (
         by_grade({g: r[step] for g, r in rates.items()}) for step in ("click", "cart", "purchase")
     )
@@ -138,28 +145,28 @@ def _middles(
 def _rates_of(
     units: int, rates: Mapping[str, float], middles: Mapping[str, Sequence[float]]
 ) -> GradeRates:
-    """Rounded, so that the order in which Spark adds never shows."""
+    """Round rates and spreads, so that the order in which Spark adds never shows."""
     grids = {"click": DISPERSIONS, "cart": CORRELATIONS, "purchase": CORRELATIONS}
     spreads = {
-        step: spread_of(grid, middles[step]) if _enough(middles, step) else _WIDE[step]
+        step: spread_of(grid, middles[step]) if _has_enough_units(middles, step) else _WIDE[step]
         for step, grid in grids.items()
     }
     return GradeRates(
         units=units,
-        scale=_rounded(rates["click"]),
-        dispersion=_rounded(spreads["click"]),
-        cart=StepRate(_rounded(rates["cart"]), _rounded(spreads["cart"])),
-        purchase=StepRate(_rounded(rates["purchase"]), _rounded(spreads["purchase"])),
+        scale=_round_digits(rates["click"]),
+        dispersion=_round_digits(spreads["click"]),
+        cart=StepRate(_round_digits(rates["cart"]), _round_digits(spreads["cart"])),
+        purchase=StepRate(_round_digits(rates["purchase"]), _round_digits(spreads["purchase"])),
     )
 
 
-def _enough(middles: Mapping[str, object], step: str) -> bool:
+def _has_enough_units(middles: Mapping[str, object], step: str) -> bool:
     return int(str(middles[f"{step}_units"])) >= _LEAST_UNITS
 
 
-def _ratio(over: float, under: float, otherwise: float) -> float:
+def _divide_or(over: float, under: float, otherwise: float) -> float:
     return over / under if under > 0 else otherwise
 
 
-def _rounded(value: float) -> float:
+def _round_digits(value: float) -> float:
     return value if value == 0 or not math.isfinite(value) else float(f"{value:.{_DIGITS}g}")

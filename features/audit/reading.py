@@ -8,10 +8,11 @@ from features.audit.evidence import UNIT
 from features.text.normal_form import item_title
 
 _VALIDATION_PARTS = 10
+"""One part in so many of the query texts validates: a tenth."""
 
 
 def texts_to_read(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: int) -> DataFrame:
-    """UNIT, query_text, item_text, fold: what the model is to read.
+    """Return UNIT, query_text, item_text and fold of the units that the model is to read.
 
     Args:
         tested: units with `contradicts`.
@@ -19,16 +20,15 @@ def texts_to_read(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: i
     """
     asked = tested if conf.scope == "all" else tested.where("contradicts != 0")
     return with_texts(asked, items).select(
-        *UNIT, "query_text", "item_text", fold(conf.folds, seed).alias("fold")
+        *UNIT, "query_text", "item_text", assign_fold(conf.folds, seed).alias("fold")
     )
 
 
 def pairs_to_fit(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: int) -> DataFrame:
-    """query_text, item_text, grade, fold, validates: what the labelers of the folds learn from.
+    """Return query_text, item_text, grade, fold and validates: what the folds' labelers learn from.
 
-    Units whose engagement contradicts their grade are left out. At most so many rows are kept that
-    the other folds of a fold hold `max_fit_pairs`, drawn by hash; a tenth of the query texts
-    validates.
+    Units whose engagement contradicts their grade are left out. Rows are drawn by hash, so many
+    that all folds but one hold `max_fit_pairs` rows together; a tenth of the query texts validates.
     """
     most = conf.max_fit_pairs * conf.folds // (conf.folds - 1)
     chance = F.xxhash64(F.lit(seed), F.lit("audit/fit"), *UNIT)
@@ -41,7 +41,7 @@ def pairs_to_fit(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: in
             "query_text",
             "item_text",
             "grade",
-            fold(conf.folds, seed).alias("fold"),
+            assign_fold(conf.folds, seed).alias("fold"),
             (part == 0).alias("validates"),
         )
     )
@@ -53,8 +53,8 @@ def with_texts(units: DataFrame, items: DataFrame) -> DataFrame:
     return units.join(items.select("item_id", text.alias("item_text")), on="item_id", how="inner")
 
 
-def fold(folds: int, seed: int) -> Column:
-    """Fold of a unit (int, 0 .. folds - 1): all units of a query text share it."""
+def assign_fold(folds: int, seed: int) -> Column:
+    """Assign a unit its fold (int, 0 .. folds - 1): all units of a query text share it."""
     return F.pmod(F.xxhash64(F.lit(seed), F.lit("audit/fold"), "text_key"), folds).cast("int")
 
 
@@ -64,8 +64,8 @@ def with_reading(tested: DataFrame, read: DataFrame, held_out: bool) -> DataFram
     Args:
         read: UNIT, model_version, model_p_ge_1, model_p_ge_2, model_grade.
     """
-    said = ("model_version", "model_p_ge_1", "model_p_ge_2", "model_grade")
+    answers = ("model_version", "model_p_ge_1", "model_p_ge_2", "model_grade")
     held = F.when(F.col("model_version").isNotNull(), F.lit(held_out))
-    return tested.join(read.select(*UNIT, *said), on=list(UNIT), how="left").withColumn(
+    return tested.join(read.select(*UNIT, *answers), on=list(UNIT), how="left").withColumn(
         "model_held_out", held
     )

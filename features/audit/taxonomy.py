@@ -4,7 +4,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.audit import TaxonomyConf
-from features.text.normal_form import tokens
+from features.text.normal_form import split_tokens
 
 
 def with_type_evidence(units: DataFrame, types: DataFrame, conf: TaxonomyConf) -> DataFrame:
@@ -19,7 +19,7 @@ def with_type_evidence(units: DataFrame, types: DataFrame, conf: TaxonomyConf) -
         units: text_key, item_id, grade, query_text, carts, contradicts.
         types: item_id, item_type.
     """
-    typed = units.join(types, on="item_id", how="left").withColumn("_own", _vote(conf))
+    typed = units.join(types, on="item_id", how="left").withColumn("_own", _weigh_vote(conf))
     voted = typed.where("item_type IS NOT NULL AND _own > 0")
     by_item = voted.groupBy("text_key", "item_type", "item_id").agg(F.max("_own").alias("_item"))
     votes = by_item.groupBy("text_key", "item_type").agg(F.sum("_item").alias("_votes"))
@@ -29,13 +29,13 @@ def with_type_evidence(units: DataFrame, types: DataFrame, conf: TaxonomyConf) -
         "item_type",
         (F.coalesce("_votes", F.lit(0.0)) + F.coalesce("_named", F.lit(0.0))).alias("_type"),
     )
-    whole = both.groupBy("text_key").agg(F.sum("_type").alias("_all"))
-    own = by_item.select("text_key", "item_id", "_item")
+    text_votes = both.groupBy("text_key").agg(F.sum("_type").alias("_all"))
+    item_votes = by_item.select("text_key", "item_id", "_item")
     counted = (
         typed.drop("_own")
         .join(both, on=["text_key", "item_type"], how="left")
-        .join(whole, on="text_key", how="left")
-        .join(own, on=["text_key", "item_id"], how="left")
+        .join(text_votes, on="text_key", how="left")
+        .join(item_votes, on=["text_key", "item_id"], how="left")
         .na.fill(0.0, ["_type", "_all", "_item"])
     )
     others = F.col("_all") - F.col("_item")
@@ -47,24 +47,24 @@ def with_type_evidence(units: DataFrame, types: DataFrame, conf: TaxonomyConf) -
 
 
 def named_types(units: DataFrame, types: DataFrame) -> DataFrame:
-    """text_key, item_type: the types all of whose words stand in the text.
+    """Return text_key and item_type: the types all of whose words stand in the text.
 
     Where a text names a type and a longer one that contains its words, as `hose` and `garden hose`,
     the longer one is meant. Types are met by their last word, so the join grows with the texts.
     """
-    known = (
+    last_words = (
         types.where("item_type IS NOT NULL")
         .select("item_type")
         .distinct()
-        .withColumn("_parts", tokens(F.col("item_type")))
+        .withColumn("_parts", split_tokens(F.col("item_type")))
         .where(F.size("_parts") > 0)
         .withColumn("_word", F.element_at("_parts", -1))
     )
     texts = units.groupBy("text_key").agg(F.min("query_text").alias("query_text"))
     met = (
-        texts.select("text_key", tokens(F.col("query_text")).alias("_tokens"))
+        texts.select("text_key", split_tokens(F.col("query_text")).alias("_tokens"))
         .withColumn("_word", F.explode(F.array_distinct("_tokens")))
-        .join(known, on="_word", how="inner")
+        .join(last_words, on="_word", how="inner")
         .where(F.size(F.array_except("_parts", "_tokens")) == 0)
     )
     longest = met.groupBy("text_key", "_word").agg(F.max(F.size("_parts")).alias("_longest"))
@@ -76,7 +76,7 @@ def named_types(units: DataFrame, types: DataFrame) -> DataFrame:
     )
 
 
-def _vote(conf: TaxonomyConf) -> Column:
+def _weigh_vote(conf: TaxonomyConf) -> Column:
     good = (F.col("grade") == 2) & (F.col("contradicts") == 0)
     graded = F.when(good, conf.grade_weight).otherwise(0.0)
     return graded + F.when(F.col("carts") > 0, conf.cart_weight).otherwise(0.0)

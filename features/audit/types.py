@@ -15,34 +15,37 @@ from features.text.normal_form import COLOURS, UNITS, normal_text
 
 _STOP = r"(?i)\s(?:with|without|for|in|by)\s|[,;(\[]|\s[-–—]\s"
 _MAX_WORDS = 3
+"""Words of a type at most: longer endings mostly name single products."""
 _NO_TYPE = (*(unit for unit, _ in UNITS), *COLOURS)
 
 
 def item_types(items: DataFrame, conf: TaxonomyConf) -> DataFrame:
-    """item_id, item_type (lower case; null where neither the source nor the title tells).
+    """Return item_id and item_type (lower case; null where neither the source nor the title tells).
 
     Args:
         items: rows of the items table.
     """
-    own = F.nullif(F.lower(F.trim("item_type")), F.lit(""))
+    source_type = F.nullif(F.lower(F.trim("item_type")), F.lit(""))
     if conf.types == "source":
-        named = items.where(own.isNotNull()).select("item_id", own.alias("item_type"))
-        unnamed = items.where(own.isNull())
+        named = items.where(source_type.isNotNull()).select(
+            "item_id", source_type.alias("item_type")
+        )
+        unnamed = items.where(source_type.isNull())
         return named.unionByName(derived_types(unnamed, items, conf.min_type_items))
     return derived_types(items, items, conf.min_type_items)
 
 
 def derived_types(items: DataFrame, catalogue: DataFrame, min_items: int) -> DataFrame:
-    """item_id, item_type of titles, with a lexicon of the endings of the catalogue's titles.
+    """Derive item_type from titles, by a lexicon of the endings of the catalogue's titles.
 
     Args:
         items: item_id, title.
         catalogue: title; the items whose endings are counted.
         min_items: an ending of two or three words needs so many titles.
     """
-    # Through an array of one, the words are found once and not once an ending.
-    phrase = F.array(_phrase(F.col("title")))
-    endings = F.explode_outer(F.flatten(F.transform(phrase, _endings)))
+    # Through an array of one, the words are found once, not once per ending.
+    phrase = F.array(_extract_phrase(F.col("title")))
+    endings = F.explode_outer(F.flatten(F.transform(phrase, _cut_endings)))
     counted = (
         catalogue.select(endings.alias("ending"))
         .where("ending IS NOT NULL")
@@ -59,8 +62,8 @@ def derived_types(items: DataFrame, catalogue: DataFrame, min_items: int) -> Dat
     )
 
 
-def _phrase(title: Column) -> Column:
-    """array<string>: the last words before the first stop, without numbers, units and colours."""
+def _extract_phrase(title: Column) -> Column:
+    """Extract the last words (array) before the first stop, without numbers, units and colours."""
     before = F.get(F.split(title, _STOP, 2), F.lit(0))
     words = F.split(normal_text(before), " ")
     return F.filter(words, lambda word: _is_word(word))
@@ -70,8 +73,8 @@ def _is_word(word: Column) -> Column:
     return word.rlike(r"^\p{L}{2,}$") & ~word.isin(*_NO_TYPE)
 
 
-def _endings(words: Column) -> Column:
-    """array<string>: the last one, two and three words."""
+def _cut_endings(words: Column) -> Column:
+    """Cut the last one, two and three words (array<string>)."""
     count = F.size(words)
     sizes = F.sequence(F.lit(1), F.least(count, F.lit(_MAX_WORDS)))
     endings = F.transform(

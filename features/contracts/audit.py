@@ -1,6 +1,6 @@
 """The audit of human grades, and the judgments of raters."""
 
-from features.contracts.table import Check, Table, optional, required
+from features.contracts.table import Check, Table, declare_optional, declare_required
 
 _PAIR = (("query_id", "string", "query"), ("item_id", "string", "item"))
 
@@ -8,7 +8,7 @@ LABEL_AUDIT = Table(
     name="label_audit",
     grain="one row per run and human-graded query and item: the decision and its evidence",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("run_date", "date", "run that decided"),
                 *_PAIR,
@@ -25,7 +25,7 @@ LABEL_AUDIT = Table(
                 ("purchases", "long", "bought, in all regions (count)"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("expected_clicks", "double", "clicks of such a pair of this grade; null: none"),
                 ("expected_carts", "double", "carts among its clicks at the grade's rate"),
@@ -62,7 +62,7 @@ JUDGMENT_SAMPLE = Table(
     name="judgment_sample",
     grain="one row per run and pair that raters are asked for",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("run_date", "date", "run that sampled"),
                 *_PAIR,
@@ -74,7 +74,7 @@ JUDGMENT_SAMPLE = Table(
                 ("priority", "double", "worth of a rater's time within the reason, larger first"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("grade", "int", "grade before judging; null: none"),
                 ("entropy", "double", "of the labeler's grade probabilities (nats)"),
@@ -91,7 +91,7 @@ RATER_ANSWERS = Table(
     name="rater_answers",
     grain="one row per run, pair and rater: what the rater said",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("run_date", "date", "run that sampled the pair"),
                 *_PAIR,
@@ -109,7 +109,7 @@ RESOLVED_JUDGMENTS = Table(
     name="resolved_judgments",
     grain="one row per run and answered pair: the grade that its raters' answers make",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("run_date", "date", "run that sampled the pair"),
                 *_PAIR,
@@ -120,7 +120,7 @@ RESOLVED_JUDGMENTS = Table(
                 ("outcome", "string", "resolved, too few raters, or spread"),
             ]
         ),
-        *optional([("grade", "int", "resolved grade; null: not resolved")]),
+        *declare_optional([("grade", "int", "resolved grade; null: not resolved")]),
     ),
     key=("run_date", "query_id", "item_id"),
     checks=(

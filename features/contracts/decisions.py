@@ -1,6 +1,6 @@
 """Trials of weights, and who decided which weights and which model are in force."""
 
-from features.contracts.table import Check, Table, optional, required
+from features.contracts.table import Check, Table, declare_optional, declare_required
 
 _RUN = ("run_date", "date", "run whose scores were ranked anew")
 _TRIAL = ("trial", "string", "name of the trial")
@@ -8,7 +8,7 @@ _TRIAL = ("trial", "string", "name of the trial")
 SCORE_TRIALS = Table(
     name="score_trials",
     grain="one row per trial, query and candidate item, ranked by the trial's weights",
-    columns=required(
+    columns=declare_required(
         [
             _RUN,
             _TRIAL,
@@ -27,7 +27,7 @@ SCORE_TRIALS = Table(
 WEIGHT_TRIALS = Table(
     name="weight_trials",
     grain="one row per run date and trial of weights; its rows are in score_trials",
-    columns=required(
+    columns=declare_required(
         [
             _RUN,
             _TRIAL,
@@ -46,7 +46,7 @@ WEIGHT_DECISIONS = Table(
     name="weight_decisions",
     grain="one row per decision on the weights in force; the last one up to a run date holds",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("decision_no", "bigint", "number of the decision, from 1"),
                 ("run_date", "date", "first run date that is scored by it"),
@@ -56,7 +56,7 @@ WEIGHT_DECISIONS = Table(
                 ("decided_at", "timestamp", "when (UTC)"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("trial", "string", "name of the trial that was adopted"),
                 ("weights", "string", "weights by region, as JSON"),
@@ -76,7 +76,7 @@ MODEL_DECISIONS = Table(
     name="model_decisions",
     grain="one row per decision on a ranker; the last one of a version up to a run date holds",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("decision_no", "bigint", "number of the decision, from 1"),
                 ("run_date", "date", "run that decided"),
@@ -88,7 +88,7 @@ MODEL_DECISIONS = Table(
                 ("criteria", "string", "hash of the conf and of the model that it was held to"),
             ]
         ),
-        *optional([("compared_with", "string", "version in force before; null: none")]),
+        *declare_optional([("compared_with", "string", "version in force before; null: none")]),
     ),
     key=("decision_no",),
     checks=(

@@ -1,12 +1,12 @@
 """Results of experiments: every training's figures, and the arms compared."""
 
-from features.contracts.table import Table, optional, required
+from features.contracts.table import Table, declare_optional, declare_required
 
 EXPERIMENT_RESULTS = Table(
     name="experiment_results",
     grain="one row per experiment, data set, arm, seed, split, metric and region",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("experiment", "string", "name; a quick profile ends in -quick"),
                 ("data", "string", "data set of the experiment"),
@@ -17,8 +17,8 @@ EXPERIMENT_RESULTS = Table(
                 ("region", "string", "region, all, or unknown"),
             ]
         ),
-        *optional([("value", "double", "the figure; null: it says nothing here")]),
-        *required(
+        *declare_optional([("value", "double", "the figure; null: it says nothing here")]),
+        *declare_required(
             [
                 ("units", "long", "queries or sessions behind it; 0 for a picked weight"),
                 ("simulated", "boolean", "engagement or grades of the data set are simulated"),
@@ -38,7 +38,7 @@ EXPERIMENT_COMPARISONS = Table(
     name="experiment_comparisons",
     grain="one row per experiment, data set or mean over its draws, arm, metric and region on test",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("experiment", "string", "name; a quick profile ends in -quick"),
                 ("data", "string", "data set of the experiment"),
@@ -52,7 +52,7 @@ EXPERIMENT_COMPARISONS = Table(
                 ("simulated", "boolean", "engagement or grades of the data set are simulated"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("value", "double", "mean over the seeds"),
                 ("low", "double", "lower end of its interval over units and seeds"),

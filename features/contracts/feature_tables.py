@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from features.contracts.table import Check, Column, Table, optional, required
+from features.contracts.table import Check, Column, Table, declare_optional, declare_required
 from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
 from features.spec import Feature
 
@@ -12,18 +12,20 @@ _DATES = (
 )
 
 
-OWN = optional([("own", "map<string,float>", "known values of conf `features.own`, by feature")])
+OWN = declare_optional(
+    [("own", "map<string,float>", "known values of conf `features.own`, by feature")]
+)
 
 
 def feature_columns(features: Sequence[Feature]) -> tuple[Column, ...]:
-    """One NOT NULL float column a feature, its description as the comment."""
-    return required((f.name, f.sql_type, f.description) for f in features)
+    """Return one NOT NULL float column per feature, its description as the comment."""
+    return declare_required((f.name, f.sql_type, f.description) for f in features)
 
 
 TEXT_EMBEDDINGS = Table(
     name="text_embeddings",
     grain="one row per distinct text and encoder version",
-    columns=required(
+    columns=declare_required(
         [
             ("text_hash", "string", "sha256 of the normalised text"),
             ("encoder_version", "string", "hash of the encoder's weights and settings"),
@@ -37,7 +39,7 @@ TEXT_EMBEDDINGS = Table(
 CANDIDATES = Table(
     name="candidates",
     grain="one row per query and item to be scored",
-    columns=required(
+    columns=declare_required(
         [
             ("run_date", "date", "run that made the row"),
             ("query_id", "string", "query"),
@@ -57,7 +59,9 @@ QUERY_FEATURES = Table(
     name="query_features",
     grain="one row per query and as-of day",
     columns=(
-        *required([*_DATES, ("query_id", "string", "query"), ("region", "string", "region")]),
+        *declare_required(
+            [*_DATES, ("query_id", "string", "query"), ("region", "string", "region")]
+        ),
         *feature_columns(QUERY_LEVEL),
         *OWN,
     ),
@@ -69,7 +73,7 @@ ITEM_FEATURES = Table(
     name="item_features",
     grain="one row per item, region and as-of day",
     columns=(
-        *required([*_DATES, ("item_id", "string", "item"), ("region", "string", "region")]),
+        *declare_required([*_DATES, ("item_id", "string", "item"), ("region", "string", "region")]),
         *feature_columns(ITEM_LEVEL),
         *OWN,
     ),
@@ -81,7 +85,9 @@ QUERY_ITEM_FEATURES = Table(
     name="query_item_features",
     grain="one row per query, item and as-of day",
     columns=(
-        *required([*_DATES, ("query_id", "string", "query"), ("item_id", "string", "item")]),
+        *declare_required(
+            [*_DATES, ("query_id", "string", "query"), ("item_id", "string", "item")]
+        ),
         *feature_columns(PAIR_LEVEL),
         *OWN,
     ),

@@ -1,6 +1,6 @@
 """Labeler versions, what they were fitted on, what the gate decided, and the chunks labelled."""
 
-from features.contracts.table import Check, Table, optional, required
+from features.contracts.table import Check, Table, declare_optional, declare_required
 
 _VERSION = ("labeler_version", "string", "version of the labeler, its correction included")
 
@@ -8,7 +8,7 @@ LABELER_VERSIONS = Table(
     name="labeler_versions",
     grain="one row per labeler that was fitted",
     columns=(
-        *required(
+        *declare_required(
             [
                 _VERSION,
                 ("kind", "string", "kind of labeler, as in conf labeler.kind"),
@@ -25,7 +25,7 @@ LABELER_VERSIONS = Table(
                 ("simulated", "boolean", "some of its human grades are simulated"),
             ]
         ),
-        *optional([("prompt_hash", "string", "hash of the prompt; null: it reads none")]),
+        *declare_optional([("prompt_hash", "string", "hash of the prompt; null: it reads none")]),
     ),
     key=("labeler_version",),
     cluster_by=("labeler_version",),
@@ -34,7 +34,7 @@ LABELER_VERSIONS = Table(
 LABELER_QUERIES = Table(
     name="labeler_queries",
     grain="one row per labeler version and query text that it was fitted or chosen on",
-    columns=required(
+    columns=declare_required(
         [
             _VERSION,
             ("text_key", "string", "query text, trimmed and in lower case"),
@@ -50,7 +50,7 @@ LABELER_DECISIONS = Table(
     name="labeler_decisions",
     grain="one row per decision on a labeler version; the last one of a version holds",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("decision_no", "bigint", "number of the decision, from 1"),
                 _VERSION,
@@ -62,7 +62,9 @@ LABELER_DECISIONS = Table(
                 ("gold_queries", "bigint", "query texts of the gold set (count)"),
             ]
         ),
-        *optional([("compared_with", "string", "version that was admitted before; null: none")]),
+        *declare_optional(
+            [("compared_with", "string", "version that was admitted before; null: none")]
+        ),
     ),
     key=("decision_no",),
     checks=(
@@ -75,7 +77,7 @@ LABELER_DECISIONS = Table(
 LABEL_CHUNKS = Table(
     name="label_chunks",
     grain="one row per chunk of pairs that label_pairs committed",
-    columns=required(
+    columns=declare_required(
         [
             ("run_date", "date", "run that labelled"),
             _VERSION,

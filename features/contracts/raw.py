@@ -1,6 +1,6 @@
 """The raw tables that `ingest` writes, the quarantine, and the simulator's planted truth."""
 
-from features.contracts.table import Check, Table, optional, required
+from features.contracts.table import Check, Table, declare_optional, declare_required
 
 _DATASET = ("dataset", "string", "source adapter that the row came through")
 
@@ -8,13 +8,13 @@ ITEMS = Table(
     name="items",
     grain="one row per item of the catalogue",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("item_id", "string", "item"),
                 ("title", "string", "title as the seller wrote it"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("price", "double", "current price, in the market's currency; null: not given"),
                 ("description", "string", "longer text"),
@@ -26,7 +26,9 @@ ITEMS = Table(
                 ("listed_on", "date", "first day on sale"),
             ]
         ),
-        *required([_DATASET, ("simulated", "boolean", "price or item itself is simulated")]),
+        *declare_required(
+            [_DATASET, ("simulated", "boolean", "price or item itself is simulated")]
+        ),
     ),
     key=("item_id",),
     checks=(Check("price_positive", "price IS NULL OR (price > 0 AND price < 1e12)"),),
@@ -36,7 +38,7 @@ ITEMS = Table(
 QUERIES = Table(
     name="queries",
     grain="one row per query: a text in a region",
-    columns=required(
+    columns=declare_required(
         [
             ("query_id", "string", "query: text and region"),
             ("query_text", "string", "text as the shopper typed it"),
@@ -55,7 +57,7 @@ IMPRESSIONS = Table(
     name="impressions",
     grain="one row per item shown on a result page",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("search_id", "string", "one result page shown"),
                 ("query_id", "string", "query of the page"),
@@ -71,7 +73,7 @@ IMPRESSIONS = Table(
                 ("purchased", "boolean", "bought"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("carted_at", "timestamp", "when it was put into the cart; null: with the page"),
                 ("purchased_at", "timestamp", "when it was bought; null: with the page"),
@@ -81,7 +83,7 @@ IMPRESSIONS = Table(
                 ("purchased_known_at", "timestamp", "when the purchase was first known (UTC)"),
             ]
         ),
-        *required([_DATASET, ("simulated", "boolean", "the engagement is simulated")]),
+        *declare_required([_DATASET, ("simulated", "boolean", "the engagement is simulated")]),
     ),
     key=("search_id", "item_id"),
     checks=(
@@ -97,7 +99,7 @@ JUDGMENTS = Table(
     name="judgments",
     grain="one row per judged query and item, and source of the grade",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("query_id", "string", "query"),
                 ("item_id", "string", "item"),
@@ -105,13 +107,15 @@ JUDGMENTS = Table(
                 ("grade", "int", "0 irrelevant, 1 moderately relevant, 2 highly relevant"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("rating", "double", "rating on the source's own scale"),
                 ("judged_at", "timestamp", "when it was judged (UTC)"),
             ]
         ),
-        *required([_DATASET, ("simulated", "boolean", "the grade is simulated or assumed")]),
+        *declare_required(
+            [_DATASET, ("simulated", "boolean", "the grade is simulated or assumed")]
+        ),
     ),
     key=("query_id", "item_id", "source"),
     checks=(
@@ -124,7 +128,7 @@ JUDGMENTS = Table(
 OWN_VALUES = Table(
     name="own_values",
     grain="one row per own table of conf `features.own`, key and day as of which its values hold",
-    columns=required(
+    columns=declare_required(
         [
             ("dataset", "string", "the table's name in conf `features.own`"),
             ("query", "string", "query_id, or query text in lower case; * where the key has none"),
@@ -141,7 +145,7 @@ OWN_VALUES = Table(
 QUARANTINE = Table(
     name="quarantine",
     grain="one row per raw row that broke a contract",
-    columns=required(
+    columns=declare_required(
         [
             ("run_date", "date", "run that met the row"),
             ("table_name", "string", "table that it was meant for"),
@@ -162,7 +166,7 @@ QUARANTINE = Table(
 MARKET_TRUTH = Table(
     name="market_truth",
     grain="one row per query and item of the simulated market; no feature or trainer reads it",
-    columns=required(
+    columns=declare_required(
         [
             ("query_id", "string", "query"),
             ("item_id", "string", "item"),
@@ -183,7 +187,7 @@ MARKET_TRUTH = Table(
 MARKET_PARAMETERS = Table(
     name="market_parameters",
     grain="one row per planted parameter; no feature or trainer reads it",
-    columns=required(
+    columns=declare_required(
         [
             ("name", "string", "parameter, dotted"),
             ("value", "double", "value"),

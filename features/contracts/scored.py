@@ -1,6 +1,6 @@
 """Predictions, value weights, scores and metrics."""
 
-from features.contracts.table import Check, Table, optional, required
+from features.contracts.table import Check, Table, declare_optional, declare_required
 
 _PROBABILITIES = (
     ("p_click", "float", "calibrated P(click) when shown at position 1"),
@@ -16,7 +16,7 @@ EXAMPLE_SCORES = Table(
     name="example_scores",
     grain="one row per validation or test example, with the model's predictions",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("run_date", "date", "run that made the row"),
                 ("split", "string", "validation or test"),
@@ -34,7 +34,7 @@ EXAMPLE_SCORES = Table(
                 ("simulated_engagement", "boolean", "engagement labels are simulated"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("search_id", "string", "result page; null if never shown"),
                 ("propensity", "double", "probability that the logger put this item here"),
@@ -42,8 +42,8 @@ EXAMPLE_SCORES = Table(
                 ("label_source", "string", "source of the relevance label"),
             ]
         ),
-        *required(_PROBABILITIES),
-        *required(
+        *declare_required(_PROBABILITIES),
+        *declare_required(
             [
                 ("bm25", "float", "baseline: pair_bm25"),
                 ("popularity", "float", "baseline: item_region_popularity"),
@@ -67,7 +67,7 @@ VALUE_CURVE = Table(
     name="value_curve",
     grain="one row per region and relevance weight tried on validation queries",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("run_date", "date", "run that made the row"),
                 ("region", "string", "region, or all"),
@@ -82,7 +82,7 @@ VALUE_CURVE = Table(
                 ("simulated_engagement", "boolean", "engagement labels are simulated"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("relevance_ndcg", "double", "relevance NDCG@k, gain 2^g - 1; null: no query"),
                 ("relevance_low", "double", "lower end of its interval"),
@@ -110,7 +110,7 @@ VALUE_CURVE = Table(
 VALUE_WEIGHTS = Table(
     name="value_weights",
     grain="one row per region: the weights that tuning gives; in force unless others are adopted",
-    columns=required(
+    columns=declare_required(
         [
             ("run_date", "date", "run that made the row"),
             ("region", "string", "region"),
@@ -126,7 +126,7 @@ VALUE_WEIGHTS = Table(
 SCORES = Table(
     name="scores",
     grain="one row per query and candidate item",
-    columns=required(
+    columns=declare_required(
         [
             ("run_date", "date", "run that made the row"),
             ("query_id", "string", "query"),
@@ -148,7 +148,7 @@ METRICS = Table(
     name="metrics",
     grain="one row per ranker, metric and region on test queries",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("run_date", "date", "run that made the row"),
                 ("split", "string", "test"),
@@ -162,7 +162,7 @@ METRICS = Table(
                 ("model_version", "string", "model that predicted"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("low", "double", "lower end of the interval; null: too few queries for one"),
                 ("high", "double", "upper end of the interval"),
@@ -181,7 +181,7 @@ MARKET_CHECKS = Table(
     name="market_checks",
     grain="one row per comparison of predictions with the planted truth of a simulated market",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("run_date", "date", "run that made the row"),
                 ("queries", "string", "test (never trained on) or all"),
@@ -192,7 +192,7 @@ MARKET_CHECKS = Table(
                 ("meaning", "string", "how to read it"),
             ]
         ),
-        *optional([("passed", "boolean", "for a yes-or-no check")]),
+        *declare_optional([("passed", "boolean", "for a yes-or-no check")]),
     ),
     key=("run_date", "queries", "region", "check"),
     cluster_by=("run_date",),

@@ -25,10 +25,10 @@ class Column:
     comment: str
     required: bool = True
 
-    def ddl(self) -> str:
-        """The column in CREATE TABLE."""
+    def build_ddl(self) -> str:
+        """Build the column's part of CREATE TABLE."""
         null = " NOT NULL" if self.required else ""
-        return f"`{self.name}` {self.type}{null} COMMENT {_literal(self.comment)}"
+        return f"`{self.name}` {self.type}{null} COMMENT {_quote_literal(self.comment)}"
 
 
 @dataclass(frozen=True)
@@ -71,27 +71,29 @@ class Table:
         moments = [c.name for c in self.columns if c.type in _MOMENTS]
         return list(dict.fromkeys((*self.cluster_by, *self.key, *moments)))
 
-    def ddl(self, identifier: str) -> str:
-        """CREATE TABLE IF NOT EXISTS for a SQL identifier such as delta.`/path`."""
-        columns = ",\n  ".join(column.ddl() for column in self.columns)
+    def build_ddl(self, identifier: str) -> str:
+        """Build CREATE TABLE IF NOT EXISTS for a SQL identifier such as delta.`/path`."""
+        columns = ",\n  ".join(column.build_ddl() for column in self.columns)
         cluster = f"\nCLUSTER BY ({', '.join(self.cluster_by)})" if self.cluster_by else ""
         properties = {f"delta.constraints.{c.name}": c.expression for c in self.checks}
         properties["counterpoise.key"] = ",".join(self.key)
         properties["delta.dataSkippingStatsColumns"] = ",".join(self.skipped_by)
-        listed = ", ".join(f"{_literal(k)} = {_literal(v)}" for k, v in properties.items())
+        listed = ", ".join(
+            f"{_quote_literal(k)} = {_quote_literal(v)}" for k, v in properties.items()
+        )
         return (
             f"CREATE TABLE IF NOT EXISTS {identifier} (\n  {columns}\n) USING delta"
-            f"\nCOMMENT {_literal(self.grain)}{cluster}\nTBLPROPERTIES ({listed})"
+            f"\nCOMMENT {_quote_literal(self.grain)}{cluster}\nTBLPROPERTIES ({listed})"
         )
 
-    def lacking(self, present: Iterable[str]) -> list[Column]:
-        """Optional columns that a table of an older contract does not have."""
-        there = {*present}
-        return [c for c in self.columns if not c.required and c.name not in there]
+    def find_lacking(self, present: Iterable[str]) -> list[Column]:
+        """List the optional columns that a table of an older contract does not have."""
+        names = {*present}
+        return [c for c in self.columns if not c.required and c.name not in names]
 
-    def completed(self, df: DataFrame) -> DataFrame:
-        """The frame, with null for each optional column that it lacks."""
-        lacking = {c.name: F.lit(None).cast(c.type) for c in self.lacking(df.columns)}
+    def complete(self, df: DataFrame) -> DataFrame:
+        """Add null to the frame for each optional column that it lacks."""
+        lacking = {c.name: F.lit(None).cast(c.type) for c in self.find_lacking(df.columns)}
         return df.withColumns(lacking) if lacking else df
 
     def conform(self, df: DataFrame) -> DataFrame:
@@ -108,22 +110,22 @@ class Table:
         return df.select(*(F.col(c.name).cast(c.type).alias(c.name) for c in self.columns))
 
     def local_frame(self, spark: SparkSession, rows: Iterable[Mapping[str, Any]]) -> DataFrame:
-        """A DataFrame of the contract's columns from a few rows that the driver made."""
+        """Make a DataFrame of the contract's columns from a few rows that the driver holds."""
         schema = ", ".join(f"`{column.name}` {column.type}" for column in self.columns)
         data = [tuple(row.get(name) for name in self.column_names) for row in rows]
         return spark.createDataFrame(data, schema)
 
 
-def required(columns: Iterable[tuple[str, str, str]]) -> tuple[Column, ...]:
-    """NOT NULL columns from (name, type, comment)."""
+def declare_required(columns: Iterable[tuple[str, str, str]]) -> tuple[Column, ...]:
+    """Declare NOT NULL columns from (name, type, comment)."""
     return tuple(Column(name, type_, comment) for name, type_, comment in columns)
 
 
-def optional(columns: Iterable[tuple[str, str, str]]) -> tuple[Column, ...]:
-    """Nullable columns from (name, type, comment)."""
+def declare_optional(columns: Iterable[tuple[str, str, str]]) -> tuple[Column, ...]:
+    """Declare nullable columns from (name, type, comment)."""
     return tuple(Column(name, type_, comment, required=False) for name, type_, comment in columns)
 
 
-def _literal(text: str) -> str:
+def _quote_literal(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("'", "\\'")
     return f"'{escaped}'"

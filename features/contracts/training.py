@@ -1,14 +1,14 @@
 """Labels, training examples and the packed rows that scoring reads."""
 
 from features.contracts.feature_tables import OWN, feature_columns
-from features.contracts.table import Check, Table, optional, required
+from features.contracts.table import Check, Table, declare_optional, declare_required
 from features.declarations import FEATURES
 
 RELEVANCE_LABELS = Table(
     name="relevance_labels",
     grain="one row per query, item, source and labeler version",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("query_id", "string", "query"),
                 ("item_id", "string", "item"),
@@ -23,13 +23,13 @@ RELEVANCE_LABELS = Table(
                 ("p_ge_2", "double", "P(grade >= 2)"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("prompt_hash", "string", "hash of the prompt; null for humans"),
                 ("labelled_at", "timestamp", "when it was labelled (UTC)"),
             ]
         ),
-        *required([("simulated", "boolean", "the grade is simulated or assumed")]),
+        *declare_required([("simulated", "boolean", "the grade is simulated or assumed")]),
     ),
     key=("query_id", "item_id", "source", "labeler_version"),
     checks=(
@@ -57,7 +57,7 @@ TRAINING_EXAMPLES = Table(
     name="training_examples",
     grain="one row per impression, and per labelled pair that was never shown",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("run_date", "date", "run that made the row"),
                 ("split", "string", "train, validation or test, by the query's bucket"),
@@ -70,7 +70,7 @@ TRAINING_EXAMPLES = Table(
                 ("simulated_engagement", "boolean", "engagement labels are simulated"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("search_id", "string", "result page; null if never shown"),
                 ("propensity", "double", "probability that the logger put this item here"),
@@ -80,7 +80,7 @@ TRAINING_EXAMPLES = Table(
                 ("label_admitted", "boolean", "the last decision on that version admits it"),
             ]
         ),
-        *required(LABEL_COLUMNS),
+        *declare_required(LABEL_COLUMNS),
         *feature_columns(FEATURES),
         *OWN,
     ),
@@ -100,7 +100,7 @@ TRAINING_EXAMPLES = Table(
 SCORING_ROWS = Table(
     name="scoring_rows",
     grain="one row per query, its candidates and their features as arrays",
-    columns=required(
+    columns=declare_required(
         [
             ("run_date", "date", "run that made the row"),
             ("query_id", "string", "query"),

@@ -5,16 +5,17 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.evaluation.lists import label
+from features.evaluation.lists import mask_label
 
 PAIRS = 50_000
 """Pairs taken at most, chosen by hash: with the 2 to 12 positions of a pair they leave the curve a
 standard error below .01, and they fit the driver whatever the log's size."""
 _STEPS = 1_000_000
+"""Steps that a share is cut to: finer than any share that is asked for."""
 
 
 def position_pairs(max_position: int) -> Callable[[DataFrame], DataFrame]:
-    """Shown rows -> one row per pair that has a click and two positions.
+    """Turn shown rows into one row per pair that has a click and two positions.
 
     Other pairs say nothing of the curve (`model.evaluation.examination`).
 
@@ -28,9 +29,9 @@ def position_pairs(max_position: int) -> Callable[[DataFrame], DataFrame]:
     place = F.struct("position", "views", "clicks")
 
     def transform(rows: DataFrame) -> DataFrame:
-        known = rows.where(F.col("search_id").isNotNull() & label("click").isNotNull())
+        labelled = rows.where(F.col("search_id").isNotNull() & mask_label("click").isNotNull())
         pair = F.xxhash64("query_id", "item_id").alias("pair")
-        counts = known.groupBy(pair, position).agg(
+        counts = labelled.groupBy(pair, position).agg(
             F.count(F.lit(1)).alias("views"), F.sum("label_click").cast("double").alias("clicks")
         )
         pairs = counts.groupBy("pair").agg(
@@ -42,6 +43,8 @@ def position_pairs(max_position: int) -> Callable[[DataFrame], DataFrame]:
 
 
 def pair_places(share: float) -> Callable[[DataFrame], DataFrame]:
-    """`position_pairs` -> pair, position, views, clicks of about `share` of them, by hash."""
+    """Turn rows of `position_pairs` into pair, position, views and clicks, for about `share` of
+    them.
+    """
     drawn = F.pmod(F.col("pair"), F.lit(_STEPS)) < F.lit(int(share * _STEPS))
     return lambda pairs: pairs.where(drawn).select("pair", F.inline("places"))

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 
 def example_facts(rows: DataFrame, queries: DataFrame, test_buckets: Sequence[int]) -> DataFrame:
-    """One row: counts of rows by use, model version, and whether engagement is simulated.
+    """Count rows by use, and tell the model version and whether engagement is simulated: one row.
 
     Returns:
         rows, test_rows (marked as test, or of a query in a test bucket), human_rows,
@@ -33,5 +33,7 @@ def example_facts(rows: DataFrame, queries: DataFrame, test_buckets: Sequence[in
 
 
 def simulated_sources(labels: DataFrame) -> DataFrame:
-    """Sources of relevance labels, and whether any label of the source is simulated or assumed."""
+    """Return each source of relevance labels, and whether any of its labels is simulated or
+    assumed.
+    """
     return labels.groupBy("source").agg(F.bool_or("simulated").alias("simulated"))

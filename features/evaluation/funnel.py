@@ -8,8 +8,8 @@ _ROUNDING = 1e-6
 """Two equal probabilities may differ by this much in 32 bits."""
 
 
-def disorder(rows: DataFrame) -> DataFrame:
-    """One row: `rows` and `queries` (counts), and the share of rows where "later > earlier".
+def measure_disorder(rows: DataFrame) -> DataFrame:
+    """Count `rows` and `queries`, and measure the share of rows where "later > earlier": one row.
 
     The shares are null without rows.
     """

@@ -6,13 +6,13 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.value import Weights
-from features.evaluation.rankers import TASKS, engagement
-from features.split import normalised
+from features.evaluation.rankers import TASKS, weigh_engagement
+from features.split import normalise_text
 
 
 def with_block(queries: DataFrame, seed: int, blocks: int) -> Callable[[DataFrame], DataFrame]:
     """Add `block`: a hash of the query's text, so that a text's regions are drawn together."""
-    texts = queries.select("query_id", normalised(F.col("query_text")).alias("text"))
+    texts = queries.select("query_id", normalise_text(F.col("query_text")).alias("text"))
     text = F.coalesce("text", "query_id")
     block = F.pmod(F.xxhash64(F.lit(seed), F.lit("block"), text), F.lit(blocks)).cast("int")
 
@@ -24,7 +24,9 @@ def with_block(queries: DataFrame, seed: int, blocks: int) -> Callable[[DataFram
 
 
 def judged_lists(rows: DataFrame, *, human_only: bool) -> DataFrame:
-    """The graded rows, one list (`unit`) a query; each judged pair is one row by contract."""
+    """Select the graded rows as lists, one per query (`unit`); each judged pair is one row by
+    contract.
+    """
     judged = F.col("grade").isNotNull()
     if human_only:
         judged &= F.col("label_source") == "human"
@@ -32,34 +34,39 @@ def judged_lists(rows: DataFrame, *, human_only: bool) -> DataFrame:
 
 
 def relevance_gains(grade: Column | None = None) -> dict[str, Column]:
-    """Gain 2^grade - 1 (`exp`) and the grade itself (`linear`); the column `grade` by default."""
+    """Return the gains 2^grade - 1 (`exp`) and the grade itself (`linear`); of
+    `grade` by default.
+    """
     linear = (F.col("grade") if grade is None else grade).cast("double")
     return {"exp": F.pow(F.lit(2.0), linear) - 1.0, "linear": linear}
 
 
-def pages(rows: DataFrame) -> DataFrame:
-    """The rows that were shown, one list (`unit`) a result page."""
+def select_pages(rows: DataFrame) -> DataFrame:
+    """Select the rows that were shown as lists, one per result page (`unit`)."""
     return rows.where(F.col("search_id").isNotNull()).withColumn("unit", F.col("search_id"))
 
 
-def label(task: str) -> Column:
-    """The engagement label of a task, null where its mask says that it is not known."""
+def mask_label(task: str) -> Column:
+    """Return a task's engagement label, null where its mask says that it is not known."""
     return F.when(F.col(f"mask_{task}") > 0, F.col(f"label_{task}").cast("double"))
 
 
 def engagement_gains(weights: Mapping[str, Weights], default: Weights) -> dict[str, Column]:
-    """Gains of a page as logged: `click`, `cart`, `purchase`, their weighted sum `combined`.
+    """Return the gains of a page as logged: `click`, `cart`, `purchase` and their weighted sum
+    `combined`.
 
-    A logged click needed an examination, so logged clicks reward the logger's own order; what
-    corrects that is in `features.evaluation.weighed`.
+    Shoppers click only what they examine, so logged clicks favour the logger's own order;
+    `features.evaluation.weighed` corrects that.
     """
-    gains = {task: label(task) for task in TASKS}
-    gains["combined"] = engagement(weights, default, list(gains.values()))
+    gains = {task: mask_label(task) for task in TASKS}
+    gains["combined"] = weigh_engagement(weights, default, list(gains.values()))
     return gains
 
 
 def examination_at_position(curve: list[float]) -> Column:
-    """Relative examination of the row's `position`; beyond the curve its last value."""
+    """Look up the relative examination of the row's `position`; beyond the curve its last value
+    holds.
+    """
     values = F.array(*(F.lit(float(v)) for v in curve))
     index = F.least(F.col("position").cast("int"), F.lit(len(curve))) - 1
     return F.get(values, F.greatest(index, F.lit(0)))

@@ -4,19 +4,21 @@ from features.evaluation.rankers import TASKS
 
 
 def relevance_metrics(k: int, *, human_only: bool) -> dict[str, str]:
-    """Gain column -> metric over human grades alone, or over the labels of every source."""
+    """Name the metric of each gain column, over human grades alone or over labels
+    of every source.
+    """
     suffix = "" if human_only else "_all_labels"
     return {gain: f"relevance_ndcg@{k}_{gain}{suffix}" for gain in ("exp", "linear")}
 
 
 def engagement_metrics(k: int) -> dict[str, str]:
-    """Gain column -> NDCG of result pages with gains as they were logged."""
+    """Name the NDCG of result pages for each gain column, with gains as they were logged."""
     tasks = {g: f"engagement_ndcg@{k}_{g}" for g in TASKS}
     return tasks | {"combined": engagement_metric("logged", k)}
 
 
 def engagement_metric(yardstick: str, k: int) -> str:
-    """Metric of a yardstick: logged, debiased, off_policy, true, true_candidates."""
+    """Name the metric of a yardstick: logged, debiased, off_policy, true, true_candidates."""
     return f"engagement_{yardstick}@{k}"
 
 
@@ -25,17 +27,18 @@ RELEVANCE_KINDS = {
     "judged_mixed": "relevance_ndcg@{k}_judged_mixed",
     "pooled": "relevance_ndcg@{k}_pooled",
 }
-"""Metric of each kind of list. Condensed pooled lists are the judged ones that hold a relevant
-item, and no other judged list says anything: their figure is that of `judged`."""
+"""Metric of each kind of list. A pooled list without its unjudged items is a judged list that holds
+a relevant item; other judged lists have no NDCG. So that figure is the one of `judged`.
+"""
 
 
 def is_relevance(metric: str) -> bool:
-    """Whether the metric's labels are grades (else engagement)."""
+    """Return whether the metric's labels are grades (else engagement)."""
     return metric.startswith("relevance_")
 
 
 def headline_metrics(k: int, currency: str) -> dict[str, str]:
-    """Metric -> short heading of the side-by-side table: what picks and gates, and what is true."""
+    """Give each headline metric its short heading: those that pick and gate, and the true ones."""
     engagement = {
         engagement_metric(currency, k): f"engagement@{k}, {currency.replace('_', '-')}",
         engagement_metric("logged", k): f"engagement@{k}, logged",

@@ -16,7 +16,9 @@ LOG_FED = frozenset({"engagement_only", "joint", "relevance_only", "popularity",
 def by_region(
     weights: Mapping[str, Weights], default: Weights, of: Callable[[Weights], float]
 ) -> Column:
-    """A weight as a column of the row's `region`; a region that is not listed takes `default`."""
+    """Return a weight as a column of the row's `region`; a region that is not listed takes
+    `default`.
+    """
     column = F.lit(float(of(default)))
     for region in sorted(weights):
         weight = F.lit(float(of(weights[region])))
@@ -24,8 +26,10 @@ def by_region(
     return column
 
 
-def engagement(weights: Mapping[str, Weights], default: Weights, parts: Sequence[Column]) -> Column:
-    """w_click a + w_cart b + w_purchase c of three columns a, b, c, weights by region."""
+def weigh_engagement(
+    weights: Mapping[str, Weights], default: Weights, parts: Sequence[Column]
+) -> Column:
+    """Weigh three columns a, b, c by region: w_click a + w_cart b + w_purchase c."""
     click, cart, purchase = (part.cast("double") for part in parts)
     return (
         by_region(weights, default, lambda w: w.click) * click
@@ -35,8 +39,8 @@ def engagement(weights: Mapping[str, Weights], default: Weights, parts: Sequence
 
 
 def predicted_engagement(weights: Mapping[str, Weights], default: Weights) -> Column:
-    """The engagement part of the value model."""
-    return engagement(weights, default, [F.col(f"p_{task}") for task in TASKS])
+    """Return the engagement part of the value model."""
+    return weigh_engagement(weights, default, [F.col(f"p_{task}") for task in TASKS])
 
 
 def model_rankers(weights: Mapping[str, Weights], default: Weights) -> dict[str, Column]:
@@ -58,7 +62,7 @@ def model_rankers(weights: Mapping[str, Weights], default: Weights) -> dict[str,
 
 
 def logged_ranker() -> dict[str, Column]:
-    """The order in which the page was shown; says nothing of rows that were never shown."""
+    """Rank by the order in which the page was shown; rows that were never shown have no score."""
     return {"logged": -F.col("position").cast("double")}
 
 
@@ -70,7 +74,7 @@ def sweep_name(weight: float) -> str:
 def sweep_rankers(
     weights: Mapping[str, Weights], default: Weights, sweep: Sequence[float]
 ) -> dict[str, Column]:
-    """The value model under each relevance weight of a sweep, named by `sweep_name`."""
+    """Return the value model under each relevance weight of a sweep, named by `sweep_name`."""
     engaged = predicted_engagement(weights, default)
     relevance = F.col("relevance").cast("double") / 2.0
     return {sweep_name(w): engaged + F.lit(float(w)) * relevance for w in sweep}

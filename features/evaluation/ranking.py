@@ -10,14 +10,14 @@ LIST_KEYS = ("unit", "query_id", "region", "block")
 
 
 def log_discounts(k: int) -> list[float]:
-    """1 / log2(rank + 1) for the ranks 1..k: the discounts of DCG."""
+    """Return the discounts of DCG, 1 / log2(rank + 1), for the ranks 1..k."""
     return [1.0 / math.log2(rank + 1) for rank in range(1, k + 1)]
 
 
 def discounted_gains(
     rankers: Mapping[str, Column], gains: Mapping[str, Column], discounts: Sequence[float]
 ) -> Callable[[DataFrame], DataFrame]:
-    """Rows of items -> one row per list and ranker.
+    """Turn rows of items into one row per list and ranker, with its discounted gains.
 
     The items of equal score share the mean discount of the ranks that they fill (McSherry and
     Najork 2008; `model.evaluation.metrics.expected_discounts`): nothing depends on the order of
@@ -42,7 +42,7 @@ def discounted_gains(
     )
     by_score = Window.partitionBy("unit", "ranker").orderBy(F.col("score").desc_nulls_last())
     to_peers = by_score.rangeBetween(Window.unboundedPreceding, Window.currentRow)
-    share = _filled("last", "first", discounts) / (F.col("last") - F.col("first") + 1)
+    share = _sum_discounts("last", "first", discounts) / (F.col("last") - F.col("first") + 1)
 
     def transform(rows: DataFrame) -> DataFrame:
         return (
@@ -57,14 +57,14 @@ def discounted_gains(
             .withColumn("last", F.count(F.lit(1)).over(to_peers))
             .withColumn("share", share)
             .groupBy(*LIST_KEYS, "ranker")
-            .agg(F.count(F.lit(1)).alias("items"), *_aggregates(gains, discounts))
+            .agg(F.count(F.lit(1)).alias("items"), *_aggregate_gains(gains, discounts))
         )
 
     return transform
 
 
-def normalised(gains: Iterable[str]) -> Callable[[DataFrame], DataFrame]:
-    """`discounted_gains` -> NDCG: a column g for each gain, and `why_g` where it is null.
+def normalise_gains(gains: Iterable[str]) -> Callable[[DataFrame], DataFrame]:
+    """Turn `discounted_gains` into NDCG: a column g per gain, and `why_g` where it is null.
 
     A list says nothing where it has fewer than two items (`short`), where the gain of an item is
     not known yet (`masked`: to drop the item alone would leave only those with early good news),
@@ -86,30 +86,30 @@ def normalised(gains: Iterable[str]) -> Callable[[DataFrame], DataFrame]:
     return transform
 
 
-def _aggregates(gains: Iterable[str], discounts: Sequence[float]) -> list[Column]:
+def _aggregate_gains(gains: Iterable[str], discounts: Sequence[float]) -> list[Column]:
     columns = []
     for g in gains:
         best = F.slice(F.sort_array(F.collect_list(g), asc=False), 1, len(discounts))
         columns += [
             F.coalesce(F.sum(F.col(g) * F.col("share")), F.lit(0.0)).alias(f"dcg_{g}"),
-            _dot(best, discounts).alias(f"ideal_{g}"),
+            _sum_products(best, discounts).alias(f"ideal_{g}"),
             F.count(g).alias(f"known_{g}"),
             F.coalesce(F.sum(g), F.lit(0.0)).alias(f"mass_{g}"),
         ]
     return columns
 
 
-def _filled(last: str, first: str, discounts: Sequence[float]) -> Column:
+def _sum_discounts(last_rank: str, first_rank: str, discounts: Sequence[float]) -> Column:
     """Sum of the discounts of the ranks first..last."""
     sums = [0.0]
     for d in discounts:
         sums.append(sums[-1] + float(d))
     cumulative, k = F.array(*map(F.lit, sums)), len(discounts)
-    upto = F.get(cumulative, F.least(F.col(last), F.lit(k)).cast("int"))
-    return upto - F.get(cumulative, F.least(F.col(first) - 1, F.lit(k)).cast("int"))
+    upto = F.get(cumulative, F.least(F.col(last_rank), F.lit(k)).cast("int"))
+    return upto - F.get(cumulative, F.least(F.col(first_rank) - 1, F.lit(k)).cast("int"))
 
 
-def _dot(values: Column, discounts: Sequence[float]) -> Column:
+def _sum_products(values: Column, discounts: Sequence[float]) -> Column:
     """Sum of value x discount over the values of an array no longer than `discounts`."""
     weights = F.array(*(F.lit(float(d)) for d in discounts))
     products = F.zip_with(values, weights, lambda v, d: F.coalesce(v * d, F.lit(0.0)))

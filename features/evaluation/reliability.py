@@ -5,15 +5,17 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.evaluation.lists import label
+from features.evaluation.lists import mask_label
 from features.evaluation.rankers import TASKS
 
 _LEAST, _MOST = -12.0, 6.0
+"""Bounds of the bins (logits), probabilities of 6e-6 and 0.998; the outer bins take the rest."""
 _TINY = 1e-7
+"""Distance kept from 0 and 1, where a logit is infinite: about the precision of 32 bits."""
 
 
 def prediction_histogram(width: float, examination: Column) -> Callable[[DataFrame], DataFrame]:
-    """Shown rows -> one row per block, region, task and bin of the prediction.
+    """Turn shown rows into one row per block, region, task and bin of the prediction.
 
     Bins are `width` wide in the logit of P(task | position 1), from -12 to 6. A prediction holds
     for position 1, a label for the position where the item stood: the row's probability is taken
@@ -33,27 +35,27 @@ def prediction_histogram(width: float, examination: Column) -> Callable[[DataFra
             F.struct(
                 F.lit(t).alias("task"),
                 F.col(f"p_{t}").cast("double").alias("p"),
-                label(t).alias("label"),
+                mask_label(t).alias("label"),
             )
             for t in TASKS
         )
     )
-    first = F.col("position") == 1
+    at_top = F.col("position") == 1
 
     def transform(rows: DataFrame) -> DataFrame:
         return (
             rows.select("block", "region", "position", examination.alias("seen"), F.inline(tasks))
             .where(F.col("label").isNotNull())
             .withColumn("expected", F.col("p") * F.col("seen"))
-            .groupBy("block", "region", "task", _bin(F.col("p"), width).alias("bin"))
+            .groupBy("block", "region", "task", _assign_bin(F.col("p"), width).alias("bin"))
             .agg(
                 F.count(F.lit(1)).alias("rows"),
                 F.sum("label").alias("positives"),
                 F.sum("expected").alias("expected"),
                 F.sum(_cross_entropy(F.col("expected"), F.col("label"))).alias("loss"),
-                F.count_if(first).alias("first_rows"),
-                F.sum(F.when(first, F.col("label")).otherwise(0.0)).alias("first_positives"),
-                F.sum(F.when(first, F.col("p")).otherwise(0.0)).alias("first_expected"),
+                F.count_if(at_top).alias("first_rows"),
+                F.sum(F.when(at_top, F.col("label")).otherwise(0.0)).alias("first_positives"),
+                F.sum(F.when(at_top, F.col("p")).otherwise(0.0)).alias("first_expected"),
             )
         )
 
@@ -61,18 +63,19 @@ def prediction_histogram(width: float, examination: Column) -> Callable[[DataFra
 
 
 def queries_by_task(rows: DataFrame) -> DataFrame:
-    """region -> queries with a shown row whose label is known: one column a task."""
+    """Count, by region and task, the queries with a shown row whose label is known."""
     counted = [
-        F.count_distinct(F.when(label(t).isNotNull(), F.col("query_id"))).alias(t) for t in TASKS
+        F.count_distinct(F.when(mask_label(t).isNotNull(), F.col("query_id"))).alias(t)
+        for t in TASKS
     ]
     return rows.groupBy("region").agg(*counted)
 
 
-def _bin(p: Column, width: float) -> Column:
+def _assign_bin(p: Column, width: float) -> Column:
     inside = F.greatest(F.least(p, F.lit(1 - _TINY)), F.lit(_TINY))
     logit = F.log(inside / (1 - inside))
-    kept = F.greatest(F.least(logit, F.lit(_MOST)), F.lit(_LEAST))
-    return F.floor((kept - _LEAST) / width).cast("int")
+    bounded = F.greatest(F.least(logit, F.lit(_MOST)), F.lit(_LEAST))
+    return F.floor((bounded - _LEAST) / width).cast("int")
 
 
 def _cross_entropy(p: Column, y: Column) -> Column:

@@ -14,17 +14,18 @@ from features.lookup import PAIR_KEY as PAIR
 from features.lookup import FeatureTables
 
 CLEAR_GRADES = 2
+"""Grades between the items of a clear pair: irrelevant against highly relevant."""
 _BASELINES = {"bm25": "pair_bm25", "popularity": "item_region_popularity"}
 
 
 def served_rows(
     features: FeatureTables, labels: DataFrame, queries: DataFrame, test_buckets: Sequence[int]
 ) -> Callable[[DataFrame], DataFrame]:
-    """Rows of SCORES -> those of test queries, with `bm25`, `popularity`, `grade`, `label_source`.
+    """Turn SCORES into rows of test queries with `bm25`, `popularity`, `grade` and `label_source`.
 
     Args:
         features: feature rows as of the run date.
-        labels: one label a pair: query_id, item_id, grade, label_source.
+        labels: one label per pair: query_id, item_id, grade, label_source.
         queries: the table queries.
         test_buckets: buckets of the test split.
     """
@@ -44,10 +45,10 @@ def served_rows(
 def graded_rows(
     labels: DataFrame, queries: DataFrame, buckets: Sequence[int]
 ) -> Callable[[DataFrame], DataFrame]:
-    """Candidates -> those of the queries in some buckets, with `grade` and `label_source`.
+    """Keep the candidates of the queries in some buckets, and add `grade` and `label_source`.
 
     Args:
-        labels: one label a pair: query_id, item_id, grade, label_source.
+        labels: one label per pair: query_id, item_id, grade, label_source.
         queries: the table queries.
         buckets: buckets of a split.
     """
@@ -62,32 +63,34 @@ def graded_rows(
 
 
 def mixed_lists(rows: DataFrame) -> DataFrame:
-    """Judged rows of the queries with a relevant and an irrelevant item by people's grades."""
+    """Select the judged rows of queries for which people graded both a relevant and an irrelevant
+    item.
+    """
     of_people = rows.where(_by_people())
     both = of_people.groupBy("query_id").agg(
         F.max("grade").alias("most"), F.min("grade").alias("least")
     )
-    kept = both.where("most > 0 AND least = 0").select("query_id")
-    return _units(of_people.join(kept, on="query_id", how="left_semi"))
+    mixed = both.where("most > 0 AND least = 0").select("query_id")
+    return _with_query_unit(of_people.join(mixed, on="query_id", how="left_semi"))
 
 
 def pooled_lists(rows: DataFrame) -> DataFrame:
-    """All candidates of the queries with a relevant item; grade 0 where no person judged."""
+    """Select all candidates of the queries with a relevant item; grade 0 where no person judged."""
     relevant = rows.where(_by_people() & (F.col("grade") > 0)).select("query_id").distinct()
     grade = F.when(_by_people(), F.col("grade")).otherwise(0)
-    kept = rows.join(relevant, on="query_id", how="left_semi")
-    return _units(kept.withColumn("grade", grade))
+    candidates = rows.join(relevant, on="query_id", how="left_semi")
+    return _with_query_unit(candidates.withColumn("grade", grade))
 
 
 def clear_pair_sums(rankers: Mapping[str, Column], metric: str) -> Callable[[DataFrame], DataFrame]:
-    """Rows -> block sums of the share of a query's clear pairs in the right order.
+    """Turn rows into block sums of the share of a query's clear pairs in the right order.
 
     A pair is two items that people graded two grades apart; equal scores count half. Columns as
     `features.evaluation.sums.block_sums`; `denominator` counts pairs, `lists` queries.
     """
     scores = F.array(*(s.cast("double") for s in rankers.values()))
     names = F.array(*map(F.lit, rankers))
-    won = F.zip_with("better", "worse", _won)
+    won = F.zip_with("better", "worse", _compare_scores)
     by_ranker = F.inline(F.arrays_zip(names.alias("ranker"), won.alias("won")))
     keys = ("block", "region", "query_id")
 
@@ -127,12 +130,12 @@ def _by_people() -> Column:
     return F.coalesce(judged, F.lit(False))
 
 
-def _units(rows: DataFrame) -> DataFrame:
+def _with_query_unit(rows: DataFrame) -> DataFrame:
     return rows.withColumn("unit", F.col("query_id"))
 
 
-def _won(better: Column, worse: Column) -> Column:
-    """1 where the better item has the higher score, 1/2 for a tie; a null ranks last."""
+def _compare_scores(better: Column, worse: Column) -> Column:
+    """Return 1 where the better item has the higher score, 1/2 for a tie; a null ranks last."""
     least = F.lit(float("-inf"))
     a, b = F.coalesce(better, least), F.coalesce(worse, least)
     return F.when(a > b, 1.0).when(a == b, 0.5).otherwise(0.0)

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.evaluation.ranking import discounted_gains, log_discounts, normalised
+from features.evaluation.ranking import discounted_gains, log_discounts, normalise_gains
 
 REASONS = ("short", "masked", "no_positive")
 
@@ -13,7 +13,7 @@ REASONS = ("short", "masked", "no_positive")
 def ranked_sums(
     rankers: Mapping[str, Column], gains: Mapping[str, Column], metrics: Mapping[str, str], k: int
 ) -> Callable[[DataFrame], DataFrame]:
-    """Lists of items -> block sums of NDCG@k for every ranker and gain.
+    """Turn lists of items into block sums of NDCG@k for every ranker and gain.
 
     Args:
         rankers: name -> score.
@@ -25,7 +25,7 @@ def ranked_sums(
     def transform(rows: DataFrame) -> DataFrame:
         return (
             rows.transform(discounted_gains(rankers, gains, log_discounts(k)))
-            .transform(normalised(gains))
+            .transform(normalise_gains(gains))
             .transform(query_means(list(gains)))
             .transform(block_sums(metrics))
         )
@@ -34,7 +34,8 @@ def ranked_sums(
 
 
 def query_means(gains: list[str]) -> Callable[[DataFrame], DataFrame]:
-    """Lists with NDCG columns -> one row per query and ranker: mean over the query's lists.
+    """Turn lists with NDCG columns into one row per query and ranker: the mean over the query's
+    lists.
 
     A head query with a million pages counts as much as any other query. Beside each mean g stand
     `denominator_g` (1: a mean over queries), `lists_g` and, by reason, how many lists were left
@@ -53,7 +54,7 @@ def query_means(gains: list[str]) -> Callable[[DataFrame], DataFrame]:
 
 
 def block_sums(metrics: Mapping[str, str]) -> Callable[[DataFrame], DataFrame]:
-    """Query means -> one row per block, region, ranker and metric.
+    """Turn query means into one row per block, region, ranker and metric.
 
     Args:
         metrics: gain column -> name of its metric.
@@ -69,14 +70,14 @@ def block_sums(metrics: Mapping[str, str]) -> Callable[[DataFrame], DataFrame]:
             sums += [F.sum(g).alias(g), F.count(g).alias(f"queries_{g}")]
             sums += [F.sum(f"denominator_{g}").alias(f"denominator_{g}")]
             sums += [F.sum(f"{c}_{g}").alias(f"{c}_{g}") for c in ("lists", *REASONS)]
-        packed = F.array(*(_packed(g, name) for g, name in metrics.items()))
+        packed = F.array(*(_pack_sums(g, name) for g, name in metrics.items()))
         keys = ("block", "region", "ranker")
         return means.groupBy(*keys).agg(*sums).select(*keys, F.inline(packed))
 
     return transform
 
 
-def _packed(gain: str, metric: str) -> Column:
+def _pack_sums(gain: str, metric: str) -> Column:
     counts = (F.col(f"{c}_{gain}").alias(c) for c in ("queries", "lists", *REASONS))
     total = F.coalesce(F.col(gain), F.lit(0.0)).alias("total")
     under = F.coalesce(F.col(f"denominator_{gain}"), F.lit(0.0)).alias("denominator")

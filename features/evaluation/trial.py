@@ -23,7 +23,7 @@ def beside_trial(trial: DataFrame) -> Callable[[DataFrame], DataFrame]:
 
 
 def order_shifts(engagement: Column, k: int, everywhere: str) -> Callable[[DataFrame], DataFrame]:
-    """Rows with both orders -> one row per region, and one of all regions.
+    """Turn rows with both orders into one row per region, and one of all regions.
 
     Args:
         engagement: expected engagement of a row, by the model's own probabilities.
@@ -48,8 +48,10 @@ def order_shifts(engagement: Column, k: int, everywhere: str) -> Callable[[DataF
                 F.count_if(served & tried).alias("kept"),
                 F.avg(F.when(served, F.col("relevance"))).alias("relevance"),
                 F.avg(F.when(tried, F.col("relevance"))).alias("trial_relevance"),
-                F.sum(F.when(served, _discounted("rank", discounts))).alias("engaged"),
-                F.sum(F.when(tried, _discounted("trial_rank", discounts))).alias("trial_engaged"),
+                F.sum(F.when(served, _discount_engagement("rank", discounts))).alias("engaged"),
+                F.sum(F.when(tried, _discount_engagement("trial_rank", discounts))).alias(
+                    "trial_engaged"
+                ),
             )
         )
         shift = F.avg(F.col("trial_relevance") - F.col("relevance"))
@@ -76,6 +78,6 @@ def order_shifts(engagement: Column, k: int, everywhere: str) -> Callable[[DataF
     return transform
 
 
-def _discounted(rank: str, discounts: Sequence[float]) -> Column:
+def _discount_engagement(rank: str, discounts: Sequence[float]) -> Column:
     values = F.array(*map(F.lit, discounts))
     return F.col("expected") * F.get(values, F.col(rank) - 1)

@@ -7,27 +7,28 @@ from pyspark.sql import functions as F
 
 from features.evaluation.lists import relevance_gains
 from features.evaluation.rankers import TASKS
-from features.evaluation.ranking import discounted_gains, log_discounts, normalised
+from features.evaluation.ranking import discounted_gains, log_discounts, normalise_gains
 
 _STEPS = 1_000_000
+"""Steps that a share is cut to: finer than any share that is asked for."""
 
 
 def beside_truth(
     truth: DataFrame, queries: DataFrame, test_buckets: Sequence[int]
 ) -> Callable[[DataFrame], DataFrame]:
-    """Scored pairs of which the truth is known, with `true_...` and `test` (a test query)."""
+    """Keep the scored pairs whose truth is known, and add `true_...` and `test` (a test query)."""
     planted = truth.drop("region")
     split = queries.select("query_id", F.col("bucket").isin(*test_buckets).alias("test"))
 
     def transform(scores: DataFrame) -> DataFrame:
-        known = scores.join(planted, on=["query_id", "item_id"], how="inner")
-        return known.join(split, on="query_id", how="inner")
+        matched = scores.join(planted, on=["query_id", "item_id"], how="inner")
+        return matched.join(split, on="query_id", how="inner")
 
     return transform
 
 
 def pair_sample(seed: int, share: float) -> Callable[[DataFrame], DataFrame]:
-    """About `share` of the pairs, chosen by a hash of (seed, query, item)."""
+    """Draw about `share` of the pairs, by a hash of (seed, query, item)."""
     draw = F.pmod(F.xxhash64(F.lit(seed), F.lit("truth"), "query_id", "item_id"), F.lit(_STEPS))
     return lambda pairs: pairs.where(draw < F.lit(int(share * _STEPS)))
 
@@ -35,7 +36,8 @@ def pair_sample(seed: int, share: float) -> Callable[[DataFrame], DataFrame]:
 def true_outcomes(
     rankers: Mapping[str, Column], combined: Column, examination: Sequence[float]
 ) -> Callable[[DataFrame], DataFrame]:
-    """Test pairs -> what each ranker truly brings among the first ranks of a query's candidates.
+    """Turn test pairs into what each ranker truly brings among the first ranks of a query's
+    candidates.
 
     Args:
         rankers: name -> score.
@@ -56,7 +58,7 @@ def true_outcomes(
             "*", F.col("query_id").alias("unit"), F.lit(0).alias("block")
         )
         ranked = lists.transform(discounted_gains(rankers, grades, discounts))
-        ndcg = ranked.transform(normalised(grades)).groupBy("ranker")
+        ndcg = ranked.transform(normalise_gains(grades)).groupBy("ranker")
         seen = lists.transform(discounted_gains(rankers, gains, examination)).groupBy("ranker")
         relevance = ndcg.agg(
             F.avg("relevance").alias("relevance"), F.count("relevance").alias("relevance_queries")
@@ -69,7 +71,7 @@ def true_outcomes(
 
 
 def grade_confusion(labels: DataFrame, truth: DataFrame) -> DataFrame:
-    """How many pairs have each human grade and true grade: at most nine rows."""
+    """Count the pairs of each human grade and true grade: at most nine rows."""
     human = labels.where("source = 'human'").select("query_id", "item_id", "grade")
     planted = truth.select("query_id", "item_id", "true_grade")
     joined = human.join(planted, on=["query_id", "item_id"], how="inner")

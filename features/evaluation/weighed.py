@@ -16,7 +16,8 @@ WEIGHED = ("debiased", "off_policy")
 def weighed_gains(
     weights: Mapping[str, Weights], default: Weights, examination: Column, cap: float
 ) -> dict[str, Column]:
-    """sum_t w_t y_t of a row by its weight: 1 / examination, and 1 / propensity at most `cap`.
+    """Weigh the engagement sum_t w_t y_t of a row by 1 / examination, and by 1 / propensity up to
+    `cap`.
 
     Null where a label or the propensity is not known: the row's page does not count then.
     """
@@ -28,7 +29,7 @@ def weighed_gains(
 def ratio_sums(
     rankers: Mapping[str, Column], gains: Mapping[str, Column], metrics: Mapping[str, str], k: int
 ) -> Callable[[DataFrame], DataFrame]:
-    """Pages of items -> block sums of gain x discount over gain, for every ranker and gain.
+    """Turn pages of items into block sums of gain x discount over gain, for every ranker and gain.
 
     The figure of a metric is the sum of `total` over the sum of `denominator`: every unit of gain
     counts the same, on whatever page it stands (`model.evaluation.engagement`). A page counts where
@@ -43,7 +44,7 @@ def ratio_sums(
 
 
 def weighed_samples(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFrame]:
-    """Pages of items -> one row: for each gain g the sample behind its ratio.
+    """Turn pages of items into one row: for each gain g the sample that its ratio rests on.
 
     Returns:
         pages; `effective_g`, (sum g)^2 / sum g^2 over the rows (Kish 1965), and `pages_g`, pages
@@ -52,7 +53,7 @@ def weighed_samples(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFr
 
     def transform(rows: DataFrame) -> DataFrame:
         named = rows.select("unit", *(g.cast("double").alias(n) for n, g in gains.items()))
-        by_page, found = [], [F.count(F.lit(1)).alias("pages")]
+        by_page, totals = [], [F.count(F.lit(1)).alias("pages")]
         for g in gains:
             complete = F.count(g) == F.count(F.lit(1))
             by_page += [
@@ -61,30 +62,32 @@ def weighed_samples(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFr
             ]
             total = F.sum(f"sum_{g}")
             size = F.try_divide(total * total, F.sum(f"squares_{g}"))
-            found += [
+            totals += [
                 F.coalesce(size, F.lit(0.0)).alias(f"effective_{g}"),
                 F.count_if(F.col(f"sum_{g}") > 0).alias(f"pages_{g}"),
             ]
-        return named.groupBy("unit").agg(*by_page).agg(*found)
+        return named.groupBy("unit").agg(*by_page).agg(*totals)
 
     return transform
 
 
 def _query_sums(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFrame]:
-    """Lists -> one row per query and ranker: sums of discounted gains and of gains, and counts."""
+    """Turn lists into one row per query and ranker: sums of discounted gains, of
+    gains, and counts.
+    """
 
     def transform(lists: DataFrame) -> DataFrame:
         columns: list[Column] = []
         for g in gains:
-            known = F.col(f"known_{g}") == F.col("items")
-            some = known & (F.col(f"mass_{g}") > 0)
+            complete = F.col(f"known_{g}") == F.col("items")
+            some = complete & (F.col(f"mass_{g}") > 0)
             columns += [
                 F.sum(F.when(some, F.col(f"dcg_{g}"))).alias(g),
                 F.sum(F.when(some, F.col(f"mass_{g}"))).alias(f"denominator_{g}"),
                 F.count_if(some).alias(f"lists_{g}"),
                 F.lit(0).cast("long").alias(f"short_{g}"),
-                F.count_if(~known).alias(f"masked_{g}"),
-                F.count_if(known & ~some).alias(f"no_positive_{g}"),
+                F.count_if(~complete).alias(f"masked_{g}"),
+                F.count_if(complete & ~some).alias(f"no_positive_{g}"),
             ]
         return lists.groupBy("block", "region", "query_id", "ranker").agg(*columns)
 

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from features.examples.snapshot import RANGE_BITS
 from features.lookup import Transform
-from features.split import normalised
+from features.split import normalise_text
 
 SPLITS = ("train", "validation", "test")
 CODE_LIMIT = 2**24
@@ -47,7 +47,7 @@ def with_codes(keys: Mapping[str, str], source: DataFrame) -> Transform:
 
     Args:
         keys: column of the key by code.
-        source: all rows with the keys: those that are coded, before anything costly was joined.
+        source: all rows with the keys: the rows that are coded, before costly joins.
     """
 
     def transform(rows: DataFrame) -> DataFrame:
@@ -60,7 +60,7 @@ def with_codes(keys: Mapping[str, str], source: DataFrame) -> Transform:
 
 
 def dense_codes(rows: DataFrame, key: str, code: str) -> DataFrame:
-    """key, code: the distinct values of a column numbered from 0, in the order of their hash.
+    """Number the distinct values of a column from 0, in the order of their hash: key, code.
 
     The same whatever the partitions, and without a sort of everything in one task: the places
     within a range of the hash are added to the sizes of the ranges before it.
@@ -85,7 +85,7 @@ def dense_codes(rows: DataFrame, key: str, code: str) -> DataFrame:
 
 
 def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None) -> DataFrame:
-    """Training examples with their codes, `judged`, `grade`, `propensity` and the planted truth.
+    """Return training examples with their codes, `judged`, `grade`, `propensity` and planted truth.
 
     The truth's mean over regions counts each region of a text alike, whatever its traffic.
 
@@ -95,7 +95,7 @@ def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None)
         truth: the table market_truth, one row per query and item; None: nothing is planted.
     """
     codes = {"list_code": "query_id", "page_code": "search_id", "item_code": "item_id"}
-    texts = queries.select("query_id", normalised(F.col("query_text")).alias("unit"))
+    texts = queries.select("query_id", normalise_text(F.col("query_text")).alias("unit"))
     rows = (
         examples.join(texts, on="query_id", how="left")
         .transform(with_codes(codes, examples))

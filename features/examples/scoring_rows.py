@@ -11,7 +11,7 @@ from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
 from features.lookup import (
     FeatureTables,
     Transform,
-    pack,
+    pack_features,
     with_item_features,
     with_pair_features,
     with_query_features,
@@ -28,7 +28,7 @@ class ScoringInputs:
 
 
 def scoring_rows(inputs: ScoringInputs, max_candidates: int, run_date: date) -> DataFrame:
-    """One row a query: its candidates by item_id, and their features as of the run date.
+    """Return one row per query: its candidates by item_id, with their features as of the run date.
 
     The columns are those of the table, the number of `candidates`, and the counts of
     `features.lookup.MISSING` rows.
@@ -42,14 +42,15 @@ def scoring_rows(inputs: ScoringInputs, max_candidates: int, run_date: date) -> 
         .transform(with_item_features(features))
         .transform(packed_by_query, features.own_of("item", "query_item"))
         .transform(with_query_features(features))
-        .withColumn("query_values", pack((*QUERY_LEVEL, *features.own_of("query"))))
+        .withColumn("query_values", pack_features((*QUERY_LEVEL, *features.own_of("query"))))
         .withColumn("run_date", day)
     )
 
 
 def at_most(candidates: int) -> Transform:
-    """Keep so many candidates a query: judged before retrieved before merely seen, then the most
-    shown and the best by BM25; ties by item_id."""
+    """Keep so many candidates per query: judged before retrieved before merely seen, then the most
+    shown and the best by BM25; ties by item_id.
+    """
     window = Window.partitionBy("query_id").orderBy(
         F.desc("from_judgment"),
         F.desc("from_retrieval"),
@@ -66,7 +67,7 @@ def at_most(candidates: int) -> Transform:
 
 def packed_by_query(df: DataFrame, own: Sequence[Feature] = ()) -> DataFrame:
     """Collect the candidates of each query in the order of item_id; own features come last."""
-    values = pack((*ITEM_LEVEL, *PAIR_LEVEL, *own)).alias("candidate_values")
+    values = pack_features((*ITEM_LEVEL, *PAIR_LEVEL, *own)).alias("candidate_values")
     candidate = F.struct("item_id", values)
     grouped = df.groupBy("as_of_date", "query_id", "region").agg(
         F.sort_array(F.collect_list(candidate)).alias("packed"),

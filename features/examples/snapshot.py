@@ -52,11 +52,11 @@ TRAINING = training_layout()
 
 
 def shuffled_rows(seed: int, layout: Layout = TRAINING) -> Transform:
-    """The float32 columns of the rows that a snapshot holds, with their place in the shuffle.
+    """Select the float32 columns of a snapshot's rows, and add their place in the shuffle.
 
     Adds `hash` (order within a split) and `hash_range` (its leading RANGE_BITS, in that order).
     """
-    hashes = _halves("search_id", PAGE_HASH) | _halves("query_id", LIST_HASH)
+    hashes = _split_hash("search_id", PAGE_HASH) | _split_hash("query_id", LIST_HASH)
     hashed = F.xxhash64(F.lit(seed), F.lit("snapshot"), F.col("example_id"))
     return lambda examples: (
         examples.where(F.col("split").isin(*layout.splits))
@@ -71,8 +71,8 @@ def shuffled_rows(seed: int, layout: Layout = TRAINING) -> Transform:
     )
 
 
-def _halves(key: str, names: tuple[str, str]) -> dict[str, Column]:
-    """The upper and the lower HALF_BITS of 48 bits of the key's hash; -1 without a key."""
+def _split_hash(key: str, names: tuple[str, str]) -> dict[str, Column]:
+    """Split 48 bits of the key's hash into the upper and the lower HALF_BITS; -1 without a key."""
     hashed = F.xxhash64(F.lit(key), F.col(key))
     largest = F.lit(2**HALF_BITS - 1).cast("long")
     halves = (F.shiftrightunsigned(hashed, 64 - HALF_BITS), hashed.bitwiseAND(largest))
@@ -83,12 +83,12 @@ def _halves(key: str, names: tuple[str, str]) -> dict[str, Column]:
 
 
 def range_counts(rows: DataFrame) -> DataFrame:
-    """Rows of each split and range of the hash: at most 2 x 2^RANGE_BITS rows."""
+    """Count the rows of each split and range of the hash: at most 2 x 2^RANGE_BITS rows."""
     return rows.groupBy("split", "hash_range").agg(F.count(F.lit(1)).alias("n"))
 
 
 def range_offsets(counts: Iterable[tuple[str, int, int]]) -> list[tuple[str, int, int]]:
-    """Rows of the split before each range, from (split, range, rows)."""
+    """Count the rows of the split before each range, from (split, range, rows)."""
     total: dict[str, int] = {}
     offsets = []
     for split, hash_range, rows in sorted(counts):
@@ -98,7 +98,7 @@ def range_offsets(counts: Iterable[tuple[str, int, int]]) -> list[tuple[str, int
 
 
 def file_counts(rows: Mapping[str, int], rows_per_file: int) -> dict[str, int]:
-    """Files of each split, so that none holds more than `rows_per_file` rows."""
+    """Count the files of each split, so that none holds more than `rows_per_file` rows."""
     return {split: -(-n // rows_per_file) for split, n in rows.items()}
 
 

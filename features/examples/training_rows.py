@@ -18,7 +18,7 @@ from conf.sections.training import TrainingSetConf
 from features.labels.admitted import with_admission
 from features.log.history import visible_log
 from features.lookup import FeatureTables, Transform, with_features
-from features.own.declared import pack_own
+from features.own.declared import pack_own_values
 
 PAIR = ["query_id", "item_id"]
 TASKS = ("click", "cart", "purchase")
@@ -52,16 +52,18 @@ class TrainingInputs:
 
 
 def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
-    """One row per impression of the window and per labelled pair that it never showed.
+    """Return one row per impression of the window, and one per labelled pair that it never showed.
 
     The columns are those of the table, and the flags of `features.lookup.MISSING`.
     """
     rows = labelled_rows(inputs, conf, run_date).transform(with_features(inputs.features))
-    return rows.withColumns({"own": pack_own(inputs.features.own), "run_date": F.lit(run_date)})
+    return rows.withColumns(
+        {"own": pack_own_values(inputs.features.own), "run_date": F.lit(run_date)}
+    )
 
 
 def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
-    """The training examples before their features are looked up."""
+    """Make the training examples, before their features are looked up."""
     shown = shown_rows(inputs, conf, run_date)
     carried = (
         inputs.labels.transform(labelled_pairs(inputs.queries, conf, inputs.decisions))
@@ -79,9 +81,11 @@ def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFra
 
 
 def shown_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
-    """Impressions of the window that were known before the run date, with the query's split."""
-    first = run_date - timedelta(days=conf.features.training_days)
-    since = F.lit(max(first, inputs.examples_from or first))
+    """Select the impressions of the window that were known before the run date, and add the query's
+    split.
+    """
+    first_day = run_date - timedelta(days=conf.features.training_days)
+    since = F.lit(max(first_day, inputs.examples_from or first_day))
     splits = inputs.queries.transform(with_split(conf.split)).select("query_id", "split")
     log = visible_log(inputs.impressions, run_date).where(F.col("event_date") >= since)
     return log.join(splits, on="query_id", how="inner")
@@ -99,14 +103,14 @@ def with_split(split: SplitConf) -> Transform:
 
 
 def engagement_labels(attribution_days: int, run_date: date) -> Transform:
-    """Click, cart and purchase of an impression, each with its mask; adds the example's keys.
+    """Label click, cart and purchase of an impression, each with its mask; adds the example's keys.
 
     A cart or purchase counts up to `attribution_days` days after the day of the impression. Before
     those days are over at the run date the label is masked, positive or not: to keep the early
     positives and drop the negatives would raise the rate of the last days to 1.
     """
     settled = F.date_add("event_date", attribution_days) < F.lit(run_date)
-    labels = {"label_click": _flag(F.col("clicked")), "mask_click": F.lit(1.0)}
+    labels = {"label_click": _to_flag(F.col("clicked")), "mask_click": F.lit(1.0)}
     for name, happened, at in (
         ("cart", "carted", "carted_at"),
         ("purchase", "purchased", "purchased_at"),
@@ -114,8 +118,8 @@ def engagement_labels(attribution_days: int, run_date: date) -> Transform:
         day = F.to_date(F.coalesce(at, "event_time"))
         in_time = F.date_diff(day, "event_date") <= attribution_days
         before_run = day < F.lit(run_date)
-        labels[f"label_{name}"] = _flag(F.col(happened) & in_time & before_run)
-        labels[f"mask_{name}"] = _flag(settled)
+        labels[f"label_{name}"] = _to_flag(F.col(happened) & in_time & before_run)
+        labels[f"mask_{name}"] = _to_flag(settled)
     floats = {name: column.cast("float") for name, column in labels.items()}
     return lambda df: df.select(
         "split",
@@ -132,7 +136,7 @@ def engagement_labels(attribution_days: int, run_date: date) -> Transform:
 
 
 def labelled_pairs(queries: DataFrame, conf: Conf, decisions: DataFrame | None = None) -> Transform:
-    """One relevance label a pair of the queries that have a split, with region and split.
+    """Pick one relevance label per pair of the queries that have a split, and add region and split.
 
     The source decides first (human, llm, model, assumed); within a source of models the version
     that was admitted last; then the latest `labelled_at`, then the greatest `labeler_version`.
@@ -204,27 +208,27 @@ def _as_unshown(day: Column) -> Transform:
 
 def _with_relevance_mask(df: DataFrame) -> DataFrame:
     zero = F.lit(0.0).cast("float")
-    known = {"mask_relevance": _flag(F.col("label_source").isNotNull())}
+    mask = {"mask_relevance": _to_flag(F.col("label_source").isNotNull())}
     filled = {
         name: F.coalesce(name, zero) for name in ("label_ge_1", "label_ge_2", "weight_relevance")
     }
-    return df.withColumns({**known, **filled})
+    return df.withColumns({**mask, **filled})
 
 
 def with_label_weight(labels: DataFrame, conf: TrainingSetConf) -> DataFrame:
     """Add `weight_relevance`: weight of the label's source times the factor of its version."""
-    weight = _mapped(conf.source_weights.model_dump(), "label_source")
+    weight = _look_up_weight(conf.source_weights.model_dump(), "label_source")
     if conf.version_weights:
-        factor = _mapped(conf.version_weights, "labeler_version")
+        factor = _look_up_weight(conf.version_weights, "labeler_version")
         weight = weight * F.coalesce(factor, F.lit(1.0))
     return labels.withColumn("weight_relevance", weight.cast("float"))
 
 
-def _mapped(values: Mapping[str, float], key: str) -> Column:
-    """The value of a key; null where there is none."""
+def _look_up_weight(values: Mapping[str, float], key: str) -> Column:
+    """Look up the value of a key; null where there is none."""
     entries = F.create_map(*(F.lit(part) for pair in values.items() for part in pair))
     return F.try_element_at(entries, F.col(key))
 
 
-def _flag(condition: Column) -> Column:
+def _to_flag(condition: Column) -> Column:
     return F.when(condition, 1.0).otherwise(0.0).cast("float")

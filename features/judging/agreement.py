@@ -14,29 +14,33 @@ Confusion = Mapping[tuple[int, int], int]
 """Pairs by the grades of two raters."""
 
 
-def confusions(answers: DataFrame) -> dict[tuple[str, str], Confusion]:
-    """For each two raters (in alphabetical order) that share pairs: pairs by their two grades.
+def count_confusions(answers: DataFrame) -> dict[tuple[str, str], Confusion]:
+    """Count pairs by the grades of each two raters (in alphabetical order) that share any.
 
     Args:
         answers: query_id, item_id, rater, grade; one row per pair and rater.
     """
     key = ["query_id", "item_id"]
-    first = answers.select(*key, F.col("rater").alias("a"), F.col("grade").alias("grade_a"))
-    second = answers.select(*key, F.col("rater").alias("b"), F.col("grade").alias("grade_b"))
+    left = answers.select(*key, F.col("rater").alias("a"), F.col("grade").alias("grade_a"))
+    right = answers.select(*key, F.col("rater").alias("b"), F.col("grade").alias("grade_b"))
     counted = (
-        first.join(second, on=key, how="inner")
+        left.join(right, on=key, how="inner")
         .where("a < b")
         .groupBy("a", "b", "grade_a", "grade_b")
         .count()
     )
-    found: dict[tuple[str, str], dict[tuple[int, int], int]] = {}
+    by_raters: dict[tuple[str, str], dict[tuple[int, int], int]] = {}
     for row in counted.collect():
-        found.setdefault((row["a"], row["b"]), {})[row["grade_a"], row["grade_b"]] = row["count"]
-    return dict(sorted(found.items()))
+        by_raters.setdefault((row["a"], row["b"]), {})[row["grade_a"], row["grade_b"]] = row[
+            "count"
+        ]
+    return dict(sorted(by_raters.items()))
 
 
 def grade_counts(answers: DataFrame) -> dict[tuple[int, ...], int]:
-    """Pairs by how many raters gave each grade: (answers 0, answers 1, answers 2) -> pairs."""
+    """Count pairs by how many raters gave each grade: (answers 0, answers 1,
+    answers 2) -> pairs.
+    """
     given = [F.count_if(F.col("grade") == grade).alias(f"n{grade}") for grade in GRADES]
     names = [f"n{grade}" for grade in GRADES]
     counted = answers.groupBy("query_id", "item_id").agg(*given).groupBy(*names).count()
@@ -44,7 +48,7 @@ def grade_counts(answers: DataFrame) -> dict[tuple[int, ...], int]:
 
 
 def weighted_kappa(confusion: Confusion) -> float | None:
-    """Cohen's kappa with quadratic weights (Cohen 1968); None where it is not defined.
+    """Compute Cohen's kappa with quadratic weights (Cohen 1968); None where it is not defined.
 
     1 - sum d^2 o_ab / sum d^2 e_ab, o the observed and e the shares expected of two raters who keep
     their own mix but grade independently, d the distance in grades. Not defined without pairs, or
@@ -61,7 +65,7 @@ def weighted_kappa(confusion: Confusion) -> float | None:
 
 
 def krippendorff_alpha(counts: Mapping[tuple[int, ...], int]) -> float | None:
-    """Krippendorff's alpha with the ordinal metric; None where it is not defined.
+    """Compute Krippendorff's alpha with the ordinal metric; None where it is not defined.
 
     1 - (n - 1) sum_{c<k} o_ck d_ck / sum_{c<k} n_c n_k d_ck over the answers of pairs that have two
     or more: o_ck coincidences (each two answers of a pair, by 1 / (answers - 1)), n_c answers c,

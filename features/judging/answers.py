@@ -8,8 +8,8 @@ from pyspark.sql import functions as F
 from conf.sections.audit import JudgingConf
 from conf.sections.ingest import LabelsConf
 from features.contracts import RATER_ANSWERS, RELEVANCE_LABELS
-from features.quality.rule import RAW_ROW, REASON, RULE, Rule, judge
-from features.quality.typed import MALFORMED, shown
+from features.quality.rule import RAW_ROW, REASON, RULE, Rule, judge_rows
+from features.quality.typed import MALFORMED, quote_value
 from features.text.normal_form import text_key
 
 PAIR_CODE = "pair"
@@ -17,12 +17,12 @@ VERSION_PREFIX = "judging-"
 
 
 def pair_code(query_id: Column, item_id: Column) -> Column:
-    """What names a pair on a sheet: 16 hex digits of a hash of both ids, with no text in them."""
+    """Name a pair on a sheet by 16 hex digits of a hash of both ids, with no text in them."""
     return F.substring(F.sha2(F.concat_ws("\u0001", query_id, item_id), 256), 1, 16)
 
 
 def checked_answers(raw: DataFrame, sample: DataFrame, run_date: date, dataset: str) -> DataFrame:
-    """The answers in the columns of RATER_ANSWERS, `dataset`, and a verdict on every raw row.
+    """Return the answers as RATER_ANSWERS, with `dataset` and a verdict on every raw row.
 
     Of equal rows of one rater for one pair the first is kept; where they differ none is.
 
@@ -44,13 +44,13 @@ def checked_answers(raw: DataFrame, sample: DataFrame, run_date: date, dataset: 
         .withColumn("grade", F.when(number.isin(0.0, 1.0, 2.0), number.cast("int")))
         .withColumns({"run_date": F.lit(run_date), "dataset": F.lit(dataset)})
     )
-    return judge(_with_repeats(judge(rows, _row_rules())), _repeat_rules()).select(
+    return judge_rows(_with_repeats(judge_rows(rows, _row_rules())), _repeat_rules()).select(
         *RATER_ANSWERS.column_names, "dataset", RULE, REASON, RAW_ROW
     )
 
 
-def resolved(answers: DataFrame, conf: JudgingConf) -> DataFrame:
-    """One row a pair in the columns of RESOLVED_JUDGMENTS.
+def resolve_answers(answers: DataFrame, conf: JudgingConf) -> DataFrame:
+    """Resolve the answers of each pair to one row of RESOLVED_JUDGMENTS.
 
     median: the middle answer, of two the lower. majority: the most frequent answer, of a tie the
     lower. drop_spread: the median, and none where the answers lie two grades apart.
@@ -63,7 +63,7 @@ def resolved(answers: DataFrame, conf: JudgingConf) -> DataFrame:
     spread = F.array_max("grades") - F.array_min("grades")
     enough = F.col("raters") >= conf.min_raters
     dropped = F.lit(conf.rule == "drop_spread") & (F.col("spread") >= 2)
-    grade = _majority() if conf.rule == "majority" else middle
+    grade = _find_majority() if conf.rule == "majority" else middle
     return (
         answers.groupBy("run_date", "query_id", "item_id")
         .agg(
@@ -84,7 +84,7 @@ def resolved(answers: DataFrame, conf: JudgingConf) -> DataFrame:
 def judged_labels(
     judgments: DataFrame, queries: DataFrame, run_date: date, conf: LabelsConf
 ) -> DataFrame:
-    """Human labels of the resolved judgments, in the columns of RELEVANCE_LABELS.
+    """Make human labels of the resolved judgments, in the columns of RELEVANCE_LABELS.
 
     The version is `judging-<run date>`, so the labels of the source stay as they are, and
     labelled_at is the run date: of two human labels of a pair the later one is used. A grade holds
@@ -121,8 +121,10 @@ def judged_labels(
     )
 
 
-def _majority() -> Column:
-    """The most frequent of `grades`; of a tie the lowest: they are sorted, and the first wins."""
+def _find_majority() -> Column:
+    """Find the most frequent of `grades`; of a tie the lowest: they are sorted,
+    and the first wins.
+    """
     counted = F.transform(
         F.array_distinct("grades"),
         lambda grade: F.struct(
@@ -138,17 +140,22 @@ def _row_rules() -> list[Rule]:
     unreadable = grade.isNotNull() & F.col("grade").isNull()
     return [
         Rule("malformed_line", F.when(F.col(MALFORMED).isNotNull(), "the line does not parse")),
-        Rule("unknown_pair", F.when(F.col("query_id").isNull(), _says(PAIR_CODE, "not sampled"))),
+        Rule(
+            "unknown_pair",
+            F.when(F.col("query_id").isNull(), _describe_failure(PAIR_CODE, "not sampled")),
+        ),
         Rule("no_rater", F.when(F.col("rater").isNull(), "rater is blank")),
         Rule("no_answer", F.when(grade.isNull(), "grade is blank")),
-        Rule("grade_in_range", F.when(unreadable, _says("grade_text", "not 0, 1 or 2"))),
+        Rule(
+            "grade_in_range", F.when(unreadable, _describe_failure("grade_text", "not 0, 1 or 2"))
+        ),
     ]
 
 
-def _says(column: str, what: str) -> Column:
+def _describe_failure(column: str, what: str) -> Column:
     return F.concat(
         F.lit("pair " if column == PAIR_CODE else "grade "),
-        shown(F.col(column)),
+        quote_value(F.col(column)),
         F.lit(f" is {what}"),
     )
 
@@ -163,8 +170,8 @@ def _with_repeats(df: DataFrame) -> DataFrame:
 
 
 def _repeat_rules() -> list[Rule]:
-    differ, again = F.col("_grades") > 1, F.col("_place") > 1
+    differ, repeated = F.col("_grades") > 1, F.col("_place") > 1
     return [
         Rule("answers_differ", F.when(differ, "the rater gave this pair different grades")),
-        Rule("repeated", F.when(again & ~differ, "the rater gave this pair this grade already")),
+        Rule("repeated", F.when(repeated & ~differ, "the rater gave this pair this grade already")),
     ]

@@ -39,15 +39,15 @@ class SamplingInputs:
     answered: DataFrame | None
 
 
-def pool(inputs: SamplingInputs, conf: Conf, run_date: date) -> DataFrame:
-    """One row a text and item that may be asked for.
+def build_pool(inputs: SamplingInputs, conf: Conf, run_date: date) -> DataFrame:
+    """Build the pool: one row per text and item that raters may be asked for.
 
     Returns:
         the columns of JUDGMENT_SAMPLE but `reason` and `priority`, and `contradicted` (boolean).
     """
-    known = _known_pairs(inputs)
+    askable = _known_pairs(inputs)
     if inputs.answered is not None:
-        known = known.join(inputs.answered.select(*PAIR).distinct(), on=PAIR, how="left_anti")
+        askable = askable.join(inputs.answered.select(*PAIR).distinct(), on=PAIR, how="left_anti")
     queries = inputs.queries.transform(
         lambda df: _with_segments(df, inputs.impressions, conf.judging, run_date)
     )
@@ -58,7 +58,7 @@ def pool(inputs: SamplingInputs, conf: Conf, run_date: date) -> DataFrame:
         "/", "region", "traffic", "length", F.coalesce(F.col("grade").cast("string"), F.lit("none"))
     )
     return (
-        known.join(queries, on="query_id", how="inner")
+        askable.join(queries, on="query_id", how="inner")
         .withColumn("_place", F.row_number().over(one_region))
         .where("_place = 1")
         .join(inputs.items.select("item_id", "title"), on="item_id", how="inner")
@@ -67,27 +67,27 @@ def pool(inputs: SamplingInputs, conf: Conf, run_date: date) -> DataFrame:
     )
 
 
-def sampled(pairs: DataFrame, conf: Conf, run_date: date) -> DataFrame:
-    """The budget's rows of the pool, in the columns of JUDGMENT_SAMPLE.
+def draw_sample(pairs: DataFrame, conf: Conf, run_date: date) -> DataFrame:
+    """Draw the budget's rows from the pool, in the columns of JUDGMENT_SAMPLE.
 
     What `contradicted` and `uncertain` leave of their share goes to `coverage`.
     """
     judging = conf.judging
     chance = F.pmod(F.xxhash64(F.lit(conf.seed), F.lit("judge"), *PAIR), F.lit(10**9)) / 1e9
     drawn = pairs.withColumn("_chance", chance)
-    contradicted = _best(
+    contradicted = _take_best(
         drawn.where("contradicted").withColumn("priority", 1 - F.coalesce("q_value", F.lit(1.0))),
         "contradicted",
         round(judging.budget * judging.contradicted_share),
     )
     rest = drawn.join(contradicted.select(*PAIR), on=PAIR, how="left_anti")
-    uncertain = _best(
+    uncertain = _take_best(
         rest.where("entropy IS NOT NULL").withColumn("priority", F.col("entropy")),
         "uncertain",
         round(judging.budget * judging.uncertain_share),
     )
     taken = contradicted.unionByName(uncertain)
-    coverage = _best(
+    coverage = _take_best(
         rest.join(uncertain.select(*PAIR), on=PAIR, how="left_anti").withColumn(
             "priority", F.col("_chance")
         ),
@@ -105,13 +105,13 @@ def sampled(pairs: DataFrame, conf: Conf, run_date: date) -> DataFrame:
 
 
 def _known_pairs(inputs: SamplingInputs) -> DataFrame:
-    """query_id, item_id, grade, entropy, q_value, contradicted of every labelled pair."""
+    """Return query_id, item_id, grade, entropy, q_value and contradicted of every labelled pair."""
     human_first = F.struct(
         (F.col("source") == "human").cast("int"), "labelled_at", "labeler_version"
     )
     labels = inputs.labels.where("source != 'assumed'").groupBy(*PAIR)
     probabilities = F.when(
-        F.col("source").isin(*MODEL_SOURCES), _entropy(F.col("p_ge_1"), F.col("p_ge_2"))
+        F.col("source").isin(*MODEL_SOURCES), _compute_entropy(F.col("p_ge_1"), F.col("p_ge_2"))
     )
     pairs = labels.agg(
         F.max_by("grade", human_first).alias("grade"), F.max(probabilities).alias("_entropy")
@@ -119,12 +119,12 @@ def _known_pairs(inputs: SamplingInputs) -> DataFrame:
     if inputs.audit is None:
         empty = {"q_value": F.lit(None).cast("double"), "contradicted": F.lit(False)}
         return pairs.withColumnRenamed("_entropy", "entropy").withColumns(empty)
-    read = _entropy(F.col("model_p_ge_1"), F.col("model_p_ge_2"))
+    read = _compute_entropy(F.col("model_p_ge_1"), F.col("model_p_ge_2"))
     unsure = (F.col("flagged_by") != "none") & F.col("path").isin(*_UNSURE_PATHS)
-    found = inputs.audit.select(
+    audited = inputs.audit.select(
         *PAIR, read.alias("_read"), "q_value", unsure.alias("_contradicted")
     )
-    return pairs.join(found, on=PAIR, how="left").select(
+    return pairs.join(audited, on=PAIR, how="left").select(
         *PAIR,
         "grade",
         F.coalesce("_read", "_entropy").alias("entropy"),
@@ -136,7 +136,7 @@ def _known_pairs(inputs: SamplingInputs) -> DataFrame:
 def _with_segments(
     queries: DataFrame, impressions: DataFrame, conf: JudgingConf, run_date: date
 ) -> DataFrame:
-    """query_id, query_text, region, text_key, traffic, length, shown (impressions)."""
+    """Add to queries their text_key, traffic, length and shown (impressions)."""
     shown = (
         visible_log(impressions, run_date).groupBy("query_id").agg(F.count(F.lit(1)).alias("shown"))
     )
@@ -166,8 +166,8 @@ def _with_traffic(queries: DataFrame, head_share: float) -> DataFrame:
     return queries.join(bounds, on="shown", how="inner")
 
 
-def _best(pairs: DataFrame, reason: str, count: int) -> DataFrame:
-    """`count` rows: the best of each stratum, then the second best of each, and so on."""
+def _take_best(pairs: DataFrame, reason: str, count: int) -> DataFrame:
+    """Take `count` rows: the best of each stratum, then the second best of each, and so on."""
     within = Window.partitionBy("stratum").orderBy(F.col("priority").desc(), "_chance", *PAIR)
     return (
         pairs.withColumn("_round", F.row_number().over(within))
@@ -177,8 +177,8 @@ def _best(pairs: DataFrame, reason: str, count: int) -> DataFrame:
     )
 
 
-def _entropy(p_ge_1: Column, p_ge_2: Column) -> Column:
-    """Entropy of the three grades (nats); null where a probability is."""
+def _compute_entropy(p_ge_1: Column, p_ge_2: Column) -> Column:
+    """Compute the entropy of the three grades (nats); null where a probability is."""
     masses = (1 - p_ge_1, p_ge_1 - p_ge_2, p_ge_2)
     terms = [F.when(p > 0, -p * F.ln(p)).when(p.isNotNull(), F.lit(0.0)) for p in masses]
     return terms[0] + terms[1] + terms[2]

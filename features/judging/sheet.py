@@ -30,7 +30,7 @@ class SheetPair:
 
 
 def sheet_csv(pairs: Iterable[SheetPair]) -> str:
-    """The pairs as CSV, rater and grade left empty.
+    """Write the pairs as CSV, with rater and grade left empty.
 
     A text that a spreadsheet would take for a formula gets an apostrophe in front; the import
     reads the code, the rater and the grade only.
@@ -44,11 +44,12 @@ def sheet_csv(pairs: Iterable[SheetPair]) -> str:
 
 
 def sheet_html(pairs: Iterable[SheetPair], title: str) -> str:
-    """A page with instructions and one row of choices a pair; a button saves the answers as CSV.
+    """Write a page with instructions and one row of choices per pair; a button saves the answers as
+    CSV.
 
     It loads nothing and sends nothing: the content policy forbids it, and all text is escaped.
     """
-    rows = [_row(number, pair) for number, pair in enumerate(pairs, start=1)]
+    rows = [_render_row(number, pair) for number, pair in enumerate(pairs, start=1)]
     rules = "".join(
         f"<dt>{grade} {html.escape(name)}</dt><dd>{html.escape(meaning)}</dd>"
         for grade, name, meaning in GRADES
@@ -58,7 +59,7 @@ def sheet_html(pairs: Iterable[SheetPair], title: str) -> str:
     )
 
 
-def _row(number: int, pair: SheetPair) -> str:
+def _render_row(number: int, pair: SheetPair) -> str:
     code = html.escape(pair.code, quote=True)
     choices = "".join(
         f'<label><input type="radio" name="{code}" value="{grade}"> {grade} {name}</label>'

@@ -7,7 +7,7 @@ from features.labels.judged import MODEL_SOURCES
 
 
 def version_status(decisions: DataFrame) -> DataFrame:
-    """labeler_version, admitted, decision_no: the last decision on each version."""
+    """Return labeler_version, admitted and decision_no of the last decision on each version."""
     return (
         decisions.groupBy("labeler_version")
         .agg(
@@ -23,8 +23,8 @@ def version_status(decisions: DataFrame) -> DataFrame:
 def with_admission(labels: DataFrame, decisions: DataFrame | None) -> DataFrame:
     """Add label_admitted and decision_no (0 where none) to rows of relevance_labels.
 
-    Labels of people and assumed ones are admitted. A model label is where the last decision on its
-    version says so: without a decision it is not.
+    Labels of people and assumed ones are admitted. A model label is admitted only where the last
+    decision on its version admits that version.
 
     Args:
         decisions: rows of labeler_decisions; None: there are none yet.
@@ -34,8 +34,8 @@ def with_admission(labels: DataFrame, decisions: DataFrame | None) -> DataFrame:
         return labels.withColumns(
             {"label_admitted": ~is_model, "decision_no": F.lit(0).cast("long")}
         )
-    known = labels.join(F.broadcast(version_status(decisions)), on="labeler_version", how="left")
+    decided = labels.join(F.broadcast(version_status(decisions)), on="labeler_version", how="left")
     admitted = ~is_model | F.coalesce("admitted", F.lit(False))
-    return known.withColumns(
+    return decided.withColumns(
         {"label_admitted": admitted, "decision_no": F.coalesce("decision_no", F.lit(0))}
     ).drop("admitted")

@@ -19,11 +19,11 @@ def source_of(kind: str) -> str:
 
 
 def labels_from_judgments(judgments: DataFrame, conf: LabelsConf) -> DataFrame:
-    """One label a judgment, in the columns of RELEVANCE_LABELS.
+    """Make one label per judgment, in the columns of RELEVANCE_LABELS.
 
     The version of a human labeler is the data set that the grades came with.
     """
-    p_ge_1, p_ge_2 = _soft(conf) if conf.soft else _hard()
+    p_ge_1, p_ge_2 = _compute_soft_labels(conf) if conf.soft else _compute_hard_labels()
     labels = judgments.withColumns(
         {
             "labeler_version": F.col("dataset"),
@@ -36,14 +36,14 @@ def labels_from_judgments(judgments: DataFrame, conf: LabelsConf) -> DataFrame:
     return RELEVANCE_LABELS.conform(labels)
 
 
-def _hard() -> tuple[Column, Column]:
-    """P(grade >= k) = 1 where the grade is at least k, else 0."""
+def _compute_hard_labels() -> tuple[Column, Column]:
+    """Return P(grade >= k) = 1 where the grade is at least k, else 0."""
     grade = F.col("grade")
     return (grade >= 1).cast("double"), (grade >= 2).cast("double")
 
 
-def _soft(conf: LabelsConf) -> tuple[Column, Column]:
-    """P(grade >= k) from a mean rating r on the scale [low, high]; hard without a rating.
+def _compute_soft_labels(conf: LabelsConf) -> tuple[Column, Column]:
+    """Compute P(grade >= k) from a mean rating r on the scale [low, high]; hard without a rating.
 
     e = 2 (r - low) / (high - low) is the expected grade. P(>= 1) = min(1, e) and
     P(>= 2) = max(0, e - 1) add up to e, and are what raters who differ by at most one grade give.
@@ -53,7 +53,7 @@ def _soft(conf: LabelsConf) -> tuple[Column, Column]:
     bounded = F.greatest(F.lit(0.0), F.least(F.lit(2.0), expected))
     soft = F.least(F.lit(1.0), bounded), F.greatest(F.lit(0.0), bounded - 1.0)
     rated = F.col("rating").isNotNull() & ~F.isnan("rating")
-    hard = _hard()
+    hard = _compute_hard_labels()
     return (
         F.when(rated, soft[0]).otherwise(hard[0]),
         F.when(rated, soft[1]).otherwise(hard[1]),

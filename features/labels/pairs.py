@@ -22,12 +22,15 @@ FIT, CHOOSE, GOLD = "fit", "choose", "gold"
 TEXT_PAIR = ("text_key", "item_key")
 """What makes two pairs of texts the same: the query in lower case, the item as encoders see it."""
 _PARTS = 1_000_000
+"""Steps that the share of the gold set is cut to."""
 _DIGITS = 6
+"""Decimal places that are kept, so that the order in which Spark adds does not show."""
 _MOST_SHOWN_BAND = 8
+"""Pairs shown 256 times or more are one band: further bands would hold few pairs."""
 
 
 def graded_pairs(labels: DataFrame, queries: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
-    """One row per pair that people graded and whose query trains or validates.
+    """Return one row per pair that people graded and whose query trains or validates.
 
     Args:
         labels: rows of relevance_labels; other sources than `human` are left out. Of several human
@@ -50,7 +53,7 @@ def graded_pairs(labels: DataFrame, queries: DataFrame, items: DataFrame, conf: 
 
 
 def query_texts(queries: DataFrame) -> DataFrame:
-    """query_id, region, bucket, query_text, text_key."""
+    """Return query_id, region, bucket, query_text, text_key."""
     return queries.select(
         "query_id",
         "region",
@@ -61,13 +64,14 @@ def query_texts(queries: DataFrame) -> DataFrame:
 
 
 def item_texts(items: DataFrame) -> DataFrame:
-    """item_id, item_text (title, led by the brand where it lacks it), item_key."""
+    """Return item_id, item_text (title, led by the brand where it lacks it), item_key."""
     text = item_title(F.col("title"), F.col("brand"))
     return items.select("item_id", text.alias("item_text"), encoder_text(text).alias("item_key"))
 
 
 def distinct_texts(graded: DataFrame) -> DataFrame:
-    """One row per pair of texts and role: its grade and probabilities, the mean of its labels.
+    """Return one row per pair of texts and role, with the mean grade and probabilities of its
+    labels.
 
     Regions that share a pair of texts grade it apart; a labeler reads texts alone.
 
@@ -85,7 +89,8 @@ def distinct_texts(graded: DataFrame) -> DataFrame:
 def assumed_texts(
     labels: DataFrame, graded: DataFrame, queries: DataFrame, items: DataFrame, conf: Conf
 ) -> DataFrame:
-    """One row per pair of texts of a training query that is assumed irrelevant and nobody graded.
+    """Return one row per pair of texts that nobody graded and that is assumed irrelevant, of
+    training queries.
 
     Args:
         labels: rows of relevance_labels; those of source `assumed` count, where conf
@@ -95,19 +100,19 @@ def assumed_texts(
     Returns:
         The columns of `distinct_texts`; the role is FIT.
     """
-    known = graded.select(*TEXT_PAIR).distinct()
+    graded_texts = graded.select(*TEXT_PAIR).distinct()
     return (
         labels.where((F.col("source") == "assumed") & F.lit(conf.labeling.assumed_share > 0))
         .select("query_id", "item_id", "grade", "p_ge_1", "p_ge_2")
         .transform(lambda pairs: _with_texts(pairs, queries, items, conf))
         .where(F.col("role") == FIT)
         .transform(distinct_texts)
-        .join(known, on=list(TEXT_PAIR), how="left_anti")
+        .join(graded_texts, on=list(TEXT_PAIR), how="left_anti")
     )
 
 
 def counts_by_role(texts: DataFrame) -> dict[str, Counts]:
-    """Role -> pairs of grade 0, 1, 2."""
+    """Count the pairs of grade 0, 1, 2 of each role."""
     rows = texts.groupBy("role", "grade").count().collect()
     counted = {(str(r["role"]), int(r["grade"])): int(r["count"]) for r in rows}
     return {
@@ -116,9 +121,9 @@ def counts_by_role(texts: DataFrame) -> dict[str, Counts]:
     }
 
 
-def drawn(texts: DataFrame, quotas: Sequence[int], seed: int) -> DataFrame:
-    """So many pairs of grade 0, 1, 2, drawn by hash, in the order of the hash."""
-    chance = _chance(seed, "labeler/drawn", *TEXT_PAIR)
+def draw_by_grade(texts: DataFrame, quotas: Sequence[int], seed: int) -> DataFrame:
+    """Draw so many pairs of grade 0, 1, 2 by hash, in the order of the hash."""
+    chance = _hash_chance(seed, "labeler/drawn", *TEXT_PAIR)
     parts = [
         texts.where(F.col("grade") == grade).orderBy(chance, *TEXT_PAIR).limit(quota)
         for grade, quota in enumerate(quotas)
@@ -127,30 +132,32 @@ def drawn(texts: DataFrame, quotas: Sequence[int], seed: int) -> DataFrame:
     return rows.orderBy(chance, *TEXT_PAIR)
 
 
-def sampled(rows: DataFrame, most: int, seed: int) -> DataFrame:
-    """At most so many rows of texts, by hash, in the order of the hash."""
-    return rows.orderBy(_chance(seed, "labeler/sampled", *TEXT_PAIR), *TEXT_PAIR).limit(most)
+def draw_at_most(rows: DataFrame, most: int, seed: int) -> DataFrame:
+    """Draw at most so many rows of texts by hash, in the order of the hash."""
+    return rows.orderBy(_hash_chance(seed, "labeler/sampled", *TEXT_PAIR), *TEXT_PAIR).limit(most)
 
 
 def data_key(texts: DataFrame) -> str:
     """Hash over the pairs that are fitted and chosen on, whatever their order."""
     row_hash = F.xxhash64(*TEXT_PAIR, "role", "grade", "p_ge_1", "p_ge_2")
-    found = (
+    totals = (
         texts.where(F.col("role") != GOLD)
         .agg(F.count("*").alias("n"), F.sum(row_hash.cast("decimal(38,0)")).alias("total"))
         .collect()[0]
     )
-    return f"{found['n']}-{int(found['total'] or 0) & (2**64 - 1):016x}"
+    return f"{totals['n']}-{int(totals['total'] or 0) & (2**64 - 1):016x}"
 
 
 def shown_pairs(impressions: DataFrame, run_date: date) -> DataFrame:
-    """query_id, item_id, region, shown: how often each pair was shown before the run date."""
+    """Count how often each pair was shown before the run date: query_id, item_id, region, shown."""
     log = visible_log(impressions, run_date)
     return log.groupBy("query_id", "item_id", "region").agg(F.count("*").alias("shown"))
 
 
 def shown_queries(impressions: DataFrame, queries: DataFrame, run_date: date) -> DataFrame:
-    """text_key, shown: impressions of each query text in all regions before the run date."""
+    """Count the impressions of each query text in all regions before the run
+    date: text_key, shown.
+    """
     counted = visible_log(impressions, run_date).groupBy("query_id").agg(F.count("*").alias("n"))
     texts = queries.select("query_id", text_key(F.col("query_text")).alias("text_key"))
     return (
@@ -161,22 +168,24 @@ def shown_queries(impressions: DataFrame, queries: DataFrame, run_date: date) ->
 
 
 def mass_sums(rows: DataFrame) -> tuple[float, float, float]:
-    """Sums of P(grade = 0), P(grade = 1), P(grade = 2) of labelled rows."""
-    found = rows.agg(*_mass_sums()).collect()[0]
-    return _masses(found)
+    """Sum P(grade = 0), P(grade = 1), P(grade = 2) of labelled rows."""
+    sums = rows.agg(*_mass_sums()).collect()[0]
+    return _read_masses(sums)
 
 
 def graded_by_stratum(graded: DataFrame, shown: DataFrame) -> dict[str, Masses]:
-    """Stratum -> sums of P(grade = 0), 1, 2 of the pairs that people graded; see `stratum`."""
-    known = shown.select("query_id", "item_id", "shown")
-    rows = graded.join(known, on=["query_id", "item_id"], how="left").groupBy(stratum().alias("s"))
-    return {str(r["s"]): _masses(r) for r in rows.agg(*_mass_sums()).collect()}
+    """Sum P(grade = 0), 1, 2 of the pairs that people graded, by stratum (see `assign_stratum`)."""
+    counts = shown.select("query_id", "item_id", "shown")
+    rows = graded.join(counts, on=["query_id", "item_id"], how="left").groupBy(
+        assign_stratum().alias("s")
+    )
+    return {str(r["s"]): _read_masses(r) for r in rows.agg(*_mass_sums()).collect()}
 
 
 def ungraded_texts(
     shown: DataFrame, graded: DataFrame, queries: DataFrame, items: DataFrame
 ) -> DataFrame:
-    """TEXT_PAIR, query_text, item_text of shown pairs that nobody graded, once each."""
+    """Return TEXT_PAIR, query_text and item_text of shown pairs that nobody graded, once each."""
     texts = (
         shown.select("query_id", "item_id")
         .distinct()
@@ -190,45 +199,45 @@ def ungraded_texts(
 
 
 def population_by_stratum(shown: DataFrame) -> dict[str, float]:
-    """Stratum -> pairs that production shows."""
-    counted = shown.groupBy(stratum().alias("s")).count().collect()
+    """Count the pairs that production shows, by stratum."""
+    counted = shown.groupBy(assign_stratum().alias("s")).count().collect()
     return {str(r["s"]): float(r["count"]) for r in counted}
 
 
-def stratum() -> Column:
-    """Region and times shown in bands of powers of two; pairs never shown have band -1."""
+def assign_stratum() -> Column:
+    """Name the stratum: region, and times shown in bands of powers of two (-1: never shown)."""
     band = F.least(F.floor(F.log2(F.col("shown"))), F.lit(_MOST_SHOWN_BAND))
     return F.concat_ws("/", "region", F.coalesce(band, F.lit(-1)).cast("string"))
 
 
 def _with_texts(pairs: DataFrame, queries: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
-    """The pairs that have a role and both texts, with them."""
+    """Keep the pairs that have a role and both texts, and add them."""
     return (
         pairs.join(query_texts(queries), on="query_id", how="inner")
         .join(item_texts(items), on="item_id", how="inner")
-        .withColumn("role", _role(conf))
+        .withColumn("role", _assign_role(conf))
         .where("role IS NOT NULL AND trim(query_text) != '' AND trim(item_text) != ''")
         .drop("bucket")
     )
 
 
-def _role(conf: Conf) -> Column:
-    part = F.pmod(_chance(conf.seed, "labeler/gold", "text_key"), F.lit(_PARTS))
+def _assign_role(conf: Conf) -> Column:
+    part = F.pmod(_hash_chance(conf.seed, "labeler/gold", "text_key"), F.lit(_PARTS))
     is_gold = part < int(conf.labeling.gold_share * _PARTS)
     return F.when(F.col("bucket").isin(*conf.split.train), FIT).when(
         F.col("bucket").isin(*conf.split.validation), F.when(is_gold, GOLD).otherwise(CHOOSE)
     )
 
 
-def _chance(seed: int, purpose: str, *keys: str) -> Column:
+def _hash_chance(seed: int, purpose: str, *keys: str) -> Column:
     return F.xxhash64(F.lit(seed), F.lit(purpose), *keys)
 
 
 def _mass_sums() -> list[Column]:
-    """Rounded, so that the order in which Spark adds does not show."""
+    """Sum the three masses, rounded, so that the order in which Spark adds does not show."""
     masses = (1 - F.col("p_ge_1"), F.col("p_ge_1") - F.col("p_ge_2"), F.col("p_ge_2"))
     return [F.round(F.sum(mass), _DIGITS - 2).alias(f"m{at}") for at, mass in enumerate(masses)]
 
 
-def _masses(row: Row) -> Masses:
+def _read_masses(row: Row) -> Masses:
     return float(row["m0"] or 0.0), float(row["m1"] or 0.0), float(row["m2"] or 0.0)

@@ -21,11 +21,12 @@ _KEPT = ("p_ge_1", "p_ge_2", "grade")
 
 @dataclass(frozen=True)
 class Step:
-    """A part of the plan: pairs of texts shown `shown` times go to chunks first .. first + parts -
-    1, by hash."""
+    """A part of the plan: pairs of texts shown `shown` times go, by hash, to the `parts` chunks
+    from `first_chunk` on.
+    """
 
     shown: int
-    first: int
+    first_chunk: int
     parts: int
 
 
@@ -41,8 +42,8 @@ class Plan:
     steps: tuple[Step, ...]
     sizes: tuple[int, ...]
 
-    def within(self, budget: int | None) -> "Plan":
-        """The first chunks, as many as hold about `budget` pairs of texts, one at least."""
+    def cut_to_budget(self, budget: int | None) -> "Plan":
+        """Keep the first chunks, as many as hold about `budget` pairs of texts, at least one."""
         if budget is None:
             return self
         reached = list(accumulate(self.sizes))
@@ -50,30 +51,31 @@ class Plan:
 
 
 def wanted_pairs(
-    candidates: DataFrame, human: DataFrame | None, kept: Sequence[DataFrame]
+    candidates: DataFrame, human: DataFrame | None, standing: Sequence[DataFrame]
 ) -> DataFrame:
-    """query_id, item_id: the candidates that are to have a label of the admitted version.
+    """Return query_id and item_id of the candidates that are to get a label of the admitted
+    version.
 
     Args:
         candidates: rows of one run of the candidates table.
         human: labels of people whose pairs need no other; None: label those pairs, too.
-        kept: labels of models that stand; their pairs are left out.
+        standing: labels of models that stay; their pairs are left out.
     """
     pairs = candidates.select(*PAIR).distinct()
-    for labels in ([] if human is None else [human], kept):
+    for labels in ([] if human is None else [human], standing):
         for frame in labels:
             pairs = pairs.join(frame.select(*PAIR), on=list(PAIR), how="left_anti")
     return pairs
 
 
 def labels_of(labels: DataFrame, version: str) -> DataFrame:
-    """The model labels of one version."""
+    """Select the model labels of one version."""
     is_model = F.col("source").isin(*MODEL_SOURCES)
     return labels.where(is_model & (F.col("labeler_version") == version))
 
 
-def certain(labels: DataFrame, doubt: float) -> DataFrame:
-    """Labels whose grade has an entropy below `doubt` (nats)."""
+def select_certain(labels: DataFrame, doubt: float) -> DataFrame:
+    """Select the labels whose grade has an entropy below `doubt` (nats)."""
     masses = (1 - F.col("p_ge_1"), F.col("p_ge_1") - F.col("p_ge_2"), F.col("p_ge_2"))
     parts = [F.when(mass > 0, -mass * F.log(mass)).otherwise(0.0) for mass in masses]
     return labels.where(parts[0] + parts[1] + parts[2] < doubt)
@@ -93,12 +95,12 @@ def with_texts(
         pairs.join(texts, on="query_id", how="left")
         .join(item_texts(items), on="item_id", how="left")
         .join(counts, on=list(PAIR), how="left")
-        .withColumns({"shown": F.coalesce("shown", F.lit(0)), "reason": _reason()})
+        .withColumns({"shown": F.coalesce("shown", F.lit(0)), "reason": _find_reason()})
     )
 
 
 def text_pairs(pairs: DataFrame) -> DataFrame:
-    """One row per distinct pair of texts, with the pairs that share it.
+    """Return one row per distinct pair of texts, with the pairs that share it.
 
     Returns:
         TEXT_PAIR, query_text, item_text, rank (times shown, at most MOST_SHOWN), members (array of
@@ -139,7 +141,8 @@ def with_vectors(texts: DataFrame, vectors: DataFrame | None) -> DataFrame:
 def known_answers(
     labels: DataFrame, pairs: DataFrame, queries: DataFrame, items: DataFrame
 ) -> DataFrame:
-    """TEXT_PAIR, p_ge_1, p_ge_2, grade of the pairs of texts that the version labelled already.
+    """Return TEXT_PAIR, p_ge_1, p_ge_2 and grade of the pairs of texts that the version has
+    labelled.
 
     Args:
         labels: of one version.
@@ -183,7 +186,7 @@ def plan_chunks(sizes: Mapping[int, int], chunk: int) -> Plan:
 
 def with_chunk(texts: DataFrame, plan: Plan, seed: int) -> DataFrame:
     """Add the chunk of each pair of texts."""
-    rows = [(step.shown, step.first, step.parts) for step in plan.steps]
+    rows = [(step.shown, step.first_chunk, step.parts) for step in plan.steps]
     steps = texts.sparkSession.createDataFrame(rows, "rank int, first int, parts int")
     part = F.pmod(F.xxhash64(F.lit(seed), F.lit("label/chunk"), *TEXT_PAIR), F.col("parts"))
     return (
@@ -201,7 +204,7 @@ def label_rows(
     run_date: date,
     simulated: bool,
 ) -> DataFrame:
-    """Rows of relevance_labels: an answer to a pair of texts is that of all pairs that share it.
+    """Make rows of relevance_labels: an answer to a pair of texts goes to all pairs that share it.
 
     Args:
         answered: members, p_ge_1, p_ge_2, grade.
@@ -219,7 +222,7 @@ def label_rows(
 
 
 def quarantine_rows(pairs: DataFrame, rule: str, version: str, run_date: date) -> DataFrame:
-    """Rows of the quarantine for pairs (query_id, item_id, reason) that got no label."""
+    """Make rows of the quarantine for pairs (query_id, item_id, reason) that got no label."""
     return pairs.select(
         F.lit(run_date).alias("run_date"),
         F.lit(RELEVANCE_LABELS.name).alias("table_name"),
@@ -230,7 +233,7 @@ def quarantine_rows(pairs: DataFrame, rule: str, version: str, run_date: date) -
     )
 
 
-def _reason() -> Column:
+def _find_reason() -> Column:
     no_text = F.col("query_text").isNull() | (F.trim("query_text") == "")
     unknown = F.col("item_text").isNull()
     return (

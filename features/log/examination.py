@@ -5,10 +5,11 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from conf.sections.features import LOOK_BACK_DAYS
-from features.log.history import MICRO, daily_counts, history
+from features.log.history import MICRO, daily_counts, sum_windows
 
 WINDOW = LOOK_BACK_DAYS
 _LEAST = 0.01
+"""Least relative examination: clicks are divided by sums of it."""
 
 
 def with_examination(events: DataFrame, conf: Conf) -> DataFrame:
@@ -26,7 +27,7 @@ def with_examination(events: DataFrame, conf: Conf) -> DataFrame:
     Args:
         events: of `effective_events`.
     """
-    placed = events.withColumn("position", _bucket(conf))
+    placed = events.withColumn("position", _cap_position(conf))
     curve = examination_curve(placed, conf)
     return (
         placed.join(F.broadcast(curve), on=["day", "position"], how="left")
@@ -36,7 +37,9 @@ def with_examination(events: DataFrame, conf: Conf) -> DataFrame:
 
 
 def examination_curve(events: DataFrame, conf: Conf) -> DataFrame:
-    """day, position, examination (long, micro) for each day and position of the events."""
+    """Return day, position and examination (long, micro) for each day and
+    position of the events.
+    """
     cap = conf.features.max_inverse_propensity
     weight = F.least(F.coalesce(1 / F.col("propensity"), F.lit(1.0)), F.lit(cap))
     micro = F.round(weight * MICRO).cast("long")
@@ -49,14 +52,16 @@ def examination_curve(events: DataFrame, conf: Conf) -> DataFrame:
     daily = daily_counts(weighted, ["position"], ["shown", "clicked"])
     at_one = daily.select(F.lit(1).alias("position"), "day")
     spine = daily.select("position", "day").union(at_one).distinct()
-    sums = history(daily, spine, ["position"], ["shown", "clicked"], [WINDOW])
+    sums = sum_windows(daily, spine, ["position"], ["shown", "clicked"], [WINDOW])
     at_top = sums.where("position = 1").select("day", _click_rate().alias("top_rate"))
     return sums.join(F.broadcast(at_top), on="day", how="left").select(
-        "day", "position", F.round(_relative(conf) * MICRO).cast("long").alias("examination")
+        "day",
+        "position",
+        F.round(_estimate_examination(conf) * MICRO).cast("long").alias("examination"),
     )
 
 
-def _bucket(conf: Conf) -> Column:
+def _cap_position(conf: Conf) -> Column:
     return F.least(F.col("position"), F.lit(conf.features.max_position))
 
 
@@ -65,12 +70,12 @@ def _click_rate() -> Column:
     return F.when(shown > 0, F.col(f"clicked_{WINDOW}d") / shown)
 
 
-def _relative(conf: Conf) -> Column:
+def _estimate_examination(conf: Conf) -> Column:
     strength = conf.features.prior_impressions
     prior = F.pow(F.col("position").cast("double"), F.lit(-conf.features.examination_power))
     top = F.col("top_rate")
     clicks = F.col(f"clicked_{WINDOW}d") / MICRO
     shown = F.col(f"shown_{WINDOW}d") / MICRO
     estimate = (clicks + strength * top * prior) / ((shown + strength) * top)
-    known = F.when(top > 0, estimate).otherwise(prior)
-    return F.greatest(F.least(known, F.lit(1.0)), F.lit(_LEAST))
+    relative = F.when(top > 0, estimate).otherwise(prior)
+    return F.greatest(F.least(relative, F.lit(1.0)), F.lit(_LEAST))

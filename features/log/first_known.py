@@ -1,9 +1,9 @@
 """Keeps when each event of a log row was first known, however often the row is sent again.
 
 A row of the log grows: the page is shown, later the click is known, then the cart, then the
-purchase, and a source sends the row again for each, or every night. Features of a day may use what
-was known before it, so an event must not become younger because its row came once more. Each
-version of a row that runs have seen counts, and of an event the earliest of its times is kept.
+purchase, and a source sends the row again each time, or every night. Features of a day may use what
+was known before it, so an event must not become younger because its row was sent again. So every
+version of a row counts, and each event keeps the earliest of its times.
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ _EARLIER = "_earlier"
 
 
 def times_of(event: str) -> list[str]:
-    """Columns of an event's own times, each null where the row does not tell it."""
+    """List the columns of an event's own times, each null where the row does not tell it."""
     return [KNOWN[event], *([TIMES[event]] if event in TIMES else [])]
 
 
 def first_known(event: str) -> Column:
-    """When an event that happened was first known (timestamp).
+    """Return when an event that happened was first known (timestamp).
 
     Where it has no time of its own, it came with the row, or when it happened if that was later.
     """
@@ -55,16 +55,16 @@ def over_versions(
     """
     of_key = Window.partitionBy(*keys)
 
-    def earliest(column: str, happened: Column) -> Column:
+    def find_earliest(column: str, happened: Column) -> Column:
         return F.min(F.when(version & happened, F.col(column))).over(of_key).alias(column)
 
-    earlier = [earliest("known_at", F.lit(True))]
+    earlier = [find_earliest("known_at", F.lit(True))]
     for event in EVENTS:
         happened = F.col(event)
         earlier.append(F.max(version & happened).over(of_key).alias(event))
-        earlier += [earliest(name, happened) for name in times_of(event)]
+        earlier += [find_earliest(name, happened) for name in times_of(event)]
     seen = F.when(last, F.struct(*earlier))
-    return rows.withColumn(_EARLIER, seen).transform(_merged, keep).drop(WITHDRAWN)
+    return rows.withColumn(_EARLIER, seen).transform(_merge_versions, keep).drop(WITHDRAWN)
 
 
 def over_runs(new: DataFrame, stored: DataFrame, keep: bool) -> DataFrame:
@@ -83,21 +83,21 @@ def over_runs(new: DataFrame, stored: DataFrame, keep: bool) -> DataFrame:
         *IMPRESSIONS.key, F.struct(*columns).alias(_EARLIER)
     )
     joined = new.join(earlier, on=list(IMPRESSIONS.key), how="left")
-    return joined.transform(_merged, keep).select(*new.columns, WITHDRAWN)
+    return joined.transform(_merge_versions, keep).select(*new.columns, WITHDRAWN)
 
 
-def _merged(rows: DataFrame, keep: bool) -> DataFrame:
-    """The last version's events and the earliest times, from the struct of earlier versions."""
+def _merge_versions(rows: DataFrame, keep: bool) -> DataFrame:
+    """Merge the struct of earlier versions: the last version's events, and the earliest times."""
     seen = ("known_at", *KNOWN.values())
     columns = {"known_at": F.least(*seen, *(f"{_EARLIER}.{name}" for name in seen))}
     withdrawn = F.lit(0)
     for event in EVENTS:
-        known, now = F.col(f"{_EARLIER}.{KNOWN[event]}"), F.col(KNOWN[event])
+        earlier, now = F.col(f"{_EARLIER}.{KNOWN[event]}"), F.col(KNOWN[event])
         gone = F.coalesce(F.col(f"{_EARLIER}.{event}"), F.lit(False)) & ~F.col(event)
         stays = gone & F.lit(keep)
         withdrawn += gone.cast("int")
         columns[event] = F.col(event) | stays
-        columns[KNOWN[event]] = F.when(F.col(event), F.least(now, known)).when(stays, known)
+        columns[KNOWN[event]] = F.when(F.col(event), F.least(now, earlier)).when(stays, earlier)
         if event in TIMES:
             at = F.col(TIMES[event])
             columns[TIMES[event]] = F.when(stays, F.col(f"{_EARLIER}.{TIMES[event]}")).otherwise(at)

@@ -1,7 +1,7 @@
 """What was known before a day: daily counts summed over look-back windows.
 
-An event counts on its effective day, the later of the day it happened and the day the log first
-knew it, and is seen by the days strictly after. Every measure is a whole number, so that a sum
+An event counts on its effective day, the day it happened or the day the log first knew it,
+whichever is later; features of later days see it. Every measure is a whole number, so that a sum
 never depends on the order in which Spark adds.
 """
 
@@ -17,10 +17,11 @@ from features.log.first_known import EVENTS, times_of
 ENGAGEMENT = ("impressions", "clicks", "carts", "purchases")
 RATES = (("ctr", "clicks"), ("cart_rate", "carts"), ("purchase_rate", "purchases"))
 MICRO = 1_000_000
+"""Fractions are stored as whole millionths, whose sums are exact in any order."""
 
 
 def visible_log(impressions: DataFrame, run_date: date) -> DataFrame:
-    """The impressions that happened, and were known, before the run date, as they stood then.
+    """Return the log as it stood before the run date: what had happened and was known by then.
 
     Clicks, carts and purchases that happened or were known only later are undone.
     """
@@ -32,7 +33,7 @@ def visible_log(impressions: DataFrame, run_date: date) -> DataFrame:
 
 
 def effective_events(log: DataFrame) -> DataFrame:
-    """Up to four events an impression, each on the day from which it is known.
+    """Turn each impression into up to four events, each on the day from which it is known.
 
     A page counts on the later of event_time and known_at; a click, a cart and a purchase on the
     latest of that, their own time and the time that they were first known. The log may hold events
@@ -49,10 +50,10 @@ def effective_events(log: DataFrame) -> DataFrame:
     clicked = _known_day("clicked")
     at_once = F.col("clicked") & (clicked == shown)
     events = F.array(
-        _event(F.lit(True), shown, impressions=F.lit(1), clicks=at_once.cast("int")),
-        _event(F.col("clicked") & (clicked > shown), clicked, clicks=F.lit(1)),
-        _event(F.col("carted"), _known_day("carted"), carts=F.lit(1)),
-        _event(F.col("purchased"), _known_day("purchased"), purchases=F.lit(1)),
+        _make_event(F.lit(True), shown, impressions=F.lit(1), clicks=at_once.cast("int")),
+        _make_event(F.col("clicked") & (clicked > shown), clicked, clicks=F.lit(1)),
+        _make_event(F.col("carted"), _known_day("carted"), carts=F.lit(1)),
+        _make_event(F.col("purchased"), _known_day("purchased"), purchases=F.lit(1)),
     )
     real = F.filter(events, lambda event: event["happened"])
     keep = ("query_id", "item_id", "region", "position", "price", "propensity")
@@ -60,18 +61,18 @@ def effective_events(log: DataFrame) -> DataFrame:
 
 
 def daily_counts(events: DataFrame, keys: Sequence[str], measures: Sequence[str]) -> DataFrame:
-    """One row a key and day: the sums of the measures (long)."""
+    """Sum the measures (long) into one row per key and day."""
     return events.groupBy(*keys, "day").agg(*(F.sum(m).cast("long").alias(m) for m in measures))
 
 
-def history(
+def sum_windows(
     daily: DataFrame,
     spine: DataFrame,
     keys: Sequence[str],
     measures: Sequence[str],
     windows: Sequence[int],
 ) -> DataFrame:
-    """The sums of the measures over the days before each (key, day) of the spine.
+    """Sum the measures over the days before each (key, day) of the spine.
 
     Daily rows and spine rows are put into one frame and summed by a window over the day number:
     no range join, and one shuffle by key.
@@ -115,7 +116,7 @@ def history(
 
 
 def prior_rates(daily: DataFrame, days: DataFrame, window: int, conf: Conf) -> DataFrame:
-    """The rates that smoothing pulls towards, by day and region and over all regions.
+    """Return the rates that smoothing pulls towards, by day and region and over all regions.
 
     Args:
         daily: region, day, and the measures ENGAGEMENT and `examined` (long, micro).
@@ -130,33 +131,39 @@ def prior_rates(daily: DataFrame, days: DataFrame, window: int, conf: Conf) -> D
     regions = F.explode(F.array(*map(F.lit, conf.regions))).alias("region")
     spine = days.select("day", regions)
     by_region = daily_counts(daily, ["region"], measures)
-    sums = history(by_region, spine, ["region"], measures, [window])
+    sums = sum_windows(by_region, spine, ["region"], measures, [window])
     everywhere = Window.partitionBy("day")
     totals = {m: F.sum(f"{m}_{window}d").over(everywhere) for m in measures}
     regional = [
-        _rate(F.col(f"{what}_{window}d"), F.col(f"impressions_{window}d")).alias(f"prior_{rate}")
+        _compute_rate(F.col(f"{what}_{window}d"), F.col(f"impressions_{window}d")).alias(
+            f"prior_{rate}"
+        )
         for rate, what in RATES
     ]
-    overall = [_rate(totals[w], totals["impressions"]).alias(f"all_{rate}") for rate, w in RATES]
-    debiased = _rate(totals["clicks"], totals["examined"] / MICRO).alias("all_debiased_ctr")
+    overall = [
+        _compute_rate(totals[w], totals["impressions"]).alias(f"all_{rate}") for rate, w in RATES
+    ]
+    debiased = _compute_rate(totals["clicks"], totals["examined"] / MICRO).alias("all_debiased_ctr")
     return sums.select("day", "region", *regional, *overall, debiased)
 
 
-def smoothed(events: Column, trials: Column, prior_rate: Column, conf: Conf) -> Column:
-    """(events + n * m) / (trials + n), n = features.prior_impressions and m the prior rate."""
+def smooth_rate(events: Column, trials: Column, prior_rate: Column, conf: Conf) -> Column:
+    """Smooth a rate: (events + n * m) / (trials + n), m the prior rate, n =
+    features.prior_impressions.
+    """
     strength = conf.features.prior_impressions
     return (events + strength * prior_rate) / (trials + strength)
 
 
 def _known_day(event: str) -> Column:
-    """The day from which a click, cart or purchase that happened is known (date)."""
+    """Return the day from which a click, cart or purchase that happened is known (date)."""
     return F.to_date(F.greatest("event_time", "known_at", *times_of(event)))
 
 
-def _rate(events: Column, trials: Column) -> Column:
+def _compute_rate(events: Column, trials: Column) -> Column:
     return F.when(trials > 0, events / trials).otherwise(F.lit(0.0))
 
 
-def _event(happened: Column, day: Column, **counts: Column) -> Column:
+def _make_event(happened: Column, day: Column, **counts: Column) -> Column:
     values = [counts.get(m, F.lit(0)).cast("long").alias(m) for m in ENGAGEMENT]
     return F.struct(happened.alias("happened"), day.alias("day"), *values)

@@ -44,7 +44,7 @@ class LookBack:
     short: int
 
     def are_left_out(self, rule: ShortLookBack) -> bool:
-        """Whether the examples with a short look-back are left out.
+        """Decide whether the examples with a short look-back are left out.
 
         Raises:
             LookBackError: none would be left.
@@ -76,21 +76,22 @@ class LookBack:
 
 
 def first_day_of_log(days: Sequence[date]) -> date:
-    """First day of the log's last stretch without a gap of more than LARGEST_GAP_DAYS days.
+    """Find the first day of the log's last stretch without a gap of more than LARGEST_GAP_DAYS
+    days.
 
     A few rows of long ago (a test page, a wrong clock) do not make a log that began with them.
 
     Args:
         days: those with impressions, ascending; at least one.
     """
-    first = days[-1]
+    start = days[-1]
     for day in reversed(days):
-        if (first - day).days > LARGEST_GAP_DAYS:
+        if (start - day).days > LARGEST_GAP_DAYS:
             break
-        first = day
-    return first
+        start = day
+    return start
 
 
 def covered_from(log_starts: date) -> date:
-    """First day whose look-back the log covers."""
+    """Return the first day whose look-back the log covers."""
     return log_starts + timedelta(days=LOOK_BACK_DAYS)

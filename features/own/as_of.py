@@ -8,17 +8,17 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from conf.sections.own import OwnTable
-from features.own.checks import number, value_text
+from features.own.checks import parse_number, select_text
 from features.own.declared import VALUES
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS
-from features.split import normalised
+from features.split import normalise_text
 
 KEYS = {"query": QUERY_KEYS, "item": ITEM_KEYS, "query_item": PAIR_KEYS}
 _STORED_AS = {"query_id": "query", "query_text": "query", "item_id": "item_id", "region": "region"}
 """Columns of own_values that hold each column of a key."""
 
 
-def own_as_of(
+def find_own_values(
     level: str, spine: DataFrame, queries: DataFrame, values: DataFrame, conf: Conf
 ) -> DataFrame | None:
     """Give the own features of one feature table; None where conf has none of that level.
@@ -39,10 +39,10 @@ def own_as_of(
     keys = list(KEYS[level])
     asked = spine.select(*dict.fromkeys([*keys, "region"])).distinct()
     if level != "item":
-        texts = queries.select("query_id", normalised(F.col("query_text")).alias("query_text"))
+        texts = queries.select("query_id", normalise_text(F.col("query_text")).alias("query_text"))
         asked = asked.join(texts, on="query_id", how="left")
     answers = [
-        _newest(asked, keys, values.where(F.col("dataset") == name), table, conf)
+        _find_newest(asked, keys, values.where(F.col("dataset") == name), table, conf)
         for name, table in tables.items()
     ]
     own = [F.col(f"answer_{n}") for n in range(len(answers))]
@@ -51,7 +51,7 @@ def own_as_of(
     return joined.select(*keys, F.map_concat(*own).alias("own"))
 
 
-def _newest(
+def _find_newest(
     asked: DataFrame, keys: Sequence[str], values: DataFrame, table: OwnTable, conf: Conf
 ) -> DataFrame:
     """The keys and `own`: the values of the newest row of the key whose first day is not after.
@@ -61,7 +61,7 @@ def _newest(
     """
     on = [_STORED_AS[name] for name in table.key]
     wanted = asked.withColumns({_STORED_AS[name]: F.col(name) for name in table.key})
-    row = F.struct("as_of_date", _numbers(table, conf).alias("own"))
+    row = F.struct("as_of_date", _build_numbers(table, conf).alias("own"))
     given = values.select(
         *on, F.col("as_of_date").alias("day"), F.lit(False).alias("is_asked"), row.alias("newest")
     )
@@ -72,14 +72,14 @@ def _newest(
         given.unionByName(days, allowMissingColumns=True)
         .withColumn("newest", newest)
         .where("is_asked")
-        .select(*on, "day", _own(table).alias("own"))
+        .select(*on, "day", _select_fresh(table).alias("own"))
     )
     return wanted.join(answered, on=[*on, "day"], how="left").select(
-        *keys, F.coalesce("own", _no_values()).alias("own")
+        *keys, F.coalesce("own", _build_empty_values()).alias("own")
     )
 
 
-def _own(table: OwnTable) -> Column:
+def _select_fresh(table: OwnTable) -> Column:
     """The values of the newest row, unless it is too old."""
     own = F.col("newest.own")
     if table.max_age_days is None:
@@ -88,17 +88,17 @@ def _own(table: OwnTable) -> Column:
     return F.when(age <= table.max_age_days, own)
 
 
-def _numbers(table: OwnTable, conf: Conf) -> Column:
+def _build_numbers(table: OwnTable, conf: Conf) -> Column:
     """The values as numbers by feature; those that are not given are left out."""
     buckets = conf.features.hash_buckets
     entries = [
         part
         for name, feature in table.features.items()
-        for part in (F.lit(name), number(value_text(name), feature, buckets))
+        for part in (F.lit(name), parse_number(select_text(name), feature, buckets))
     ]
     given = F.map_filter(F.create_map(*entries), lambda _, value: value.isNotNull())
     return given.cast(VALUES)
 
 
-def _no_values() -> Column:
+def _build_empty_values() -> Column:
     return F.create_map().cast(VALUES)

@@ -11,9 +11,9 @@ from conf.sections.own import OwnFeature, OwnTable
 from features.contracts import OWN_VALUES
 from features.quality.rule import Rule, all_failures
 from features.quality.tables import checked_rows
-from features.quality.typed import MALFORMED, shown, try_cast
-from features.quality.values import member
-from features.split import normalised
+from features.quality.typed import MALFORMED, quote_value, try_cast
+from features.quality.values import require_member
+from features.split import normalise_text
 from features.text.normal_form import hashed_category
 
 ANY = "*"
@@ -25,7 +25,7 @@ _INFINITE = float("inf")
 _SPARK_TYPES = {"float": "double", "int": "long", "boolean": "boolean"}
 
 
-def common_form(rows: DataFrame, name: str, table: OwnTable) -> DataFrame:
+def bring_to_common_form(rows: DataFrame, name: str, table: OwnTable) -> DataFrame:
     """Columns of own_values from rows that have our names of the key, `as_of` and the features.
 
     `values` holds what is given as text; a blank value is left out.
@@ -37,50 +37,50 @@ def common_form(rows: DataFrame, name: str, table: OwnTable) -> DataFrame:
     malformed = [F.col(MALFORMED)] if MALFORMED in rows.columns else []
     return rows.select(
         F.lit(name).alias("dataset"),
-        _query(table).alias("query"),
-        _part("item_id", table).alias("item_id"),
-        _part("region", table).alias("region"),
-        _first_day(rows).alias("as_of_date"),
+        _query_part(table).alias("query"),
+        _key_part("item_id", table).alias("item_id"),
+        _key_part("region", table).alias("region"),
+        _find_first_day(rows).alias("as_of_date"),
         F.to_json(filled).alias("values"),
         *malformed,
     )
 
 
-def checked_values(raw: DataFrame, table: OwnTable, conf: Conf, run_date: date) -> DataFrame:
+def check_values(raw: DataFrame, table: OwnTable, conf: Conf, run_date: date) -> DataFrame:
     """Rows of own_values and their verdicts; of one key and day one row passes.
 
     Args:
         raw: of `common_form`, for one table.
     """
-    rules = [_wrong_type(table), _late(run_date)]
+    rules = [_wrong_type(table), _rule_on_days(run_date)]
     if "region" in table.key:
-        rules.insert(0, member("unknown_region", "region", conf.regions, "conf regions"))
+        rules.insert(0, require_member("unknown_region", "region", conf.regions, "conf regions"))
     return checked_rows(raw, OWN_VALUES, conf, rules)
 
 
-def number(text: Column, feature: OwnFeature, buckets: int) -> Column:
+def parse_number(text: Column, feature: OwnFeature, buckets: int) -> Column:
     """The value of a feature from its text (float): null where it is none; a category's id."""
     if feature.dtype == "category":
         return hashed_category(text, buckets).cast("float")
     return try_cast(text, StringType(), _SPARK_TYPES[feature.dtype]).cast("float")
 
 
-def value_text(name: str) -> Column:
+def select_text(name: str) -> Column:
     """The text of a feature in the column `values`; null where it is not given."""
     return F.get_json_object("values", f"$.{name}")
 
 
-def _query(table: OwnTable) -> Column:
+def _query_part(table: OwnTable) -> Column:
     if "query_text" not in table.key:
-        return _part("query_id", table)
-    return normalised(F.col("query_text").cast("string"))
+        return _key_part("query_id", table)
+    return normalise_text(F.col("query_text").cast("string"))
 
 
-def _part(column: str, table: OwnTable) -> Column:
+def _key_part(column: str, table: OwnTable) -> Column:
     return F.col(column).cast("string") if column in table.key else F.lit(ANY)
 
 
-def _first_day(rows: DataFrame) -> Column:
+def _find_first_day(rows: DataFrame) -> Column:
     """First day on which a row's values may be used: a time within a day is known the day after.
 
     What is no time stays as it is, for the rule on types to name.
@@ -96,15 +96,17 @@ def _wrong_type(table: OwnTable) -> Rule:
     for name, feature in table.features.items():
         if feature.dtype == "category":
             continue
-        text = value_text(name)
-        value = number(text, feature, 0)
+        text = select_text(name)
+        value = parse_number(text, feature, 0)
         wrong = text.isNotNull() & (value.isNull() | F.isnan(value) | (F.abs(value) == _INFINITE))
-        what = F.concat(F.lit(f"{name} "), shown(text), F.lit(f" is not {feature.dtype}"))
+        what = F.concat(F.lit(f"{name} "), quote_value(text), F.lit(f" is not {feature.dtype}"))
         failures.append(F.when(wrong, what))
     return Rule("wrong_type", all_failures(failures))
 
 
-def _late(run_date: date) -> Rule:
+def _rule_on_days(run_date: date) -> Rule:
     day = F.col("as_of_date")
-    what = F.concat(F.lit("as_of_date "), shown(day), F.lit(f" is after the run date {run_date}"))
+    what = F.concat(
+        F.lit("as_of_date "), quote_value(day), F.lit(f" is after the run date {run_date}")
+    )
     return Rule(LATE, F.when(day > F.lit(run_date), what))

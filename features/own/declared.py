@@ -57,20 +57,20 @@ def _declaration(name: str, table: OwnTable, feature: OwnFeature, buckets: int) 
     )
 
 
-def own_value(feature: Feature) -> Column:
+def select_own_value(feature: Feature) -> Column:
     """The value of an own feature out of the column `own` (float); its default where unknown."""
     known = F.col("own")[feature.name]
     return F.coalesce(known, F.lit(feature.default)).cast("float").alias(feature.name)
 
 
-def pack_own(own: Iterable[Feature]) -> Column:
+def pack_own_values(own: Iterable[Feature]) -> Column:
     """The column `own` of rows that have a column per own feature; null where there is none."""
     entries = [part for f in own for part in (F.lit(f.name), F.col(f.name).cast("float"))]
     packed = F.create_map(*entries) if entries else F.lit(None).cast(VALUES)
     return packed.alias("own")
 
 
-def unpack_own(rows: DataFrame, own: Iterable[Feature]) -> DataFrame:
+def unpack_own_values(rows: DataFrame, own: Iterable[Feature]) -> DataFrame:
     """The rows with a column per own feature beside the column `own`."""
-    columns = {feature.name: own_value(feature) for feature in own}
+    columns = {feature.name: select_own_value(feature) for feature in own}
     return rows.withColumns(columns) if columns else rows

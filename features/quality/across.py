@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
 from features.contracts import Table
-from features.quality.rule import RULE, Rule, judge
+from features.quality.rule import RULE, Rule, judge_rows
 
 DUPLICATE = "duplicate_key"
 OLDER = "older_version"
@@ -21,27 +21,27 @@ _LOW = "_low"
 _HIGH = "_high"
 
 
-def refer(
-    df: DataFrame, rule: str, known: DataFrame, key: str, place: str, same: str | None = None
+def judge_references(
+    df: DataFrame, rule: str, referred: DataFrame, key: str, place: str, same: str | None = None
 ) -> DataFrame:
-    """Judge rows whose `key` is not among the rows of `known`, which is unique by `key`.
+    """Judge rows whose `key` is not among the rows of `referred`, which is unique by `key`.
 
     With `same`, rows whose value of that column is not the one of the row referred to fail too.
     A left join to a narrow frame: the reference is unique, so no row is made; a head key makes the
     many side skewed, which adaptive execution splits (it may split the left side of a left join).
     """
     shared = [F.col(same).alias(_SAME)] if same else []
-    reference = known.select(key, F.lit(True).alias(_KNOWN), *shared)
+    reference = referred.select(key, F.lit(True).alias(_KNOWN), *shared)
     unknown = F.col(key).isNotNull() & F.col(_KNOWN).isNull()
     failure = F.when(unknown, F.concat(F.lit(f"{key} "), F.col(key), F.lit(f" is not in {place}")))
     rules = [Rule(rule, failure)]
     if same:
         what = F.concat(F.lit(f"{same} is "), F.col(_SAME), F.lit(f" in {place}"))
         rules.append(Rule(f"{same}_differs", F.when(F.col(same) != F.col(_SAME), what)))
-    return df.join(reference, on=key, how="left").transform(judge, rules).drop(_KNOWN, _SAME)
+    return df.join(reference, on=key, how="left").transform(judge_rows, rules).drop(_KNOWN, _SAME)
 
 
-def unique(df: DataFrame, table: Table, newest: Sequence[str] = ()) -> DataFrame:
+def judge_duplicates(df: DataFrame, table: Table, newest: Sequence[str] = ()) -> DataFrame:
     """Judge all rows of a key but one, so that what passes is unique by the table's key.
 
     Kept is, among the rows that break no other rule, the one that is latest by the `newest`
@@ -52,19 +52,24 @@ def unique(df: DataFrame, table: Table, newest: Sequence[str] = ()) -> DataFrame
     window = _by_key(table).orderBy(*order, *table.column_names)
     version = F.struct(*newest) if newest else F.lit(0)
     added = {_TURN: F.row_number().over(window), _NEWEST: F.first(version).over(window)}
-    again = F.col(RULE).isNull() & (F.col(_TURN) > 1)
+    repeated = F.col(RULE).isNull() & (F.col(_TURN) > 1)
     older = ~version.eqNullSafe(F.col(_NEWEST))
     key = F.concat_ws(" | ", *table.key)
     newer = F.concat(F.lit("a newer row of this key is kept: "), key)
     another = F.concat(F.lit("another row of this key is kept: "), key)
     rules = [
-        Rule(OLDER, F.when(again & older, newer)),
-        Rule(DUPLICATE, F.when(again & ~older, another)),
+        Rule(OLDER, F.when(repeated & older, newer)),
+        Rule(DUPLICATE, F.when(repeated & ~older, another)),
     ]
-    return _salted(df, table).withColumns(added).transform(judge, rules).drop(_TURN, _NEWEST)
+    return (
+        _spread_null_keys(df, table)
+        .withColumns(added)
+        .transform(judge_rows, rules)
+        .drop(_TURN, _NEWEST)
+    )
 
 
-def agreeing(df: DataFrame, table: Table, value: str) -> DataFrame:
+def judge_conflicts(df: DataFrame, table: Table, value: str) -> DataFrame:
     """Judge all rows of a key whose rows (those that break no other rule) differ in `value`."""
     window = _by_key(table)
     fit = F.when(F.col(RULE).isNull(), F.col(value))
@@ -74,14 +79,19 @@ def agreeing(df: DataFrame, table: Table, value: str) -> DataFrame:
         F.lit(f"{value}s from "), F.col(_LOW), F.lit(" to "), F.col(_HIGH), F.lit(" for one key")
     )
     rule = Rule(f"conflicting_{value}s", F.when(differs, what))
-    return _salted(df, table).withColumns(bounds).transform(judge, [rule]).drop(_LOW, _HIGH)
+    return (
+        _spread_null_keys(df, table)
+        .withColumns(bounds)
+        .transform(judge_rows, [rule])
+        .drop(_LOW, _HIGH)
+    )
 
 
 def _by_key(table: Table) -> WindowSpec:
     return Window.partitionBy(*table.key, SALT)
 
 
-def _salted(df: DataFrame, table: Table) -> DataFrame:
+def _spread_null_keys(df: DataFrame, table: Table) -> DataFrame:
     """Spread the rows of a null key, which break a rule of their own, over the tasks.
 
     The column stays, so that two windows over the same key need one shuffle.

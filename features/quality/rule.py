@@ -20,7 +20,7 @@ class Rule:
     failure: Column
 
 
-def judge(df: DataFrame, rules: Iterable[Rule]) -> DataFrame:
+def judge_rows(df: DataFrame, rules: Iterable[Rule]) -> DataFrame:
     """Add `_rule` (name of the first broken rule) and `_reason` (all failures, in order).
 
     Verdicts that the frame already carries come first and are kept.
@@ -36,6 +36,6 @@ def judge(df: DataFrame, rules: Iterable[Rule]) -> DataFrame:
 
 
 def all_failures(failures: Iterable[Column]) -> Column:
-    """The failures that are not null, joined by commas; null where there is none."""
+    """Join the failures that are not null by commas; null where there is none."""
     joined = F.concat_ws(", ", *failures)
     return F.when(joined != "", joined)

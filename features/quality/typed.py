@@ -24,11 +24,12 @@ MALFORMED_LINE = "malformed_line"
 ROW = "_row"
 _MOMENTS = (DateType, TimestampType, TimestampNTZType)
 _SHOWN_CHARS = 40
+"""Characters of a value in a reason: enough to recognise it."""
 _YEARS = (1, 9_999)
 """Years of a date or time that Python, pandas and Arrow can hold; Spark casts more than that."""
 
 
-def typed(df: DataFrame, table: Table) -> DataFrame:
+def cast_columns(df: DataFrame, table: Table) -> DataFrame:
     """Select the contract's columns cast to its types, and the raw columns as the struct `_row`.
 
     A value that does not fit becomes null; a column that the frame lacks is null throughout.
@@ -44,11 +45,13 @@ def typed(df: DataFrame, table: Table) -> DataFrame:
 
 
 def wrong_type(given: Sequence[str], table: Table) -> Rule:
-    """Values of the `given` raw columns that do not fit the contract's type."""
+    """Refuse values of the `given` raw columns that do not fit the contract's type."""
     failures = [
         F.when(
             raw_value(c.name).isNotNull() & F.col(c.name).isNull(),
-            F.concat(F.lit(f"{c.name} "), shown(raw_value(c.name)), F.lit(f" is not {c.type}")),
+            F.concat(
+                F.lit(f"{c.name} "), quote_value(raw_value(c.name)), F.lit(f" is not {c.type}")
+            ),
         )
         for c in table.columns
         if c.name in given and c.type != "string"
@@ -57,18 +60,18 @@ def wrong_type(given: Sequence[str], table: Table) -> Rule:
 
 
 def malformed_line() -> Rule:
-    """A line that the reader could not parse."""
+    """Refuse a line that the reader could not parse."""
     line = raw_value(MALFORMED)
     return Rule(MALFORMED_LINE, F.when(line.isNotNull(), F.lit("the line does not parse")))
 
 
 def raw_value(name: str) -> Column:
-    """The raw value of a column of a `typed` frame."""
+    """Return the raw value of a column of a frame of `cast_columns`."""
     return F.col(f"{ROW}.`{name}`")
 
 
-def shown(value: Column) -> Column:
-    """The first characters of a value in quotes, for a reason."""
+def quote_value(value: Column) -> Column:
+    """Quote the first characters of a value, for a reason."""
     return F.concat(F.lit("'"), F.substring(value.cast("string"), 1, _SHOWN_CHARS), F.lit("'"))
 
 
@@ -79,21 +82,21 @@ def try_cast(value: Column, source: DataType, target: str) -> Column:
     no boolean; numbers as a timestamp are seconds since 1970, and a year has four digits at most.
     """
     if target in ("date", "timestamp"):
-        moment = _through(value, source, target)
+        moment = _cast_value(value, source, target)
         return F.when(F.year(moment).between(*_YEARS), moment)
     if source.simpleString() == target:
         return value
     if target in ("int", "long", "bigint"):
-        number = _through(value, source, "double")
+        number = _cast_value(value, source, "double")
         return F.when(number == F.rint(number), number.try_cast(target))
     if target == "boolean":
-        number = _through(value, source, "double")
+        number = _cast_value(value, source, "double")
         word = value.cast("string").try_cast("boolean")
         return F.coalesce(word, F.when(number.isin(0.0, 1.0), number == 1.0))
-    return _through(value, source, target)
+    return _cast_value(value, source, target)
 
 
-def _through(value: Column, source: DataType, target: str) -> Column:
+def _cast_value(value: Column, source: DataType, target: str) -> Column:
     """Cast directly where Spark allows it for the pair of types, else by way of text."""
     numeric = isinstance(source, NumericType) and target in ("double", "timestamp", "string")
     moment = isinstance(source, _MOMENTS) and target in ("date", "timestamp", "string")

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from features.contracts import Table
 from features.quality.rule import Rule, all_failures
-from features.quality.typed import raw_value, shown
+from features.quality.typed import quote_value, raw_value
 
 MAX_PRICE = 1e12
 REPLACEMENT = "\ufffd"
@@ -19,12 +19,12 @@ _UNSEEN = r"^[\p{Z}\p{Cc}\p{Cf}]*$"
 
 
 def null_key(table: Table) -> Rule:
-    """A column of the key is null or blank."""
+    """Refuse a key of which a column is null or blank."""
     return Rule("null_key", all_failures(_when_blank(F.col(name), name) for name in table.key))
 
 
 def missing_value(table: Table, given: Iterable[str]) -> Rule:
-    """A required column that the source gives is null in this row (keys have their own rule)."""
+    """Refuse null in a required column that the source gives (keys have their own rule)."""
     names = [
         c.name for c in table.columns if c.required and c.name not in table.key and c.name in given
     ]
@@ -33,7 +33,7 @@ def missing_value(table: Table, given: Iterable[str]) -> Rule:
 
 
 def wrong_encoding(columns: Iterable[str]) -> Rule:
-    """Text that holds bytes which are not UTF-8, the mark that a reader left for them, or NUL."""
+    """Refuse text with bytes that are not UTF-8, the mark that a reader left for them, or NUL."""
     failures = [
         F.when(
             F.col(name).contains(REPLACEMENT) | ~F.is_valid_utf8(F.col(name)),
@@ -45,7 +45,9 @@ def wrong_encoding(columns: Iterable[str]) -> Rule:
 
 
 def text_length(limits: Mapping[str, int], filled: Iterable[str]) -> Rule:
-    """Text over its column's limit of characters, or blank in a column that must be `filled`."""
+    """Refuse text over its column's limit of characters, or blank in a column that must be
+    `filled`.
+    """
     long = [
         F.when(
             F.length(name) > limit,
@@ -53,44 +55,48 @@ def text_length(limits: Mapping[str, int], filled: Iterable[str]) -> Rule:
         )
         for name, limit in limits.items()
     ]
-    blank = [F.when(_blank(F.col(name)), F.lit(f"{name} is blank")) for name in filled]
+    blank = [F.when(_is_blank(F.col(name)), F.lit(f"{name} is blank")) for name in filled]
     return Rule("text_length", all_failures([*blank, *long]))
 
 
 def price_positive(column: str = "price") -> Rule:
-    """A price that is not positive, not finite, or beyond MAX_PRICE; null passes."""
+    """Refuse a price that is not positive, not finite, or beyond MAX_PRICE; null passes."""
     price = F.col(column)
     wrong = F.isnan(price) | ~((price > 0) & (price < MAX_PRICE))
-    return Rule("price_positive", _says(column, price, wrong, "is not positive and finite"))
+    return Rule(
+        "price_positive", _describe_failure(column, price, wrong, "is not positive and finite")
+    )
 
 
 def in_unit(column: str) -> Rule:
-    """A probability outside (0, 1]; null passes."""
+    """Refuse a probability outside (0, 1]; null passes."""
     value = F.col(column)
     wrong = F.isnan(value) | ~((value > 0) & (value <= 1))
-    return Rule(f"{column}_in_unit", _says(column, value, wrong, "is not in (0, 1]"))
+    return Rule(f"{column}_in_unit", _describe_failure(column, value, wrong, "is not in (0, 1]"))
 
 
 def position_from_one() -> Rule:
-    """A position below 1."""
+    """Refuse a position below 1."""
     position = F.col("position")
-    return Rule("position_from_one", _says("position", position, position < 1, "is below 1"))
+    return Rule(
+        "position_from_one", _describe_failure("position", position, position < 1, "is below 1")
+    )
 
 
-def member(name: str, column: str, known: Sequence[str | int], place: str) -> Rule:
-    """A value outside a known set; null passes."""
+def require_member(name: str, column: str, allowed: Sequence[str | int], place: str) -> Rule:
+    """Refuse a value that is not among the `allowed` ones; null passes."""
     value = F.col(column)
-    return Rule(name, _says(column, value, ~value.isin(*known), f"is not in {place}"))
+    return Rule(name, _describe_failure(column, value, ~value.isin(*allowed), f"is not in {place}"))
 
 
-def _says(column: str, value: Column, wrong: Column, what: str) -> Column:
-    return F.when(wrong, F.concat(F.lit(f"{column} "), shown(value), F.lit(f" {what}")))
+def _describe_failure(column: str, value: Column, wrong: Column, what: str) -> Column:
+    return F.when(wrong, F.concat(F.lit(f"{column} "), quote_value(value), F.lit(f" {what}")))
 
 
-def _blank(value: Column) -> Column:
-    """Nothing that a reader could see."""
+def _is_blank(value: Column) -> Column:
+    """Return whether a reader would see nothing."""
     return value.rlike(_UNSEEN)
 
 
 def _when_blank(value: Column, name: str) -> Column:
-    return F.when(value.isNull() | _blank(value), F.lit(f"{name} is null or blank"))
+    return F.when(value.isNull() | _is_blank(value), F.lit(f"{name} is null or blank"))

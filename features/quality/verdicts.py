@@ -24,15 +24,15 @@ class Tally(NamedTuple):
     broken: dict[str, int]
 
 
-def accepted(checked: DataFrame) -> DataFrame:
-    """The rows of a checked frame that passed."""
+def select_accepted(checked: DataFrame) -> DataFrame:
+    """Select the rows of a checked frame that passed."""
     return checked.where(F.col(RULE).isNull())
 
 
-def quarantined(checked: Mapping[Table, DataFrame], run_date: date, source: str) -> DataFrame:
-    """The rows of the checked frames that did not pass, as rows of the quarantine.
+def build_quarantine(checked: Mapping[Table, DataFrame], run_date: date, source: str) -> DataFrame:
+    """Build rows of the quarantine from the rows of the checked frames that did not pass.
 
-    `source` stands in for the data set of a row that does not say it.
+    `source` is taken for the data set of a row that names none.
     """
     parts = [
         df.where(F.col(RULE).isNotNull()).select(
@@ -40,41 +40,41 @@ def quarantined(checked: Mapping[Table, DataFrame], run_date: date, source: str)
             F.lit(table.name).alias("table_name"),
             F.coalesce("dataset", F.lit(source)).alias("dataset"),
             F.col(RULE).alias("rule"),
-            _beginning(F.col(REASON)).alias("reason"),
-            _beginning(F.col(RAW_ROW)).alias("raw_row"),
+            _cut_text(F.col(REASON)).alias("reason"),
+            _cut_text(F.col(RAW_ROW)).alias("raw_row"),
         )
         for table, df in checked.items()
     ]
     return reduce(DataFrame.unionByName, parts)
 
 
-def _beginning(text: Column) -> Column:
-    """The text, or its first characters and how many there were."""
+def _cut_text(text: Column) -> Column:
+    """Cut a long text to its first characters, and say how many there were."""
     mark = F.concat(F.lit(" [cut, of "), F.length(text), F.lit(" characters]"))
-    first = F.concat(F.substring(text, 1, MAX_KEPT_CHARS), mark)
-    return F.when(F.length(text) > MAX_KEPT_CHARS, first).otherwise(text)
+    beginning = F.concat(F.substring(text, 1, MAX_KEPT_CHARS), mark)
+    return F.when(F.length(text) > MAX_KEPT_CHARS, beginning).otherwise(text)
 
 
 def by_rule(checked: DataFrame) -> dict[str, int]:
-    """Rows by the first rule that they broke, the most frequent first."""
+    """Count rows by the first rule that they broke, the most frequent first."""
     broken = checked.where(F.col(RULE).isNotNull()).groupBy(RULE).count().collect()
-    return _most_frequent_first({row[RULE]: int(row["count"]) for row in broken})
+    return _sort_by_count({row[RULE]: int(row["count"]) for row in broken})
 
 
-def tallies(checked: Mapping[Table, DataFrame]) -> dict[Table, Tally]:
+def count_verdicts(checked: Mapping[Table, DataFrame]) -> dict[Table, Tally]:
     """Rows of several checked frames, all and by rule as `by_rule` has them, in one query."""
     verdicts = [df.select(F.lit(table.name).alias(_OF), RULE) for table, df in checked.items()]
     found = reduce(DataFrame.unionByName, verdicts).groupBy(_OF, RULE).count().collect()
     counts: dict[str, dict[str | None, int]] = {table.name: {} for table in checked}
     for row in found:
         counts[row[_OF]][row[RULE]] = int(row["count"])
-    return {table: _tally(counts[table.name]) for table in checked}
+    return {table: _build_tally(counts[table.name]) for table in checked}
 
 
-def _tally(counts: Mapping[str | None, int]) -> Tally:
+def _build_tally(counts: Mapping[str | None, int]) -> Tally:
     broken = {rule: n for rule, n in counts.items() if rule is not None}
-    return Tally(sum(counts.values()), _most_frequent_first(broken))
+    return Tally(sum(counts.values()), _sort_by_count(broken))
 
 
-def _most_frequent_first(counts: Mapping[str, int]) -> dict[str, int]:
+def _sort_by_count(counts: Mapping[str, int]) -> dict[str, int]:
     return dict(sorted(counts.items(), key=lambda entry: (-entry[1], entry[0])))

@@ -7,11 +7,11 @@ those it names the basic colour words and the numbers with a unit that it holds.
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.text.normal_form import basic_colours, measures, tokens
+from features.text.normal_form import basic_colours, extract_measures, split_tokens
 
 
 def query_attributes(texts: DataFrame, items: DataFrame) -> DataFrame:
-    """The colours and sizes that each text names.
+    """Find the colours and sizes that each text names.
 
     Values of the catalogue are met by their first token: the join is an equality and grows with
     the texts, not with texts x values.
@@ -25,7 +25,7 @@ def query_attributes(texts: DataFrame, items: DataFrame) -> DataFrame:
     """
     words = F.col("tokens")
     met = texts.withColumn("token", F.explode_outer(F.array_distinct("tokens"))).join(
-        _vocabulary(items), on="token", how="left"
+        _build_vocabulary(items), on="token", how="left"
     )
     all_there = F.size(F.array_except("parts", "tokens")) == 0
     values = {
@@ -39,29 +39,31 @@ def query_attributes(texts: DataFrame, items: DataFrame) -> DataFrame:
             "text",
             "tokens",
             F.array_union(basic_colours(words), F.col("named_colour")).alias("colours"),
-            F.array_union(measures(words), F.col("named_size")).alias("sizes"),
+            F.array_union(extract_measures(words), F.col("named_size")).alias("sizes"),
         )
     )
 
 
 def item_attributes(items: DataFrame) -> DataFrame:
-    """item_id, brand_tokens, colours, sizes (array<string>).
+    """Return item_id, brand_tokens, colours, sizes (array<string>).
 
     An item without a colour (size) of its own has those that its title names.
     """
-    title, colour, size = (tokens(F.col(c)) for c in ("title", "colour", "size"))
-    own_colours = F.array_union(_joined(colour), basic_colours(colour))
-    own_sizes = F.array_union(_joined(size), measures(size))
+    title, colour, size = (split_tokens(F.col(c)) for c in ("title", "colour", "size"))
+    own_colours = F.array_union(_join_parts(colour), basic_colours(colour))
+    own_sizes = F.array_union(_join_parts(size), extract_measures(size))
     return items.select(
         "item_id",
-        F.array_distinct(tokens(F.col("brand"))).alias("brand_tokens"),
+        F.array_distinct(split_tokens(F.col("brand"))).alias("brand_tokens"),
         F.when(F.size(colour) > 0, own_colours).otherwise(basic_colours(title)).alias("colours"),
-        F.when(F.size(size) > 0, own_sizes).otherwise(measures(title)).alias("sizes"),
+        F.when(F.size(size) > 0, own_sizes).otherwise(extract_measures(title)).alias("sizes"),
     )
 
 
 def three_way(named: Column, owned: Column) -> Column:
-    """1.0 one of the named values is the item's, -1.0 none is, 0.0 either side names none."""
+    """Return 1.0 where one of the named values is the item's, -1.0 where none is, 0.0 where either
+    side names none.
+    """
     both = (F.size(named) > 0) & (F.size(owned) > 0)
     return (
         F.when(both & F.arrays_overlap(named, owned), F.lit(1.0))
@@ -70,12 +72,12 @@ def three_way(named: Column, owned: Column) -> Column:
     )
 
 
-def _joined(parts: Column) -> Column:
+def _join_parts(parts: Column) -> Column:
     return F.array(F.concat_ws(" ", parts))
 
 
-def _vocabulary(items: DataFrame) -> DataFrame:
-    """token (the first of parts), parts, value, kind: the catalogue's colours and sizes."""
+def _build_vocabulary(items: DataFrame) -> DataFrame:
+    """Return the catalogue's colours and sizes: token (the first of parts), parts, value, kind."""
     values = F.array(
         *(
             F.struct(F.lit(kind).alias("kind"), F.col(kind).alias("raw"))
@@ -85,7 +87,7 @@ def _vocabulary(items: DataFrame) -> DataFrame:
     return (
         items.select(F.inline(values))
         .distinct()
-        .select("kind", tokens(F.col("raw")).alias("parts"))
+        .select("kind", split_tokens(F.col("raw")).alias("parts"))
         .where(F.size("parts") > 0)
         .distinct()
         .select(

@@ -14,11 +14,14 @@ from pyspark.sql import functions as F
 from conf.schema import Conf
 
 SCALE = 1_000_000
-ROWS_A_TASK = 1_000_000
+"""Weights are stored as whole millionths, whose sums are exact in any order."""
+ROWS_PER_TASK = 1_000_000
+"""Joined rows of a chunk of a term, about (count): seconds of work, and far below a task's
+memory."""
 
 
 def build_postings(items: DataFrame, conf: Conf) -> DataFrame:
-    """The inverted index: one row per term and item.
+    """Build the inverted index: one row per term and item.
 
     Args:
         items: item_id, tokens (array<string>).
@@ -36,12 +39,12 @@ def build_postings(items: DataFrame, conf: Conf) -> DataFrame:
     return (
         occurrences.join(frequencies, on="term", how="inner")
         .join(F.broadcast(catalogue), how="cross")
-        .select("term", "item_id", "df", _weight(conf).alias("weight"))
+        .select("term", "item_id", "df", _compute_weight(conf).alias("weight"))
     )
 
 
 def item_weights(postings: DataFrame) -> DataFrame:
-    """The index turned round: item_id, weights (map term -> weight)."""
+    """Turn the index round: item_id, weights (map term -> weight)."""
     entry = F.struct("term", "weight")
     return postings.groupBy("item_id").agg(
         F.map_from_entries(F.collect_list(entry)).alias("weights")
@@ -49,7 +52,7 @@ def item_weights(postings: DataFrame) -> DataFrame:
 
 
 def term_idf(words: DataFrame) -> DataFrame:
-    """The catalogue's terms: term, idf (long, BM25's idf * SCALE).
+    """Return the catalogue's terms: term, idf (long, BM25's idf * SCALE).
 
     Args:
         words: item_id, tokens (array<string>).
@@ -61,12 +64,12 @@ def term_idf(words: DataFrame) -> DataFrame:
     )
     catalogue = words.agg(F.count("*").alias("items"))
     return frequencies.join(F.broadcast(catalogue), how="cross").select(
-        "term", _scaled(_idf(F.col("df"))).alias("idf")
+        "term", _scale_weight(_compute_idf(F.col("df"))).alias("idf")
     )
 
 
 def query_idf(texts: DataFrame, words: DataFrame) -> DataFrame:
-    """text, idf (map term -> idf * SCALE) of the distinct tokens of each text.
+    """Return text and idf (map term -> idf * SCALE) of the distinct tokens of each text.
 
     A term that the catalogue does not know has the idf of one that no item holds.
 
@@ -74,7 +77,7 @@ def query_idf(texts: DataFrame, words: DataFrame) -> DataFrame:
         texts: text, tokens; one row per text.
         words: item_id, tokens of the catalogue.
     """
-    unknown = words.agg(_scaled(F.log1p((F.count("*") + 0.5) / 0.5)).alias("unknown"))
+    unknown = words.agg(_scale_weight(F.log1p((F.count("*") + 0.5) / 0.5)).alias("unknown"))
     entry = F.struct("term", F.coalesce("idf", "unknown"))
     return (
         texts.select("text", F.explode(F.array_distinct("tokens")).alias("term"))
@@ -93,13 +96,13 @@ def total_weight(terms: Column, weights: Column) -> Column:
     )
 
 
-def bm25(terms: Column, weights: Column) -> Column:
-    """BM25 (double) of distinct query terms (array) against an item's weights (map)."""
+def score_bm25(terms: Column, weights: Column) -> Column:
+    """Score distinct query terms (array) against an item's weights (map) by BM25 (double)."""
     return F.coalesce(total_weight(terms, weights), F.lit(0)) / SCALE
 
 
 def rank_terms(texts: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
-    """The terms of each text that the catalogue knows, and which of them generate items.
+    """Rank the terms of each text that the catalogue knows, and mark those that generate items.
 
     The work of a text is bounded: its terms generate items from the rarest on, as long as their
     postings together stay within `candidates.max_postings`; the rarest always generates.
@@ -122,8 +125,8 @@ def rank_terms(texts: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
     )
 
 
-def retrieve(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
-    """The best items of each query text by BM25.
+def retrieve_items(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
+    """Retrieve the best items of each query text by BM25.
 
     The terms that generate find items, a head term only those of its heaviest postings; the terms
     that are left only re-score.
@@ -133,16 +136,16 @@ def retrieve(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
         postings: of `build_postings`; worth persisting, too.
 
     Returns:
-        text, item_id: at most `candidates.retrieved` items a text; ties by a hash of both.
+        text, item_id: at most `candidates.retrieved` items per text; ties by a hash of both.
     """
-    generated = _generate(ranked.where("generates"), postings, conf.candidates.max_postings)
-    kept = _top(generated, conf.candidates.retrieved * conf.candidates.rescored)
-    full = _rescore(kept, ranked.where(~F.col("generates")), postings)
-    return _top(full, conf.candidates.retrieved).select("text", "item_id")
+    generated = _generate_items(ranked.where("generates"), postings, conf.candidates.max_postings)
+    best = _take_best(generated, conf.candidates.retrieved * conf.candidates.rescored)
+    full = _rescore_items(best, ranked.where(~F.col("generates")), postings)
+    return _take_best(full, conf.candidates.retrieved).select("text", "item_id")
 
 
 def _term_counts(tokens: Column) -> Column:
-    """array<struct<term, tf>> of an array of tokens."""
+    """Count each term of an array of tokens: array<struct<term, tf>>."""
     return F.transform(
         F.array_distinct(tokens),
         lambda term: F.struct(
@@ -152,32 +155,32 @@ def _term_counts(tokens: Column) -> Column:
     )
 
 
-def _weight(conf: Conf) -> Column:
+def _compute_weight(conf: Conf) -> Column:
     k1, b = conf.features.bm25_k1, conf.features.bm25_b
     length = F.lit(1 - b) + b * F.col("length") / F.col("average_length")
     saturation = F.col("tf") * (k1 + 1) / (F.col("tf") + k1 * length)
-    return _scaled(_idf(F.col("df")) * saturation)
+    return _scale_weight(_compute_idf(F.col("df")) * saturation)
 
 
-def _idf(df: Column) -> Column:
+def _compute_idf(df: Column) -> Column:
     return F.log1p((F.col("items") - df + 0.5) / (df + 0.5))
 
 
-def _scaled(value: Column) -> Column:
+def _scale_weight(value: Column) -> Column:
     return F.round(value * SCALE).cast("long")
 
 
-def _generate(terms: DataFrame, postings: DataFrame, max_postings: int) -> DataFrame:
-    """text, item_id, score over the generating terms.
+def _generate_items(terms: DataFrame, postings: DataFrame, max_postings: int) -> DataFrame:
+    """Return text, item_id and score over the generating terms.
 
-    A term that many texts share is split by item into chunks of about ROWS_A_TASK joined rows, so
+    A term that many texts share is split by item into chunks of about ROWS_PER_TASK joined rows, so
     that no single task meets all of it.
     """
     usable = F.least(F.col("df"), F.lit(max_postings))
     used = (
         terms.groupBy("term")
         .agg(F.count("*").alias("texts"), F.first("df").alias("df"))
-        .select("term", F.ceil(F.col("texts") * usable / ROWS_A_TASK).cast("int").alias("chunks"))
+        .select("term", F.ceil(F.col("texts") * usable / ROWS_PER_TASK).cast("int").alias("chunks"))
     )
     wanted = (
         terms.join(used, on="term", how="inner")
@@ -199,7 +202,7 @@ def _generate(terms: DataFrame, postings: DataFrame, max_postings: int) -> DataF
 
 
 def _usable_postings(postings: DataFrame, max_postings: int) -> DataFrame:
-    """All postings of an ordinary term, the heaviest `max_postings` of a head term."""
+    """Keep all postings of an ordinary term, and the heaviest `max_postings` of a head term."""
     heaviest = Window.partitionBy("term").orderBy(F.desc("weight"), "item_id")
     head = F.col("df") > max_postings
     cut = (
@@ -211,11 +214,11 @@ def _usable_postings(postings: DataFrame, max_postings: int) -> DataFrame:
     return postings.where(~head).unionByName(cut)
 
 
-def _rescore(kept: DataFrame, others: DataFrame, postings: DataFrame) -> DataFrame:
+def _rescore_items(generated: DataFrame, others: DataFrame, postings: DataFrame) -> DataFrame:
     """Add the weights of the terms that did not generate."""
     by_text = others.groupBy("text").agg(F.collect_list("term").alias("others"))
     return (
-        kept.join(by_text, on="text", how="left")
+        generated.join(by_text, on="text", how="left")
         .select("text", "item_id", "score", F.explode_outer("others").alias("term"))
         .join(postings.select("term", "item_id", "weight"), on=["term", "item_id"], how="left")
         .groupBy("text", "item_id")
@@ -223,8 +226,8 @@ def _rescore(kept: DataFrame, others: DataFrame, postings: DataFrame) -> DataFra
     )
 
 
-def _top(scored: DataFrame, k: int) -> DataFrame:
-    """The k best items of each text."""
+def _take_best(scored: DataFrame, k: int) -> DataFrame:
+    """Take the k best items of each text."""
     best = Window.partitionBy("text").orderBy(
         F.desc("score"), F.xxhash64("text", "item_id"), "item_id"
     )

@@ -1,4 +1,4 @@
-"""Pairs and embeddings laid out so that each vector travels once a block, not once a pair.
+"""Lays out pairs and embeddings so that each vector travels once per block, not once per pair.
 
 A block is a share of the items, by hash; with its pairs go the vectors of its items and of the
 texts that they are paired with.
@@ -15,7 +15,7 @@ class MissingEmbeddingsError(RuntimeError):
 
 
 def check_embedded(texts: DataFrame, items: DataFrame, embeddings: DataFrame) -> None:
-    """Raises MissingEmbeddingsError where a query text or an item's title has no embedding."""
+    """Raise MissingEmbeddingsError where a query text or an item's title has no embedding."""
     title = item_title(F.col("title"), F.col("brand"))
     needed = texts.select(text_hash(F.col("text")).alias("text_hash")).union(
         items.select(text_hash(title))
@@ -28,15 +28,15 @@ def check_embedded(texts: DataFrame, items: DataFrame, embeddings: DataFrame) ->
         )
 
 
-def blocked(pairs: DataFrame, blocks: int) -> DataFrame:
+def assign_block(pairs: DataFrame, blocks: int) -> DataFrame:
     """Add `block` (int) to pairs with an item_id."""
-    return pairs.withColumn("block", _block(blocks))
+    return pairs.withColumn("block", _hash_block(blocks))
 
 
 def blocked_vectors(
     pairs: DataFrame, texts: DataFrame, items: DataFrame, embeddings: DataFrame, blocks: int
 ) -> DataFrame:
-    """block, kind (text or item), name, embedding: what the pairs of each block need.
+    """Return what the pairs of each block need: block, kind (text or item), name, embedding.
 
     Args:
         pairs: text, item_id.
@@ -45,14 +45,14 @@ def blocked_vectors(
         embeddings: text_hash, embedding.
     """
     of_texts = (
-        blocked(pairs, blocks)
+        assign_block(pairs, blocks)
         .select("block", "text")
         .distinct()
         .join(_text_vectors(texts, embeddings), on="text", how="inner")
         .select("block", F.lit("text").alias("kind"), F.col("text").alias("name"), "embedding")
     )
     of_items = _item_vectors(items, embeddings).select(
-        _block(blocks).alias("block"),
+        _hash_block(blocks).alias("block"),
         F.lit("item").alias("kind"),
         F.col("item_id").alias("name"),
         "embedding",
@@ -71,5 +71,5 @@ def _item_vectors(items: DataFrame, embeddings: DataFrame) -> DataFrame:
     return hashed.join(embeddings, on="text_hash", how="inner").select("item_id", "embedding")
 
 
-def _block(blocks: int) -> Column:
+def _hash_block(blocks: int) -> Column:
     return F.pmod(F.xxhash64("item_id"), F.lit(blocks)).cast("int")

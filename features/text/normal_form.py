@@ -50,74 +50,84 @@ COLOURS: tuple[str, ...] = (
 
 
 def normal_text(text: Column) -> Column:
-    """The normal form of a text: tokens joined by one space; '' for null."""
-    return F.concat_ws(" ", tokens(text))
+    """Return the normal form of a text: tokens joined by one space; '' for null."""
+    return F.concat_ws(" ", split_tokens(text))
 
 
-def tokens(text: Column) -> Column:
-    """array<string>: the tokens of a text in their order, repeated ones kept; empty for null."""
-    return F.regexp_extract_all(_spelling(text), F.lit(_TOKEN), F.lit(0))
+def split_tokens(text: Column) -> Column:
+    """Split a text into its tokens (array<string>), in order, repeated ones kept;
+    empty for null.
+    """
+    return F.regexp_extract_all(_normalise_spelling(text), F.lit(_TOKEN), F.lit(0))
 
 
-def numbers(token_array: Column) -> Column:
-    """array<string>: the distinct tokens that are numbers."""
+def select_numbers(token_array: Column) -> Column:
+    """Select the distinct tokens that are numbers (array<string>)."""
     return F.array_distinct(F.filter(token_array, lambda token: token.rlike(r"^[\d./]+$")))
 
 
-def measures(token_array: Column) -> Column:
-    """array<string>: the distinct numbers with a unit, e.g. `6 ft`."""
+def extract_measures(token_array: Column) -> Column:
+    """Extract the distinct numbers with a unit, e.g. `6 ft` (array<string>)."""
     joined = F.concat_ws(" ", token_array)
     return F.array_distinct(F.regexp_extract_all(joined, F.lit(_MEASURE), F.lit(0)))
 
 
-def trigrams(token_array: Column) -> Column:
-    """array<string>: the distinct character trigrams of the tokens, each with a space around."""
+def extract_trigrams(token_array: Column) -> Column:
+    """Extract the distinct character trigrams of the tokens, each with a space around
+    (array<string>).
+    """
     padded = F.concat(F.lit(" "), F.concat_ws(" ", token_array), F.lit(" "))
-    # Through an array of one, the text is put together once and not once a trigram.
-    cut = F.flatten(F.transform(F.array(padded), _triples))
+    # Through an array of one, the text is put together once, not once per trigram.
+    cut = F.flatten(F.transform(F.array(padded), _cut_triples))
     empty = F.array().cast("array<string>")
     return F.when(F.size(token_array) > 0, F.array_distinct(cut)).otherwise(empty)
 
 
 def basic_colours(token_array: Column) -> Column:
-    """array<string>: the basic colour words among the tokens; `grey` stands for `gray` too."""
+    """Select the basic colour words among the tokens (array<string>); `grey`
+    stands for `gray` too.
+    """
     named = F.array_intersect(token_array, F.array(*map(F.lit, COLOURS)))
     return F.array_distinct(F.transform(named, _one_grey))
 
 
 def text_key(query_text: Column) -> Column:
-    """What makes two query texts the same text: lower(trim(text)), as in the query split."""
+    """Return what makes two query texts the same text: lower(trim(text)), as in the query split."""
     return F.lower(F.trim(query_text))
 
 
 def item_title(title: Column, brand: Column) -> Column:
-    """The title, led by the brand where the title does not contain it: the encoder's text."""
+    """Return the title, led by the brand where the title does not contain it: the
+    encoder's text.
+    """
     return F.concat_ws(" ", _unless_contained(brand, title), title)
 
 
 def item_text(title: Column, brand: Column, item_type: Column) -> Column:
-    """Title, brand and type, none of them twice: the lexical text of an item."""
+    """Return title, brand and type, none of them twice: the lexical text of an item."""
     return F.concat_ws(" ", item_title(title, brand), _unless_contained(item_type, title))
 
 
 def encoder_text(text: Column) -> Column:
-    """The text as the uncased encoder sees it: lower case, single spaces; '' for null."""
+    """Return the text as the uncased encoder sees it: lower case, single spaces; '' for null."""
     return F.coalesce(F.trim(F.regexp_replace(F.lower(text), r"\s+", " ")), F.lit(""))
 
 
 def text_hash(text: Column) -> Column:
-    """sha256 (hex) of `encoder_text`: the key of an embedding."""
+    """Return sha256 (hex) of `encoder_text`: the key of an embedding."""
     return F.sha2(encoder_text(text), 256)
 
 
 def hashed_category(value: Column, buckets: int) -> Column:
-    """1 + xxhash64(lower(trim(value))) mod (buckets - 1); 0 where the value is null or empty."""
+    """Return 1 + xxhash64(lower(trim(value))) mod (buckets - 1); 0 where the value is null or
+    empty.
+    """
     name = F.lower(F.trim(value))
     bucket = F.pmod(F.xxhash64(name), F.lit(buckets - 1)) + 1
     return F.when(F.length(name) > 0, bucket).otherwise(F.lit(0))
 
 
-def _spelling(text: Column) -> Column:
+def _normalise_spelling(text: Column) -> Column:
     spelt = F.coalesce(F.lower(text), F.lit(""))
     for pattern, replacement in (*_ENTITIES, *_NUMBERS):
         spelt = F.regexp_replace(spelt, pattern, replacement)
@@ -129,7 +139,7 @@ def _spelling(text: Column) -> Column:
     return spelt
 
 
-def _triples(text: Column) -> Column:
+def _cut_triples(text: Column) -> Column:
     starts = F.sequence(F.lit(1), F.length(text) - 2)
     return F.transform(starts, lambda at: F.substr(text, at, F.lit(3)))
 
@@ -139,5 +149,5 @@ def _one_grey(colour: Column) -> Column:
 
 
 def _unless_contained(part: Column, text: Column) -> Column:
-    """`part`, or null where `text` already contains it (case ignored)."""
+    """Return `part`, or null where `text` already contains it (case ignored)."""
     return F.when(~F.contains(F.lower(text), F.lower(F.trim(part))), F.trim(part))

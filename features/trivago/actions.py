@@ -11,10 +11,10 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
-from features.contracts.table import Table, optional, required
+from features.contracts.table import Table, declare_optional, declare_required
 from features.quality.rule import Rule
 from features.quality.tables import checked_rows
-from features.quality.values import member
+from features.quality.values import require_member
 
 CLICKOUT = "clickout item"
 ENGAGEMENTS = (
@@ -37,7 +37,7 @@ ACTIONS = Table(
     name="trivago_actions",
     grain="one row per action of a session",
     columns=(
-        *required(
+        *declare_required(
             [
                 ("user_id", "string", "user"),
                 ("session_id", "string", "session"),
@@ -50,7 +50,7 @@ ACTIONS = Table(
                 ("device", "string", "desktop, mobile or tablet"),
             ]
         ),
-        *optional(
+        *declare_optional(
             [
                 ("current_filters", "string", "active filters, separated by bars"),
                 ("impressions", "string", "clickouts: items shown, separated by bars"),
@@ -63,7 +63,7 @@ ACTIONS = Table(
 
 
 def checked_actions(raw: DataFrame, conf: Conf, run_date: date) -> DataFrame:
-    """The typed actions and their verdicts, as the other raw tables have them.
+    """Return the typed actions and their verdicts, as the other raw tables have them.
 
     A list that cannot be trusted fails as a whole: features are taken relative to it.
     """
@@ -71,9 +71,9 @@ def checked_actions(raw: DataFrame, conf: Conf, run_date: date) -> DataFrame:
     late = F.when(
         F.col("timestamp") >= int(end.timestamp()), F.lit(f"timestamp is not before {run_date}")
     )
-    known = (CLICKOUT, *ENGAGEMENTS, *OTHER_ACTIONS)
+    actions = (CLICKOUT, *ENGAGEMENTS, *OTHER_ACTIONS)
     rules = [
-        member("unknown_action", "action_type", known, "the actions of the format"),
+        require_member("unknown_action", "action_type", actions, "the actions of the format"),
         Rule("event_after_run_date", late),
         *_list_rules(),
     ]
@@ -81,12 +81,12 @@ def checked_actions(raw: DataFrame, conf: Conf, run_date: date) -> DataFrame:
 
 
 def ids_of(listed: Column) -> Column:
-    """The parts of a text that bars separate, as an array."""
+    """Split a text at its bars into an array."""
     return F.split(listed, r"\|")
 
 
 def prices_of(listed: Column) -> Column:
-    """The prices as array<double>; null where one cannot be read."""
+    """Read the prices as array<double>; null where one cannot be read."""
     return F.transform(ids_of(listed), lambda price: price.try_cast("double"))
 
 

@@ -65,8 +65,10 @@ DEVICES = ("desktop", "mobile", "tablet")
 LOGGED_RANK = Feature("logged_rank", "query_item", "log of the rank that the logger gave, from 1")
 
 
-def declared(regions: int, logged_rank: bool = False) -> tuple[Feature, ...]:
-    """The declarations with the number of regions filled in, LOGGED_RANK where it is wanted."""
+def declare_features(regions: int, logged_rank: bool = False) -> tuple[Feature, ...]:
+    """Return the declarations with the number of regions filled in, and
+    LOGGED_RANK where wanted.
+    """
     sized = tuple(
         replace(feature, buckets=regions + 1) if feature.name == "region_index" else feature
         for feature in FEATURES

@@ -9,6 +9,7 @@ from pyspark.sql import functions as F
 from features.trivago.declarations import DEVICES
 
 MICRO = 1_000_000
+"""Fractions are stored as whole millionths, whose sums are exact in any order."""
 MEASURES = ("impressions", "clickouts", "engagements", "log_price_micro")
 OTHER = "other"
 _FULL_LIST = 25
@@ -26,7 +27,7 @@ _HISTORIES = (
 
 
 def largest_sites(rows: DataFrame, count: int) -> DataFrame:
-    """site: those with the most training sessions that have a list; ties by name."""
+    """Return the sites with the most training sessions that have a list; ties by name."""
     sessions = rows.where("split = 'train'").select("site", "user_id", "session_id").distinct()
     return (
         sessions.groupBy("site")
@@ -43,11 +44,11 @@ def with_history(rows: DataFrame, engagements: DataFrame) -> DataFrame:
     `rows` is read several times: the caller keeps it.
     """
     events = events_of(rows, engagements)
-    found = rows
+    joined = rows
     for prefix, keys, measures in _HISTORIES:
         answers = known_before(events, rows, keys, measures, prefix)
-        found = found.join(answers, on=[*keys, "session_start"], how="left")
-    return found
+        joined = joined.join(answers, on=[*keys, "session_start"], how="left")
+    return joined
 
 
 def with_features(rows: DataFrame, regions: Sequence[str], prior: float) -> DataFrame:
@@ -57,17 +58,21 @@ def with_features(rows: DataFrame, regions: Sequence[str], prior: float) -> Data
         regions: the largest sites in order, then OTHER.
         prior: strength of the prior of a rate (impressions).
     """
-    return rows.withColumns(_context(regions)).withColumns(_item(prior)).withColumns(_of_list())
+    return (
+        rows.withColumns(_derive_context(regions))
+        .withColumns(_derive_item(prior))
+        .withColumns(_derive_list())
+    )
 
 
-def _context(regions: Sequence[str]) -> dict[str, Column]:
-    known = F.col("site").isin(*regions[:-1])
+def _derive_context(regions: Sequence[str]) -> dict[str, Column]:
+    is_large_site = F.col("site").isin(*regions[:-1])
     hour = F.pmod("session_start", F.lit(86_400)) * (2 * math.pi / 86_400)
-    region = F.when(known, F.col("site")).otherwise(OTHER)
+    region = F.when(is_large_site, F.col("site")).otherwise(OTHER)
     return {
         "region": region,
-        "region_index": _place(regions, region),
-        "device": _place(DEVICES, F.col("device")),
+        "region_index": _find_place(regions, region),
+        "device": _find_place(DEVICES, F.col("device")),
         "hour_sin": F.sin(hour),
         "hour_cos": F.cos(hour),
         "filters": F.log1p("filters"),
@@ -75,7 +80,7 @@ def _context(regions: Sequence[str]) -> dict[str, Column]:
     }
 
 
-def _item(prior: float) -> dict[str, Column]:
+def _derive_item(prior: float) -> dict[str, Column]:
     log_price, seen = F.log("price"), F.col("item_impressions")
     usual = F.when(seen > 0, F.col("item_log_price_micro") / MICRO / seen)
     click = 1 / _FULL_LIST
@@ -83,9 +88,11 @@ def _item(prior: float) -> dict[str, Column]:
         "logged_rank": F.log("position"),
         "item_log_price": log_price,
         "item_price_vs_usual": F.coalesce(log_price - usual, F.lit(0.0)),
-        "item_ctr": _rate("item_clickouts", "item_impressions", click, prior),
-        "item_engaged_rate": _rate("item_engagements", "item_impressions", _PRIOR_ENGAGED, prior),
-        "item_site_ctr": _rate("item_site_clickouts", "item_site_impressions", click, prior),
+        "item_ctr": _smooth_rate("item_clickouts", "item_impressions", click, prior),
+        "item_engaged_rate": _smooth_rate(
+            "item_engagements", "item_impressions", _PRIOR_ENGAGED, prior
+        ),
+        "item_site_ctr": _smooth_rate("item_site_clickouts", "item_site_impressions", click, prior),
         **{
             name: F.log1p(name)
             for name in (
@@ -99,39 +106,40 @@ def _item(prior: float) -> dict[str, Column]:
     }
 
 
-def _of_list() -> dict[str, Column]:
+def _derive_list() -> dict[str, Column]:
     page = Window.partitionBy("page_id")
     log_price = F.col("item_log_price")
-    square = _mean(log_price * log_price, page)
-    variance = square - F.pow(_mean(log_price, page), F.lit(2))
+    square = _average_over_list(log_price * log_price, page)
+    variance = square - F.pow(_average_over_list(log_price, page), F.lit(2))
     return {
-        "list_log_price": _mean(log_price, page),
+        "list_log_price": _average_over_list(log_price, page),
         "list_price_spread": F.sqrt(F.greatest(variance, F.lit(0.0))),
-        "price_vs_list": log_price - _mean(log_price, page),
+        "price_vs_list": log_price - _average_over_list(log_price, page),
         "price_rank": F.percent_rank().over(page.orderBy("price")),
         **{
-            f"{what}_vs_list": F.col(f"item_{what}") - _mean(F.col(f"item_{what}"), page)
+            f"{what}_vs_list": F.col(f"item_{what}")
+            - _average_over_list(F.col(f"item_{what}"), page)
             for what in ("clickouts", "engagements", "ctr")
         },
     }
 
 
-def _mean(value: Column, page: WindowSpec) -> Column:
-    """Mean over the list, from whole numbers: the same whatever the order of the rows."""
+def _average_over_list(value: Column, page: WindowSpec) -> Column:
+    """Average over the list, in whole numbers: the same whatever the order of the rows."""
     return F.avg(F.round(value * MICRO).cast("long")).over(page) / MICRO
 
 
-def _rate(happened: str, shown: str, prior_mean: float, prior: float) -> Column:
+def _smooth_rate(happened: str, shown: str, prior_mean: float, prior: float) -> Column:
     return (F.col(happened) + prior * prior_mean) / (F.col(shown) + prior)
 
 
-def _place(names: Sequence[str], value: Column) -> Column:
-    """Place of a value among the names, from 1; 0 where it is none of them."""
+def _find_place(names: Sequence[str], value: Column) -> Column:
+    """Find the place of a value among the names, from 1; 0 where it is none of them."""
     return F.coalesce(F.array_position(F.array(*map(F.lit, names)), value), F.lit(0))
 
 
 def events_of(rows: DataFrame, engagements: DataFrame) -> DataFrame:
-    """item_id, site, city, second, and the MEASURES of one event (long).
+    """Return one row per event: item_id, site, city, second, and the MEASURES (long).
 
     An impression and its click are known when the click was logged, an engagement when it was the
     first of its session with the item.
@@ -163,7 +171,7 @@ def events_of(rows: DataFrame, engagements: DataFrame) -> DataFrame:
 def known_before(
     events: DataFrame, rows: DataFrame, keys: Sequence[str], measures: Sequence[str], prefix: str
 ) -> DataFrame:
-    """The sums over the events of each key before each session start of the rows.
+    """Sum the events of each key that were known before each session start of the rows.
 
     Events and what is asked for are summed by one window over the seconds: no range join. Events of
     one key and second are added up first, so that a head key has no more rows than seconds.
@@ -176,10 +184,10 @@ def known_before(
     Returns:
         keys, session_start and the sums, one row each.
     """
-    known = events.groupBy(*keys, "second").agg(*(F.sum(m).alias(m) for m in measures))
+    summed = events.groupBy(*keys, "second").agg(*(F.sum(m).alias(m) for m in measures))
     asked = rows.select(*keys, F.col("session_start").alias("second")).distinct()
     nothing = [F.lit(0).cast("long").alias(m) for m in measures]
-    both = known.withColumn("asked", F.lit(False)).unionByName(
+    both = summed.withColumn("asked", F.lit(False)).unionByName(
         asked.select(*keys, "second", *nothing, F.lit(True).alias("asked"))
     )
     before = Window.partitionBy(*keys).orderBy("second").rangeBetween(Window.unboundedPreceding, -1)

@@ -14,7 +14,7 @@ TASKS = ("engaged", "clickout")
 
 
 def pages_of(actions: DataFrame) -> DataFrame:
-    """One row per clickout: its keys, time, context and list.
+    """Return one row per clickout: its keys, time, context and list.
 
     Returns:
         page_id, user_id, session_id, site, city, device, session_start (s), clicked_at (s), moment
@@ -50,9 +50,10 @@ def pages_of(actions: DataFrame) -> DataFrame:
 
 
 def engagements_of(actions: DataFrame) -> DataFrame:
-    """user_id, session_id, item_id, site, engaged_from: a session's first engagement with an item.
+    """Return a session's first engagement with each item: user_id, session_id, item_id, site,
+    engaged_from.
 
-    One row a session and item. `search for item` names an item too, though not of the list.
+    One row per session and item. `search for item` names an item too, but not one of the list.
     """
     return (
         actions.where(F.col("action_type").isin(*ENGAGEMENTS))
@@ -67,7 +68,7 @@ def engagements_of(actions: DataFrame) -> DataFrame:
 def impression_rows(
     pages: DataFrame, engagements: DataFrame, engaged_by_click: bool = False
 ) -> DataFrame:
-    """The items of every page, from the top, with labels and masks.
+    """Return the items of every page, from the top, with labels and masks.
 
     The first engagement of a session and item is one row, so no row is doubled.
 
@@ -77,11 +78,11 @@ def impression_rows(
     before = F.coalesce(F.col("engaged_from") < F.col("moment"), F.lit(False))
     clicked = F.col("item_id") == F.col("clicked")
     engaged = before | clicked if engaged_by_click else before
-    first = engagements.select(*SESSION, "item_id", "engaged_from")
+    engaged_rows = engagements.select(*SESSION, "item_id", "engaged_from")
     return (
         pages.select("*", F.posexplode("list").alias("place", "shown"))
         .withColumns({"item_id": F.col("shown.item_id"), "price": F.col("shown.price")})
-        .join(first, on=[*SESSION, "item_id"], how="left")
+        .join(engaged_rows, on=[*SESSION, "item_id"], how="left")
         .withColumns(
             {
                 "position": F.col("place") + 1,

@@ -17,7 +17,7 @@ _READ_THE_SOURCE = ("ingest", "import_features", "nightly")
 
 
 def parser_of(name: str) -> argparse.ArgumentParser:
-    """The parser of a command: `nightly`, `experiment`, `show-conf`, or a job."""
+    """Return the parser of a command: `nightly`, `experiment`, `show-conf`, or a job."""
     special = {
         "nightly": nightly_parser,
         "experiment": experiment_parser,
@@ -32,7 +32,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 
 
 def job_parser(name: str, summary: str) -> argparse.ArgumentParser:
-    """The arguments that every job takes."""
+    """Make the parser of the arguments that every job takes."""
     parser = argparse.ArgumentParser(prog=f"counterpoise {name}", description=summary)
     add_arguments(parser)
     if name in _READ_THE_SOURCE:
@@ -47,7 +47,7 @@ def job_parser(name: str, summary: str) -> argparse.ArgumentParser:
 
 
 def nightly_parser() -> argparse.ArgumentParser:
-    """Those of a job, and the part of the chain to run."""
+    """Make the parser of `nightly`: the arguments of a job, and the part of the chain to run."""
     parser = job_parser("nightly", "Run the whole chain for one run date.")
     group = parser.add_mutually_exclusive_group()
     group.add_argument("--from", dest="first", metavar="STEP", help="start at this step")
@@ -57,7 +57,7 @@ def nightly_parser() -> argparse.ArgumentParser:
 
 
 def experiment_parser() -> argparse.ArgumentParser:
-    """A file of conf/experiments, its quick profile, settings."""
+    """Make the parser of `experiment`: a file of conf/experiments, its quick profile, settings."""
     parser = argparse.ArgumentParser(
         prog="counterpoise experiment",
         description="Run arms x seeds on the same snapshots and compare the arms.",
@@ -76,7 +76,7 @@ def experiment_parser() -> argparse.ArgumentParser:
 
 
 def show_conf_parser() -> argparse.ArgumentParser:
-    """Those of a job, and the form of what is shown."""
+    """Make the parser of `show-conf`: the arguments of a job, and the form of what is shown."""
     parser = job_parser("show-conf", "Print every key of the resolved conf.")
     parser.add_argument(
         "--format",
@@ -95,8 +95,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--dry-run", action="store_true", help="plan and row counts, no writes")
 
 
-def resolve(arguments: argparse.Namespace) -> "ResolvedConf":
-    """The resolved conf of parsed arguments.
+def resolve_conf(arguments: argparse.Namespace) -> "ResolvedConf":
+    """Resolve the conf of parsed arguments.
 
     Raises:
         ConfError: as `load_conf`.
@@ -113,18 +113,18 @@ def resolve(arguments: argparse.Namespace) -> "ResolvedConf":
 
 
 def resolve_for_run(arguments: argparse.Namespace) -> "ResolvedConf":
-    """The resolved conf of a run, which names its source and its run date.
+    """Resolve the conf of a run, which names its source and its run date.
 
     Raises:
         ConfError: as `load_conf`, or one of the two is missing.
     """
-    conf = resolve(arguments)
+    conf = resolve_conf(arguments)
     _ = conf.source, conf.run_date
     return conf
 
 
 def summary_of(name: str) -> str:
-    """The `summary` of the job in jobs/NAME.py, read without running its imports."""
+    """Read the `summary` of the job in jobs/NAME.py without running its imports."""
     tree = ast.parse(files("jobs").joinpath(f"{name}.py").read_text(encoding="utf-8"))
     for node in ast.walk(tree):
         if isinstance(node, ast.keyword) and node.arg == "summary":
@@ -139,7 +139,7 @@ def add_decider(parser: argparse.ArgumentParser) -> None:
 
 
 def add_reweight(parser: argparse.ArgumentParser) -> None:
-    """Make, list or drop a trial."""
+    """Add whether to make, list or drop a trial."""
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--trial", metavar="NAME", help="rank by conf's weights under this name")
     wanted.add_argument("--list", action="store_true", help="the trials of the run date")
@@ -147,7 +147,7 @@ def add_reweight(parser: argparse.ArgumentParser) -> None:
 
 
 def add_adopt_weights(parser: argparse.ArgumentParser) -> None:
-    """Which weights, who and why."""
+    """Add which weights are adopted, who decides and why."""
     wanted = parser.add_mutually_exclusive_group(required=True)
     wanted.add_argument("--trial", metavar="NAME", help="weights of a trial of the run date")
     wanted.add_argument("--version", metavar="HASH", help="weights that were adopted before")
@@ -157,7 +157,7 @@ def add_adopt_weights(parser: argparse.ArgumentParser) -> None:
 
 
 def add_admit_model(parser: argparse.ArgumentParser) -> None:
-    """Whether to go back to the model before."""
+    """Add whether to go back to the model before."""
     parser.add_argument(
         "--rollback", action="store_true", help="revoke the model in force; needs --by and --why"
     )

@@ -29,7 +29,7 @@ def cause_line(error: BaseException) -> str:
     if isinstance(error, UserError):
         line = f"{type(error).__name__}: {' '.join(text.split())}"
     else:
-        line = _bounded(_cause(text) or _own_words(error, text))
+        line = _cut_line(_find_cause(text) or _own_words(error, text))
     named = _FILE.search(text)
     places = [f"file {named[1]}"] if named and named[1] not in line else []
     places += getattr(error, "__notes__", [])
@@ -37,29 +37,30 @@ def cause_line(error: BaseException) -> str:
 
 
 def naming_table(doing: str) -> Callable[[Method], Method]:
-    """Decorate a method that takes a table first: an error of it gets a note that names the table.
+    """Decorate a method whose first argument is a table: its errors get a note that names the
+    table.
 
-    The error keeps its kind, so that whoever expects it still finds it.
+    The error keeps its class, so that whoever expects it still catches it.
     """
 
     def decorate(method: Method) -> Method:
         @wraps(method)
-        def named(self: Any, table: Any, *args: Any, **kwargs: Any) -> Any:
+        def call_with_note(self: Any, table: Any, *args: Any, **kwargs: Any) -> Any:
             try:
                 return method(self, table, *args, **kwargs)
             except Exception as error:
-                known = " ".join([str(error), *getattr(error, "__notes__", [])])
-                if f"table {table.name}" not in known:
+                text = " ".join([str(error), *getattr(error, "__notes__", [])])
+                if f"table {table.name}" not in text:
                     error.add_note(f"{doing} table {table.name}")
                 raise
 
-        return cast(Method, named)
+        return cast(Method, call_with_note)
 
     return decorate
 
 
-def _cause(text: str) -> str:
-    """The worker's or the JVM's innermost cause; empty where the text holds neither."""
+def _find_cause(text: str) -> str:
+    """Find the worker's or the JVM's innermost cause; empty where the text holds neither."""
     lines = text.splitlines()
     traces = [number for number, line in enumerate(lines) if _WORKER in line]
     if traces:
@@ -72,12 +73,12 @@ def _cause(text: str) -> str:
 
 
 def _own_words(error: BaseException, text: str) -> str:
-    """The first line that says something: Py4J's own names only a call into the JVM."""
+    """Return the first line that says something: Py4J's own names only a call into the JVM."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if len(lines) > 1 and _CALL.match(lines[0]):
         return _PACKAGE.sub("", lines[1].removeprefix(": "))
     return f"{type(error).__name__}: {lines[0] if lines else ''}"
 
 
-def _bounded(line: str) -> str:
+def _cut_line(line: str) -> str:
     return line if len(line) <= _MOST_CHARS else line[:_MOST_CHARS] + " ..."

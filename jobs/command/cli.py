@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from conf.errors import UserError
 from jobs.command.arguments import parser_of, resolve_for_run
-from jobs.command.exits import guarded, step_failed
+from jobs.command.exits import run_guarded, step_failed
 from jobs.command.version import code_version
 from jobs.registry import CHAIN, EXTRA, load_job
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jobs.platform.report import JobReport
 
 _USAGE = 2
+"""Exit code of wrong usage, as argparse has it."""
 _MODULES = {
     "nightly": "jobs.nightly",
     "experiment": "jobs.experiment",
@@ -30,7 +31,8 @@ _MODULES = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Entry point of the console command and of wheel tasks, which drop a returned value.
+    """Run a command line: entry point of the console command and of wheel tasks, which drop a
+    returned value.
 
     Raises:
         SystemExit: with the exit code, for every code but 0.
@@ -41,7 +43,9 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _is_no_interrupt(record: logging.LogRecord) -> bool:
-    """Whether a record is of no interrupt, which py4j logs with its whole trace."""
+    """Return whether a record is anything but an interrupt, which py4j logs with
+    its whole trace.
+    """
     return not (record.exc_info and record.exc_info[0] is KeyboardInterrupt)
 
 
@@ -51,38 +55,38 @@ def run_command(argv: Sequence[str]) -> int:
     for handler in logging.getLogger().handlers:
         handler.addFilter(_is_no_interrupt)
     if not argv or argv[0] in ("-h", "--help"):
-        print(_usage())
+        print(_format_usage())
         return 0
     name, *rest = argv
     if name == "--version":
         print(f"counterpoise {code_version()}")
         return 0
-    if name not in _names():
-        near = difflib.get_close_matches(name, _names(), n=1, cutoff=0.0)[0]
+    if name not in _list_names():
+        near = difflib.get_close_matches(name, _list_names(), n=1, cutoff=0.0)[0]
         print(
             f"counterpoise: no job {name!r}; did you mean {near}? `counterpoise --help` lists them",
             file=sys.stderr,
         )
         return _USAGE
-    run = _special if name in _MODULES else _run
-    return guarded(name, lambda: run(name, rest))
+    run = _run_special if name in _MODULES else _run_job
+    return run_guarded(name, lambda: run(name, rest))
 
 
-def _special(name: str, argv: Sequence[str]) -> int:
+def _run_special(name: str, argv: Sequence[str]) -> int:
     arguments = parser_of(name).parse_args(argv)  # before Spark is imported
     return int(import_module(_MODULES[name]).main(arguments))
 
 
-def _run(name: str, argv: Sequence[str]) -> int:
+def _run_job(name: str, argv: Sequence[str]) -> int:
     arguments = parser_of(name).parse_args(argv)
-    from jobs.platform.runner import open_warehouse, owning, run_job, trace_path
+    from jobs.platform.runner import claim_run, open_warehouse, run_job, trace_path
     from jobs.platform.session import get_session
 
     conf = resolve_for_run(arguments)
     job = load_job(name)
     if job.bind:
         job = replace(job, work=job.bind(arguments))
-    with owning(conf, name, job.alone):  # before Spark takes its time
+    with claim_run(conf, name, job.alone):  # before Spark takes its time
         spark = get_session(conf.tree)
         try:
             report = run_job(job, spark, conf)
@@ -112,13 +116,13 @@ def print_report(report: "JobReport") -> None:
         console.print(note, markup=False, highlight=False, soft_wrap=True)
 
 
-def _names() -> list[str]:
+def _list_names() -> list[str]:
     return [*_MODULES, *CHAIN, *EXTRA]
 
 
-def _usage() -> str:
-    width = max(map(len, _names()))
-    jobs = [f"  {name:{width}}  {parser_of(name).description}" for name in _names()]
+def _format_usage() -> str:
+    width = max(map(len, _list_names()))
+    jobs = [f"  {name:{width}}  {parser_of(name).description}" for name in _list_names()]
     return "\n".join(["usage: counterpoise [--version] JOB [options]", "", "jobs:", *jobs])
 
 

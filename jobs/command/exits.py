@@ -17,7 +17,9 @@ from conf.errors import UserError
 from jobs.command.causes import cause_line
 
 FAILED = 1
+"""Exit code of a step that failed."""
 INTERRUPTED = 130
+"""128 + SIGINT, as shells have it."""
 
 
 class StepFailedError(RuntimeError):
@@ -25,19 +27,19 @@ class StepFailedError(RuntimeError):
 
 
 def exit_code(error: BaseException) -> int:
-    """The code of the first UserError among an error and its causes, else 1.
+    """Return the code of the first UserError among an error and its causes, else 1.
 
     So the same fault has the same code from `nightly`, which wraps it, and from the job alone.
     """
-    found: BaseException | None = error
-    while found is not None:
-        if isinstance(found, UserError):
-            return found.exit_code
-        found = found.__cause__
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, UserError):
+            return cause.exit_code
+        cause = cause.__cause__
     return FAILED
 
 
-def guarded(name: str, command: Callable[[], int]) -> int:
+def run_guarded(name: str, command: Callable[[], int]) -> int:
     """Run a command to its exit code; what it raises is told in one line on stderr."""
     try:
         with _terminated_as_interrupted():
@@ -45,22 +47,22 @@ def guarded(name: str, command: Callable[[], int]) -> int:
     except SystemExit as stop:  # of argparse: 0 after --help, 2 for wrong usage
         return stop.code if isinstance(stop.code, int) else FAILED
     except KeyboardInterrupt:
-        _say(name, "interrupted; the same command goes on where it was")
+        _print_error(name, "interrupted; the same command goes on where it was")
         return INTERRUPTED
     except (UserError, StepFailedError) as error:
-        _say(name, str(error))
+        _print_error(name, str(error))
         return exit_code(error)
     except Exception as error:
         with tempfile.NamedTemporaryFile(
             "w", prefix=f"counterpoise-{name}-", suffix=".error.txt", delete=False
         ) as file:
             file.write(traceback.format_exc())
-        _say(name, f"{cause_line(error)}\n(the whole trace: {file.name})")
+        _print_error(name, f"{cause_line(error)}\n(the whole trace: {file.name})")
         return FAILED
 
 
 def step_failed(name: str, error: Exception, trace: Path) -> StepFailedError:
-    """The error to raise from a step's own; its whole trace is kept in the file `trace`."""
+    """Make the error to raise from a step's own; its whole trace is kept in the file `trace`."""
     from jobs.platform.runner import keep_trace
 
     return StepFailedError(
@@ -75,16 +77,16 @@ def _terminated_as_interrupted() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.signal(signal.SIGTERM, _interrupt)
+    before = signal.signal(signal.SIGTERM, _raise_interrupt)
     try:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
 
 
-def _interrupt(number: int, frame: FrameType | None) -> None:
+def _raise_interrupt(number: int, frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
 
-def _say(name: str, text: str) -> None:
+def _print_error(name: str, text: str) -> None:
     print(f"counterpoise {name}: {text}", file=sys.stderr)

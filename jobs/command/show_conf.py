@@ -9,9 +9,9 @@ from rich.table import Table
 from rich.text import Text
 
 from conf.explain import origin_of
-from conf.kept import conf_text
-from conf.load import ResolvedConf, flatten
-from jobs.command.arguments import resolve
+from conf.load import ResolvedConf, flatten_tree
+from conf.text import conf_text
+from jobs.command.arguments import resolve_conf
 
 _WIDE = 100_000
 """Characters of a line that goes to a file or a pipe: no key or value is cut there."""
@@ -23,7 +23,7 @@ def main(arguments: argparse.Namespace) -> int:
     Raises:
         ConfError: as `load_conf`.
     """
-    conf = resolve(arguments)
+    conf = resolve_conf(arguments)
     if arguments.format == "yaml":
         print(conf_text(conf), end="")
     elif arguments.format == "json":
@@ -37,7 +37,7 @@ def _print_table(conf: ResolvedConf) -> None:
     table = Table(title=f"conf {conf.hash}", title_justify="left")
     for column in ("key", "value", "from"):
         table.add_column(column, overflow="fold")
-    for key, value in flatten(conf.shown).items():
+    for key, value in flatten_tree(conf.shown).items():
         table.add_row(*map(Text, (key, str(value), origin_of(key, conf.origins))))
     width = None if sys.stdout.isatty() else _WIDE
     Console(width=width).print(table)

@@ -4,7 +4,9 @@ from importlib.metadata import PackageNotFoundError, version
 
 
 def code_version() -> str:
-    """Version of the installed package, or "source" in a checkout that is not installed."""
+    """Return the version of the installed package, or "source" in a checkout that
+    is not installed.
+    """
     try:
         return version("counterpoise")
     except PackageNotFoundError:

@@ -27,7 +27,7 @@ class RivalRunError(OwnedError, RuntimeError):
     """Two runs of one job write the same rows; the message names the table."""
 
 
-def retried(commit: Callable[[], T]) -> T:
+def retry_commit(commit: Callable[[], T]) -> T:
     """What `commit` returns, run again where Delta says that another commit came first."""
     for wait in _WAITS:
         try:

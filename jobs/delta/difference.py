@@ -14,36 +14,39 @@ INSERT, UPDATE, DELETE, SAME = "insert", "update", "delete", "same"
 _THERE, _GIVEN, _PRUNED = "_there", "_given", "_pruned"
 
 
-def difference(
-    table: Table, there: DataFrame, rows: DataFrame, *, update: bool, prune: str | None
+def find_changes(
+    table: Table, stored: DataFrame, rows: DataFrame, *, update: bool, prune: str | None
 ) -> DataFrame:
-    """One row per new row and per row to delete: the contract's columns and what is to be done.
+    """Return one row per new row and per row to delete: the contract's columns and what is to be
+    done.
 
     Args:
         table: the contract.
-        there: the table as it is.
+        stored: the table as it is.
         rows: new rows, unique by the table's key.
-        update: whether a row whose key is there is changed to the new one.
+        update: whether a stored row of the same key is changed to the new one.
         prune: SQL over the table: such rows without a new row are deleted.
 
     Returns:
         The columns of the table and CHANGE: INSERT, UPDATE, DELETE or SAME. A row that is the same,
         or to be deleted, has its key alone.
     """
-    old = there.select(
-        *(F.col(name).alias(_old(name)) for name in table.column_names),
+    old = stored.select(
+        *(F.col(name).alias(_name_old(name)) for name in table.column_names),
         F.expr(prune or "false").alias(_PRUNED),
         F.lit(True).alias(_THERE),
     )
-    on_key = reduce(and_, (F.col(key) == F.col(_old(key)) for key in table.key))
+    on_key = reduce(and_, (F.col(key) == F.col(_name_old(key)) for key in table.key))
     given = rows.withColumn(_GIVEN, F.lit(True))
     joined = given.join(old, on=on_key, how="left" if prune is None else "full_outer")
-    compared = joined.withColumn(CHANGE, _change(table, update)).where(F.col(CHANGE).isNotNull())
-    return compared.select(*(_value(table, name) for name in table.column_names), CHANGE)
+    compared = joined.withColumn(CHANGE, _decide_change(table, update)).where(
+        F.col(CHANGE).isNotNull()
+    )
+    return compared.select(*(_pick_value(table, name) for name in table.column_names), CHANGE)
 
 
 def merge_changes(target: DeltaTable, table: Table, changes: DataFrame, update: bool) -> None:
-    """Merge the rows of `difference`; of a key that a rival inserted meanwhile, ours holds."""
+    """Merge the rows of `find_changes`; of a key that a rival inserted meanwhile, ours holds."""
     condition = " AND ".join(f"t.`{key}` = s.`{key}`" for key in table.key)
     deleted = f"s.`{CHANGE}` = '{DELETE}'"
     merge = target.alias("t").merge(changes.alias("s"), condition).whenMatchedDelete(deleted)
@@ -56,14 +59,16 @@ def content_hash(df: DataFrame) -> tuple[int, int, int]:
     """Count, sum and exclusive or of the rows' hashes: equal for equal rows in any order."""
     hashed = df.select(F.xxhash64(*df.columns).alias("hash"))
     wide = F.sum(F.col("hash").cast("decimal(20,0)"))
-    found = hashed.agg(F.count("*"), wide, F.bit_xor("hash")).collect()[0]
-    return int(found[0]), int(found[1] or 0), int(found[2] or 0)
+    hashes = hashed.agg(F.count("*"), wide, F.bit_xor("hash")).collect()[0]
+    return int(hashes[0]), int(hashes[1] or 0), int(hashes[2] or 0)
 
 
-def _change(table: Table, update: bool) -> Column:
-    """What is to be done with a joined row; null for one of the table's that stays as it is."""
+def _decide_change(table: Table, update: bool) -> Column:
+    """Decide what is to be done with a joined row; null for one of the table's
+    that stays as it is.
+    """
     others = [name for name in table.column_names if name not in table.key]
-    differs = [~F.col(name).eqNullSafe(F.col(_old(name))) for name in others]
+    differs = [~F.col(name).eqNullSafe(F.col(_name_old(name))) for name in others]
     changed = reduce(or_, differs, F.lit(False)) if update else F.lit(False)
     return (
         F.when(F.col(_GIVEN).isNull(), F.when(F.col(_PRUNED), DELETE))
@@ -73,11 +78,11 @@ def _change(table: Table, update: bool) -> Column:
     )
 
 
-def _value(table: Table, name: str) -> Column:
+def _pick_value(table: Table, name: str) -> Column:
     if name in table.key:
-        return F.coalesce(F.col(name), F.col(_old(name))).alias(name)
+        return F.coalesce(F.col(name), F.col(_name_old(name))).alias(name)
     return F.when(F.col(CHANGE).isin(INSERT, UPDATE), F.col(name)).alias(name)
 
 
-def _old(name: str) -> str:
+def _name_old(name: str) -> str:
     return f"_old_{name}"

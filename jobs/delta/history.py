@@ -52,7 +52,7 @@ def commits_by_spark(table: DeltaTable) -> Iterator[Commit]:
     for look in _LOOKS:
         history = table.history() if look is None else table.history(look)
         rows = history.select("version", "operation", "operationMetrics", "userMetadata").collect()
-        yield from map(_commit, rows[seen:])
+        yield from map(_read_commit, rows[seen:])
         seen = len(rows)
         if look is None or seen < look:
             return
@@ -64,11 +64,13 @@ def commit_named(commits: Iterable[Commit], name: str) -> Commit | None:
 
 
 def is_overtaken(error: Exception) -> bool:
-    """Whether Delta refused a commit because another one came first: trying again can help."""
+    """Return whether Delta refused a commit because another one came first:
+    trying again can help.
+    """
     return bool(_RIVAL.search(f"{type(error).__module__}.{error}"))
 
 
-def _commit(row: Row) -> Commit:
+def _read_commit(row: Row) -> Commit:
     return Commit(
         int(row["version"]),
         str(row["operation"]),

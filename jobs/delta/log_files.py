@@ -3,7 +3,7 @@
 Spark answers each of these questions with several queries, a good part of a second every time, and
 a night asks hundreds of times. The log is plain JSON and Parquet (the Delta transaction log
 protocol, https://github.com/delta-io/delta/blob/master/PROTOCOL.md): commit N is `N.json`, one
-action per line, and a checkpoint is the sum of all actions up to its version. Tables by name ask
+action per line, and a checkpoint holds all actions up to its version, merged. Tables by name ask
 Spark: their log may lie anywhere.
 """
 
@@ -51,8 +51,8 @@ class TableState:
 
 def newest_commits(table: Path) -> Iterator[Commit]:
     """Give the commits on record, the newest first; none where the folder holds no table."""
-    for version, path in sorted(_versions(table).items(), reverse=True):
-        info: Action = next((a["commitInfo"] for a in _actions(path) if "commitInfo" in a), {})
+    for version, path in sorted(_list_commits(table).items(), reverse=True):
+        info: Action = next((a["commitInfo"] for a in _read_actions(path) if "commitInfo" in a), {})
         yield Commit(
             version,
             str(info.get("operation", "")),
@@ -74,20 +74,20 @@ def read_state(table: Path) -> TableState:
     Raises:
         UnreadableLogError: no checkpoint that is read here begins the log.
     """
-    start, actions = _checkpoint(table)
-    commits = {v: p for v, p in _versions(table).items() if v > start}
+    start, actions = _read_checkpoint(table)
+    commits = {v: p for v, p in _list_commits(table).items() if v > start}
     if sorted(commits) != list(range(start + 1, start + 1 + len(commits))):
         raise UnreadableLogError(f"{table}: commits are missing from the log")
     metadata: Action = {}
     files: dict[Path, Mapping[str, Any]] = {}
-    for action in _chained(actions, commits):
+    for action in _chain_actions(actions, commits):
         if action.get("metaData"):
             metadata = action["metaData"]
         if action.get("add"):
             add = action["add"]
-            files[_place(table, add["path"])] = json.loads(add.get("stats") or "{}")
+            files[_resolve_path(table, add["path"])] = json.loads(add.get("stats") or "{}")
         elif action.get("remove"):
-            files.pop(_place(table, action["remove"]["path"]), None)
+            files.pop(_resolve_path(table, action["remove"]["path"]), None)
     if not metadata:
         raise UnreadableLogError(f"{table}: its log names no columns")
     fields = json.loads(metadata["schemaString"])["fields"]
@@ -95,50 +95,52 @@ def read_state(table: Path) -> TableState:
     return TableState(tuple(field["name"] for field in fields), properties, files)
 
 
-def _chained(first: Iterator[Action], commits: Mapping[int, Path]) -> Iterator[Action]:
-    """Actions of the checkpoint, then of each commit.
+def _chain_actions(checkpoint: Iterator[Action], commits: Mapping[int, Path]) -> Iterator[Action]:
+    """Return the actions of the checkpoint, then of each commit.
 
     Of one commit the removals come first: a file that gets a deletion vector is removed and added
     under the same path.
     """
-    yield from first
+    yield from checkpoint
     for _, path in sorted(commits.items()):
-        actions = list(_actions(path))
+        actions = list(_read_actions(path))
         yield from (action for action in actions if "remove" in action)
         yield from (action for action in actions if "remove" not in action)
 
 
-def _versions(table: Path) -> dict[int, Path]:
+def _list_commits(table: Path) -> dict[int, Path]:
     log = table / "_delta_log"
     if not log.is_dir():
         return {}
     return {int(m[1]): p for p in log.iterdir() if (m := _COMMIT.match(p.name))}
 
 
-def _actions(path: Path) -> Iterator[Action]:
+def _read_actions(path: Path) -> Iterator[Action]:
     with path.open(encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines if line.strip())
 
 
-def _checkpoint(table: Path) -> tuple[int, Iterator[Action]]:
-    """Version and actions of the newest whole checkpoint; -1 and none where the log begins at 0."""
+def _read_checkpoint(table: Path) -> tuple[int, Iterator[Action]]:
+    """Read version and actions of the newest complete checkpoint; -1 and none where the log begins
+    at 0.
+    """
     parts: dict[int, list[tuple[int, Path]]] = {}
     others: set[int] = set()
     for path in (table / "_delta_log").iterdir():
-        found = _CHECKPOINT.match(path.name)
-        if found:
-            parts.setdefault(int(found[1]), []).append((int(found[3] or 1), path))
+        match = _CHECKPOINT.match(path.name)
+        if match:
+            parts.setdefault(int(match[1]), []).append((int(match[3] or 1), path))
         elif other := _ANY_CHECKPOINT.match(path.name):
             others.add(int(other[1]))
     complete = {v: listed for v, listed in parts.items() if len(listed) == listed[0][0]}
-    whole = {v: [path for _, path in listed] for v, listed in complete.items()}
-    newest = max(whole, default=-1)
-    if newest < 0 and (others or 0 not in _versions(table)):
+    paths = {v: [path for _, path in listed] for v, listed in complete.items()}
+    newest = max(paths, default=-1)
+    if newest < 0 and (others or 0 not in _list_commits(table)):
         raise UnreadableLogError(f"{table}: its checkpoint is of a kind that is not read here")
-    return newest, _rows(sorted(whole.get(newest, ())))
+    return newest, _read_rows(sorted(paths.get(newest, ())))
 
 
-def _rows(paths: list[Path]) -> Iterator[Action]:
+def _read_rows(paths: list[Path]) -> Iterator[Action]:
     wanted = ("add.path", "add.stats", "metaData.schemaString", "metaData.configuration")
     for path in paths:
         schema = pq.ParquetFile(path)
@@ -149,8 +151,8 @@ def _rows(paths: list[Path]) -> Iterator[Action]:
                 yield {k: v for k, v in row.items() if v and any(v.values())}
 
 
-def _place(table: Path, path: str) -> Path:
-    """Where a file of the log lies: paths are URIs, most of them relative to the table."""
+def _resolve_path(table: Path, path: str) -> Path:
+    """Return where a file of the log lies: paths are URIs, most of them relative to the table."""
     uri = urlparse(path)
     return Path(unquote(uri.path)) if uri.scheme else table / unquote(path)
 

@@ -23,7 +23,7 @@ class MissingTableError(UserError, FileNotFoundError):
 
 
 @dataclass
-class Tables:
+class DeltaTables:
     """Tables by path under storage.root, or by name in storage.database.
 
     Attributes:
@@ -45,70 +45,70 @@ class Tables:
         """Root folder of all outputs, absolute."""
         return Path(self.conf.tree.storage.root).absolute()
 
-    def identifier(self, table: Table) -> str:
-        """SQL identifier: catalog.schema.name, or delta.`path`."""
+    def build_identifier(self, table: Table) -> str:
+        """Build the SQL identifier: catalog.schema.name, or delta.`path`."""
         database = self.conf.tree.storage.database
-        return f"{database}.{table.name}" if database else f"delta.`{self.path(table)}`"
+        return f"{database}.{table.name}" if database else f"delta.`{self.locate_table(table)}`"
 
     @naming_table("looking for")
     def exists(self, table: Table) -> bool:
-        """Whether the table was ever created."""
+        """Return whether the table was ever created."""
         if self.conf.tree.storage.database:
-            return bool(self.spark.catalog.tableExists(self.identifier(table)))
-        return log_files.is_table(self.path(table))
+            return bool(self.spark.catalog.tableExists(self.build_identifier(table)))
+        return log_files.is_table(self.locate_table(table))
 
-    def version(self, table: Table) -> int:
-        """Latest version of an existing table."""
+    def read_version(self, table: Table) -> int:
+        """Read the latest version of an existing table."""
         return self.last_commit(table).version
 
     def last_commit(self, table: Table) -> history.Commit:
-        """The newest commit of an existing table.
+        """Return the newest commit of an existing table.
 
         Raises:
             MissingTableError: it has none.
         """
-        commit = next(self.commits(table), None)
+        commit = next(self.list_commits(table), None)
         if commit is None:
             raise MissingTableError(f"table {table.name} has no commit")
         return commit
 
-    def commits(self, table: Table) -> Iterator[history.Commit]:
-        """The commits on record of an existing table, newest first."""
+    def list_commits(self, table: Table) -> Iterator[history.Commit]:
+        """List the commits on record of an existing table, newest first."""
         if self.conf.tree.storage.database:
-            return history.commits_by_spark(self.delta(table))
-        return log_files.newest_commits(self.path(table))
+            return history.commits_by_spark(self.open_delta(table))
+        return log_files.newest_commits(self.locate_table(table))
 
     def data_files(self, table: Table, run_date: str | None = None) -> list[Path]:
-        """Local data files of an existing table's newest version.
+        """List the local data files of an existing table's newest version.
 
         Args:
             run_date: only those that may hold rows of this run date (YYYY-MM-DD).
         """
         if not self.conf.tree.storage.database:
             with suppress(log_files.UnreadableLogError):
-                state = log_files.read_state(self.path(table))
+                state = log_files.read_state(self.locate_table(table))
                 return state.files_of("run_date", run_date) if run_date else list(state.files)
-        rows = self.delta(table).toDF()
+        rows = self.open_delta(table).toDF()
         rows = rows if run_date is None else rows.where(F.col("run_date") == F.lit(run_date))
         uris = [uri for uri in rows.inputFiles() if uri.startswith(("file:", "/"))]
         return [_local_path(uri) for uri in uris]
 
-    def path(self, table: Table) -> Path:
-        """Folder of a table by path."""
+    def locate_table(self, table: Table) -> Path:
+        """Return the folder of a table by path."""
         return self.root / "tables" / table.name
 
-    def delta(self, table: Table) -> DeltaTable:
-        """Handle of an existing table, for its history."""
+    def open_delta(self, table: Table) -> DeltaTable:
+        """Open a handle of an existing table, for its history."""
         if self.conf.tree.storage.database:
-            return DeltaTable.forName(self.spark, self.identifier(table))
-        return DeltaTable.forPath(self.spark, str(self.path(table)))
+            return DeltaTable.forName(self.spark, self.build_identifier(table))
+        return DeltaTable.forPath(self.spark, str(self.locate_table(table)))
 
-    def at(self, table: Table, version: int) -> DataFrame:
-        """The table at a version."""
+    def read_at(self, table: Table, version: int) -> DataFrame:
+        """Read the table at a version."""
         reader = self.spark.read.format("delta").option("versionAsOf", version)
         if self.conf.tree.storage.database:
-            return table.completed(reader.table(self.identifier(table)))
-        return table.completed(reader.load(str(self.path(table))))
+            return table.complete(reader.table(self.build_identifier(table)))
+        return table.complete(reader.load(str(self.locate_table(table))))
 
     def create(self, table: Table) -> bool:
         """Create the table from its contract; one of an older contract gets its columns and checks.
@@ -123,7 +123,7 @@ class Tables:
         is_new = not self.exists(table)
         if is_new:
             self._clear_torn(table)
-            self.spark.sql(table.ddl(self.identifier(table)))
+            self.spark.sql(table.build_ddl(self.build_identifier(table)))
         else:
             self._add_columns(table)
             self._renew_checks(table)
@@ -135,24 +135,27 @@ class Tables:
 
         Delta makes no table in a folder that holds anything. A log with a commit is never touched.
         """
-        log = self.path(table) / "_delta_log"
+        log = self.locate_table(table) / "_delta_log"
         if self.conf.tree.storage.database or not log.is_dir():
             return
         if all(path.is_dir() or path.name.startswith(".") for path in log.rglob("*")):
             shutil.rmtree(log)
 
     def _add_columns(self, table: Table) -> None:
-        lacking = table.lacking(self._columns_and_properties(table)[0])
+        lacking = table.find_lacking(self._columns_and_properties(table)[0])
         if lacking:
-            columns = ", ".join(column.ddl() for column in lacking)
-            self.spark.sql(f"ALTER TABLE {self.identifier(table)} ADD COLUMNS ({columns})")
+            columns = ", ".join(column.build_ddl() for column in lacking)
+            self.spark.sql(f"ALTER TABLE {self.build_identifier(table)} ADD COLUMNS ({columns})")
 
     def _renew_checks(self, table: Table) -> None:
         """Replace the constraints whose expression the contract has changed since."""
-        name = self.identifier(table)
-        there = self._columns_and_properties(table)[1]
+        name = self.build_identifier(table)
+        properties = self._columns_and_properties(table)[1]
         for check in table.checks:
-            if there.get(f"delta.constraints.{check.name}", check.expression) != check.expression:
+            if (
+                properties.get(f"delta.constraints.{check.name}", check.expression)
+                != check.expression
+            ):
                 self.spark.sql(f"ALTER TABLE {name} DROP CONSTRAINT {check.name}")
                 self.spark.sql(
                     f"ALTER TABLE {name} ADD CONSTRAINT {check.name} CHECK ({check.expression})"
@@ -161,13 +164,13 @@ class Tables:
     def _columns_and_properties(self, table: Table) -> tuple[Sequence[str], Mapping[str, str]]:
         if not self.conf.tree.storage.database:
             with suppress(log_files.UnreadableLogError):
-                state = log_files.read_state(self.path(table))
+                state = log_files.read_state(self.locate_table(table))
                 return state.columns, state.properties
-        rows = self.spark.sql(f"SHOW TBLPROPERTIES {self.identifier(table)}").collect()
-        return self.delta(table).toDF().columns, {row["key"]: row["value"] for row in rows}
+        rows = self.spark.sql(f"SHOW TBLPROPERTIES {self.build_identifier(table)}").collect()
+        return self.open_delta(table).toDF().columns, {row["key"]: row["value"] for row in rows}
 
 
 def _local_path(uri: str) -> Path:
-    """The file of a URI, whether its special characters are escaped or not."""
+    """Return the file of a URI, whether its special characters are escaped or not."""
     path = "/" + uri.removeprefix("file:").lstrip("/")
     return Path(path) if Path(path).exists() else Path(unquote(path))

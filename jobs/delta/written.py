@@ -26,21 +26,23 @@ class TableLog:
         """Look again from now on: somebody wrote."""
         self._commits.clear()
 
-    def commits(self, table: Table) -> list[Commit]:
-        """Its commits on record, newest first; none where it does not exist."""
+    def list_commits(self, table: Table) -> list[Commit]:
+        """List the table's commits on record, newest first; none where it does not exist."""
         if table.name not in self._commits:
-            there = self.warehouse.exists(table)
-            found = list(self.warehouse.commits(table)) if there else []
-            self._commits[table.name] = found
+            exists = self.warehouse.exists(table)
+            recorded = list(self.warehouse.list_commits(table)) if exists else []
+            self._commits[table.name] = recorded
         return self._commits[table.name]
 
-    def version(self, table: Table, without: Sequence[str] = ()) -> int | None:
-        """Latest version; with `without` the latest one that others than these jobs wrote."""
+    def read_version(self, table: Table, without: Sequence[str] = ()) -> int | None:
+        """Return the latest version; with `without`, the latest that others than
+        these jobs wrote.
+        """
         if not without:
-            return next((commit.version for commit in self.commits(table)), None)
+            return next((commit.version for commit in self.list_commits(table)), None)
         by_others = (
             commit.version
-            for commit in self.commits(table)
+            for commit in self.list_commits(table)
             if commit.operation != "CREATE TABLE" and commit.metadata.get("job") not in without
         )
         return next(by_others, None)
@@ -48,7 +50,7 @@ class TableLog:
     def why_changed(
         self, table: Table, version: int, name: str | None, makers: Sequence[str]
     ) -> str | None:
-        """What differs from a step's commit of this version and name, or None.
+        """Return what differs from a step's commit of this version and name, or None.
 
         Args:
             table: an output of the step.
@@ -56,7 +58,7 @@ class TableLog:
             name: of the commit that made it; None where it was not recorded.
             makers: jobs of the chain that write to the table; each has a record of its own.
         """
-        commits = self.commits(table)
+        commits = self.list_commits(table)
         if not commits:
             return f"table {table.name} is gone"
         recorded = next((commit for commit in commits if commit.version == version), None)
@@ -65,7 +67,7 @@ class TableLog:
         if lost or (recorded is not None and name is not None and recorded.name != name):
             return f"commit {version} of table {table.name} is gone"
         later = [commit for commit in commits if commit.version > version]
-        rival = self._rival(table, recorded, later, makers)
+        rival = self._find_rival(table, recorded, later, makers)
         if rival is not None:
             who = rival.metadata.get("job", "somebody else")
             return f"{who} wrote to table {table.name} since (version {rival.version})"
@@ -73,25 +75,28 @@ class TableLog:
         return f"files of table {table.name} are gone, e.g. {missing[0]}" if missing else None
 
     def missing_files(self, table: Table) -> list[str]:
-        """Files of the newest version that are not in the table's folder; of a per-run table those
-        that may hold rows of the run date. What is not on a local disk or mount is not looked at.
+        """List files of the newest version that are not in the table's folder; of a per-run table
+        only those that may hold rows of the run date. What is not on a local disk or mount is not
+        looked at.
         """
-        version = self.version(table)
+        version = self.read_version(table)
         if version is None:
             return []
         key = (table.name, version)
         if key not in self._missing:
-            self._missing[key] = _missing(self.warehouse, table)
+            self._missing[key] = _list_missing(self.warehouse, table)
         return self._missing[key]
 
-    def _rival(
+    def _find_rival(
         self,
         table: Table,
         recorded: Commit | None,
         later: Sequence[Commit],
         makers: Sequence[str],
     ) -> Commit | None:
-        """The last of later commits that changed rows of the recorded one of a per-run table."""
+        """Find the last of later commits that changed rows of the recorded one of a
+        per-run table.
+        """
         if "run_date" not in table.key:
             return None
         today = self.warehouse.conf.run_date.isoformat()
@@ -108,7 +113,7 @@ class TableLog:
 
 
 def _may_touch(commit: Commit, ours: str | None) -> bool:
-    """Whether a commit may have changed rows that satisfy our condition.
+    """Return whether a commit may have changed rows that satisfy our condition.
 
     One that names no condition (DELETE by hand) may have changed any; of two conditions that begin
     alike and part ways, each has rows of its own.
@@ -129,9 +134,9 @@ def drop_missing_files(warehouse: Warehouse, tables: Sequence[Table]) -> list[st
     """
     warnings = []
     for table in tables:
-        missing = _missing(warehouse, table) if warehouse.exists(table) else []
+        missing = _list_missing(warehouse, table) if warehouse.exists(table) else []
         if missing:
-            _rewrite(warehouse, table)
+            _rewrite_table(warehouse, table)
             warnings.append(
                 f"{len(missing)} files of table {table.name} were gone, e.g. {missing[0]}: steps "
                 "make their rows again; those that only earlier runs could make are lost"
@@ -139,26 +144,26 @@ def drop_missing_files(warehouse: Warehouse, tables: Sequence[Table]) -> list[st
     return warnings
 
 
-def _missing(warehouse: Warehouse, table: Table) -> list[str]:
+def _list_missing(warehouse: Warehouse, table: Table) -> list[str]:
     per_run = "run_date" in table.key
     files = warehouse.data_files(table, warehouse.conf.run_date.isoformat() if per_run else None)
     return [str(path) for path in files if not path.exists()]
 
 
-def _rewrite(warehouse: Warehouse, table: Table) -> None:
+def _rewrite_table(warehouse: Warehouse, table: Table) -> None:
     """Commit the rows that can be read as the whole table: files that are gone leave its log.
 
     The commit names the job "mend", without a run date.
     """
-    spark, there = warehouse.spark, warehouse.delta(table).toDF()
+    spark, rows = warehouse.spark, warehouse.open_delta(table).toDF()
     before = spark.conf.get(_IGNORE_MISSING, "false")
     spark.conf.set(_IGNORE_MISSING, "true")
     try:
-        said = json.dumps({"job": "mend", "code_version": code_version()})
-        writer = there.write.format("delta").mode("overwrite").option("userMetadata", said)
+        metadata = json.dumps({"job": "mend", "code_version": code_version()})
+        writer = rows.write.format("delta").mode("overwrite").option("userMetadata", metadata)
         if warehouse.conf.tree.storage.database:
-            writer.saveAsTable(warehouse.identifier(table))
+            writer.saveAsTable(warehouse.build_identifier(table))
         else:
-            writer.save(str(warehouse.path(table)))
+            writer.save(str(warehouse.locate_table(table)))
     finally:
         spark.conf.set(_IGNORE_MISSING, before or "false")

@@ -15,12 +15,12 @@ from pyspark.sql import SparkSession
 from conf.load import ResolvedConf, section_hash
 from conf.sections.platform import StorageConf
 from features.contracts import MARKET_TRUTH, QUERIES, TEXT_EMBEDDINGS
-from features.declarations import declared
+from features.declarations import declare_features
 from features.examples.experiment_rows import BLIND, LOGGED, TRUTH, chain_rows
 from features.examples.training_rows import TASKS
 from features.spec import spec_json
 from jobs.experiments.snapshot import Contents, snapshot_folder, write_experiment_snapshot
-from jobs.labels.labelers import optional
+from jobs.labels.labelers import read_optional
 from jobs.platform.feature_reads import read_examples
 from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.warehouse import Warehouse
@@ -71,13 +71,13 @@ def chain_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
 def write_examples(warehouse: Warehouse, folder: Path) -> Path:
     """Write the snapshot of the run's training_examples to the folder and return it."""
     tree = warehouse.conf.tree
-    truth = optional(warehouse, MARKET_TRUTH)
+    truth = read_optional(warehouse, MARKET_TRUTH)
     examples = read_examples(warehouse)
     rows = chain_rows(examples, warehouse.read(QUERIES), truth).persist(StorageLevel.DISK_ONLY)
     try:
         contents = Contents(
             rows=rows,
-            features=spec_json(declared(tree)),
+            features=spec_json(declare_features(tree)),
             tasks=TASKS,
             regions=tree.regions,
             relevance=True,
@@ -106,10 +106,10 @@ def prepare(warehouse: Warehouse) -> None:
     borrow_embeddings(warehouse.root)
     jobs = [load_job(name) for name in STEPS]
     for job in jobs:
-        fingerprint = state.fingerprint(job, jobs)
+        fingerprint = state.fingerprint_step(job, jobs)
         if state.why_run(job, fingerprint, jobs) is not None:
             report = run_job(job, warehouse.spark, warehouse.conf)
-            state.record(job, fingerprint, report)
+            state.record_success(job, fingerprint, report)
 
 
 def borrow_embeddings(root: Path) -> None:

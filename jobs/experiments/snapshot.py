@@ -12,7 +12,7 @@ from conf.load import section_hash
 from features.examples.experiment_rows import CODE_LIMIT, CODES, JUDGED, SPLITS
 from features.examples.snapshot import Layout
 from jobs.command.version import code_version
-from jobs.platform.snapshot import SnapshotError, SnapshotOptions, write_snapshot
+from jobs.platform.snapshot import SnapshotOptions, SnapshotWriteError, write_snapshot
 from jobs.platform.warehouse import Warehouse
 
 _VERSION = "3"
@@ -94,7 +94,7 @@ def _require_exact(rows: DataFrame) -> None:
         else {code: value for code, value in largest.asDict().items() if (value or 0) >= CODE_LIMIT}
     )
     if over:
-        raise SnapshotError(
+        raise SnapshotWriteError(
             f"codes {over} reach {CODE_LIMIT}: float32 cannot tell them apart; take fewer queries, "
             "pages or items"
         )

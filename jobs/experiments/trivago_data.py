@@ -24,19 +24,19 @@ from conf.sections.datasets import TrivagoSource
 from features.contracts import QUARANTINE
 from features.examples.experiment_rows import with_codes
 from features.examples.training_rows import with_split
-from features.quality.verdicts import accepted, by_rule, quarantined
+from features.quality.verdicts import build_quarantine, by_rule, select_accepted
 from features.spec import spec_json
-from features.split import bucket
+from features.split import assign_bucket
 from features.trivago.actions import ACTIONS, checked_actions
-from features.trivago.declarations import declared
+from features.trivago.declarations import declare_features
 from features.trivago.features import OTHER, largest_sites, with_features, with_history
 from features.trivago.rows import TASKS, engagements_of, impression_rows, pages_of
 from jobs.experiments.snapshot import Contents, snapshot_folder, write_experiment_snapshot
-from jobs.platform.plans import keep
+from jobs.platform.plans import keep_frame
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import SourceError, files_fingerprint, require_columns, require_file
-from jobs.sources.files import load
+from jobs.sources.files import load_frame
 
 DATASET = "trivago"
 FILE = "trivago_actions.parquet"
@@ -62,14 +62,14 @@ def trivago_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
     if folder.exists() or conf.dry_run:
         return folder
     with ExitStack() as kept:
-        actions = keep(read_actions(spark, conf), kept)
+        actions = keep_frame(read_actions(spark, conf), kept)
         counts = _quarantine(warehouse, actions)
-        engagements = keep(engagements_of(accepted(actions)), kept)
-        rows = keep(_rows(accepted(actions), engagements, conf), kept)
+        engagements = keep_frame(engagements_of(select_accepted(actions)), kept)
+        rows = keep_frame(_rows(select_accepted(actions), engagements, conf), kept)
         regions = [r["site"] for r in largest_sites(rows, source.largest_sites).collect()] + [OTHER]
         contents = Contents(
-            rows=keep(_snapshot_rows(rows, engagements, regions, conf), kept),
-            features=spec_json(declared(len(regions), source.logged_rank)),
+            rows=keep_frame(_snapshot_rows(rows, engagements, regions, conf), kept),
+            features=spec_json(declare_features(len(regions), source.logged_rank)),
             tasks=TASKS,
             regions=regions,
             relevance=False,
@@ -84,14 +84,14 @@ def read_actions(spark: SparkSession, conf: ResolvedConf) -> DataFrame:
     Raises:
         SourceError: the file or a column is missing.
     """
-    raw = load(spark, "parquet", str(_file(conf))).transform(
+    raw = load_frame(spark, "parquet", str(_file(conf))).transform(
         require_columns, ACTIONS.column_names, FILE
     )
     return checked_actions(raw.select(*ACTIONS.column_names), conf.tree, conf.run_date)
 
 
 def _rows(actions: DataFrame, engagements: DataFrame, conf: ResolvedConf) -> DataFrame:
-    by_user = bucket(F.col("user_id"), conf.tree.split.buckets)
+    by_user = assign_bucket(F.col("user_id"), conf.tree.split.buckets)
     pages = pages_of(actions).withColumn("bucket", by_user).transform(with_split(conf.tree.split))
     return impression_rows(pages, engagements, _section(conf).engaged_by_click)
 
@@ -120,11 +120,11 @@ def _quarantine(warehouse: Warehouse, actions: DataFrame) -> Mapping[str, Any]:
     conf = warehouse.conf
     rules = by_rule(actions)
     named = actions.withColumn("dataset", F.lit(DATASET))
-    rows = quarantined({ACTIONS: named}, conf.run_date, DATASET)
+    rows = build_quarantine({ACTIONS: named}, conf.run_date, DATASET)
     where = f"run_date = DATE'{conf.run_date}' AND table_name = '{ACTIONS.name}'"
     written = warehouse.replace(QUARANTINE, rows, where)
     read = actions.count()
-    warehouse.report.count(ACTIONS.name, read, accepted(actions).count(), written.rows)
+    warehouse.report.count_rows(ACTIONS.name, read, select_accepted(actions).count(), written.rows)
     return {"actions": read, "quarantined": rules}
 
 

@@ -21,7 +21,7 @@ class Findings:
         facts: of the test rows, see `features.evaluation.facts`.
         simulated_grades: label source -> whether its grades are simulated or assumed.
         examination: relative examination by position that was used.
-        left_out: lists behind each metric, and those left out by reason.
+        left_out: how many lists each metric rests on, and how many were left out, by reason.
         k: cut-off (ranks).
         confidence: level of the intervals.
         comparisons: the ranker against the baselines.
@@ -43,30 +43,32 @@ class Findings:
     as_served: bool = False
 
     def by_name(self, region: str = ALL) -> dict[tuple[str, str], Figure]:
-        """(ranker, metric) -> row of one region."""
+        """Return the rows of one region by (ranker, metric)."""
         return {(r["ranker"], r["metric"]): r for r in self.rows if r["region"] == region}
 
-    def headings(self) -> dict[str, str]:
-        """Headline metric -> heading, marked where its labels are simulated."""
-        return {m: h + self._mark(m) for m, h in self._headline().items()}
+    def name_headlines(self) -> dict[str, str]:
+        """Give each headline metric its heading, marked where its labels are simulated."""
+        return {m: h + self._mark_simulated(m) for m, h in self._pick_headlines().items()}
 
-    def further(self) -> dict[str, str]:
-        """The other ranking metrics -> their names, marked likewise."""
-        known = {r["metric"] for r in self.rows if r["ranker"] != NO_RANKING}
-        return {m: m + self._mark(m) for m in sorted(known - set(self._headline()))}
+    def name_further(self) -> dict[str, str]:
+        """Give the other ranking metrics their names, marked likewise."""
+        measured = {r["metric"] for r in self.rows if r["ranker"] != NO_RANKING}
+        return {
+            m: m + self._mark_simulated(m) for m in sorted(measured - set(self._pick_headlines()))
+        }
 
-    def warnings(self) -> list[str]:
-        """A line for each baseline that the ranker loses to."""
+    def list_warnings(self) -> list[str]:
+        """Write one line for each baseline that the ranker loses to."""
         marked = {(r["ranker"], r["metric"]): r["simulated"] for r in self.rows}
         return [
             warning(c, bool(marked.get((c.ranker, c.metric)))) for c in reasons(self.comparisons)
         ]
 
-    def _headline(self) -> dict[str, str]:
-        known = {row["metric"] for row in self.rows}
-        return {m: h for m, h in headline_metrics(self.k, self.currency).items() if m in known}
+    def _pick_headlines(self) -> dict[str, str]:
+        measured = {row["metric"] for row in self.rows}
+        return {m: h for m, h in headline_metrics(self.k, self.currency).items() if m in measured}
 
-    def _mark(self, metric: str) -> str:
+    def _mark_simulated(self, metric: str) -> str:
         sources = self.simulated_grades if metric.endswith("_all_labels") else {"human"}
         simulated = (
             any(self.simulated_grades.get(source, False) for source in sources)

@@ -14,13 +14,13 @@ def tell_mix(warehouse: Warehouse, version: Row, counts: dict[str, int]) -> None
     """Note this run's mix, production's as the labeler was fitted for, and the last run's."""
     report, limit = warehouse.report, warehouse.conf.tree.labeling.mix_shift
     mix = mix_of_counts([counts[name] for name in _GRADES])
-    words = [f"grades {_words(mix)}", f"human grades {_words(version['production_mix'])}"]
+    words = [f"grades {_format_mix(mix)}", f"human grades {_format_mix(version['production_mix'])}"]
     report.details["mix"] = list(mix)
     last = _last_run(warehouse)
     if last is not None:
         before = mix_of_counts([float(last[name]) for name in _GRADES])
         shift = total_variation(mix, before)
-        words.append(f"last run ({last['run_date']}) {_words(before)}")
+        words.append(f"last run ({last['run_date']}) {_format_mix(before)}")
         report.details |= {"last_mix": list(before), "mix_shift": shift}
         if shift > limit:
             words.append(f"WARNING: they differ by {shift:.0%}, labeling.mix_shift is {limit:.0%}")
@@ -28,12 +28,12 @@ def tell_mix(warehouse: Warehouse, version: Row, counts: dict[str, int]) -> None
 
 
 def _last_run(warehouse: Warehouse) -> Row | None:
-    """Grades of the latest run date before this one that labelled anything."""
+    """Sum the grades of the latest run date before this one that labelled anything."""
     earlier = warehouse.read(LABEL_CHUNKS).where(F.col("run_date") < F.lit(warehouse.conf.run_date))
     sums = earlier.groupBy("run_date").agg(*(F.sum(name).alias(name) for name in _GRADES))
     row = sums.where(" + ".join(_GRADES) + " > 0").orderBy(F.desc("run_date")).first()
     return None if row is None else row.asDict()
 
 
-def _words(mix: "tuple[float, ...] | list[float]") -> str:
+def _format_mix(mix: "tuple[float, ...] | list[float]") -> str:
     return "/".join(f"{100 * share:.0f}" for share in mix) + " %"

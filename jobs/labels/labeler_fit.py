@@ -14,11 +14,11 @@ from features.labels.pairs import (
     CHOOSE,
     FIT,
     Counts,
-    drawn,
+    draw_at_most,
+    draw_by_grade,
     graded_by_stratum,
     mass_sums,
     population_by_stratum,
-    sampled,
     shown_pairs,
     ungraded_texts,
 )
@@ -51,7 +51,7 @@ _NEGLIGIBLE = 0.005
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedLabeler:
     """A fitted labeler with its deployment.
 
     Attributes:
@@ -76,7 +76,7 @@ def fit_labeler(
     texts: DataFrame,
     assumed: DataFrame,
     counts: dict[str, Counts],
-) -> Fitted:
+) -> FittedLabeler:
     """Draw pairs by the conf's mix, fit, find production's mix and the cut points.
 
     Args:
@@ -92,16 +92,16 @@ def fit_labeler(
     tree = warehouse.conf.tree
     labeling = tree.labeling
     wanted = quotas(counts[FIT], labeling.mix, labeling.max_pairs)
-    fit = drawn(texts.where(f"role = '{FIT}'"), wanted, tree.seed).toPandas()
+    fit = draw_by_grade(texts.where(f"role = '{FIT}'"), wanted, tree.seed).toPandas()
     choices = texts.where(f"role = '{CHOOSE}'")
-    choose = sampled(choices, labeling.max_judging_pairs, tree.seed).toPandas()
-    more = _assumed(assumed, len(fit), tree)
+    choose = draw_at_most(choices, labeling.max_judging_pairs, tree.seed).toPandas()
+    more = _draw_assumed(assumed, len(fit), tree)
     fitted_mix = mix_of_counts(grade_masses(targets_of(fit)))
     labeler = build_labeler(tree)
     report = labeler.fit(
         pairs_of(fit).followed_by(pairs_of(more)),
         targets_of(fit).followed_by(
-            _weighing(targets_of(more), tree.training_set.source_weights.assumed)
+            _weigh_targets(targets_of(more), tree.training_set.source_weights.assumed)
         ),
         (pairs_of(choose), _in_mix(targets_of(choose), fitted_mix)),
     )
@@ -114,44 +114,44 @@ def fit_labeler(
     deployment = _with_cuts(Deployment(fitted_mix, production), answers, choose, tree)
     metrics = label_metrics(deployment.apply(answers), grades_of(choose), deployment.cuts)
     seen = pd.concat([fit, more], ignore_index=True)
-    return Fitted(Deployed(labeler, deployment), report, seen, choose, len(more), metrics)
+    return FittedLabeler(Deployed(labeler, deployment), report, seen, choose, len(more), metrics)
 
 
 def pairs_of(rows: pd.DataFrame) -> Pairs:
-    """The texts of collected rows."""
+    """Return the texts of collected rows as pairs."""
     return Pairs(rows["query_text"].tolist(), rows["item_text"].tolist())
 
 
 def grades_of(rows: pd.DataFrame) -> NDArray[np.int64]:
-    """[N] their grades."""
+    """Return the grades [N] of collected rows."""
     return rows["grade"].to_numpy(np.int64)
 
 
 def targets_of(rows: pd.DataFrame) -> Targets:
-    """Their soft labels, weight 1."""
-    first, second = (rows[name].to_numpy(np.float64) for name in ("p_ge_1", "p_ge_2"))
-    return Targets(first, second, np.ones(len(rows)))
+    """Return the soft labels of collected rows, each of weight 1."""
+    p_ge_1, p_ge_2 = (rows[name].to_numpy(np.float64) for name in ("p_ge_1", "p_ge_2"))
+    return Targets(p_ge_1, p_ge_2, np.ones(len(rows)))
 
 
-def _assumed(texts: DataFrame, graded: int, tree: Conf) -> pd.DataFrame:
-    """So many pairs that are assumed irrelevant as conf `labeling.assumed_share` asks for."""
-    return sampled(texts, round(tree.labeling.assumed_share * graded), tree.seed).toPandas()
+def _draw_assumed(texts: DataFrame, graded: int, tree: Conf) -> pd.DataFrame:
+    """Draw as many assumed irrelevant pairs as conf `labeling.assumed_share` asks for."""
+    return draw_at_most(texts, round(tree.labeling.assumed_share * graded), tree.seed).toPandas()
 
 
 def _unseen_answers(labeler: Labeler, report: FitReport, choose: pd.DataFrame) -> Probabilities:
-    """What the labeler says of the pairs that choose, or said before it learnt from them."""
+    """Return the answers to the pairs that choose, from before the labeler learnt from them."""
     if report.validation is not None:
         return report.validation
     return labeler.predict(pairs_of(choose))
 
 
-def _weighing(targets: Targets, weight: float) -> Targets:
-    """The targets, each of that weight."""
+def _weigh_targets(targets: Targets, weight: float) -> Targets:
+    """Return the targets, each multiplied by that weight."""
     return replace(targets, weight=weight * targets.weight)
 
 
 def _in_mix(targets: Targets, mix: Mix) -> Targets:
-    """The targets weighted to the mix that is fitted.
+    """Weigh the targets to the mix that is fitted.
 
     So the loss that chooses is that of the mix, and a fit on both keeps it.
     """
@@ -173,7 +173,9 @@ def _with_cuts(
 
 
 def production_weights(deployment: Deployment, rows: pd.DataFrame, tree: Conf) -> Floats:
-    """[N] what graded pairs stand for in production; 1 where its mix is that of the grades."""
+    """Weigh graded pairs [N] by what they stand for in production; 1 where its mix is that of the
+    grades.
+    """
     if not deployment.corrects or tree.labeling.mix.production == "judged":
         return np.ones(len(rows))
     targets = targets_of(rows)
@@ -184,7 +186,7 @@ def production_weights(deployment: Deployment, rows: pd.DataFrame, tree: Conf) -
 def _production_mix(
     warehouse: Warehouse, graded: DataFrame, texts: DataFrame, labeler: Labeler, fitted_mix: Mix
 ) -> Mix:
-    """Production's mix of grades, as conf `labeling.mix.production` says."""
+    """Find production's mix of grades, as conf `labeling.mix.production` says."""
     tree, run_date = warehouse.conf.tree, warehouse.conf.run_date
     how = tree.labeling.mix.production
     if how == "judged":
@@ -192,10 +194,10 @@ def _production_mix(
     shown = shown_pairs(warehouse.read(IMPRESSIONS), run_date).persist()
     try:
         if how == "stratified":
-            known = graded.where(f"role = '{FIT}'")
-            return stratified_mix(graded_by_stratum(known, shown), population_by_stratum(shown))
+            fit_pairs = graded.where(f"role = '{FIT}'")
+            return stratified_mix(graded_by_stratum(fit_pairs, shown), population_by_stratum(shown))
         unknown = ungraded_texts(shown, graded, warehouse.read(QUERIES), warehouse.read(ITEMS))
-        rows = sampled(unknown, tree.labeling.mix.em_pairs, tree.seed).toPandas()
+        rows = draw_at_most(unknown, tree.labeling.mix.em_pairs, tree.seed).toPandas()
         return estimated_mix(labeler.predict(pairs_of(rows)), fitted_mix)
     finally:
         shown.unpersist()

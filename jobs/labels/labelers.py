@@ -7,7 +7,7 @@ from typing import Any
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.load import flatten, section_hash
+from conf.load import flatten_tree, section_hash
 from conf.schema import Conf
 from features.audit.decisions import audited_labels, latest_audit
 from features.contracts import (
@@ -62,21 +62,23 @@ that the fit reads makes it be fitted again."""
 
 
 def labeler_dir(warehouse: Warehouse, version: str) -> Path:
-    """Folder of a labeler version."""
+    """Return the folder of a labeler version."""
     return warehouse.root / "labelers" / version
 
 
-def optional(warehouse: Warehouse, table: Table) -> DataFrame | None:
-    """The table, or None where it was never written."""
+def read_optional(warehouse: Warehouse, table: Table) -> DataFrame | None:
+    """Read the table; None where it was never written."""
     return warehouse.read(table) if warehouse.exists(table) else None
 
 
 def versions_with_status(warehouse: Warehouse) -> list[Row]:
-    """Rows of labeler_versions with `admitted` (None: no decision yet) and `decision_no`.
+    """List rows of labeler_versions with `admitted` (None: no decision yet) and `decision_no`.
 
-    One row a labeler that was ever fitted: bounded by the number of fits.
+    One row per labeler that was ever fitted, so the number of fits bounds them.
     """
-    versions, decisions = (optional(warehouse, t) for t in (LABELER_VERSIONS, LABELER_DECISIONS))
+    versions, decisions = (
+        read_optional(warehouse, t) for t in (LABELER_VERSIONS, LABELER_DECISIONS)
+    )
     if versions is None:
         return []
     if decisions is None:
@@ -89,7 +91,7 @@ def versions_with_status(warehouse: Warehouse) -> list[Row]:
 
 
 def in_force(rows: list[Row]) -> Row | None:
-    """The version that labels: of those that are admitted now, the one admitted last."""
+    """Find the version that labels: of those that are admitted now, the one admitted last."""
     admitted = [row for row in rows if row["admitted"]]
     return max(admitted, key=lambda row: int(row["decision_no"]), default=None)
 
@@ -111,7 +113,7 @@ def labels_in_force(warehouse: Warehouse) -> DataFrame:
     labels = read_labels(warehouse)
     if not warehouse.conf.tree.training_set.audited:
         return labels
-    audit = optional(warehouse, LABEL_AUDIT)
+    audit = read_optional(warehouse, LABEL_AUDIT)
     if audit is None:
         warehouse.report.notes.append("training_set.audited: no audit yet, grades as given")
         return labels
@@ -134,7 +136,7 @@ def conf_key(tree: Conf, sections: Sequence[str]) -> str:
     if tree.labeler.kind == "ensemble":
         kinds.update(tree.labeler.ensemble.members)
     dumped["labeler"] = {name: part for name, part in dumped["labeler"].items() if name in kinds}
-    leaves = flatten(dumped)
+    leaves = flatten_tree(dumped)
     return section_hash({key: leaves[key] for key in leaves if not _may_differ(key)})
 
 

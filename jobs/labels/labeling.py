@@ -15,7 +15,7 @@ from features.contracts import LABEL_CHUNKS, QUARANTINE, RELEVANCE_LABELS, TEXT_
 from features.labels.judged import source_of
 from features.labels.plan import Plan, label_rows, quarantine_rows, with_vectors
 from jobs.delta.commits import RivalRunError
-from jobs.labels.labelers import Row, labeler_dir, optional
+from jobs.labels.labelers import Row, labeler_dir, read_optional
 from jobs.platform.warehouse import Warehouse
 from model.labelers.deployed import deployed_encoder
 from udfs.label import label_udf
@@ -34,9 +34,9 @@ class Totals:
     rate: float = 0.0
     """Pairs of texts read a second, commits included."""
 
-    def add(self, found: Row) -> None:
+    def add_chunk(self, figures: Row) -> None:
         """Add the figures of a chunk."""
-        self.counts = {name: self.counts[name] + int(found[name] or 0) for name in COUNTS}
+        self.counts = {name: self.counts[name] + int(figures[name] or 0) for name in COUNTS}
         self.chunks += 1
 
 
@@ -65,28 +65,28 @@ class Chunks:
         """
         pace = Pace(plan.sizes, self.warehouse.conf.tree.labeling.budget_minutes)
         for number, size in enumerate(plan.sizes):
-            if not pace.allows(size):
+            if not pace.allows_chunk(size):
                 self.say(f"budget of {pace.minutes:g} minutes: {pace.left:,} pairs of texts wait")
                 return
-            self._guard(totals)
-            rows = self._answered(texts.where(F.col("chunk") == number))
+            self._refuse_rival(totals)
+            rows = self._answer_texts(texts.where(F.col("chunk") == number))
             try:
                 self.commit(rows, totals)
             finally:
                 rows.unpersist()
-            self.say(pace.after(size))
+            self.say(pace.count_chunk(size))
             totals.rate = pace.rate
 
     def commit(self, answered: DataFrame, totals: Totals) -> None:
         """Write the labels of answered texts, and quarantine those without an answer."""
         wh, version = self.warehouse, str(self.version["labeler_version"])
-        there = answered.where("reason IS NULL")
+        labelled = answered.where("reason IS NULL")
         prompt, simulated = self.version["prompt_hash"], bool(self.version["simulated"])
         source = source_of(str(self.version["kind"]))
-        labels = label_rows(there, source, version, prompt, wh.conf.run_date, simulated)
-        found = self._figures(answered)
-        written = wh.append(RELEVANCE_LABELS, labels, self._writer(), totals.chunks, found)
-        if found["refused"]:
+        labels = label_rows(labelled, source, version, prompt, wh.conf.run_date, simulated)
+        figures = self._sum_figures(answered)
+        written = wh.append(RELEVANCE_LABELS, labels, self._name_writer(), totals.chunks, figures)
+        if figures["refused"]:
             pairs = answered.where("reason IS NOT NULL").select(
                 F.explode("members").alias("pair"), "reason"
             )
@@ -94,12 +94,12 @@ class Chunks:
                 pairs.select("pair.*", "reason"), UNANSWERED, version, wh.conf.run_date
             )
             number = totals.chunks
-            totals.quarantined += wh.append(QUARANTINE, bad, self._writer(), number).rows
-        chunk = LABEL_CHUNKS.local_frame(wh.spark, [self._chunk(found, written.version)])
-        wh.append(LABEL_CHUNKS, chunk, self._writer(), totals.chunks)
-        totals.add(found)
+            totals.quarantined += wh.append(QUARANTINE, bad, self._name_writer(), number).rows
+        chunk = LABEL_CHUNKS.local_frame(wh.spark, [self._make_chunk_row(figures, written.version)])
+        wh.append(LABEL_CHUNKS, chunk, self._name_writer(), totals.chunks)
+        totals.add_chunk(figures)
 
-    def complete(self) -> None:
+    def complete_chunks(self) -> None:
         """Add the rows of label_chunks that a run lacks which was killed after a chunk's labels.
 
         The commit of the labels carries the figures of its chunk.
@@ -111,21 +111,21 @@ class Chunks:
             "labeler_version": self.version["labeler_version"],
         }
         chunks = [
-            self._chunk(figures, commit.version)
-            for commit in wh.commits(RELEVANCE_LABELS)
+            self._make_chunk_row(figures, commit.version)
+            for commit in wh.list_commits(RELEVANCE_LABELS)
             if (figures := commit.metadata.get("figures"))
             and ours.items() <= {**commit.metadata, **figures}.items()
         ]
         if chunks:
             wh.merge(LABEL_CHUNKS, LABEL_CHUNKS.local_frame(wh.spark, chunks), update=False)
 
-    def _answered(self, texts: DataFrame) -> DataFrame:
-        """The texts of a chunk with their answers; longest last, so that batches pad little."""
+    def _answer_texts(self, texts: DataFrame) -> DataFrame:
+        """Answer the texts of a chunk; longest last, so that batches pad little."""
         conf = self.warehouse.conf.tree
         folder = labeler_dir(self.warehouse, str(self.version["labeler_version"]))
         partitions = conf.labeling.partitions or conf.spark.shuffle_partitions
         label = label_udf(folder, partitions)
-        texts = with_vectors(texts, self._vectors(folder))
+        texts = with_vectors(texts, self._read_vectors(folder))
         length = F.length("query_text") + F.length("item_text")
         return (
             texts.repartition(partitions, "item_key")
@@ -135,37 +135,38 @@ class Chunks:
             .persist()
         )
 
-    def _vectors(self, folder: Path) -> DataFrame | None:
-        """Stored embeddings of the labeler's encoder; None where it reads none or none are."""
+    def _read_vectors(self, folder: Path) -> DataFrame | None:
+        """Read stored embeddings of the labeler's encoder; None where it reads none or none are."""
         encoder = deployed_encoder(folder)
-        stored = None if encoder is None else optional(self.warehouse, TEXT_EMBEDDINGS)
+        stored = None if encoder is None else read_optional(self.warehouse, TEXT_EMBEDDINGS)
         return None if stored is None else stored.where(F.col("encoder_version") == F.lit(encoder))
 
-    def _figures(self, answered: DataFrame) -> Row:
+    def _sum_figures(self, answered: DataFrame) -> Row:
         size = F.when(F.col("reason").isNull(), F.size("members")).otherwise(0)
         by_grade = {g: F.sum(F.when(F.col("grade") == g, size).otherwise(0)) for g in range(3)}
-        found = answered.agg(
+        sums = answered.agg(
             F.count("*").alias("text_pairs"),
             F.coalesce(F.sum(size), F.lit(0)).alias("labels"),
             F.count_if(F.col("reason").isNotNull()).alias("refused"),
             F.count_if("suspected").alias("suspected"),
             *(F.coalesce(by_grade[g], F.lit(0)).alias(f"grade_{g}") for g in range(3)),
         ).collect()[0]
-        return {**found.asDict(), "labeler_version": self.version["labeler_version"]}
+        return {**sums.asDict(), "labeler_version": self.version["labeler_version"]}
 
-    def _chunk(self, figures: Row, labels_version: int) -> Row:
-        """The row of label_chunks of a commit of relevance_labels."""
+    def _make_chunk_row(self, figures: Row, labels_version: int) -> Row:
+        """Make the row of label_chunks of a commit of relevance_labels."""
         run_date = self.warehouse.conf.run_date
         return {**figures, "run_date": run_date, "labels_version": labels_version}
 
-    def _writer(self) -> str:
-        """The run's name to Delta: two runs that start from one table share it, and the second
-        one's commit is refused."""
+    def _name_writer(self) -> str:
+        """Name the run to Delta: two runs that start from one table share the name, and the second
+        one's commit is refused.
+        """
         report = self.warehouse.report
         start = report.inputs[RELEVANCE_LABELS.name]
         return f"{report.job}/{self.version['labeler_version']}/{start}"
 
-    def _guard(self, totals: Totals) -> None:
+    def _refuse_rival(self, totals: Totals) -> None:
         """Refuse to go on beside a run that started later and labels the same pairs.
 
         Raises:
@@ -173,7 +174,9 @@ class Chunks:
         """
         start = self.warehouse.report.inputs[RELEVANCE_LABELS.name]
         job = self.warehouse.report.job
-        since = takewhile(lambda c: c.version > start, self.warehouse.commits(RELEVANCE_LABELS))
+        since = takewhile(
+            lambda c: c.version > start, self.warehouse.list_commits(RELEVANCE_LABELS)
+        )
         if sum(c.metadata.get("job") == job for c in since) > totals.chunks:
             raise RivalRunError(
                 f"another run of {job} writes to {RELEVANCE_LABELS.name}; let only one run"
@@ -194,15 +197,17 @@ class Pace:
         """Pairs of texts that are not labelled yet."""
         return self._total - self._done
 
-    def allows(self, size: int) -> bool:
-        """Whether a chunk of this size is likely to end in time; the first one always is begun."""
+    def allows_chunk(self, size: int) -> bool:
+        """Return whether a chunk of this size is likely to end in time; the first one is always
+        begun.
+        """
         if not self._limited or not self._done:
             return True
         spent = time.monotonic() - self._started
         return spent * (1 + size / self._done) <= 60 * self.minutes
 
-    def after(self, size: int) -> str:
-        """Count a chunk; the line of progress."""
+    def count_chunk(self, size: int) -> str:
+        """Count a finished chunk, and return the line of progress."""
         self._done += size
         seconds = time.monotonic() - self._started
         self.rate = self._done / max(seconds, 1e-9)
@@ -213,7 +218,7 @@ class Pace:
         )
 
 
-def printer() -> Callable[[str], None]:
-    """Prints lines of progress below the line of the step."""
+def make_printer() -> Callable[[str], None]:
+    """Make a function that prints lines of progress below the line of the step."""
     console = Console(soft_wrap=True)
     return lambda line: console.print(f"    {line}", markup=False, highlight=False)

@@ -2,8 +2,8 @@
 
     python -m jobs.platform.bundle databricks.yml      (`make bundle`)
 
-Everything behind the line MARK is replaced. A task depends on the steps that make what it reads,
-and on the step before it: one run at a time owns a root and run date.
+Everything after the line MARK is replaced. A task depends on the steps that make what it reads, and
+on the step before it: one run at a time owns a root and run date.
 """
 
 import sys
@@ -29,23 +29,23 @@ class ChainOrderError(ValueError):
 
 
 def needed_steps(job: Job, chain: Sequence[Job]) -> list[str]:
-    """Names of the steps before the job that make what it reads, and of the one before it.
+    """Name the steps before the job that make what it reads, and the one before it.
 
     Raises:
         ChainOrderError: only later steps make what it must have.
     """
     at = list(chain).index(job)
     before, after = chain[:at], chain[at + 1 :]
-    must_have = _reads(job) - {table.name for table in job.may_lack}
-    late = {name for other in after for name in _makes(other)}
-    missing = must_have & late - {name for other in before for name in _makes(other)}
+    must_have = _list_reads(job) - {table.name for table in job.may_lack}
+    late = {name for other in after for name in _list_makes(other)}
+    missing = must_have & late - {name for other in before for name in _list_makes(other)}
     if missing:
         raise ChainOrderError(f"step {job.name} reads {sorted(missing)}, which later steps make")
-    return [o.name for o in before if _makes(o) & _reads(job) or o is before[-1]]
+    return [o.name for o in before if _list_makes(o) & _list_reads(job) or o is before[-1]]
 
 
 def bundle_tasks(chain: Sequence[Job]) -> list[dict[str, Any]]:
-    """The tasks of the chain as the bundle wants them.
+    """Write the tasks of the chain as the bundle wants them.
 
     Raises:
         ChainOrderError: a step comes before all that make what it must have.
@@ -55,12 +55,12 @@ def bundle_tasks(chain: Sequence[Job]) -> list[dict[str, Any]]:
         task: dict[str, Any] = {"task_key": job.name, "description": job.summary}
         if needs := needed_steps(job, chain):
             task["depends_on"] = [{"task_key": name} for name in needs]
-        tasks.append(task | _work(job))
+        tasks.append(task | _describe_work(job))
     return tasks
 
 
 def with_tasks(text: str, chain: Sequence[Job]) -> str:
-    """The text of databricks.yml with the tasks of this chain behind MARK.
+    """Put the tasks of this chain after the line MARK in the text of databricks.yml.
 
     Raises:
         ValueError: the text has no such line.
@@ -72,8 +72,8 @@ def with_tasks(text: str, chain: Sequence[Job]) -> str:
     return "\n".join([head + mark, *(f"        {line}" for line in lines)]) + "\n"
 
 
-def _work(job: Job) -> dict[str, Any]:
-    """What a task does, with which libraries, and how often it is tried."""
+def _describe_work(job: Job) -> dict[str, Any]:
+    """Describe what a task does, with which libraries, and how often it is tried."""
     parameters = ["nightly", "--only", job.name, "--conf", "${var.conf}"]
     return {
         "job_cluster_key": "chain",
@@ -88,11 +88,11 @@ def _work(job: Job) -> dict[str, Any]:
     }
 
 
-def _reads(job: Job) -> set[str]:
+def _list_reads(job: Job) -> set[str]:
     return {*(table.name for table in job.reads), *job.artifacts_in}
 
 
-def _makes(job: Job) -> set[str]:
+def _list_makes(job: Job) -> set[str]:
     return {*(table.name for table in job.writes), *job.artifacts_out}
 
 

@@ -10,7 +10,7 @@ last decision on a thing holds. Use it for any such table:
     row = decide(warehouse, MODEL_DECISIONS, make)
 
 A decision that another run inserted while `make` was judging makes it judge again: an admission can
-neither overwrite a revocation nor be told from a state that the revocation has ended.
+neither overwrite a revocation nor rest on a state from before it.
 """
 
 from collections.abc import Callable
@@ -28,7 +28,9 @@ _TRIES = 5
 """Decisions are made by hand or once a night: more that come first in a row are a fault."""
 
 
-def decide(warehouse: Warehouse, table: Table, make: Callable[[int], Row | None]) -> Row | None:
+def insert_decision(
+    warehouse: Warehouse, table: Table, make: Callable[[int], Row | None]
+) -> Row | None:
     """Insert the row that `make` returns for the next free number, and return it.
 
     Args:
@@ -58,5 +60,5 @@ def decide(warehouse: Warehouse, table: Table, make: Callable[[int], Row | None]
 def _last_number(warehouse: Warehouse, table: Table) -> int:
     if not warehouse.exists(table):
         return 0
-    found = warehouse.read(table).agg(F.max("decision_no").alias("last")).collect()[0]["last"]
-    return int(found or 0)
+    last = warehouse.read(table).agg(F.max("decision_no").alias("last")).collect()[0]["last"]
+    return int(last or 0)

@@ -10,27 +10,27 @@ from features.contracts import (
     QUERY_ITEM_FEATURES,
     TRAINING_EXAMPLES,
 )
-from features.declarations import own_features
+from features.declarations import declare_own_features
 from features.lookup import MISSING, FeatureTables
-from features.own.declared import unpack_own
+from features.own.declared import unpack_own_values
 from jobs.platform.report import JobReport
 from jobs.platform.warehouse import Warehouse
 
 
 def read_features(warehouse: Warehouse) -> FeatureTables:
-    """The feature rows that this run made, at their pinned versions."""
+    """Read the feature rows that this run made, at their pinned versions."""
     return FeatureTables(
         query=warehouse.read_run(QUERY_FEATURES),
         item=warehouse.read_run(ITEM_FEATURES),
         query_item=warehouse.read_run(QUERY_ITEM_FEATURES),
-        own=own_features(warehouse.conf.tree),
+        own=declare_own_features(warehouse.conf.tree),
     )
 
 
 def read_examples(warehouse: Warehouse) -> DataFrame:
     """The training examples of the run, with a column per feature, own ones among them."""
     examples = warehouse.read_run(TRAINING_EXAMPLES)
-    return unpack_own(examples, own_features(warehouse.conf.tree))
+    return unpack_own_values(examples, declare_own_features(warehouse.conf.tree))
 
 
 def note_missing(report: JobReport, counts: Mapping[str, int | None]) -> None:

@@ -62,7 +62,7 @@ class Job:
             object.__setattr__(self, "name", name)
 
     def run(self, spark: SparkSession, conf: ResolvedConf) -> JobReport:
-        """Do the work over the tables of a conf; what it says of it."""
-        run = Run.of(spark, conf, self.name)
+        """Do the work over the tables of a conf, and return its report."""
+        run = Run.open(spark, conf, self.name)
         self.work(run)
         return run.report

@@ -48,13 +48,13 @@ class Owner:
     command: str
 
     def is_same(self, other: "Owner") -> bool:
-        """Whether both are one process."""
+        """Return whether both are one process."""
         mine = (self.host, self.machine, self.pid, self.ticks)
         return mine == (other.host, other.machine, other.pid, other.ticks)
 
 
 @contextmanager
-def owned(root: Path, run_date: date, command: str) -> Iterator[None]:
+def claim_root(root: Path, run_date: date, command: str) -> Iterator[None]:
     """Own the root and run date for the block; inside a block of the same process: still own it.
 
     Raises:
@@ -62,59 +62,59 @@ def owned(root: Path, run_date: date, command: str) -> Iterator[None]:
     """
     path = root / "state" / f"{run_date.isoformat()}.owner.json"
     me = this_process(command)
-    inner = _take(path, me)
+    inner = _take_ownership(path, me)
     if inner:
         yield
         return
     done = threading.Event()
-    threading.Thread(target=_beat, args=(path, done), daemon=True).start()
+    threading.Thread(target=_touch_until, args=(path, done), daemon=True).start()
     try:
         yield
     finally:
         done.set()
         # What stays on a disk that is full or gone is taken over later; the block's error counts.
-        with suppress(OSError), _alone(path):
-            left = _read(path)
+        with suppress(OSError), _lock_file(path):
+            left = _read_owner(path)
             if left is not None and left.is_same(me):
                 path.unlink(missing_ok=True)
 
 
 def this_process(command: str) -> Owner:
-    """The owner that this process would be."""
+    """Describe this process as an owner."""
     pid, now = os.getpid(), datetime.now(UTC).isoformat(timespec="seconds")
-    return Owner(socket.gethostname(), _machine(), pid, _ticks(pid), now, command)
+    return Owner(socket.gethostname(), _identify_machine(), pid, _read_ticks(pid), now, command)
 
 
-def _take(path: Path, me: Owner) -> bool:
+def _take_ownership(path: Path, me: Owner) -> bool:
     """Write the file; True where this process owns it already."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with _alone(path) as now:
+    with _lock_file(path) as now:
         if path.exists():
-            owner = _read(path)
+            owner = _read_owner(path)
             if owner is not None and owner.is_same(me):
                 return True
             silent = now - path.stat().st_mtime
             if not _is_gone(owner, me, silent):
-                raise OwnedError(_refusal(path, owner, silent))
+                raise OwnedError(_explain_refusal(path, owner, silent))
             path.unlink()
-        _create(path, me)
+        _create_file(path, me)
     return False
 
 
-def _create(path: Path, me: Owner) -> None:
+def _create_file(path: Path, me: Owner) -> None:
     """Write the file where there is none: one process only can."""
     try:
         with path.open("x", encoding="utf-8") as stream:
             stream.write(json.dumps(asdict(me)))
     except FileExistsError:
-        raise OwnedError(_refusal(path, _read(path), 0.0)) from None
+        raise OwnedError(_explain_refusal(path, _read_owner(path), 0.0)) from None
     except OSError:
         path.unlink(missing_ok=True)
         raise
 
 
 def _is_gone(owner: Owner | None, me: Owner, silent: float) -> bool:
-    """Whether the owner's process has ended, as far as it can be seen from here."""
+    """Return whether the owner's process has ended, as far as it can be seen from here."""
     if owner is None or (owner.host, owner.machine) != (me.host, me.machine):
         return silent > STALE_SECONDS
     try:
@@ -123,10 +123,10 @@ def _is_gone(owner: Owner | None, me: Owner, silent: float) -> bool:
         return True
     except PermissionError:
         pass
-    return _ticks(owner.pid) != owner.ticks
+    return _read_ticks(owner.pid) != owner.ticks
 
 
-def _refusal(path: Path, owner: Owner | None, silent: float) -> str:
+def _explain_refusal(path: Path, owner: Owner | None, silent: float) -> str:
     root, run_date = path.parents[1], path.name.partition(".")[0]
     if owner is None:
         who = "a run whose file names no process"
@@ -139,8 +139,8 @@ def _refusal(path: Path, owner: Owner | None, silent: float) -> str:
     )
 
 
-def _read(path: Path) -> Owner | None:
-    """The owner; None where the file is gone, or was half written as its run was killed."""
+def _read_owner(path: Path) -> Owner | None:
+    """Read the owner; None where the file is gone, or was half written as its run was killed."""
     try:
         return Owner(**json.loads(path.read_text(encoding="utf-8")))
     except (FileNotFoundError, ValueError, TypeError):
@@ -148,8 +148,8 @@ def _read(path: Path) -> Owner | None:
 
 
 @contextmanager
-def _alone(path: Path) -> Iterator[float]:
-    """No other process looks at the file meanwhile; gives the file system's time (s since 1970).
+def _lock_file(path: Path) -> Iterator[float]:
+    """Keep other processes from the file meanwhile; gives the file system's time (s since 1970).
 
     A file system without locks (some mounts of object stores) does without: what is left is that
     the file is created by one process only.
@@ -163,15 +163,15 @@ def _alone(path: Path) -> Iterator[float]:
         yield guard.stat().st_mtime
 
 
-def _beat(path: Path, done: threading.Event) -> None:
+def _touch_until(path: Path, done: threading.Event) -> None:
     """Touch the file until the block has ended; a touch that fails is tried again."""
     while not done.wait(BEAT_SECONDS):
         with suppress(OSError):
             os.utime(path)
 
 
-def _machine() -> str:
-    """Boot and process namespace; empty on a system that does not tell."""
+def _identify_machine() -> str:
+    """Return boot and process namespace; empty on a system that does not tell."""
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
         return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
@@ -179,10 +179,10 @@ def _machine() -> str:
         return ""
 
 
-def _ticks(pid: int) -> str:
+def _read_ticks(pid: int) -> str:
     """Start of a process in ticks since boot, field 22 of its stat.
 
-    Empty where it is not told, and for a zombie: that one has ended.
+    Empty where the system does not tell it, and for a zombie, which has ended.
     """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")

@@ -21,8 +21,8 @@ def released_after() -> Iterator[None]:
     The rows of a cut frame go with the last reference to it: a session on a server frees them then,
     one in this process with Java's next collection of garbage.
     """
-    with ExitStack() as kept:
-        _JOBS.append(kept)
+    with ExitStack() as stack:
+        _JOBS.append(stack)
         try:
             yield
         finally:
@@ -30,22 +30,22 @@ def released_after() -> Iterator[None]:
     gc.collect()
 
 
-def keep(
-    df: DataFrame, kept: ExitStack | None = None, level: StorageLevel = StorageLevel.DISK_ONLY
+def keep_frame(
+    df: DataFrame, stack: ExitStack | None = None, level: StorageLevel = StorageLevel.DISK_ONLY
 ) -> DataFrame:
-    """Keep a frame that is read more than once, until `kept` closes (None: until the job ends).
+    """Keep a frame that is read more than once, until `stack` closes (None: until the job ends).
 
     On local disk by default, because it may be many times the memory; it is read in whole columns
     anyway.
     """
-    holder = kept if kept is not None else next(reversed(_JOBS), None)
+    holder = stack if stack is not None else next(reversed(_JOBS), None)
     if holder is not None:
         holder.callback(df.unpersist)
     return df.persist(level)
 
 
-def cut(df: DataFrame) -> DataFrame:
-    """The rows on the workers' disks, without the plan that made them.
+def cut_plan(df: DataFrame) -> DataFrame:
+    """Put the rows on the workers' disks, without the plan that made them.
 
     For rows that later steps read more than once: their plans would repeat this one each time.
     Should a worker be lost, the job is run again.

@@ -17,8 +17,8 @@ class RowCount:
     rows_out: int
     rows_quarantined: int = 0
 
-    def check(self, job: str) -> None:
-        """Raises RowBalanceError where rows were lost or made."""
+    def check_balance(self, job: str) -> None:
+        """Raise RowBalanceError where rows were lost or made."""
         if self.rows_in != self.rows_out + self.rows_quarantined:
             raise RowBalanceError(
                 f"{job}: table {self.table}: {self.rows_in} rows in, {self.rows_out} out and "
@@ -32,7 +32,7 @@ class JobReport:
     """Filled by a job's `run`, printed by the command line, kept by `nightly`.
 
     Attributes:
-        counts: one entry a table written; what "in" counts is the job's spine for that table.
+        counts: one entry per table written; its rows "in" are the keys that the job set out from.
         inputs: Delta version read, by table.
         outputs: Delta version written, by table; or the path of another output.
         commits: name of the commit that holds the output, by table; "" for one of others.
@@ -55,16 +55,18 @@ class JobReport:
     seconds: float = 0.0
     skipped: bool = False
 
-    def count(self, table: str, rows_in: int, rows_out: int, rows_quarantined: int = 0) -> None:
+    def count_rows(
+        self, table: str, rows_in: int, rows_out: int, rows_quarantined: int = 0
+    ) -> None:
         """Record the rows of one table.
 
         Raises:
             RowBalanceError: rows were lost or made.
         """
         entry = RowCount(table, rows_in, rows_out, rows_quarantined)
-        entry.check(self.job)
+        entry.check_balance(self.job)
         self.counts.append(entry)
 
     def to_json(self) -> dict[str, Any]:
-        """The report as plain JSON."""
+        """Return the report as plain JSON."""
         return asdict(self)

@@ -21,7 +21,7 @@ class Run:
     warehouse: Warehouse
 
     @classmethod
-    def of(
+    def open(
         cls, spark: SparkSession | Callable[[], SparkSession], conf: ResolvedConf, job: str
     ) -> "Run":
         """Open the conf's tables for a job, with a fresh report; Spark may start when needed."""

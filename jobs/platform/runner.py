@@ -9,11 +9,11 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from conf.kept import conf_text
 from conf.load import ResolvedConf
+from conf.text import conf_text
 from jobs.delta.written import drop_missing_files
 from jobs.platform.job import Job
-from jobs.platform.owner import owned
+from jobs.platform.owner import claim_root
 from jobs.platform.plans import released_after
 from jobs.platform.report import JobReport
 from jobs.platform.run import Run
@@ -27,13 +27,15 @@ _OWNER_AND_GROUP = 0o640
 def open_warehouse(
     spark: SparkSession | Callable[[], SparkSession], conf: ResolvedConf, job: str
 ) -> tuple[Warehouse, JobReport]:
-    """The conf's tables and a fresh report that they fill, for what is no job of the registry."""
-    run = Run.of(spark, conf, job)
+    """Open the conf's tables and a fresh report that they fill, for what is no
+    job of the registry.
+    """
+    run = Run.open(spark, conf, job)
     return run.warehouse, run.report
 
 
-def owning(conf: ResolvedConf, command: str, alone: bool = True) -> AbstractContextManager[None]:
-    """The root and run date of the conf are this process's for the block.
+def claim_run(conf: ResolvedConf, command: str, alone: bool = True) -> AbstractContextManager[None]:
+    """Claim the root and run date of the conf for this process, for the block.
 
     A dry run, and a job that need not be alone, do without.
 
@@ -42,7 +44,7 @@ def owning(conf: ResolvedConf, command: str, alone: bool = True) -> AbstractCont
     """
     if conf.dry_run or not alone:
         return nullcontext()
-    return owned(Path(conf.tree.storage.root).absolute(), conf.run_date, command)
+    return claim_root(Path(conf.tree.storage.root).absolute(), conf.run_date, command)
 
 
 def run_job(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
@@ -56,19 +58,19 @@ def run_job(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
     Raises:
         OwnedError: another run owns the root and run date.
     """
-    with owning(conf, job.name, job.alone):
+    with claim_run(conf, job.name, job.alone):
         return _run_alone(job, spark, conf)
 
 
 def _run_alone(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
     warehouse, _ = open_warehouse(spark, conf, job.name)
     if not conf.dry_run:
-        kept = warehouse.root / "conf" / f"{conf.hash}.yaml"
-        write_text(kept, conf_text(conf), _OWNER_AND_GROUP)
+        conf_path = warehouse.root / "conf" / f"{conf.hash}.yaml"
+        write_text(conf_path, conf_text(conf), _OWNER_AND_GROUP)
         state_path(warehouse, job).unlink(missing_ok=True)
     mended = [] if conf.dry_run else drop_missing_files(warehouse, job.writes)
     started = time.monotonic()
-    with _described(spark, job.name), released_after():
+    with _describe_jobs(spark, job.name), released_after():
         report = job.run(spark, conf)
     report.warnings = [*mended, *report.warnings]
     report.seconds = round(time.monotonic() - started, 2)
@@ -80,18 +82,20 @@ def _run_alone(job: Job, spark: SparkSession, conf: ResolvedConf) -> JobReport:
 
 
 def state_path(warehouse: Warehouse, job: Job) -> Path:
-    """Where the record of the job's last success for the run date is kept."""
+    """Return the file of the record of the job's last success for the run date."""
     folder = warehouse.root / "state" / warehouse.conf.run_date.isoformat()
     return folder / f"{job.name}.json"
 
 
 def trace_path(warehouse: Warehouse, job: Job) -> Path:
-    """Where the trace of the job's last failure for the run date is kept until it succeeds."""
+    """Return the file of the trace of the job's last failure for the run date; it goes with a
+    success.
+    """
     return warehouse.report_dir() / f"{job.name}.error.txt"
 
 
 def keep_trace(error: BaseException, path: Path) -> str:
-    """Write the whole trace of an error to a file; the line that tells its reader where it is.
+    """Write the whole trace of an error to a file, and return a line that says where it is.
 
     Where the file cannot be written (a full disk, a read-only root), the trace goes to stderr.
     """
@@ -105,7 +109,7 @@ def keep_trace(error: BaseException, path: Path) -> str:
 
 
 @contextmanager
-def _described(spark: SparkSession, name: str) -> Iterator[None]:
+def _describe_jobs(spark: SparkSession, name: str) -> Iterator[None]:
     spark.conf.set("spark.job.description", name)
     try:
         yield

@@ -29,27 +29,27 @@ def open_scratch(root: Path) -> Path:
     if folder in _OPEN:
         return folder
     try:
-        _sweep(folder.parent)
+        _sweep_dead(folder.parent)
         folder.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
     except OSError as error:
         raise ConfError(
             f"storage.root: {root} cannot be written ({error.strerror}); name a folder that can be"
         ) from error
     _OPEN.add(folder)
-    atexit.register(_close, folder, root)
+    atexit.register(_remove_folder, folder, root)
     return folder
 
 
-def _sweep(scratch: Path) -> None:
+def _sweep_dead(scratch: Path) -> None:
     """Remove the folders of this host's processes that ended without removing them."""
     host = f"{socket.gethostname()}-"
     for folder in scratch.glob(f"{host}*"):
         pid = folder.name.removeprefix(host)
-        if pid.isdecimal() and (int(pid) == os.getpid() or not _alive(int(pid))):
+        if pid.isdecimal() and (int(pid) == os.getpid() or not _is_alive(int(pid))):
             shutil.rmtree(folder, ignore_errors=True)
 
 
-def _alive(pid: int) -> bool:
+def _is_alive(pid: int) -> bool:
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
@@ -59,7 +59,7 @@ def _alive(pid: int) -> bool:
     return True
 
 
-def _close(folder: Path, root: Path) -> None:
+def _remove_folder(folder: Path, root: Path) -> None:
     """Remove the folder, and what is empty above it: a dry run leaves nothing.
 
     A process that was forked off inherits the call; the folder is not its own.

@@ -38,13 +38,13 @@ _LOG_SETTINGS = Path(__file__).parents[2] / "conf" / "log4j2.properties"
 
 
 def jar_cache() -> Path:
-    """Ivy folder of fetched JARs: COUNTERPOISE_IVY, else the user's cache folder."""
+    """Return the Ivy folder of fetched JARs: COUNTERPOISE_IVY, else the user's cache folder."""
     default = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "counterpoise/ivy"
     return Path(os.environ.get("COUNTERPOISE_IVY", default)).absolute()
 
 
 def cached_jars() -> list[str]:
-    """Delta's JARs in the cache; empty where the installed version was not fetched yet."""
+    """List Delta's JARs in the cache; empty where the installed version was not fetched yet."""
     jars = jar_cache() / "jars"
     if not list(jars.glob(f"io.delta_delta-spark*-{version('delta-spark')}.jar")):
         return []
@@ -52,10 +52,10 @@ def cached_jars() -> list[str]:
 
 
 def get_session(conf: Conf) -> SparkSession:
-    """The active session (spark-submit, notebook), else a new one as conf describes it."""
+    """Return the active session (spark-submit, notebook), else a new one as conf describes it."""
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(f"counterpoise-{conf.name}")
-    settings = _settings(conf)
+    settings = _collect_settings(conf)
     if _is_local(conf) and SparkSession.getActiveSession() is None:
         settings |= _of_scratch(conf, settings)
     for key, value in (settings | conf.spark.options).items():
@@ -69,7 +69,7 @@ def get_session(conf: Conf) -> SparkSession:
     return session
 
 
-def _settings(conf: Conf) -> dict[str, str]:
+def _collect_settings(conf: Conf) -> dict[str, str]:
     settings = {
         **_SESSION_SETTINGS,
         "spark.sql.shuffle.partitions": str(conf.spark.shuffle_partitions),
@@ -94,8 +94,9 @@ def _is_local(conf: Conf) -> bool:
 
 
 def _of_scratch(conf: Conf, settings: dict[str, str]) -> dict[str, str]:
-    """Blocks, spills and temporary files in one private place; the catalog's own folder, too,
-    unless it holds our tables."""
+    """Put blocks, spills and temporary files in one private place; the catalog's own folder, too,
+    unless it holds our tables.
+    """
     root, java = Path(conf.storage.root).absolute(), "spark.driver.extraJavaOptions"
     scratch = open_scratch(root)
     quoted = str(scratch).replace("\\", "\\\\")
@@ -108,7 +109,7 @@ def _of_scratch(conf: Conf, settings: dict[str, str]) -> dict[str, str]:
 
 
 def _of_our_files() -> dict[str, str]:
-    """What the JVM and Spark's daemon find in our folders, and in a zipped wheel do not.
+    """Return what the JVM and Spark's daemon find in our folders, and in a zipped wheel do not.
 
     Logs of errors only (a night's log should show the jobs' own lines), and the daemon with torch.
     """

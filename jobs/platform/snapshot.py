@@ -32,9 +32,10 @@ from model.files import file_sha256, new_folder
 
 MANIFEST = "manifest.json"
 _BYTES_PER_VALUE = 4
+"""All columns are float32."""
 
 
-class SnapshotError(UserError, RuntimeError):
+class SnapshotWriteError(UserError, RuntimeError):
     """The files written are not what the manifest must promise."""
 
 
@@ -81,7 +82,7 @@ def write_snapshot(
     counted = [(r["split"], r["hash_range"], r["n"]) for r in range_counts(rows).collect()]
     totals = {split: sum(n for s, _, n in counted if s == split) for split in layout.splits}
     if not totals["train"]:
-        raise SnapshotError("no training example is in split train; check conf `split`")
+        raise SnapshotWriteError("no training example is in split train; check conf `split`")
     offsets = examples.sparkSession.createDataFrame(
         range_offsets(counted), "split string, hash_range long, offset long"
     )
@@ -90,7 +91,7 @@ def write_snapshot(
         _write_parquet(placed, new / "spark", options, layout.columns)
         splits = {split: _collect_files(new, split, totals[split]) for split in layout.splits}
         shutil.rmtree(new / "spark")
-        manifest = {**_versioned(header, splits), "splits": splits}
+        manifest = {**_add_version(header, splits), "splits": splits}
         (new / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest
 
@@ -98,7 +99,7 @@ def write_snapshot(
 def _write_parquet(
     placed: DataFrame, folder: Path, options: SnapshotOptions, columns: Sequence[str]
 ) -> None:
-    """One file a (split, file): each in one task, in the order that the writer sorts by."""
+    """Write one file per (split, file): each in one task, in the order that the writer sorts by."""
     files = placed.repartition("split", "file").sortWithinPartitions("split", "file", "place")
     (
         files.select("split", "file", *columns)
@@ -110,7 +111,7 @@ def _write_parquet(
 
 
 def _row_group_bytes(rows: int, columns: int) -> int:
-    """Twice the plain bytes of a file, so that its rows stay in one row group."""
+    """Return twice the plain bytes of a file, so that its rows stay in one row group."""
     return max(128 << 20, 2 * rows * columns * _BYTES_PER_VALUE)
 
 
@@ -123,10 +124,10 @@ def _collect_files(new: Path, split: str, expected: int) -> dict[str, Any]:
         (part,) = folder.glob("*.parquet")
         target = new / split / f"part-{index:05d}.parquet"
         part.rename(target)
-        files.append(_describe(target, new))
+        files.append(_describe_file(target, new))
     rows = sum(entry["rows"] for entry in files)
     if rows != expected:
-        raise SnapshotError(f"split {split}: {expected} rows planned, {rows} rows written")
+        raise SnapshotWriteError(f"split {split}: {expected} rows planned, {rows} rows written")
     return {"rows": rows, "files": files}
 
 
@@ -134,10 +135,12 @@ def _file_index(folder: Path) -> int:
     return int(folder.name.partition("=")[2])
 
 
-def _describe(path: Path, root: Path) -> dict[str, Any]:
+def _describe_file(path: Path, root: Path) -> dict[str, Any]:
     footer = pq.read_metadata(path)
     if footer.num_row_groups != 1:
-        raise SnapshotError(f"{path.name} has {footer.num_row_groups} row groups instead of one")
+        raise SnapshotWriteError(
+            f"{path.name} has {footer.num_row_groups} row groups instead of one"
+        )
     return {
         "path": path.relative_to(root).as_posix(),
         "rows": footer.num_rows,
@@ -148,7 +151,7 @@ def _describe(path: Path, root: Path) -> dict[str, Any]:
 
 
 def _content_hash(path: Path) -> str:
-    """sha256 over names, types, nulls and values of the columns, row by row in their order."""
+    """Hash names, types, nulls and values of the columns, row by row in their order (sha256)."""
     digest = hashlib.sha256()
     table = pq.read_table(path, partitioning=None).combine_chunks()
     for name, column in zip(table.column_names, table.columns, strict=True):
@@ -160,8 +163,8 @@ def _content_hash(path: Path) -> str:
     return digest.hexdigest()
 
 
-def _versioned(header: Mapping[str, Any], splits: Mapping[str, Any]) -> dict[str, Any]:
-    """The header, led by a version that changes exactly with the data and what it means."""
+def _add_version(header: Mapping[str, Any], splits: Mapping[str, Any]) -> dict[str, Any]:
+    """Lead the header by a version that changes exactly with the data and what it means."""
     meaning = {key: header[key] for key in ("features", "tasks", "regions")}
     values = {
         split: [(file["path"], file["content"]) for file in described["files"]]

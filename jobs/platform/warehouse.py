@@ -16,9 +16,9 @@ from features.contracts import Table
 from jobs.command.causes import naming_table
 from jobs.command.version import code_version
 from jobs.delta import history
-from jobs.delta.commits import RivalRunError, retried
-from jobs.delta.difference import CHANGE, DELETE, SAME, content_hash, difference, merge_changes
-from jobs.delta.tables import MissingTableError, Tables
+from jobs.delta.commits import RivalRunError, retry_commit
+from jobs.delta.difference import CHANGE, DELETE, SAME, content_hash, find_changes, merge_changes
+from jobs.delta.tables import DeltaTables, MissingTableError
 from jobs.platform.report import JobReport
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
@@ -35,7 +35,7 @@ class Written:
 
 
 @dataclass
-class Warehouse(Tables):
+class Warehouse(DeltaTables):
     """Tables of one configuration; remembers the versions read and written in the report."""
 
     report: JobReport
@@ -43,41 +43,41 @@ class Warehouse(Tables):
     # --- places -------------------------------------------------------------------------------
 
     def snapshot_dir(self) -> Path:
-        """Folder of the run date's training snapshot."""
+        """Return the folder of the run date's training snapshot."""
         return self.root / "snapshots" / self.conf.run_date.isoformat()
 
     def model_dir(self) -> Path:
-        """Folder of the run date's model."""
+        """Return the folder of the run date's model."""
         return self.root / "models" / self.conf.run_date.isoformat()
 
     def report_dir(self) -> Path:
-        """Folder of the run date's reports and resolved conf."""
+        """Return the folder of the run date's reports and resolved conf."""
         return self.root / "reports" / self.conf.run_date.isoformat()
 
     def judging_dir(self) -> Path:
-        """Folder of what the raters of the run date get and send."""
+        """Return the folder of what the raters of the run date get and send."""
         return self.root / "judging" / self.conf.run_date.isoformat()
 
     # --- reads --------------------------------------------------------------------------------
 
     @naming_table("reading")
     def read(self, table: Table, at: int | None = None) -> DataFrame:
-        """The table at a pinned version (the latest by default), noted in the report.
+        """Read the table at a pinned version (the latest by default), noted in the report.
 
         Raises:
             MissingTableError: the table does not exist.
         """
         if not self.exists(table):
             raise MissingTableError(
-                f"table {table.name} does not exist ({self.identifier(table)}); run "
+                f"table {table.name} does not exist ({self.build_identifier(table)}); run "
                 f"`counterpoise nightly`, or the job that makes it, for this conf first"
             )
-        pinned = self.version(table) if at is None else at
+        pinned = self.read_version(table) if at is None else at
         self.report.inputs[table.name] = pinned
-        return self.at(table, pinned)
+        return self.read_at(table, pinned)
 
     def read_run(self, table: Table) -> DataFrame:
-        """The rows of this run date of a per-run table."""
+        """Read the rows of this run date of a per-run table."""
         return self.read(table).where(f"run_date = DATE'{self.conf.run_date.isoformat()}'")
 
     # --- writes -------------------------------------------------------------------------------
@@ -92,21 +92,21 @@ class Warehouse(Tables):
         """
         rows = table.conform(df)
         if self.conf.dry_run:
-            return self._planned(table, rows, f"replace where {where}")
+            return self._note_planned(table, rows, f"replace where {where}")
         is_new = self.create(table)
         if unless_equal and not is_new:
-            there = table.conform(self.at(table, self.version(table)).where(where))
+            stored = table.conform(self.read_at(table, self.read_version(table)).where(where))
             given = content_hash(rows)
-            if content_hash(there) == given:
-                return self._leave(table, given[0])
+            if content_hash(stored) == given:
+                return self._leave_rows(table, given[0])
         writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", where)
-        save = partial(self._save, writer, table, where=where)
-        commit = retried(lambda: self._committed(table, lambda name: save(commit=name)))
+        save = partial(self._save_rows, writer, table, where=where)
+        commit = retry_commit(lambda: self._find_commit(table, lambda name: save(commit=name)))
         if commit is None:  # no rows in place of none: Delta commits nothing
-            return self._leave(table, 0)
+            return self._leave_rows(table, 0)
         # replaceWhere rewrites files that also hold rows outside of it, and counts those as output.
         copied = int(commit.metrics.get("numCopiedRows", 0))
-        return self._written(table, commit, commit.rows - copied)
+        return self._note_written(table, commit, commit.rows - copied)
 
     def replace_run(self, table: Table, df: DataFrame) -> Written:
         """Replace the rows of this run date."""
@@ -124,9 +124,9 @@ class Warehouse(Tables):
         """
         rows = table.conform(df)
         if self.conf.dry_run:
-            return self._planned(table, rows, f"merge on {', '.join(table.key)}")
-        written = self._first_rows(table, rows) if self.create(table) else None
-        return written or retried(lambda: self._merged(table, rows, update, prune))
+            return self._note_planned(table, rows, f"merge on {', '.join(table.key)}")
+        written = self._append_first_rows(table, rows) if self.create(table) else None
+        return written or retry_commit(lambda: self._merge_new(table, rows, update, prune))
 
     @naming_table("writing")
     def append(
@@ -149,65 +149,64 @@ class Warehouse(Tables):
         """
         rows = table.conform(df)
         if self.conf.dry_run:
-            return self._planned(table, rows, f"append {number}")
+            return self._note_planned(table, rows, f"append {number}")
         self.create(table)
         delta = rows.write.format("delta").mode("append")
         delta = delta.options(txnAppId=writer, txnVersion=str(number))
-        commit = retried(
+        commit = retry_commit(
             lambda: self._sole_commit(
                 table,
-                lambda name: self._save(
+                lambda name: self._save_rows(
                     delta, table, commit=name, writer=writer, figures=dict(figures or {})
                 ),
             )
         )
-        return self._written(table, commit, commit.rows)
+        return self._note_written(table, commit, commit.rows)
 
-    def _save(self, rows: DataFrameWriter, table: Table, **more: Any) -> None:
-        writer = rows.option("userMetadata", self._metadata(**more))
+    def _save_rows(self, rows: DataFrameWriter, table: Table, **more: Any) -> None:
+        writer = rows.option("userMetadata", self._build_metadata(**more))
         if self.conf.tree.storage.database:
-            writer.saveAsTable(self.identifier(table))
+            writer.saveAsTable(self.build_identifier(table))
         else:
-            writer.save(str(self.path(table)))
+            writer.save(str(self.locate_table(table)))
 
-    def _first_rows(self, table: Table, rows: DataFrame) -> Written | None:
+    def _append_first_rows(self, table: Table, rows: DataFrame) -> Written | None:
         """Append the rows to a table that was just made; None where another run was quicker.
 
         There is nothing to compare them with, and Delta takes the commit of this name once.
         """
         first = rows.write.format("delta").mode("append")
-        save = partial(self._save, first.options(txnAppId=_FIRST_ROWS, txnVersion="1"), table)
-        commit = retried(lambda: self._committed(table, lambda name: save(commit=name)))
-        return self._written(table, commit, commit.rows) if commit else None
+        save = partial(self._save_rows, first.options(txnAppId=_FIRST_ROWS, txnVersion="1"), table)
+        commit = retry_commit(lambda: self._find_commit(table, lambda name: save(commit=name)))
+        return self._note_written(table, commit, commit.rows) if commit else None
 
-    def _merged(self, table: Table, rows: DataFrame, update: bool, prune: str | None) -> Written:
-        there = self.at(table, self.version(table))
-        found = difference(table, there, rows, update=update, prune=prune)
+    def _merge_new(self, table: Table, rows: DataFrame, update: bool, prune: str | None) -> Written:
+        stored = self.read_at(table, self.read_version(table))
+        changed = find_changes(table, stored, rows, update=update, prune=prune)
         # The join is worked out once: counted here, merged below. Few rows differ in a night.
-        found = found.persist(StorageLevel.DISK_ONLY)
+        changed = changed.persist(StorageLevel.DISK_ONLY)
         try:
-            counts = {r[CHANGE]: int(r["count"]) for r in found.groupBy(CHANGE).count().collect()}
+            rows_by_change = changed.groupBy(CHANGE).count().collect()
+            counts = {r[CHANGE]: int(r["count"]) for r in rows_by_change}
             given = sum(n for change, n in counts.items() if change != DELETE)
             if not set(counts) - {SAME}:
-                return self._leave(table, given)
-            changes = found.where(F.col(CHANGE) != SAME)
-            commit = self._sole_commit(
-                table, lambda name: self._merge(table, changes, update, name)
-            )
+                return self._leave_rows(table, given)
+            changes = changed.where(F.col(CHANGE) != SAME)
+            merge = partial(self._commit_merge, table, changes, update)
+            return self._note_written(table, self._sole_commit(table, merge), given)
         finally:
-            found.unpersist()
-        return self._written(table, commit, given)
+            changed.unpersist()
 
-    def _merge(self, table: Table, changes: DataFrame, update: bool, name: str) -> None:
-        self.spark.conf.set(_USER_METADATA, self._metadata(commit=name))
+    def _commit_merge(self, table: Table, changes: DataFrame, update: bool, name: str) -> None:
+        self.spark.conf.set(_USER_METADATA, self._build_metadata(commit=name))
         try:
-            merge_changes(self.delta(table), table, changes, update)
+            merge_changes(self.open_delta(table), table, changes, update)
         finally:
             self.spark.conf.unset(_USER_METADATA)
 
     def _sole_commit(self, table: Table, write: Callable[[str], None]) -> history.Commit:
-        """The commit that `write` makes, which only a rival's can prevent."""
-        commit = self._committed(table, write)
+        """Return the commit that `write` makes, which only a rival's can prevent."""
+        commit = self._find_commit(table, write)
         if commit is None:
             raise RivalRunError(
                 f"table {table.name}: another run wrote the same part of the same work; let only "
@@ -215,30 +214,30 @@ class Warehouse(Tables):
             )
         return commit
 
-    def _committed(self, table: Table, write: Callable[[str], None]) -> history.Commit | None:
-        """The commit that `write` makes under the name that it is given; None where it made none.
+    def _find_commit(self, table: Table, write: Callable[[str], None]) -> history.Commit | None:
+        """Run `write`, and find the commit that it made under the name that it is given, if any.
 
         Found by its name: the newest commit may be another run's, or a table optimisation.
         """
         name = uuid4().hex
         write(name)
-        return history.commit_named(self.commits(table), name)
+        return history.commit_named(self.list_commits(table), name)
 
-    def _written(self, table: Table, commit: history.Commit, rows: int) -> Written:
+    def _note_written(self, table: Table, commit: history.Commit, rows: int) -> Written:
         self.report.outputs[table.name] = commit.version
         self.report.commits[table.name] = commit.name
         return Written(rows, commit.version)
 
-    def _leave(self, table: Table, rows: int) -> Written:
-        """Nothing to write: the table's newest commit holds these rows already."""
-        return self._written(table, self.last_commit(table), rows)
+    def _leave_rows(self, table: Table, rows: int) -> Written:
+        """Leave the table as it is: its newest commit holds these rows already."""
+        return self._note_written(table, self.last_commit(table), rows)
 
-    def _planned(self, table: Table, rows: DataFrame, how: str) -> Written:
+    def _note_planned(self, table: Table, rows: DataFrame, how: str) -> Written:
         count = rows.count()
         self.report.notes.append(f"dry run: would write {count} rows to {table.name} ({how})")
         return Written(count, -1)
 
-    def _metadata(self, **more: Any) -> str:
+    def _build_metadata(self, **more: Any) -> str:
         return json.dumps(
             {
                 **more,

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 from conf.load import section_hash
 from conf.sections.value import Weights
 from features.contracts import SCORING_ROWS
-from features.evaluation.rankers import engagement
+from features.evaluation.rankers import weigh_engagement
 from jobs.platform.feature_reads import read_examples
 from jobs.platform.warehouse import Warehouse
 from model.baselines import BOOSTED, Baselines, fit_baselines, load_baselines, save_baselines
@@ -73,7 +73,7 @@ class RunBaselines:
         }
         for number, arm in enumerate(self.baselines.probabilities):
             parts = [F.col(score_column(arm, f"p_{t}")) for t in ("click", "cart", "purchase")]
-            found[arm] = engagement(weights, default, parts)
+            found[arm] = weigh_engagement(weights, default, parts)
             if number == 0:
                 found["lightgbm_relevance"] = F.col(score_column(arm, "relevance"))
         for arm in self.baselines.rankings:

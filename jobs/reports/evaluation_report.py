@@ -83,7 +83,7 @@ def write_evaluation_section(folder: Path, findings: Findings) -> Path:
         f"Paired difference from {REFERENCE} (* the interval excludes 0):",
         _side_by_side(findings, difference_cell),
         "### Further rankings",
-        _side_by_side(findings, value_cell, findings.further()),
+        _side_by_side(findings, value_cell, findings.name_further()),
         f"### By region: joint, and its difference from {REFERENCE}",
         _by_region(findings, regions),
         f"### The model's probabilities{simulated}",
@@ -93,7 +93,7 @@ def write_evaluation_section(folder: Path, findings: Findings) -> Path:
         "Examination by position, relative to position 1: "
         + ", ".join(f"{e:.3f}" for e in findings.examination[:25]),
     ]
-    write_section(folder, "00-warnings", "\n\n".join(findings.warnings()))
+    write_section(folder, "00-warnings", "\n\n".join(findings.list_warnings()))
     return write_section(folder, "20-evaluation", "\n\n".join(parts))
 
 
@@ -117,7 +117,7 @@ def _shown(findings: Findings) -> list[str]:
 def _text(
     findings: Findings, cell: Callable[[Figure | None], str], rankers: Sequence[str]
 ) -> list[str]:
-    headings, rows = findings.headings(), findings.by_name()
+    headings, rows = findings.name_headlines(), findings.by_name()
     columns = [heading.replace(" (", "\n(").replace(", ", ",\n") for heading in headings.values()]
     rich = RichTable("ranker", *columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for ranker in rankers:
@@ -137,7 +137,7 @@ def _side_by_side(
     cell: Callable[[Figure | None], str],
     columns: Mapping[str, str] | None = None,
 ) -> str:
-    headings, rows = columns or findings.headings(), findings.by_name()
+    headings, rows = columns or findings.name_headlines(), findings.by_name()
     return table(
         ["ranker", *headings.values()],
         [
@@ -148,7 +148,7 @@ def _side_by_side(
 
 
 def _by_region(findings: Findings, regions: Sequence[str]) -> str:
-    headings = findings.headings()
+    headings = findings.name_headlines()
     rows = []
     for region in regions:
         found = findings.by_name(region)

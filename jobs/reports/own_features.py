@@ -6,7 +6,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features.contracts import Table
-from features.declarations import declared
+from features.declarations import declare_features
 from features.docs import feature_table
 from features.spec import Feature
 from jobs.platform.report import JobReport
@@ -14,7 +14,9 @@ from jobs.platform.warehouse import Warehouse
 from model.files import write_text
 
 
-def tell_coverage(report: JobReport, table: Table, rows: DataFrame, own: Sequence[Feature]) -> None:
+def report_coverage(
+    report: JobReport, table: Table, rows: DataFrame, own: Sequence[Feature]
+) -> None:
     """Put into the report what share of the run date's rows knows each own feature; warn at none.
 
     A wrong key or day leaves every row with the default, which nothing else would show.
@@ -36,5 +38,5 @@ def tell_coverage(report: JobReport, table: Table, rows: DataFrame, own: Sequenc
 
 def write_feature_page(warehouse: Warehouse) -> None:
     """Write `features.md` beside the run's reports: every feature, a team's own among them."""
-    page = feature_table(declared(warehouse.conf.tree))
+    page = feature_table(declare_features(warehouse.conf.tree))
     write_text(warehouse.report_dir() / "features.md", page)

@@ -11,8 +11,8 @@ from features.evaluation.lists import (
     engagement_gains,
     examination_at_position,
     judged_lists,
-    pages,
     relevance_gains,
+    select_pages,
 )
 from features.evaluation.names import (
     RELEVANCE_KINDS,
@@ -22,9 +22,9 @@ from features.evaluation.names import (
 )
 from features.evaluation.rankers import (
     TASKS,
-    engagement,
     logged_ranker,
     predicted_engagement,
+    weigh_engagement,
 )
 from features.evaluation.served import clear_pair_sums, mixed_lists, pooled_lists, with_truth
 from features.evaluation.sums import ranked_sums
@@ -60,7 +60,7 @@ class Yardsticks:
 
     def engagement(self, rows: DataFrame) -> DataFrame:
         """Block sums over pages: as logged, and weighed. Rows with `block`."""
-        shown, k = pages(rows), self.conf.k
+        shown, k = select_pages(rows), self.conf.k
         rankers = dict(self.rankers) | logged_ranker()
         gains = engagement_gains(self.weights, self.default)
         as_logged = shown.transform(ranked_sums(rankers, gains, engagement_metrics(k), k))
@@ -70,7 +70,7 @@ class Yardsticks:
 
     def in_currency(self, rows: DataFrame, currency: Currency, metric: str) -> DataFrame:
         """Block sums over pages by one yardstick, under a name. Rows with `block`."""
-        k, shown = self.conf.k, pages(rows)
+        k, shown = self.conf.k, select_pages(rows)
         if currency == "logged":
             gains = {"gain": engagement_gains(self.weights, self.default)["combined"]}
             return shown.transform(ranked_sums(self.rankers, gains, {"gain": metric}, k))
@@ -80,13 +80,13 @@ class Yardsticks:
     def expected(self, rows: DataFrame, metric: str) -> DataFrame:
         """Block sums over pages with the ranker's own expected engagement for gains."""
         gains = {"gain": predicted_engagement(self.weights, self.default)}
-        return pages(rows).transform(
+        return select_pages(rows).transform(
             ranked_sums(self.rankers, gains, {"gain": metric}, self.conf.k)
         )
 
     def samples(self, rows: DataFrame) -> dict[str, float]:
         """pages, and effective_<g> and pages_<g> of each weighed yardstick."""
-        found = pages(rows).transform(weighed_samples(self.weighed)).collect()[0]
+        found = select_pages(rows).transform(weighed_samples(self.weighed)).collect()[0]
         return {name: float(value) for name, value in found.asDict().items()}
 
     def true(self, lists: DataFrame, truth: DataFrame, yardstick: str) -> DataFrame:
@@ -95,7 +95,7 @@ class Yardsticks:
         The market plants outcomes for the pairs that it can show, and a night scores more.
         """
         planted = [F.col(f"true_p_{task}") for task in TASKS]
-        gains = {"planted": engagement(self.weights, self.default, planted)}
+        gains = {"planted": weigh_engagement(self.weights, self.default, planted)}
         names = {"planted": engagement_metric(yardstick, self.conf.k)}
         rows = lists.transform(with_truth(truth)).where(F.col("true_p_click").isNotNull())
         return rows.transform(ranked_sums(self.rankers, gains, names, self.conf.k))

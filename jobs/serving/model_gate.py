@@ -15,16 +15,16 @@ from features.contracts import (
     QUERIES,
     SCORING_ROWS,
 )
-from features.evaluation.funnel import disorder
-from features.evaluation.lists import examination_at_position, pages, with_block
+from features.evaluation.funnel import measure_disorder
+from features.evaluation.lists import examination_at_position, select_pages, with_block
 from features.evaluation.names import RELEVANCE_KINDS, relevance_metrics
 from features.evaluation.rankers import TASKS, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import graded_rows
 from features.examples.training_rows import labelled_pairs
-from jobs.labels.labelers import optional, read_labels
+from jobs.labels.labelers import read_labels, read_optional
 from jobs.platform.feature_reads import read_examples
-from jobs.platform.plans import keep
+from jobs.platform.plans import keep_frame
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.example_scores import predict_examples
 from jobs.serving.in_force import WeightsInForce
@@ -72,7 +72,7 @@ def gather(
         bootstrap = BlockBootstrap(
             tree.evaluation.blocks, tree.evaluation.bootstrap, tree.evaluation.confidence, tree.seed
         )
-        order = compared.shown.transform(disorder).collect()[0].asDict()
+        order = compared.shown.transform(measure_disorder).collect()[0].asDict()
         rows, shown = int(order.pop("rows")), int(order.pop("queries"))
         return Evidence(
             rankings=tuple(_rankings(found, bootstrap, tree)),
@@ -90,8 +90,8 @@ def _scored(
 ) -> Iterator[Compared]:
     """The rows, scored once and kept while they are measured."""
     with ExitStack() as stack:
-        lists = keep(_lists(warehouse, candidate, reference, weights), stack)
-        shown = keep(_shown(warehouse, candidate, reference, weights), stack)
+        lists = keep_frame(_lists(warehouse, candidate, reference, weights), stack)
+        shown = keep_frame(_shown(warehouse, candidate, reference, weights), stack)
         yield Compared(lists, shown, reference is not None)
 
 
@@ -103,7 +103,7 @@ def _lists(
     A labeler may have judged every query: to score them all again would double a night's scoring.
     """
     tree, queries = warehouse.conf.tree, warehouse.read(QUERIES)
-    best = labelled_pairs(queries, tree, optional(warehouse, LABELER_DECISIONS))
+    best = labelled_pairs(queries, tree, read_optional(warehouse, LABELER_DECISIONS))
     labels = read_labels(warehouse).transform(best)
     validation = queries.where(F.col("bucket").isin(*tree.split.validation))
     judged = labels.join(validation, on="query_id", how="left_semi")
@@ -201,9 +201,11 @@ def _calibration(
     e = tree.evaluation
     shown = compared.shown.transform(with_block(queries, tree.seed, e.blocks))
     histogram = prediction_histogram(e.logit_bin, examination_at_position(found.examination))
-    ours = pages(shown).transform(histogram).toPandas()
-    theirs = pages(_theirs(shown)).transform(histogram).toPandas() if compared.paired else None
-    counts = queries_by_task(pages(shown)).toPandas().set_index("region")
+    ours = select_pages(shown).transform(histogram).toPandas()
+    theirs = (
+        select_pages(_theirs(shown)).transform(histogram).toPandas() if compared.paired else None
+    )
+    counts = queries_by_task(select_pages(shown)).toPandas().set_index("region")
     for region in (ALL, *map(str, counts.index)):
         part = _of(ours, region)
         other = None if theirs is None else _of(theirs, region)

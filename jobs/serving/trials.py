@@ -20,7 +20,7 @@ from features.evaluation.rankers import model_rankers, predicted_engagement
 from features.evaluation.served import graded_rows
 from features.evaluation.trial import beside_trial, order_shifts
 from features.examples.training_rows import labelled_pairs
-from jobs.labels.labelers import optional, read_labels
+from jobs.labels.labelers import read_labels, read_optional
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.in_force import WeightsInForce
 from jobs.serving.paired import Ranked, paired_sums
@@ -107,7 +107,7 @@ def _judged(
         warehouse.report.notes.append("no example_scores: not judged by grades and engagement")
         return []
     tree, queries = warehouse.conf.tree, warehouse.read(QUERIES)
-    best = labelled_pairs(queries, tree, optional(warehouse, LABELER_DECISIONS))
+    best = labelled_pairs(queries, tree, read_optional(warehouse, LABELER_DECISIONS))
     labels = read_labels(warehouse).transform(best)
     lists = both.transform(graded_rows(labels, queries, tree.split.validation))
     pages = warehouse.read_run(EXAMPLE_SCORES).where("split = 'validation'")

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from conf.load import ConfError, ResolvedConf, section_hash
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
-from features.split import normalised
+from features.split import normalise_text
 
 
 class SourceError(ConfError):
@@ -45,7 +45,7 @@ class RawFrames:
     derived: tuple[Table, ...] = ()
 
     def by_table(self) -> dict[Table, DataFrame]:
-        """The four frames by the table that they are meant for."""
+        """Return the four frames by the table that they are meant for."""
         return {
             ITEMS: self.items,
             QUERIES: self.queries,
@@ -58,10 +58,10 @@ class Adapter(Protocol):
     """The module of one kind of source."""
 
     def read(self, spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-        """The raw frames. Raises SourceError where the source cannot be read."""
+        """Read the raw frames. Raises SourceError where the source cannot be read."""
 
     def fingerprint(self, conf: ResolvedConf) -> str:
-        """A text that changes when what `read` gives changes."""
+        """Return a text that changes when what `read` gives changes."""
 
 
 def load_adapter(kind: str) -> Adapter:
@@ -80,38 +80,40 @@ def load_adapter(kind: str) -> Adapter:
 
 
 def query_key(text: Column, region: Column) -> Column:
-    """query_id: first 16 hex digits of sha256(lower(trim(text)) | region); null if either is."""
-    return F.substring(F.sha2(F.concat(normalised(text), F.lit("|"), region), 256), 1, 16)
+    """Make query_id: first 16 hex digits of sha256(lower(trim(text)) | region);
+    null if either is.
+    """
+    return F.substring(F.sha2(F.concat(normalise_text(text), F.lit("|"), region), 256), 1, 16)
 
 
 def grade_of(label: Column, grades: Mapping[str, int]) -> Column:
-    """The grade of a label as text; a label that is not in `grades` stays as it is."""
+    """Turn a label into its grade as text; a label that is not in `grades` stays as it is."""
     named = [F.when(F.trim(label) == name, F.lit(str(grade))) for name, grade in grades.items()]
     return F.coalesce(*named, label.cast("string"))
 
 
 def no_rows(spark: SparkSession, table: Table) -> DataFrame:
-    """An empty frame with the columns of a table, for what a source does not have."""
+    """Make an empty frame with the columns of a table, for what a source does not have."""
     return spark.createDataFrame([], ", ".join(f"`{c.name}` {c.type}" for c in table.columns))
 
 
 def require_file(path: str | Path, mend: str) -> Path:
-    """The absolute path of an existing file or folder that is not empty.
+    """Return the absolute path of a file or folder that must exist and not be empty.
 
     Raises:
         SourceError: it does not exist or has no content; `mend` says what to do.
     """
-    found = Path(path).expanduser().absolute()
-    if not found.exists():
-        raise SourceError(f"{found} does not exist; {mend}")
-    empty = not any(found.iterdir()) if found.is_dir() else found.stat().st_size == 0
+    absolute = Path(path).expanduser().absolute()
+    if not absolute.exists():
+        raise SourceError(f"{absolute} does not exist; {mend}")
+    empty = not any(absolute.iterdir()) if absolute.is_dir() else absolute.stat().st_size == 0
     if empty:
-        raise SourceError(f"{found} is empty; {mend}")
-    return found
+        raise SourceError(f"{absolute} is empty; {mend}")
+    return absolute
 
 
 def require_columns(df: DataFrame, columns: Iterable[str], where: str) -> DataFrame:
-    """The frame itself.
+    """Check the frame's columns and return it.
 
     Raises:
         SourceError: a column is missing; the message lists missing and present ones.
@@ -123,7 +125,7 @@ def require_columns(df: DataFrame, columns: Iterable[str], where: str) -> DataFr
 
 
 def missing_columns(missing: Sequence[str], present: Sequence[str], where: str) -> SourceError:
-    """The error of a source that lacks columns."""
+    """Make the error of a source that lacks columns."""
     return SourceError(
         f"{where}: columns {list(missing)} are missing; present: {list(present)}; check the file, "
         f"its delimiter, header and encoding, or map the columns in conf"

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from features.contracts import IMPRESSIONS, JUDGMENTS, Table
 from features.quality.rule import RULE
 from features.quality.typed import MALFORMED_LINE
-from features.quality.verdicts import accepted
+from features.quality.verdicts import select_accepted
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames
 from jobs.sources.window import replaced_days
@@ -35,7 +35,7 @@ class Delivery:
 
     Attributes:
         warehouse: the tables as earlier runs left them.
-        raw: the frames of the source; what counts here is what it says of itself.
+        raw: the frames of the source, for its flags and extras; the rows are taken from `checked`.
         checked: all raw rows with the contract's columns and a verdict, by table.
         rows: raw rows by table (count).
         broken: quarantined rows by table and rule (count).
@@ -57,7 +57,7 @@ class Delivery:
 
     @cached_property
     def log_days(self) -> Mapping[date, int]:
-        """Rows that pass by day of the log before the run date, in order: one entry a day."""
+        """Rows that pass by day of the log before the run date, in order: one entry per day."""
         day = F.col("event_date")
         before = (day <= F.lit(self.last_day)) & (F.year(day) >= MINYEAR)
         passed = F.count_if(F.col(RULE).isNull()).alias("passed")
@@ -76,11 +76,11 @@ class Delivery:
         return [day for day, passed in self.log_days.items() if passed]
 
     def allowed_to_shrink(self, table: Table) -> bool:
-        """Whether this run was told that the table may lose rows."""
+        """Return whether this run may let the table lose rows (`--allow-shrink`)."""
         return table.name in self.warehouse.conf.allow_shrink
 
     def speaks_for_absent_rows(self, table: Table) -> bool:
-        """Whether a row of the table that the source does not give is gone from the source.
+        """Return whether a row of the table that the source does not give is gone from the source.
 
         It is not where the source sends changes only, and not in a backfill, whose source may be
         of an earlier day than the table.
@@ -88,25 +88,29 @@ class Delivery:
         incremental = self.warehouse.conf.tree.ingest.incremental
         return table.name not in incremental and not self.is_backfill
 
-    def missing(self, table: Table) -> DataFrame:
-        """The table's rows whose key is in no raw row, whether that one passes or not."""
+    def read_missing(self, table: Table) -> DataFrame:
+        """Read the table's rows whose key is in no raw row, whether that one passes or not."""
         keys = self.checked[table].select(*table.key)
         return self.warehouse.read(table).join(keys, on=list(table.key), how="left_anti")
 
-    def standing(self, table: Table) -> DataFrame | None:
-        """The table's rows whose new version is quarantined, which stay as they are; None: none."""
+    def read_standing(self, table: Table) -> DataFrame | None:
+        """Read the table's rows that stay because their new version is quarantined; None: there are
+        none.
+        """
         if not self.broken[table] or not self.warehouse.exists(table):
             return None
         key = list(table.key)
         failed = self.checked[table].where(F.col(RULE).isNotNull()).select(*key)
-        passed = accepted(self.checked[table]).select(*key)
+        passed = select_accepted(self.checked[table]).select(*key)
         rows = self.warehouse.read(table).join(failed, on=key, how="left_semi")
         if table is IMPRESSIONS:
             rows = rows.where(replaced_days(self.warehouse.conf))
         return rows.join(passed, on=key, how="left_anti").select(*table.column_names)
 
-    def removable(self, table: Table) -> str | None:
-        """SQL over the table for the rows that are removed where the source lacks their key."""
+    def build_removal_sql(self, table: Table) -> str | None:
+        """Build SQL for the table's rows that are removed where the source lacks their key; None:
+        no row is.
+        """
         if self.unreadable_lines(table) or not self.speaks_for_absent_rows(table):
             return None
         if self.raw.closed or table is JUDGMENTS:
@@ -116,14 +120,14 @@ class Delivery:
         return None
 
     def _given_days_as_sql(self) -> str:
-        first, last = self.given_days[0], self.given_days[-1]
+        start, end = self.given_days[0], self.given_days[-1]
         if self.allowed_to_shrink(IMPRESSIONS):
-            return f"event_date BETWEEN DATE'{first}' AND DATE'{last}'"
+            return f"event_date BETWEEN DATE'{start}' AND DATE'{end}'"
         days = ", ".join(f"DATE'{day}'" for day in self.given_days)
         return f"event_date IN ({days})"
 
     def unreadable_lines(self, table: Table) -> int:
-        """Lines of the table's input that may be any of its rows (count)."""
+        """Count the lines of the table's input that may be any of its rows."""
         return self.broken[table].get(MALFORMED_LINE, 0)
 
 

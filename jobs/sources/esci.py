@@ -26,7 +26,7 @@ from jobs.sources.base import (
     require_columns,
     require_file,
 )
-from jobs.sources.files import load
+from jobs.sources.files import load_frame
 
 DATASET = "esci"
 EXAMPLES = "shopping_queries_dataset_examples.parquet"
@@ -44,32 +44,38 @@ _PRODUCT_COLUMNS = (
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-    """The raw frames of the locales in conf.
+    """Read the raw frames of the locales in conf.
 
     Raises:
         SourceError: a file or column is missing.
     """
-    source = _section(conf)
-    examples = _load(spark, source, EXAMPLES).transform(require_columns, _EXAMPLE_COLUMNS, EXAMPLES)
-    products = _load(spark, source, PRODUCTS).transform(require_columns, _PRODUCT_COLUMNS, PRODUCTS)
+    source = _require_section(conf)
+    examples = _load_file(spark, source, EXAMPLES).transform(
+        require_columns, _EXAMPLE_COLUMNS, EXAMPLES
+    )
+    products = _load_file(spark, source, PRODUCTS).transform(
+        require_columns, _PRODUCT_COLUMNS, PRODUCTS
+    )
     if source.small_version:
         examples = examples.where(F.col("small_version") == 1)
     in_locales = F.col("product_locale").isin(*source.locales)
     examples, products = examples.where(in_locales), products.where(in_locales)
     return RawFrames(
-        items=_items(products),
-        queries=_queries(examples),
+        items=_select_items(products),
+        queries=_select_queries(examples),
         impressions=no_rows(spark, IMPRESSIONS),
-        judgments=_judgments(examples, source),
+        judgments=_select_judgments(examples, source),
     )
 
 
 def fingerprint(conf: ResolvedConf) -> str:
-    """Hash of the files' names, sizes and times."""
-    return files_fingerprint(_file(_section(conf), name) for name in (EXAMPLES, PRODUCTS))
+    """Hash the files' names, sizes and times."""
+    return files_fingerprint(
+        _require_file(_require_section(conf), name) for name in (EXAMPLES, PRODUCTS)
+    )
 
 
-def _items(products: DataFrame) -> DataFrame:
+def _select_items(products: DataFrame) -> DataFrame:
     return products.select(
         _item_id(),
         F.col("product_title").alias("title"),
@@ -81,8 +87,10 @@ def _items(products: DataFrame) -> DataFrame:
     )
 
 
-def _queries(examples: DataFrame) -> DataFrame:
-    """One row a query: texts that differ in case or outer blanks only are the same query."""
+def _select_queries(examples: DataFrame) -> DataFrame:
+    """Select one row per query: texts that differ in case or outer blanks only
+    are the same query.
+    """
     return (
         examples.groupBy(_query_id(), F.col("product_locale").alias("region"))
         .agg(F.min("query").alias("query_text"))
@@ -90,18 +98,18 @@ def _queries(examples: DataFrame) -> DataFrame:
     )
 
 
-def _judgments(examples: DataFrame, source: EsciSource) -> DataFrame:
+def _select_judgments(examples: DataFrame, source: EsciSource) -> DataFrame:
     return examples.select(
         _query_id(),
         _item_id(),
         F.lit("human").alias("source"),
-        grade_of(F.col("esci_label"), _grades(source.grades)).alias("grade"),
+        grade_of(F.col("esci_label"), _map_grades(source.grades)).alias("grade"),
         F.lit(DATASET).alias("dataset"),
         F.lit(False).alias("simulated"),
     )
 
 
-def _grades(grades: EsciGrades) -> dict[str, int]:
+def _map_grades(grades: EsciGrades) -> dict[str, int]:
     return {
         "E": grades.exact,
         "S": grades.substitute,
@@ -118,16 +126,16 @@ def _item_id() -> Column:
     return F.concat("product_locale", F.lit("-"), "product_id").alias("item_id")
 
 
-def _load(spark: SparkSession, source: EsciSource, name: str) -> DataFrame:
-    return load(spark, "parquet", str(_file(source, name)))
+def _load_file(spark: SparkSession, source: EsciSource, name: str) -> DataFrame:
+    return load_frame(spark, "parquet", str(_require_file(source, name)))
 
 
-def _file(source: EsciSource, name: str) -> Path:
+def _require_file(source: EsciSource, name: str) -> Path:
     mend = f"set source.path to the folder that holds {EXAMPLES} and {PRODUCTS}"
     return require_file(Path(source.path) / name, mend)
 
 
-def _section(conf: ResolvedConf) -> EsciSource:
+def _require_section(conf: ResolvedConf) -> EsciSource:
     source = conf.source
     if not isinstance(source, EsciSource):
         raise SourceError(f"source.kind is {source.kind!r}, not 'esci'")

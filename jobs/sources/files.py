@@ -24,7 +24,7 @@ def read_delimited(
     quote: str = '"',
     multiline: bool = False,
 ) -> DataFrame:
-    """A delimited file, or a folder of them with one header, as text columns.
+    """Read a delimited file, or a folder of them with one header, as text columns.
 
     A quote inside a quoted value is doubled. A line with too few or too many values keeps its text
     in the column `_malformed`. Without a header the columns are named _c0, _c1, ...
@@ -44,13 +44,13 @@ def read_delimited(
         # Else a line counts as malformed or not by which columns a query happens to read.
         "columnPruning": False,
     }
-    names = load(spark, "csv", path, options).columns
+    names = load_frame(spark, "csv", path, options).columns
     _check_delimiter(names, delimiter, path)
-    return load(spark, "csv", path, options, _text_schema(names))
+    return load_frame(spark, "csv", path, options, _text_schema(names))
 
 
 def read_json_lines(spark: SparkSession, path: str) -> DataFrame:
-    """A file of one JSON object a line, as text columns; nested values stay JSON.
+    """Read a file of one JSON object per line, as text columns; nested values stay JSON.
 
     Two passes: the first finds the names. A line that does not parse keeps its text in the column
     `_malformed`.
@@ -63,18 +63,18 @@ def read_json_lines(spark: SparkSession, path: str) -> DataFrame:
         "primitivesAsString": True,
         "columnNameOfCorruptRecord": MALFORMED,
     }
-    names = [n for n in load(spark, "json", path, options).columns if n != MALFORMED]
-    return load(spark, "json", path, options, _text_schema(names))
+    names = [n for n in load_frame(spark, "json", path, options).columns if n != MALFORMED]
+    return load_frame(spark, "json", path, options, _text_schema(names))
 
 
-def load(
+def load_frame(
     spark: SparkSession,
     form: str,
     path: str,
     options: Mapping[str, str | bool] | None = None,
     schema: StructType | None = None,
 ) -> DataFrame:
-    """spark.read with errors of a source.
+    """Load files with spark.read, with the errors of a source.
 
     Raises:
         SourceError: the path does not exist, is empty, or is not of that format.
@@ -83,11 +83,13 @@ def load(
     try:
         return (reader.schema(schema) if schema is not None else reader).load(path)
     except (PySparkException, Py4JError) as error:
-        raise unreadable(f"{form} {path}", error) from None
+        raise make_unreadable_error(f"{form} {path}", error) from None
 
 
-def unreadable(what: str, error: Exception) -> SourceError:
-    """The error of a source that Spark cannot read, with the innermost cause that Spark names."""
+def make_unreadable_error(what: str, error: Exception) -> SourceError:
+    """Make the error of a source that Spark cannot read, with the innermost cause
+    that Spark names.
+    """
     return SourceError(
         f"{what} cannot be read ({cause_line(error)}); check the path and the format in conf "
         f"`source`"

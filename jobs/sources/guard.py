@@ -1,7 +1,7 @@
 """Stops a run whose input is empty, lost rows or ended early, before anything is written.
 
-A closed data set is what its files and conf say, so only its emptiness is an error. Of a team's
-source three things are an outage until somebody says that they are meant:
+A closed data set is what its files and conf say, so only its emptiness is an error. In a team's
+source three things count as an outage until somebody says that they are meant:
 
 - an input without rows whose table has some;
 - an input that lost more than `ingest.max_lost_share` of its rows. The log and judgments are
@@ -80,16 +80,18 @@ def require_whole(delivery: Delivery) -> None:
     Raises:
         InputRefusedError: an input is empty, lost too much or ended early; all of them are named.
     """
-    losses = {} if delivery.raw.closed else {t: _loss(delivery, t) for t in delivery.checked}
+    losses = (
+        {} if delivery.raw.closed else {t: _measure_loss(delivery, t) for t in delivery.checked}
+    )
     outage = [line for table, loss in losses.items() for line in _too_much(delivery, table, loss)]
     outage += [] if delivery.raw.closed else _too_old(delivery)
     if outage:
         kind = delivery.warehouse.conf.source.kind
         raise InputRefusedError(f"source {kind}; nothing was written: {'; '.join(outage)}")
-    _tell(delivery, losses)
+    _report_losses(delivery, losses)
 
 
-def _loss(delivery: Delivery, table: Table) -> Loss:
+def _measure_loss(delivery: Delivery, table: Table) -> Loss:
     log_is_empty = table is IMPRESSIONS and not delivery.rows[table] and not delivery.is_backfill
     compared = delivery.speaks_for_absent_rows(table) or log_is_empty
     if table in delivery.raw.derived or not compared:
@@ -99,16 +101,16 @@ def _loss(delivery: Delivery, table: Table) -> Loss:
         return Loss(max(0, before - delivery.rows[table]), before, "rows of the last run")
     if not delivery.warehouse.exists(table):
         return _NONE
-    stored, missing, of = delivery.warehouse.read(table), delivery.missing(table), "rows"
+    stored, missing, of = delivery.warehouse.read(table), delivery.read_missing(table), "rows"
     if table is IMPRESSIONS and delivery.rows[table]:
         if not delivery.given_days:
             return _NONE
-        first, last = delivery.given_days[0], delivery.given_days[-1]
-        between = F.col("event_date").between(F.lit(first), F.lit(last))
+        start, end = delivery.given_days[0], delivery.given_days[-1]
+        between = F.col("event_date").between(F.lit(start), F.lit(end))
         stored, missing, of = (
             stored.where(between),
             missing.where(between),
-            f"{of} of {first} to {last}",
+            f"{of} of {start} to {end}",
         )
     return Loss(missing.count(), stored.count(), f"{of} in the table")
 
@@ -158,7 +160,7 @@ def thin_newest_day(days: Mapping[date, int]) -> Iterator[str]:
         )
 
 
-def _tell(delivery: Delivery, losses: Mapping[Table, Loss]) -> None:
+def _report_losses(delivery: Delivery, losses: Mapping[Table, Loss]) -> None:
     """Put into the report what is missing and what the tables keep all the same."""
     report, kind = delivery.warehouse.report, delivery.warehouse.conf.source.kind
     empty = [table.name for table, count in delivery.rows.items() if count == 0]

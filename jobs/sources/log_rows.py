@@ -9,7 +9,7 @@ from jobs.platform.warehouse import Warehouse
 
 
 def with_first_known(warehouse: Warehouse, rows: DataFrame, days: str) -> DataFrame:
-    """The checked rows of an open source beside what earlier runs stored of them.
+    """Merge the checked rows of an open source with what earlier runs stored of them.
 
     Args:
         rows: checked impressions, unique by key.

@@ -6,7 +6,7 @@ from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
 
 from conf.load import ResolvedConf, section_hash
 from conf.sections.own import OwnTable
-from features.own.checks import common_form
+from features.own.checks import bring_to_common_form
 from features.quality.typed import MALFORMED
 from jobs.sources.base import SourceError, require_columns
 from jobs.sources.tables import input_fingerprint, load_input
@@ -40,10 +40,10 @@ def read_own_table(spark: SparkSession, name: str, table: OwnTable) -> DataFrame
     if MALFORMED in rows.columns:
         columns[MALFORMED] = F.col(MALFORMED)
     mapped = rows.select(*(column.alias(ours) for ours, column in columns.items()))
-    return common_form(mapped, name, table)
+    return bring_to_common_form(mapped, name, table)
 
 
-def own_fingerprint(conf: ResolvedConf) -> str:
+def compute_own_fingerprint(conf: ResolvedConf) -> str:
     """Hash of what can be seen of each own table without reading it."""
     tables = conf.tree.features.own
     seen = {name: input_fingerprint(table, conf.run_date) for name, table in tables.items()}

@@ -12,22 +12,23 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf
 from conf.sections.source import SimulatedSource
 from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
-from features.split import normalised
-from jobs.platform.plans import keep
+from features.split import normalise_text
+from jobs.platform.plans import keep_frame
 from jobs.sources.base import RawFrames, SourceError
 from jobs.sources.market import MARKET_VERSION
-from jobs.sources.market.engine import Engine, Market
-from jobs.sources.market.parameters import parameters
+from jobs.sources.market.engine import Market, MarketEngine
+from jobs.sources.market.parameters import list_parameters
 from model.market.vocabulary import MODIFIERS
 from udfs.market.rows import ITEMS, PAIRS, TEXTS, item_rows, pair_rows, text_rows
 from udfs.market.world import World
 
 DATASET = "simulated"
 _MAX_WORDS = 5
+"""Words of the longest query; a text that its modifiers make longer falls out."""
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-    """The market of conf `source` and `seed` as the log of the days before the run date knows it.
+    """Draw the market of conf `source` and `seed`, its log as known on the eve of the run date.
 
     Texts and the pairs that compete are kept on the workers' disks: impressions, judgments and
     truth all start from them.
@@ -35,35 +36,35 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     Raises:
         SourceError: conf `source` is of another kind.
     """
-    source = _source(conf)
+    source = _require_section(conf)
     world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
     tasks = conf.tree.spark.shuffle_partitions
-    items = spark.range(source.items).mapInPandas(world.mapped(item_rows), ITEMS)
-    typed = spark.range(source.queries).mapInPandas(world.mapped(text_rows), TEXTS)
-    texts = keep(distinct_texts(typed))
-    # A shard's catalogue is drawn once a task that meets it, so its texts come together.
+    items = spark.range(source.items).mapInPandas(world.map_batches(item_rows), ITEMS)
+    typed = spark.range(source.queries).mapInPandas(world.map_batches(text_rows), TEXTS)
+    texts = keep_frame(distinct_texts(typed))
+    # A shard's catalogue is drawn once per task that meets it, so its texts come together.
     by_shard = texts.repartition(tasks, "shard", F.pmod("text_number", F.lit(tasks)))
-    pairs = by_shard.sortWithinPartitions("shard").mapInPandas(world.mapped(pair_rows), PAIRS)
-    market = Market(texts, source.queries, items, keep(pairs))
-    engine = Engine(spark, world, market, tasks)
+    pairs = by_shard.sortWithinPartitions("shard").mapInPandas(world.map_batches(pair_rows), PAIRS)
+    market = Market(texts, source.queries, items, keep_frame(pairs))
+    engine = MarketEngine(spark, world, market, tasks)
     return RawFrames(
-        items=_marked(items),
-        queries=_marked(engine.queries.select("query_id", "query_text", "region")),
-        impressions=_marked(engine.impressions()),
-        judgments=_marked(_judgments(engine, market)),
+        items=_mark_rows(items),
+        queries=_mark_rows(engine.queries.select("query_id", "query_text", "region")),
+        impressions=_mark_rows(engine.draw_impressions()),
+        judgments=_mark_rows(_select_judgments(engine, market)),
         extras={
-            MARKET_TRUTH: engine.truth(),
-            MARKET_PARAMETERS: parameters(spark, world, items),
+            MARKET_TRUTH: engine.draw_truth(),
+            MARKET_PARAMETERS: list_parameters(spark, world, items),
         },
     )
 
 
 def fingerprint(conf: ResolvedConf) -> str:
-    """The version of the market's code: all else is in conf."""
+    """Return the version of the market's code: all else is in conf."""
     return f"market {MARKET_VERSION}"
 
 
-def _source(conf: ResolvedConf) -> SimulatedSource:
+def _require_section(conf: ResolvedConf) -> SimulatedSource:
     source = conf.source
     if not isinstance(source, SimulatedSource):
         raise SourceError(f"source.kind is {source.kind}; set it to simulated")
@@ -71,30 +72,35 @@ def _source(conf: ResolvedConf) -> SimulatedSource:
 
 
 def distinct_texts(typed: DataFrame) -> DataFrame:
-    """text_number, shard, query_text, text_key of texts as typed.
+    """Return text_number, shard, query_text and text_key of texts as typed, each text once.
 
     Modifiers come before a text that another query has already; what is still equal, or too long
     then, falls out.
     """
-    same = Window.partitionBy(normalised(F.col("typed"))).orderBy("text_number")
+    same = Window.partitionBy(normalise_text(F.col("typed"))).orderBy("text_number")
     count = len(MODIFIERS)
     words = F.array(*map(F.lit, MODIFIERS))
-    again = F.col("again")
-    first = F.when(again > 0, F.get(words, (again - 1) % count))
-    second = F.when(again > count, F.get(words, F.floor((again - 1) / count).cast("int") - 1))
+    turn = F.col("again")
+    inner = F.when(turn > 0, F.get(words, (turn - 1) % count))
+    outer = F.when(turn > count, F.get(words, F.floor((turn - 1) / count).cast("int") - 1))
     return (
         typed.withColumn("again", F.row_number().over(same) - 1)
-        .where(again <= count * (count + 1))
-        .withColumn("query_text", F.concat_ws(" ", second, first, "typed"))
+        .where(turn <= count * (count + 1))
+        .withColumn("query_text", F.concat_ws(" ", outer, inner, "typed"))
         .where(F.size(F.split("query_text", " ")) <= _MAX_WORDS)
         .select(
-            "text_number", "shard", "query_text", normalised(F.col("query_text")).alias("text_key")
+            "text_number",
+            "shard",
+            "query_text",
+            normalise_text(F.col("query_text")).alias("text_key"),
         )
     )
 
 
-def _judgments(engine: Engine, market: Market) -> DataFrame:
-    """Raters' grades of part of the pools of part of the texts, in every region with traffic."""
+def _select_judgments(engine: MarketEngine, market: Market) -> DataFrame:
+    """Select raters' grades of part of the pools of part of the texts, in every region with
+    traffic.
+    """
     searched = engine.searches.select("text_number", "region").distinct()
     queries = engine.queries.join(searched, on=["text_number", "region"], how="left_semi")
     return (
@@ -109,5 +115,5 @@ def _judgments(engine: Engine, market: Market) -> DataFrame:
     )
 
 
-def _marked(df: DataFrame) -> DataFrame:
+def _mark_rows(df: DataFrame) -> DataFrame:
     return df.withColumns({"dataset": F.lit(DATASET), "simulated": F.lit(True)})

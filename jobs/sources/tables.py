@@ -35,7 +35,7 @@ from jobs.sources.base import (
     require_columns,
     require_file,
 )
-from jobs.sources.files import load, read_delimited, read_json_lines, unreadable
+from jobs.sources.files import load_frame, make_unreadable_error, read_delimited, read_json_lines
 from jobs.sources.window import as_of
 
 _LOG = logging.getLogger(__name__)
@@ -44,15 +44,15 @@ _QUERY_COLUMNS = ("query_text", "region")
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-    """The raw frames.
+    """Read the raw frames.
 
     Raises:
         SourceError: a table or column is missing, a mapped name is not one of ours.
     """
-    source = _section(conf)
-    items = _mapped(spark, source, source.items, ITEMS)
-    impressions = _optional(spark, source, source.impressions, IMPRESSIONS)
-    judgments = _optional(spark, source, source.judgments, JUDGMENTS)
+    source = _require_section(conf)
+    items = _map_columns(spark, source, source.items, ITEMS)
+    impressions = _read_optional(spark, source, source.impressions, IMPRESSIONS)
+    judgments = _read_optional(spark, source, source.judgments, JUDGMENTS)
     if source.as_of_run_date:
         impressions = as_of(impressions, conf.run_date)
     if "grade" in judgments.columns:
@@ -60,7 +60,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     queries = (
         _named_queries(source, [impressions, judgments])
         if source.queries is None
-        else _mapped(spark, source, source.queries, QUERIES)
+        else _map_columns(spark, source, source.queries, QUERIES)
     )
     derived = (QUERIES,) if source.queries is None else ()
     return RawFrames(items, queries, impressions, judgments, closed=False, derived=derived)
@@ -68,11 +68,11 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 
 def fingerprint(conf: ResolvedConf) -> str:
     """Hash of what can be seen of each table without reading it, see `jobs.sources.tables`."""
-    tables = [table for _, table in _inputs(_section(conf))]
+    tables = [table for _, table in _list_inputs(_require_section(conf))]
     return section_hash([input_fingerprint(t, conf.run_date) for t in tables])
 
 
-def _inputs(source: TablesSource) -> Iterator[tuple[str, TableInput]]:
+def _list_inputs(source: TablesSource) -> Iterator[tuple[str, TableInput]]:
     for name in ("items", "queries", "impressions", "judgments"):
         given = getattr(source, name)
         if given is not None:
@@ -83,16 +83,16 @@ def _is_remote(path: str | None) -> bool:
     return path is not None and bool(_REMOTE.match(path))
 
 
-def _optional(
+def _read_optional(
     spark: SparkSession, source: TablesSource, given: TableInput | None, table: Table
 ) -> DataFrame:
-    return no_rows(spark, table) if given is None else _mapped(spark, source, given, table)
+    return no_rows(spark, table) if given is None else _map_columns(spark, source, given, table)
 
 
-def _mapped(
+def _map_columns(
     spark: SparkSession, source: TablesSource, given: TableInput, table: Table
 ) -> DataFrame:
-    """The table's columns under our names, with what follows from them."""
+    """Map the table's columns to our names, and add what follows from them."""
     _check_names(given, table)
     df = load_input(spark, given, f"source.{table.name}")
     require_columns(df, given.columns.values(), f"source table {table.name}")
@@ -101,7 +101,7 @@ def _mapped(
         theirs = given.columns.get(name, name)
         if name not in columns and theirs in df.columns:
             columns[name] = F.col(f"`{theirs}`")
-    columns |= {k: v for k, v in _defaults(source, table).items() if k not in columns}
+    columns |= {k: v for k, v in _default_columns(source, table).items() if k not in columns}
     if (
         "query_id" in table.column_names
         and "query_id" not in columns
@@ -114,7 +114,7 @@ def _mapped(
     return df.select(*(column.alias(name) for name, column in columns.items()))
 
 
-def _defaults(source: TablesSource, table: Table) -> dict[str, Column]:
+def _default_columns(source: TablesSource, table: Table) -> dict[str, Column]:
     origin = {"dataset": F.lit(source.dataset), "simulated": F.lit(False)}
     return origin | ({"source": F.lit("human")} if table is JUDGMENTS else {})
 
@@ -130,7 +130,7 @@ def _check_names(given: TableInput, table: Table) -> None:
 
 
 def _named_queries(source: TablesSource, frames: list[DataFrame]) -> DataFrame:
-    """One row a query that impressions or judgments name by text and region."""
+    """Return one row per query that impressions or judgments name by text and region."""
     named = [
         df.select("query_id", *_QUERY_COLUMNS).distinct()
         for df in frames
@@ -160,7 +160,7 @@ def load_input(spark: SparkSession, given: TableInput, key: str) -> DataFrame:
         try:
             return spark.read.table(given.table)
         except PySparkException as error:
-            raise unreadable(f"{key}.table {given.table}", error) from None
+            raise make_unreadable_error(f"{key}.table {given.table}", error) from None
     path = str(given.path)
     if not _is_remote(path):
         path = str(require_file(path, f"set {key}.path"))
@@ -176,10 +176,10 @@ def load_input(spark: SparkSession, given: TableInput, key: str) -> DataFrame:
         )
     if given.format == "json":
         return read_json_lines(spark, path)
-    return load(spark, given.format, path)
+    return load_frame(spark, given.format, path)
 
 
-def _section(conf: ResolvedConf) -> TablesSource:
+def _require_section(conf: ResolvedConf) -> TablesSource:
     source = conf.source
     if not isinstance(source, TablesSource):
         raise SourceError(f"source.kind is {source.kind!r}, not 'tables'")
@@ -191,30 +191,31 @@ def input_fingerprint(given: TableInput, run_date: date) -> str:
 
     Of a local file or folder: names, sizes and times. Of a table by name, or on a remote path: the
     Delta version; without one the files that Spark lists. Where neither can be seen, the run date:
-    a rerun of one date reads nothing anew then, and a warning says how to make it.
+    a second run for the same date does not read the table again then, and a warning says how to
+    force it.
     """
     if given.path is not None and not _is_remote(given.path):
         path = Path(given.path)
         return files_fingerprint([path / "_delta_log" if given.format == "delta" else path])
     spark = SparkSession.getActiveSession()
-    seen = None if spark is None else next(filter(None, _looks(spark, given)), None)
+    seen = None if spark is None else next(filter(None, _look_at_table(spark, given)), None)
     if seen is None:
-        _warn(given.table or str(given.path))
+        _warn_unseen(given.table or str(given.path))
         seen = ["not seen", run_date.isoformat()]
     return section_hash(seen)
 
 
-def _looks(spark: SparkSession, given: TableInput) -> Iterable[object]:
-    """What each way to look finds, the surest first; None where it cannot look."""
-    yield _tried(lambda: _delta_version(spark, given))
+def _look_at_table(spark: SparkSession, given: TableInput) -> Iterable[object]:
+    """Look at the table in each way, the surest first; None where a way is closed."""
+    yield _try_look(lambda: _delta_version(spark, given))
     if given.table is not None:
-        yield _tried(lambda: sorted(spark.read.table(str(given.table)).inputFiles()))
+        yield _try_look(lambda: sorted(spark.read.table(str(given.table)).inputFiles()))
     else:
-        yield _tried(lambda: _listing(spark, str(given.path)))
+        yield _try_look(lambda: _hash_listing(spark, str(given.path)))
 
 
 def _delta_version(spark: SparkSession, given: TableInput) -> object:
-    """Identity and version: a table that was dropped and made anew has another identity."""
+    """Return identity and version: a table that was dropped and made anew has another identity."""
     if given.table is not None:
         table = DeltaTable.forName(spark, given.table)
     else:
@@ -223,7 +224,7 @@ def _delta_version(spark: SparkSession, given: TableInput) -> object:
     return [identity, table.history(1).select("version").collect()[0]["version"]]
 
 
-def _listing(spark: SparkSession, path: str) -> object:
+def _hash_listing(spark: SparkSession, path: str) -> object:
     """Count and hash over names, sizes and times of the files below a path; none is read."""
     reader = spark.read.format("binaryFile").option("recursiveFileLookup", True)
     files = reader.load(path).select(F.xxhash64("path", "modificationTime", "length").alias("hash"))
@@ -231,7 +232,7 @@ def _listing(spark: SparkSession, path: str) -> object:
     return [count, mixed] if count else None
 
 
-def _tried(look: Callable[[], object]) -> object:
+def _try_look(look: Callable[[], object]) -> object:
     try:
         return look() or None
     except (PySparkException, Py4JError):
@@ -239,7 +240,7 @@ def _tried(look: Callable[[], object]) -> object:
 
 
 @cache
-def _warn(name: str) -> None:
+def _warn_unseen(name: str) -> None:
     _LOG.warning(
         "source %s: neither a Delta version nor its files can be seen; it is read once per run "
         "date: `counterpoise nightly --from ingest --force` reads it again",

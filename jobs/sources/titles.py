@@ -19,7 +19,7 @@ _UNITS = r"in|ft|gal|oz|lb|sq\.? ft|cu\.? ft|watt|volt|amp|light|piece|pack"
 
 
 def head_noun(title: Column) -> Column:
-    """The kind of product: the last word before the first preposition, comma, bracket or dash.
+    """Find the kind of product: the last word before the first preposition, comma, bracket or dash.
 
     "Delta Vero 1-Handle Shower Only Faucet Trim Kit in Chrome" gives "trim kit": a word such as
     kit or set takes the word before it along. Singular, lower case; null where no word is left.
@@ -36,24 +36,24 @@ def head_noun(title: Column) -> Column:
 
 
 def colour_in(title: Column) -> Column:
-    """The first colour or finish that the title names, lower case; null where none."""
-    return _first(title, rf"\b({_COLOURS})\b")
+    """Find the first colour or finish that the title names, lower case; null where none."""
+    return _extract_first(title, rf"\b({_COLOURS})\b")
 
 
 def material_in(title: Column) -> Column:
-    """The first material that the title names, lower case; null where none."""
-    return _first(title, rf"\b({_MATERIALS})\b")
+    """Find the first material that the title names, lower case; null where none."""
+    return _extract_first(title, rf"\b({_MATERIALS})\b")
 
 
 def size_in(title: Column) -> Column:
-    """The first number with a unit, as "3/4 in" or "5 ft"; null where none."""
+    """Find the first number with a unit, as "3/4 in" or "5 ft"; null where none."""
     pattern = rf"\b(\d+(?:[-/.]\d+)*)[ -]({_UNITS})\b"
     number = F.regexp_extract(F.lower(title), pattern, 1)
     unit = F.regexp_replace(F.regexp_extract(F.lower(title), pattern, 2), r"\.", "")
     return F.when(number != "", F.concat_ws(" ", number, unit))
 
 
-def _first(title: Column, pattern: str) -> Column:
+def _extract_first(title: Column, pattern: str) -> Column:
     return _or_null(F.regexp_extract(F.lower(title), pattern, 1))
 
 

@@ -44,50 +44,52 @@ _COLUMNS = {
 
 
 def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-    """The raw frames.
+    """Read the raw frames.
 
     Raises:
         SourceError: a file or column is missing, or the delimiter is not a tab.
     """
-    source = _section(conf)
-    queries, products, labels = (_load(spark, source, name) for name in _COLUMNS)
+    source = _require_section(conf)
+    queries, products, labels = (_load_file(spark, source, name) for name in _COLUMNS)
     return RawFrames(
-        items=_items(products),
-        queries=_queries(queries, source),
+        items=_select_items(products),
+        queries=_select_queries(queries, source),
         impressions=no_rows(spark, IMPRESSIONS),
-        judgments=_judgments(labels, queries, source),
+        judgments=_select_judgments(labels, queries, source),
     )
 
 
 def fingerprint(conf: ResolvedConf) -> str:
     """Hash of the files' names, sizes and times."""
-    return files_fingerprint(_file(_section(conf), name) for name in _COLUMNS)
+    return files_fingerprint(_require_file(_require_section(conf), name) for name in _COLUMNS)
 
 
-def _items(products: DataFrame) -> DataFrame:
+def _select_items(products: DataFrame) -> DataFrame:
     return products.select(
         F.col("product_id").alias("item_id"),
         F.col("product_name").alias("title"),
         F.col("product_description").alias("description"),
         F.element_at(F.split("product_class", r"\|"), 1).alias("item_type"),
-        _feature("color").alias("colour"),
-        _feature("material").alias("material"),
-        *_origin(),
+        _extract_feature("color").alias("colour"),
+        _extract_feature("material").alias("material"),
+        *_origin_columns(),
     )
 
 
-def _queries(queries: DataFrame, source: WandsSource) -> DataFrame:
+def _select_queries(queries: DataFrame, source: WandsSource) -> DataFrame:
     region = F.lit(source.region)
     return queries.select(
         query_key(F.col("query"), region).alias("query_id"),
         F.col("query").alias("query_text"),
         region.alias("region"),
-        *_origin(),
+        *_origin_columns(),
     )
 
 
-def _judgments(labels: DataFrame, queries: DataFrame, source: WandsSource) -> DataFrame:
-    """Labels with our query_id; a number that query.csv lacks stays, to be quarantined as such."""
+def _select_judgments(labels: DataFrame, queries: DataFrame, source: WandsSource) -> DataFrame:
+    """Select labels with our query_id; a number that query.csv lacks stays, to be quarantined as
+    such.
+    """
     # One text a number: a number that occurs twice must not double the labels.
     texts = queries.groupBy("query_id").agg(F.min("query").alias("query"))
     key = query_key(F.col("query"), F.lit(source.region))
@@ -95,12 +97,12 @@ def _judgments(labels: DataFrame, queries: DataFrame, source: WandsSource) -> Da
         F.coalesce(key, F.concat(F.lit("query.csv "), "query_id")).alias("query_id"),
         F.col("product_id").alias("item_id"),
         F.lit("human").alias("source"),
-        grade_of(F.col("label"), _grades(source.grades)).alias("grade"),
-        *_origin(),
+        grade_of(F.col("label"), _map_grades(source.grades)).alias("grade"),
+        *_origin_columns(),
     )
 
 
-def _grades(grades: WandsGrades) -> dict[str, int]:
+def _map_grades(grades: WandsGrades) -> dict[str, int]:
     return {
         "Exact": grades.exact,
         "Partial": grades.partial,
@@ -108,29 +110,29 @@ def _grades(grades: WandsGrades) -> dict[str, int]:
     }
 
 
-def _feature(name: str) -> Column:
-    """The first value of a product feature, null where the product does not have it."""
+def _extract_feature(name: str) -> Column:
+    """Extract the first value of a product feature, null where the product does not have it."""
     value = F.regexp_extract("product_features", rf"(?i)(?:^|\|)\s*{name}\s*:\s*([^|]+)", 1)
     return F.nullif(F.trim(value), F.lit(""))
 
 
-def _origin() -> tuple[Column, Column, Column]:
+def _origin_columns() -> tuple[Column, Column, Column]:
     return F.lit(DATASET).alias("dataset"), F.lit(False).alias("simulated"), F.col(MALFORMED)
 
 
-def _load(spark: SparkSession, source: WandsSource, name: str) -> DataFrame:
-    df = read_delimited(spark, str(_file(source, name)), "\t")
+def _load_file(spark: SparkSession, source: WandsSource, name: str) -> DataFrame:
+    df = read_delimited(spark, str(_require_file(source, name)), "\t")
     return require_columns(df, _COLUMNS[name], name)
 
 
-def _file(source: WandsSource, name: str) -> Path:
+def _require_file(source: WandsSource, name: str) -> Path:
     return require_file(
         Path(source.path) / name,
         f"set source.path to the folder that holds {', '.join(_COLUMNS)}",
     )
 
 
-def _section(conf: ResolvedConf) -> WandsSource:
+def _require_section(conf: ResolvedConf) -> WandsSource:
     source = conf.source
     if not isinstance(source, WandsSource):
         raise SourceError(f"source.kind is {source.kind!r}, not 'wands'")

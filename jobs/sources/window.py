@@ -14,56 +14,56 @@ from features.quality.typed import try_cast
 
 
 def first_day(conf: ResolvedConf) -> date | None:
-    """First day of the window `ingest.history_days`; None: all that the source gives."""
+    """Return the first day of the window `ingest.history_days`; None: all that the source gives."""
     days = conf.tree.ingest.history_days
     return None if days is None else conf.run_date - timedelta(days=days)
 
 
 def within_history(impressions: DataFrame, conf: ResolvedConf) -> DataFrame:
-    """The raw impressions from the first day on, and those whose time cannot be read."""
-    first = first_day(conf)
-    if first is None:
+    """Keep the raw impressions from the first day on, and those whose time cannot be read."""
+    start = first_day(conf)
+    if start is None:
         return impressions
-    early = _moment(impressions, "event_time") < F.lit(first)
+    early = _cast_moment(impressions, "event_time") < F.lit(start)
     return impressions.where(F.coalesce(~early, F.lit(True)))
 
 
 def replaced_days(conf: ResolvedConf) -> str:
-    """SQL over the table impressions for the days that a run replaces."""
-    first = first_day(conf)
-    start = [] if first is None else [f"event_date >= DATE'{first}'"]
+    """Write SQL over the table impressions for the days that a run replaces."""
+    opening = first_day(conf)
+    start = [] if opening is None else [f"event_date >= DATE'{opening}'"]
     return " AND ".join([*start, f"event_date < DATE'{conf.run_date}'"])
 
 
 def as_of(impressions: DataFrame, run_date: date) -> DataFrame:
-    """The raw impressions as the log stood when `run_date` began.
+    """Return the raw impressions as the log stood when `run_date` began.
 
     Rows that happened or were known later are left out; clicks, carts and purchases that came or
     were known later are undone. Rows whose times cannot be read stay.
     """
-    kept = impressions.where(~_later(impressions, ["event_time"], run_date)).where(
-        ~_later(impressions, ["known_at", *KNOWN.values()], run_date)
+    log = impressions.where(~_is_later(impressions, ["event_time"], run_date)).where(
+        ~_is_later(impressions, ["known_at", *KNOWN.values()], run_date)
     )
     for event in EVENTS:
-        times = [name for name in times_of(event) if name in kept.columns]
-        if times and event in kept.columns:
-            kept = kept.transform(_undo, event, times, run_date)
-    return kept
+        times = [name for name in times_of(event) if name in log.columns]
+        if times and event in log.columns:
+            log = log.transform(_undo_event, event, times, run_date)
+    return log
 
 
-def _undo(impressions: DataFrame, event: str, times: list[str], run_date: date) -> DataFrame:
-    later = reduce(or_, (_later(impressions, [name], run_date) for name in times))
+def _undo_event(impressions: DataFrame, event: str, times: list[str], run_date: date) -> DataFrame:
+    later = reduce(or_, (_is_later(impressions, [name], run_date) for name in times))
     undone = {event: F.when(later, F.lit("false")).otherwise(F.col(event).cast("string"))}
     return impressions.withColumns(undone | {n: F.when(~later, F.col(n)) for n in times})
 
 
-def _later(impressions: DataFrame, names: Sequence[str], run_date: date) -> Column:
-    """Whether the earliest of the times that the frame has is on or after the run date."""
-    moments = [_moment(impressions, name) for name in names if name in impressions.columns]
-    first = F.array_min(F.array(*moments)) if moments else F.lit(None)
-    return F.coalesce(first >= F.lit(run_date), F.lit(False))
+def _is_later(impressions: DataFrame, names: Sequence[str], run_date: date) -> Column:
+    """Return whether the earliest of the times that the frame has is on or after the run date."""
+    moments = [_cast_moment(impressions, name) for name in names if name in impressions.columns]
+    earliest = F.array_min(F.array(*moments)) if moments else F.lit(None)
+    return F.coalesce(earliest >= F.lit(run_date), F.lit(False))
 
 
-def _moment(impressions: DataFrame, name: str) -> Column:
+def _cast_moment(impressions: DataFrame, name: str) -> Column:
     source = impressions.schema[name].dataType
     return try_cast(F.col(name), source, "timestamp")

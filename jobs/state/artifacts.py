@@ -17,33 +17,34 @@ Stamps = dict[str, Any]
 
 
 def stamps_of(folder: Path, name: str) -> Stamps | None:
-    """The version in the manifest and [size, time of change, sha256] of each file that it names.
+    """Return the version in the manifest and [size, time of change, sha256] of each file that it
+    names.
 
     None where there is no readable manifest.
     """
     manifest = read_manifest(folder)
     if manifest is None or f"{name}_version" not in manifest:
         return None
-    digests = {MANIFEST: file_sha256(folder / MANIFEST), **_digests(manifest)}
+    digests = {MANIFEST: file_sha256(folder / MANIFEST), **_list_digests(manifest)}
     return {
         "version": str(manifest[f"{name}_version"]),
-        "files": {path: [*_stamp(folder / path), digest] for path, digest in digests.items()},
+        "files": {path: [*_read_stamp(folder / path), digest] for path, digest in digests.items()},
     }
 
 
 def why_changed(folder: Path, stamps: Stamps) -> str | None:
-    """What differs from the stamps, or None."""
+    """Return what differs from the stamps, or None."""
     for name, (*stamp, digest) in stamps["files"].items():
         path = folder / name
         if not path.is_file():
             return f"{path} is gone"
-        if stamp != _stamp(path) and file_sha256(path) != digest:
+        if stamp != _read_stamp(path) and file_sha256(path) != digest:
             return f"{path} is not what was written"
     return None
 
 
 def read_manifest(folder: Path) -> dict[str, Any] | None:
-    """The manifest; None where it is missing or damaged."""
+    """Read the manifest; None where it is missing or damaged."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):
@@ -51,17 +52,17 @@ def read_manifest(folder: Path) -> dict[str, Any] | None:
     return content if isinstance(content, dict) else None
 
 
-def _digests(manifest: Mapping[str, Any]) -> dict[str, str]:
-    """sha256 by file: of a model's manifest, or of a snapshot's."""
+def _list_digests(manifest: Mapping[str, Any]) -> dict[str, str]:
+    """List sha256 by file: of a model's manifest, or of a snapshot's."""
     files = dict(manifest.get("files", {}))
     for split in manifest.get("splits", {}).values():
         files |= {entry["path"]: entry["sha256"] for entry in split["files"]}
     return files
 
 
-def _stamp(path: Path) -> list[int]:
-    """Size and time of change; of a missing file none."""
+def _read_stamp(path: Path) -> list[int]:
+    """Read size and time of change; nothing for a missing file."""
     if not path.is_file():
         return []
-    found = path.stat()
-    return [found.st_size, found.st_mtime_ns]
+    stat = path.stat()
+    return [stat.st_size, stat.st_mtime_ns]

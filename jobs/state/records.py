@@ -16,7 +16,7 @@ class DamagedRecordError(UserError):
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """The record, or None where there is none.
+    """Read the record, or None where there is none.
 
     Raises:
         DamagedRecordError: the file is no whole record.

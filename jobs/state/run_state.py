@@ -63,8 +63,8 @@ class RunState:
         """The resolved conf of the run."""
         return self.warehouse.conf
 
-    def fingerprint(self, job: Job, chain: list[Job]) -> str:
-        """Hash of everything that the job's outputs depend on."""
+    def fingerprint_step(self, job: Job, chain: list[Job]) -> str:
+        """Hash everything that the job's outputs depend on."""
         tree = self.conf.tree.model_dump(mode="json")
         parts: dict[str, Any] = {
             "code": source_hash(),
@@ -78,7 +78,7 @@ class RunState:
         return section_hash(parts)
 
     def why_run(self, job: Job, fingerprint: str, chain: Sequence[Job] = ()) -> str | None:
-        """Why the step must run, or None where its record says that nothing changed.
+        """Return why the step must run, or None where its record says that nothing changed.
 
         Args:
             job: the step.
@@ -93,72 +93,74 @@ class RunState:
             return "never finished for this run date"
         if record["fingerprint"] != fingerprint:
             return "inputs, conf or code changed"
-        return next(self._changes(job, record, chain), None)
+        return next(self._list_changes(job, record, chain), None)
 
     def missing_inputs(self, job: Job) -> list[str]:
-        """Tables and artifacts that the job reads and that do not exist."""
+        """List the tables and artifacts that the job reads and that do not exist."""
         needed = [table for table in job.reads if table not in job.may_lack]
-        tables = [table.name for table in needed if not self.log.commits(table)]
+        tables = [table.name for table in needed if not self.log.list_commits(table)]
         return tables + [name for name in job.artifacts_in if self._input_artifact(name) is None]
 
     def last_report(self, job: Job) -> dict[str, Any]:
-        """The report of the step's last success."""
-        record = self._record(job)
+        """Return the report of the step's last success."""
+        record = self._read_record(job)
         report: dict[str, Any] = record["report"] if record else {}
         return report
 
-    def record(self, job: Job, fingerprint: str, report: JobReport) -> None:
+    def record_success(self, job: Job, fingerprint: str, report: JobReport) -> None:
         """Note that the step succeeded."""
-        artifacts = {name: stamps_of(self._folder(name), name) for name in job.artifacts_out}
+        artifacts = {name: stamps_of(self._find_folder(name), name) for name in job.artifacts_out}
         write_record(state_path(self.warehouse, job), fingerprint, artifacts, report)
         self.log.forget()
 
-    def _changes(self, job: Job, record: dict[str, Any], chain: Sequence[Job]) -> Iterator[str]:
-        """How the step's outputs differ from its record."""
+    def _list_changes(
+        self, job: Job, record: dict[str, Any], chain: Sequence[Job]
+    ) -> Iterator[str]:
+        """List how the step's outputs differ from its record."""
         names = record["report"].get("commits", {})
         for table in job.writes:
             version = record["outputs"].get(table.name)
             if version is not None:
                 makers = [job.name, *(step.name for step in chain if table in step.writes)]
-                found = self.log.why_changed(table, int(version), names.get(table.name), makers)
-                yield from filter(None, [found])
+                change = self.log.why_changed(table, int(version), names.get(table.name), makers)
+                yield from filter(None, [change])
         for name in job.artifacts_out:
             stamps = record["artifacts"].get(name)
             if not isinstance(stamps, dict):
                 yield f"{name} was not recorded"
             else:
-                yield from filter(None, [why_changed(self._folder(name), stamps)])
+                yield from filter(None, [why_changed(self._find_folder(name), stamps)])
 
-    def _record(self, job: Job) -> dict[str, Any] | None:
-        """The record; None where it is missing or damaged."""
+    def _read_record(self, job: Job) -> dict[str, Any] | None:
+        """Read the record; None where it is missing or damaged."""
         try:
             return read_record(state_path(self.warehouse, job))
         except DamagedRecordError:
             return None
 
     def _input_version(self, table: Table, job: Job, chain: list[Job]) -> Any:
-        """For a per-run table what its maker last did on this run date (other dates do not
+        """Return what a per-run table's maker last did on this run date (other dates do not
         matter); for an entity table, or without a record, the table's version.
 
         What the step itself, or a step after it, added to a table that steps before it make, too,
         is no input of it: labels of a model do not make the grades of people new."""
         if "run_date" in table.key:
-            records = [self._record(maker) for maker in chain if table in maker.writes]
+            records = [self._read_record(maker) for maker in chain if table in maker.writes]
             versions = [r["outputs"].get(table.name) for r in records if r]
             if versions:
                 return versions
         names = [step.name for step in chain]
         later = chain[names.index(job.name) :] if job.name in names else [job]
-        return self.log.version(table, [step.name for step in later if table in step.writes])
+        return self.log.read_version(table, [step.name for step in later if table in step.writes])
 
-    def _folder(self, name: str) -> Path:
+    def _find_folder(self, name: str) -> Path:
         return {"snapshot": self.warehouse.snapshot_dir, "model": self.warehouse.model_dir}[name]()
 
     def _input_artifact(self, name: str) -> str | None:
-        """The version in the artifact's manifest: a hash of its content, not of its timings.
+        """Return the version in the artifact's manifest: a hash of its content, not of its timings.
 
         Without a model of the run date, that of the earlier one which is scored with."""
-        folder = self._folder(name)
+        folder = self._find_folder(name)
         if name == "model" and read_manifest(folder) is None:
             with suppress(UserError):
                 folder = model_in_force(self.warehouse)
@@ -168,11 +170,11 @@ class RunState:
 
 
 def installed_versions() -> dict[str, str | None]:
-    """Version by package; None for one that is not installed."""
-    return {name: _version(name) for name in _COMPUTING}
+    """List the version of each package; None for one that is not installed."""
+    return {name: _find_version(name) for name in _COMPUTING}
 
 
-def _version(name: str) -> str | None:
+def _find_version(name: str) -> str | None:
     try:
         return version(name)
     except PackageNotFoundError:

@@ -15,7 +15,7 @@ from packaging.specifiers import SpecifierSet
 
 from conf.load import load_conf
 from features.contracts import Table
-from features.contracts.table import required
+from features.contracts.table import declare_required
 from jobs.command.arguments import nightly_parser
 from jobs.nightly import select_steps
 from jobs.platform.bundle import ChainOrderError, bundle_tasks, needed_steps, with_tasks
@@ -160,7 +160,7 @@ def test_the_conf_keeps_to_what_the_runtime_has(tmp_path: Path) -> None:
 
 def step(name: str, reads: str = "", writes: str = "", may_lack: str = "") -> Job:
     def tables(letters: str) -> tuple[Table, ...]:
-        columns = required([("a", "long", "a")])
+        columns = declare_required([("a", "long", "a")])
         return tuple(Table(letter, "one row per a", columns, key=("a",)) for letter in letters)
 
     def run(run: Run) -> None:

@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.explain import origin_of
-from conf.kept import conf_text
-from conf.load import SIMULATED, ConfError, flatten, load_conf
+from conf.load import SIMULATED, ConfError, flatten_tree, load_conf
 from conf.schema import Conf
 from conf.sections.features import LOOK_BACK_DAYS
 from conf.sections.source import SimulatedSource
+from conf.text import conf_text
 
 CONF = Path(__file__).parents[2] / "conf"
 CONF_FILES = sorted(CONF.glob("*.yaml"))
@@ -187,6 +187,6 @@ def test_every_field_is_described() -> None:
 
 
 def test_flatten_keeps_every_leaf() -> None:
-    flat = flatten(load_conf().shown)
+    flat = flatten_tree(load_conf().shown)
     assert flat["split.buckets"] == 10
     assert flat["spark.options"] == {}

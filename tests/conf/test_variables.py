@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from conf.errors import ConfError
-from conf.kept import conf_text
 from conf.load import SIMULATED, load_conf
+from conf.text import conf_text
 
 SECRET = "hunter2-and-more"
 LAYER = """

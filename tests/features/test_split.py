@@ -6,7 +6,7 @@ import zlib
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from features.split import bucket
+from features.split import assign_bucket
 from jobs.sources.base import query_key
 
 TEXTS = ["", "Brass Lamp", " brass lamp ", "brass lamp", "ÉTAGÈRE 3/4 in.", "日本語", 'a "b" | c']
@@ -14,7 +14,7 @@ TEXTS = ["", "Brass Lamp", " brass lamp ", "brass lamp", "ÉTAGÈRE 3/4 in.", "�
 
 def test_bucket_is_crc32_of_the_normalised_text(spark: SparkSession) -> None:
     df = spark.createDataFrame([(t,) for t in TEXTS], "text string")
-    found = [r[0] for r in df.select(bucket(F.col("text"), 10)).collect()]
+    found = [r[0] for r in df.select(assign_bucket(F.col("text"), 10)).collect()]
     assert found == [zlib.crc32(t.strip().lower().encode()) % 10 for t in TEXTS]
     assert found[1] == found[2] == found[3]
 

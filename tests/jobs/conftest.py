@@ -23,7 +23,7 @@ from features.contracts import (
     RELEVANCE_LABELS,
     Table,
 )
-from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL, declared
+from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL, declare_features
 from features.spec import Feature, spec_json
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
@@ -80,7 +80,7 @@ def save_untrained(warehouse: Warehouse, seed: int = 1) -> str:
     tree: Conf = warehouse.conf.tree
     spec = InputSpec.from_json(
         {
-            "features": spec_json(declared(tree)),
+            "features": spec_json(declare_features(tree)),
             "tasks": ["click", "cart", "purchase"],
             "regions": tree.regions,
         }

@@ -72,7 +72,7 @@ def market(spark: SparkSession, make_conf: MakeConf, table_frame: TableFrame) ->
     warehouse.merge(ITEMS, table_frame(ITEMS, catalogue))
     warehouse.merge(RELEVANCE_LABELS, table_frame(RELEVANCE_LABELS, rows))
     graded = spark.createDataFrame(pairs, "text string, item_id string, true int, given int")
-    log = IMPRESSIONS.completed(_log(graded))
+    log = IMPRESSIONS.complete(_log(graded))
     warehouse.replace(IMPRESSIONS, log, "event_date < DATE'2026-03-01'")
     return warehouse
 
@@ -119,7 +119,7 @@ def test_planted_errors_are_mended_in_the_view_only(
     planned = JOB.run(spark, make_conf(*SETTINGS, dry_run=True))
     assert [(c.rows_in, c.rows_out) for c in planned.counts] == [(324, 324)]
     assert not market.exists(LABEL_AUDIT) and not (market.root / "audit").exists()
-    labels = market.version(RELEVANCE_LABELS)
+    labels = market.read_version(RELEVANCE_LABELS)
     report = JOB.run(spark, conf)
     first = audit(market)
     changed = {key for key, row in first.items() if row["decision"] != "kept"}
@@ -134,7 +134,7 @@ def test_planted_errors_are_mended_in_the_view_only(
         assert row["impressions"] == 80
     assert float(str(raised["clicks"])) > 3 * float(str(raised["expected_clicks"]))
     assert float(str(lowered["type_share"])) < 0.2
-    assert market.version(RELEVANCE_LABELS) == labels
+    assert market.read_version(RELEVANCE_LABELS) == labels
     assert [(c.rows_in, c.rows_out) for c in report.counts] == [(len(first), len(first))]
     folds = sorted((market.root / "audit" / "2026-03-01").iterdir())
     assert [folder.name for folder in folds] == ["fold-0", "fold-1"]

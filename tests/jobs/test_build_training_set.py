@@ -10,12 +10,12 @@ import pytest
 from pyspark.sql import functions as F
 
 from features.contracts import TRAINING_EXAMPLES
-from features.declarations import declared
+from features.declarations import declare_features
 from features.examples.snapshot import SPLITS, TRAINING, range_offsets
 from features.spec import spec_json
 from jobs import build_training_set
 from jobs.platform.report import JobReport
-from jobs.platform.snapshot import SnapshotError, SnapshotOptions, write_snapshot
+from jobs.platform.snapshot import SnapshotOptions, SnapshotWriteError, write_snapshot
 
 SMALL = "training_set.rows_per_file=30"
 HEADER: dict[str, Any] = {"features": [], "tasks": [], "regions": []}
@@ -50,7 +50,7 @@ def test_the_snapshot_is_what_its_manifest_says(tiny_run: Any, first: JobReport)
     folder = tiny_run.warehouse().snapshot_dir()
     manifest = manifest_of(folder)
     conf = tiny_run.conf(SMALL)
-    assert manifest["features"] == json.loads(json.dumps(spec_json(declared(conf.tree))))
+    assert manifest["features"] == json.loads(json.dumps(spec_json(declare_features(conf.tree))))
     assert manifest["conf_hash"] == conf.hash
     assert manifest["table_versions"]["training_examples"] == first.outputs["training_examples"]
     listed = [file for split in SPLITS for file in manifest["splits"][split]["files"]]
@@ -102,17 +102,17 @@ def test_no_training_row_is_an_error_and_leaves_the_old_snapshot(
     folder = tiny_run.warehouse().snapshot_dir()
     before = manifest_of(folder)
     empty = tiny_run.warehouse().read_run(TRAINING_EXAMPLES).where("split = 'test'")
-    with pytest.raises(SnapshotError, match="no training example"):
+    with pytest.raises(SnapshotWriteError, match="no training example"):
         write_snapshot(empty, folder, SnapshotOptions(1, 10, "snappy"), HEADER)
     assert manifest_of(folder) == before
 
 
 def test_dry_run_writes_nothing(tiny_run: Any, first: JobReport) -> None:
-    version = tiny_run.warehouse().version(TRAINING_EXAMPLES)
+    version = tiny_run.warehouse().read_version(TRAINING_EXAMPLES)
     touched = (tiny_run.warehouse().snapshot_dir() / "manifest.json").stat().st_mtime_ns
     report = build_training_set.JOB.run(tiny_run.spark, tiny_run.conf(SMALL, dry_run=True))
     assert [c.rows_out for c in report.counts] == [130]
-    assert tiny_run.warehouse().version(TRAINING_EXAMPLES) == version
+    assert tiny_run.warehouse().read_version(TRAINING_EXAMPLES) == version
     assert (tiny_run.warehouse().snapshot_dir() / "manifest.json").stat().st_mtime_ns == touched
 
 

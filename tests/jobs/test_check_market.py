@@ -63,7 +63,7 @@ def test_truth_is_found_dry_then_twice_the_same(
 ) -> None:
     conf = make_conf(*SETTINGS, "value.weights={click: 1.0, cart: 0.0, purchase: 0.0}")
     warehouse = _prepare(spark, conf, table_frame)
-    truths = check_market.find(check_market.read_inputs(warehouse), conf)
+    truths = check_market.compare_with_truth(check_market.read_inputs(warehouse), conf)
     assert (truths.known_pairs, truths.scored_pairs) == (12, 13)
     swept = truths.swept.set_index("ranker")
     assert swept.loc["0", "click"] == pytest.approx(0.5 + 0.4 * 0.3)
@@ -73,7 +73,7 @@ def test_truth_is_found_dry_then_twice_the_same(
     assert swept.loc["0", "queries"] == 3
 
     with monkeypatch.context() as known:
-        known.setattr(check_market, "find", lambda *_: truths)
+        known.setattr(check_market, "compare_with_truth", lambda *_: truths)
         check_market.JOB.run(spark, make_conf(*SETTINGS, dry_run=True))
         assert not warehouse.exists(MARKET_CHECKS) and not warehouse.report_dir().exists()
         report = check_market.JOB.run(spark, conf)

@@ -102,7 +102,7 @@ def test_relevance_is_judged_on_what_is_served(
     conf = make_conf(*SETTINGS)
     warehouse = _prepare(spark, conf, table_frame, simulated=True)
     _scored(warehouse, table_frame)
-    findings = evaluate.find(evaluate.read_inputs(warehouse), conf)
+    findings = evaluate.measure_rankers(evaluate.read_inputs(warehouse), conf)
     found = findings.by_name()
     second, third = (float(d) for d in log_discounts(3)[1:])
     assert findings.as_served
@@ -126,9 +126,9 @@ def test_run_measures_dry_then_twice_the_same(
 ) -> None:
     conf = make_conf(*SETTINGS)
     warehouse = _prepare(spark, conf, table_frame, simulated=True)
-    findings = evaluate.find(evaluate.read_inputs(warehouse), conf)
+    findings = evaluate.measure_rankers(evaluate.read_inputs(warehouse), conf)
     with monkeypatch.context() as known:
-        known.setattr(evaluate, "find", lambda *_: findings)
+        known.setattr(evaluate, "measure_rankers", lambda *_: findings)
         evaluate.JOB.run(spark, make_conf(*SETTINGS, dry_run=True))
         assert not warehouse.exists(METRICS) and not warehouse.report_dir().exists()
         report = evaluate.JOB.run(spark, conf)
@@ -178,12 +178,12 @@ def test_real_engagement_is_not_called_simulated(
         labels=table_frame(RELEVANCE_LABELS, [{"source": "human"}]),
         weights={},
     )
-    findings = evaluate.find(inputs, conf)
+    findings = evaluate.measure_rankers(inputs, conf)
     assert findings.examination == [1.0, 0.5, 0.25]
     assert not any(row["simulated"] for row in findings.rows)
     ratio = findings.by_name()["model", "calibration_ratio_click_at_position"]
     assert ratio["value"] == pytest.approx(0.5 + 0.3 * 0.5 + 0.1 * 0.25)
-    assert "simulated" not in "".join(findings.headings().values())
+    assert "simulated" not in "".join(findings.name_headlines().values())
 
 
 def test_nothing_to_measure_says_so(make_conf: MakeConf, table_frame: Frame) -> None:
@@ -191,6 +191,6 @@ def test_nothing_to_measure_says_so(make_conf: MakeConf, table_frame: Frame) -> 
     inputs = evaluate.EvaluationInputs(
         empty, empty, table_frame(QUERIES, []), table_frame(RELEVANCE_LABELS, []), {}
     )
-    findings = evaluate.find(inputs, make_conf(*SETTINGS))
+    findings = evaluate.measure_rankers(inputs, make_conf(*SETTINGS))
     assert findings.rows == []
     assert "no test row" in evaluate.side_by_side(findings)[0]

@@ -235,11 +235,11 @@ def test_run_twice_gives_the_same_rows_in_one_more_version(
 
 
 def test_dry_run_writes_nothing(market: Market, reports: dict[str, JobReport]) -> None:
-    before = {table: market.warehouse().version(table) for table in (CANDIDATES, *TABLES)}
+    before = {table: market.warehouse().read_version(table) for table in (CANDIDATES, *TABLES)}
     conf = market.conf(dry_run=True)
     for job in (build_candidates, embed_texts, build_features):
         assert job.JOB.run(market.spark, conf).outputs.keys() <= {t.name for t in before}
-    assert {table: market.warehouse().version(table) for table in before} == before
+    assert {table: market.warehouse().read_version(table) for table in before} == before
 
 
 def test_features_need_the_embeddings(market: Market, reports: dict[str, JobReport]) -> None:
@@ -286,11 +286,11 @@ def as_of(
     spine = market.spark.createDataFrame(
         keys, "query_id string, item_id string, region string, day date"
     )
-    inputs = build_features.prepare(tables, spine, conf.tree)
+    inputs = build_features.prepare_inputs(tables, spine, conf.tree)
     found: dict[tuple[Table, dt.date], list[Row]] = {}
     for table, features in build_features.build(inputs, conf.tree).items():
         for row in features.orderBy(*table.key).collect():
             found.setdefault((table, row["as_of_date"]), []).append(row)
-    for frame in inputs.shared():
+    for frame in inputs.list_shared():
         frame.unpersist()
     return found

@@ -23,7 +23,7 @@ from features.contracts import (
 )
 from features.quality.typed import MALFORMED
 from jobs import ingest
-from jobs.command.arguments import RAW_TABLES, job_parser, resolve
+from jobs.command.arguments import RAW_TABLES, job_parser, resolve_conf
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse, run_job
 from jobs.sources import reading
@@ -231,12 +231,12 @@ def test_an_outage_stops_the_run_before_anything_is_written(
 ) -> None:
     conf = second_conf()
     warehouse, _ = open_warehouse(spark, conf, "test")
-    before = {table.name: warehouse.version(table) for table in TABLES}
+    before = {table.name: warehouse.read_version(table) for table in TABLES}
     for change, message in OUTAGES.values():
         with pytest.raises(InputRefusedError, match=f"nothing was written: {message}") as told:
             ingested(replace(SHOP, **change), conf)
         assert told.value.exit_code == 3
-    assert {table.name: warehouse.version(table) for table in TABLES} == before
+    assert {table.name: warehouse.read_version(table) for table in TABLES} == before
 
 
 def test_what_is_meant_to_shrink_may_and_the_next_night_is_quiet(
@@ -356,7 +356,7 @@ def test_allowing_to_shrink_leaves_the_conf_hash(make_conf: MakeConf) -> None:
     assert get_args(RawTable) == RAW_TABLES
     parser = job_parser("nightly", "")
     plain, allowed = (
-        resolve(parser.parse_args(["--set", "seed=1", *more]))
+        resolve_conf(parser.parse_args(["--set", "seed=1", *more]))
         for more in ([], ["--allow-shrink", "items", "--allow-shrink", "judgments"])
     )
     assert allowed.allow_shrink == {"items", "judgments"}

@@ -14,7 +14,7 @@ from rich.console import Console
 
 from conf.load import ConfError, ResolvedConf
 from features.contracts import Table
-from features.contracts.table import required
+from features.contracts.table import declare_required
 from jobs.command.exits import StepFailedError
 from jobs.nightly import Nightly, closing_table, select_steps
 from jobs.platform.job import Job
@@ -22,14 +22,14 @@ from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from jobs.platform.runner import open_warehouse, run_job, state_path
 
-A = Table("a", "one row per a", required([("a", "long", "a")]), key=("a",))
+A = Table("a", "one row per a", declare_required([("a", "long", "a")]), key=("a",))
 DATED = Table(
     "dated",
     "one row per run and a",
-    required([("run_date", "date", "run"), ("a", "long", "a")]),
+    declare_required([("run_date", "date", "run"), ("a", "long", "a")]),
     key=("run_date", "a"),
 )
-B = Table("b", "one row per b", required([("a", "long", "a")]), key=("a",))
+B = Table("b", "one row per b", declare_required([("a", "long", "a")]), key=("a",))
 MakeConf = Callable[..., ResolvedConf]
 
 
@@ -56,7 +56,7 @@ class Chain:
     def _write(self, run: Run, table: Table, rows: DataFrame) -> None:
         self.ran.append(run.report.job)
         written = run.warehouse.replace(table, rows, "true")
-        run.report.count(table.name, rows.count(), written.rows)
+        run.report.count_rows(table.name, rows.count(), written.rows)
 
 
 def nightly(
@@ -93,13 +93,13 @@ def test_a_night_in_which_nothing_changed_starts_no_spark(
         return spark
 
     first = nightly(started, conf, Chain())
-    first.plan()
+    first.print_plan()
     assert asked == []
     first.run()
     assert asked
     asked.clear()
     again = nightly(started, conf, Chain())
-    again.plan()
+    again.print_plan()
     assert all(report.skipped for report in again.run())
     assert asked == []
 
@@ -182,7 +182,7 @@ def test_what_a_step_adds_to_a_table_of_an_earlier_one_is_no_input_of_either(
         def work(run: Run) -> None:
             ran.append(name)
             rows = run.spark.range(number, number + 1).toDF("a")
-            run.report.count("a", 1, run.warehouse.merge(A, rows, update=False).rows)
+            run.report.count_rows("a", 1, run.warehouse.merge(A, rows, update=False).rows)
 
         return Job(work, name, reads=(A,), may_lack=(A,), writes=(A,), name=name)
 
@@ -244,7 +244,7 @@ def test_rows_that_another_job_wrote_over_are_made_again(
         ran.append("dated")
         where = f"{day_of(run.conf)} AND a < 5"
         written = run.warehouse.replace(DATED, day(run.conf.run_date), where)
-        run.report.count("dated", 1, written.rows)
+        run.report.count_rows("dated", 1, written.rows)
 
     def day_of(given: ResolvedConf) -> str:
         return f"run_date = DATE'{given.run_date}'"
@@ -257,7 +257,7 @@ def test_rows_that_another_job_wrote_over_are_made_again(
     Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
     open_warehouse(spark, other_day, "else")[0].replace_run(DATED, day(other_day.run_date))
     warehouse, _ = open_warehouse(spark, conf, "reweight")
-    spark.sql(f"OPTIMIZE {warehouse.identifier(DATED)}")
+    spark.sql(f"OPTIMIZE {warehouse.build_identifier(DATED)}")
     Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
     rows = spark.createDataFrame([(conf.run_date, 6)], "run_date date, a long")
     warehouse.replace(DATED, rows, f"{day_of(conf)} AND a > 5")
@@ -265,10 +265,10 @@ def test_rows_that_another_job_wrote_over_are_made_again(
     assert len(ran) == 1
     warehouse.replace_run(DATED, day(conf.run_date))
     night = Nightly(spark, conf, jobs, jobs, console=Console(quiet=True))
-    why = night.state.why_run(jobs[0], night.state.fingerprint(jobs[0], jobs), jobs)
+    why = night.state.why_run(jobs[0], night.state.fingerprint_step(jobs[0], jobs), jobs)
     assert why is not None and why.startswith("reweight wrote to table dated since (version ")
     night.run()
-    spark.sql(f"DELETE FROM {warehouse.identifier(DATED)}")
+    spark.sql(f"DELETE FROM {warehouse.build_identifier(DATED)}")
     night.run()
     assert len(ran) == 3
     assert [report.skipped for report in night.run()] == [True]
@@ -313,11 +313,11 @@ def test_the_model_of_an_earlier_date_that_is_scored_with_is_an_input(
     def fingerprint(date: str, version: str) -> str:
         (models / date).mkdir(parents=True, exist_ok=True)
         (models / date / "manifest.json").write_text(json.dumps({"model_version": version}))
-        return night.state.fingerprint(jobs[0], jobs)
+        return night.state.fingerprint_step(jobs[0], jobs)
 
     today = night.state.warehouse.model_dir().name
     found = [
-        night.state.fingerprint(jobs[0], jobs),
+        night.state.fingerprint_step(jobs[0], jobs),
         fingerprint("2026-02-01", "a"),
         fingerprint("2026-02-01", "b"),
         fingerprint(today, "c"),
@@ -331,9 +331,9 @@ def test_the_packages_that_compute_are_part_of_the_fingerprint(
 ) -> None:
     chain = Chain()
     night = nightly(spark, make_conf(), chain)
-    before = night.state.fingerprint(chain.jobs()[0], chain.jobs())
+    before = night.state.fingerprint_step(chain.jobs()[0], chain.jobs())
     monkeypatch.setattr("jobs.state.run_state.version", lambda name: f"{name} 99")
-    assert night.state.fingerprint(chain.jobs()[0], chain.jobs()) != before
+    assert night.state.fingerprint_step(chain.jobs()[0], chain.jobs()) != before
 
 
 def test_force_runs_everything(spark: SparkSession, make_conf: MakeConf) -> None:
@@ -345,7 +345,7 @@ def test_force_runs_everything(spark: SparkSession, make_conf: MakeConf) -> None
 
 def test_closing_table_has_a_line_a_table() -> None:
     report = JobReport("first", "2026-03-01", "abc", seconds=1.5)
-    report.count("a", 5, 3, 2)
+    report.count_rows("a", 5, 3, 2)
     report.outputs["a"] = 7
     output = StringIO()
     console = Console(width=120, file=output)

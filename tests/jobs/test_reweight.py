@@ -86,13 +86,13 @@ def test_a_trial_is_compared_adopted_reverted_and_dropped(
     conf = make_conf(*SETTINGS)
     warehouse, _ = open_warehouse(spark, conf, "test")
     _write(warehouse, table_frame)
-    version = warehouse.version(SCORES)
+    version = warehouse.read_version(SCORES)
     tuned = {"region": "us", "w_click": 0.2, "w_relevance": 0.0, "weights_version": "t"}
     warehouse.replace_run(VALUE_WEIGHTS, table_frame(VALUE_WEIGHTS, [tuned]))
 
     report = _do(reweight.JOB, spark, make_conf(*FIT_UP), "--trial", "fit-up")
 
-    assert warehouse.version(SCORES) == version, "a trial wrote the scores that are served"
+    assert warehouse.read_version(SCORES) == version, "a trial wrote the scores that are served"
     ranks = {(r.query_id, r.item_id): r["rank"] for r in warehouse.read(SCORE_TRIALS).collect()}
     assert ranks["us0", "fit"] == 1 and ranks["us0", "misfit"] == 2 and ranks["fr1", "fit"] == 1
     row = warehouse.read(WEIGHT_TRIALS).collect()[0]

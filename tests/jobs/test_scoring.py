@@ -158,8 +158,10 @@ def test_pairs_that_the_region_part_leaves_as_they_are(
 
 
 def test_dry_runs_write_nothing(tiny_run: Any, scored: JobReport) -> None:
-    versions = [tiny_run.warehouse().version(table) for table in (SCORES, SCORING_ROWS)]
+    versions = [tiny_run.warehouse().read_version(table) for table in (SCORES, SCORING_ROWS)]
     for work in (build_scoring_rows.run, score_catalog.run, reweight.try_weights("dry")):
         report = Job(work, "").run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS, dry_run=True))
         assert report.outputs == {}
-    assert [tiny_run.warehouse().version(table) for table in (SCORES, SCORING_ROWS)] == versions
+    assert [
+        tiny_run.warehouse().read_version(table) for table in (SCORES, SCORING_ROWS)
+    ] == versions

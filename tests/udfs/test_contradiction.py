@@ -5,12 +5,12 @@ import pytest
 from scipy import stats
 
 from udfs.contradiction import (
-    centre,
     clustered_binomial,
-    contradiction,
+    measure_centre,
     negative_binomial,
     normal_score,
     p_values,
+    score_contradiction,
 )
 
 
@@ -38,7 +38,7 @@ def test_trials_of_one_unit_that_are_all_alike_count_as_one() -> None:
 
 def test_no_trials_say_nothing() -> None:
     zero, one = np.zeros(1), np.ones(1)
-    found = contradiction((zero, one, one), (zero, 0.3 * one, zero), (zero, 0.5 * one, zero))
+    found = score_contradiction((zero, one, one), (zero, 0.3 * one, zero), (zero, 0.5 * one, zero))
     assert found["z_cart"] == found["z_purchase"] == [0.0]
 
 
@@ -52,14 +52,16 @@ def test_half_of_the_outcomes_lie_in_the_middle_of_their_own_distribution(
     dispersion: float,
 ) -> None:
     counts = np.arange(400.0)
-    inside = centre(negative_binomial(counts, np.full(400, 3.0), np.full(400, dispersion)))
+    inside = measure_centre(negative_binomial(counts, np.full(400, 3.0), np.full(400, dispersion)))
     shape = 1 / dispersion
     assert inside @ stats.nbinom(shape, shape / (shape + 3.0)).pmf(counts) == pytest.approx(0.5)
 
 
 def test_a_unit_without_clicks_is_judged_by_its_clicks_alone() -> None:
     zero, one = np.zeros(1), np.ones(1)
-    found = contradiction((zero, 9 * one, 0.2 * one), (zero, 0.3 * one, zero), (zero, one, zero))
+    found = score_contradiction(
+        (zero, 9 * one, 0.2 * one), (zero, 0.3 * one, zero), (zero, one, zero)
+    )
     assert found["z"] == pytest.approx(found["z_click"])
     assert found["z"][0] < -2.0
 
@@ -71,7 +73,7 @@ def test_p_values_are_no_smaller_than_chance() -> None:
     clicks = draws.poisson(8.0 * draws.gamma(2.0, 0.5, n))
     carts = draws.binomial(clicks, draws.beta(0.3 * 19, 0.7 * 19, n))
     purchases = draws.binomial(carts, draws.beta(0.5 * 19, 0.5 * 19, n))
-    p = contradiction(
+    p = score_contradiction(
         (clicks.astype(float), 8.0 * ones, 0.5 * ones),
         (carts.astype(float), 0.3 * ones, 0.05 * ones),
         (purchases.astype(float), 0.5 * ones, 0.05 * ones),

@@ -22,7 +22,7 @@ from model.labelers.deployed import (
     save_deployed,
 )
 from model.labelers.partial import Answers
-from udfs.label import label_series, labeler_of, remember
+from udfs.label import hand_vectors, label_series, labeler_of
 
 THIRDS = (1 / 3, 1 / 3, 1 / 3)
 PRODUCTION = (0.1, 0.4, 0.5)
@@ -97,9 +97,9 @@ def test_stored_vectors_reach_a_labeler_that_reads_them() -> None:
 
     texts, vectors = pd.Series(["drill", "saw"]), pd.Series([np.array([1.0, 0.0]), None])
     reader = Reader()
-    remember(Deployed(reader, Deployment(THIRDS, THIRDS)), texts, vectors)
+    hand_vectors(Deployed(reader, Deployment(THIRDS, THIRDS)), texts, vectors)
     assert reader.known == {"drill": [1.0, 0.0]}
-    remember(Deployed(Stub(), Deployment(THIRDS, THIRDS)), texts, vectors)
+    hand_vectors(Deployed(Stub(), Deployment(THIRDS, THIRDS)), texts, vectors)
 
 
 def test_cut_points_by_hand() -> None:

@@ -10,7 +10,7 @@ import udfs.reread
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
 from model.labelers.out_of_fold import fit_out_of_fold
 from model.labelers.partial import Answers
-from udfs.reread import read_again, reader
+from udfs.reread import make_reader, read_again
 
 
 class Stub:
@@ -68,9 +68,9 @@ def test_a_pair_without_an_answer_stays_unread() -> None:
 
 def test_each_fold_is_read_by_its_labeler(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(
-        udfs.reread, "_loaded", lambda folder, version, processes: Stub(f"{folder}-{version}")
+        udfs.reread, "_load_once", lambda folder, version, processes: Stub(f"{folder}-{version}")
     )
-    read = pd.concat(reader({0: "f0", 1: "f1"}, {0: "v0", 1: "v1"})([rows()]))
+    read = pd.concat(make_reader({0: "f0", 1: "f1"}, {0: "v0", 1: "v1"})([rows()]))
     versions = dict(zip(read["text_key"], read["model_version"], strict=True))
     assert versions == {"a": "f1-v1", "b": "f0-v0", "c": "f1-v1"}
 

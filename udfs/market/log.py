@@ -21,7 +21,7 @@ LOG = (
 
 
 def log_rows(world: World[Source], batches: Iterable[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-    """LOG of a stream in the order of text_number: each text's pool first, then its pages.
+    """Draw the LOG of a stream in the order of text_number: each text's pool first, then its pages.
 
     A row of a pool has the columns of PAIRS (and words_matched where the logger ranks by it) and no
     search_id, a page those of SEARCHES. A page whose text has no pool is left out.
@@ -33,12 +33,12 @@ def log_rows(world: World[Source], batches: Iterable[pd.DataFrame]) -> Iterator[
         pool = offered if pool is None else pd.concat([pool, offered])
         pages = batch[is_page & batch["text_number"].isin(pool["text_number"])]
         if len(pages):
-            yield _log(world, pool, pages)
+            yield _draw_log(world, pool, pages)
         pool = pool[pool["text_number"] == batch["text_number"].iloc[-1]]
 
 
-def _log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> pd.DataFrame:
-    """The log of some pages, whose pools are all there and sorted by text."""
+def _draw_log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> pd.DataFrame:
+    """Draw the log of some pages, whose pools are complete and sorted by text."""
     source, draws = world.source, world.draws
     region = pd.Index(world.regions).get_indexer(pd.Index(pages["region"]))[:, None]
     search, items = as_keys(pages["search_id"]), as_keys(pool["item_id"])
@@ -46,7 +46,9 @@ def _log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> pd.Da
     pairs = pairs_of(pool)
     planted = funnel(pairs, source.shoppers, world.regions, draws)
     at = _pool_places(pool["text_number"].to_numpy(), pages["text_number"].to_numpy())
-    base = np.where(at < 0, np.nan, _scores(world, pool, pairs, planted.click_logit)[region, at])
+    base = np.where(
+        at < 0, np.nan, _score_offers(world, pool, pairs, planted.click_logit)[region, at]
+    )
     day = pages["day"].to_numpy(np.int64)
     shown = ranked_pages(base, items[at], search, day, source, draws)
     at = np.take_along_axis(at, shown.choice, axis=1)
@@ -61,9 +63,9 @@ def _log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> pd.Da
         source,
         draws,
     )
-    kept = (shown.choice >= 0) & (did.known_second < cutoff)
-    page, place = np.nonzero(kept)
-    pair, in_region = at[kept], region[page, 0]
+    is_logged = (shown.choice >= 0) & (did.known_second < cutoff)
+    page, place = np.nonzero(is_logged)
+    pair, in_region = at[is_logged], region[page, 0]
     level = price_level(draws, as_keys(world.regions))
     return pd.DataFrame(
         {
@@ -72,21 +74,23 @@ def _log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> pd.Da
             "item_id": pool["item_id"].to_numpy()[pair],
             "region": pages["region"].to_numpy()[page],
             "position": place + 1,
-            "event_time": _moments(second[page]),
-            "known_at": _moments(did.known_second[kept]),
+            "event_time": _to_moments(second[page]),
+            "known_at": _to_moments(did.known_second[is_logged]),
             "price": np.round(pool["price"].to_numpy()[pair] * level[in_region], 2),
-            "clicked": did.clicked[kept],
-            "carted": did.carted[kept],
-            "purchased": did.purchased[kept],
-            "carted_at": _moments(did.cart_second[kept], did.carted[kept]),
-            "purchased_at": _moments(did.purchase_second[kept], did.purchased[kept]),
-            "propensity": shown.propensity[kept],
+            "clicked": did.clicked[is_logged],
+            "carted": did.carted[is_logged],
+            "purchased": did.purchased[is_logged],
+            "carted_at": _to_moments(did.cart_second[is_logged], did.carted[is_logged]),
+            "purchased_at": _to_moments(did.purchase_second[is_logged], did.purchased[is_logged]),
+            "propensity": shown.propensity[is_logged],
         }
     )
 
 
-def _scores(world: World[Source], pool: pd.DataFrame, pairs: Pairs, click_logit: Floats) -> Floats:
-    """The logger's score before the day's drift, [R, N]."""
+def _score_offers(
+    world: World[Source], pool: pd.DataFrame, pairs: Pairs, click_logit: Floats
+) -> Floats:
+    """Score the offers as the logger does before the day's drift, [R, N]."""
     policy, terms = world.source.policy, {}
     if policy.text:
         terms["words_matched"] = pool["words_matched"].to_numpy(np.float64)
@@ -98,14 +102,16 @@ def _scores(world: World[Source], pool: pd.DataFrame, pairs: Pairs, click_logit:
 
 
 def _pool_places(pool_text: Ints, page_text: Ints) -> Ints:
-    """Row of each item of the page's pool, [P, W]; -1 behind the last item of a short pool."""
-    texts, first, size = np.unique(pool_text, return_index=True, return_counts=True)
+    """Return the row of each item of the page's pool, [P, W]; -1 after the last item of a short
+    pool.
+    """
+    texts, start, size = np.unique(pool_text, return_index=True, return_counts=True)
     of = np.searchsorted(texts, page_text)
     place = np.arange(size[of].max())
-    return np.where(place < size[of][:, None], first[of][:, None] + place, -1)
+    return np.where(place < size[of][:, None], start[of][:, None] + place, -1)
 
 
-def _moments(second: Ints, known: Bools | None = None) -> NDArray[np.datetime64]:
-    """Times of seconds since 1970; none where it is not `known`."""
+def _to_moments(second: Ints, happened: Bools | None = None) -> NDArray[np.datetime64]:
+    """Turn seconds since 1970 into times; none where it did not happen."""
     moments = second.astype("datetime64[s]")
-    return moments if known is None else np.where(known, moments, np.datetime64("NaT"))
+    return moments if happened is None else np.where(happened, moments, np.datetime64("NaT"))

@@ -33,13 +33,13 @@ TASTES = "name string, value double, meaning string"
 
 
 def item_rows(world: World[SimulatedSource], numbers: pd.DataFrame) -> pd.DataFrame:
-    """ITEMS, one row per number in `id`."""
+    """Draw ITEMS, one row per number in `id`."""
     items = items_of(numbers["id"].to_numpy(), world.draws)
-    return as_on_shelf(items, world.draws, world.first)
+    return as_on_shelf(items, world.draws, world.first_day)
 
 
 def text_rows(world: World[SimulatedSource], numbers: pd.DataFrame) -> pd.DataFrame:
-    """TEXTS, one row per number in `id`: what is typed, which two texts may share."""
+    """Draw TEXTS, one row per number in `id`: what is typed, which two texts may share."""
     number = numbers["id"].to_numpy()
     typed = typed_texts(intents_of(number, world.source, world.draws), world.source, world.draws)
     shard = number % shards(world.source)
@@ -47,7 +47,8 @@ def text_rows(world: World[SimulatedSource], numbers: pd.DataFrame) -> pd.DataFr
 
 
 def pair_rows(world: World[SimulatedSource], texts: pd.DataFrame) -> pd.DataFrame:
-    """PAIRS, one row per text of `texts` (text_number, text_key) and item that competes for it.
+    """Draw PAIRS, one row per text of `texts` (text_number, text_key) and item that competes for
+    it.
 
     judged_grade is what raters say of the pair, null where they do not judge it.
     """
@@ -76,19 +77,21 @@ def pair_rows(world: World[SimulatedSource], texts: pd.DataFrame) -> pd.DataFram
 
 
 def offered_rows(world: World[HomeDepotSource], items: pd.DataFrame) -> pd.DataFrame:
-    """The items (item_id, item_type, brand) with latents, a price and a listing day."""
+    """Draw latents, a price and a listing day for the items (item_id, item_type, brand)."""
     draws, key = world.draws, as_keys(items["item_id"])
     latents = latents_of(key, as_keys(items["brand"].fillna("")), draws)
     kind = draws.normal("type price", as_keys(items["item_type"].fillna("")))
     return items.assign(
         **latents._asdict(),
         price=price_of(np.exp(3.4 + 0.8 * kind), latents.cheapness),  # mostly 10 to 100
-        listed_on=listed_on(key, draws, world.first),
+        listed_on=listed_on(key, draws, world.first_day),
     )
 
 
 def latent_rows(world: World[HomeDepotSource], pairs: pd.DataFrame) -> pd.DataFrame:
-    """The pairs (text_key, item_id, rating) with the relevance behind the rating; 0 without one."""
+    """Draw the relevance behind the rating of the pairs (text_key, item_id,
+    rating); 0 without one.
+    """
     keys = as_keys(pairs["text_key"]), as_keys(pairs["item_id"])
     reliability, rating = world.source.rating_reliability, pairs["rating"].to_numpy(np.float64)
     drawn = latent_relevance(rating, reliability, world.draws, *keys)
@@ -96,7 +99,7 @@ def latent_rows(world: World[HomeDepotSource], pairs: pd.DataFrame) -> pd.DataFr
 
 
 def taste_rows(world: World[Source], brands: pd.DataFrame) -> pd.DataFrame:
-    """TASTES, one row per region and `brand`."""
+    """Draw TASTES, one row per region and `brand`."""
     regions = as_keys(world.regions)[:, None]
     tastes = brand_taste(world.source.shoppers, world.draws, regions, as_keys(brands["brand"]))
     names = [f"brand_taste.{region}.{b}" for region in world.regions for b in brands["brand"]]
@@ -105,8 +108,9 @@ def taste_rows(world: World[Source], brands: pd.DataFrame) -> pd.DataFrame:
 
 
 def truth_rows(world: World[Source], pairs: pd.DataFrame) -> pd.DataFrame:
-    """TRUTH, one row per region and pair: P(click), P(cart), P(purchase) of an examined item by
-    attraction, without trust."""
+    """Work out TRUTH, one row per region and pair: P(click), P(cart), P(purchase) of an examined
+    item by attraction, without trust.
+    """
     planted = funnel(pairs_of(pairs), world.source.shoppers, world.regions, world.draws)
     carted = planted.p_click * planted.p_cart
     times = len(world.regions)
@@ -124,6 +128,6 @@ def truth_rows(world: World[Source], pairs: pd.DataFrame) -> pd.DataFrame:
 
 
 def search_rows(world: World[Source], slots: pd.DataFrame, text_count: int) -> pd.DataFrame:
-    """SEARCHES of the slots in `id`."""
+    """Draw SEARCHES of the slots in `id`."""
     slot = slots["id"].to_numpy()
     return searches(slot, world.source, world.regions, text_count, world.run_date, world.draws)

@@ -31,26 +31,26 @@ class World(Generic[Source]):
         return Draws(self.seed)
 
     @property
-    def first(self) -> date:
+    def first_day(self) -> date:
         """First day of the log."""
         return self.run_date - timedelta(days=self.source.days)
 
-    def mapped(
+    def map_batches(
         self, rows: "Callable[[World[Source], pd.DataFrame], pd.DataFrame]"
     ) -> Callable[[Iterable[pd.DataFrame]], Iterator[pd.DataFrame]]:
-        """`rows` of every batch, for `mapInPandas`."""
+        """Apply `rows` to every batch, for `mapInPandas`."""
         return lambda batches: (rows(self, batch) for batch in batches)
 
 
 def query_ids(text_keys: Iterable[str], regions: tuple[str, ...]) -> Texts:
-    """query_id by region and text, [R, N], as `jobs.sources.base.query_key` makes it."""
+    """Return query_id by region and text, [R, N], as `jobs.sources.base.query_key` makes it."""
     code, keys = pd.factorize(np.asarray(text_keys, object))
     ids = [[sha256(f"{k}|{r}".encode()).hexdigest()[:16] for k in keys] for r in regions]
     return np.array(ids, object)[:, code]
 
 
 def pairs_of(rows: pd.DataFrame) -> Pairs:
-    """The pairs of rows with the columns of `udfs.market.rows.PAIRS`."""
+    """Return the pairs of rows with the columns of `udfs.market.rows.PAIRS`."""
     return Pairs(
         text=as_keys(rows["text_key"]),
         item=as_keys(rows["item_id"]),

@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.sections.market import MarketSource
-from features.text.normal_form import tokens
+from features.text.normal_form import split_tokens
 from jobs.sources.base import query_key
 from model.market.traffic import slots
 from udfs.market.log import LOG, log_rows
@@ -34,7 +34,7 @@ class Market:
     pairs: DataFrame
 
 
-class Engine:
+class MarketEngine:
     """The frames of a market in a world; all lazy."""
 
     def __init__(
@@ -56,10 +56,12 @@ class Engine:
         """One row per result page; see `model.market.traffic.searches`."""
         rows = partial(search_rows, text_count=self._market.text_count)
         numbers = self._spark.range(slots(self._world.source))
-        return numbers.mapInPandas(self._world.mapped(rows), SEARCHES)
+        return numbers.mapInPandas(self._world.map_batches(rows), SEARCHES)
 
-    def impressions(self) -> DataFrame:
-        """The log of the days before the run date as it is known then, one row per item shown."""
+    def draw_impressions(self) -> DataFrame:
+        """Draw the log of the days before the run date as it is known then, one row
+        per item shown.
+        """
         pools = self._market.pairs.transform(self._with_words_matched)
         stream = (
             pools.unionByName(self.searches, allowMissingColumns=True)
@@ -68,17 +70,19 @@ class Engine:
         )
         return stream.mapInPandas(partial(log_rows, self._world), LOG)
 
-    def truth(self) -> DataFrame:
-        """The planted truth of every pair that may be shown or judged; see `model.market`."""
-        return self._market.pairs.mapInPandas(self._world.mapped(truth_rows), TRUTH)
+    def draw_truth(self) -> DataFrame:
+        """Work out the planted truth of every pair that may be shown or judged; see
+        `model.market`.
+        """
+        return self._market.pairs.mapInPandas(self._world.map_batches(truth_rows), TRUTH)
 
     def _with_words_matched(self, pairs: DataFrame) -> DataFrame:
         """Add words_matched, the share of a text's words (fraction), where the logger ranks by it:
         what a lexical logger sees of a fit."""
         if self._world.source.policy.text == 0:
             return pairs
-        titles = self._market.items.select("item_id", _words("brand", "title").alias("title"))
-        texts = self._market.texts.select("text_number", _words("query_text").alias("asked"))
+        titles = self._market.items.select("item_id", _split_words("brand", "title").alias("title"))
+        texts = self._market.texts.select("text_number", _split_words("query_text").alias("asked"))
         shared = F.size(F.array_intersect("asked", "title"))
         return (
             pairs.join(titles, on="item_id", how="inner")
@@ -88,6 +92,6 @@ class Engine:
         )
 
 
-def _words(*texts: str) -> Column:
-    """array<string>: the different tokens of the text columns."""
-    return F.array_distinct(tokens(F.concat_ws(" ", *texts)))
+def _split_words(*texts: str) -> Column:
+    """Split the text columns into their different tokens (array<string>)."""
+    return F.array_distinct(split_tokens(F.concat_ws(" ", *texts)))

@@ -9,10 +9,10 @@ from conf.sections.source import HomeDepotSource
 from udfs.market.world import World
 
 
-def fillers(
+def draw_fillers(
     texts: DataFrame, judged: DataFrame, items: DataFrame, world: World[HomeDepotSource]
 ) -> DataFrame:
-    """One row per text and filler: text_number, item_id, grade 0.
+    """Draw one row per text and filler: text_number, item_id, grade 0.
 
     A filler wins a random group of products by its shelf score. It is of none of the types of the
     items judged for the text, and its title shares no word with the text.
@@ -27,12 +27,12 @@ def fillers(
     shelf = items.select(
         "item_id",
         "item_type",
-        _words("title").alias("title_words"),
+        _split_words("title").alias("title_words"),
         score.alias("shelf_score"),
-        _group(world, "filler group", "item_id"),
+        _draw_group(world, "filler group", "item_id"),
     )
-    radius = F.sqrt(F.lit(-2.0) * F.log(uniform(seed, "radius", "text_number", "item_id")))
-    noise = radius * F.cos(F.lit(2 * pi) * uniform(seed, "angle", "text_number", "item_id"))
+    radius = F.sqrt(F.lit(-2.0) * F.log(draw_uniform(seed, "radius", "text_number", "item_id")))
+    noise = radius * F.cos(F.lit(2 * pi) * draw_uniform(seed, "angle", "text_number", "item_id"))
     fits = F.arrays_overlap("title_words", "text_words") | F.array_contains(
         F.col("judged_types"), F.col("item_type")
     )
@@ -66,26 +66,26 @@ def _drawn_groups(texts: DataFrame, types: DataFrame, world: World[HomeDepotSour
         .select(
             "text_number",
             "judged_types",
-            _words("query_text").alias("text_words"),
+            _split_words("query_text").alias("text_words"),
             draw.alias("draw"),
         )
-        .select("*", _group(world, "filler draw", "text_number", "draw"))
+        .select("*", _draw_group(world, "filler draw", "text_number", "draw"))
     )
 
 
-def uniform(seed: int, purpose: str, *keys: str) -> Column:
-    """Uniform on (0, 1), a double: a function of seed, purpose and the key columns."""
+def draw_uniform(seed: int, purpose: str, *keys: str) -> Column:
+    """Draw a double, uniform on (0, 1), as a function of seed, purpose and the key columns."""
     hashed = F.xxhash64(F.lit(seed), F.lit(purpose), *keys)
     return (F.shiftrightunsigned(hashed, 12) + F.lit(0.5)) * F.lit(2.0**-52)
 
 
-def _group(world: World[HomeDepotSource], purpose: str, *keys: str) -> Column:
-    drawn = uniform(world.seed, purpose, *keys) * world.source.filler_groups
+def _draw_group(world: World[HomeDepotSource], purpose: str, *keys: str) -> Column:
+    drawn = draw_uniform(world.seed, purpose, *keys) * world.source.filler_groups
     return F.floor(drawn).alias("group")
 
 
-def _words(column: str) -> Column:
-    """Words of three letters or more, lower case, without a plural s."""
+def _split_words(column: str) -> Column:
+    """Split into words of three letters or more, lower case, without a plural s."""
     words = F.split(F.regexp_replace(F.lower(column), r"[^a-z]+", " "), " ")
     singular = F.transform(words, lambda w: F.regexp_replace(w, "(?<=[a-z]{2}[^s])s$", ""))
     return F.filter(singular, lambda w: F.length(w) >= 3)

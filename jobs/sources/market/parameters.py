@@ -24,8 +24,8 @@ class Parameter(NamedTuple):
     meaning: str
 
 
-def parameters(spark: SparkSession, world: World[MarketSource], items: DataFrame) -> DataFrame:
-    """One row per parameter: conf, clicks by position, regions, and a region's brand tastes.
+def list_parameters(spark: SparkSession, world: World[MarketSource], items: DataFrame) -> DataFrame:
+    """List one row per parameter: conf, clicks by position, regions, and a region's brand tastes.
 
     Args:
         spark: the session.
@@ -34,18 +34,18 @@ def parameters(spark: SparkSession, world: World[MarketSource], items: DataFrame
     """
     rows = [*_of_conf(world.source), *_of_positions(world.source), *_of_regions(world)]
     brands = items.where(F.col("brand").isNotNull()).select("brand").distinct()
-    tastes = brands.mapInPandas(world.mapped(taste_rows), TASTES)
+    tastes = brands.mapInPandas(world.map_batches(taste_rows), TASTES)
     return spark.createDataFrame(rows, TASTES).unionByName(tastes)
 
 
 def _of_conf(source: MarketSource) -> Iterator[Parameter]:
-    """Numbers of the source's section and of its parts, with their descriptions."""
-    yield from _numbers("", source)
+    """List the numbers of the source's section and of its parts, with their descriptions."""
+    yield from _list_numbers("", source)
     for part in ("policy", "clicks", "shoppers"):
-        yield from _numbers(f"{part}.", getattr(source, part))
+        yield from _list_numbers(f"{part}.", getattr(source, part))
 
 
-def _numbers(prefix: str, section: Section) -> Iterator[Parameter]:
+def _list_numbers(prefix: str, section: Section) -> Iterator[Parameter]:
     for name, info in type(section).model_fields.items():
         value = getattr(section, name)
         if isinstance(value, int | float):

@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.schema import Conf
-from features.audit.evidence import audited_pairs, pair_engagement, units, with_attraction
+from features.audit.evidence import audited_pairs, build_units, pair_engagement, with_attraction
 from features.contracts import IMPRESSIONS, QUERIES, RELEVANCE_LABELS
 from features.log.history import MICRO
 
@@ -91,7 +91,7 @@ def test_units_expect_the_clicks_of_their_grade_in_each_region(spark: SparkSessi
         "query_id string, item_id string, impressions long, clicks long, carts long, "
         "purchases long, examined long, simulated boolean",
     )
-    found = {r["item_id"]: r for r in units(pairs, engagement).collect()}
+    found = {r["item_id"]: r for r in build_units(pairs, engagement).collect()}
     assert found["i"]["clicks"] == 5
     assert found["i"]["expected"] == 5 * MICRO * (4 / 20) + 4 * MICRO * (2 / 4)
     assert found["j"]["expected"] == 15 * MICRO * (4 / 20)

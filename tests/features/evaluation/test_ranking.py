@@ -13,12 +13,12 @@ from features.evaluation.lists import (
     engagement_gains,
     examination_at_position,
     judged_lists,
-    pages,
     relevance_gains,
+    select_pages,
     with_block,
 )
 from features.evaluation.rankers import logged_ranker, model_rankers, sweep_rankers
-from features.evaluation.ranking import discounted_gains, normalised
+from features.evaluation.ranking import discounted_gains, normalise_gains
 from features.evaluation.sums import block_sums, query_means
 from features.evaluation.weighed import weighed_gains
 from model.evaluation import metrics
@@ -45,7 +45,7 @@ def test_equals_the_reference_on_random_lists_with_ties(spark: SparkSession) -> 
             {"exp": F.pow(F.lit(2.0), F.col("g")) - 1, "linear": F.col("g")},
             metrics.log_discounts(3).tolist(),
         )
-    ).transform(normalised(["exp", "linear"]))
+    ).transform(normalise_gains(["exp", "linear"]))
     frame = rows.toPandas()
     for got in ranked.collect():
         items = frame[frame["unit"] == got["unit"]]
@@ -64,7 +64,7 @@ def test_lists_left_out_say_why(spark: SparkSession) -> None:
     )
     gains = {"g": F.col("gain")}
     lists = frame.transform(discounted_gains({"r": F.lit(1.0)}, gains, [1.0]))
-    why = {r["unit"]: r["why_g"] for r in lists.transform(normalised(gains)).collect()}
+    why = {r["unit"]: r["why_g"] for r in lists.transform(normalise_gains(gains)).collect()}
     assert why == {"one": "short", "zero": "no_positive", "young": "masked", "good": None}
 
 
@@ -125,7 +125,7 @@ def test_judged_lists_and_pages(table_frame: Frame) -> None:
     items = {
         "human": judged_lists(frame, human_only=True),
         "all": judged_lists(frame, human_only=False),
-        "shown": pages(frame),
+        "shown": select_pages(frame),
     }
     got = {k: [(r["item_id"], r["unit"]) for r in f.collect()] for k, f in items.items()}
     assert got == {"human": [("a", "q")], "all": [("a", "q"), ("b", "q")], "shown": [("c", "s")]}

@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 from sklearn.metrics import cohen_kappa_score
 
 from features.judging.agreement import (
-    confusions,
+    count_confusions,
     grade_counts,
     krippendorff_alpha,
     weighted_kappa,
@@ -69,5 +69,5 @@ def test_answers_are_counted_by_pair_and_by_two_raters(spark: SparkSession) -> N
         ],
         "query_id string, item_id string, rater string, grade int",
     )
-    assert confusions(answers) == {("ann", "bob"): {(2, 1): 1, (0, 0): 1}}
+    assert count_confusions(answers) == {("ann", "bob"): {(2, 1): 1, (0, 0): 1}}
     assert grade_counts(answers) == {(0, 1, 1): 1, (2, 0, 0): 1, (0, 1, 0): 1}

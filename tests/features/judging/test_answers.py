@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from conf.sections.audit import JudgingConf
 from conf.sections.ingest import LabelsConf
 from features.contracts import JUDGMENT_SAMPLE, QUERIES, RATER_ANSWERS, RESOLVED_JUDGMENTS
-from features.judging.answers import checked_answers, judged_labels, pair_code, resolved
+from features.judging.answers import checked_answers, judged_labels, pair_code, resolve_answers
 
 RUN = date(2026, 3, 1)
 TableFrame = Callable[..., DataFrame]
@@ -79,7 +79,9 @@ def test_rules_of_resolution(
         for n, grade in enumerate(grades)
     ]
     conf = JudgingConf.model_validate({"rule": rule})
-    found = {r["item_id"]: r for r in resolved(table_frame(RATER_ANSWERS, rows), conf).collect()}
+    found = {
+        r["item_id"]: r for r in resolve_answers(table_frame(RATER_ANSWERS, rows), conf).collect()
+    }
     assert {i: r["grade"] for i, r in found.items()} == {**expected, "one": None}
     assert found["one"]["outcome"] == "too few raters"
     assert (found["low"]["spread"], found["low"]["mean_grade"], found["low"]["raters"]) == (

@@ -11,12 +11,12 @@ from pyspark.sql import functions as F
 
 from features.contracts import CANDIDATES, ITEMS, QUERIES, RELEVANCE_LABELS, Table
 from features.labels.plan import (
-    certain,
     known_answers,
     label_rows,
     plan_chunks,
     quarantine_rows,
     rank_sizes,
+    select_certain,
     text_pairs,
     wanted_pairs,
     with_chunk,
@@ -35,23 +35,23 @@ def test_a_plan_loses_nothing_and_keeps_the_order(ranks: dict[int, int], chunk: 
     assert sum(plan.sizes) == sum(ranks.values())
     assert max(plan.sizes) <= chunk
     assert [step.shown for step in plan.steps] == sorted(ranks, reverse=True)
-    firsts = [step.first for step in plan.steps]
+    firsts = [step.first_chunk for step in plan.steps]
     assert firsts == sorted(firsts)
-    assert plan.steps[-1].first + plan.steps[-1].parts == len(plan.sizes)
+    assert plan.steps[-1].first_chunk + plan.steps[-1].parts == len(plan.sizes)
 
 
 def test_a_plan_by_hand() -> None:
     plan = plan_chunks({9: 3, 5: 4, 2: 25, 0: 4}, 10)
-    assert [(s.shown, s.first, s.parts) for s in plan.steps] == [
+    assert [(s.shown, s.first_chunk, s.parts) for s in plan.steps] == [
         (9, 0, 1),
         (5, 0, 1),
         (2, 1, 3),
         (0, 4, 1),
     ] or plan.sizes == (7, 9, 8, 8, 4)
     assert plan.sizes[0] == 7
-    assert plan.within(16).sizes == plan.sizes[:2]
-    assert plan.within(1).sizes == plan.sizes[:1]
-    assert plan.within(None) is plan
+    assert plan.cut_to_budget(16).sizes == plan.sizes[:2]
+    assert plan.cut_to_budget(1).sizes == plan.sizes[:1]
+    assert plan.cut_to_budget(None) is plan
 
 
 @pytest.fixture
@@ -176,5 +176,5 @@ def test_doubtful_labels_are_those_of_high_entropy(spark: SparkSession) -> None:
     rows = [("sure", 1.0, 1.0), ("doubt", 0.66, 0.33), ("even", 1.0, 0.5)]
     labels = spark.createDataFrame(rows, "item_id string, p_ge_1 double, p_ge_2 double")
     # entropies 0, about ln 3 = 1.10, ln 2 = 0.69
-    assert {r.item_id for r in certain(labels, 0.8).collect()} == {"sure", "even"}
-    assert {r.item_id for r in certain(labels, 0.5).collect()} == {"sure"}
+    assert {r.item_id for r in select_certain(labels, 0.8).collect()} == {"sure", "even"}
+    assert {r.item_id for r in select_certain(labels, 0.5).collect()} == {"sure"}

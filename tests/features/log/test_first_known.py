@@ -12,9 +12,9 @@ from pyspark.sql import DataFrame, SparkSession
 from conf.load import ResolvedConf
 from features.contracts import IMPRESSIONS
 from features.log.first_known import EVENTS, WITHDRAWN, over_runs, with_events_known
-from features.log.history import ENGAGEMENT, daily_counts, effective_events, history
-from features.quality.tables import Known, checked_impressions
-from features.quality.verdicts import accepted
+from features.log.history import ENGAGEMENT, daily_counts, effective_events, sum_windows
+from features.quality.tables import References, checked_impressions
+from features.quality.verdicts import select_accepted
 from features.query import daily_pages
 
 MakeConf = Callable[..., ResolvedConf]
@@ -110,7 +110,7 @@ def delivered_once(
 ) -> dict[str, list[dict[str, Any]]]:
     """Checked rows of logs that come whole on the last night, by the way in which they hold it."""
     rows = [*sent_by(once, NIGHTS[-1]), *sent_by(grown, NIGHTS[-1])]
-    known = Known(
+    known = References(
         spark.createDataFrame([("a",), ("b",)], "item_id string"),
         spark.createDataFrame(
             [(w, "us") for w in ("once", "grown")], "query_id string, region string"
@@ -119,7 +119,9 @@ def delivered_once(
     raw = table_frame(IMPRESSIONS, rows, region="us", position=1, price=1.0, dataset="test")
     run_date = date(2026, 2, NIGHTS[-1])
     checked = checked_impressions(raw, make_conf("regions=[us]").tree, run_date, known)
-    passed = [r.asDict() for r in accepted(checked).select(*IMPRESSIONS.column_names).collect()]
+    passed = [
+        r.asDict() for r in select_accepted(checked).select(*IMPRESSIONS.column_names).collect()
+    ]
     return {name: [r for r in passed if r["query_id"] == name] for name in ("once", "grown")}
 
 
@@ -145,8 +147,8 @@ def features(log: DataFrame, spine: DataFrame) -> DataFrame:
     """The sums that all engagement features are made of, as of the days of the spine."""
     keys = ["query_id", "item_id"]
     daily = daily_counts(effective_events(log), keys, ENGAGEMENT)
-    pages = history(daily_pages(log), spine, ["query_id"], ["pages"], [7])
-    counts = history(daily, spine, keys, ENGAGEMENT, [1, 7])
+    pages = sum_windows(daily_pages(log), spine, ["query_id"], ["pages"], [7])
+    counts = sum_windows(daily, spine, keys, ENGAGEMENT, [1, 7])
     return counts.join(pages, on=["query_id", "day"], how="inner")
 
 

@@ -12,9 +12,9 @@ from features.contracts import IMPRESSIONS
 from features.log.history import (
     MICRO,
     effective_events,
-    history,
     prior_rates,
-    smoothed,
+    smooth_rate,
+    sum_windows,
     visible_log,
 )
 
@@ -120,7 +120,7 @@ def test_windows_end_the_day_before(spark: SparkSession) -> None:
         [(k, date(2026, 2, d)) for k, d in [("a", 8), ("a", 8), ("a", 9), ("b", 8), ("c", 9)]],
         "k string, day date",
     )
-    rows = history(daily, spine, ["k"], ["n"], [1, 7]).collect()
+    rows = sum_windows(daily, spine, ["k"], ["n"], [1, 7]).collect()
     sums = {(r["k"], r["day"].day): (r["n_1d"], r["n_7d"]) for r in rows}
     assert len(rows) == 4
     assert sums == {("a", 8): (10, 11), ("a", 9): (100, 110), ("b", 8): (0, 0), ("c", 9): (0, 0)}
@@ -149,5 +149,5 @@ def test_priors_are_the_rates_of_the_days_before(spark: SparkSession) -> None:
 
 def test_smoothing_pulls_towards_the_prior(spark: SparkSession) -> None:
     conf = Conf.model_validate({"features": {"prior_impressions": 50}})
-    rate = smoothed(F.lit(3), F.lit(10), F.lit(0.1), conf)
+    rate = smooth_rate(F.lit(3), F.lit(10), F.lit(0.1), conf)
     assert spark.range(1).select(rate).collect()[0][0] == pytest.approx((3 + 5) / 60)

@@ -9,7 +9,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import OWN_VALUES, QUERIES
-from features.own.as_of import own_as_of
+from features.own.as_of import find_own_values
 
 MakeConf = Callable[..., ResolvedConf]
 MakeFrame = Callable[..., DataFrame]
@@ -60,7 +60,7 @@ def test_each_day_has_the_newest_values_that_may_be_used(
         for (item, region, day), value in given.items()
     ]
     rows.append(row("other", 0, '{"days": "99"}', item_id="a", region="us"))
-    found = own_as_of(
+    found = find_own_values(
         "item", spine(spark, 12), queries(table_frame), table_frame(OWN_VALUES, rows), conf
     )
     assert found is not None
@@ -90,7 +90,7 @@ def test_keys_by_text_hold_for_all_regions_or_for_one(
         row("ads", 0, '{"bid": "2"}', query="red sofa", region="uk"),
         row("ids", 0, '{"rank_of_query": "5"}', query="q3"),
     ]
-    found = own_as_of(
+    found = find_own_values(
         "query", spine(spark, 1), queries(table_frame), table_frame(OWN_VALUES, rows), conf
     )
     assert found is not None
@@ -106,7 +106,7 @@ def test_a_pair_is_matched_by_query_and_item_and_old_values_are_forgotten(
 ) -> None:
     conf = make_conf(own("pins", "query_text, item_id", "{pinned: {}}", ", max_age_days: 1")).tree
     values = table_frame(OWN_VALUES, [row("pins", 1, '{"pinned": "1"}', query="lamp", item_id="a")])
-    found = own_as_of("query_item", spine(spark, 4), queries(table_frame), values, conf)
+    found = find_own_values("query_item", spine(spark, 4), queries(table_frame), values, conf)
     assert found is not None
     pinned = {(r["query_id"], r["item_id"], r["day"].day) for r in found.collect() if r["own"]}
     assert pinned == {("q3", "a", 2), ("q3", "a", 3)}
@@ -117,4 +117,4 @@ def test_without_own_features_of_a_level_nothing_is_joined(
 ) -> None:
     conf = make_conf(own("stock", "item_id", "{days: {}}")).tree
     values = table_frame(OWN_VALUES, [])
-    assert own_as_of("query", spine(spark, 1), queries(table_frame), values, conf) is None
+    assert find_own_values("query", spine(spark, 1), queries(table_frame), values, conf) is None

@@ -9,9 +9,9 @@ from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf
 from conf.sections.own import OwnTable
-from features.own.checks import checked_values, common_form
+from features.own.checks import bring_to_common_form, check_values
 from features.quality.rule import RAW_ROW, REASON, RULE
-from features.quality.verdicts import accepted
+from features.quality.verdicts import select_accepted
 
 MakeConf = Callable[..., ResolvedConf]
 RUN = date(2026, 3, 1)
@@ -26,13 +26,13 @@ def table(key: tuple[str, ...] = ("item_id",), **features: dict[str, object]) ->
 
 def checked(spark: SparkSession, conf: ResolvedConf, rows: list[tuple[object, ...]]) -> DataFrame:
     schema = "item_id string, as_of string, margin string, units string, tier string"
-    raw = common_form(spark.createDataFrame(rows, schema), "shop", table())
-    return checked_values(raw, table(), conf.tree, RUN)
+    raw = bring_to_common_form(spark.createDataFrame(rows, schema), "shop", table())
+    return check_values(raw, table(), conf.tree, RUN)
 
 
 def test_rows_take_one_form(spark: SparkSession, make_conf: MakeConf) -> None:
     frame = checked(spark, make_conf(), [("a", "2026-02-01", "0.5", "2.0", " ")])
-    (row,) = accepted(frame).collect()
+    (row,) = select_accepted(frame).collect()
     assert (row["dataset"], row["query"], row["item_id"], row["region"]) == ("shop", "*", "a", "*")
     assert row["as_of_date"] == date(2026, 2, 1)
     assert json.loads(row["values"]) == {"margin": "0.5", "units": "2.0"}
@@ -53,8 +53,8 @@ def test_what_was_known_within_a_day_counts_from_the_next(
 ) -> None:
     rows = spark.createDataFrame([("a", given, 1.0)], ["item_id", "as_of", "margin"])
     one = table(margin={})
-    frame = checked_values(common_form(rows, "shop", one), one, make_conf().tree, RUN)
-    assert [r["as_of_date"] for r in accepted(frame).collect()] == [first_day]
+    frame = check_values(bring_to_common_form(rows, "shop", one), one, make_conf().tree, RUN)
+    assert [r["as_of_date"] for r in select_accepted(frame).collect()] == [first_day]
 
 
 @pytest.mark.parametrize(
@@ -83,7 +83,7 @@ def test_a_row_that_breaks_a_rule_says_which(
     assert [r[RULE] for r in bad] == [rule]
     assert reason in bad[0][REASON]
     assert "margin" in bad[0][RAW_ROW]
-    assert accepted(frame).count() == 1
+    assert select_accepted(frame).count() == 1
 
 
 def test_of_one_key_and_day_one_row_passes(spark: SparkSession, make_conf: MakeConf) -> None:
@@ -91,7 +91,7 @@ def test_of_one_key_and_day_one_row_passes(spark: SparkSession, make_conf: MakeC
     rows.append(("a", "2026-02-02", "3", "1", "x"))
     frame = checked(spark, make_conf(), rows)
     assert [r[RULE] for r in frame.where(f"{RULE} IS NOT NULL").collect()] == ["duplicate_key"] * 2
-    assert accepted(frame).count() == 2
+    assert select_accepted(frame).count() == 2
 
 
 def test_a_query_is_matched_by_text_whatever_its_case_and_a_region_must_be_ours(
@@ -100,8 +100,8 @@ def test_a_query_is_matched_by_text_whatever_its_case_and_a_region_must_be_ours(
     rows = [(" Red Sofa ", "us", "2026-02-01", 1.0), ("red sofa", "mars", "2026-02-01", 1.0)]
     by_text = table(("query_text", "region"), season={})
     frame = spark.createDataFrame(rows, ["query_text", "region", "as_of", "season"])
-    judged = checked_values(
-        common_form(frame, "intent", by_text), by_text, make_conf().tree, RUN
+    judged = check_values(
+        bring_to_common_form(frame, "intent", by_text), by_text, make_conf().tree, RUN
     ).collect()
     found = {(r["query"], r["region"], r[RULE]) for r in judged}
     assert found == {("red sofa", "us", None), ("red sofa", "mars", "unknown_region")}

@@ -8,9 +8,14 @@ from pyspark.sql import functions as F
 
 from conf.load import ConfError, ResolvedConf
 from features.contracts import EXAMPLE_SCORES, TRAINING_EXAMPLES
-from features.declarations import COLUMNS_BESIDE, FEATURES, declared, own_features
+from features.declarations import COLUMNS_BESIDE, FEATURES, declare_features, declare_own_features
 from features.examples.snapshot import TRAINING
-from features.own.declared import OwnFeatureError, own_value, pack_own, unpack_own
+from features.own.declared import (
+    OwnFeatureError,
+    pack_own_values,
+    select_own_value,
+    unpack_own_values,
+)
 from udfs.scoring import OUTPUTS
 
 MakeConf = Callable[..., ResolvedConf]
@@ -31,28 +36,29 @@ def test_own_features_come_last_with_their_level_kind_and_region(make_conf: Make
         own("pins", "query_text, region, item_id", "{pinned: {dtype: boolean}}"),
     ).tree
     found = [
-        (f.name, f.table, f.kind, f.default, f.regional, f.buckets) for f in own_features(conf)
+        (f.name, f.table, f.kind, f.default, f.regional, f.buckets)
+        for f in declare_own_features(conf)
     ]
     assert found == [
         ("days", "item", "numeric", 3.0, True, 0),
         ("season", "query", "category", 0.0, False, 64),
         ("pinned", "query_item", "numeric", 0.0, False, 0),
     ]
-    assert declared(conf)[-3:] == own_features(conf)
-    assert [f.name for f in declared(conf)[:-3]] == [f.name for f in FEATURES]
+    assert declare_features(conf)[-3:] == declare_own_features(conf)
+    assert [f.name for f in declare_features(conf)[:-3]] == [f.name for f in FEATURES]
 
 
 @pytest.mark.parametrize("name", ["item_brand", "position", "weight_relevance", "p_click", "value"])
 def test_a_name_that_is_taken_is_an_error(make_conf: MakeConf, name: str) -> None:
     conf = make_conf(own("shop", "item_id", f"{{{name}: {{}}}}")).tree
     with pytest.raises(OwnFeatureError, match=rf"features.own.shop.features.{name}: .*taken"):
-        declared(conf)
+        declare_features(conf)
 
 
 def test_two_own_tables_cannot_share_a_name(make_conf: MakeConf) -> None:
     conf = make_conf(own("one", "item_id", "{margin: {}}"), own("two", "item_id", "{margin: {}}"))
     with pytest.raises(OwnFeatureError, match=r"features.own.two.* \(features.own.one has it\)"):
-        declared(conf.tree)
+        declare_features(conf.tree)
 
 
 def test_no_column_beside_the_features_is_free_as_a_name() -> None:
@@ -85,11 +91,15 @@ def test_values_are_packed_and_unpacked_with_defaults(
     spark: SparkSession, make_conf: MakeConf
 ) -> None:
     conf = make_conf(own("shop", "item_id", "{a: {default: 7}, b: {default: -1}}")).tree
-    features = own_features(conf)
-    rows = spark.createDataFrame([(1.5, 2.5)], "a double, b double").select(pack_own(features))
+    features = declare_own_features(conf)
+    rows = spark.createDataFrame([(1.5, 2.5)], "a double, b double").select(
+        pack_own_values(features)
+    )
     assert rows.collect()[0]["own"] == {"a": 1.5, "b": 2.5}
     partly = spark.sql("SELECT map('a', CAST(0 AS float)) AS own UNION ALL SELECT null")
-    found = [(r["a"], r["b"]) for r in unpack_own(partly, features).collect()]
+    found = [(r["a"], r["b"]) for r in unpack_own_values(partly, features).collect()]
     assert sorted(found) == [(0.0, -1.0), (7.0, -1.0)]
-    assert partly.select(own_value(features[0])).schema["a"].dataType.simpleString() == "float"
-    assert spark.range(1).select(pack_own(())).where(F.col("own").isNull()).count() == 1
+    assert (
+        partly.select(select_own_value(features[0])).schema["a"].dataType.simpleString() == "float"
+    )
+    assert spark.range(1).select(pack_own_values(())).where(F.col("own").isNull()).count() == 1

@@ -8,10 +8,10 @@ from pyspark.sql import Column, SparkSession
 from pyspark.sql import functions as F
 
 from features.contracts import ITEMS
-from features.quality.rule import RAW_ROW, REASON, RULE, Rule, judge
-from features.quality.typed import ROW, try_cast, typed, wrong_type
+from features.quality.rule import RAW_ROW, REASON, RULE, Rule, judge_rows
+from features.quality.typed import ROW, cast_columns, try_cast, wrong_type
 from features.quality.values import in_unit, price_positive, text_length, wrong_encoding
-from features.quality.verdicts import MAX_KEPT_CHARS, quarantined
+from features.quality.verdicts import MAX_KEPT_CHARS, build_quarantine
 
 CASTS = [
     ("'2.0'", "int", 2),
@@ -59,7 +59,7 @@ def test_try_cast_never_fails_and_never_rounds(spark: SparkSession) -> None:
 
 def test_typed_keeps_the_raw_row_and_adds_missing_columns(spark: SparkSession) -> None:
     raw = spark.createDataFrame([("a", "cheap")], "item_id string, price string")
-    checked = typed(raw, ITEMS).withColumn("wrong", wrong_type(raw.columns, ITEMS).failure)
+    checked = cast_columns(raw, ITEMS).withColumn("wrong", wrong_type(raw.columns, ITEMS).failure)
     row = checked.first()
     assert row is not None
     assert checked.columns == [*ITEMS.column_names, ROW, "wrong"]
@@ -75,8 +75,8 @@ def _says(name: str, condition: str) -> Rule:
 def test_first_rule_names_the_row_and_all_reasons_stand(spark: SparkSession) -> None:
     df = spark.range(4)
     rules = [_says("odd", "id % 2 = 1"), _says("big", "id >= 2")]
-    once = df.transform(judge, rules)
-    twice = once.transform(judge, [_says("three", "id = 3"), _says("zero", "id = 0")])
+    once = df.transform(judge_rows, rules)
+    twice = once.transform(judge_rows, [_says("three", "id = 3"), _says("zero", "id = 0")])
     rows = {r["id"]: (r[RULE], r[REASON]) for r in twice.collect()}
     assert rows == {
         0: ("zero", "zero fails"),
@@ -92,7 +92,7 @@ def test_the_quarantine_keeps_the_beginning_of_a_row(spark: SparkSession) -> Non
         [("d", "odd", "why", "x" * 20_000), ("d", "odd", "y" * 20_000, "short")],
         f"dataset string, {RULE} string, {REASON} string, {RAW_ROW} string",
     )
-    rows = quarantined({ITEMS: checked}, date(2026, 3, 1), "d").collect()
+    rows = build_quarantine({ITEMS: checked}, date(2026, 3, 1), "d").collect()
     long, short = sorted(rows, key=lambda row: -len(row.raw_row))
     mark = " [cut, of 20000 characters]"
     assert long.raw_row == "x" * MAX_KEPT_CHARS + mark

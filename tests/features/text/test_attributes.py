@@ -5,7 +5,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from features.text.attributes import item_attributes, query_attributes, three_way
-from features.text.normal_form import tokens
+from features.text.normal_form import split_tokens
 
 
 @pytest.fixture(scope="module")
@@ -33,7 +33,7 @@ def test_item_attributes_come_from_their_columns_else_the_title(items: DataFrame
 def test_a_query_names_a_value_by_all_its_tokens(spark: SparkSession, items: DataFrame) -> None:
     texts = spark.createDataFrame(
         [("blue sofa navy",), ("blue 6 foot bed",), ("queen lamp",), ("sofa",)], "text string"
-    ).withColumn("tokens", tokens(F.col("text")))
+    ).withColumn("tokens", split_tokens(F.col("text")))
     rows = {r["text"]: r for r in query_attributes(texts, items).collect()}
     assert set(rows["blue sofa navy"]["colours"]) == {"blue", "navy", "navy blue"}
     assert rows["blue 6 foot bed"]["colours"] == ["blue"]

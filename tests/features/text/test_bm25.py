@@ -10,12 +10,12 @@ import features.text.bm25
 from conf.schema import Conf
 from features.text.bm25 import (
     SCALE,
-    bm25,
     build_postings,
     item_weights,
     query_idf,
     rank_terms,
-    retrieve,
+    retrieve_items,
+    score_bm25,
     total_weight,
 )
 
@@ -52,7 +52,7 @@ def retrieved(
 ) -> dict[str, set[str]]:
     rows = spark.createDataFrame(list(texts.items()), "text string, terms array<string>")
     found: dict[str, set[str]] = {text: set() for text in texts}
-    for row in retrieve(rank_terms(rows, postings, conf), postings, conf).collect():
+    for row in retrieve_items(rank_terms(rows, postings, conf), postings, conf).collect():
         assert row["item_id"] not in found[row["text"]]
         found[row["text"]].add(row["item_id"])
     return found
@@ -68,7 +68,9 @@ def test_postings_hold_the_bm25_weight(postings: DataFrame) -> None:
 
 def test_bm25_sums_the_terms_that_the_item_has(postings: DataFrame) -> None:
     terms = F.array(*map(F.lit, ["red", "sofa", "unheard"]))
-    scored = item_weights(postings).select("item_id", bm25(terms, F.col("weights")).alias("score"))
+    scored = item_weights(postings).select(
+        "item_id", score_bm25(terms, F.col("weights")).alias("score")
+    )
     scores = {r["item_id"]: r["score"] for r in scored.collect()}
     for item in ("i1", "i2"):
         expected = expected_weight("red", item) + expected_weight("sofa", item)
@@ -103,7 +105,7 @@ def test_a_query_of_head_terms_alone_survives(spark: SparkSession, postings: Dat
 def test_splitting_a_term_into_chunks_changes_nothing(
     spark: SparkSession, postings: DataFrame, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(features.text.bm25, "ROWS_A_TASK", 1)
+    monkeypatch.setattr(features.text.bm25, "ROWS_PER_TASK", 1)
     texts = {"red sofa": ["red", "sofa"], "red": ["red"], "blue": ["blue"]}
     assert retrieved(spark, postings, texts, Conf()) == {
         "red sofa": {"i1", "i2", "i3"},

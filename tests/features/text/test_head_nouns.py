@@ -4,7 +4,7 @@ from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
 from features.text.head_nouns import item_head, query_head
-from features.text.normal_form import tokens
+from features.text.normal_form import split_tokens
 
 ITEMS = {
     ("Delta Single-Handle Faucet in Chrome", None): "faucet",
@@ -30,5 +30,5 @@ def test_head_of_an_item(spark: SparkSession) -> None:
 
 def test_last_word_of_a_query(spark: SparkSession) -> None:
     rows = spark.createDataFrame(list(QUERIES.items()), "q string, w string")
-    found = rows.select("w", query_head(tokens(F.col("q"))).alias("head")).collect()
+    found = rows.select("w", query_head(split_tokens(F.col("q"))).alias("head")).collect()
     assert found == [Row(w=word, head=word) for word in QUERIES.values()]

@@ -9,15 +9,15 @@ from pyspark.sql import functions as F
 from features.text.normal_form import (
     basic_colours,
     encoder_text,
+    extract_measures,
+    extract_trigrams,
     hashed_category,
     item_text,
     item_title,
-    measures,
-    numbers,
+    select_numbers,
+    split_tokens,
     text_hash,
     text_key,
-    tokens,
-    trigrams,
 )
 
 TOKENS = {
@@ -43,15 +43,15 @@ TOKENS = {
 def parsed(spark: SparkSession) -> dict[str | None, Row]:
     """Everything that the texts of this module become, by text."""
     texts = [*TOKENS, "grey and gray and red", "3/4 in bolt 6 ft", "sofa", None]
-    words = tokens(F.col("text"))
+    words = split_tokens(F.col("text"))
     rows = (
         spark.createDataFrame([(t,) for t in texts], "text string")
         .select(
             "text",
             words.alias("tokens"),
-            numbers(words).alias("numbers"),
-            measures(words).alias("measures"),
-            trigrams(words).alias("trigrams"),
+            select_numbers(words).alias("numbers"),
+            extract_measures(words).alias("measures"),
+            extract_trigrams(words).alias("trigrams"),
             basic_colours(words).alias("colours"),
             text_hash(F.col("text")).alias("hash"),
         )

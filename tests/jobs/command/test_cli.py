@@ -18,7 +18,7 @@ from conf.errors import DataRefusedError, GateRefusedError, OwnedError, UserErro
 from conf.load import SIMULATED, ConfError
 from jobs.command.arguments import summary_of
 from jobs.command.cli import run_command
-from jobs.command.exits import StepFailedError, exit_code, guarded
+from jobs.command.exits import StepFailedError, exit_code, run_guarded
 from jobs.registry import CHAIN, EXTRA, load_job
 
 PYPROJECT = Path(__file__).parents[3] / "pyproject.toml"
@@ -104,7 +104,7 @@ def test_sigterm_is_an_interruption(capsys: pytest.CaptureFixture[str]) -> None:
         return 0
 
     before = signal.getsignal(signal.SIGTERM)
-    assert guarded("nightly", terminated) == 130
+    assert run_guarded("nightly", terminated) == 130
     assert signal.getsignal(signal.SIGTERM) == before
     assert capsys.readouterr().err.startswith("counterpoise nightly: interrupted;")
 
@@ -130,7 +130,7 @@ def test_an_error_outside_a_step_leaves_its_trace_in_a_file(
     def broken() -> int:
         raise LookupError("gone\nand more")
 
-    assert guarded("nightly", broken) == 1
+    assert run_guarded("nightly", broken) == 1
     first, second = capsys.readouterr().err.splitlines()
     assert first == "counterpoise nightly: LookupError: gone"
     trace = Path(second.removeprefix("(the whole trace: ").removesuffix(")"))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from conf.load import SIMULATED, flatten, load_conf
+from conf.load import SIMULATED, flatten_tree, load_conf
 from jobs.command.cli import run_command
 
 SETTINGS = ("trainer.learning_rate=1e-05", "value.by_region={us: {relevance: 2.0}}", "regions=[us]")
@@ -31,7 +31,7 @@ def test_the_table_is_whole_in_a_pipe(
     run_command(ARGUMENTS)
     cells = [line.strip("│ ").split("│") for line in capsys.readouterr().out.splitlines()]
     shown = {row[0].strip(): row[1].strip() for row in cells if len(row) == 3}
-    expected = flatten(load_conf([SIMULATED], SETTINGS).shown)
+    expected = flatten_tree(load_conf([SIMULATED], SETTINGS).shown)
     assert shown == {key: str(value) for key, value in expected.items()}
 
 

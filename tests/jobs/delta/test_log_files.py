@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import Table
-from features.contracts.table import Check, Column, required
+from features.contracts.table import Check, Column, declare_required
 from jobs.delta.history import commits_by_spark
 from jobs.delta.log_files import UnreadableLogError, is_table, newest_commits, read_state
 from jobs.platform.runner import open_warehouse
@@ -19,7 +19,7 @@ NOTES = Table(
     name="notes",
     grain="one row per run date and item",
     columns=(
-        *required([("run_date", "date", ""), ("item_id", "string", "")]),
+        *declare_required([("run_date", "date", ""), ("item_id", "string", "")]),
         Column("note", "string", "", required=False),
     ),
     key=("run_date", "item_id"),
@@ -45,7 +45,7 @@ def test_commits_columns_properties_and_files_over_checkpoints_and_removals(
     spark: SparkSession, make_conf: MakeConf
 ) -> None:
     warehouse, _ = open_warehouse(spark, make_conf(), "test")
-    folder = warehouse.path(NOTES)
+    folder = warehouse.locate_table(NOTES)
     for day in range(1, 13):  # Delta writes a checkpoint at version 10
         row = f"SELECT DATE'2026-03-{day:02}' AS run_date, 'a b%{day % 3}' AS item_id, '' AS note"
         warehouse.merge(NOTES, spark.sql(row))

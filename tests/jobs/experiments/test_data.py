@@ -161,7 +161,7 @@ def test_a_chain_has_a_root_named_by_its_data_and_runs_once(
     warehouse = open_warehouse(spark, conf, "test")[0]
     for _ in range(2):
         chain_data.prepare(warehouse)
-        assert warehouse.version(IMPRESSIONS) == 1  # made, written once
+        assert warehouse.read_version(IMPRESSIONS) == 1  # made, written once
 
 
 def test_chains_beside_each_other_share_embeddings(tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from conf.load import SIMULATED, flatten, load_conf
+from conf.load import SIMULATED, flatten_tree, load_conf
 from jobs.finetune_labeler import JOB
 from jobs.labels.labelers import MAY_DIFFER, conf_key
 
@@ -58,5 +58,5 @@ def test_each_exception_is_a_key_of_the_sections() -> None:
     tree: dict[str, Any] = load_conf([SIMULATED]).tree.model_dump(
         mode="json", include={*JOB.sections}
     )
-    leaves = flatten(tree)
+    leaves = flatten_tree(tree)
     assert [k for k in MAY_DIFFER if not any(f"{x}.".startswith(f"{k}.") for x in leaves)] == []

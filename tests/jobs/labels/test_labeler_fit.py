@@ -11,7 +11,7 @@ from model.labelers.base import FitReport, Pairs, Probabilities, Targets
 
 def test_an_assumed_pair_weighs_less() -> None:
     graded, assumed = Targets.of_grades(np.array([2, 1])), Targets.of_grades(np.array([0]))
-    both = graded.followed_by(labeler_fit._weighing(assumed, 0.3))
+    both = graded.followed_by(labeler_fit._weigh_targets(assumed, 0.3))
     assert both.weight.tolist() == [1.0, 1.0, 0.3]
     assert both.label_ge_1.tolist() == [1.0, 1.0, 0.0]
     assert both.label_ge_2.tolist() == [1.0, 0.0, 0.0]

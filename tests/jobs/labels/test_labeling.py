@@ -34,14 +34,14 @@ def test_the_pace_stops_before_a_chunk_that_would_end_too_late(
     monkeypatch.setattr(labeling.time, "monotonic", lambda: clock[0])
     pace = Pace((10, 10, 10), 1.0)
     clock[0] = 125.0
-    assert "10 of 30 pairs of texts, 0/s, 0:00:50 left" in pace.after(10)
+    assert "10 of 30 pairs of texts, 0/s, 0:00:50 left" in pace.count_chunk(10)
     assert pace.rate == pytest.approx(0.4)
-    assert pace.allows(10)
+    assert pace.allows_chunk(10)
     clock[0] = 151.0
-    pace.after(10)
-    assert not pace.allows(10)
+    pace.count_chunk(10)
+    assert not pace.allows_chunk(10)
     assert pace.left == 10 and pace.rate == pytest.approx(20 / 51)
-    assert Pace((10,), None).allows(10)
+    assert Pace((10,), None).allows_chunk(10)
 
 
 def test_the_first_chunk_is_begun_however_short_the_budget(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -49,9 +49,9 @@ def test_the_first_chunk_is_begun_however_short_the_budget(monkeypatch: pytest.M
     monkeypatch.setattr(labeling.time, "monotonic", lambda: clock[0])
     pace = Pace((10, 10), 1e-9)
     clock[0] = 900.0
-    assert pace.allows(10)
-    pace.after(10)
-    assert not pace.allows(10)
+    assert pace.allows_chunk(10)
+    pace.count_chunk(10)
+    assert not pace.allows_chunk(10)
 
 
 @pytest.mark.parametrize(("labels", "due", "warned"), [(0, 5, True), (0, 0, False), (3, 5, False)])
@@ -89,12 +89,12 @@ def test_a_chunk_whose_run_was_killed_after_its_labels_gets_its_row(
     monkeypatch.undo()
     assert not warehouse.exists(LABEL_CHUNKS)
 
-    chunks.complete()
-    chunks.complete()
+    chunks.complete_chunks()
+    chunks.complete_chunks()
     row = warehouse.read(LABEL_CHUNKS).collect()[0]
     assert warehouse.read(LABEL_CHUNKS).count() == 1
     assert (row.text_pairs, row.labels, row.grade_2, row.refused) == (1, 2, 2, 0)
-    assert row.labels_version == warehouse.version(RELEVANCE_LABELS)
+    assert row.labels_version == warehouse.read_version(RELEVANCE_LABELS)
 
 
 def planted(pairs: int) -> tuple[Pairs, Targets, dict[str, np.ndarray]]:
@@ -135,7 +135,7 @@ def test_a_chunk_is_read_with_the_stored_vectors_of_the_labelers_encoder(
     chunks = Chunks(warehouse, {"labeler_version": deployed.version}, print)
 
     def said() -> dict[str, float]:
-        rows = chunks._answered(texts).collect()
+        rows = chunks._answer_texts(texts).collect()
         assert len(rows) == 2
         return {row.members[0]: row.p_ge_2 for row in rows}
 

@@ -9,16 +9,16 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import Table
-from features.contracts.table import required
+from features.contracts.table import declare_required
 from jobs.delta.commits import RivalRunError
-from jobs.platform.decisions import decide
+from jobs.platform.decisions import insert_decision
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 
 DECISIONS = Table(
     name="decisions",
     grain="one row per decision",
-    columns=required([("decision_no", "bigint", "number"), ("decision", "string", "what")]),
+    columns=declare_required([("decision_no", "bigint", "number"), ("decision", "string", "what")]),
     key=("decision_no",),
 )
 MakeConf = Callable[..., ResolvedConf]
@@ -42,13 +42,13 @@ def test_a_decision_that_came_first_stays_and_the_other_is_made_again(
     def make(number: int) -> dict[str, Any]:
         numbers.append(number)
         if number == 1:
-            decide(rival, DECISIONS, make_decision("revoked"))
+            insert_decision(rival, DECISIONS, make_decision("revoked"))
         return make_decision("admitted")(number)
 
-    decide(warehouse, DECISIONS, make)
+    insert_decision(warehouse, DECISIONS, make)
     assert numbers == [1, 2]
     assert rows(warehouse) == [(1, "revoked"), (2, "admitted")]
-    assert decide(warehouse, DECISIONS, lambda number: None) is None
+    assert insert_decision(warehouse, DECISIONS, lambda number: None) is None
     assert len(rows(warehouse)) == 2
 
 
@@ -57,11 +57,11 @@ def test_whoever_is_always_beaten_gives_up(spark: SparkSession, make_conf: MakeC
     rival, _ = open_warehouse(spark, make_conf(), "quick")
 
     def make(number: int) -> dict[str, Any]:
-        decide(rival, DECISIONS, make_decision("revoked"))
+        insert_decision(rival, DECISIONS, make_decision("revoked"))
         return make_decision("admitted")(number)
 
     with pytest.raises(RivalRunError, match="decisions: other decisions came first 5 times"):
-        decide(warehouse, DECISIONS, make)
+        insert_decision(warehouse, DECISIONS, make)
     assert [decision for _, decision in rows(warehouse)] == ["revoked"] * 5
 
 
@@ -74,7 +74,7 @@ def test_decisions_of_two_at_once_all_stand(spark: SparkSession, make_conf: Make
         mine, _ = open_warehouse(spark, make_conf(), who)
         for name in names:
             if name.startswith(who):
-                decide(mine, DECISIONS, make_decision(name))
+                insert_decision(mine, DECISIONS, make_decision(name))
 
     with ThreadPoolExecutor(2) as pool:
         list(pool.map(both, "ab"))

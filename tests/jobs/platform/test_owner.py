@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from conf.errors import OwnedError
-from jobs.platform.owner import STALE_SECONDS, Owner, owned, this_process
+from jobs.platform.owner import STALE_SECONDS, Owner, claim_root, this_process
 
 DAY = date(2026, 3, 1)
 REPOSITORY = Path(__file__).parents[3]
@@ -20,8 +20,8 @@ OWN_AND_WAIT = """
 import sys
 from datetime import date
 from pathlib import Path
-from jobs.platform.owner import owned
-with owned(Path(sys.argv[1]), date(2026, 3, 1), "nightly"):
+from jobs.platform.owner import claim_root
+with claim_root(Path(sys.argv[1]), date(2026, 3, 1), "nightly"):
     print("owns", flush=True)
     sys.stdin.readline()
 """
@@ -50,29 +50,29 @@ def test_two_processes_and_a_killed_one(tmp_path: Path) -> None:
         assert other.stdout is not None
         assert other.stdout.readline() == "owns\n"
         said = rf"2026-03-01 .* is owned by `nightly` on host \S+, pid {other.pid}, since 2\d"
-        with pytest.raises(OwnedError, match=said), owned(tmp_path, DAY, "train"):
+        with pytest.raises(OwnedError, match=said), claim_root(tmp_path, DAY, "train"):
             pass
-        with owned(tmp_path, date(2026, 3, 2), "nightly"):
+        with claim_root(tmp_path, date(2026, 3, 2), "nightly"):
             pass
     finally:
         other.kill()
         other.wait()
     assert owner_file(tmp_path).exists()
-    with owned(tmp_path, DAY, "train"):
+    with claim_root(tmp_path, DAY, "train"):
         assert json.loads(owner_file(tmp_path).read_text())["pid"] == os.getpid()
     assert not owner_file(tmp_path).exists()
 
 
 def test_a_job_inside_a_run_of_the_same_process(tmp_path: Path) -> None:
-    with owned(tmp_path, DAY, "nightly"):
-        with owned(tmp_path, DAY, "ingest"):
+    with claim_root(tmp_path, DAY, "nightly"):
+        with claim_root(tmp_path, DAY, "ingest"):
             pass
         assert json.loads(owner_file(tmp_path).read_text())["command"] == "nightly"
 
 
 def test_a_reused_pid_is_another_process(tmp_path: Path) -> None:
     left_by(tmp_path, replace(this_process("nightly"), ticks="1"))
-    with owned(tmp_path, DAY, "nightly"):
+    with claim_root(tmp_path, DAY, "nightly"):
         pass
 
 
@@ -81,29 +81,29 @@ def test_an_owner_elsewhere_is_gone_once_it_is_silent(tmp_path: Path) -> None:
     left_by(tmp_path, elsewhere, silent=STALE_SECONDS / 2)
     with (
         pytest.raises(OwnedError, match=r"on host other, .* remove /.*owner\.json"),
-        owned(tmp_path, DAY, "nightly"),
+        claim_root(tmp_path, DAY, "nightly"),
     ):
         pass
     left_by(tmp_path, elsewhere, silent=STALE_SECONDS + 60)
-    with owned(tmp_path, DAY, "nightly"):
+    with claim_root(tmp_path, DAY, "nightly"):
         pass
 
 
 def test_a_half_written_file_blocks_until_it_is_old(tmp_path: Path) -> None:
     left_by(tmp_path, this_process("nightly"))
     owner_file(tmp_path).write_text('{"host": "a')
-    with pytest.raises(OwnedError, match="names no process"), owned(tmp_path, DAY, "nightly"):
+    with pytest.raises(OwnedError, match="names no process"), claim_root(tmp_path, DAY, "nightly"):
         pass
     then = time.time() - STALE_SECONDS - 60
     os.utime(owner_file(tmp_path), (then, then))
-    with owned(tmp_path, DAY, "nightly"):
+    with claim_root(tmp_path, DAY, "nightly"):
         pass
 
 
 def test_a_run_that_was_taken_over_stops_at_its_next_job(tmp_path: Path) -> None:
     other = replace(this_process("nightly"), host="other", machine="x")
-    with owned(tmp_path, DAY, "nightly"):
+    with claim_root(tmp_path, DAY, "nightly"):
         left_by(tmp_path, other)
-        with pytest.raises(OwnedError, match="on host other"), owned(tmp_path, DAY, "train"):
+        with pytest.raises(OwnedError, match="on host other"), claim_root(tmp_path, DAY, "train"):
             pass
     assert json.loads(owner_file(tmp_path).read_text())["host"] == "other"

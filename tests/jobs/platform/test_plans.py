@@ -6,7 +6,7 @@ import time
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 
-from jobs.platform.plans import cut, keep, released_after
+from jobs.platform.plans import cut_plan, keep_frame, released_after
 
 
 def persisted(spark: SparkSession) -> list[str]:
@@ -20,8 +20,8 @@ def persisted(spark: SparkSession) -> list[str]:
 
 
 def work(spark: SparkSession) -> None:
-    kept = keep(spark.range(100).toDF("a"))
-    pieces = cut(kept.withColumn("b", kept.a * 2))
+    kept = keep_frame(spark.range(100).toDF("a"))
+    pieces = cut_plan(kept.withColumn("b", kept.a * 2))
     assert pieces.count() == kept.count()
 
 
@@ -35,7 +35,7 @@ def test_what_is_kept_or_cut_in_a_job_is_released_at_its_end(spark: SparkSession
 def test_a_job_that_fails_releases_what_it_kept(spark: SparkSession) -> None:
     frames: list[DataFrame] = []
     with pytest.raises(ValueError, match="no luck"), released_after():
-        frames.append(keep(spark.range(100).toDF("a")))
+        frames.append(keep_frame(spark.range(100).toDF("a")))
         assert frames[0].storageLevel.useDisk
         raise ValueError("no luck")
     assert not frames[0].storageLevel.useDisk
@@ -43,9 +43,9 @@ def test_a_job_that_fails_releases_what_it_kept(spark: SparkSession) -> None:
 
 def test_a_job_within_a_job_releases_only_its_own(spark: SparkSession) -> None:
     with released_after():
-        outer = keep(spark.range(101).toDF("a"))
+        outer = keep_frame(spark.range(101).toDF("a"))
         with released_after():
-            inner = keep(spark.range(102).toDF("b"))
+            inner = keep_frame(spark.range(102).toDF("b"))
         assert outer.storageLevel.useDisk
         assert not inner.storageLevel.useDisk
     assert not outer.storageLevel.useDisk

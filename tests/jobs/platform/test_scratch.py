@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from conf.load import ConfError
-from jobs.platform.scratch import _close, open_scratch
+from jobs.platform.scratch import _remove_folder, open_scratch
 
 
 def test_only_folders_of_dead_processes_of_this_host_are_swept(tmp_path: Path) -> None:
@@ -28,7 +28,7 @@ def test_nothing_is_left_of_a_run_that_wrote_nothing(tmp_path: Path) -> None:
     root = tmp_path / "warehouse"
     folder = open_scratch(root)
     (folder / "blockmgr-1").mkdir()
-    _close(folder, root)
+    _remove_folder(folder, root)
     assert not root.exists()
 
 

@@ -23,10 +23,10 @@ def test_python_workers_start_with_torch(spark: SparkSession) -> None:
 
 def test_a_zip_has_no_daemon_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     daemon, conf = "spark.python.daemon.module", load_conf([SIMULATED]).tree
-    assert session._settings(conf)[daemon] == "udfs.daemon"
+    assert session._collect_settings(conf)[daemon] == "udfs.daemon"
     # Of spark-submit's --py-files the daemon is told nothing, only the workers are.
     monkeypatch.setattr(session, "_LOG_SETTINGS", Path("our.zip/conf/log4j2.properties"))
-    assert daemon not in session._settings(conf)
+    assert daemon not in session._collect_settings(conf)
 
 
 def test_columns_are_made_without_a_note_of_their_python_line(spark: SparkSession) -> None:

@@ -15,9 +15,9 @@ from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import ALL_TABLES, SCORES, Check, Table
-from features.contracts.table import ContractError, optional, required
-from jobs.delta.commits import RivalRunError, retried
-from jobs.delta.difference import CHANGE, difference
+from features.contracts.table import ContractError, declare_optional, declare_required
+from jobs.delta.commits import RivalRunError, retry_commit
+from jobs.delta.difference import CHANGE, find_changes
 from jobs.delta.history import Commit, commit_named
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import MissingTableError
@@ -26,7 +26,7 @@ RUN = dt.date(2026, 3, 1)
 PRICES = Table(
     name="prices",
     grain="one row per item",
-    columns=required([("item_id", "string", "item's id"), ("price", "double", "price")]),
+    columns=declare_required([("item_id", "string", "item's id"), ("price", "double", "price")]),
     key=("item_id",),
     checks=(Check("price_positive", "price > 0"),),
     cluster_by=("item_id",),
@@ -34,13 +34,13 @@ PRICES = Table(
 DAILY = Table(
     name="daily",
     grain="one row per run and item",
-    columns=required([("run_date", "date", "run"), ("item_id", "string", "item")]),
+    columns=declare_required([("run_date", "date", "run"), ("item_id", "string", "item")]),
     key=("run_date", "item_id"),
 )
 SHOWN = Table(
     name="shown",
     grain="one row per run and item",
-    columns=required(
+    columns=declare_required(
         [
             ("run_date", "date", "run"),
             ("item_id", "string", "item"),
@@ -109,7 +109,7 @@ def test_the_difference_of_prune_and_insert_only(spark: SparkSession) -> None:
     there, rows = prices(spark, ("a", 1.0), ("b", 2.0)), prices(spark, ("b", 3.0), ("c", 4.0))
 
     def found(update: bool, prune: str | None) -> dict[str, tuple[str, float | None]]:
-        what = difference(PRICES, there, rows, update=update, prune=prune).collect()
+        what = find_changes(PRICES, there, rows, update=update, prune=prune).collect()
         return {r["item_id"]: (r[CHANGE], r["price"]) for r in what}
 
     new, changed = {"c": ("insert", 4.0)}, {"b": ("update", 3.0)}
@@ -135,7 +135,7 @@ def test_no_rows_in_place_of_none_leave_the_table_as_it_stands(
 ) -> None:
     warehouse, report = open_warehouse(spark, make_conf(), "test")
     written = warehouse.replace(PRICES, prices(spark, ("a", 1.0)).where("false"), "price > 5")
-    assert (written.rows, written.version) == (0, warehouse.version(PRICES))
+    assert (written.rows, written.version) == (0, warehouse.read_version(PRICES))
     assert report.outputs[PRICES.name] == written.version
 
 
@@ -148,8 +148,8 @@ def test_a_commit_of_another_in_between_is_not_taken_for_ours(
     seen: list[int] = []
 
     def late(commits: Iterable[Commit], name: str) -> Commit | None:
-        spark.sql(f"INSERT INTO {warehouse.identifier(PRICES)} VALUES ('x{len(seen)}', 7.0)")
-        seen.append(warehouse.version(PRICES))
+        spark.sql(f"INSERT INTO {warehouse.build_identifier(PRICES)} VALUES ('x{len(seen)}', 7.0)")
+        seen.append(warehouse.read_version(PRICES))
         return commit_named(commits, name)
 
     monkeypatch.setattr("jobs.delta.history.commit_named", late)
@@ -178,10 +178,10 @@ def test_a_commit_that_another_one_overtook_is_made_again(
             raise PySparkException(left.pop())
         return "done"
 
-    assert retried(overtaken) == "done"
+    assert retry_commit(overtaken) == "done"
     left.append("no such column")
     with pytest.raises(PySparkException, match="no such column"):
-        retried(overtaken)
+        retry_commit(overtaken)
     assert len(tries) == 3
 
 
@@ -254,7 +254,7 @@ def test_commits_say_who_wrote_them(spark: SparkSession, make_conf: MakeConf) ->
     conf = make_conf()
     warehouse, _ = open_warehouse(spark, conf, "some_job")
     warehouse.merge(PRICES, prices(spark, ("a", 1.0)))
-    history = spark.sql(f"DESCRIBE HISTORY {warehouse.identifier(PRICES)}")
+    history = spark.sql(f"DESCRIBE HISTORY {warehouse.build_identifier(PRICES)}")
     metadata = json.loads(history.where("operation = 'MERGE'").first()["userMetadata"])
     assert metadata["job"] == "some_job"
     assert metadata["conf_hash"] == conf.hash
@@ -264,7 +264,7 @@ def test_commits_say_who_wrote_them(spark: SparkSession, make_conf: MakeConf) ->
 def test_contract_becomes_the_table(spark: SparkSession, make_conf: MakeConf) -> None:
     warehouse, _ = open_warehouse(spark, make_conf(), "test")
     warehouse.create(SCORES)
-    detail = spark.sql(f"DESCRIBE DETAIL {warehouse.identifier(SCORES)}").first()
+    detail = spark.sql(f"DESCRIBE DETAIL {warehouse.build_identifier(SCORES)}").first()
     fields = warehouse.read(SCORES).schema.fields
     assert detail["description"] == SCORES.grain
     assert detail["clusteringColumns"] == list(SCORES.cluster_by)
@@ -324,9 +324,11 @@ def test_a_table_of_an_older_contract_reads_as_null_and_gets_the_new_columns(
 ) -> None:
     warehouse, _ = open_warehouse(spark, make_conf(), "test")
     warehouse.merge(PRICES, prices(spark, ("a", 1.0)))
-    grown = replace(PRICES, columns=(*PRICES.columns, *optional([("was", "double", "old price")])))
+    grown = replace(
+        PRICES, columns=(*PRICES.columns, *declare_optional([("was", "double", "old price")]))
+    )
     later, _ = open_warehouse(spark, make_conf(), "test")
     assert [tuple(row) for row in later.read(grown).collect()] == [("a", 1.0, None)]
     later.merge(grown, prices(spark, ("b", 2.0)).selectExpr("*", "9D as was"))
-    rows = later.delta(grown).toDF().select(*grown.column_names).collect()
+    rows = later.open_delta(grown).toDF().select(*grown.column_names).collect()
     assert sorted(map(tuple, rows), key=str) == [("a", 1.0, None), ("b", 2.0, 9.0)]

@@ -6,7 +6,7 @@ from pyspark.sql import functions as F
 
 from conf.load import SIMULATED, load_conf
 from conf.sections.source import SimulatedSource
-from jobs.sources.market.engine import Engine, Market
+from jobs.sources.market.engine import Market, MarketEngine
 from udfs.market.world import World
 
 SILENT = {"popularity": 0.0, "price": 0.0, "match": 0.0, "drift_sd": 0.0}
@@ -17,7 +17,7 @@ ITEMS = [
 ]
 
 
-def _engine(spark: SparkSession, **policy: float) -> Engine:
+def _engine(spark: SparkSession, **policy: float) -> MarketEngine:
     """One text, three items that are alike but for their words, one region."""
     conf = load_conf(
         [SIMULATED],
@@ -43,14 +43,14 @@ def _engine(spark: SparkSession, **policy: float) -> Engine:
         F.lit(1.0).alias("relevance"),
     )
     world = World(conf.tree.source, conf.tree.regions, conf.tree.seed, conf.run_date)
-    return Engine(spark, world, Market(texts, 1, items, pairs), tasks=2)
+    return MarketEngine(spark, world, Market(texts, 1, items, pairs), tasks=2)
 
 
 def test_a_lexical_logger_ranks_by_shared_words_with_exact_propensities(
     spark: SparkSession,
 ) -> None:
     engine = _engine(spark, text=1.0, exploration=0.3)
-    shown = engine.impressions().toPandas()
+    shown = engine.draw_impressions().toPandas()
     told = shown.groupby(["item_id", "position"]).propensity.agg(["first", "nunique", "size"])
     assert told["nunique"].max() == 1
     assert told["first"]["full", 1] == pytest.approx(0.7 + 0.1)

@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.sections.source import HomeDepotSource
-from jobs.sources.market.fillers import fillers
+from jobs.sources.market.fillers import draw_fillers
 from udfs.market.world import World
 
 ITEMS = [
@@ -27,7 +27,7 @@ def _fillers(spark: SparkSession, items: list[tuple[str, str, str, float]]) -> D
         [(*item, 0.0) for item in [*items, ("other angle", "Nook", "angle", -9.0)]],
         "item_id string, title string, item_type string, popularity double, cheapness double",
     )
-    return fillers(texts, judged, shelf, World(source, ("us",), 1, date(2026, 3, 1)))
+    return draw_fillers(texts, judged, shelf, World(source, ("us",), 1, date(2026, 3, 1)))
 
 
 def test_the_most_popular_item_that_does_not_fit_is_drawn_once(spark: SparkSession) -> None:

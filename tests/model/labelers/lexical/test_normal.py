@@ -39,15 +39,15 @@ def test_rules_are_the_same() -> None:
 
 def test_every_text_becomes_the_same(spark: SparkSession) -> None:
     texts = spark.createDataFrame([(text,) for text in TEXTS], "text string")
-    split = texts.select(spark_text.tokens(F.col("text")).alias("tokens")).collect()
+    split = texts.select(spark_text.split_tokens(F.col("text")).alias("tokens")).collect()
     words = F.col("tokens")
     rows = (
         spark.createDataFrame(split, "tokens array<string>")
         .select(
             "tokens",
-            spark_text.numbers(words).alias("numbers"),
-            spark_text.measures(words).alias("measures"),
-            spark_text.trigrams(words).alias("trigrams"),
+            spark_text.select_numbers(words).alias("numbers"),
+            spark_text.extract_measures(words).alias("measures"),
+            spark_text.extract_trigrams(words).alias("trigrams"),
             spark_text.basic_colours(words).alias("colours"),
         )
         .collect()

@@ -6,6 +6,6 @@ from conf.load import ResolvedConf
 
 
 def conf_text(conf: ResolvedConf) -> str:
-    """The resolved tree as YAML, headed by its hash; reading it back gives the same tree."""
+    """Write the resolved tree as YAML, headed by its hash; reading it back gives the same tree."""
     body = yaml.safe_dump(conf.shown, sort_keys=False, allow_unicode=True)
     return f"# conf hash {conf.hash}\n{body}"
