@@ -40,9 +40,9 @@ from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
 from model.losses import total_loss
 from model.ranker import build_ranker
 from model.regions import PARTS
-from model.sizing import parameter_count, sized
+from model.sizing import count_parameters, size_conf
 from model.standardise import Standardisation
-from model.standardise import measure as measured_scale
+from model.standardise import measure_inputs as measured_scale
 from model.training.task import TrainTask
 from model.training.trainer import train, trained
 
@@ -105,11 +105,11 @@ def step_seconds(
 ) -> dict[str, tuple[float, int]]:
     """Median seconds of forward and backward, and parameters, by arm at equal size."""
     batch = next(batches(snapshot, Rows("train"), FeedConf(engine="pyarrow", batch_size=BATCH)))
-    target = parameter_count(snapshot.spec, ModelConf())
+    target = count_parameters(snapshot.spec, ModelConf())
     steps, counts = {}, {}
     for name, parts in ARMS.items():
-        conf = sized(snapshot.spec, ModelConf.model_validate(parts), target)
-        counts[name] = parameter_count(snapshot.spec, conf)
+        conf = size_conf(snapshot.spec, ModelConf.model_validate(parts), target)
+        counts[name] = count_parameters(snapshot.spec, conf)
         steps[name] = _step(snapshot, scale, conf, batch)
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for repeat in range(repeats + 3):

@@ -45,7 +45,7 @@ from jobs.serving.models import (
     revocation,
 )
 from model.serving.admission import Evidence, Verdict, judge
-from model.spec import difference
+from model.spec import describe_difference
 from udfs.model_files import model_version, read_spec
 
 GATE = "gate"
@@ -135,7 +135,7 @@ def _comparable(warehouse: Warehouse, candidate: Path, before: Row | None) -> Pa
     if before is None:
         return None
     place = require_admitted(warehouse, before)
-    other = difference(read_spec(candidate).names, read_spec(place).names)
+    other = describe_difference(read_spec(candidate).names, read_spec(place).names)
     if not other:
         return place
     warehouse.report.warnings.append(
@@ -159,7 +159,7 @@ def _go_on(warehouse: Warehouse, mine: Row, current: Row | None) -> None:
             "or set score_with_last to go on with the model in force"
         )
     place = require_admitted(warehouse, current)
-    other = difference(read_spec(warehouse.model_dir()).names, read_spec(place).names)
+    other = describe_difference(read_spec(warehouse.model_dir()).names, read_spec(place).names)
     if other:
         raise GateRefusedError(
             f"{said}; model {current['model_version']}, in force, cannot read tonight's features "

@@ -34,13 +34,13 @@ class FeatureBlock(nn.Module):
     def __init__(
         self,
         features: Sequence[InputFeature],
-        kept: Sequence[bool],
+        included: Sequence[bool],
         scale: Standardisation,
         conf: ModelConf,
     ) -> None:
         """Read those of the block's `features` that are `kept`."""
         super().__init__()
-        read = [f for f, keep in zip(features, kept, strict=True) if keep]
+        read = [f for f, keep in zip(features, included, strict=True) if keep]
         numeric = [f for f in read if f.kind == "numeric"]
         categories = [f for f in read if f.kind == "category"]
         order = {f.name: i for i, f in enumerate(features)}
@@ -58,7 +58,9 @@ class FeatureBlock(nn.Module):
             column = torch.tensor([values[f.name] for f in numeric], dtype=torch.float32)
             self.register_buffer(name, column, persistent=False)
         bins = conf.bins if conf.numeric == "piecewise" else 0
-        self.pieces = Piecewise([scale.edges(f.name, bins) if bins else [] for f in numeric])
+        self.pieces = Piecewise(
+            [scale.compute_edges(f.name, bins) if bins else [] for f in numeric]
+        )
         widths = [int(e.embedding_dim) for e in self.embeddings]  # type: ignore[arg-type]
         self.regional = [
             *(f.regional for f in numeric),
@@ -140,13 +142,13 @@ class InputLayer(nn.Module):
             SpecError: `leave_out` names what is not there, or everything.
         """
         super().__init__()
-        kept = spec.without(conf.leave_out)
+        included = spec.mark_included(conf.leave_out)
         for name, positions in (
             ("query", spec.query_positions),
             ("candidate", spec.candidate_positions),
         ):
             features = [spec.features[i] for i in positions]
-            block = FeatureBlock(features, [kept[i] for i in positions], scale, conf)
+            block = FeatureBlock(features, [included[i] for i in positions], scale, conf)
             self.add_module(name, block)
             columns = torch.tensor(positions, dtype=torch.long)
             self.register_buffer(f"{name}_columns", columns, persistent=False)
@@ -179,7 +181,7 @@ class InputLayer(nn.Module):
             dim=1,
         )
 
-    def joined(self, query_values: Tensor, candidate_values: Tensor) -> Tensor:
+    def join_blocks(self, query_values: Tensor, candidate_values: Tensor) -> Tensor:
         """[N, Fq] and [N, Fc] -> [N, F] in the order of the spec."""
         features = query_values.new_empty(
             len(query_values), len(self.query_columns) + len(self.candidate_columns)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from torch import nn
 
 
-def mlp(in_dim: int, widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
+def build_mlp(in_dim: int, widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
     """Linear, ReLU (and dropout) a width; [B, in_dim] -> [B, widths[-1]], identity if no width."""
     layers: list[nn.Module] = []
     for out_dim in widths:
@@ -16,7 +16,7 @@ def mlp(in_dim: int, widths: Sequence[int], dropout: float = 0.0) -> nn.Sequenti
     return nn.Sequential(*layers)
 
 
-def blocks(layers: nn.Module) -> list[nn.Sequential]:
+def split_blocks(layers: nn.Module) -> list[nn.Sequential]:
     """A stack of layers cut before every linear one: each piece a Linear and what follows it."""
     pieces: list[list[nn.Module]] = []
     for layer in layers.children():

@@ -16,10 +16,10 @@ from model.heads import (
     FitLine,
     PositionInput,
     RelevanceHead,
-    fit_line,
-    relevance_head,
+    build_fit_line,
+    build_relevance_head,
 )
-from model.heads.links import descending_weight, link_of
+from model.heads.links import choose_descending_weight, choose_link
 from model.inputs import InputLayer
 from model.losses import LogProb, TaskLoss, descending_loss, masked_bce
 from model.regions import PARTS, NoMask, RegionContext, RegionPart
@@ -86,7 +86,7 @@ class Ranker(nn.Module):
             hidden = hidden + self.position_input(position)
         by_task = self.backbone.after_first(hidden)
         if self.line is not None:
-            by_task[LINE] = self.line.read(features)
+            by_task[LINE] = self.line.compute_logits(features)
         return by_task
 
     def forward(self, batch: Batch) -> dict[str, TaskLoss]:
@@ -116,16 +116,16 @@ class Ranker(nn.Module):
         """
         if not isinstance(self.region, NoMask):
             repeated = query_values.repeat_interleave(counts, dim=0)
-            return self.represent(self.inputs.joined(repeated, candidate_values))
-        first = self.backbone.first_linear()
+            return self.represent(self.inputs.join_blocks(repeated, candidate_values))
+        layer = self.backbone.first_linear()
         query, candidate = self.inputs.blocks
-        weight = torch.split(first.weight, [query.dim, candidate.dim], dim=1)
-        once = functional.linear(query(query_values), weight[0], first.bias)  # [Q, H]
+        weight = torch.split(layer.weight, [query.dim, candidate.dim], dim=1)
+        once = functional.linear(query(query_values), weight[0], layer.bias)  # [Q, H]
         each = functional.linear(candidate(candidate_values), weight[1])  # [N, H]
         hidden = each + once.repeat_interleave(counts, dim=0)
         by_task = self.backbone.after_first(hidden)
         if self.line is not None:
-            by_task[LINE] = self.line.read_candidates(candidate_values)
+            by_task[LINE] = self.line.compute_candidate_logits(candidate_values)
         return by_task
 
     def read_out(
@@ -136,26 +136,28 @@ class Ranker(nn.Module):
         columns = [*engaged.unbind(1)]
         if self.relevance is not None:
             logits = self.relevance_logits(self.relevance(by_task[RELEVANCE]), by_task)
-            columns += self.relevance.probabilities(logits).unbind(1)
+            columns += self.relevance.compute_probabilities(logits).unbind(1)
         return dict(zip(self.spec.outputs, columns, strict=True))
 
     def relevance_logits(self, of_tower: Tensor, by_task: Mapping[str, Tensor]) -> Tensor:
         """The tower's logits [B, outputs], with the line's mixed in: what a prediction reads."""
-        return of_tower if self.line is None else self.line.mixed(of_tower, by_task[LINE])
+        return of_tower if self.line is None else self.line.mix_logits(of_tower, by_task[LINE])
 
     def _engagement_losses(self, prob: LogProb, batch: Batch) -> dict[str, TaskLoss]:
         label, mask = (
             batch.labels[:, [batch.label_names.index(f"{kind}_{t}") for t in self.spec.tasks]]
             for kind in ("label", "mask")
         )
-        found = masked_bce(prob, label, batch.weight.unsqueeze(1) * mask)
-        pairs = zip(found.total.unbind(), found.weight.unbind(), strict=True)
+        loss = masked_bce(prob, label, batch.weight.unsqueeze(1) * mask)
+        pairs = zip(loss.total.unbind(), loss.weight.unbind(), strict=True)
         return {t: TaskLoss(*pair) for t, pair in zip(self.spec.tasks, pairs, strict=True)}
 
     def _relevance_loss(self, head: RelevanceHead, hidden: Tensor, batch: Batch) -> TaskLoss:
         label_ge = torch.stack([batch.label(f"label_{g}") for g in self.spec.grades], dim=1)
-        known = batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
-        return head.loss(head(hidden), label_ge, batch.weight * known, batch.list_code)
+        label_weight = batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
+        return head.compute_loss(
+            head(hidden), label_ge, batch.weight * label_weight, batch.list_code
+        )
 
 
 def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ranker:
@@ -166,17 +168,19 @@ def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ra
     )
     region = PARTS[conf.region_mask](context)
     backbone = BACKBONES[conf.backbone](region.out_dim, spec.loss_tasks, conf)
-    link = link_of(conf, backbone)
-    bias = POSITION_BIASES[conf.position_bias](link.biased(len(spec.tasks)), conf.max_position)
+    link = choose_link(conf, backbone)
+    bias = POSITION_BIASES[conf.position_bias](
+        link.count_biased(len(spec.tasks)), conf.max_position
+    )
     engagement = EngagementHead(backbone.out_dim, spec.tasks, conf, bias, link)
     engagement.start_at(scale.rates)
     relevance = line = None
     if spec.relevance:
-        relevance = relevance_head(backbone.out_dim, conf, scale)
-        kept = spec.without(conf.leave_out)
-        line = fit_line(spec, relevance, scale, conf.text_fit_share, kept, conf.clip)
+        relevance = build_relevance_head(backbone.out_dim, conf, scale)
+        included = spec.mark_included(conf.leave_out)
+        line = build_fit_line(spec, relevance, scale, conf.text_fit_share, included, conf.clip)
     position = None
     if conf.position_bias == "input":
         position = PositionInput(backbone.first_linear().out_features, conf.max_position)
-    descending = descending_weight(conf, backbone)
+    descending = choose_descending_weight(conf, backbone)
     return Ranker(spec, inputs, region, backbone, engagement, relevance, line, position, descending)

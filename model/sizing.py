@@ -22,7 +22,7 @@ class SizingError(UserError, ValueError):
     """No widths give the wanted number of parameters; the message names the nearest ones."""
 
 
-def parameter_count(spec: InputSpec, conf: ModelConf, scale: Standardisation | None = None) -> int:
+def count_parameters(spec: InputSpec, conf: ModelConf, scale: Standardisation | None = None) -> int:
     """Parameters of the whole ranker that learn: embeddings, region part, backbone, heads.
 
     Args:
@@ -30,11 +30,11 @@ def parameter_count(spec: InputSpec, conf: ModelConf, scale: Standardisation | N
             None: each has as many as conf allows.
     """
     with torch.random.fork_rng(devices=[]):
-        ranker = build_ranker(spec, scale or _varied(spec), conf)
+        ranker = build_ranker(spec, scale or _assume_varied(spec), conf)
     return sum(p.numel() for p in ranker.parameters() if p.requires_grad)
 
 
-def sized(
+def size_conf(
     spec: InputSpec,
     conf: ModelConf,
     target: int,
@@ -58,18 +58,18 @@ def sized(
     depth = len(conf.hidden)
     counts: dict[Widths, int] = {}
 
-    def resized(widths: Widths) -> ModelConf:
+    def with_widths(widths: Widths) -> ModelConf:
         return conf.model_copy(update={"hidden": widths[:depth], "tower": widths[depth:]})
 
-    def count(widths: Widths) -> int:
+    def count_of(widths: Widths) -> int:
         if widths not in counts:
-            counts[widths] = parameter_count(spec, resized(widths), scale)
+            counts[widths] = count_parameters(spec, with_widths(widths), scale)
         return counts[widths]
 
-    scaled = _bisected(conf.hidden, target, lambda hidden: count(hidden + conf.tower))
-    for widths in _neighbours(scaled, conf.tower):
-        if abs(count(widths) - target) <= tolerance * target:
-            return resized(widths)
+    scaled = _bisect_widths(conf.hidden, target, lambda hidden: count_of(hidden + conf.tower))
+    for widths in _generate_neighbours(scaled, conf.tower):
+        if abs(count_of(widths) - target) <= tolerance * target:
+            return with_widths(widths)
     nearest = min(counts, key=lambda widths: abs(counts[widths] - target))
     raise SizingError(
         f"backbone {conf.backbone}: no widths within {tolerance:.0%} of {target:,} parameters; "
@@ -78,7 +78,7 @@ def sized(
     )
 
 
-def _varied(spec: InputSpec) -> Standardisation:
+def _assume_varied(spec: InputSpec) -> Standardisation:
     """Statistics of features that all take many values."""
     numeric = [f.name for f in spec.features if f.kind == "numeric"]
     grid = [i / QUANTILES for i in range(QUANTILES + 1)]
@@ -91,23 +91,23 @@ def _varied(spec: InputSpec) -> Standardisation:
     )
 
 
-def _bisected(base: Widths, target: int, count: Callable[[Widths], int]) -> Widths:
+def _bisect_widths(base: Widths, target: int, count: Callable[[Widths], int]) -> Widths:
     """The largest common factor whose widths stay at or below the target, within 1 / 1000."""
     low, high = 0.0, 1.0
-    while count(_times(base, high)) < target and high < _LARGEST:
+    while count(_scale_widths(base, high)) < target and high < _LARGEST:
         low, high = high, high * 2.0
     while high - low > 1e-3 * high:
         middle = (low + high) / 2.0
-        below = count(_times(base, middle)) <= target
+        below = count(_scale_widths(base, middle)) <= target
         low, high = (middle, high) if below else (low, middle)
-    return _times(base, low)
+    return _scale_widths(base, low)
 
 
-def _times(base: Widths, factor: float) -> Widths:
+def _scale_widths(base: Widths, factor: float) -> Widths:
     return tuple(max(1, round(width * factor)) for width in base)
 
 
-def _neighbours(hidden: Widths, tower: Widths) -> Iterator[Widths]:
+def _generate_neighbours(hidden: Widths, tower: Widths) -> Iterator[Widths]:
     """Widths of both at most `_NEAR` units away in all: the tower as it is first, nearest first."""
     depth = len(hidden)
     moves = itertools.product(range(-_NEAR, _NEAR + 1), repeat=depth + len(tower))

@@ -52,24 +52,24 @@ class Sample:
 
     def add(self, group: npt.NDArray[np.float32]) -> None:
         """Keep [columns, rows] as far as SAMPLE rows reach."""
-        kept = group[:, : SAMPLE - self._rows]
-        if kept.shape[1]:
-            self._groups.append(kept.copy())
-            self._rows += kept.shape[1]
+        rows = group[:, : SAMPLE - self._rows]
+        if rows.shape[1]:
+            self._groups.append(rows.copy())
+            self._rows += rows.shape[1]
 
-    def quantiles(self, names: Mapping[int, str]) -> dict[str, list[float]]:
+    def compute_quantiles(self, names: Mapping[int, str]) -> dict[str, list[float]]:
         """Quantiles of the columns by name."""
         if not self._groups:
             return {}
         grid = np.linspace(0.0, 1.0, QUANTILES + 1)
-        found = {}
+        by_name = {}
         for column, name in names.items():
             values = np.concatenate([group[column] for group in self._groups])
-            found[name] = [float(q) for q in np.quantile(values, grid)]
-        return found
+            by_name[name] = [float(q) for q in np.quantile(values, grid)]
+        return by_name
 
 
-class Graded:
+class GradedSample:
     """The first rows with a grade: fit features, labels and weights."""
 
     def __init__(self, spec: InputSpec) -> None:
@@ -83,12 +83,14 @@ class Graded:
         if not (self._spec.grades and self._spec.fit_positions):
             return
         weight = labels["mask_relevance"] * labels["weight_relevance"]
-        kept = np.flatnonzero(weight > 0)[: GRADED - self._rows]
-        known = [labels[f"label_{grade}"] for grade in self._spec.grades]
-        self._parts.append(np.stack([*group[self._spec.fit_positions], *known, weight])[:, kept])
-        self._rows += len(kept)
+        graded = np.flatnonzero(weight > 0)[: GRADED - self._rows]
+        label_ge = [labels[f"label_{grade}"] for grade in self._spec.grades]
+        self._parts.append(
+            np.stack([*group[self._spec.fit_positions], *label_ge, weight])[:, graded]
+        )
+        self._rows += len(graded)
 
-    def line(self, mean: Doubles, std: Doubles) -> dict[str, list[float]]:
+    def fit_line(self, mean: Doubles, std: Doubles) -> dict[str, list[float]]:
         """The regressions on them, given the moments of all features."""
         if not self._rows:
             return {}
@@ -120,35 +122,35 @@ class LabelSums:
     def __init__(self, spec: InputSpec) -> None:
         self._tasks, self._grades = spec.tasks, spec.grades
         self._hits = dict.fromkeys((*spec.tasks, *spec.grades), 0.0)
-        self._known = dict(self._hits)
+        self._weights = dict(self._hits)
         self.soft = 0
 
     def add(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> None:
         """Sum label and mask columns [rows] by name."""
         for task in self._tasks:
-            self._count(task, columns[f"label_{task}"], columns[f"mask_{task}"])
+            self._add_sums(task, columns[f"label_{task}"], columns[f"mask_{task}"])
         for grade in self._grades:
             weight = columns["mask_relevance"] * columns["weight_relevance"]
-            self._count(grade, columns[f"label_{grade}"], weight)
-        self.soft += self._soft_rows(columns)
+            self._add_sums(grade, columns[f"label_{grade}"], weight)
+        self.soft += self._count_soft_rows(columns)
 
-    def _soft_rows(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> int:
+    def _count_soft_rows(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> int:
         """Rows with a relevance label for which a grade is neither certain nor ruled out."""
         if not self._grades:
             return 0
         ge = np.stack([columns[f"label_{grade}"] for grade in self._grades])
-        known = columns["mask_relevance"] * columns["weight_relevance"] > 0
-        return int((known & ((ge > 0) & (ge < 1)).any(axis=0)).sum())
+        graded = columns["mask_relevance"] * columns["weight_relevance"] > 0
+        return int((graded & ((ge > 0) & (ge < 1)).any(axis=0)).sum())
 
-    def _count(
+    def _add_sums(
         self, name: str, label: npt.NDArray[np.float32], mask: npt.NDArray[np.float32]
     ) -> None:
         self._hits[name] += float((label * mask).sum(dtype=np.float64))
-        self._known[name] += float(mask.sum(dtype=np.float64))
+        self._weights[name] += float(mask.sum(dtype=np.float64))
 
-    def rates(self) -> dict[str, float]:
+    def compute_rates(self) -> dict[str, float]:
         """Mean of each label where it is known; a label that is known nowhere is left out."""
-        return {name: self._hits[name] / n for name, n in self._known.items() if n > 0}
+        return {name: self._hits[name] / n for name, n in self._weights.items() if n > 0}
 
 
 def fit_regressions(
@@ -176,11 +178,11 @@ def fit_regressions(
         sides = np.concatenate([weight * above, weight * (reached - above)])
         if not names or sides[: len(z)].sum() <= 0 or sides[len(z) :].sum() <= 0:
             return {}
-        told = sides > 0
-        both = np.concatenate([values, values])[told]
-        answer = np.repeat([1, 0], len(z))[told]
+        weighs = sides > 0
+        both = np.concatenate([values, values])[weighs]
+        answer = np.repeat([1, 0], len(z))[weighs]
         model = LogisticRegression(C=1.0 / _STRENGTH, max_iter=200)
-        model.fit(both, answer, sample_weight=sides[told])
+        model.fit(both, answer, sample_weight=sides[weighs])
         fitted.append([float(model.intercept_[0]), *map(float, model.coef_[0])])
         reached = above
     return dict(zip(("", *names), np.transpose(fitted).tolist(), strict=True))

@@ -19,8 +19,8 @@ from model.experiments.scorers import Baseline, Oracle, Scorer, kept_figures
 from model.experiments.search import best, score, trials
 from model.experiments.training import Training, training_id
 from model.feed import Snapshot
-from model.sizing import parameter_count, sized
-from model.standardise import Standardisation, measure
+from model.sizing import count_parameters, size_conf
+from model.standardise import Standardisation, measure_inputs
 from model.training.task import TrainTask
 
 PICKED = "picked"
@@ -74,7 +74,7 @@ class Study:
     @cached_property
     def scale(self) -> Standardisation:
         """Statistics of the train split."""
-        return measure(self.snapshot)
+        return measure_inputs(self.snapshot)
 
     @cached_property
     def trials(self) -> list[Settings]:
@@ -88,7 +88,7 @@ class Study:
         if given is not None:
             return given
         conf = self.conf(self.experiment.conf.reference, {}, 1)
-        return parameter_count(self.snapshot.spec, conf.tree.model, self.scale)
+        return count_parameters(self.snapshot.spec, conf.tree.model, self.scale)
 
     @property
     def planned(self) -> int:
@@ -165,7 +165,7 @@ class Study:
         if not (one.sized and one.network) or (arm == conf.reference and conf.parameters is None):
             return model
         if model not in self._widths:
-            self._widths[model] = sized(self.snapshot.spec, model, self.target, self.scale)
+            self._widths[model] = size_conf(self.snapshot.spec, model, self.target, self.scale)
         return self._widths[model]
 
     def ranking(self, arm: str) -> Ranking | None:

@@ -37,22 +37,22 @@ class GroupedStack(nn.Module):
     def __init__(self, groups: int, conf: ModelConf) -> None:
         super().__init__()
         self.groups = groups
-        layers = [nn.ReLU(), *_dropout(conf)]
+        layers = [nn.ReLU(), *_build_dropout(conf)]
         for in_dim, out_dim in zip(conf.hidden, conf.hidden[1:], strict=False):
             layers += [GroupedLinear(groups, in_dim, out_dim), nn.ReLU(inplace=True)]
-            layers += _dropout(conf)
+            layers += _build_dropout(conf)
         self.layers = nn.Sequential(*layers)
 
     def forward(self, hidden: Tensor) -> Tensor:
         """[B, G * hidden[0]], a group's units one after the other -> [G, B, hidden[-1]]."""
-        found: Tensor = self.layers(by_group(hidden, self.groups))
-        return found
+        outputs: Tensor = self.layers(split_groups(hidden, self.groups))
+        return outputs
 
 
-def by_group(hidden: Tensor, groups: int) -> Tensor:
+def split_groups(hidden: Tensor, groups: int) -> Tensor:
     """[B, G * H] -> the same values as [G, B, H]."""
     return hidden.view(len(hidden), groups, -1).transpose(0, 1)
 
 
-def _dropout(conf: ModelConf) -> list[nn.Module]:
+def _build_dropout(conf: ModelConf) -> list[nn.Module]:
     return [nn.Dropout(conf.dropout)] if conf.dropout > 0 else []

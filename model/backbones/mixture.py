@@ -11,7 +11,7 @@ Plan = tuple[tuple[int, int], ...]
 """(output, expert) of every gate, outputs and experts by index from 0."""
 
 
-def mixtures(gates: Tensor, plan: Plan, experts: Sequence[Tensor]) -> list[Tensor]:
+def mix_experts(gates: Tensor, plan: Plan, experts: Sequence[Tensor]) -> list[Tensor]:
     """out_o = sum over the gates c of output o of gates[c] * experts[expert of c].
 
     Args:
@@ -42,10 +42,10 @@ class _Mixtures(torch.autograd.Function):
     def forward(ctx: Any, gates: Tensor, plan: Plan, *experts: Tensor) -> tuple[Tensor, ...]:
         ctx.save_for_backward(gates, *experts)
         ctx.plan = plan
-        found: dict[int, Tensor] = {}
+        sums: dict[int, Tensor] = {}
         for gate, (output, expert) in zip(gates.unsqueeze(2), plan, strict=True):
-            _add(found, output, experts[expert], gate)
-        return tuple(found[output] for output in range(len(found)))
+            _add_product(sums, output, experts[expert], gate)
+        return tuple(sums[output] for output in range(len(sums)))
 
     @staticmethod
     @once_differentiable
@@ -56,11 +56,11 @@ class _Mixtures(torch.autograd.Function):
         for c, (output, expert) in enumerate(ctx.plan):
             torch.mul(of_outputs[output], experts[expert], out=product)
             torch.sum(product, dim=1, out=of_gates[c])
-            _add(of_experts, expert, of_outputs[output], gates[c].unsqueeze(1))
+            _add_product(of_experts, expert, of_outputs[output], gates[c].unsqueeze(1))
         return (of_gates, None, *(of_experts.get(e) for e in range(len(experts))))
 
 
-def _add(sums: dict[int, Tensor], key: int, values: Tensor, gate: Tensor) -> None:
+def _add_product(sums: dict[int, Tensor], key: int, values: Tensor, gate: Tensor) -> None:
     """Add values [B, H] * gate [B, 1] to one of the sums."""
     if key in sums:
         sums[key].addcmul_(values, gate)

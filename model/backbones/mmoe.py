@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
-from model.backbones.grouped import GroupedStack, by_group
-from model.backbones.mixture import mixtures, softmax_gates
+from model.backbones.grouped import GroupedStack, split_groups
+from model.backbones.mixture import mix_experts, softmax_gates
 
 
 class Mmoe(Backbone):
@@ -32,5 +32,5 @@ class Mmoe(Backbone):
         """[B, E * hidden[0] + T * E] -> [B, out_dim] by task."""
         units, logits = torch.split(hidden, self.widths, dim=1)
         experts = self.stack(units).unbind(0)  # E times [B, out_dim]
-        gates = softmax_gates(by_group(logits, len(self.tasks)))
-        return dict(zip(self.tasks, mixtures(gates, self.plan, experts), strict=True))
+        gates = softmax_gates(split_groups(logits, len(self.tasks)))
+        return dict(zip(self.tasks, mix_experts(gates, self.plan, experts), strict=True))

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from conf.sections.model import ModelConf
-from model.heads.engagement import tower
+from model.heads.engagement import build_tower
 from model.losses import TaskLoss
 
 
@@ -30,7 +30,7 @@ class RelevanceHead(nn.Module):
 
     def __init__(self, in_dim: int, conf: ModelConf) -> None:
         super().__init__()
-        self.tower = tower(in_dim, self.outputs, conf)
+        self.tower = build_tower(in_dim, self.outputs, conf)
 
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set the output biases so that a new head predicts the label rates ge_1 and ge_2.
@@ -45,11 +45,13 @@ class RelevanceHead(nn.Module):
         logits: Tensor = self.tower(hidden)
         return logits
 
-    def probabilities(self, logits: Tensor) -> Tensor:
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
         """Logits [B, outputs] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
         raise NotImplementedError
 
-    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
+    def compute_loss(
+        self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
+    ) -> TaskLoss:
         """Loss of the rows with a label.
 
         Args:

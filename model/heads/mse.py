@@ -38,12 +38,12 @@ class MseHead(RelevanceHead):
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set e to the mean grade, and the thresholds so that its read-out gives the rates."""
         if all(grade in rates for grade in GRADES):
-            first, second = (log_odds(rates[grade]) for grade in GRADES)
+            ge_1, ge_2 = (log_odds(rates[grade]) for grade in GRADES)
             mean = sum(rates[grade] for grade in GRADES)
             set_bias(self.tower, [mean])
             with torch.no_grad():
-                self.threshold.fill_(mean - first / _STEEPNESS)
-            self.gap.start_at((first - second) / _STEEPNESS)
+                self.threshold.fill_(mean - ge_1 / _STEEPNESS)
+            self.gap.start_at((ge_1 - ge_2) / _STEEPNESS)
 
     def read_out(self, expected: Tensor) -> Tensor:
         """Expected grades [B, 1] -> logits of P(grade >= 1), P(grade >= 2) [B, 2]."""
@@ -51,11 +51,13 @@ class MseHead(RelevanceHead):
         above = expected.float() - self.threshold
         return steepness * torch.cat([above, above - self.gap()], dim=1)
 
-    def probabilities(self, logits: Tensor) -> Tensor:
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
         """Expected grades [B, 1] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
         return torch.sigmoid(self.read_out(logits))
 
-    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
+    def compute_loss(
+        self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
+    ) -> TaskLoss:
         """Squared error of e plus the cross-entropy of the read-out, whose gradient stops at e."""
         squared = squared_error(logits[:, 0], label_ge, weight)
         fitted = thresholds_loss(self.read_out(logits.detach()), label_ge, weight)

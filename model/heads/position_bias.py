@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.losses.bernoulli import LogProb, log1m_exp, of_logit
+from model.losses.bernoulli import LogProb, log1m_exp, log_prob_of
 
 _STRETCHES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Ends of the stretches of positions: finer on top, where positions differ most."""
@@ -29,10 +29,10 @@ class PositionBias(nn.Module):
     def forward(self, logits: Tensor, position: Tensor | None) -> LogProb:
         """[B, T] logits and [B] positions (None: position 1) -> log-probabilities [B, T]."""
         if position is None:
-            return of_logit(logits)
-        return self.shown(logits.float(), position.clamp(0, self.max_position).long())
+            return log_prob_of(logits)
+        return self.apply_bias(logits.float(), position.clamp(0, self.max_position).long())
 
-    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
+    def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
         """The same for whole positions 0 .. max_position."""
         raise NotImplementedError
 
@@ -40,9 +40,9 @@ class PositionBias(nn.Module):
 class NoBias(PositionBias):
     """The position does not count."""
 
-    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
+    def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
         """[B, T] and [B] -> log-probabilities [B, T]."""
-        return of_logit(logits)
+        return log_prob_of(logits)
 
 
 class AdditiveBias(PositionBias):
@@ -57,14 +57,14 @@ class AdditiveBias(PositionBias):
         self.slope = nn.Parameter(torch.ones(tasks))
         self.table = nn.Parameter(torch.zeros(max_position + 1, tasks))
 
-    def bias(self, position: Tensor) -> Tensor:
+    def compute_bias(self, position: Tensor) -> Tensor:
         """[B] whole positions -> [B, T], 0 at positions 0 and 1."""
         log = position.clamp(min=1).float().log().unsqueeze(1)
         return (position > 1).unsqueeze(1) * (self.table[position] - self.slope * log)
 
-    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
+    def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
         """[B, T] and [B] -> log-probabilities [B, T]."""
-        return of_logit(logits + self.bias(position))
+        return log_prob_of(logits + self.compute_bias(position))
 
 
 class PositionInput(nn.Module):
@@ -106,14 +106,14 @@ class MultiplicativeBias(PositionBias):
         self.slope = nn.Parameter(torch.full((tasks,), math.log(math.expm1(1.0))))
         self.table = nn.Parameter(torch.zeros(max_position + 1, tasks))
 
-    def log_seen(self, position: Tensor) -> Tensor:
+    def compute_log_seen(self, position: Tensor) -> Tensor:
         """[B] whole positions -> log seen [B, T], 0 at positions 0 and 1."""
         log = position.clamp(min=1).float().log().unsqueeze(1)
         return -log * functional.softplus(self.slope + self.table[position])
 
-    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
+    def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
         """[B, T] and [B] -> log-probabilities [B, T]."""
-        attractive = of_logit(logits)
-        log_p = attractive.log_p + self.log_seen(position)
-        first = (position <= 1).unsqueeze(1)
-        return LogProb(log_p, torch.where(first, attractive.log_not_p, log1m_exp(log_p)))
+        attractive = log_prob_of(logits)
+        log_p = attractive.log_p + self.compute_log_seen(position)
+        on_top = (position <= 1).unsqueeze(1)
+        return LogProb(log_p, torch.where(on_top, attractive.log_not_p, log1m_exp(log_p)))

@@ -17,7 +17,7 @@ class LogProb(NamedTuple):
     log_not_p: Tensor
 
 
-def of_logit(logit: Tensor) -> LogProb:
+def log_prob_of(logit: Tensor) -> LogProb:
     """Log-probabilities of sigmoid(logit), in float32."""
     wide = logit.float()
     return LogProb(functional.logsigmoid(wide), functional.logsigmoid(-wide))
@@ -44,6 +44,6 @@ def masked_bce(prob: LogProb, label: Tensor, weight: Tensor) -> TaskLoss:
         Scalars, or [T] each.
     """
     # Unknown labels are replaced before the product: nan * 0 would reach the gradient.
-    known = torch.where(weight > 0, label, torch.zeros_like(label))
-    loss = -(known * prob.log_p + (1.0 - known) * prob.log_not_p)
+    target = torch.where(weight > 0, label, torch.zeros_like(label))
+    loss = -(target * prob.log_p + (1.0 - target) * prob.log_not_p)
     return TaskLoss((weight * loss).sum(dim=0), weight.sum(dim=0))

@@ -5,7 +5,7 @@ from torch import Tensor
 from model.losses.base import TaskLoss
 
 
-def violation(prob: Tensor) -> Tensor:
+def compute_violation(prob: Tensor) -> Tensor:
     """sum_t max(p_{t+1} - p_t, 0) of each row: [B, T] -> [B]; 0 with one step."""
     return (prob[:, 1:] - prob[:, :-1]).clamp(min=0).sum(dim=1)
 
@@ -22,4 +22,4 @@ def descending_loss(prob: Tensor, weight: Tensor, strength: float) -> TaskLoss:
         weight: [B], 0 for padding.
         strength: loss a unit of probability.
     """
-    return TaskLoss(strength * (weight * violation(prob)).sum(), weight.sum())
+    return TaskLoss(strength * (weight * compute_violation(prob)).sum(), weight.sum())

@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from model.losses.base import TaskLoss
-from model.losses.lists import known_lists
+from model.losses.lists import collect_lists
 
 
 def listnet_loss(scores: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
@@ -21,10 +21,10 @@ def listnet_loss(scores: Tensor, label_ge: Tensor, weight: Tensor, list_code: Te
         weight: [B], 0 where there is no label.
         list_code: [B], the list of each row.
     """
-    lists = known_lists(list_code, weight)
+    lists = collect_lists(list_code, weight)
     each = weight[lists.rows].float()
     label = label_ge[lists.rows].float().sum(dim=1)
     target = lists.log_softmax(label + each.log()).exp()
-    found = lists.log_softmax(scores.float()[lists.rows] + each.log())
-    total = -(target * found * lists.sums(each)[lists.index]).sum()
+    log_p = lists.log_softmax(scores.float()[lists.rows] + each.log())
+    total = -(target * log_p * lists.sum_values(each)[lists.index]).sum()
     return TaskLoss(total, weight.sum())

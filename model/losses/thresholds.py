@@ -19,7 +19,7 @@ def thresholds_loss(logits: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLos
         weight: [B], 0 where there is no label.
     """
     wide = logits.float()
-    known = torch.where((weight > 0).unsqueeze(1), label_ge, torch.zeros_like(label_ge))
+    target = torch.where((weight > 0).unsqueeze(1), label_ge, torch.zeros_like(label_ge))
     hit, miss = functional.logsigmoid(wide), functional.logsigmoid(-wide)
-    loss = -(known * hit + (1.0 - known) * miss).sum(dim=1)  # [B]
+    loss = -(target * hit + (1.0 - target) * miss).sum(dim=1)  # [B]
     return TaskLoss((weight * loss).sum(), weight.sum())

@@ -68,5 +68,5 @@ class SeenRegions(nn.Module):
 
     def forward(self, region: Tensor) -> Tensor:
         """[B] ids -> [B] ids with 0 for every region without a training row."""
-        known = torch.where(region < len(self.seen), region, torch.zeros_like(region))
-        return torch.where(self.seen[known], known, torch.zeros_like(known))
+        declared = torch.where(region < len(self.seen), region, torch.zeros_like(region))
+        return torch.where(self.seen[declared], declared, torch.zeros_like(declared))

@@ -26,7 +26,7 @@ from model.files import new_folder, read_json, short_hash
 from model.ranker import Ranker, build_ranker
 from model.serving.calibrators import Calibrators
 from model.serving.ranker import LoadedRanker
-from model.spec import InputSpec, difference
+from model.spec import InputSpec, describe_difference
 from model.standardise import Standardisation
 
 FORMAT_VERSION = 2
@@ -121,7 +121,7 @@ def _assemble(
     described = json.loads(content[SPEC])
     spec = InputSpec.from_json(described)
     if features is not None:
-        other = difference(spec.names, features)
+        other = describe_difference(spec.names, features)
         if other:
             raise ModelError(f"the features differ from the model's: {other}")
     scale = Standardisation(**described["standardisation"])

@@ -53,10 +53,10 @@ class ServingNetwork:
             return torch.stack(list(self.ranker.read_out(by_task).values()), dim=1)
         tasks = self.ranker.spec.tasks
         logits = self.towers(by_task[tasks[0]])
-        columns = [self.ranker.engagement.probabilities(logits[:, : len(tasks)])]
+        columns = [self.ranker.engagement.compute_probabilities(logits[:, : len(tasks)])]
         if self.ranker.relevance is not None:
             grades = self.ranker.relevance_logits(logits[:, len(tasks) :], by_task)
-            columns.append(self.ranker.relevance.probabilities(grades))
+            columns.append(self.ranker.relevance.compute_probabilities(grades))
         return torch.cat(columns, dim=1)
 
 

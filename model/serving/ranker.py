@@ -10,7 +10,7 @@ from model.ranker import Ranker
 from model.serving.calibrators import Arrays, Calibrators
 from model.serving.network import ServingNetwork
 from model.spec import GRADES, InputSpec
-from model.standardise import bad_ids
+from model.standardise import explain_bad_ids
 
 Floats = npt.NDArray[np.float32]
 
@@ -105,6 +105,8 @@ class LoadedRanker:
             names = [f.name for f, bad in zip(features, columns, strict=True) if bad]
             raise ValueError(f"features {names} hold values that are not finite")
         for i, feature in enumerate(features):
-            reason = bad_ids(values[:, i], feature.buckets) if feature.kind == "category" else ""
+            reason = (
+                explain_bad_ids(values[:, i], feature.buckets) if feature.kind == "category" else ""
+            )
             if reason:
                 raise ValueError(f"category {feature.name}: {reason}")

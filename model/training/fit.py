@@ -18,7 +18,7 @@ from model.ranker import Ranker
 from model.serving.artifact import Artifact
 from model.serving.calibrators import Calibrators, Known, fit_all
 from model.spec import RELEVANCE, InputSpec
-from model.standardise import Standardisation, measure
+from model.standardise import Standardisation, measure_inputs
 from model.training.checkpoint import Progress
 from model.training.launcher import launch
 from model.training.task import TrainTask
@@ -55,7 +55,7 @@ def fit(
         conf_text: resolved conf, kept with the model.
         origin: further entries of the model's manifest (conf hash, code version).
     """
-    scale = measure(snapshot)
+    scale = measure_inputs(snapshot)
     task = TrainTask(snapshot.folder, folder, scale, conf.model, conf.feed, conf.trainer, conf.seed)
     launch(task)
     ranker, progress = trained(task)
@@ -102,7 +102,7 @@ def region_coverage(
         unseen: declared regions without a training row; train_rows, validation_rows: rows of them
         or of the unknown region (count).
     """
-    unseen = scale.unseen(spec.regions)
+    unseen = scale.list_unseen(spec.regions)
     ids = [0, *(spec.regions.index(name) + 1 for name in unseen)]
     return {
         "unseen": list(unseen),

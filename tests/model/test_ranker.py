@@ -178,7 +178,7 @@ def test_embedding_width() -> None:
 
 def test_the_ordinal_head_is_a_chain_for_any_logits() -> None:
     head = CornHead(4, SMALL)
-    found = head.probabilities(torch.tensor([[0.0, 3.0], [-2.0, 9.0], [60.0, 60.0]]))
+    found = head.compute_probabilities(torch.tensor([[0.0, 3.0], [-2.0, 9.0], [60.0, 60.0]]))
     half, most = 0.5, 1 / (1 + math.exp(-3.0))
     assert found[0].tolist() == pytest.approx([half, half * most])
     assert bool((found[:, 0] >= found[:, 1]).all())

@@ -17,13 +17,13 @@ from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
 from model.heads.engagement import start_tower
 from model.heads.links import LINKS
 from model.losses import LogProb, masked_bce, total_loss
-from model.losses.descending import violation
+from model.losses.descending import compute_violation
 from model.ranker import Ranker, build_ranker
 from model.serving.artifact import Artifact, load_model, save_model
 from model.serving.calibrators import none_fitted
 from model.serving.network import ServingNetwork
 from model.spec import DESCENDING, RELEVANCE, InputSpec, SpecError
-from model.standardise import Standardisation, measure
+from model.standardise import Standardisation, measure_inputs
 from model.training.fit import fit
 
 MODELS = list(itertools.product(BACKBONES, LINKS))
@@ -76,7 +76,7 @@ def test_the_loss_is_of_what_is_predicted(ranker: Ranker, batch: Batch) -> None:
     if ranker.descending > 0:
         steps = torch.stack([predicted[f"p_{task}"] for task in TASKS], dim=1)
         found = losses[DESCENDING].total
-        torch.testing.assert_close(found, ranker.descending * violation(steps).sum())
+        torch.testing.assert_close(found, ranker.descending * compute_violation(steps).sum())
 
 
 @pytest.mark.parametrize("ranker", MODELS, indirect=True)
@@ -99,7 +99,7 @@ def test_scoring_gives_what_the_ranker_predicts(ranker: Ranker, batch: Batch) ->
 def test_the_order_is_kept_where_it_is_promised(ranker: Ranker, batch: Batch) -> None:
     start_tower(ranker.engagement.towers["purchase"], [0.99])
     predicted = ranker.predict(batch.features, batch.position)
-    rising = violation(torch.stack([predicted[f"p_{task}"] for task in TASKS], dim=1))
+    rising = compute_violation(torch.stack([predicted[f"p_{task}"] for task in TASKS], dim=1))
     assert (rising.max().item() == 0.0) == ranker.engagement.link.ordered
     assert bool((predicted["p_ge_1"] >= predicted["p_ge_2"]).all())
 
@@ -152,7 +152,7 @@ def test_a_snapshot_without_relevance(backbone: str, tmp_path: Path) -> None:
     loaded = load_model(tmp_path / "model")
     features = next(batches(snapshot, Rows("validation"), conf.feed)).features.numpy()
     assert list(loaded.predict(features)) == ["p_click", "p_cart", "p_purchase"]
-    assert measure(snapshot).rates.keys() == set(TASKS)
+    assert measure_inputs(snapshot).rates.keys() == set(TASKS)
 
 
 def test_relevance_is_part_of_the_spec_s_json(snapshot: Snapshot) -> None:

@@ -16,7 +16,7 @@ from jobs.experiments.thin import thinned
 from jobs.experiments.workers import Workers
 from model.experiments.training import Training
 from model.feed import open_snapshot
-from model.standardise import measure
+from model.standardise import measure_inputs
 from model.training.task import TrainTask
 
 EPOCHS = 30
@@ -39,7 +39,7 @@ def test_a_training_whose_process_is_killed_goes_on_in_another(tmp_path: Path) -
     task = TrainTask(
         snapshot=snapshot.folder,
         folder=tmp_path / "run",
-        scale=measure(snapshot),
+        scale=measure_inputs(snapshot),
         model=ModelConf(hidden=(8,), tower=()),
         feed=FeedConf(engine="memory", batch_size=16),
         trainer=TrainerConf(epochs=EPOCHS, min_steps=1, progress=False),

@@ -93,5 +93,5 @@ def test_the_snapshot_gives_a_line_and_candidates_read_the_same(
     assert ranker.line is not None
     features = torch.randn(5, len(snapshot.spec.features)).abs()
     candidates = features[:, snapshot.spec.candidate_positions]
-    read = ranker.line.read_candidates(candidates)
+    read = ranker.line.compute_candidate_logits(candidates)
     torch.testing.assert_close(read, ranker.represent(features)[LINE])

@@ -23,7 +23,7 @@ from model.losses import TaskLoss
 from model.losses.balance import BALANCES, Losses, StaticBalance
 from model.ranker import Ranker, build_ranker
 from model.serving.artifact import Artifact, load_model, save_model
-from model.standardise import Standardisation, measure
+from model.standardise import Standardisation, measure_inputs
 from model.training.checkpoint import Progress, load_checkpoint
 from model.training.distributed import Ranks
 from model.training.epoch import TrainingError
@@ -176,7 +176,7 @@ def test_a_task_without_any_label_trains_the_others(own_snapshot: Path, tmp_path
     task = TrainTask(
         snapshot.folder,
         tmp_path / "t",
-        measure(snapshot),
+        measure_inputs(snapshot),
         ModelConf(hidden=(4,), tower=()),
         FeedConf(engine="pyarrow", batch_size=16),
         TrainerConf(epochs=2, min_steps=1, progress=False),
