@@ -43,7 +43,7 @@ from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from model.labelers.base import LabelerError
 from model.labelers.deployed import Deployed, load_deployed
-from model.labelers.gate.gate import Graded, Verdict, judge, require_unseen
+from model.labelers.gate.gate import Graded, Verdict, judge_labeler, require_unseen
 from model.labelers.gate.gold import Gold
 
 
@@ -168,7 +168,7 @@ def judge_version(
     deployed = load_deployed(labeler_dir(warehouse, version))
     gold = _gold(rows, production_weights(deployed.deployment, rows, tree))
     reference = None if admitted is None else _reference(warehouse, admitted, gold, keys)
-    verdict = judge(gold, _graded(deployed, gold), reference, tree.labeling.gate, tree.seed)
+    verdict = judge_labeler(gold, _graded(deployed, gold), reference, tree.labeling.gate, tree.seed)
     compared = admitted["labeler_version"] if admitted and reference is not None else None
     return Judged(verdict, compared, len(rows), len(keys))
 
@@ -186,7 +186,7 @@ def _reference(warehouse: Warehouse, admitted: Row, gold: Gold, keys: set[str]) 
 
 def _graded(deployed: Deployed, gold: Gold) -> Graded:
     p = deployed.predict(gold.pairs)
-    return Graded(p, deployed.deployment.grades(p))
+    return Graded(p, deployed.deployment.choose_grades(p))
 
 
 def _seen(warehouse: Warehouse, version: str, keys: set[str]) -> list[str]:

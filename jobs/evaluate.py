@@ -53,16 +53,16 @@ from jobs.platform.feature_reads import read_features
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
-from jobs.reports.baselines import RunBaselines, run_baselines
-from jobs.reports.evaluation_report import side_by_side, write_evaluation_section
+from jobs.reports.baselines import RunBaselines, prepare_baselines
+from jobs.reports.evaluation_report import format_side_by_side, write_evaluation_section
 from jobs.reports.examination import examination_in_force
 from jobs.reports.simulated import rests_on_simulation
 from jobs.reports.yardsticks import Yardsticks, add_distances
 from jobs.serving.in_force import weights_in_force
-from model.baselines.verdict import Comparison, compare, reasons
+from model.baselines.verdict import Comparison, compare_rankers, select_reasons
 from model.evaluation.block_sums import BlockSums
 from model.evaluation.bootstrap import BlockBootstrap
-from model.evaluation.evaluated import left_out, ranking_rows, task_rows
+from model.evaluation.evaluated import build_ranking_rows, build_task_rows, count_left_out
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
     yard = Yardsticks(rankers, inputs.weights, tree.value.weights, curve, e)
     sums = BlockSums(_ranked(yard, rows, served, inputs.truth, facts).toPandas(), e.blocks)
     add_distances(sums, e.k)
-    samples = yard.samples(rows)
-    found = ranking_rows(sums, bootstrap, REFERENCE) + _tasks(rows, curve, bootstrap, tree)
+    samples = yard.measure_samples(rows)
+    found = build_ranking_rows(sums, bootstrap, REFERENCE) + _tasks(rows, curve, bootstrap, tree)
     grades = {r["source"]: r["simulated"] for r in simulated_sources(inputs.labels).collect()}
     shared = {
         "run_date": conf.run_date,
@@ -117,11 +117,13 @@ def find(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
         facts=facts.asDict(),
         simulated_grades=grades,
         examination=curve,
-        left_out=left_out(sums),
+        left_out=count_left_out(sums),
         k=e.k,
         confidence=e.confidence,
-        comparisons=_compared(sums, bootstrap, inputs.baselines, yard.currency(samples), e.k),
-        currency=yard.currency(samples),
+        comparisons=_compared(
+            sums, bootstrap, inputs.baselines, yard.choose_currency(samples), e.k
+        ),
+        currency=yard.choose_currency(samples),
         samples=samples,
         as_served=inputs.served is not None,
     )
@@ -133,10 +135,10 @@ def run(run: Run) -> None:
     findings = find(read_inputs(warehouse), conf)
     written = warehouse.replace_run(METRICS, METRICS.local_frame(warehouse.spark, findings.rows))
     report.count(METRICS.name, len(findings.rows), written.rows)
-    report.notes += side_by_side(findings)
+    report.notes += format_side_by_side(findings)
     report.warnings += findings.warnings()
     report.details["baselines"] = [c.to_json() for c in findings.comparisons]
-    report.details["gate_reasons"] = [c.to_json() for c in reasons(findings.comparisons)]
+    report.details["gate_reasons"] = [c.to_json() for c in select_reasons(findings.comparisons)]
     report.details["left_out"] = findings.left_out
     report.details["examination"] = findings.examination
     report.details["engagement"] = {"currency": findings.currency} | dict(findings.samples)
@@ -148,16 +150,16 @@ def run(run: Run) -> None:
 def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
     """The tables at their pinned versions."""
     examples = warehouse.read_run(EXAMPLE_SCORES)
-    weights, baselines = weights_in_force(warehouse), run_baselines(warehouse)
+    weights, baselines = weights_in_force(warehouse), prepare_baselines(warehouse)
     return EvaluationInputs(
-        test=baselines.beside_examples(examples.where("split = 'test'")),
+        test=baselines.join_examples(examples.where("split = 'test'")),
         validation=examples.where("split = 'validation'"),
         queries=warehouse.read(QUERIES),
         labels=warehouse.read(RELEVANCE_LABELS),
         weights=weights.by_region,
         served=_served(warehouse, baselines),
         truth=optional(warehouse, MARKET_TRUTH),
-        baselines=baselines.rankers(weights.by_region, warehouse.conf.tree.value.weights),
+        baselines=baselines.build_rankers(weights.by_region, warehouse.conf.tree.value.weights),
     )
 
 
@@ -173,21 +175,21 @@ def _served(warehouse: Warehouse, baselines: RunBaselines) -> DataFrame | None:
     features = read_features(warehouse).as_of(F.lit(warehouse.conf.run_date))
     labels = warehouse.read(RELEVANCE_LABELS).transform(best)
     rows = scores.transform(served_rows(features, labels, queries, tree.split.test))
-    return baselines.beside_served(rows)
+    return baselines.join_served(rows)
 
 
 def _ranked(
     yard: Yardsticks, rows: DataFrame, served: DataFrame, truth: DataFrame | None, facts: Row
 ) -> DataFrame:
     sums = [
-        yard.relevance(served, all_labels=facts["labelled_rows"] > facts["human_rows"]),
-        yard.engagement(rows),
+        yard.sum_relevance(served, all_labels=facts["labelled_rows"] > facts["human_rows"]),
+        yard.sum_engagement(rows),
     ]
     if truth is not None:
         every = served.withColumn("unit", F.col("query_id"))
         sums += [
-            yard.true(pages(rows), truth, "true"),
-            yard.true(every, truth, "true_candidates"),
+            yard.sum_true(pages(rows), truth, "true"),
+            yard.sum_true(every, truth, "true_candidates"),
         ]
     return reduce(DataFrame.unionByName, sums)
 
@@ -203,7 +205,7 @@ def _compared(
     named = ["popularity", "bm25", *(name for name in baselines if name != "lightgbm_relevance")]
     engagement = engagement_metric(currency, k)
     relevance = relevance_metrics(k, human_only=True)["exp"]
-    return tuple(compare(sums, bootstrap, named, engagement, relevance))
+    return tuple(compare_rankers(sums, bootstrap, named, engagement, relevance))
 
 
 def _tasks(
@@ -212,7 +214,7 @@ def _tasks(
     shown, e = pages(rows), tree.evaluation
     histogram = shown.transform(prediction_histogram(e.logit_bin, examination_at_position(curve)))
     counts = queries_by_task(shown)
-    return task_rows(histogram.toPandas(), counts.toPandas(), bootstrap, e.calibration_groups)
+    return build_task_rows(histogram.toPandas(), counts.toPandas(), bootstrap, e.calibration_groups)
 
 
 JOB = Job(

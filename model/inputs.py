@@ -12,10 +12,12 @@ from model.spec import InputFeature, InputSpec
 from model.standardise import Standardisation
 
 _EMBEDDING_STD = 0.05
+"""Spread of a new embedding, small beside the standardised numbers of spread 1."""
 
 
 def embedding_width(buckets: int, limit: int) -> int:
-    """Width of a category's embedding: the square root of its ids, at most `limit` (units)."""
+    """Compute the width of a category's embedding: the square root of its ids, at most `limit`
+    (units)."""
     return min(limit, math.ceil(math.sqrt(buckets)))
 
 
@@ -38,7 +40,7 @@ class FeatureBlock(nn.Module):
         scale: Standardisation,
         conf: ModelConf,
     ) -> None:
-        """Read those of the block's `features` that are `kept`."""
+        """Read those of the block's `features` that are `included`."""
         super().__init__()
         read = [f for f, keep in zip(features, included, strict=True) if keep]
         numeric = [f for f in read if f.kind == "numeric"]
@@ -74,7 +76,7 @@ class FeatureBlock(nn.Module):
         return len(self.regional)
 
     def forward(self, values: Tensor) -> Tensor:
-        """[N, K] values in the order of the block's features -> [N, dim]."""
+        """Map [N, K] values in the order of the block's features to [N, dim]."""
         raw = values.index_select(1, self.position)
         parts = [((raw - self.mean) / self.std).clamp_(-self.clip, self.clip)]
         if self.pieces.dim:
@@ -120,7 +122,7 @@ class Piecewise(nn.Module):
         return len(self.column)
 
     def forward(self, values: Tensor) -> Tensor:
-        """[N, K] raw values -> [N, dim] in -1/2 .. 1/2."""
+        """Map [N, K] raw values to [N, dim] in -1/2 .. 1/2."""
         through = (values.index_select(1, self.column) - self.low) * self.inverse
         return through.clamp_(0.0, 1.0).sub_(0.5)
 
@@ -171,7 +173,7 @@ class InputLayer(nn.Module):
         return [flag for block in self.blocks for flag in block.regional]
 
     def forward(self, features: Tensor) -> Tensor:
-        """[B, F] raw values in the order of the spec -> [B, dim]."""
+        """Map [B, F] raw values in the order of the spec to [B, dim]."""
         query, candidate = self.blocks
         return torch.cat(
             [
@@ -182,7 +184,7 @@ class InputLayer(nn.Module):
         )
 
     def join_blocks(self, query_values: Tensor, candidate_values: Tensor) -> Tensor:
-        """[N, Fq] and [N, Fc] -> [N, F] in the order of the spec."""
+        """Join [N, Fq] and [N, Fc] to [N, F] in the order of the spec."""
         features = query_values.new_empty(
             len(query_values), len(self.query_columns) + len(self.candidate_columns)
         )

@@ -6,7 +6,8 @@ from torch import nn
 
 
 def build_mlp(in_dim: int, widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
-    """Linear, ReLU (and dropout) a width; [B, in_dim] -> [B, widths[-1]], identity if no width."""
+    """Build linear layer, ReLU (and dropout) per width: [B, in_dim] -> [B, widths[-1]]; identity if
+    no width."""
     layers: list[nn.Module] = []
     for out_dim in widths:
         layers += [nn.Linear(in_dim, out_dim), nn.ReLU()]
@@ -17,7 +18,8 @@ def build_mlp(in_dim: int, widths: Sequence[int], dropout: float = 0.0) -> nn.Se
 
 
 def split_blocks(layers: nn.Module) -> list[nn.Sequential]:
-    """A stack of layers cut before every linear one: each piece a Linear and what follows it."""
+    """Split a stack of layers before every linear one: each piece is a Linear and what follows
+    it."""
     pieces: list[list[nn.Module]] = []
     for layer in layers.children():
         if isinstance(layer, nn.Linear) or not pieces:

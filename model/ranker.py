@@ -70,7 +70,8 @@ class Ranker(nn.Module):
         return self.relevance is not None and self.relevance.needs_lists
 
     def represent(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
-        """[B, F] raw features -> representation [B, out_dim] by task, and the line's logits.
+        """Map raw features [B, F] to the representation [B, out_dim] by task, and the line's
+        logits.
 
         Args:
             position: [B], read where the position is a feature; None: position 1.
@@ -90,7 +91,7 @@ class Ranker(nn.Module):
         return by_task
 
     def forward(self, batch: Batch) -> dict[str, TaskLoss]:
-        """Loss of every task; a label that is not known counts nowhere."""
+        """Compute the loss of every task; a label that is not known counts nowhere."""
         by_task = self.represent(batch.features, batch.position)
         prob = self.engagement(by_task, batch.position)
         losses = self._engagement_losses(prob, batch)
@@ -101,13 +102,14 @@ class Ranker(nn.Module):
         return losses
 
     def predict(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
-        """Probabilities [B] by output name, at the given positions [B] or at position 1."""
+        """Predict the probabilities [B] by output name, at the given positions [B] or at position
+        1."""
         return self.read_out(self.represent(features, position), position)
 
     def represent_candidates(
         self, query_values: Tensor, candidate_values: Tensor, counts: Tensor
     ) -> dict[str, Tensor]:
-        """`represent` with the query's part of the first layer computed once a query.
+        """Do as `represent`, with the query's part of the first layer computed once per query.
 
         Args:
             query_values: [Q, Fq] query features.
@@ -131,7 +133,7 @@ class Ranker(nn.Module):
     def read_out(
         self, by_task: Mapping[str, Tensor], position: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """The heads' probabilities [B] by output name from the representations."""
+        """Read the heads' probabilities [B] by output name from the representations."""
         engaged = self.engagement(by_task, position).log_p.exp()
         columns = [*engaged.unbind(1)]
         if self.relevance is not None:
@@ -140,7 +142,7 @@ class Ranker(nn.Module):
         return dict(zip(self.spec.outputs, columns, strict=True))
 
     def relevance_logits(self, of_tower: Tensor, by_task: Mapping[str, Tensor]) -> Tensor:
-        """The tower's logits [B, outputs], with the line's mixed in: what a prediction reads."""
+        """Mix the line's logits into the tower's [B, outputs]: what a prediction reads."""
         return of_tower if self.line is None else self.line.mix_logits(of_tower, by_task[LINE])
 
     def _engagement_losses(self, prob: LogProb, batch: Batch) -> dict[str, TaskLoss]:
@@ -153,15 +155,15 @@ class Ranker(nn.Module):
         return {t: TaskLoss(*pair) for t, pair in zip(self.spec.tasks, pairs, strict=True)}
 
     def _relevance_loss(self, head: RelevanceHead, hidden: Tensor, batch: Batch) -> TaskLoss:
-        label_ge = torch.stack([batch.label(f"label_{g}") for g in self.spec.grades], dim=1)
-        label_weight = batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
+        label_ge = torch.stack([batch.get_label(f"label_{g}") for g in self.spec.grades], dim=1)
+        label_weight = batch.get_label(f"mask_{RELEVANCE}") * batch.get_label(f"weight_{RELEVANCE}")
         return head.compute_loss(
             head(hidden), label_ge, batch.weight * label_weight, batch.list_code
         )
 
 
 def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ranker:
-    """A fresh ranker as conf describes it; weights drawn from torch's generator."""
+    """Build a fresh ranker as conf describes it; torch's generator draws the weights."""
     inputs = InputLayer(spec, scale, conf)
     context = RegionContext(
         tuple(inputs.regional), len(spec.regions), conf, tuple(scale.region_rows)

@@ -14,8 +14,11 @@ from model.standardise import Standardisation
 
 Widths = tuple[int, ...]
 TOLERANCE = 0.02
+"""Deviation from the wanted parameters that is taken (fraction)."""
 _NEAR = 3
+"""Units that single widths are moved by, all together: few, so that the search stays short."""
 _LARGEST = 64.0
+"""Factor at which the search for larger widths ends."""
 
 
 class SizingError(UserError, ValueError):
@@ -23,7 +26,8 @@ class SizingError(UserError, ValueError):
 
 
 def count_parameters(spec: InputSpec, conf: ModelConf, scale: Standardisation | None = None) -> int:
-    """Parameters of the whole ranker that learn: embeddings, region part, backbone, heads.
+    """Count the parameters of the whole ranker that learn: embeddings, region part, backbone,
+    heads.
 
     Args:
         scale: statistics of the training rows, whose values decide how many bins a feature has;
@@ -41,15 +45,15 @@ def size_conf(
     scale: Standardisation | None = None,
     tolerance: float = TOLERANCE,
 ) -> ModelConf:
-    """`conf` with `hidden` scaled so that the ranker has `target` parameters, nearly.
+    """Scale `hidden` of the conf so that the ranker has about `target` parameters.
 
     All widths of `hidden` (of experts, bottoms or steps, where the backbone has several) are
     multiplied by one factor. Where rounding misses the target, single widths are moved by a few
-    units, those of `tower` only where it cannot be helped. Experts and embeddings stay.
+    units, those of conf `tower` only where it cannot be helped. Experts and embeddings stay.
 
     Args:
-        target: parameters wanted (count), as of `parameter_count`.
-        scale: as of `parameter_count`.
+        target: parameters wanted (count), as of `count_parameters`.
+        scale: as of `count_parameters`.
         tolerance: greatest deviation from it (fraction).
 
     Raises:
@@ -79,7 +83,7 @@ def size_conf(
 
 
 def _assume_varied(spec: InputSpec) -> Standardisation:
-    """Statistics of features that all take many values."""
+    """Make statistics of features that all take many values."""
     numeric = [f.name for f in spec.features if f.kind == "numeric"]
     grid = [i / QUANTILES for i in range(QUANTILES + 1)]
     return Standardisation(
@@ -92,7 +96,7 @@ def _assume_varied(spec: InputSpec) -> Standardisation:
 
 
 def _bisect_widths(base: Widths, target: int, count: Callable[[Widths], int]) -> Widths:
-    """The largest common factor whose widths stay at or below the target, within 1 / 1000."""
+    """Find the largest common factor whose widths stay at or below the target, within 1 / 1000."""
     low, high = 0.0, 1.0
     while count(_scale_widths(base, high)) < target and high < _LARGEST:
         low, high = high, high * 2.0
@@ -108,7 +112,8 @@ def _scale_widths(base: Widths, factor: float) -> Widths:
 
 
 def _generate_neighbours(hidden: Widths, tower: Widths) -> Iterator[Widths]:
-    """Widths of both at most `_NEAR` units away in all: the tower as it is first, nearest first."""
+    """Yield widths at most `_NEAR` units away in all, the nearest first, and first those that leave
+    the tower as it is."""
     depth = len(hidden)
     moves = itertools.product(range(-_NEAR, _NEAR + 1), repeat=depth + len(tower))
     near = [move for move in moves if sum(map(abs, move)) <= _NEAR]

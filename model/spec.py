@@ -69,8 +69,8 @@ class InputSpec:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "InputSpec":
-        """The spec in a manifest's or a model's JSON (keys features, tasks, regions,
-        and relevance, which is true where it is left out).
+        """Read the spec in a manifest's or a model's JSON (keys features, tasks, regions, and
+        relevance, which is true where it is left out).
 
         Raises:
             SpecError: a key is missing or a declaration has an unknown field.
@@ -84,7 +84,7 @@ class InputSpec:
         return cls(features, tasks, regions, relevance)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON from which `from_json` makes an equal spec."""
+        """Give plain JSON from which `from_json` makes an equal spec."""
         return {
             "features": [asdict(feature) for feature in self.features],
             "tasks": list(self.tasks),
@@ -98,7 +98,7 @@ class InputSpec:
         return [feature.name for feature in self.features]
 
     def mark_included(self, left_out: Sequence[str]) -> "list[bool]":
-        """For each feature, whether a model reads it that leaves out these names and groups.
+        """Mark the features that a model reads which leaves out these names and groups.
 
         Groups: ids (hashed categories but the region), exposure, region (all that depend on it).
 
@@ -174,7 +174,7 @@ class InputSpec:
 
 
 def describe_difference(expected: Sequence[str], given: Sequence[str]) -> str:
-    """How two lists of feature names differ, in words; empty where they do not."""
+    """Tell how two lists of feature names differ, in words; empty where they do not."""
     missing = [name for name in expected if name not in given]
     extra = [name for name in given if name not in expected]
     if missing or extra:

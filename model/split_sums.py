@@ -58,7 +58,7 @@ class Sample:
             self._rows += rows.shape[1]
 
     def compute_quantiles(self, names: Mapping[int, str]) -> dict[str, list[float]]:
-        """Quantiles of the columns by name."""
+        """Compute the quantiles of the columns by name."""
         if not self._groups:
             return {}
         grid = np.linspace(0.0, 1.0, QUANTILES + 1)
@@ -91,7 +91,7 @@ class GradedSample:
         self._rows += len(graded)
 
     def fit_line(self, mean: Doubles, std: Doubles) -> dict[str, list[float]]:
-        """The regressions on them, given the moments of all features."""
+        """Fit the regressions on the sample, given the moments of all features."""
         if not self._rows:
             return {}
         at, rows = self._spec.fit_positions, np.concatenate(self._parts, axis=1).astype(np.float64)
@@ -135,7 +135,7 @@ class LabelSums:
         self.soft += self._count_soft_rows(columns)
 
     def _count_soft_rows(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> int:
-        """Rows with a relevance label for which a grade is neither certain nor ruled out."""
+        """Count rows with a relevance label for which a grade is neither certain nor ruled out."""
         if not self._grades:
             return 0
         ge = np.stack([columns[f"label_{grade}"] for grade in self._grades])
@@ -149,14 +149,15 @@ class LabelSums:
         self._weights[name] += float(mask.sum(dtype=np.float64))
 
     def compute_rates(self) -> dict[str, float]:
-        """Mean of each label where it is known; a label that is known nowhere is left out."""
+        """Compute the mean of each label over the rows where it is known; one that is known nowhere
+        is left out."""
         return {name: self._hits[name] / n for name, n in self._weights.items() if n > 0}
 
 
 def fit_regressions(
     names: Sequence[str], z: Doubles, label_ge: Doubles, weight: Doubles
 ) -> dict[str, list[float]]:
-    """Weights by feature, two each, and the two intercepts under the empty name.
+    """Fit two regressions: two weights per feature, and the two intercepts under the empty name.
 
     The first regression is of grade >= 1, the second of grade >= 2 among rows that reach grade 1:
     the logits of the conditional chain (`model.heads.ordinal`). A soft label counts on both sides,

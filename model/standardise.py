@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.feed import Snapshot, SnapshotError, engine
+from model.feed import Snapshot, TrainingSnapshotError, load_engine
 from model.spec import InputSpec
 from model.split_sums import GradedSample, LabelSums, Moments, RegionCounts, Sample
 
@@ -39,7 +39,8 @@ class Standardisation:
     fit_line: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
     def compute_edges(self, name: str, bins: int) -> list[float]:
-        """Rising edges of at most `bins` bins of a numeric feature, of about equal mass.
+        """Compute the rising edges of at most `bins` bins of a numeric feature, of about equal
+        mass.
 
         A value that many rows share takes several quantiles and is an edge once, so there may be
         fewer; a feature that does not vary has none.
@@ -51,7 +52,7 @@ class Standardisation:
         return [float(edge) for edge in np.unique(grid[places])]
 
     def list_unseen(self, regions: Sequence[str]) -> tuple[str, ...]:
-        """Those of the declared regions that no training row is of.
+        """List the declared regions that no training row is of.
 
         Args:
             regions: regions[i] has id i + 1.
@@ -61,12 +62,12 @@ class Standardisation:
         return tuple(r for i, r in enumerate(regions, start=1) if not self.region_rows[i])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON; `Standardisation(**content)` gives it back."""
+        """Give plain JSON; `Standardisation(**content)` gives it back."""
         return asdict(self)
 
 
 def measure_inputs(snapshot: Snapshot) -> Standardisation:
-    """One pass over the train split, file by file.
+    """Measure the inputs in one pass over the train split, file by file.
 
     Raises:
         SnapshotError: a feature is not finite, a category's id is not a whole number below its
@@ -79,7 +80,7 @@ def measure_inputs(snapshot: Snapshot) -> Standardisation:
     labels, regions, sample = LabelSums(spec), RegionCounts(spec), Sample()
     graded = GradedSample(spec)
     paths = [snapshot.folder / file.path for file in snapshot.splits["train"]]
-    for group in engine("pyarrow")(paths, columns, None):
+    for group in load_engine("pyarrow")(paths, columns, None):
         _check_values(spec, group[:features])
         moments.merge(group[:features].astype(np.float64))
         sample.add(group[:features])
@@ -88,7 +89,9 @@ def measure_inputs(snapshot: Snapshot) -> Standardisation:
         graded.add(group, by_label)
         regions.add(group)
     if not labels.compute_rates():
-        raise SnapshotError("no label of any task is known in split train: nothing to learn")
+        raise TrainingSnapshotError(
+            "no label of any task is known in split train: nothing to learn"
+        )
     spread = np.sqrt(moments.squares / max(moments.count, 1))
     spread[spread <= 1e-6] = 1.0
     numeric = [i for i, f in enumerate(spec.features) if f.kind == "numeric"]
@@ -108,16 +111,16 @@ def _check_values(spec: InputSpec, values: npt.NDArray[np.float32]) -> None:
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
         names = [name for name, ok in zip(spec.names, finite, strict=True) if not ok]
-        raise SnapshotError(f"features {names} hold values that are not finite")
+        raise TrainingSnapshotError(f"features {names} hold values that are not finite")
     for feature, column in zip(spec.features, values, strict=True):
         if feature.kind == "category":
             reason = explain_bad_ids(column, feature.buckets)
             if reason:
-                raise SnapshotError(f"category {feature.name}: {reason}")
+                raise TrainingSnapshotError(f"category {feature.name}: {reason}")
 
 
 def explain_bad_ids(column: npt.NDArray[np.float32], buckets: int) -> str:
-    """Why a column cannot be ids of a category with so many buckets; empty where it can."""
+    """Tell why a column cannot be ids of a category with so many buckets; empty where it can."""
     if column.size == 0:
         return ""
     low, high = float(column.min()), float(column.max())

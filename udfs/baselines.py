@@ -126,7 +126,7 @@ def _values(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
 def _scored(
     baselines: Baselines, features: NDArray[np.float32], keys: Sequence[str], named: list[Any]
 ) -> pa.RecordBatch:
-    found = baselines.scores(features)
+    found = baselines.score_candidates(features)
     columns = score_columns(baselines)
     values = [pa.array(found[arm][what]) for arm, what in columns]
     names = [*keys, *(score_column(arm, what) for arm, what in columns)]

@@ -33,6 +33,6 @@ class Adatt(Extraction):
         )
 
     def weight_experts(self, depth: int, gates: Tensor) -> Tensor:
-        """The gates [T * E, B], and the native weights of each task's own experts."""
+        """Add each task's native weights of its own experts to the gates [T * E, B]."""
         native = self.belongs * self.native[depth] if len(self.native) else self.belongs
         return gates + native.view(-1, 1)

@@ -58,15 +58,17 @@ class Extraction(Backbone):
         self.dropout = nn.Dropout(conf.dropout)
 
     def weight_experts(self, depth: int, gates: Tensor) -> Tensor:
-        """What experts are multiplied with, from the tasks' gates [T * gate, B]: the gates."""
+        """Give the factors of the experts from the tasks' gates [T * gate, B]: the gates
+        themselves."""
         return gates
 
     def first_linear(self) -> nn.Linear:
-        """The tasks' experts, the tasks' gates, the shared experts, their gate, side by side."""
+        """Give one layer of the tasks' experts, the tasks' gates, the shared experts and their
+        gate, side by side."""
         return self.first
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, all experts * hidden[0] + all gates] -> [B, out_dim] by task."""
+        """Map [B, all experts * hidden[0] + all gates] to [B, out_dim] by task."""
         count = len(self.tasks)
         units, logits, shared = torch.split(hidden, self.pieces, dim=1)
         outputs = self._mix_layer(
@@ -81,8 +83,9 @@ class Extraction(Backbone):
         return dict(zip(self.tasks, outputs, strict=True))
 
     def _mix_layer(self, depth: int, units: Tensor, logits: Tensor, shared: Tensor) -> list[Tensor]:
-        """Tasks' units [T, B, own * H] and gates [T, B, gate], shared units and gate [B, ...]
-        -> what each task gets, then what the shared experts get, [B, H] each."""
+        """Run one layer of experts: tasks' units [T, B, own * H] and gates [T, B, gate], shared
+        units and gate [B, ...] -> what each task gets, then what the shared experts get, [B, H]
+        each."""
         active = self.dropout(torch.relu(units))
         experts = [e for task in active.unbind(0) for e in task.chunk(self.own, dim=1)]
         gates, plan = self.weight_experts(depth, softmax_gates(logits)), self.plan

@@ -24,7 +24,7 @@ class GroupedLinear(nn.Module):
             nn.init.uniform_(parameter, -1.0 / math.sqrt(in_dim), 1.0 / math.sqrt(in_dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[G, B, in_dim] -> [G, B, out_dim]."""
+        """Map [G, B, in_dim] to [G, B, out_dim]."""
         return torch.baddbmm(self.bias.view(self.groups, 1, self.out_dim), x, self.weight)
 
 
@@ -44,13 +44,13 @@ class GroupedStack(nn.Module):
         self.layers = nn.Sequential(*layers)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """[B, G * hidden[0]], a group's units one after the other -> [G, B, hidden[-1]]."""
+        """Map [B, G * hidden[0]], one group's units after the other, to [G, B, hidden[-1]]."""
         outputs: Tensor = self.layers(split_groups(hidden, self.groups))
         return outputs
 
 
 def split_groups(hidden: Tensor, groups: int) -> Tensor:
-    """[B, G * H] -> the same values as [G, B, H]."""
+    """Reshape [B, G * H] to [G, B, H]."""
     return hidden.view(len(hidden), groups, -1).transpose(0, 1)
 
 

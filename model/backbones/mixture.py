@@ -12,7 +12,7 @@ Plan = tuple[tuple[int, int], ...]
 
 
 def mix_experts(gates: Tensor, plan: Plan, experts: Sequence[Tensor]) -> list[Tensor]:
-    """out_o = sum over the gates c of output o of gates[c] * experts[expert of c].
+    """Mix the experts: out_o = sum over the gates c of output o of gates[c] * experts[expert of c].
 
     Args:
         gates: [C, B], one row per gate.
@@ -27,7 +27,7 @@ def mix_experts(gates: Tensor, plan: Plan, experts: Sequence[Tensor]) -> list[Te
 
 
 def softmax_gates(logits: Tensor) -> Tensor:
-    """Softmax of G groups of E gates: [G, B, E] -> [G * E, B].
+    """Apply the softmax to G groups of E gates: [G, B, E] -> [G * E, B].
 
     Over the middle dimension torch takes many rows at a time: over the last one it is a tenth as
     fast.

@@ -25,11 +25,11 @@ class Mmoe(Backbone):
         self.plan = tuple((t, e) for t in range(len(tasks)) for e in range(conf.experts))
 
     def first_linear(self) -> nn.Linear:
-        """The experts' first layers, then the tasks' gates, side by side."""
+        """Give the experts' first layers, then the tasks' gates, side by side."""
         return self.first
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, E * hidden[0] + T * E] -> [B, out_dim] by task."""
+        """Map [B, E * hidden[0] + T * E] to [B, out_dim] by task."""
         units, logits = torch.split(hidden, self.widths, dim=1)
         experts = self.stack(units).unbind(0)  # E times [B, out_dim]
         gates = softmax_gates(split_groups(logits, len(self.tasks)))

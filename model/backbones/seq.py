@@ -30,13 +30,13 @@ class Seq(Backbone):
         self.cell = nn.GRUCell(self.out_dim + conf.task_embedding, self.out_dim)
 
     def first_linear(self) -> nn.Linear:
-        """The bottom's first layer."""
+        """Give the bottom's first layer."""
         layer = self.bottom[0]
         assert isinstance(layer, nn.Linear)
         return layer
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, hidden[0]] -> [B, out_dim] by task."""
+        """Map [B, hidden[0]] to [B, out_dim] by task."""
         u = self.bottom[1:](hidden)
         by_task = dict.fromkeys(self.tasks, u)
         for step, state in zip(self.steps, self._compute_states(u), strict=True):
@@ -44,7 +44,7 @@ class Seq(Backbone):
         return by_task
 
     def _compute_states(self, u: Tensor) -> list[Tensor]:
-        """h_1 .. h_T, [B, out_dim] each, from u [B, out_dim].
+        """Compute h_1 .. h_T, [B, out_dim] each, from u [B, out_dim].
 
         The same as torch's GRUCell (Cho et al. 2014) on [u ; e_t], without its repeated work: the
         product with u is the same at every step, that with e_t is a vector, and h_0 = 0 needs

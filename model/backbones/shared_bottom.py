@@ -17,11 +17,11 @@ class SharedBottom(Backbone):
         self.layers = build_mlp(in_dim, conf.hidden, conf.dropout)
 
     def first_linear(self) -> nn.Linear:
-        """The first layer."""
+        """Give the first layer."""
         layer = self.layers[0]
         assert isinstance(layer, nn.Linear)
         return layer
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, hidden[0]] -> the same [B, out_dim] for every task."""
+        """Map [B, hidden[0]] to the same [B, out_dim] for every task."""
         return dict.fromkeys(self.tasks, self.layers[1:](hidden))

@@ -41,7 +41,7 @@ POSITION_BIASES: dict[str, Callable[[int, int], PositionBias]] = {
 
 
 def build_relevance_head(in_dim: int, conf: ModelConf, scale: Standardisation) -> RelevanceHead:
-    """The head that conf names, at the label rates of the training rows.
+    """Build the head that conf names, at the label rates of the training rows.
 
     Raises:
         SpecError: the training rows carry soft labels and the head cannot take them.

@@ -13,7 +13,7 @@ class RelevanceHead(nn.Module):
     """From relevance's representation to P(grade >= 1) and P(grade >= 2).
 
     Scoring runs `tower` beside the other tasks' towers, so what the head does after it happens in
-    `probabilities`, and `forward` is the tower alone.
+    `compute_probabilities`, and `forward` is the tower alone.
 
     Attributes:
         needs_lists: the loss compares the items of a list; without list codes and batches of
@@ -41,18 +41,18 @@ class RelevanceHead(nn.Module):
         raise NotImplementedError
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """[B, in_dim] -> logits [B, outputs], which only the head itself understands."""
+        """Map [B, in_dim] to logits [B, outputs], which only the head itself understands."""
         logits: Tensor = self.tower(hidden)
         return logits
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
-        """Logits [B, outputs] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+        """Map logits [B, outputs] to P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
         raise NotImplementedError
 
     def compute_loss(
         self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
     ) -> TaskLoss:
-        """Loss of the rows with a label.
+        """Compute the loss of the rows with a label.
 
         Args:
             logits: [B, outputs] of `forward`.

@@ -36,16 +36,16 @@ class CoralHead(RelevanceHead):
             self.gap.start_at(ge_1 - ge_2)
 
     def compute_threshold_logits(self, logits: Tensor) -> Tensor:
-        """w.h + b_1 [B, 1] -> logits of P(grade >= 1), P(grade >= 2) [B, 2]."""
+        """Map w.h + b_1 [B, 1] to logits of P(grade >= 1), P(grade >= 2) [B, 2]."""
         wide = logits.float()
         return torch.cat([wide, wide - self.gap()], dim=1)
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
-        """w.h + b_1 [B, 1] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+        """Map w.h + b_1 [B, 1] to P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
         return torch.sigmoid(self.compute_threshold_logits(logits))
 
     def compute_loss(
         self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
     ) -> TaskLoss:
-        """Cross-entropy of both thresholds, see `thresholds_loss`."""
+        """Compute the cross-entropy of both thresholds, see `thresholds_loss`."""
         return thresholds_loss(self.compute_threshold_logits(logits), label_ge, weight)

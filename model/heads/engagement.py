@@ -43,21 +43,23 @@ class EngagementHead(nn.Module):
             set_bias(self.towers[task], [logit])
 
     def compute_logits(self, by_task: Mapping[str, Tensor]) -> Tensor:
-        """Representations [B, in_dim] by task -> the towers' own logits [B, T], tasks in order."""
+        """Map representations [B, in_dim] by task to the towers' own logits [B, T], tasks in
+        order."""
         if self.link.linked_layers:
             return self._compute_linked_logits(by_task)
         return torch.cat([self.towers[task](by_task[task]) for task in self.tasks], dim=1)
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
-        """Logits [B, T] -> probabilities at position 1 [B, T]."""
+        """Map logits [B, T] to probabilities at position 1 [B, T]."""
         return self.link.compute_probabilities(logits)
 
     def forward(self, by_task: Mapping[str, Tensor], position: Tensor | None) -> LogProb:
-        """Log-probabilities [B, T] at the positions [B]; None means position 1."""
+        """Compute the log-probabilities [B, T] at the positions [B]; None means position 1."""
         return self.link.compute_log_prob(self.compute_logits(by_task), position, self.bias)
 
     def _compute_linked_logits(self, by_task: Mapping[str, Tensor]) -> Tensor:
-        """The same where each hidden layer adds that of the task before; the logits do not yet."""
+        """Compute the logits where each hidden layer adds that of the task before; the logits are
+        not added up yet."""
         logits: list[Tensor] = []
         before: list[Tensor] = []
         for task in self.tasks:
@@ -72,7 +74,7 @@ class EngagementHead(nn.Module):
 
 
 def build_tower(in_dim: int, outputs: int, conf: ModelConf) -> nn.Sequential:
-    """The hidden layers of a tower and a linear output: [B, in_dim] -> [B, outputs]."""
+    """Build the hidden layers of a tower and a linear output: [B, in_dim] -> [B, outputs]."""
     widths = (in_dim, *conf.tower)
     return nn.Sequential(
         *build_mlp(in_dim, conf.tower, conf.dropout), nn.Linear(widths[-1], outputs)

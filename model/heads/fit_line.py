@@ -45,15 +45,15 @@ class FitLine(nn.Module):
         self._register_values("bias", scale.fit_line[""])
 
     def compute_logits(self, features: Tensor) -> Tensor:
-        """[B, F] raw features -> the line's logits [B, 2]."""
+        """Map [B, F] raw features to the line's logits [B, 2]."""
         return self._apply_line(features.index_select(1, self.columns))
 
     def compute_candidate_logits(self, candidate_values: Tensor) -> Tensor:
-        """[B, Fc] raw features of the candidates -> the line's logits [B, 2]."""
+        """Map [B, Fc] raw features of the candidates to the line's logits [B, 2]."""
         return self._apply_line(candidate_values.index_select(1, self.candidate_columns))
 
     def mix_logits(self, of_network: Tensor, of_line: Tensor) -> Tensor:
-        """Both logits [B, 2] -> their weighted mean [B, 2]."""
+        """Map both logits [B, 2] to their weighted mean [B, 2]."""
         return torch.lerp(of_network.float(), of_line.float(), self.share)
 
     def _apply_line(self, raw: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ def build_fit_line(
     included: Sequence[bool],
     clip: float,
 ) -> FitLine | None:
-    """The line, where there is one that suits the head and the features that the model reads.
+    """Build the line; None where it does not suit the head or the features that the model reads.
 
     Args:
         share: part of the line in the logits, 0 to 1.

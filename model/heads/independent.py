@@ -27,11 +27,11 @@ class IndependentHead(RelevanceHead):
             start_tower(self.tower, [rates[grade] for grade in GRADES])
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
-        """Logits [B, 2] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+        """Map logits [B, 2] to P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
         return torch.cummin(torch.sigmoid(logits.float()), dim=1).values
 
     def compute_loss(
         self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
     ) -> TaskLoss:
-        """Cross-entropy of both thresholds, see `thresholds_loss`."""
+        """Compute the cross-entropy of both thresholds, see `thresholds_loss`."""
         return thresholds_loss(logits, label_ge, weight)

@@ -16,6 +16,7 @@ from model.heads.position_bias import PositionBias
 from model.losses.bernoulli import LogProb, log1m_exp, log_prob_of
 
 _LOWEST = 1e-4
+"""Distance that a rate keeps from 0 and 1, so that its log-odds are finite."""
 
 
 class Link:
@@ -30,22 +31,23 @@ class Link:
     ordered = False
 
     def count_biased(self, tasks: int) -> int:
-        """Steps with a position bias of their own (count)."""
+        """Count the steps that have a position bias of their own."""
         return tasks
 
     def compute_start_logits(self, rates: Sequence[float]) -> list[float]:
-        """Logits at which the steps have the given rates (kept within 1e-4 of 0 and 1)."""
+        """Compute the logits at which the steps have the given rates (kept within 1e-4 of 0 and
+        1)."""
         return [log_odds(rate) for rate in rates]
 
     def compute_log_prob(
         self, logits: Tensor, position: Tensor | None, bias: PositionBias
     ) -> LogProb:
-        """Logits [B, T] and positions [B] (None: position 1) -> log-probabilities [B, T]."""
+        """Map logits [B, T] and positions [B] (None: position 1) to log-probabilities [B, T]."""
         log_prob: LogProb = bias(logits, position)
         return log_prob
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
-        """Logits [B, T] -> probabilities at position 1 [B, T]."""
+        """Map logits [B, T] to probabilities at position 1 [B, T]."""
         return torch.sigmoid(logits.float())
 
 
@@ -59,18 +61,18 @@ class ResidualLink(Link):
     linked_layers = True
 
     def compute_start_logits(self, rates: Sequence[float]) -> list[float]:
-        """Differences of the log-odds from step to step."""
+        """Compute the differences of the log-odds from step to step."""
         odds = [log_odds(rate) for rate in rates]
         return [odd - before for odd, before in zip(odds, [0.0, *odds[:-1]], strict=True)]
 
     def compute_log_prob(
         self, logits: Tensor, position: Tensor | None, bias: PositionBias
     ) -> LogProb:
-        """[B, T] and [B] -> log-probabilities [B, T]; the bias acts on the summed logits."""
+        """Map [B, T] and [B] to log-probabilities [B, T]; the bias acts on the summed logits."""
         return super().compute_log_prob(logits.float().cumsum(dim=1), position, bias)
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
-        """[B, T] -> probabilities at position 1 [B, T]."""
+        """Map [B, T] to probabilities at position 1 [B, T]."""
         return torch.sigmoid(logits.float().cumsum(dim=1))
 
 
@@ -85,11 +87,11 @@ class ConditionalLink(Link):
     ordered = True
 
     def count_biased(self, tasks: int) -> int:
-        """One: the first step."""
+        """Count the first step alone."""
         return 1
 
     def compute_start_logits(self, rates: Sequence[float]) -> list[float]:
-        """Log-odds of each rate over the one before.
+        """Compute the log-odds of each rate over the one before.
 
         A step that is more frequent in the log than the one before it is out of this link's
         reach: it starts at the same rate, all but.
@@ -100,14 +102,14 @@ class ConditionalLink(Link):
     def compute_log_prob(
         self, logits: Tensor, position: Tensor | None, bias: PositionBias
     ) -> LogProb:
-        """[B, T] and [B] -> log-probabilities [B, T], never rising along T."""
+        """Map [B, T] and [B] to log-probabilities [B, T], never rising along T."""
         first_step: LogProb = bias(logits[:, :1], position)
         later = log_prob_of(logits[:, 1:]).log_p
         log_p = torch.cat([first_step.log_p, later], dim=1).cumsum(dim=1)
         return LogProb(log_p, torch.cat([first_step.log_not_p, log1m_exp(log_p[:, 1:])], dim=1))
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
-        """[B, T] -> probabilities at position 1 [B, T]."""
+        """Map [B, T] to probabilities at position 1 [B, T]."""
         return torch.sigmoid(logits.float()).cumprod(dim=1)
 
 
@@ -134,6 +136,6 @@ def choose_descending_weight(conf: ModelConf, backbone: Backbone) -> float:
 
 
 def log_odds(rate: float) -> float:
-    """log(rate / (1 - rate)), the rate kept within 1e-4 of 0 and 1."""
+    """Compute log(rate / (1 - rate)), the rate kept within 1e-4 of 0 and 1."""
     clipped = min(max(rate, _LOWEST), 1.0 - _LOWEST)
     return math.log(clipped / (1.0 - clipped))

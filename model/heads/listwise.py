@@ -25,7 +25,7 @@ class ListwiseHead(CornHead):
     def compute_loss(
         self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
     ) -> TaskLoss:
-        """Both losses as sums over rows, see `corn_loss` and `listnet_loss`."""
+        """Compute both losses as sums over rows, see `corn_loss` and `listnet_loss`."""
         chain = super().compute_loss(logits, label_ge, weight, list_code)
         expected = self.compute_probabilities(logits).sum(dim=1)
         ranked = listnet_loss(expected, label_ge, weight, list_code)

@@ -28,11 +28,12 @@ class CornHead(RelevanceHead):
             start_tower(self.tower, [ge_1, ge_2 / ge_1 if ge_1 > 0 else 0.5])
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
-        """Logits of q_1, q_2 [B, 2] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+        """Map the logits of q_1, q_2 [B, 2] to P(grade >= 1), P(grade >= 2) [B, 2], not
+        increasing."""
         return torch.cumprod(torch.sigmoid(logits.float()), dim=1)
 
     def compute_loss(
         self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
     ) -> TaskLoss:
-        """CORN's loss, see `corn_loss`."""
+        """Compute CORN's loss, see `corn_loss`."""
         return corn_loss(logits, label_ge, weight)

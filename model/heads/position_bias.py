@@ -27,13 +27,14 @@ class PositionBias(nn.Module):
         self.max_position = max_position
 
     def forward(self, logits: Tensor, position: Tensor | None) -> LogProb:
-        """[B, T] logits and [B] positions (None: position 1) -> log-probabilities [B, T]."""
+        """Map [B, T] logits and [B] positions (None: position 1) to log-probabilities [B, T]."""
         if position is None:
             return log_prob_of(logits)
         return self.apply_bias(logits.float(), position.clamp(0, self.max_position).long())
 
     def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
-        """The same for whole positions 0 .. max_position."""
+        """Turn logits [B, T] into log-probabilities [B, T] at whole positions 0 .. max_position
+        [B]."""
         raise NotImplementedError
 
 
@@ -41,7 +42,7 @@ class NoBias(PositionBias):
     """The position does not count."""
 
     def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
-        """[B, T] and [B] -> log-probabilities [B, T]."""
+        """Map [B, T] and [B] to log-probabilities [B, T]."""
         return log_prob_of(logits)
 
 
@@ -58,12 +59,12 @@ class AdditiveBias(PositionBias):
         self.table = nn.Parameter(torch.zeros(max_position + 1, tasks))
 
     def compute_bias(self, position: Tensor) -> Tensor:
-        """[B] whole positions -> [B, T], 0 at positions 0 and 1."""
+        """Map [B] whole positions to [B, T], 0 at positions 0 and 1."""
         log = position.clamp(min=1).float().log().unsqueeze(1)
         return (position > 1).unsqueeze(1) * (self.table[position] - self.slope * log)
 
     def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
-        """[B, T] and [B] -> log-probabilities [B, T]."""
+        """Map [B, T] and [B] to log-probabilities [B, T]."""
         return log_prob_of(logits + self.compute_bias(position))
 
 
@@ -88,7 +89,7 @@ class PositionInput(nn.Module):
         self.layer = nn.Linear(len(edges) - 1, width, bias=False)
 
     def forward(self, position: Tensor) -> Tensor:
-        """[B] positions -> [B, width], 0 at positions 0 and 1."""
+        """Map [B] positions to [B, width], 0 at positions 0 and 1."""
         through = (position.float().unsqueeze(1) - self.low) / (self.high - self.low)
         added: Tensor = self.layer(through.clamp(0.0, 1.0))
         return added
@@ -107,12 +108,12 @@ class MultiplicativeBias(PositionBias):
         self.table = nn.Parameter(torch.zeros(max_position + 1, tasks))
 
     def compute_log_seen(self, position: Tensor) -> Tensor:
-        """[B] whole positions -> log seen [B, T], 0 at positions 0 and 1."""
+        """Map [B] whole positions to log seen [B, T], 0 at positions 0 and 1."""
         log = position.clamp(min=1).float().log().unsqueeze(1)
         return -log * functional.softplus(self.slope + self.table[position])
 
     def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
-        """[B, T] and [B] -> log-probabilities [B, T]."""
+        """Map [B, T] and [B] to log-probabilities [B, T]."""
         attractive = log_prob_of(logits)
         log_p = attractive.log_p + self.compute_log_seen(position)
         on_top = (position <= 1).unsqueeze(1)

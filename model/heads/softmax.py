@@ -12,6 +12,7 @@ from model.losses import TaskLoss, grade_entropy
 from model.spec import GRADES
 
 _RAREST = 1e-4
+"""Least share of a grade at the start, so that its logarithm is finite."""
 
 
 class SoftmaxHead(RelevanceHead):
@@ -31,12 +32,12 @@ class SoftmaxHead(RelevanceHead):
             set_bias(self.tower, [math.log(max(share, _RAREST)) for share in shares])
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
-        """Logits of grades 0, 1, 2 [B, 3] -> P(grade >= 1), P(grade >= 2) [B, 2]."""
+        """Map the logits of grades 0, 1, 2 [B, 3] to P(grade >= 1), P(grade >= 2) [B, 2]."""
         p = torch.softmax(logits.float(), dim=1)
         return torch.stack([p[:, 1] + p[:, 2], p[:, 2]], dim=1).clamp(max=1.0)
 
     def compute_loss(
         self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
     ) -> TaskLoss:
-        """Cross-entropy over the grades, see `grade_entropy`."""
+        """Compute cross-entropy over the grades, see `grade_entropy`."""
         return grade_entropy(logits, label_ge, weight)

@@ -48,7 +48,7 @@ def save_labeler(labeler: Labeler, folder: Path, extra: Mapping[str, Any] | None
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """labeler.json of a directory.
+    """Read labeler.json of a directory.
 
     Raises:
         LabelerError: it is missing, unreadable, or of an unknown format or kind.
@@ -57,10 +57,10 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise LabelerError(f"no labeler at {folder}: {DESCRIPTION} is missing; fit one first")
     description: dict[str, Any] = read_json(path, LabelerError, "fit anew")
-    found = description.get("format_version")
-    if found != FORMAT_VERSION:
+    written = description.get("format_version")
+    if written != FORMAT_VERSION:
         raise LabelerError(
-            f"{path} has format version {found}, this code reads {FORMAT_VERSION}; fit anew"
+            f"{path} has format version {written}, this code reads {FORMAT_VERSION}; fit anew"
         )
     if description.get("kind") not in MODULES:
         kinds = ", ".join(MODULES)
@@ -69,7 +69,7 @@ def read_description(folder: Path) -> dict[str, Any]:
 
 
 def load_labeler(folder: Path | str) -> Labeler:
-    """A labeler ready to predict.
+    """Load a labeler ready to predict.
 
     Raises:
         LabelerError: a file is missing or differs from its sha256, or cannot be read.

@@ -56,11 +56,11 @@ class StaticBalance(nn.Module):
     def combine_losses(
         self, losses: Losses, denominators: Mapping[str, Tensor], ranks: Ranks
     ) -> Tensor:
-        """The balanced loss of this process, a scalar with its graph."""
+        """Combine the losses of this process to a balanced scalar with its graph."""
         return total_loss(losses, self.weights, denominators)
 
     def get_weight(self, name: str) -> float:
-        """The static weight of a loss."""
+        """Give the static weight of a loss."""
         return self.weights.get(name, 1.0)
 
 
@@ -80,7 +80,7 @@ class UncertaintyBalance(StaticBalance):
     def combine_losses(
         self, losses: Losses, denominators: Mapping[str, Tensor], ranks: Ranks
     ) -> Tensor:
-        """The balanced loss of this process; each process adds its share of s_t / 2."""
+        """Combine the losses of this process; each process adds its part of s_t / 2."""
         scaled, spread = dict(losses), self.log_variance.new_zeros(())
         for task, s in zip(self.tasks, self.log_variance, strict=True):
             if self.get_weight(task) > 0:
@@ -123,7 +123,7 @@ class PcgradBalance(StaticBalance):
 
 
 def project_conflicts(gradients: Tensor) -> Tensor:
-    """Each row without its conflicts with the other rows: [T, P] -> [T, P].
+    """Project each row off its conflicts with the other rows: [T, P] -> [T, P].
 
     For row i and the others in a random order: g_i -= (g_i . g_j) / |g_j|^2 * g_j where
     g_i . g_j < 0, g_j being the row as given.
@@ -149,7 +149,8 @@ def _project_in_place(by_task: Sequence[Gradients], shared: Sequence[int]) -> No
 
 
 def _compute_gradients(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list[Tensor | None]:
-    """Gradient of each parameter, None where the loss does not reach it; the graph is kept."""
+    """Compute the gradient of each parameter, None where the loss does not reach it; the graph is
+    kept."""
     return list(torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True))
 
 

@@ -24,7 +24,8 @@ def total_loss(
     weights: Mapping[str, float],
     denominators: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
-    """sum_t w_t * total_t / weight_t as a scalar; a task without labels adds 0.
+    """Sum the losses over tasks, sum_t w_t * total_t / weight_t, as a scalar; a task without labels
+    adds 0.
 
     Args:
         losses: by task.

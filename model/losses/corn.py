@@ -8,7 +8,7 @@ from model.losses.base import TaskLoss
 
 
 def corn_loss(logits: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLoss:
-    """Conditional cross-entropies of all steps, generalised to soft labels.
+    """Compute the conditional cross-entropies of all steps, generalised to soft labels.
 
     Step k (from 1) learns q_k = P(y >= k | y >= k - 1) with cross-entropy against
     P(y >= k) / P(y >= k - 1), weighted by P(y >= k - 1) (with P(y >= 0) = 1). For hard labels

@@ -6,12 +6,12 @@ from model.losses.base import TaskLoss
 
 
 def compute_violation(prob: Tensor) -> Tensor:
-    """sum_t max(p_{t+1} - p_t, 0) of each row: [B, T] -> [B]; 0 with one step."""
+    """Compute sum_t max(p_{t+1} - p_t, 0) of each row: [B, T] -> [B]; 0 with one step."""
     return (prob[:, 1:] - prob[:, :-1]).clamp(min=0).sum(dim=1)
 
 
 def descending_loss(prob: Tensor, weight: Tensor, strength: float) -> TaskLoss:
-    """strength * mean over rows of `violation`.
+    """Compute strength * mean over rows of `compute_violation`.
 
     AITM's behavioural expectation calibrator with strength 0.6 (arXiv 2105.08489, eq. 11 there).
     For SEQ's regulariser, whose formula is not public, the same form is our choice. It needs no

@@ -8,14 +8,14 @@ from model.losses.base import TaskLoss
 
 
 def compute_grade_probabilities(label_ge: Tensor) -> Tensor:
-    """P(y >= k), k = 1 .. K, [B, K] -> P(y = k), k = 0 .. K, [B, K + 1]."""
+    """Map P(y >= k), k = 1 .. K, [B, K] to P(y = k), k = 0 .. K, [B, K + 1]."""
     certain = torch.ones_like(label_ge[:, :1])
     impossible = torch.zeros_like(label_ge[:, :1])
     return torch.cat([certain, label_ge], dim=1) - torch.cat([label_ge, impossible], dim=1)
 
 
 def grade_entropy(logits: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLoss:
-    """-sum_k P(y = k) log softmax(z)_k, the mean over rows.
+    """Compute -sum_k P(y = k) log softmax(z)_k, the mean over rows.
 
     Args:
         logits: [B, K + 1], z_k of grade k.

@@ -20,7 +20,7 @@ class RankedPairs(NamedTuple):
 def lambda_rank_loss(
     scores: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
 ) -> TaskLoss:
-    """sum over pairs with g_i > g_j of |G_i - G_j| |1/D_i - 1/D_j| log2(1 + exp(s_j - s_i)).
+    """Sum |G_i - G_j| |1/D_i - 1/D_j| log2(1 + exp(s_j - s_i)) over the pairs with g_i > g_j.
 
     LambdaRank's NDCG-weighted pairs as a loss in the LambdaLoss framework (Wang et al., CIKM 2018;
     sigma = 1): G_i = g_i / (best DCG of the list), D_i = log2(1 + rank_i), ranks from the scores as
@@ -52,7 +52,7 @@ def _compute_discount(rank: Tensor) -> Tensor:
 
 
 def _rank_rows(values: Tensor, lists: Lists) -> Tensor:
-    """Rank of each row in its list from 1 [N], the largest value first; ties by row."""
+    """Rank each row in its list from 1 [N], the largest value first; ties by row."""
     down = torch.argsort(values, descending=True, stable=True)
     order = down[torch.argsort(lists.index[down], stable=True)]
     place = torch.empty_like(order)
@@ -61,12 +61,12 @@ def _rank_rows(values: Tensor, lists: Lists) -> Tensor:
 
 
 def _compute_starts(lists: Lists) -> Tensor:
-    """First known row of each list [L]."""
+    """Compute the first known row of each list [L]."""
     return lists.counts.cumsum(0) - lists.counts
 
 
 def _list_pairs(gain: Tensor, lists: Lists) -> RankedPairs:
-    """All pairs of a list whose first row has the larger gain.
+    """List all pairs of a list whose first row has the larger gain.
 
     As many candidates as the sum of the squared list lengths: never more than B * B.
     """

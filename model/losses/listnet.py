@@ -7,7 +7,7 @@ from model.losses.lists import collect_lists
 
 
 def listnet_loss(scores: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
-    """-sum_i P_y(i) log P_s(i) of each list, times the weight of the list.
+    """Compute -sum_i P_y(i) log P_s(i) of each list, times the weight of the list.
 
     P(i) is w_i exp(x_i) / sum_j w_j exp(x_j) with x the expected grade of the label for P_y and
     the score for P_s: the top-one probability of Cao et al. (ICML 2007), in which a

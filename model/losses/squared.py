@@ -7,7 +7,7 @@ from model.losses.base import TaskLoss
 
 
 def squared_error(expected: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLoss:
-    """(e - sum_k P(y >= k))**2, the mean over rows.
+    """Compute (e - sum_k P(y >= k))**2, the mean over rows.
 
     Args:
         expected: [B], predicted expected grade e.

@@ -8,7 +8,7 @@ from model.losses.base import TaskLoss
 
 
 def thresholds_loss(logits: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLoss:
-    """-sum_k [P(y >= k) log s(z_k) + P(y < k) log(1 - s(z_k))], s the sigmoid.
+    """Compute -sum_k [P(y >= k) log s(z_k) + P(y < k) log(1 - s(z_k))], s the sigmoid.
 
     The loss of CORAL (Cao, Mirjalili and Raschka, arXiv 1901.07884, all importances 1) and
     of independent thresholds; they differ in how the logits come about. The mean is over rows.

@@ -20,7 +20,7 @@ class RegionFeature(RegionPart):
         self.out_dim = context.in_dim + context.conf.region_embedding
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
-        """[B, in_dim] and region ids [B] -> [B, in_dim + region_embedding]."""
+        """Map [B, in_dim] and region ids [B] to [B, in_dim + region_embedding]."""
         ids = self.seen_regions(region)
         seen = (ids > 0).unsqueeze(1)
         return torch.cat([x, self.embedding(ids) * seen], dim=1)

@@ -41,7 +41,7 @@ class Gate(nn.Module):
         self.layers = nn.Sequential(*build_mlp(width, conf.mask_hidden), last)
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
-        """[B, in_dim] and region ids [B] -> factors [B, out_dim] in 0 .. 2."""
+        """Map [B, in_dim] and region ids [B] to factors [B, out_dim] in 0 .. 2."""
         ids = self.seen_regions(region)
         parts = [x.detach().index_select(1, self.condition)]
         if self.embedding is not None:

@@ -38,7 +38,7 @@ class StarLayer(RegionPart):
         self.region_bias = nn.Parameter(torch.zeros(regions, self.out_dim))
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
-        """[B, in_dim] and region ids [B] -> [B, hidden[0]]."""
+        """Map [B, in_dim] and region ids [B] to [B, hidden[0]]."""
         ids = self.seen_regions(region)
         order = torch.argsort(ids, stable=True)
         counts = torch.bincount(ids, minlength=len(self.region_scale) + 1).tolist()

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from model.feed import Snapshot, SnapshotError, open_snapshot
+from model.feed import Snapshot, TrainingSnapshotError, open_snapshot
 from model.standardise import Standardisation, explain_bad_ids, measure_inputs
 
 
@@ -43,10 +43,12 @@ def test_it_survives_json(scale: Standardisation) -> None:
 
 
 def test_values_that_cannot_be_trained_on(own_snapshot: Path) -> None:
-    with pytest.raises(SnapshotError, match=r"\['item_1'\] hold values that are not finite"):
+    with pytest.raises(
+        TrainingSnapshotError, match=r"\['item_1'\] hold values that are not finite"
+    ):
         measure_inputs(rewrite(own_snapshot, "item_1", float("nan")))
     rewrite(own_snapshot, "item_1", 0.0)
-    with pytest.raises(SnapshotError, match="item_type: ids run from"):
+    with pytest.raises(TrainingSnapshotError, match="item_type: ids run from"):
         measure_inputs(rewrite(own_snapshot, "item_type", 8.0))
 
 
@@ -76,7 +78,7 @@ def test_a_snapshot_without_any_label_is_refused(own_snapshot: Path) -> None:
             zeros = pa.array(np.zeros(len(table), np.float32))
             table = table.set_column(table.column_names.index(name), name, zeros)
         pq.write_table(table, path)
-    with pytest.raises(SnapshotError, match="no label of any task"):
+    with pytest.raises(TrainingSnapshotError, match="no label of any task"):
         measure_inputs(open_snapshot(own_snapshot))
 
 

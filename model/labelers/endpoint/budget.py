@@ -37,8 +37,9 @@ class Budget:
         self.calls = 0
         self.tokens = 0
 
-    def reserve(self, tokens: int) -> int | None:
-        """Tokens set aside for one more call of about `tokens`; None where it may not be made."""
+    def reserve_call(self, tokens: int) -> int | None:
+        """Reserve one more call of about `tokens`; gives the tokens set aside, None where it may
+        not be made."""
         with self._lock:
             if self._calls is not None and self.calls >= self._calls:
                 return None
@@ -50,14 +51,14 @@ class Budget:
             self._reserved += expected
             return expected
 
-    def settle(self, reserved: int, spent: int) -> None:
+    def settle_call(self, reserved: int, spent: int) -> None:
         """Replace the estimate of a call by what it took."""
         with self._lock:
             self._reserved -= reserved
             self.tokens += spent
             self._largest = max(self._largest, spent)
 
-    def spent(self) -> dict[str, int]:
-        """Calls and tokens so far."""
+    def count_spent(self) -> dict[str, int]:
+        """Count the calls and tokens so far."""
         with self._lock:
             return {"calls": self.calls, "tokens": self.tokens}

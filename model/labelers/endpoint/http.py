@@ -13,7 +13,7 @@ _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def open_client(conf: EndpointConf) -> httpx.Client:
-    """A client of the endpoint's address only: no redirect takes the key elsewhere.
+    """Open a client of the endpoint's address only: no redirect takes the key elsewhere.
 
     Raises:
         LabelerError: the address is none or holds a password, or the key is no plain text.
@@ -41,8 +41,9 @@ def open_client(conf: EndpointConf) -> httpx.Client:
     )
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110, 10.2.3): a number or a date; None if neither."""
+def parse_retry_after(value: str | None) -> float | None:
+    """Parse the seconds of a Retry-After header (RFC 9110, 10.2.3): a number or a date; None if
+    neither."""
     if value is None:
         return None
     if value.strip().isdecimal():

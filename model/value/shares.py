@@ -10,7 +10,7 @@ Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Kept:
+class EngagementShare:
     """Engagement under a weight over engagement under the smallest weight of the sweep.
 
     Attributes:
@@ -24,10 +24,11 @@ class Kept:
     measured: bool
 
 
-def kept_shares(
+def choose_shares(
     swept: Sequence[Floats], expected: Sequence[float], largest_error: float
-) -> list[Kept]:
-    """The log's ratios where all of them are exact enough, else those that the ranker expects.
+) -> list[EngagementShare]:
+    """Choose the log's ratios where all of them are exact enough, else those that the ranker
+    expects.
 
     A pick among ten weights by ratios whose error is as large as the loss that they may show is a
     pick of noise. The ranker's calibrated probabilities know the loss with hardly any noise, but
@@ -40,20 +41,22 @@ def kept_shares(
         expected: the ratios by the ranker's calibrated probabilities.
         largest_error: standard error up to which the measured ratios are taken.
     """
-    measured = [_ratio(under, swept[0]) for under in swept]
+    measured = [_estimate_ratio(under, swept[0]) for under in swept]
     exact = all(error <= largest_error for _, error in measured)
     return [
-        Kept(share if exact else own, error, exact)
-        for (share, error), own in zip(measured, expected, strict=True)
+        EngagementShare(share if exact else by_ranker, error, exact)
+        for (share, error), by_ranker in zip(measured, expected, strict=True)
     ]
 
 
-def _ratio(under: Floats, without: Floats) -> tuple[float, float]:
-    """The ratio of the sums and its standard error over the units (linearised)."""
+def _estimate_ratio(under: Floats, without: Floats) -> tuple[float, float]:
+    """Estimate the ratio of the sums and its standard error over the units (linearised)."""
     total = float(without.sum())
-    told = np.flatnonzero((under != 0) | (without != 0))
-    if total <= 0 or len(told) < 2:
+    informative = np.flatnonzero((under != 0) | (without != 0))
+    if total <= 0 or len(informative) < 2:
         return np.nan, np.inf
     share = float(under.sum()) / total
-    residual = (under - share * without)[told]
-    return share, float(np.sqrt(len(told) / (len(told) - 1) * np.sum(residual**2))) / total
+    residual = (under - share * without)[informative]
+    return share, float(
+        np.sqrt(len(informative) / (len(informative) - 1) * np.sum(residual**2))
+    ) / total
