@@ -41,11 +41,12 @@ from jobs.registry import CHAIN, load_job
 from model.evaluation.metrics import compute_ndcg, exponential_gain
 from model.feed import open_snapshot
 from model.labelers.base import Floats
+from model.labelers.kinds import ENSEMBLE
 from model.serving.artifact import load_model, save_model
 from model.training.fit import fit_ranker
 
 SEEDS = int(os.environ.get("COUNTERPOISE_ARMS_SEEDS", "5"))
-KIND = os.environ.get("COUNTERPOISE_ARMS_KIND", "ensemble")
+KIND = os.environ.get("COUNTERPOISE_ARMS_KIND", ENSEMBLE)
 MINUTES = float(os.environ.get("COUNTERPOISE_ARMS_MINUTES", "4"))
 PAIRS, K, REPLICATES = 2_000, 10, 1_000
 """Pairs with grades of the small arms, cut-off of the NDCG (ranks), bootstrap draws."""
@@ -203,10 +204,10 @@ def _choose_weight(spark: SparkSession, conf: ResolvedConf) -> str:
 def _build_results(by_arm: dict[str, Floats]) -> list[Result]:
     count = len(by_arm["all"])
     draws = np.random.default_rng(17).multinomial(count, np.full(count, 1 / count), REPLICATES)
-    drawn = {arm: draws @ found / count for arm, found in by_arm.items()}
+    drawn = {arm: draws @ ndcg / count for arm, ndcg in by_arm.items()}
     results = [
-        Result(f"ranker, {arm}", _format_interval(float(found.mean()), drawn[arm]), "none", True)
-        for arm, found in by_arm.items()
+        Result(f"ranker, {arm}", _format_interval(float(ndcg.mean()), drawn[arm]), "none", True)
+        for arm, ndcg in by_arm.items()
     ]
     few, labelled, equal, every = (drawn[arm] for arm in ARMS)
     means = [float(by_arm[arm].mean()) for arm in ARMS]

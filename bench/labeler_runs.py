@@ -15,9 +15,9 @@ from bench.homedepot_pairs import GradedPairs
 from conf.load import SIMULATED, load_conf
 from model.labelers.base import FitReport, Floats, Pairs, Probabilities
 from model.labelers.build import build_labeler
+from model.labelers.kinds import ENDPOINT
 from model.labelers.partial import Answers, predict_some
 
-ENDPOINT = "openai_compatible"
 CALIBRATION = "platt"
 _SETTINGS = ("labeler.cross_encoder.min_steps=300",)
 """The default of a labeler, which the simulated market lowers."""

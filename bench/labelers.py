@@ -42,6 +42,7 @@ from model.evaluation.metrics import compute_spearman
 from model.evaluation.relevance import CLEAR_RATINGS
 from model.labelers.base import Probabilities
 from model.labelers.gate.within import measure_within_query
+from model.labelers.kinds import ENSEMBLE, LEXICAL
 from model.labelers.metrics import compute_label_metrics, compute_mix, find_cut_points
 
 REPLICATES = 300
@@ -60,7 +61,7 @@ SHARE_OF_SKETCH = 30.0 / 27.0
 """The limit in minutes over what three epochs of the bare network took where it was set."""
 SKETCH_EPOCHS = 3
 """Epochs of the bare network that a fit is held against."""
-BASELINE, JUDGED = "lexical", "ensemble"
+BASELINE, JUDGED = LEXICAL, ENSEMBLE
 Draws = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
@@ -143,8 +144,8 @@ def _judge_outcome(
         rank = compute_spearman(some.expected, test.ratings[rows])
         level = test.ratings[rows] - LEAST_RATING
         within = measure_within_query(some.expected, level, query, CLEAR_RATINGS)
-        found = compute_label_metrics(some, test.grades[rows], cuts)
-        return found | {"spearman_of_ratings": rank} | within
+        metrics = compute_label_metrics(some, test.grades[rows], cuts)
+        return metrics | {"spearman_of_ratings": rank} | within
 
     drawn = [compute_figures(rows, query) for rows, query in draws]
     _, queries = np.unique(_list_keys(test), return_inverse=True)

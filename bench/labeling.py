@@ -51,6 +51,7 @@ from jobs.platform.warehouse import Warehouse
 from model.labelers.base import Pairs, Targets
 from model.labelers.build import build_labeler
 from model.labelers.deployed import Deployed, Deployment, save_deployed
+from model.labelers.kinds import LEXICAL
 
 PAIRS = int(os.environ.get("COUNTERPOISE_LABEL_PAIRS", "50000"))
 KILLED_PAIRS, KILLS = 12_000, int(os.environ.get("COUNTERPOISE_LABEL_KILLS", "2"))
@@ -118,7 +119,7 @@ def _fit_labeler(given: GradedPairs, conf: ResolvedConf) -> tuple[Deployed, str]
         return given.pairs.select_rows(rows), Targets.from_grades(given.grades[rows])
 
     report = labeler.fit(*select_part(draw[CHOOSE:][:FIT]), select_part(draw[:CHOOSE]))
-    graded = "with" if report.details["members"]["lexical"]["graded_pairs"] else "without"
+    graded = "with" if report.details["members"][LEXICAL]["graded_pairs"] else "without"
     inputs = f"fitted on {report.pairs:,}, a half trees {graded} graded pairs"
     return Deployed(labeler, Deployment((_THIRD,) * 3, (_THIRD,) * 3)), inputs
 

@@ -74,8 +74,8 @@ def _build_generator(
     regions = list(conf.tree.regions)
 
     def generate(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for whole in batches:
-            ids = whole.column(0).to_numpy()
+        for batch in batches:
+            ids = batch.column(0).to_numpy()
             for start in range(0, len(ids), _BATCH):
                 yield _generate_rows(ids[start : start + _BATCH], candidates, buckets, regions)
 

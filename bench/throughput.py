@@ -125,7 +125,7 @@ def measure_steps(
             step()
             if repeat >= 3:
                 seconds[name].append(time.perf_counter() - started)
-    return {name: (statistics.median(found), counts[name]) for name, found in seconds.items()}
+    return {name: (statistics.median(times), counts[name]) for name, times in seconds.items()}
 
 
 def build_results(rates: dict[str, float], seconds: dict[str, tuple[float, int]]) -> list[Result]:

@@ -165,7 +165,7 @@ def _predict_rows(
             for kind, read in ((LOGGED, logged), (FIRST, ranker.read_out(by_task))):
                 for name, p in read.items():
                     parts.setdefault(f"{kind}.{name}", []).append(p.numpy())
-    return {name: np.concatenate(found).astype(np.float64) for name, found in parts.items()}
+    return {name: np.concatenate(pieces).astype(np.float64) for name, pieces in parts.items()}
 
 
 def _read_regions(spec: InputSpec, features: NDArray[np.float32]) -> Floats:

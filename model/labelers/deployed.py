@@ -1,6 +1,5 @@
 """A fitted labeler as it labels: corrected to production's mix, its grades by cut points."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,6 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.files import short_hash
 from model.labelers.base import Floats, Labeler, LabelerError, Pairs, Probabilities
 from model.labelers.metrics import cut_grades
 from model.labelers.mix.prior_shift import correct_mix
@@ -42,8 +42,8 @@ class Deployment:
 
     def compute_version(self, labeler_version: str) -> str:
         """Hash the labeler's own version and all that changes its labels (16 hex digits)."""
-        text = json.dumps({"labeler": labeler_version, **asdict(self)}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        content = {"labeler": labeler_version, **asdict(self)}
+        return short_hash(json.dumps(content, sort_keys=True))
 
     def apply(self, p: Probabilities) -> Probabilities:
         """Move the answers to production's mix."""

@@ -19,11 +19,12 @@ from model.files import read_json, short_hash, write_json
 from model.labelers.base import FitReport, Labeler, LabelerError, Pairs, Probabilities, Targets
 from model.labelers.endpoint.budget import SharesBudget
 from model.labelers.fitting import check_fit, compute_cross_entropy, hash_parts
+from model.labelers.kinds import ENSEMBLE
 from model.labelers.partial import Answers, predict_some
 from model.labelers.store import MODULES
 from model.labelers.vectors import ReadsVectors, Vector
 
-SETTINGS = "ensemble.json"
+SETTINGS = f"{ENSEMBLE}.json"
 STEPS = 10
 """Shares are tenths: a hundredth more of a member changes no figure that an interval could hold."""
 Shares = tuple[float, ...]
@@ -32,7 +33,7 @@ Shares = tuple[float, ...]
 class Ensemble:
     """The weighted mean of its members' probabilities."""
 
-    kind = "ensemble"
+    kind = ENSEMBLE
 
     def __init__(self, conf: EnsembleConf, members: Sequence[Labeler]) -> None:
         """
@@ -126,14 +127,14 @@ class Ensemble:
         answers = [predict_some(member, pairs) for member, _ in asked]
         reasons = [
             next((reason for reason in of_pair if reason is not None), None)
-            for of_pair in zip(*(found.reasons for found in answers), strict=True)
+            for of_pair in zip(*(answer.reasons for answer in answers), strict=True)
         ]
         answered = np.array([reason is None for reason in reasons], bool)
         ge_1, ge_2 = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
-        read = [Probabilities(found.p_ge_1[answered], found.p_ge_2[answered]) for found in answers]
+        read = [Probabilities(a.p_ge_1[answered], a.p_ge_2[answered]) for a in answers]
         mean = average_answers(read, [share for _, share in asked])
         ge_1[answered], ge_2[answered] = mean.p_ge_1, mean.p_ge_2
-        suspected = np.any([found.suspected for found in answers], axis=0)
+        suspected = np.any([answer.suspected for answer in answers], axis=0)
         return Answers(ge_1, ge_2, reasons, suspected)
 
     @property

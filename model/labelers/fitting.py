@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from model.files import short_hash
 from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Pairs, Probabilities, Targets
 
 _ORDER_SLACK = 1e-6
@@ -78,5 +79,4 @@ def hash_data(pairs: Pairs, targets: Targets) -> str:
 
 def hash_parts(parts: Mapping[str, Any]) -> str:
     """Hash all that made a labeler (16 hex digits); JSON-able parts, in any order."""
-    text = json.dumps(parts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+    return short_hash(json.dumps(parts, sort_keys=True))

@@ -1,6 +1,5 @@
 """The template that asks for a grade: versioned, hashed, saved beside the labeler."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.sections.labelers.prompt import PromptConf
+from model.files import short_hash
 from model.labelers.base import LabelerError, Pairs
 from model.labelers.prompt_text import find_suspicion, neutralise
 
@@ -62,8 +62,8 @@ class Template:
     @cached_property
     def hash(self) -> str:
         """16 hex digits over the words and the rules by which texts are made harmless."""
-        text = json.dumps({**asdict(self), "neutral": NEUTRAL_VERSION}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        content = {**asdict(self), "neutral": NEUTRAL_VERSION}
+        return short_hash(json.dumps(content, sort_keys=True))
 
     @cached_property
     def around(self) -> tuple[str, str, str]:

@@ -12,16 +12,17 @@ from typing import Any
 
 from model.files import file_sha256, new_folder, read_json, write_json
 from model.labelers.base import Labeler, LabelerError
+from model.labelers.kinds import CAUSAL_LM, CROSS_ENCODER, ENDPOINT, ENSEMBLE, LEXICAL
 
 DESCRIPTION = "labeler.json"
 FORMAT_VERSION = 2
 """1: the cross-encoder held trees, causal_lm a probe of a layer."""
 MODULES = {
-    "cross_encoder": "model.labelers.cross_encoder.labeler",
-    "causal_lm": "model.labelers.causal_lm.labeler",
-    "openai_compatible": "model.labelers.endpoint.labeler",
-    "lexical": "model.labelers.lexical.labeler",
-    "ensemble": "model.labelers.ensemble",
+    CROSS_ENCODER: "model.labelers.cross_encoder.labeler",
+    CAUSAL_LM: "model.labelers.causal_lm.labeler",
+    ENDPOINT: "model.labelers.endpoint.labeler",
+    LEXICAL: "model.labelers.lexical.labeler",
+    ENSEMBLE: "model.labelers.ensemble",
 }
 """Each module has `load(folder: Path) -> Labeler`."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from conf.sections.labelers.causal_lm import CausalLmConf
 from model.files import file_sha256, new_folder, read_json, write_json
 from model.labelers.base import LabelerError
+from model.labelers.kinds import CAUSAL_LM
 from model.labelers.network.base_model import (
     BaseModel,
     be_quiet,
@@ -20,7 +21,7 @@ from model.labelers.network.base_model import (
     list_weight_files,
 )
 
-SECTION = "labeler.causal_lm"
+SECTION = f"labeler.{CAUSAL_LM}"
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """SmolLM2-135M-Instruct.Q4_1.gguf as the default package carries it."""
 MIDDLE = 0.6

@@ -24,6 +24,7 @@ from model.labelers.causal_lm.base import find_base
 from model.labelers.causal_lm.network import PromptReader
 from model.labelers.causal_lm.prompts import PromptTokens
 from model.labelers.fitting import check_fit, hash_data, hash_parts
+from model.labelers.kinds import CAUSAL_LM
 from model.labelers.network.base_model import BaseModel, read_tokenizer, read_trunk
 from model.labelers.network.machine import FineTuning, choose_device, fix_seed, use_threads
 from model.labelers.network.reading import (
@@ -38,7 +39,7 @@ from model.labelers.partial import Answers
 from model.labelers.prompt import Template, mark_suspected, read_template
 from model.text.encoder import resolve_dtype
 
-SETTINGS, LEARNT = "causal_lm.json", "learnt.safetensors"
+SETTINGS, LEARNT = f"{CAUSAL_LM}.json", "learnt.safetensors"
 _HOW = {
     *("path", "package", "sha256", "cache"),
     *("predict_batch_size", "threads", "accumulation", "checkpointing"),
@@ -50,7 +51,7 @@ version."""
 class CausalLm:
     """A causal language model, read behind one of its layers, with an ordinal head and LoRA."""
 
-    kind = "causal_lm"
+    kind = CAUSAL_LM
 
     def __init__(self, conf: CausalLmConf, seed: int, template: Template | None = None) -> None:
         """Nothing is read from the base model before `fit` or `load`."""

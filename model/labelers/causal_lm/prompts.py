@@ -5,6 +5,7 @@ from typing import Any
 
 from conf.sections.labelers.causal_lm import CausalLmConf
 from model.labelers.base import LabelerError, Pairs
+from model.labelers.causal_lm.base import SECTION
 from model.labelers.network.token_pairs import Tokens
 from model.labelers.prompt import Template, neutralise_pairs
 
@@ -33,7 +34,7 @@ class PromptTokens:
         self._room = conf.max_tokens - sum(map(len, self._around))
         if self._room < 2 * _QUERY_SHARE:
             raise LabelerError(
-                f"labeler.causal_lm.max_tokens {conf.max_tokens} leaves {self._room} tokens for "
+                f"{SECTION}.max_tokens {conf.max_tokens} leaves {self._room} tokens for "
                 "query and item; raise it"
             )
         pad = tokenizer.pad_token_id

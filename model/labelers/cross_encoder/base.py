@@ -6,6 +6,7 @@ from typing import Any
 from conf.sections.features import EncoderConf
 from conf.sections.labelers.cross_encoder import CrossEncoderConf
 from model.labelers.base import LabelerError
+from model.labelers.kinds import CROSS_ENCODER
 from model.labelers.network.base_model import (
     BaseModel,
     check_sha256,
@@ -15,7 +16,7 @@ from model.labelers.network.base_model import (
 )
 from model.text.encoder import MINILM_SHA256, find_encoder
 
-SECTION = "labeler.cross_encoder"
+SECTION = f"labeler.{CROSS_ENCODER}"
 ATTENTION = "eager"
 """On a CPU the backward pass of torch's fused attention takes as long as all the rest together."""
 _LAYERS = {MINILM_SHA256: 4}

@@ -23,6 +23,7 @@ from model.labelers.cross_encoder.base import ATTENTION, find_base, read_encoder
 from model.labelers.cross_encoder.network import PairEncoder
 from model.labelers.cross_encoder.tokens import PairTokenizer
 from model.labelers.fitting import check_fit, hash_data, hash_parts
+from model.labelers.kinds import CROSS_ENCODER
 from model.labelers.network.base_model import BaseModel, build_trunk, read_tokenizer
 from model.labelers.network.machine import FineTuning, choose_device, fix_seed
 from model.labelers.network.reading import compute_logits, compute_probabilities
@@ -30,7 +31,7 @@ from model.labelers.network.token_pairs import TokenPairs
 from model.labelers.network.training import fine_tune, repeat_fine_tuning
 from model.text.encoder import resolve_dtype
 
-SETTINGS, WEIGHTS = "cross_encoder.json", "model.safetensors"
+SETTINGS, WEIGHTS = f"{CROSS_ENCODER}.json", "model.safetensors"
 _SPEED = {"path", "threads", "predict_batch_size", "accumulation"}
 """Conf that says where the base model is and how fast it runs: no part of a version."""
 
@@ -52,7 +53,7 @@ class FittedEncoder:
 class CrossEncoderLabeler:
     """An encoder over query and item."""
 
-    kind = "cross_encoder"
+    kind = CROSS_ENCODER
 
     def __init__(self, conf: CrossEncoderConf, encoder: EncoderConf, seed: int) -> None:
         """Nothing is read before `fit` or `load`; `encoder` is the default base model."""

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.labelers.base import LabelerError, Pairs
+from model.labelers.cross_encoder.base import SECTION
 from model.labelers.lexical.normal import mend_text
 from model.labelers.network.token_pairs import Tokens
 
@@ -42,7 +43,7 @@ class PairTokenizer:
         if marks and not tokenizer.is_fast:
             raise LabelerError(
                 f"{type(tokenizer).__name__} does not say which text a token is of; set "
-                "labeler.cross_encoder.marks=false, or take a base model with a fast tokenizer"
+                f"{SECTION}.marks=false, or take a base model with a fast tokenizer"
             )
         self._marks = marks
         self.tokenizer = tokenizer

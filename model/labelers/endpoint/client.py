@@ -18,7 +18,7 @@ from model.labelers.endpoint.answer import (
     read_token_count,
 )
 from model.labelers.endpoint.budget import Budget
-from model.labelers.endpoint.http import open_client, parse_retry_after
+from model.labelers.endpoint.http import SECTION, open_client, parse_retry_after
 
 FORMS = tuple(
     (form, more) for form in ("json_schema", "json_object", "text") for more in (True, False)
@@ -128,7 +128,7 @@ class ChatClient:
         if status in (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN):
             mend = f"set the key in {self._conf.key_variable}"
         else:
-            mend = f"see url and model {self._conf.model!r} of labeler.openai_compatible"
+            mend = f"see url and model {self._conf.model!r} of {SECTION}"
         return LabelerError(f"{self._conf.url} answers {status}; {mend}")
 
     def _post_payload(self, payload: dict[str, Any]) -> tuple[int, httpx.Headers, bytes]:

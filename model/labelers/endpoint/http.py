@@ -8,7 +8,9 @@ import httpx
 
 from conf.sections.labelers.endpoint import EndpointConf
 from model.labelers.base import LabelerError
+from model.labelers.kinds import ENDPOINT
 
+SECTION = f"labeler.{ENDPOINT}"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
@@ -27,11 +29,9 @@ def open_client(conf: EndpointConf) -> httpx.Client:
     except httpx.InvalidURL:
         url = httpx.URL()
     if url.userinfo:
-        raise LabelerError(
-            f"labeler.openai_compatible.url holds a password; put the key into {conf.key_variable}"
-        )
+        raise LabelerError(f"{SECTION}.url holds a password; put the key into {conf.key_variable}")
     if url.scheme not in ("http", "https") or not url.host:
-        raise LabelerError(f"labeler.openai_compatible.url {conf.url!r} is not an http(s) address")
+        raise LabelerError(f"{SECTION}.url {conf.url!r} is not an http(s) address")
     return httpx.Client(
         base_url=url,
         headers=headers,

@@ -1,6 +1,5 @@
 """The labeler `openai_compatible`: a chat endpoint (vLLM, llama.cpp, a vendor) grades pairs."""
 
-import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -13,11 +12,14 @@ from numpy.typing import NDArray
 
 from conf.schema import Conf
 from conf.sections.labelers.endpoint import EndpointConf
+from model.files import read_json, write_json
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
 from model.labelers.endpoint.budget import Budget
 from model.labelers.endpoint.calibration import apply_maps, fit_maps
 from model.labelers.endpoint.client import OUT_OF_BUDGET, ChatClient, NotGradedError
+from model.labelers.endpoint.http import SECTION
 from model.labelers.fitting import check_fit, hash_data, hash_parts
+from model.labelers.kinds import ENDPOINT
 from model.labelers.partial import Answers
 from model.labelers.prompt import Template, mark_suspected, neutralise_pairs, read_template
 
@@ -42,7 +44,7 @@ class StoppedError(LabelerError):
 class Endpoint:
     """A chat endpoint that grades pairs by constrained JSON."""
 
-    kind = "openai_compatible"
+    kind = ENDPOINT
 
     def __init__(
         self,
@@ -123,7 +125,7 @@ class Endpoint:
             raise StoppedError(
                 f"budget of the endpoint is spent ({spent['calls']} calls, {spent['tokens']} "
                 f"tokens), {answers.missing[OUT_OF_BUDGET]} pairs are left; raise "
-                "labeler.openai_compatible.budget",
+                f"{SECTION}.budget",
                 answers,
             )
         return answers
@@ -135,8 +137,7 @@ class Endpoint:
             "template": asdict(self._template),
             "fitted": self._fitted,
         }
-        text = json.dumps(content, indent=1) + "\n"
-        (folder / SETTINGS).write_text(text, encoding="utf-8")
+        write_json(folder / SETTINGS, content)
 
     def _ask_all(
         self, pairs: Sequence[tuple[str, str]]
@@ -216,7 +217,7 @@ def load(folder: Path) -> Endpoint:
         LabelerError: the file is missing or damaged.
     """
     try:
-        content = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        content = read_json(folder / SETTINGS, LabelerError)
         conf = EndpointConf.model_validate(content["conf"])
         return Endpoint(conf, Template.from_json(content["template"]), content["fitted"])
     except (OSError, KeyError, ValueError) as error:

@@ -146,8 +146,8 @@ def _compute_standing(
 
     def count_at_least(share: Floats) -> Floats:
         """Count the items of that share or more, the pair's own among them."""
-        behind = np.append(np.cumsum(counts[::-1])[::-1], 0)
-        others: Floats = behind[np.searchsorted(shares, share - _SLACK)].astype(np.float64)
+        reaching = np.append(np.cumsum(counts[::-1])[::-1], 0)
+        others: Floats = reaching[np.searchsorted(shares, share - _SLACK)].astype(np.float64)
         return others + (new & (of_pairs >= share - _SLACK))
 
     best = np.maximum(shares[-1] if len(shares) else 0.0, of_pairs)

@@ -18,6 +18,7 @@ from conf.sections.labelers.lexical import LexicalConf
 from model.files import read_json, write_json
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
 from model.labelers.fitting import check_fit, hash_data, hash_parts
+from model.labelers.kinds import LEXICAL
 from model.labelers.lexical.boosting import Boosters
 from model.labelers.lexical.graded import VERSION as GRADED_VERSION
 from model.labelers.lexical.graded import GradedPairs
@@ -25,14 +26,14 @@ from model.labelers.lexical.inputs import LexicalInputs
 from model.labelers.lexical.trees import Trees
 from model.labelers.vectors import Vector
 
-SETTINGS, INPUTS, TREES = "lexical.json", "inputs.json", "trees.json"
+SETTINGS, INPUTS, TREES = f"{LEXICAL}.json", "inputs.json", "trees.json"
 GRADED = "graded.safetensors"
 
 
 class LexicalLabeler:
     """Gradient boosting on overlap features and graded pairs."""
 
-    kind = "lexical"
+    kind = LEXICAL
 
     def __init__(self, conf: LexicalConf, encoder: EncoderConf, seed: int) -> None:
         """Nothing is read before `fit` or `load`; `encoder` is used where `conf.cosine` is true."""
