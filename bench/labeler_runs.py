@@ -32,7 +32,7 @@ class Run:
         minutes: of the fit.
         p: of the N test pairs; where there was no answer, the mean of those that there were.
         unanswered: of the N (count).
-        rate: test pairs a second.
+        rate: test pairs per second.
     """
 
     learnt: str

@@ -1,8 +1,7 @@
-"""What a cross-encoder's base model alone does on this machine, in pairs a second.
+"""What a cross-encoder's base model alone does on this machine, in pairs per second.
 
-A limit in minutes or in pairs a second is of one machine. The same limit as a share of what the
-bare network does there, without features, trees, Spark, start-up and commits, is of any.
-"""
+A limit in minutes or in pairs per second holds for one machine. Taken as a share of what the bare
+network does there, without features, trees, Spark, start-up and commits, it holds for any."""
 
 import time
 from collections.abc import Callable, Sequence

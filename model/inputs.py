@@ -24,10 +24,9 @@ def embedding_width(buckets: int, limit: int) -> int:
 class FeatureBlock(nn.Module):
     """Encodes some of the features: [N, K] raw values -> [N, dim].
 
-    Numeric columns come first, (x - mean) / std cut at +-clip, then, with `bins`, their places in
-    bins (`Piecewise`), then one embedding a category. Embeddings start near 0, so that an id never
-    seen in training stays near neutral.
-    """
+    Numeric columns come first, (x - mean) / std cut at +-clip. With `bins`, their places in bins
+    follow (`Piecewise`), then one embedding per category. Embeddings start near 0, so that an id
+    never seen in training stays near neutral."""
 
     position: Tensor
     mean: Tensor
@@ -87,14 +86,13 @@ class FeatureBlock(nn.Module):
 
 
 class Piecewise(nn.Module):
-    """Piecewise-linear encoding of numeric features.
+    """Encodes numeric features piecewise linearly.
 
-    A unit a bin: how far the value has come through it, 0 before and 1 behind, here less 1/2 so
-    that units are about centred (Gorishniy, Rubachev and Babenko, NeurIPS 2022, arXiv 2203.05556,
-    eq. 1). A linear layer on it is a piecewise-linear function of each feature, which is what
-    trees have over a network on standardised values. A feature of fewer than two bins has no unit:
-    its standardised value says the same.
-    """
+    There is one unit per bin; it says how much of the bin the value has passed, from 0 to 1, less
+    1/2 so that units are about centred (Gorishniy, Rubachev and Babenko, NeurIPS 2022, arXiv
+    2203.05556, eq. 1). A linear layer on the units is a piecewise-linear function of each feature,
+    which trees can express and a network on standardised values cannot. A feature of fewer than two
+    bins has no unit: its standardised value says the same."""
 
     column: Tensor
     low: Tensor

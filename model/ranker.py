@@ -114,7 +114,7 @@ class Ranker(nn.Module):
         Args:
             query_values: [Q, Fq] query features.
             candidate_values: [N, Fc] other features, a query's candidates one after the other.
-            counts: [Q] candidates a query; they add up to N.
+            counts: [Q] candidates per query; they add up to N.
         """
         if not isinstance(self.region, NoMask):
             repeated = query_values.repeat_interleave(counts, dim=0)

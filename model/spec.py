@@ -124,12 +124,12 @@ class InputSpec:
 
     @cached_property
     def query_positions(self) -> list[int]:
-        """Columns of the query features: one value a query."""
+        """Columns of the query features: one value per query."""
         return [i for i, f in enumerate(self.features) if f.table == "query"]
 
     @cached_property
     def candidate_positions(self) -> list[int]:
-        """Columns of the item and query-item features: one value a candidate."""
+        """Columns of the item and query-item features: one value per candidate."""
         return [i for i, f in enumerate(self.features) if f.table != "query"]
 
     @cached_property

@@ -44,7 +44,7 @@ class Moments:
 
 
 class Sample:
-    """The first rows, for quantiles."""
+    """Keeps the first rows of a split, for quantiles."""
 
     def __init__(self) -> None:
         self._groups: list[npt.NDArray[np.float32]] = []
@@ -70,7 +70,7 @@ class Sample:
 
 
 class GradedSample:
-    """The first rows with a grade: fit features, labels and weights."""
+    """Keeps the first rows with a grade: fit features, labels and weights."""
 
     def __init__(self, spec: InputSpec) -> None:
         self._spec, self._rows = spec, 0
@@ -101,7 +101,7 @@ class GradedSample:
 
 
 class RegionCounts:
-    """Rows by region id; without a region feature every row is of the unknown region."""
+    """Counts rows by region id; without a region feature every row is of the unknown region."""
 
     def __init__(self, spec: InputSpec) -> None:
         self._position = spec.region_position
@@ -117,7 +117,7 @@ class RegionCounts:
 
 
 class LabelSums:
-    """Sums of labels and of their masks, by task and grade."""
+    """Adds up labels and their masks, by task and grade."""
 
     def __init__(self, spec: InputSpec) -> None:
         self._tasks, self._grades = spec.tasks, spec.grades

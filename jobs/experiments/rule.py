@@ -1,4 +1,5 @@
-"""Whether the rule that picked a relevance weight on validation also held on test, and its cost."""
+"""Whether a rule that picked its relevance weight on validation also holds on test, and its
+cost."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass

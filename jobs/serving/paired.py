@@ -1,4 +1,5 @@
-"""Block sums of orders of the same validation lists: what two models, or weights, differ by."""
+"""Block sums of several orders of the same validation lists: what two models, or weights, differ
+by."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

@@ -37,7 +37,7 @@ class Transfer(nn.Module):
 class Aitm(Backbone):
     """q_t = bottom_t(x), z_1 = q_1, z_t = Transfer(q_t, z_{t-1}); step t reads z_t.
 
-    AITM (arXiv 2105.08489): a bottom a task (widths `conf.hidden`) over common embeddings. Its
+    AITM (arXiv 2105.08489): one bottom per task (widths `conf.hidden`) over common embeddings. Its
     behavioural expectation calibrator is the penalty `descending` with its weight 0.6, this
     backbone's own. Relevance, where there is one, has a bottom of its own, takes nothing over
     from the steps and hands nothing on to them.

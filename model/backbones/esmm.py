@@ -1,4 +1,5 @@
-"""ESMM: a bottom a task over common embeddings; the steps meet in the product of probabilities."""
+"""ESMM: one bottom per task over common embeddings; the probabilities of the steps are
+multiplied."""
 
 from torch import Tensor, nn
 

@@ -12,7 +12,7 @@ from model.backbones.mixture import mix_experts, softmax_gates
 
 
 class Extraction(Backbone):
-    """One layer a width of `conf.hidden`; an expert is a linear layer and ReLU (and dropout).
+    """One layer per width of `conf.hidden`; an expert is a linear layer and ReLU (and dropout).
 
     In each layer every task has experts and a gate that read what the task got from the layer
     before (the input at first). There may be shared experts, which read what the shared gate of
@@ -20,7 +20,7 @@ class Extraction(Backbone):
     A gate is a softmax of a linear layer.
 
     Attributes:
-        own: experts of a task and layer (count).
+        task_experts: experts of a task and layer (count).
         common: shared experts of a layer (count).
         mixed: by task, the experts that its gate mixes, as many for each task: indices in the
             row of the tasks' own experts, task by task, and the shared ones behind them.
@@ -36,7 +36,7 @@ class Extraction(Backbone):
         mixed: Sequence[Sequence[int]],
     ) -> None:
         super().__init__(in_dim, conf.hidden[-1], tasks)
-        self.own, self.common, self.hidden = task_experts, common, conf.hidden
+        self.task_experts, self.common, self.hidden = task_experts, common, conf.hidden
         count, self.gate = len(tasks), len(mixed[0])
         every = count * task_experts + common
         self.plan = tuple((t, e) for t, experts in enumerate(mixed) for e in experts)
@@ -75,7 +75,7 @@ class Extraction(Backbone):
             0, split_groups(units, count), split_groups(logits, count), shared
         )
         for depth, of_tasks in enumerate(self.of_tasks, start=1):
-            of_task = of_tasks(torch.stack(outputs[:count]))  # [T, B, own * H + gate]
+            of_task = of_tasks(torch.stack(outputs[:count]))  # [T, B, task_experts * H + gate]
             units, logits = torch.split(of_task, [of_task.shape[2] - self.gate, self.gate], dim=2)
             if self.common:
                 shared = self.of_shared[depth - 1](outputs[count])
@@ -83,11 +83,19 @@ class Extraction(Backbone):
         return dict(zip(self.tasks, outputs, strict=True))
 
     def _mix_layer(self, depth: int, units: Tensor, logits: Tensor, shared: Tensor) -> list[Tensor]:
-        """Run one layer of experts: tasks' units [T, B, own * H] and gates [T, B, gate], shared
-        units and gate [B, ...] -> what each task gets, then what the shared experts get, [B, H]
-        each."""
+        """Run one layer of experts.
+
+        Args:
+            depth: of the layer, from 0.
+            units: [T, B, task_experts * H] of the tasks' experts.
+            logits: [T, B, gate] of the tasks' gates.
+            shared: [B, ...] units of the shared experts, then the logits of their gate.
+
+        Returns:
+            What each task gets, then what the shared experts get, [B, H] each.
+        """
         active = self.dropout(torch.relu(units))
-        experts = [e for task in active.unbind(0) for e in task.chunk(self.own, dim=1)]
+        experts = [e for task in active.unbind(0) for e in task.chunk(self.task_experts, dim=1)]
         gates, plan = self.weight_experts(depth, softmax_gates(logits)), self.plan
         if self.common:
             width = self.common * self.hidden[depth]

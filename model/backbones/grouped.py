@@ -1,4 +1,4 @@
-"""Several stacks of layers of equal widths, run side by side: experts, or a bottom a task."""
+"""Several stacks of layers of equal widths, run side by side: experts, or the bottoms of tasks."""
 
 import math
 

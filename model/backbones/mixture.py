@@ -36,7 +36,7 @@ def softmax_gates(logits: Tensor) -> Tensor:
 
 
 class _Mixtures(torch.autograd.Function):
-    """As plain products and sums this keeps several copies of all experts a gate: here none."""
+    """As plain products and sums this keeps several copies of all experts per gate: here none."""
 
     @staticmethod
     def forward(ctx: Any, gates: Tensor, plan: Plan, *experts: Tensor) -> tuple[Tensor, ...]:

@@ -89,8 +89,8 @@ class EngagementLevels:
     def build_page_lists(self, rows: SplitMatrix) -> Learning:
         """Build one list per page on which every label of every row is known.
 
-        To drop an unknown row alone would leave those with early good news.
-        """
+        If only the rows with unknown labels were dropped, those whose good news came early would
+        stay."""
         page = _require_codes(rows.page)
         total, labelled = np.zeros(len(page)), page >= 0
         for task, weight in zip(self.tasks, self.weights, strict=True):
@@ -118,9 +118,8 @@ def build_judged_lists(rows: SplitMatrix) -> Learning:
 def mix_lists(pages: Learning, judged: Learning, levels: int) -> Learning:
     """Put pages and judged lists into one set of lists, each kind with half of the weight.
 
-    A row has a label of one kind, the other would have to be guessed; so lists are mixed, not
-    labels. Levels of judged lists come after the `levels` of the pages.
-    """
+    A row has a label of one kind; the other label would have to be guessed. So lists are mixed, not
+    labels. Levels of judged lists come after the `levels` of the pages."""
     share = pages.weight.sum() / max(float(judged.weight.sum()), 1e-9)
     parts = [part.groups for part in (pages, judged) if part.groups is not None]
     return Learning(

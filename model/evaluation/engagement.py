@@ -1,10 +1,10 @@
 """Four yardsticks of engagement over result pages as a log shows them, and a doubly robust one.
 
-`logged` rewards who repeats the logger's order: what stood on top was looked at. `debiased`
-corrects that by an examination curve, `off_policy` by the logger's own propensities and without
-any such curve, `doubly_robust` by both. `true` has planted probabilities for gains, so only a
-simulated log has it. All but `logged` and `true` are ratios of sums over all rows: a page with one
-click has the same NDCG whatever the click weighs, so a correction has to weigh pages too.
+`logged` rewards whoever repeats the logger's order: what stood on top was looked at. `debiased`
+corrects that by an examination curve, `off_policy` by the logger's own propensities without any
+such curve, `doubly_robust` by both. `true` takes planted probabilities as gains, so only a
+simulated log has it. All but `logged` and `true` are ratios of sums over all rows: the NDCG of a
+page with one click is the same whatever the click weighs, so a correction has to weigh pages, too.
 """
 
 from dataclasses import dataclass

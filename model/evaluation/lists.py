@@ -14,16 +14,16 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class RankedLists:
-    """Lists whose items are ranked again and again; what does not depend on the scores, once.
+    """Lists that are ranked under many scores; what does not depend on the scores is computed once.
 
     Attributes:
-        first: [L] a row of each list.
+        any_row: [L] a row of each list, no matter which.
         index: [N] list of each row, from 0.
         gains: [N] gain of each row.
         discounts: [k] by rank.
         starts: [L] first row of each list in an order by list.
         ideal: [L] DCG of the best order.
-        told: [L] whether the list says something: two items, one of them with a gain.
+        informative: [L] whether the list says something: two items, one of them with a gain.
     """
 
     any_row: Ints

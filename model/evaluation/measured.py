@@ -1,4 +1,5 @@
-"""What every yardstick gives: a ratio of sums over rows, drawn again unit by unit."""
+"""What every yardstick gives: a ratio of two sums over rows, which any draw of units gives
+again."""
 
 from dataclasses import dataclass
 

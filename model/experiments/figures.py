@@ -29,7 +29,7 @@ _GROUPS = 15
 
 @dataclass(frozen=True)
 class Figure:
-    """One metric of one region.
+    """One metric of one region, with the sums from which any draw of units computes it.
 
     Attributes:
         value: the figure over all units; nan where it says nothing.

@@ -86,7 +86,7 @@ class ComparedFigure:
         units: queries or sessions behind it (count).
         reference: the arm that the difference is taken from; None where there is none.
         detectable: smallest true difference that would be seen; see `compute_detectable`.
-        trainings: figures behind the estimate, one a seed (count).
+        trainings: figures behind the estimate, one per seed (count).
     """
 
     arm: str
@@ -107,7 +107,7 @@ def compare_arms(
     reference.
 
     Args:
-        arms: figures by arm, in the order of the seeds, one a seed.
+        arms: figures by arm, in the order of the seeds, one per seed.
         references: by arm the one that it is compared with; where either is absent (it failed, or
             is no other arm's) there is no difference.
     """

@@ -88,7 +88,7 @@ class SplitRows:
     Attributes:
         features: [N, F] input matrix.
         position: [N] logged position.
-        known: all columns of the predictions but the predicted ones.
+        labelled: all columns of the predictions but the predicted ones.
     """
 
     features: NDArray[np.float32]
@@ -113,7 +113,7 @@ def predict(ranker: Ranker, snapshot: Snapshot, split: str) -> Predictions:
 def read_split_rows(snapshot: Snapshot, split: str) -> SplitRows:
     """Read every row of a split.
 
-    A snapshot without page_code or unit_code has one page a list, and the list as its unit.
+    A snapshot without page_code or unit_code has one page per list, and the list as its unit.
 
     Raises:
         SnapshotError: the split or the column list_code is missing.

@@ -1,4 +1,4 @@
-"""One training of an experiment in a folder of its own: trained once, gone on with after a kill.
+"""One training of an experiment in a folder of its own: done once, and continued after a kill.
 
 An arm without a network has such a folder, too, with the predictions of its scores.
 

@@ -13,7 +13,7 @@ from model.feed.engines import Floats
 _READ_AHEAD = 4
 """Row groups read ahead of the training step (count)."""
 
-# Petastorm 0.12.1 reads through pyarrow's old dataset classes: 17 warnings a reader.
+# Petastorm 0.12.1 reads through pyarrow's old dataset classes: 17 warnings per reader.
 warnings.filterwarnings("ignore", category=FutureWarning, module="petastorm")
 
 

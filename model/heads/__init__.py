@@ -1,4 +1,4 @@
-"""Task heads, one a file."""
+"""Task heads, one per file."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""Engagement towers: one probability a step of the funnel."""
+"""Engagement towers: one probability per step of the funnel."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ from model.losses.bernoulli import LogProb
 
 
 class EngagementHead(nn.Module):
-    """One tower a task over its representation, then the link and the position bias.
+    """One tower per task over its representation, then the link and the position bias.
 
     Each p_t is the probability of the step per impression (not given the step before).
     """

@@ -1,4 +1,5 @@
-"""Relevance by a line through how well the texts fit, mixed into the network's when it predicts."""
+"""Relevance by a line through how well the texts fit, mixed into the network's at prediction
+time."""
 
 from collections.abc import Sequence
 
@@ -14,14 +15,15 @@ LINE = "line"
 
 
 class FitLine(nn.Module):
-    """Logits of the conditional chain by two logistic regressions on the pair's fit features.
+    """Gives the logits of the conditional chain by two logistic regressions on a pair's fit
+    features.
 
-    A few hundred graded rows teach a network of thousands of weights less than they teach one
-    weight a feature, and relevance would rank below the cosine that is one of its inputs. The mean
-    of two models that err differently is better than either (Hansen and Salamon 1990), also where
-    grades are many. The regressions are fitted before training (`model.split_sums`) and do not
-    learn: what the shared layers learn from the grades stays as it is without them.
-    """
+    A few hundred graded rows cannot teach a network of thousands of weights what they teach a
+    regression with one weight per feature: without the line, relevance would rank worse than the
+    cosine, which is one of its own inputs. The mean of two models with different errors is better
+    than either (Hansen and Salamon 1990), also where grades are many. The regressions are fitted
+    before training (`model.split_sums`) and do not learn, so what the shared layers learn from the
+    grades is the same with the line as without."""
 
     columns: Tensor
     candidate_columns: Tensor
@@ -78,7 +80,7 @@ def build_fit_line(
 
     Args:
         share: part of the line in the logits, 0 to 1.
-        kept: for each feature of the spec, whether the model reads it.
+        included: for each feature of the spec, whether the model reads it.
     """
     suits = head.chain and all(included[i] for i in spec.fit_positions)
     if share <= 0 or not suits or not scale.fit_line:

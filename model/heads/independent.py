@@ -1,4 +1,4 @@
-"""Independent thresholds: a logit a grade, nothing that ties them."""
+"""Independent thresholds: one logit per grade, nothing that ties them."""
 
 from collections.abc import Mapping
 

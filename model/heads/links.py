@@ -1,6 +1,6 @@
 """How a step's probability follows from the step before it; chosen by conf, whatever the backbone.
 
-Every link turns one logit a step into log-probabilities at a position, and says how the position
+Every link turns one logit per step into log-probabilities at a position, and says how the position
 counts in it and at which logits the towers start.
 """
 
@@ -93,9 +93,8 @@ class ConditionalLink(Link):
     def compute_start_logits(self, rates: Sequence[float]) -> list[float]:
         """Compute the log-odds of each rate over the one before.
 
-        A step that is more frequent in the log than the one before it is out of this link's
-        reach: it starts at the same rate, all but.
-        """
+        This link cannot make a step likelier than the step before it: a step that is more frequent
+        in the log starts at nearly the same rate."""
         pairs = zip(rates, [1.0, *rates[:-1]], strict=True)
         return [log_odds(rate / before if before > 0 else 0.5) for rate, before in pairs]
 

@@ -69,13 +69,12 @@ class AdditiveBias(PositionBias):
 
 
 class PositionInput(nn.Module):
-    """The position as a further feature of the network, held at 1 when it scores.
+    """Gives the position to the network as one more feature, held at 1 when it scores.
 
-    What a team does that gives a position to its trees. A unit a stretch of positions: how far the
-    position has come through it, 0 before and 1 behind, so that all are 0 at position 1 and
-    scoring needs none of them. Unlike a tower, it lets the position act differently on each item,
-    and may explain by the position what the item did.
-    """
+    This is what a team does that gives a position to its trees. There is one unit per stretch of
+    positions; it says how much of the stretch the position has passed, from 0 to 1. At position 1
+    all units are 0, so scoring needs none of them. Unlike a tower, the feature lets the position
+    act differently on each item, and it may explain by the position what the item did."""
 
     low: Tensor
     high: Tensor

@@ -91,7 +91,7 @@ def match_cuts(expected: Floats, weight: Floats, mix: Mix) -> tuple[float, float
     """Choose cut points of the expected grade that give weighted pairs this mix of grades.
 
     Each lies halfway between the last pair below it and the first above, so that a labeler whose
-    answers differ a little, as one that is fitted again, does not turn the pairs at the border.
+    answers differ a little, as after another fit, gives the pairs at the border the same grades.
 
     Args:
         expected: [N] expected grades of the answers.

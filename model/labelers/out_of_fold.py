@@ -1,4 +1,4 @@
-"""Labelers that read no pair which they were fitted on."""
+"""One labeler per fold, none of which labels a pair that it was fitted on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def fit_out_of_fold(
     make: Callable[[], Labeler],
     root: Path,
 ) -> FoldLabelers:
-    """Fit one labeler a fold on the pairs of all other folds, and save each under `root`.
+    """Fit one labeler per fold on the pairs of all other folds, and save each under `root`.
 
     Args:
         folds: fold of each pair [N]; pairs of one query text share it.

@@ -1,4 +1,4 @@
-"""Losses, one a file; each gives a sum and the weight behind it."""
+"""Losses, one per file; each gives a sum and the weight behind it."""
 
 from model.losses.base import TaskLoss, total_loss
 from model.losses.bernoulli import LogProb, log1m_exp, log_prob_of, masked_bce

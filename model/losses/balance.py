@@ -37,7 +37,7 @@ class StaticBalance(nn.Module):
 
         Args:
             losses: by name, of this process.
-            behind: weight behind each loss, summed over all processes.
+            denominators: weight behind each loss, summed over all processes.
             parameters: of the ranker, their gradients empty.
             ranks: the processes of the training; they average the ranker's gradients.
 

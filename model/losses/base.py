@@ -30,7 +30,8 @@ def total_loss(
     Args:
         losses: by task.
         weights: static weight w_t by task; 1 where a task is not named.
-        behind: weight_t to divide by instead of the batch's own, such as the sum over all ranks.
+        denominators: weight_t to divide by instead of the batch's own, such as the sum over all
+            ranks.
     """
     total = torch.stack([loss.total for loss in losses.values()])
     weight = torch.stack([(denominators or {}).get(t, loss.weight) for t, loss in losses.items()])

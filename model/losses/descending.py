@@ -20,6 +20,6 @@ def descending_loss(prob: Tensor, weight: Tensor, strength: float) -> TaskLoss:
     Args:
         prob: [B, T] probabilities, tasks in order.
         weight: [B], 0 for padding.
-        strength: loss a unit of probability.
+        strength: loss per unit of probability.
     """
     return TaskLoss(strength * (weight * compute_violation(prob)).sum(), weight.sum())

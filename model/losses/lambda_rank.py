@@ -11,7 +11,7 @@ from model.losses.lists import Lists, collect_lists
 
 
 class RankedPairs(NamedTuple):
-    """Ordered pairs of rows of one list: positions among the known rows [P] each."""
+    """Ordered pairs of rows of one list: positions among the labelled rows, [P] each."""
 
     better: Tensor
     worse: Tensor

@@ -65,7 +65,7 @@ _FLAT = {name: np.concatenate(choices) for name, choices in _CHOICES.items()}
 
 
 class Items(NamedTuple):
-    """Items, each field with an entry an item.
+    """Items, each field with one entry per item.
 
     Attributes:
         number: from 0.
@@ -125,7 +125,7 @@ def as_on_shelf(items: Items, draws: Draws, first_day: date) -> pd.DataFrame:
     Args:
         items: of the catalogue.
         draws: of its seed.
-        first: first day of the log; every item is listed before it.
+        first_day: first day of the log; every item is listed before it.
     """
     values = {name: NAMES[name][items.attributes[:, at]] for at, name in enumerate(ATTRIBUTES)}
     return pd.DataFrame(

@@ -21,7 +21,7 @@ _MAX_NAMED = 3
 
 
 class Intents(NamedTuple):
-    """What the texts of some numbers mean, each field with an entry a text.
+    """What the texts of some numbers mean, each field with one entry per text.
 
     Attributes:
         number: from 0, also the rank of its traffic.

@@ -18,7 +18,7 @@ MISFIT_CHOICE = 10
 
 
 class CandidatePool(NamedTuple):
-    """The pairs that compete, each field [N] with an entry a pair.
+    """The pairs that compete, each field [N] with one entry per pair.
 
     Attributes:
         text: place of the text among those that were asked for.

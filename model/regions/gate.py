@@ -16,7 +16,7 @@ class Gate(nn.Module):
     Args:
         context: the region part's.
         condition: units of the input that the gate may look at, in order; none: the region alone.
-        out_dim: factors a row (count).
+        out_dim: factors per row (count).
         by_region: whether it sees c.
     """
 

@@ -115,7 +115,7 @@ def fit_calibrators(
     """Fit every output, and every region that has enough positives and negatives.
 
     Args:
-        known: validation predictions and labels by output.
+        by_output: validation predictions and labels by output.
         region: [N] region ids of the same rows.
     """
     common: dict[str, Calibrator] = {}

@@ -33,7 +33,7 @@ class EncoderSpec:
         folder: folder of model.safetensors, config.json and tokenizer.json.
         sha256: digest of the weights.
         max_tokens: tokens kept of a text (count).
-        batch_size: texts a forward pass (count).
+        batch_size: texts per forward pass (count).
         dtype: float32 or bfloat16.
         device: auto (a GPU where the process that encodes sees one, else the CPU), cpu or cuda;
             rounding aside no vector depends on it.

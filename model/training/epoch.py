@@ -14,11 +14,11 @@ class TrainingError(RuntimeError):
 
 
 class LabelMass:
-    """What a task's summed loss of a batch is divided by: the labels of a batch.
+    """Gives what a task's summed loss of a batch is divided by: the weight of a batch's labels.
 
-    By epoch it is their mean over the batches of the epoch so far: a label then weighs the same
-    in whatever batch it stands. By batch, ten graded rows among a thousand weigh as much as all
-    the clicks of that batch, and a single one ten times as much as each of ten.
+    By epoch, it is the mean of that weight over the batches of the epoch so far: a label then
+    counts the same in whatever batch it stands. By batch, ten graded rows among a thousand count as
+    much as all the clicks of that batch, and a single one counts ten times as much as each of ten.
     """
 
     def __init__(self, by_epoch: bool) -> None:
@@ -36,7 +36,7 @@ class LabelMass:
 
 
 class EpochSums:
-    """Sums of losses and weights by task over an epoch, on the device."""
+    """Adds up losses and weights by task over an epoch, on the device."""
 
     def __init__(self, tasks: Iterable[str], ranks: Ranks) -> None:
         self.tasks, self.ranks = tuple(tasks), ranks

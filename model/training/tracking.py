@@ -21,7 +21,7 @@ class TrackingError(UserError, RuntimeError):
 
 
 def write_lines(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Write metrics.jsonl of `folder` anew, one record a line.
+    """Write metrics.jsonl of `folder` anew, one record per line.
 
     The whole file each time: object stores and volumes refuse to append to one.
     """

@@ -1,4 +1,4 @@
-"""How much engagement each relevance weight keeps, and whether the log or the ranker says so."""
+"""How much engagement each relevance weight leaves, by the log or by the ranker's expectation."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,10 +30,11 @@ def choose_shares(
     """Choose the log's ratios where all of them are exact enough, else those that the ranker
     expects.
 
-    A pick among ten weights by ratios whose error is as large as the loss that they may show is a
-    pick of noise. The ranker's calibrated probabilities know the loss with hardly any noise, but
-    are off by as much as the ranker is: the order by them is the best one only by their own
-    account. One curve has one judge: a gain of noise at one weight would count against the others.
+    Where the error of the ratios is as large as the loss that they may show, a pick among ten
+    weights is a pick of noise. The ranker's calibrated probabilities tell the loss with hardly any
+    noise, but are off by as much as the ranker is: by their own account, the order by them is the
+    best one. All weights of a curve have the same judge: noise in favour of one weight would
+    count against the others.
 
     Args:
         swept: [U] sums of measured engagement by unit (block or text) under each weight, the

@@ -14,7 +14,8 @@ class CurvePoint:
     Attributes:
         relevance: NDCG of the graded lists.
         engagement: figure in the currency.
-        kept: engagement over that of the smallest weight, as `model.value.shares` gives it.
+        engagement_share: engagement over that of the smallest weight, as `model.value.shares` has
+            it.
     """
 
     w_relevance: float
@@ -46,9 +47,9 @@ def pick_point(
 ) -> Pick:
     """Apply the epsilon-constraint rule; of equal points the one with the smaller weight wins.
 
-    Engagement is compared by the share that is kept. max_engagement without a point at tau falls
-    back to the point with the most relevance. max_relevance always has a point: the best
-    engagement of the sweep itself.
+    Engagement is compared by the share that is left of it. Where no point reaches tau,
+    max_engagement takes the point with the most relevance. max_relevance always has a point: the
+    best engagement of the sweep itself.
 
     Raises:
         ValueError: no points.

@@ -1,4 +1,4 @@
-"""The value model: one number a candidate, from its probabilities and the weights of its region.
+"""The value model: one number per candidate, from its probabilities and the weights of its region.
 
     value = w_click p_click + w_cart p_cart + w_purchase p_purchase + w_relevance relevance / 2
 

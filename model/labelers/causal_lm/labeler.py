@@ -1,7 +1,7 @@
-"""The labeler `causal_lm`: a language model read in its middle, not asked at its end.
+"""The labeler `causal_lm`: a language model that is read in its middle instead of asked at its end.
 
-A causal model's judgement of a pair sits in its middle layers, and reading it there costs one
-pass through part of the model, no generation. A linear head is fitted on what is read first; then,
+A causal model's judgement of a pair sits in its middle layers; reading it there costs one pass
+through a part of the model, and no generation. First a linear head is fitted on what is read; then,
 by conf, low-rank adapters (peft) are trained, and validation pairs choose the epoch, the start
 included. Files: causal_lm.json, learnt.safetensors (head, adapters); the base model is not copied.
 """

@@ -95,9 +95,8 @@ class PromptReader(nn.Module):
         """Compute the hidden states of the pairs' tokens; padding stands on the right, where nobody
         looks.
 
-        The prefix is read once a batch into the model's cache. Checkpointing allows no cache: then
-        it stands before every pair.
-        """
+        The prefix is read once per batch into the model's cache. Checkpointing allows no cache:
+        then the prefix stands before every pair."""
         rows, before = len(ids), self.prefix.shape[1]
         mask = torch.cat([real.new_ones(rows, before), real], dim=1)
         if self._checkpointing and self.training:

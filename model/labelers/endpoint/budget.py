@@ -18,10 +18,9 @@ class SharesBudget(Protocol):
 class Budget:
     """Counts calls and tokens and says when no more may be spent.
 
-    A call reserves tokens before it is made and settles them after, so that calls at the same
-    time do not overspend together. What it reserves is an estimate, raised to the most that a
-    call has taken so far: until the first calls are back, they may go over.
-    """
+    A call reserves tokens before it is made and settles them afterwards, so that calls at the same
+    time do not overspend together. The reservation is an estimate, raised to the most that a call
+    has taken so far; until the first calls are back, calls may overspend."""
 
     def __init__(self, conf: BudgetConf, processes: int = 1) -> None:
         """

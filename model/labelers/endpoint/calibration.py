@@ -1,4 +1,4 @@
-"""Logistic maps of an endpoint's probabilities, one a threshold (Platt 1999, on the logit)."""
+"""Logistic maps of an endpoint's probabilities, one per threshold (Platt 1999, on the logit)."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -13,7 +13,7 @@ def fit_maps(answers: Probabilities, labels: Targets, balanced: bool) -> list[di
     """Fit the maps of P(grade >= 1) and P(grade >= 2), as JSON.
 
     Args:
-        found: the endpoint's probabilities of N pairs.
+        answers: the endpoint's probabilities of N pairs.
         labels: of the same pairs.
         balanced: give each grade the same total weight first.
     """

@@ -1,7 +1,6 @@
 """How well a labeler orders the items of one query, which is what a ranker uses it for.
 
-A rank correlation over all pairs also rewards knowing which queries have good items at all.
-"""
+A rank correlation over all pairs would also reward knowing which queries have good items at all."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -1,8 +1,7 @@
-"""How well an item matches a query's words beside the other items that are known.
+"""How well an item matches a query's words, compared with the other known items.
 
-A pair's own overlap does not say whether a better match exists: half of the words found is much
-for a query that no item matches whole, and little where a hundred items do.
-"""
+A pair's own overlap does not say whether a better match exists: half of the words is much for a
+query that no item matches whole, and little where a hundred items do."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass

@@ -1,8 +1,8 @@
 """Graded pairs like a pair: what people said of near queries and near items.
 
-A nearest-neighbour regression over the sentence encoder's vectors, as features of a labeler. A
-query's own grades are never among its neighbours, neither at the fit nor later, so that the
-features mean the same for a query that people graded and for one that they did not.
+This is a nearest-neighbour regression over the sentence encoder's vectors, whose results are
+features of a labeler. A query's own grades are never among its neighbours, neither at the fit nor
+later: so the features mean the same for a query that people graded and for one that they did not.
 """
 
 from dataclasses import dataclass

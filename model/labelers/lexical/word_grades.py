@@ -1,8 +1,7 @@
 """What each query word says of the grade, where the item holds it and where it does not.
 
-That `white` is missing costs a little, that `faucet` is missing nearly all; the graded pairs tell,
-word by word.
-"""
+That `white` is missing costs a little, that `faucet` is missing costs nearly all; the graded pairs
+tell so for each word."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

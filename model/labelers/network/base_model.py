@@ -188,7 +188,7 @@ def be_quiet() -> None:
 
 
 def _cut_config(config: Any, base: BaseModel) -> None:
-    """Leave the first layers, in the lists of one entry a layer, too."""
+    """Leave the first layers, also in the lists that have one entry per layer."""
     if base.layers is None:
         return
     layers = int(config.num_hidden_layers)
