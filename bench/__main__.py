@@ -30,22 +30,22 @@ ON_REQUEST = (
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the named measurements (NAMES by default); exit code 1 where a limit is missed."""
-    known = (*NAMES, *ON_REQUEST)
+    allowed = (*NAMES, *ON_REQUEST)
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
-    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(known))
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(allowed))
     names = parser.parse_args(argv).names or NAMES
-    unknown = [name for name in names if name not in known]
+    unknown = [name for name in names if name not in allowed]
     if unknown:
-        parser.error(f"no measurement {unknown[0]!r}; there are: {', '.join(known)}")
+        parser.error(f"no measurement {unknown[0]!r}; there are: {', '.join(allowed)}")
     results: list[Result] = []
     for name in names:
         results += import_module(f"bench.{name}").measure()
-    Console().print(table(results))
+    Console().print(build_table(results))
     return 0 if all(result.holds for result in results) else 1
 
 
-def table(results: Sequence[Result]) -> Table:
-    """One line a result."""
+def build_table(results: Sequence[Result]) -> Table:
+    """Build a table of one line per result."""
     lines = Table("what", "measured", "limit", "holds", title="bench")
     for r in results:
         lines.add_row(r.what, r.measured, r.limit, "yes" if r.holds else "NO")

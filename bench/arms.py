@@ -27,7 +27,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 
-from bench.homedepot_pairs import file_path
+from bench.homedepot_pairs import find_file
 from bench.result import Result
 from conf.load import ResolvedConf, load_conf
 from features.contracts import QUERIES, RELEVANCE_LABELS, TRAINING_EXAMPLES
@@ -38,16 +38,18 @@ from jobs.nightly import Nightly
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.registry import CHAIN, load_job
-from model.evaluation.metrics import exponential_gain, ndcg
+from model.evaluation.metrics import compute_ndcg, exponential_gain
 from model.feed import open_snapshot
 from model.labelers.base import Floats
+from model.labelers.kinds import ENSEMBLE
 from model.serving.artifact import load_model, save_model
-from model.training.fit import fit
+from model.training.fit import fit_ranker
 
 SEEDS = int(os.environ.get("COUNTERPOISE_ARMS_SEEDS", "5"))
-KIND = os.environ.get("COUNTERPOISE_ARMS_KIND", "ensemble")
+KIND = os.environ.get("COUNTERPOISE_ARMS_KIND", ENSEMBLE)
 MINUTES = float(os.environ.get("COUNTERPOISE_ARMS_MINUTES", "4"))
 PAIRS, K, REPLICATES = 2_000, 10, 1_000
+"""Pairs with grades of the small arms, cut-off of the NDCG (ranks), bootstrap draws."""
 ARMS = ("few", "labelled", "equal", "all")
 _CONF = Path(__file__).parents[1] / "conf" / "homedepot.yaml"
 _SETTINGS = (
@@ -71,34 +73,35 @@ _SETTINGS = (
 
 
 def measure() -> list[Result]:
-    """One result an arm, and the distance closed; nothing where the data is absent."""
+    """Measure every arm: one result per arm, and the distance closed; nothing where the data is
+    absent."""
     console = Console()
-    if file_path() is None:
+    if find_file() is None:
         console.print("arms: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
         return []
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
         root = Path(folder)
-        base = _conf(root / "base")
+        base = _load_conf(root / "base")
         spark = get_session(base.tree)
-        _prepare(spark, base)
+        _run_chain(spark, base)
         by_arm: dict[str, Floats] = {}
         for arm in ARMS:
             made = root / ("labelled" if arm == "equal" else "base")
             shutil.copytree(made, root / arm, copy_function=os.link)
-            conf = _conf(root / arm)
+            conf = _load_conf(root / arm)
             if arm == "equal":
-                conf = _conf(root / arm, _equal_mass(spark, conf))
-            by_arm[arm] = _ndcg_of_arm(spark, conf, arm, console)
-        return _results(by_arm)
+                conf = _load_conf(root / arm, _choose_weight(spark, conf))
+            by_arm[arm] = _measure_arm(spark, conf, arm, console)
+        return _build_results(by_arm)
 
 
-def _conf(root: Path, *settings: str) -> ResolvedConf:
+def _load_conf(root: Path, *settings: str) -> ResolvedConf:
     fixed = [f"storage.root={root}", "run_date=2026-03-01", *_SETTINGS]
     return load_conf([_CONF], [*fixed, *settings])
 
 
-def _prepare(spark: SparkSession, conf: ResolvedConf) -> None:
-    """The chain up to the features, without a labeler."""
+def _run_chain(spark: SparkSession, conf: ResolvedConf) -> None:
+    """Run the chain up to the features, without a labeler."""
     last = CHAIN.index("build_features") + 1
     names = [
         n for n in CHAIN[:last] if n not in ("finetune_labeler", "admit_labeler", "label_pairs")
@@ -107,12 +110,13 @@ def _prepare(spark: SparkSession, conf: ResolvedConf) -> None:
     Nightly(spark, conf, jobs, jobs, console=Console(file=StringIO())).run()
 
 
-def _ndcg_of_arm(spark: SparkSession, conf: ResolvedConf, arm: str, console: Console) -> Floats:
-    """[queries] NDCG@K of the arm's rankers, mean over seeds; queries in a fixed order."""
+def _measure_arm(spark: SparkSession, conf: ResolvedConf, arm: str, console: Console) -> Floats:
+    """Measure NDCG@K of the arm's rankers by query, [queries], as a mean over seeds; queries in a
+    fixed order."""
     warehouse, _ = open_warehouse(spark, conf, "bench")
     if arm in ("few", "labelled"):
         labels = warehouse.read(RELEVANCE_LABELS)
-        few = _few(labels, warehouse.read(QUERIES), conf).persist()
+        few = _hide_grades(labels, warehouse.read(QUERIES), conf).persist()
         few.count()
         warehouse.replace(RELEVANCE_LABELS, few, "query_id IS NOT NULL")
     if arm == "labelled":
@@ -131,41 +135,41 @@ def _ndcg_of_arm(spark: SparkSession, conf: ResolvedConf, arm: str, console: Con
     values = pairs[snapshot.spec.names].to_numpy(np.float32)
     queries, grades = pairs["query_id"].to_numpy(), pairs["grade"].to_numpy(np.float64)
     scores = [
-        _trained(conf, warehouse.root, warehouse.snapshot_dir(), seed, values)
+        _train_ranker(conf, warehouse.root, warehouse.snapshot_dir(), seed, values)
         for seed in range(1, SEEDS + 1)
     ]
-    by_seed = [_by_query(queries, score, grades) for score in scores]
-    words = ", ".join(f"{np.mean(found):.4f}" for found in by_seed)
+    by_seed = [_measure_queries(queries, score, grades) for score in scores]
+    words = ", ".join(f"{np.mean(values):.4f}" for values in by_seed)
     console.print(f"{arm}: NDCG@{K} by seed {words}", markup=False)
     return np.asarray(np.mean(by_seed, axis=0), np.float64)
 
 
-def _trained(
+def _train_ranker(
     conf: ResolvedConf, root: Path, snapshot: Path, seed: int, values: NDArray[np.float32]
 ) -> Floats:
-    """Relevance of the test pairs by a ranker trained with the seed."""
+    """Train a ranker with the seed and give its relevance of the test pairs."""
     tree = conf.tree.model_copy(update={"seed": 100 + seed})
-    fitted = fit(open_snapshot(snapshot), tree, root / f"training-{seed}", "", {})
+    fitted = fit_ranker(open_snapshot(snapshot), tree, root / f"training-{seed}", "", {})
     place = root / "rankers" / str(seed)
     save_model(fitted.artifact, place)
     return np.asarray(load_model(place).predict(values)["relevance"], np.float64)
 
 
-def _by_query(queries: NDArray[np.object_], scores: Floats, grades: Floats) -> Floats:
-    """NDCG@K of each query that has one: two judged items, one of them not irrelevant."""
-    found = []
+def _measure_queries(queries: NDArray[np.object_], scores: Floats, grades: Floats) -> Floats:
+    """Measure NDCG@K of each query that has one: two judged items, one of them not irrelevant."""
+    values = []
     for at in np.split(np.arange(len(queries)), np.flatnonzero(queries[1:] != queries[:-1]) + 1):
-        value = ndcg(scores[at], exponential_gain(grades[at]), K) if len(at) > 1 else None
+        value = compute_ndcg(scores[at], exponential_gain(grades[at]), K) if len(at) > 1 else None
         if value is not None:
-            found.append(value)
-    return np.asarray(found, np.float64)
+            values.append(value)
+    return np.asarray(values, np.float64)
 
 
-def _few(labels: DataFrame, queries: DataFrame, conf: ResolvedConf) -> DataFrame:
-    """The labels without the human ones of training and validation queries, but for those of
-    whole queries, by hash, that make PAIRS pairs in a region."""
-    known = [*conf.tree.split.train, *conf.tree.split.validation]
-    texts = queries.where(F.col("bucket").isin(*known)).select(
+def _hide_grades(labels: DataFrame, queries: DataFrame, conf: ResolvedConf) -> DataFrame:
+    """Leave out the human labels of training and validation queries, but for those of whole
+    queries, chosen by hash, that make PAIRS pairs in a region."""
+    buckets = [*conf.tree.split.train, *conf.tree.split.validation]
+    texts = queries.where(F.col("bucket").isin(*buckets)).select(
         "query_id", "region", text_key(F.col("query_text")).alias("text")
     )
     human = labels.where("source = 'human'").join(texts, on="query_id", how="inner")
@@ -181,11 +185,12 @@ def _few(labels: DataFrame, queries: DataFrame, conf: ResolvedConf) -> DataFrame
     )
 
 
-def _equal_mass(spark: SparkSession, conf: ResolvedConf) -> str:
-    """The weight of people's labels that gives them as much of the training loss as models'."""
+def _choose_weight(spark: SparkSession, conf: ResolvedConf) -> str:
+    """Choose the weight of people's labels that gives them as much of the training loss as
+    models'."""
     examples = open_warehouse(spark, conf, "bench")[0].read_run(TRAINING_EXAMPLES)
     source, weight = F.col("label_source"), F.col("weight_relevance")
-    found = (
+    masses = (
         examples.where("split = 'train'")
         .agg(
             F.sum(F.when(source.isin(*MODEL_SOURCES), weight)).alias("models"),
@@ -193,24 +198,24 @@ def _equal_mass(spark: SparkSession, conf: ResolvedConf) -> str:
         )
         .collect()[0]
     )
-    return f"training_set.source_weights.human={found['models'] / found['people']:.6g}"
+    return f"training_set.source_weights.human={masses['models'] / masses['people']:.6g}"
 
 
-def _results(by_arm: dict[str, Floats]) -> list[Result]:
+def _build_results(by_arm: dict[str, Floats]) -> list[Result]:
     count = len(by_arm["all"])
     draws = np.random.default_rng(17).multinomial(count, np.full(count, 1 / count), REPLICATES)
-    drawn = {arm: draws @ found / count for arm, found in by_arm.items()}
+    drawn = {arm: draws @ ndcg / count for arm, ndcg in by_arm.items()}
     results = [
-        Result(f"ranker, {arm}", _interval(float(found.mean()), drawn[arm]), "none", True)
-        for arm, found in by_arm.items()
+        Result(f"ranker, {arm}", _format_interval(float(ndcg.mean()), drawn[arm]), "none", True)
+        for arm, ndcg in by_arm.items()
     ]
     few, labelled, equal, every = (drawn[arm] for arm in ARMS)
     means = [float(by_arm[arm].mean()) for arm in ARMS]
-    gain = _interval(means[1] - means[0], labelled - few)
-    of_people = _interval(means[2] - means[1], equal - labelled)
-    distance = _interval(means[3] - means[0], every - few)
+    gain = _format_interval(means[1] - means[0], labelled - few)
+    of_people = _format_interval(means[2] - means[1], equal - labelled)
+    distance = _format_interval(means[3] - means[0], every - few)
     closed = (means[1] - means[0]) / (means[3] - means[0])
-    share = _interval(closed, (labelled - few) / (every - few))
+    share = _format_interval(closed, (labelled - few) / (every - few))
     return [
         *results,
         Result("labelled less few", gain, "none", True),
@@ -220,6 +225,6 @@ def _results(by_arm: dict[str, Floats]) -> list[Result]:
     ]
 
 
-def _interval(value: float, replicates: Floats | Sequence[float]) -> str:
+def _format_interval(value: float, replicates: Floats | Sequence[float]) -> str:
     low, high = np.quantile(replicates, (0.025, 0.975))
     return f"{value:.4f} ({low:.4f} to {high:.4f})"

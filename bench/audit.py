@@ -27,7 +27,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from bench.audit_figures import Counts, figures, interval, print_market
+from bench.audit_figures import Counts, compute_figures, estimate_mean, print_market
 from bench.result import Result
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.audit.evidence import audited_pairs, build_units, pair_engagement, with_attraction
@@ -40,9 +40,13 @@ from jobs.registry import load_job
 from jobs.sources.homedepot import BRANDS_FILE, PAIRS_FILE
 
 SEEDS = (1, 2, 3, 4, 5)
+"""Of the planted errors: five draws for an interval."""
 WRONG_SHARE = 0.05
+"""Share of the graded (text, item) that get another grade."""
 IMPRESSIONS_COUNT = 1_000_000
+"""Impressions of a log: some dozens behind each graded pair."""
 HOMEDEPOT_PART = 4
+"""One query text in so many is taken, so that a graded pair has clicks enough."""
 _LABELER = ("labeler.lexical.cosine=false", "labeler.lexical.threads=1")
 _REPOSITORY = Path(__file__).parents[1]
 _ARMS: Mapping[str, tuple[bool, bool]] = {
@@ -54,28 +58,33 @@ _ARMS: Mapping[str, tuple[bool, bool]] = {
 
 
 def measure() -> list[Result]:
-    """Both markets; Home Depot only where its files are."""
+    """Measure both markets; Home Depot only where its files are."""
     results = []
     with ExitStack() as stack:
         made = stack.enter_context(tempfile.TemporaryDirectory(prefix="counterpoise-audit-"))
         root = Path(os.environ.get("COUNTERPOISE_AUDIT_ROOT", made))
-        for name, conf in _confs(root):
-            by_arm = _market(get_session(conf.tree), conf)
+        for name, conf in _load_confs(root):
+            by_arm = _audit_market(get_session(conf.tree), conf)
             print_market(name, by_arm)
-            results += [_result(name, arm, seeds) for arm, seeds in by_arm.items()]
+            results += [_build_result(name, arm, seeds) for arm, seeds in by_arm.items()]
     return results
 
 
-def _confs(root: Path) -> Iterator[tuple[str, ResolvedConf]]:
-    """Name and conf of each market; logs that `root` holds already are used again."""
+def _load_confs(root: Path) -> Iterator[tuple[str, ResolvedConf]]:
+    """Yield name and conf of each market; logs that `root` holds already are used again."""
     fixed = (f"source.impressions={IMPRESSIONS_COUNT}", "tracking.mlflow=false", *_LABELER)
-    own = (*fixed, "source.queries=500", "source.items=5000", f"storage.root={root / 'simulated'}")
-    yield "simulated market", load_conf([SIMULATED], own)
+    of_market = (
+        *fixed,
+        "source.queries=500",
+        "source.items=5000",
+        f"storage.root={root / 'simulated'}",
+    )
+    yield "simulated market", load_conf([SIMULATED], of_market)
     data = Path(os.environ.get("COUNTERPOISE_DATA", _REPOSITORY.parent / "shared" / "data"))
     if not (data / PAIRS_FILE).is_file():
         print(f"Home Depot is skipped: no files at {data} (set COUNTERPOISE_DATA)")
         return
-    titles = ("audit.taxonomy.types=titles", f"source.path={_part_of(data, root / 'raw')}")
+    titles = ("audit.taxonomy.types=titles", f"source.path={_cut_part(data, root / 'raw')}")
     yield (
         "Home Depot, engagement simulated",
         load_conf(
@@ -85,8 +94,8 @@ def _confs(root: Path) -> Iterator[tuple[str, ResolvedConf]]:
     )
 
 
-def _part_of(data: Path, folder: Path) -> Path:
-    """A folder with the pairs of every fourth query text, by hash, and the brands."""
+def _cut_part(data: Path, folder: Path) -> Path:
+    """Write a folder with the pairs of every fourth query text, by hash, and the brands."""
     folder.mkdir(parents=True, exist_ok=True)
     pairs = pd.read_csv(data / PAIRS_FILE, dtype=str, keep_default_na=False)
     texts = pairs["search_term"].str.strip().str.lower()
@@ -96,36 +105,36 @@ def _part_of(data: Path, folder: Path) -> Path:
     return folder
 
 
-def _market(spark: SparkSession, conf: ResolvedConf) -> dict[str, list[Counts]]:
-    """The counts of each arm and seed on one log."""
+def _audit_market(spark: SparkSession, conf: ResolvedConf) -> dict[str, list[Counts]]:
+    """Count what the audit did to one log, by arm and seed."""
     warehouse, _ = open_warehouse(spark, conf, "bench")
     if not warehouse.exists(RELEVANCE_LABELS):
         for job in ("ingest", "import_labels"):
             run_job(load_job(job), spark, conf)
     queries, items = warehouse.read(QUERIES), warehouse.read(ITEMS)
-    found: dict[str, list[Counts]] = {arm: [] for arm in _ARMS}
+    by_arm: dict[str, list[Counts]] = {arm: [] for arm in _ARMS}
     pairs = cut_plan(audited_pairs(warehouse.read(RELEVANCE_LABELS), queries))
     engagement = cut_plan(pair_engagement(warehouse.read(IMPRESSIONS), conf.tree, conf.run_date))
     for seed in SEEDS:
-        for arm, counts in _audited(pairs, engagement, items, conf, seed).items():
-            found[arm].append(counts)
-    return found
+        for arm, counts in _audit_seed(pairs, engagement, items, conf, seed).items():
+            by_arm[arm].append(counts)
+    return by_arm
 
 
-def _audited(
+def _audit_seed(
     pairs: DataFrame, engagement: DataFrame, items: DataFrame, conf: ResolvedConf, seed: int
 ) -> dict[str, Counts]:
-    planted = cut_plan(pairs.transform(lambda df: with_wrong_grades(df, seed)))
+    planted = cut_plan(pairs.transform(lambda df: plant_wrong_grades(df, seed)))
     prior = conf.tree.audit.contradiction.prior_clicks
     counted = build_units(planted, engagement).transform(lambda df: with_attraction(df, prior))
     checked = cut_plan(tested_units(cut_plan(counted), conf)[0])
     with tempfile.TemporaryDirectory() as folder:
         reading = read_again(checked, items, conf, Path(folder))
         evidence = gather_evidence(planted, checked, reading, items, conf)
-        return {arm: _counts(evidence, planted, conf, arm) for arm in _ARMS}
+        return {arm: _count_outcomes(evidence, planted, conf, arm) for arm in _ARMS}
 
 
-def with_wrong_grades(pairs: DataFrame, seed: int) -> DataFrame:
+def plant_wrong_grades(pairs: DataFrame, seed: int) -> DataFrame:
     """Keep the grade as true_grade; a share of the (text, item) get one of the other two."""
     key = ("text_key", "item_id")
     chance = F.pmod(F.xxhash64(F.lit(seed), F.lit("planted"), *key), F.lit(10**6)) / 1e6
@@ -135,7 +144,9 @@ def with_wrong_grades(pairs: DataFrame, seed: int) -> DataFrame:
     return pairs.withColumn("true_grade", F.col("grade")).withColumn("grade", wrong)
 
 
-def _counts(evidence: AuditEvidence, planted: DataFrame, conf: ResolvedConf, arm: str) -> Counts:
+def _count_outcomes(
+    evidence: AuditEvidence, planted: DataFrame, conf: ResolvedConf, arm: str
+) -> Counts:
     agreeing, model_alone = _ARMS[arm]
     reread = conf.tree.audit.reread
     settings = conf.tree.audit.model_copy(
@@ -148,7 +159,7 @@ def _counts(evidence: AuditEvidence, planted: DataFrame, conf: ResolvedConf, arm
     names = ("true_grade", "grade", "audited_grade", "path", "flagged_by", "tested")
     rows = (
         build(evidence, replace(conf, tree=tree))
-        .withColumn("tested", _expected_from())
+        .withColumn("tested", _band_expected())
         .join(
             planted.select("query_id", "item_id", "text_key", "true_grade"),
             on=["query_id", "item_id"],
@@ -162,17 +173,18 @@ def _counts(evidence: AuditEvidence, planted: DataFrame, conf: ResolvedConf, arm
     return {tuple(row[name] for name in names): int(row["count"]) for row in rows.collect()}
 
 
-def _expected_from() -> Column:
-    """Lower bound of the expected clicks of a tested pair: 1, 10 or 30; 0: not tested."""
+def _band_expected() -> Column:
+    """Give the lower bound of the expected clicks of a tested pair: 1, 10 or 30; 0: not tested."""
     expected = F.col("expected_clicks")
     bound = F.when(expected >= 30, 30).when(expected >= 10, 10).otherwise(1)
     return F.when(F.col("p_value").isNotNull(), bound).otherwise(0)
 
 
-def _result(name: str, arm: str, runs: Sequence[Counts]) -> Result:
-    """The gain of an arm; the limit is that of the default, which is the last one."""
-    gains = [f["accuracy after"] - f["accuracy before"] for f in map(figures, runs)]
-    mean, half = interval(gains)
+def _build_result(name: str, arm: str, runs: Sequence[Counts]) -> Result:
+    """Build the result of an arm, its gain; the limit is that of the default, which is the last
+    one."""
+    gains = [f["accuracy after"] - f["accuracy before"] for f in map(compute_figures, runs)]
+    mean, half = estimate_mean(gains)
     is_default = arm == list(_ARMS)[-1]
     return Result(
         f"{name}: accuracy of the labels, after less before, {arm}",

@@ -15,69 +15,76 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
+from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
 from bench.result import Result
 from conf.sections.labelers import CausalLmConf
-from model.evaluation.metrics import spearman
+from model.evaluation.metrics import compute_spearman
 from model.labelers.base import Pairs, Probabilities
 from model.labelers.causal_lm.base import find_base
 from model.labelers.causal_lm.labeler import CausalLm
-from model.labelers.metrics import cut_points, grades_by_cuts, mix_of, quadratic_kappa
+from model.labelers.metrics import compute_mix, compute_quadratic_kappa, cut_grades, find_cut_points
 from model.labelers.network.base_model import read_tokenizer
-from model.labelers.prompt import neutral_pairs, read_template
+from model.labelers.prompt import neutralise_pairs, read_template
 from model.text.encoder import resolve_dtype
 
 FIT = int(os.environ.get("COUNTERPOISE_CAUSAL_PAIRS", "2000"))
 CHOOSE, TEST, ASKED = FIT // 2, FIT // 2, 24
+"""Pairs that choose, that judge, and that the whole model is asked for (slow: few)."""
 ANSWER_TOKENS = 8
+"""Tokens of an answer in JSON at most."""
 SEED = 0
+"""Of the fits."""
 LIMIT = 10.0
+"""Times that reading the middle must be as fast as asking."""
 
 
 def measure() -> list[Result]:
-    """Agreement of the head and of LoRA, and both rates; nothing where the data is absent."""
-    path = file_path()
+    """Measure the agreement of the head and of LoRA, and both rates; nothing where the data is
+    absent."""
+    path = find_file()
     if path is None:
         Console().print("causal_lm: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
         return []
     fit = read_pairs(path, range(5), FIT)
     choose, test = read_pairs(path, [5], CHOOSE), read_pairs(path, [6], TEST)
     results = []
-    for name, conf in _confs().items():
+    for name, conf in _list_confs().items():
         labeler = CausalLm(conf, SEED)
         report = labeler.fit(fit.pairs, fit.targets, (choose.pairs, choose.targets))
         Console().print(f"{name}: {report.details}")
-        words = _agreement(labeler.predict(test.pairs), test, fit)
+        words = _format_agreement(labeler.predict(test.pairs), test, fit)
         what = f"{name}, {report.details['layers']} layers, {FIT} pairs in {report.seconds:.0f} s"
         results.append(Result(what, words, "none", True))
-    return [*results, *_rates(labeler, conf, test.pairs)]
+    return [*results, *_compare_rates(labeler, conf, test.pairs)]
 
 
-def _confs() -> dict[str, CausalLmConf]:
-    """The head alone and the default; the default comes last."""
+def _list_confs() -> dict[str, CausalLmConf]:
+    """List the head alone and the default; the default comes last."""
     default = CausalLmConf()
     return {"head alone": default.model_copy(update={"epochs": 0}), "head and LoRA": default}
 
 
-def _agreement(found: Probabilities, test: GradedPairs, fit: GradedPairs) -> str:
-    """Kappa and within-one with cuts that give the mix of the fitted grades, and Spearman."""
-    cuts = cut_points(found.expected, mix_of(fit.grades))
-    grades = grades_by_cuts(found.expected, cuts)
-    kappa = quadratic_kappa(grades, test.grades)
+def _format_agreement(p: Probabilities, test: GradedPairs, fit: GradedPairs) -> str:
+    """Format kappa and within-one, with cuts that give the mix of the fitted grades, and
+    Spearman."""
+    cuts = find_cut_points(p.expected, compute_mix(fit.grades))
+    grades = cut_grades(p.expected, cuts)
+    kappa = compute_quadratic_kappa(grades, test.grades)
     near = np.mean(np.abs(grades - test.grades) <= 1)
-    rank = spearman(found.expected, test.ratings)
+    rank = compute_spearman(p.expected, test.ratings)
     return f"QWK {kappa:.3f}, Spearman {rank:.3f}, within one {near:.3f}"
 
 
-def _rates(labeler: CausalLm, conf: CausalLmConf, pairs: Pairs) -> list[Result]:
-    """Pairs/s of the labeler over pairs/s of `generate()`, on the same pairs in one run."""
-    labeler.predict(pairs.take(np.arange(64)))
+def _compare_rates(labeler: CausalLm, conf: CausalLmConf, pairs: Pairs) -> list[Result]:
+    """Divide the pairs/s of the labeler by the pairs/s of `generate()`, on the same pairs in one
+    run."""
+    labeler.predict(pairs.select_rows(np.arange(64)))
     started = time.perf_counter()
     labeler.predict(pairs)
     rate = len(pairs) / (time.perf_counter() - started)
     results = []
     for tokens in (ANSWER_TOKENS, 1):
-        asked = _asked_rate(conf, pairs.take(np.arange(ASKED)), tokens)
+        asked = _measure_asking(conf, pairs.select_rows(np.arange(ASKED)), tokens)
         words = f"{rate / asked:.1f} ({rate:.0f} against {asked:.1f} pairs/s)"
         what = f"rate over generate() of {tokens} token{'s' if tokens > 1 else ''}, pair by pair"
         limited = tokens == ANSWER_TOKENS
@@ -87,16 +94,16 @@ def _rates(labeler: CausalLm, conf: CausalLmConf, pairs: Pairs) -> list[Result]:
 
 
 @torch.inference_mode()
-def _asked_rate(conf: CausalLmConf, pairs: Pairs, tokens: int) -> float:
-    """Pairs/s of the whole model that answers in words, one pair at a time."""
+def _measure_asking(conf: CausalLmConf, pairs: Pairs, tokens: int) -> float:
+    """Measure the pairs/s of the whole model that answers in words, one pair at a time."""
     from transformers import AutoModelForCausalLM
 
     base, template = find_base(conf), read_template(conf.prompt)
     dtype = getattr(torch, resolve_dtype(conf.dtype))
     tokenizer = read_tokenizer(base.folder)
     model: Any = AutoModelForCausalLM.from_pretrained(str(base.folder), dtype=dtype).eval()
-    texts = neutral_pairs(pairs, conf.prompt)
-    chats = [template.messages(q, i) for q, i in zip(texts.queries, texts.items, strict=True)]
+    texts = neutralise_pairs(pairs, conf.prompt)
+    chats = [template.build_messages(q, i) for q, i in zip(texts.queries, texts.items, strict=True)]
     started = 0.0
     for number, chat in enumerate([chats[0], *chats]):
         if number == 1:

@@ -25,15 +25,18 @@ from torch import Tensor
 from bench.result import Result
 from bench.synthetic import Planted, write_snapshot
 from conf.sections.training import FeedConf
-from model.feed import Rows, Snapshot, batches, open_snapshot
+from model.feed import RowSelection, Snapshot, open_snapshot, read_batches
 
 TARGET = 0.6
+"""Share of pyarrow's own speed that the feed must reach."""
 ROWS, FEATURES, FILES, BATCH, REPEATS = 300_000, 58, 10, 1_024, 5
+"""Size of the default market's snapshot; repeats of a pass."""
 LARGE = 65_536
+"""Batch that suits pyarrow (rows)."""
 
 
 def iter_batches(snapshot: Snapshot, size: int) -> Iterator[Tensor]:
-    """The yardstick: every file's batches as tensors [B, columns], in order, not mixed."""
+    """Yield every file's batches as tensors [B, columns], in order, not mixed: the yardstick."""
     columns = [*snapshot.spec.names, *snapshot.spec.label_columns, "position"]
     for file in snapshot.splits["train"]:
         reader = pq.ParquetFile(snapshot.folder / file.path)
@@ -42,73 +45,73 @@ def iter_batches(snapshot: Snapshot, size: int) -> Iterator[Tensor]:
             yield torch.from_numpy(np.stack(arrays, axis=1))
 
 
-def rate(read: Callable[[], int]) -> float:
-    """Rows/s of one pass."""
+def measure_rate(read: Callable[[], int]) -> float:
+    """Measure the rows/s of one pass."""
     started = time.perf_counter()
     rows = read()
     return rows / (time.perf_counter() - started)
 
 
-def readers(snapshot: Snapshot, size: int) -> dict[str, Callable[[], int]]:
-    """A pass by each reader; gives the rows that it read."""
+def build_readers(snapshot: Snapshot, size: int) -> dict[str, Callable[[], int]]:
+    """Build one pass per reader, which gives the rows that it read."""
 
-    def plain(rows: int) -> Callable[[], int]:
+    def read_plain(rows: int) -> Callable[[], int]:
         return lambda: sum(len(tensor) for tensor in iter_batches(snapshot, rows))
 
-    def feed(engine: str) -> Callable[[], int]:
+    def read_feed(engine: str) -> Callable[[], int]:
         conf = FeedConf.model_validate({"engine": engine, "batch_size": size})
-        rows = Rows("train", epoch=1, shuffle=True)
-        return lambda: sum(int(b.weight.sum()) for b in batches(snapshot, rows, conf))
+        rows = RowSelection("train", epoch=1, shuffle=True)
+        return lambda: sum(int(b.weight.sum()) for b in read_batches(snapshot, rows, conf))
 
     return {
-        f"iter_batches {size:,}": plain(size),
-        f"iter_batches {LARGE:,}": plain(LARGE),
-        "petastorm": feed("petastorm"),
-        "pyarrow": feed("pyarrow"),
+        f"iter_batches {size:,}": read_plain(size),
+        f"iter_batches {LARGE:,}": read_plain(LARGE),
+        "petastorm": read_feed("petastorm"),
+        "pyarrow": read_feed("pyarrow"),
     }
 
 
-def rates(snapshot: Snapshot, size: int, repeats: int) -> dict[str, float]:
-    """Median rows/s by reader, after one unmeasured pass of each."""
-    passes = readers(snapshot, size)
-    found: dict[str, list[float]] = {name: [] for name in passes}
+def measure_rates(snapshot: Snapshot, size: int, repeats: int) -> dict[str, float]:
+    """Measure median rows/s by reader, after one unmeasured pass of each."""
+    passes = build_readers(snapshot, size)
+    by_reader: dict[str, list[float]] = {name: [] for name in passes}
     for repeat in range(repeats + 1):
         for name, read in passes.items():
-            value = rate(read)
+            value = measure_rate(read)
             if repeat:
-                found[name].append(value)
-    return {name: statistics.median(values) for name, values in found.items()}
+                by_reader[name].append(value)
+    return {name: statistics.median(values) for name, values in by_reader.items()}
 
 
-def planted_rates(
+def measure_planted_rates(
     rows: int, features: int, files: int, batch: int, repeats: int
 ) -> dict[str, float]:
-    """Median rows/s by reader over a generated snapshot."""
+    """Measure median rows/s by reader over a generated snapshot."""
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     planted = Planted(rows=(rows, 1_000), files=(files, 1), numerics=features - 2, buckets=4_096)
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
-        return rates(open_snapshot(write_snapshot(Path(folder), planted)), batch, repeats)
+        return measure_rates(open_snapshot(write_snapshot(Path(folder), planted)), batch, repeats)
 
 
-def results(found: dict[str, float]) -> list[Result]:
-    """The feed over each yardstick."""
-    yardsticks = [name for name in found if name.startswith("iter_batches")]
+def build_results(rates: dict[str, float]) -> list[Result]:
+    """Hold the feed's rate against each yardstick."""
+    yardsticks = [name for name in rates if name.startswith("iter_batches")]
     return [
         Result(
             f"feed (petastorm) over {yardstick}",
-            f"{found['petastorm'] / found[yardstick]:.2f} ({found['petastorm']:,.0f} against "
-            f"{found[yardstick]:,.0f} rows/s)",
+            f"{rates['petastorm'] / rates[yardstick]:.2f} ({rates['petastorm']:,.0f} against "
+            f"{rates[yardstick]:,.0f} rows/s)",
             f">= {TARGET}",
-            found["petastorm"] / found[yardstick] >= TARGET,
+            rates["petastorm"] / rates[yardstick] >= TARGET,
         )
         for yardstick in yardsticks
     ]
 
 
 def measure() -> list[Result]:
-    """The feed at the size of the default market."""
-    return results(planted_rates(ROWS, FEATURES, FILES, BATCH, REPEATS))
+    """Measure the feed at the size of the default market."""
+    return build_results(measure_planted_rates(ROWS, FEATURES, FILES, BATCH, REPEATS))
 
 
 def main() -> None:
@@ -120,10 +123,10 @@ def main() -> None:
     parser.add_argument("--batch", type=int, default=BATCH, help="rows a batch")
     parser.add_argument("--repeats", type=int, default=REPEATS)
     a = parser.parse_args()
-    found = planted_rates(a.rows, a.features, a.files, a.batch, a.repeats)
-    for name, value in found.items():
+    rates = measure_planted_rates(a.rows, a.features, a.files, a.batch, a.repeats)
+    for name, value in rates.items():
         print(f"{name:20s} {value / 1e6:6.2f} M rows/s")
-    for result in results(found):
+    for result in build_results(rates):
         print(f"{result.what}: {result.measured}, {'holds' if result.holds else 'missed'}")
 
 

@@ -31,12 +31,12 @@ class GradedPairs:
     def targets(self) -> Targets:
         """P(>= 1) = min(1, e), P(>= 2) = max(0, e - 1) with e = rating - 1; weight 1."""
         expected = self.ratings - 1.0
-        first, second = np.minimum(1.0, expected), np.maximum(0.0, expected - 1.0)
-        return Targets(first, second, np.ones(len(expected)))
+        ge_1, ge_2 = np.minimum(1.0, expected), np.maximum(0.0, expected - 1.0)
+        return Targets(ge_1, ge_2, np.ones(len(expected)))
 
 
-def file_path() -> Path | None:
-    """The file under COUNTERPOISE_DATA; None where it is absent."""
+def find_file() -> Path | None:
+    """Find the file under COUNTERPOISE_DATA; None where it is absent."""
     path = Path(os.environ.get("COUNTERPOISE_DATA", "../shared/data")) / FILE
     return path if path.is_file() else None
 
@@ -48,7 +48,8 @@ def read_pairs(
     seed: int = 0,
     brands: bool = False,
 ) -> GradedPairs:
-    """Pairs whose query lies in the buckets (crc32 of the trimmed lower-case text, modulo 10).
+    """Read the pairs whose query lies in the buckets (crc32 of the trimmed lower-case text, modulo
+    10).
 
     Args:
         path: of the file.
@@ -58,33 +59,36 @@ def read_pairs(
         brands: true: the brand leads a title that lacks it, where the file of brands is there.
     """
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
-        rows = [row for row in csv.DictReader(file) if _bucket(row["search_term"]) in buckets]
+        rows = [
+            row for row in csv.DictReader(file) if _compute_bucket(row["search_term"]) in buckets
+        ]
     draw = np.random.default_rng(seed).permutation(len(rows))[:limit]
-    kept = [rows[at] for at in np.sort(draw)]
-    ratings = np.array([float(row["relevance"]) for row in kept])
+    chosen = [rows[at] for at in np.sort(draw)]
+    ratings = np.array([float(row["relevance"]) for row in chosen])
     grades = np.searchsorted(_EDGES, ratings, side="left")
-    known = _brands(path.with_name(BRANDS)) if brands else {}
-    titles = [_led(r["product_title"], known.get(r["product_uid"])) for r in kept]
-    pairs = Pairs([r["search_term"] for r in kept], titles)
+    by_product = _read_brands(path.with_name(BRANDS)) if brands else {}
+    titles = [_add_brand(r["product_title"], by_product.get(r["product_uid"])) for r in chosen]
+    pairs = Pairs([r["search_term"] for r in chosen], titles)
     return GradedPairs(pairs, np.asarray(grades, np.int64), ratings)
 
 
-def _brands(path: Path) -> dict[str, str]:
-    """Brand by product; the file writes 100001 as 100001.0, and no brand in several ways."""
+def _read_brands(path: Path) -> dict[str, str]:
+    """Read the brand of each product; the file writes 100001 as 100001.0, and no brand in several
+    ways."""
     if not path.is_file():
         return {}
-    found: dict[str, str] = {}
+    by_product: dict[str, str] = {}
     with gzip.open(path, "rt", encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             brand, product = row["brand"].strip(), row["product_uid"].split(".")[0]
             if brand.lower() not in _NO_BRAND:
-                found[product] = min(brand, found.get(product, brand))
-    return found
+                by_product[product] = min(brand, by_product.get(product, brand))
+    return by_product
 
 
-def _led(title: str, brand: str | None) -> str:
+def _add_brand(title: str, brand: str | None) -> str:
     return title if brand is None or brand.lower() in title.lower() else f"{brand} {title}"
 
 
-def _bucket(query: str) -> int:
+def _compute_bucket(query: str) -> int:
     return zlib.crc32(query.strip().lower().encode()) % 10

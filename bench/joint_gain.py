@@ -22,24 +22,26 @@ from jobs.platform.session import get_session
 from jobs.tune_value_model import TuningInputs, build
 
 STRENGTHS = (1.2, 0.0)
+"""Planted strengths: the default, and engagement that does not follow relevance."""
 LOSSES = (0.01, 0.05)
+"""Losses of engagement at which the gain is read (fraction)."""
 SWEEP = "0,0.001,0.002,0.005,0.01,0.02,0.03,0.05,0.08,0.12,0.2,0.3,0.5,1,2,5,100"
 _CONF = Path(__file__).parents[1] / "conf" / "homedepot.yaml"
 
 
 def measure() -> list[Result]:
-    """One result per strength and relevance: there is no limit, they explain."""
+    """Measure one result per strength and relevance: there is no limit, they explain."""
     results: list[Result] = []
     for strength in STRENGTHS:
         with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
-            found = _explained(strength, _ran(strength, Path(folder)))
-        for result in found:
+            explained = _explain_strength(strength, _run_night(strength, Path(folder)))
+        for result in explained:
             print(f"{result.what}: {result.measured}", flush=True)
-        results += found
+        results += explained
     return results
 
 
-def _ran(strength: float, root: Path) -> ResolvedConf:
+def _run_night(strength: float, root: Path) -> ResolvedConf:
     settings = [
         f"storage.root={root}",
         f"source.shoppers.relevance_strength={strength}",
@@ -52,29 +54,30 @@ def _ran(strength: float, root: Path) -> ResolvedConf:
     return load_conf([_CONF], settings)
 
 
-def _explained(strength: float, conf: ResolvedConf) -> list[Result]:
+def _explain_strength(strength: float, conf: ResolvedConf) -> list[Result]:
     spark = get_session(conf.tree)
     warehouse, _ = open_warehouse(spark, conf, "bench")
     rows = warehouse.read_run(EXAMPLE_SCORES).where("split = 'validation'").persist()
     queries = warehouse.read(QUERIES)
-    kinds = {"the model's relevance": rows, "human grades as relevance": _oracle(rows)}
+    kinds = {"the model's relevance": rows, "human grades as relevance": _take_grades(rows)}
     results = [
-        Result(f"strength {strength}, {kind}", _gains(table, queries, conf), "none", True)
+        Result(f"strength {strength}, {kind}", _format_gains(table, queries, conf), "none", True)
         for kind, table in kinds.items()
     ]
     rows.unpersist()
     return results
 
 
-def _oracle(rows: DataFrame) -> DataFrame:
-    """The same rows with the grade of people as the relevance, where there is one."""
-    known = F.col("label_source") == "human"
-    grade = F.when(known, F.col("grade").cast("float")).otherwise(F.col("relevance"))
+def _take_grades(rows: DataFrame) -> DataFrame:
+    """Put people's grade in the place of the relevance, where there is one."""
+    is_human = F.col("label_source") == "human"
+    grade = F.when(is_human, F.col("grade").cast("float")).otherwise(F.col("relevance"))
     return rows.withColumn("relevance", grade)
 
 
-def _gains(rows: DataFrame, queries: DataFrame, conf: ResolvedConf) -> str:
-    """Relevance NDCG of engagement only, at each loss of engagement, and of relevance alone."""
+def _format_gains(rows: DataFrame, queries: DataFrame, conf: ResolvedConf) -> str:
+    """Format the relevance NDCG of engagement only, its gain at each loss of engagement, and that
+    of relevance alone."""
     curve = build(TuningInputs(rows, queries), conf).where("region = 'all'").collect()
     points = sorted((r["w_relevance"], r["relevance_ndcg"], r["engagement_ndcg"]) for r in curve)
     base = points[0]

@@ -35,6 +35,7 @@ from jobs.registry import CHAIN
 
 MARKET = Path(__file__).with_name("kills.yaml")
 SEED, KILLS = 1, 20
+"""Of the points, and how many there are: each step once, and as many again."""
 # A run that waits this long (s) without ending is stuck: an undisturbed one takes minutes.
 STUCK_AFTER_S = 1800.0
 # Steps are a little faster or slower the second time: a later point could miss its step.
@@ -58,12 +59,12 @@ def measure() -> list[Result]:
     with tempfile.TemporaryDirectory(prefix="counterpoise-kills-") as folder:
         calm, killed = Path(folder) / "undisturbed", Path(folder) / "killed"
         _run_to_end(calm, Path(folder) / "tmp-undisturbed")
-        points = draw_kills(step_seconds(calm), kills, seed)
+        points = draw_kills(read_step_seconds(calm), kills, seed)
         fell_in = [_run_and_kill(killed, Path(folder) / "tmp-killed", kill) for kill in points]
         _run_to_end(killed, Path(folder) / "tmp-killed")
-        left = sorted(leftovers(killed, Path(folder) / "tmp-killed"))
+        left = sorted(list_leftovers(killed, Path(folder) / "tmp-killed"))
         spark = get_session(load_conf([MARKET]).tree)
-        differing = dict(differing_tables(spark, _conf(calm), _conf(killed)))
+        differing = dict(compare_tables(spark, _load_conf(calm), _load_conf(killed)))
     for kill, place in zip(points, fell_in, strict=True):
         print(f"killed {kill.after_s:5.1f} s after {kill.step} began, in {place}")
     return [
@@ -78,7 +79,8 @@ def measure() -> list[Result]:
 
 
 def draw_kills(seconds: dict[str, float], kills: int, seed: int) -> list[Kill]:
-    """`kills` points in the order of the chain: every step once as far as they go, others drawn."""
+    """Draw `kills` points in the order of the chain: every step once as far as they go, the others
+    at random."""
     random_ = random.Random(seed)
     steps = list(CHAIN)
     chosen = random_.sample(steps, min(kills, len(steps)))
@@ -89,48 +91,50 @@ def draw_kills(seconds: dict[str, float], kills: int, seed: int) -> list[Kill]:
     ]
 
 
-def step_seconds(root: Path) -> dict[str, float]:
-    """Seconds of each step, from the reports of the run under `root`."""
+def read_step_seconds(root: Path) -> dict[str, float]:
+    """Read the seconds of each step, from the reports of the run under `root`."""
     reports = (root / "reports").glob("*/*.json")
     return {path.stem: float(json.loads(path.read_text())["seconds"]) for path in reports}
 
 
-def leftovers(root: Path, scratch: Path) -> Iterator[str]:
-    """What a killed run left: hidden folders in the warehouse, anything in the scratch folder."""
+def list_leftovers(root: Path, scratch: Path) -> Iterator[str]:
+    """List what a killed run left: hidden folders in the warehouse, anything in the scratch
+    folder."""
     for folder, names, _ in os.walk(root):
         hidden = [name for name in names if name.startswith(".")]
         yield from (str((Path(folder) / name).relative_to(root)) for name in hidden)
     yield from (f"{scratch.name}/{path.name}" for path in scratch.iterdir())
 
 
-def differing_tables(
+def compare_tables(
     spark: SparkSession, one: ResolvedConf, other: ResolvedConf
 ) -> Iterator[tuple[str, int]]:
-    """Names of the tables whose rows differ, with the rows that only one of the two holds."""
-    first, second = (open_warehouse(spark, conf, "kills")[0] for conf in (one, other))
+    """Yield the names of the tables whose rows differ, with the number of rows that only one of the
+    two holds."""
+    ours, theirs = (open_warehouse(spark, conf, "kills")[0] for conf in (one, other))
     for table in ALL_TABLES:
-        there = [warehouse.exists(table) for warehouse in (first, second)]
-        if there == [False, False]:
+        exists = [warehouse.exists(table) for warehouse in (ours, theirs)]
+        if exists == [False, False]:
             continue
-        if there != [True, True]:
+        if exists != [True, True]:
             yield table.name, -1
             continue
-        a, b = (_lines(warehouse.read(table), table) for warehouse in (first, second))
+        a, b = (_write_lines(warehouse.read(table), table) for warehouse in (ours, theirs))
         rows = a.exceptAll(b).count() + b.exceptAll(a).count()
         if rows:
             yield table.name, rows
 
 
-def _lines(rows: DataFrame, table: Table) -> DataFrame:
+def _write_lines(rows: DataFrame, table: Table) -> DataFrame:
     names = table.key if table in _KEYS_ONLY else rows.columns
     return rows.select(F.to_json(F.struct(*names)).alias("line"))
 
 
-def _conf(root: Path) -> ResolvedConf:
+def _load_conf(root: Path) -> ResolvedConf:
     return load_conf([MARKET], [f"storage.root={root}"])
 
 
-def _start(root: Path, scratch: Path) -> subprocess.Popen[str]:
+def _start_run(root: Path, scratch: Path) -> subprocess.Popen[str]:
     scratch.mkdir(exist_ok=True)
     command = [sys.executable, "-u", "-m", "jobs.command.cli", "nightly"]
     command += ["--conf", str(MARKET), "--set", f"storage.root={root}"]
@@ -149,7 +153,7 @@ def _start(root: Path, scratch: Path) -> subprocess.Popen[str]:
 
 
 def _run_to_end(root: Path, scratch: Path) -> None:
-    process = _start(root, scratch)
+    process = _start_run(root, scratch)
     stuck = threading.Timer(STUCK_AFTER_S, _kill_group, [process])
     stuck.start()
     output, _ = process.communicate()
@@ -160,7 +164,7 @@ def _run_to_end(root: Path, scratch: Path) -> None:
 
 def _run_and_kill(root: Path, scratch: Path, kill: Kill) -> str:
     """Start the run, kill it at the point, and tell the step in which the kill fell."""
-    process = _start(root, scratch)
+    process = _start_run(root, scratch)
     assert process.stdout is not None
     begun = f"] {kill.step} ..."
     lines: list[str] = []
@@ -174,11 +178,12 @@ def _run_and_kill(root: Path, scratch: Path, kill: Kill) -> str:
         return "no step: the run had ended"
     if code != -signal.SIGKILL:
         raise subprocess.CalledProcessError(code, process.args, "".join(lines))
-    return step_of(lines)
+    return find_step(lines)
 
 
-def step_of(lines: Sequence[str]) -> str:
-    """The step that the last line of a run's output names as begun; "between steps" where none."""
+def find_step(lines: Sequence[str]) -> str:
+    """Find the step that the last line of a run's output says has begun; "between steps" where it
+    says none."""
     last = [line for line in lines if line.startswith("[")][-1:]
     if not last or not last[0].rstrip().endswith("..."):
         return "between steps"

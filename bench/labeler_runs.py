@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from bench.endpoint_server import SLOTS, lacking, served
+from bench.endpoint_server import SLOTS, find_lacking, serve_model
 from bench.homedepot_pairs import GradedPairs
 from conf.load import SIMULATED, load_conf
 from model.labelers.base import FitReport, Floats, Pairs, Probabilities
 from model.labelers.build import build_labeler
+from model.labelers.kinds import ENDPOINT
 from model.labelers.partial import Answers, predict_some
 
-ENDPOINT = "openai_compatible"
 CALIBRATION = "platt"
 _SETTINGS = ("labeler.cross_encoder.min_steps=300",)
 """The default of a labeler, which the simulated market lowers."""
@@ -32,7 +32,7 @@ class Run:
         minutes: of the fit.
         p: of the N test pairs; where there was no answer, the mean of those that there were.
         unanswered: of the N (count).
-        rate: test pairs a second.
+        rate: test pairs per second.
     """
 
     learnt: str
@@ -42,7 +42,7 @@ class Run:
     rate: float
 
 
-def run(kind: str, known: GradedPairs, held: NDArray[np.bool_], test: Pairs) -> Run | None:
+def run_labeler(kind: str, graded: GradedPairs, held: NDArray[np.bool_], test: Pairs) -> Run | None:
     """Fit a labeler on the pairs not held out, choose on the others, and ask for the test pairs.
 
     None where the kind cannot run here; the reason is printed. The endpoint is a server of the
@@ -50,59 +50,62 @@ def run(kind: str, known: GradedPairs, held: NDArray[np.bool_], test: Pairs) -> 
     """
     settings = os.environ.get("COUNTERPOISE_LABELER_SET", "").split()
     starts = kind == ENDPOINT and not any(s.startswith(f"labeler.{kind}.url=") for s in settings)
-    reason = lacking() if starts else None
+    reason = find_lacking() if starts else None
     if reason is not None:
         Console().print(f"{kind}: skipped, {reason}")
         return None
-    with _endpoint(starts) as endpoint:
+    with _start_endpoint(starts) as endpoint:
         conf = load_conf(
             [SIMULATED], settings=[f"labeler.kind={kind}", *_SETTINGS, *endpoint, *settings]
         )
         labeler = build_labeler(conf.tree)
         report = labeler.fit(
-            known.pairs.take(~held),
-            known.targets.take(~held),
-            (known.pairs.take(held), known.targets.take(held)),
+            graded.pairs.select_rows(~held),
+            graded.targets.select_rows(~held),
+            (graded.pairs.select_rows(held), graded.targets.select_rows(held)),
         )
         Console().print(f"{kind}: {report.pairs} pairs, {report.details}")
         started = time.monotonic()
         answers = predict_some(labeler, test)
         rate = len(test) / (time.monotonic() - started)
-    words = learnt(report, int(held.sum()))
-    return Run(words, report.seconds / 60, filled(answers), int((~answers.answered).sum()), rate)
+    words = describe_learning(report, int(held.sum()))
+    return Run(
+        words, report.seconds / 60, fill_missing(answers), int((~answers.answered).sum()), rate
+    )
 
 
-def learnt(report: FitReport, held: int) -> str:
-    """On how many pairs a labeler was fitted or, where it only asked, calibrated."""
+def describe_learning(report: FitReport, held: int) -> str:
+    """Describe on how many pairs a labeler was fitted or, where it only asked, calibrated."""
     graded = report.details.get("graded")
     if graded is not None:
         return f"calibrated on {graded:,} pairs"
-    again = "" if report.validation is None else " before the last fit"
-    return f"fit on {report.pairs:,} pairs, {held:,} to choose{again}"
+    before_last = "" if report.validation is None else " before the last fit"
+    return f"fit on {report.pairs:,} pairs, {held:,} to choose{before_last}"
 
 
-def filled(answers: Answers) -> Probabilities:
-    """The answers [N], a missing one by the mean of the others.
+def fill_missing(answers: Answers) -> Probabilities:
+    """Put the mean of the other answers in the place of a missing one, [N].
 
     Raises:
         LabelerError: there is no answer at all; the reasons are counted.
     """
-    known = answers.answered
-    if not known.any():
-        return answers.complete()
+    answered = answers.answered
+    if not answered.any():
+        return answers.require_complete()
 
-    def column(p: Floats) -> Floats:
-        return np.where(known, p, p[known].mean())
+    def fill_column(p: Floats) -> Floats:
+        return np.where(answered, p, p[answered].mean())
 
-    return Probabilities(column(answers.p_ge_1), column(answers.p_ge_2))
+    return Probabilities(fill_column(answers.p_ge_1), fill_column(answers.p_ge_2))
 
 
 @contextmanager
-def _endpoint(starts: bool) -> Iterator[Sequence[str]]:
-    """Settings of a server that runs as long as the context; none where it is not to start."""
+def _start_endpoint(starts: bool) -> Iterator[Sequence[str]]:
+    """Start a server that runs as long as the context and give its settings; none where it is not
+    to start."""
     if not starts:
         yield ()
         return
-    with served() as url:
-        own = {"url": url, "concurrency": SLOTS, "calibration": CALIBRATION}
-        yield [f"labeler.{ENDPOINT}.{name}={value}" for name, value in own.items()]
+    with serve_model() as url:
+        settings = {"url": url, "concurrency": SLOTS, "calibration": CALIBRATION}
+        yield [f"labeler.{ENDPOINT}.{name}={value}" for name, value in settings.items()]

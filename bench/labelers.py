@@ -34,27 +34,34 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
-from bench.labeler_runs import Run, run
+from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
+from bench.labeler_runs import Run, run_labeler
 from bench.result import Result
-from bench.yardstick import LEARNT, READ, bare_rates
-from model.evaluation.metrics import spearman
+from bench.yardstick import LEARNT, READ, measure_bare_rates
+from model.evaluation.metrics import compute_spearman
 from model.evaluation.relevance import CLEAR_RATINGS
 from model.labelers.base import Probabilities
-from model.labelers.gate.within import within_query
-from model.labelers.metrics import cut_points, label_metrics, mix_of
+from model.labelers.gate.within import measure_within_query
+from model.labelers.kinds import ENSEMBLE, LEXICAL
+from model.labelers.metrics import compute_label_metrics, compute_mix, find_cut_points
 
 REPLICATES = 300
+"""Draws of queries behind an interval."""
 LEAST_RATING = 1.0
+"""Of Home Depot's scale, 1 to 3."""
 SEED = 17
+"""Of samples and draws."""
 FEW = 2_500
+"""Pairs up to which the second limit of TARGETS holds."""
 TARGETS = {"qwk": (0.46, 0.40), "spearman_of_ratings": (0.55, 0.47), "within_one": (0.985, 0.0)}
 """Least figure of the default from all labels, and from 2,000."""
 MINUTES, RATE = 30.0, 450.0
+"""Limits of the default: minutes of the fit, pairs read a second."""
 SHARE_OF_SKETCH = 30.0 / 27.0
 """The limit in minutes over what three epochs of the bare network took where it was set."""
 SKETCH_EPOCHS = 3
-BASELINE, JUDGED = "lexical", "ensemble"
+"""Epochs of the bare network that a fit is held against."""
+BASELINE, JUDGED = LEXICAL, ENSEMBLE
 Draws = list[tuple[NDArray[np.int64], NDArray[np.int64]]]
 
 
@@ -65,52 +72,53 @@ class Outcome:
     value: dict[str, float]
     drawn: dict[str, NDArray[np.float64]]
 
-    def words(self, name: str) -> str:
-        """The figure with its interval."""
+    def format_figure(self, name: str) -> str:
+        """Format the figure with its interval."""
         low, high = np.nanquantile(self.drawn[name], (0.025, 0.975))
         return f"{self.value[name]:.3f} ({low:.3f} to {high:.3f})"
 
 
 def measure() -> list[Result]:
-    """Results of all labelers; nothing where the data is absent."""
-    path = file_path()
+    """Measure all labelers; nothing where the data is absent."""
+    path = find_file()
     if path is None:
         Console().print("labelers: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
         return []
-    limit = _number("COUNTERPOISE_LABELER_PAIRS")
-    bucket = _number("COUNTERPOISE_LABELER_TEST") or 6
-    known = read_pairs(path, range(bucket), limit, seed=SEED, brands=True)
-    sample = _number("COUNTERPOISE_LABELER_TEST_PAIRS")
+    limit = _read_count("COUNTERPOISE_LABELER_PAIRS")
+    bucket = _read_count("COUNTERPOISE_LABELER_TEST") or 6
+    graded = read_pairs(path, range(bucket), limit, seed=SEED, brands=True)
+    sample = _read_count("COUNTERPOISE_LABELER_TEST_PAIRS")
     test = read_pairs(path, [bucket], sample, seed=SEED, brands=True)
-    held = np.array([_held_out(query) for query in known.pairs.queries])
-    draws = _draws(test)
+    held = np.array([_held_out(query) for query in graded.pairs.queries])
+    draws = _draw_queries(test)
     outcomes: dict[str, Outcome] = {}
     results: list[Result] = []
     for kind in os.environ.get("COUNTERPOISE_LABELERS", f"{BASELINE},{JUDGED}").split(","):
-        found = run(kind, known, held, test.pairs)
-        if found is None:
+        ran = run_labeler(kind, graded, held, test.pairs)
+        if ran is None:
             continue
-        outcomes[kind] = _outcome(found.p, test, mix_of(known.grades), draws)
-        results += [*_speed(kind, found), _judged(kind, found, test)]
-        if kind == JUDGED and len(known.pairs) >= LEARNT + READ:
-            results.append(_of_bare(kind, found, known))
-        results += _figures(kind, outcomes[kind], few=limit is not None and limit <= FEW)
-    return [*results, *_differences(outcomes)]
+        outcomes[kind] = _judge_outcome(ran.p, test, compute_mix(graded.grades), draws)
+        results += [*_judge_speed(kind, ran), _describe_test(kind, ran, test)]
+        if kind == JUDGED and len(graded.pairs) >= LEARNT + READ:
+            results.append(_compare_with_bare(kind, ran, graded))
+        results += _judge_figures(kind, outcomes[kind], few=limit is not None and limit <= FEW)
+    return [*results, *_compare_outcomes(outcomes)]
 
 
-def _number(variable: str) -> int | None:
-    """A count from the environment; None where it is absent or 0."""
+def _read_count(variable: str) -> int | None:
+    """Read a count from the environment; None where it is absent or 0."""
     return int(os.environ.get(variable, "0")) or None
 
 
 def _held_out(query: str) -> bool:
-    """Whether a query chooses: a tenth, whatever its bucket."""
+    """Tell whether a query chooses: a tenth of them do, whatever their bucket."""
     return zlib.crc32(query.strip().lower().encode()) // 10 % 10 == 0
 
 
-def _draws(test: GradedPairs) -> Draws:
-    """Rows of queries drawn with replacement, and which drawn query each is; one a replicate."""
-    _, query = np.unique(_keys(test), return_inverse=True)
+def _draw_queries(test: GradedPairs) -> Draws:
+    """Draw queries with replacement: their rows, and which drawn query each row is of; one entry
+    per replicate."""
+    _, query = np.unique(_list_keys(test), return_inverse=True)
     rows = np.split(np.argsort(query, kind="stable"), np.cumsum(np.bincount(query))[:-1])
     generator = np.random.default_rng(SEED)
     picks = generator.integers(0, len(rows), (REPLICATES, len(rows)))
@@ -121,53 +129,54 @@ def _draws(test: GradedPairs) -> Draws:
     ]
 
 
-def _keys(test: GradedPairs) -> list[str]:
-    """The query of each pair, as buckets tell queries apart."""
+def _list_keys(test: GradedPairs) -> list[str]:
+    """List the query of each pair, in the form by which buckets tell queries apart."""
     return [query.strip().lower() for query in test.pairs.queries]
 
 
-def _outcome(
+def _judge_outcome(
     p: Probabilities, test: GradedPairs, mix: tuple[float, float, float], draws: Draws
 ) -> Outcome:
-    cuts = cut_points(p.expected, mix)
+    cuts = find_cut_points(p.expected, mix)
 
-    def figures(rows: NDArray[np.int64], query: NDArray[np.int64]) -> dict[str, float]:
+    def compute_figures(rows: NDArray[np.int64], query: NDArray[np.int64]) -> dict[str, float]:
         some = Probabilities(p.p_ge_1[rows], p.p_ge_2[rows])
-        rank = spearman(some.expected, test.ratings[rows])
+        rank = compute_spearman(some.expected, test.ratings[rows])
         level = test.ratings[rows] - LEAST_RATING
-        within = within_query(some.expected, level, query, CLEAR_RATINGS)
-        found = label_metrics(some, test.grades[rows], cuts)
-        return found | {"spearman_of_ratings": rank} | within
+        within = measure_within_query(some.expected, level, query, CLEAR_RATINGS)
+        metrics = compute_label_metrics(some, test.grades[rows], cuts)
+        return metrics | {"spearman_of_ratings": rank} | within
 
-    drawn = [figures(rows, query) for rows, query in draws]
-    _, queries = np.unique(_keys(test), return_inverse=True)
-    value = figures(np.arange(len(p)), queries.astype(np.int64))
+    drawn = [compute_figures(rows, query) for rows, query in draws]
+    _, queries = np.unique(_list_keys(test), return_inverse=True)
+    value = compute_figures(np.arange(len(p)), queries.astype(np.int64))
     return Outcome(value, {name: np.array([d[name] for d in drawn]) for name in value})
 
 
-def _speed(kind: str, found: Run) -> list[Result]:
+def _judge_speed(kind: str, ran: Run) -> list[Result]:
     judged = kind == JUDGED
     return [
         Result(
-            f"{kind}: {found.learnt}",
-            f"{found.minutes:.1f} min",
+            f"{kind}: {ran.learnt}",
+            f"{ran.minutes:.1f} min",
             f"<= {MINUTES:.0f}" if judged else "none",
-            not judged or found.minutes <= MINUTES,
+            not judged or ran.minutes <= MINUTES,
         ),
         Result(
             f"{kind}: predict",
-            f"{found.rate:.0f} pairs/s",
+            f"{ran.rate:.0f} pairs/s",
             f">= {RATE:.0f}" if judged else "none",
-            not judged or found.rate >= RATE,
+            not judged or ran.rate >= RATE,
         ),
     ]
 
 
-def _of_bare(kind: str, found: Run, known: GradedPairs) -> Result:
-    """The fit over three epochs of the base model alone, whose rate is taken in this run."""
-    rate = bare_rates(known.pairs, known.targets).learning
-    minutes = SKETCH_EPOCHS * len(known.pairs) / rate / 60
-    ratio = found.minutes / minutes
+def _compare_with_bare(kind: str, ran: Run, graded: GradedPairs) -> Result:
+    """Hold the fit against three epochs of the base model alone, whose rate is taken in this
+    run."""
+    rate = measure_bare_rates(graded.pairs, graded.targets).learning
+    minutes = SKETCH_EPOCHS * len(graded.pairs) / rate / 60
+    ratio = ran.minutes / minutes
     return Result(
         f"{kind}: fit over {SKETCH_EPOCHS} epochs of the base model alone",
         f"{ratio:.2f} ({rate:.0f} pairs/s: {minutes:.1f} min)",
@@ -176,24 +185,22 @@ def _of_bare(kind: str, found: Run, known: GradedPairs) -> Result:
     )
 
 
-def _judged(kind: str, found: Run, test: GradedPairs) -> Result:
-    queries = len(set(_keys(test)))
-    words = (
-        f"{len(test.pairs):,} pairs of {queries:,} queries, {found.unanswered} without an answer"
-    )
+def _describe_test(kind: str, ran: Run, test: GradedPairs) -> Result:
+    queries = len(set(_list_keys(test)))
+    words = f"{len(test.pairs):,} pairs of {queries:,} queries, {ran.unanswered} without an answer"
     return Result(f"{kind}: judged on", words, "none", True)
 
 
-def _figures(kind: str, outcome: Outcome, few: bool) -> Iterator[Result]:
+def _judge_figures(kind: str, outcome: Outcome, few: bool) -> Iterator[Result]:
     for name, value in outcome.value.items():
         least = TARGETS[name][few] if kind == JUDGED and name in TARGETS else None
         limit = "none" if least is None else f">= {least}"
         holds = least is None or value >= least
-        yield Result(f"{kind}: {name}", outcome.words(name), limit, holds)
+        yield Result(f"{kind}: {name}", outcome.format_figure(name), limit, holds)
 
 
-def _differences(outcomes: dict[str, Outcome]) -> Iterator[Result]:
-    """Every labeler against `lexical`, on the same draws."""
+def _compare_outcomes(outcomes: dict[str, Outcome]) -> Iterator[Result]:
+    """Compare every labeler with `lexical`, on the same draws."""
     base = outcomes.get(BASELINE)
     for kind, outcome in outcomes.items():
         if base is None or kind == BASELINE:

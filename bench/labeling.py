@@ -29,9 +29,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 
-from bench.homedepot_pairs import GradedPairs, file_path, read_pairs
+from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
 from bench.result import Result
-from bench.yardstick import bare_rates
+from bench.yardstick import measure_bare_rates
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import (
     CANDIDATES,
@@ -51,42 +51,50 @@ from jobs.platform.warehouse import Warehouse
 from model.labelers.base import Pairs, Targets
 from model.labelers.build import build_labeler
 from model.labelers.deployed import Deployed, Deployment, save_deployed
+from model.labelers.kinds import LEXICAL
 
 PAIRS = int(os.environ.get("COUNTERPOISE_LABEL_PAIRS", "50000"))
 KILLED_PAIRS, KILLS = 12_000, int(os.environ.get("COUNTERPOISE_LABEL_KILLS", "2"))
+"""Pairs of the killed run, and how often it is killed."""
 FIT, CHOOSE = int(os.environ.get("COUNTERPOISE_LABEL_FIT", "20000")), 1_000
+"""Pairs to fit on, and to choose on."""
 CHUNK, LARGE_CHUNK, LIMIT = 2_000, 20_000, 450.0
+"""Pairs of a chunk in the killed run and in the fast one; least pairs a second."""
 OF_BARE = LIMIT / 550.0
 """The limit over the rate of the forward pass alone where it was set."""
 RUN_DATE = "2026-03-01"
 _THIRD = 1.0 / 3.0
+"""Share of each grade: no correction."""
 
 
 def measure() -> list[Result]:
-    """Both measurements; nothing where the data is absent."""
-    path = file_path()
+    """Measure the rate and the killed run; nothing where the data is absent."""
+    path = find_file()
     if path is None:
         Console().print("labeling: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
         return []
     given = read_pairs(path, range(10), PAIRS)
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
-        fast = _conf(Path(folder) / "fast", f"labeling.chunk_pairs={LARGE_CHUNK}")
+        fast = _load_conf(Path(folder) / "fast", f"labeling.chunk_pairs={LARGE_CHUNK}")
         spark = get_session(fast.tree)
-        deployed, inputs = _fitted(given, fast)
-        _prepare(open_warehouse(spark, fast, "bench")[0], given.pairs, deployed)
-        found = label_pairs.JOB.run(spark, fast).details
-        rate = float(found["pairs_per_second"])
-        bare = bare_rates(given.pairs, Targets.of_grades(given.grades)).reading
-        results = [_absolute(rate, int(found["text_pairs"]), inputs), _of_bare(rate, bare)]
+        deployed, inputs = _fit_labeler(given, fast)
+        _prepare_tables(open_warehouse(spark, fast, "bench")[0], given.pairs, deployed)
+        details = label_pairs.JOB.run(spark, fast).details
+        rate = float(details["pairs_per_second"])
+        bare = measure_bare_rates(given.pairs, Targets.from_grades(given.grades)).reading
+        results = [
+            _judge_rate(rate, int(details["text_pairs"]), inputs),
+            _compare_with_bare(rate, bare),
+        ]
         if KILLS:
-            killed = _conf(Path(folder) / "killed", f"labeling.chunk_pairs={CHUNK}")
-            few = given.pairs.take(np.arange(min(KILLED_PAIRS, len(given.pairs))))
-            _prepare(open_warehouse(spark, killed, "bench")[0], few, deployed)
-            results.append(_killed(spark, killed, len(few)))
+            killed = _load_conf(Path(folder) / "killed", f"labeling.chunk_pairs={CHUNK}")
+            few = given.pairs.select_rows(np.arange(min(KILLED_PAIRS, len(given.pairs))))
+            _prepare_tables(open_warehouse(spark, killed, "bench")[0], few, deployed)
+            results.append(_judge_kills(spark, killed, len(few)))
         return results
 
 
-def _conf(root: Path, *settings: str) -> ResolvedConf:
+def _load_conf(root: Path, *settings: str) -> ResolvedConf:
     fixed = [
         f"storage.root={root}",
         f"run_date={RUN_DATE}",
@@ -102,43 +110,43 @@ def _conf(root: Path, *settings: str) -> ResolvedConf:
     return load_conf([SIMULATED], settings=[*fixed, *settings])
 
 
-def _fitted(given: GradedPairs, conf: ResolvedConf) -> tuple[Deployed, str]:
-    """The default labeler, barely fitted, and what it reads."""
+def _fit_labeler(given: GradedPairs, conf: ResolvedConf) -> tuple[Deployed, str]:
+    """Fit the default labeler as little as possible, and say what it reads."""
     labeler = build_labeler(conf.tree)
     draw = np.random.default_rng(1).permutation(len(given.pairs))
 
-    def part(rows: NDArray[np.int64]) -> tuple[Pairs, Targets]:
-        return given.pairs.take(rows), Targets.of_grades(given.grades[rows])
+    def select_part(rows: NDArray[np.int64]) -> tuple[Pairs, Targets]:
+        return given.pairs.select_rows(rows), Targets.from_grades(given.grades[rows])
 
-    report = labeler.fit(*part(draw[CHOOSE:][:FIT]), part(draw[:CHOOSE]))
-    graded = "with" if report.details["members"]["lexical"]["graded_pairs"] else "without"
+    report = labeler.fit(*select_part(draw[CHOOSE:][:FIT]), select_part(draw[:CHOOSE]))
+    graded = "with" if report.details["members"][LEXICAL]["graded_pairs"] else "without"
     inputs = f"fitted on {report.pairs:,}, a half trees {graded} graded pairs"
     return Deployed(labeler, Deployment((_THIRD,) * 3, (_THIRD,) * 3)), inputs
 
 
-def _absolute(rate: float, pairs: int, inputs: str) -> Result:
+def _judge_rate(rate: float, pairs: int, inputs: str) -> Result:
     words = f"{rate:.0f} pairs/s ({pairs:,} pairs of texts; {inputs})"
     return Result("label_pairs, ensemble, local[2]", words, f">= {LIMIT:.0f}", rate >= LIMIT)
 
 
-def _of_bare(rate: float, bare: float) -> Result:
+def _compare_with_bare(rate: float, bare: float) -> Result:
     words = f"{rate / bare:.2f} ({rate:.0f} over {bare:.0f} pairs/s)"
     name = "label_pairs over the forward pass of the base model alone, all cores"
     return Result(name, words, f">= {OF_BARE:.2f}", rate / bare >= OF_BARE)
 
 
-def _killed(spark: SparkSession, conf: ResolvedConf, pairs: int) -> Result:
+def _judge_kills(spark: SparkSession, conf: ResolvedConf, pairs: int) -> Result:
     counts = [0]
     for _ in range(KILLS):
         _run_and_kill(conf)
-        counts.append(_labels(spark, conf).count())
+        counts.append(_read_labels(spark, conf).count())
     label_pairs.JOB.run(spark, conf)
-    labels = _labels(spark, conf)
+    labels = _read_labels(spark, conf)
     counts.append(labels.count())
     doubles = counts[-1] - labels.select("query_id", "item_id").distinct().count()
     words = ", ".join(f"{count:,}" for count in counts[1:])
     grew = all(before < after for before, after in pairwise(counts))
-    holds = grew and doubles == 0 and counts[-1] == _candidates(spark, conf)
+    holds = grew and doubles == 0 and counts[-1] == _count_candidates(spark, conf)
     return Result(
         f"killed {KILLS} times, {pairs:,} pairs",
         f"labels after each run: {words}; doubles {doubles}",
@@ -173,17 +181,18 @@ def _run_and_kill(conf: ResolvedConf) -> None:
     process.wait()
 
 
-def _labels(spark: SparkSession, conf: ResolvedConf) -> DataFrame:
+def _read_labels(spark: SparkSession, conf: ResolvedConf) -> DataFrame:
     labels = open_warehouse(spark, conf, "bench")[0].read(RELEVANCE_LABELS)
     return labels.where("source IN ('llm', 'model')")
 
 
-def _candidates(spark: SparkSession, conf: ResolvedConf) -> int:
+def _count_candidates(spark: SparkSession, conf: ResolvedConf) -> int:
     return open_warehouse(spark, conf, "bench")[0].read(CANDIDATES).count()
 
 
-def _prepare(warehouse: Warehouse, pairs: Pairs, deployed: Deployed) -> None:
-    """Tables of the pairs and of their embeddings, no log, and the labeler, admitted."""
+def _prepare_tables(warehouse: Warehouse, pairs: Pairs, deployed: Deployed) -> None:
+    """Write the tables of the pairs and of their embeddings, without a log, and admit the
+    labeler."""
     spark, day = warehouse.spark, warehouse.conf.run_date
     rows = list(zip(pairs.queries, pairs.items, strict=True))
     texts = spark.createDataFrame(rows, "query_text string, title string").distinct()
@@ -195,20 +204,20 @@ def _prepare(warehouse: Warehouse, pairs: Pairs, deployed: Deployed) -> None:
     filled |= {"bucket": F.lit(0), "run_date": F.lit(day), **flags}
     for table, key in ((QUERIES, "query_id"), (ITEMS, "item_id"), (CANDIDATES, None)):
         frame = named.dropDuplicates([key] if key else ["query_id", "item_id"]).withColumns(filled)
-        warehouse.merge(table, _with_nulls(frame, table))
+        warehouse.merge(table, _add_nulls(frame, table))
     for table in (IMPRESSIONS, RELEVANCE_LABELS):
         warehouse.create(table)
     named.unpersist()
     embed_texts.JOB.run(spark, warehouse.conf)
-    _admit(warehouse, deployed)
+    _admit_labeler(warehouse, deployed)
 
 
-def _with_nulls(frame: DataFrame, table: Table) -> DataFrame:
+def _add_nulls(frame: DataFrame, table: Table) -> DataFrame:
     lacking = [column for column in table.columns if column.name not in frame.columns]
     return frame.withColumns({c.name: F.lit(None).cast(c.type) for c in lacking})
 
 
-def _admit(warehouse: Warehouse, deployed: Deployed) -> None:
+def _admit_labeler(warehouse: Warehouse, deployed: Deployed) -> None:
     version, day = deployed.version, warehouse.conf.run_date
     save_deployed(deployed, labeler_dir(warehouse, version), {})
     mix = list(deployed.deployment.production_mix)

@@ -20,9 +20,13 @@ from bench.result import Result
 from conf.load import SIMULATED
 
 MIB = 1024 * 1024
+"""Bytes of a MiB."""
 TIME_LIMIT_S = 300.0
+"""Seconds that the smaller run may take."""
 GROWTH_LIMIT = 1.25
+"""Times that the driver's memory may grow while the log grows tenfold."""
 SMALL, LARGE = 300_000, 3_000_000
+"""Impressions of the two runs."""
 _FEW_EPOCHS = ("trainer.epochs=2", "trainer.min_steps=1")
 """Of the larger run, whose memory is asked for: it does not depend on the epochs."""
 
@@ -38,7 +42,7 @@ class Run:
 
 def measure() -> list[Result]:
     """Run the chain at both sizes, each in an empty warehouse."""
-    small, large = nightly(SMALL), nightly(LARGE, *_FEW_EPOCHS)
+    small, large = run_nightly(SMALL), run_nightly(LARGE, *_FEW_EPOCHS)
     growth = large.python_mib / small.python_mib
     return [
         Result(
@@ -57,8 +61,9 @@ def measure() -> list[Result]:
     ]
 
 
-def nightly(impressions: int, *settings: str) -> Run:
-    """One run at a size, with further conf settings; raises CalledProcessError where it fails."""
+def run_nightly(impressions: int, *settings: str) -> Run:
+    """Run the chain once at a size, with further conf settings; raises CalledProcessError where it
+    fails."""
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
         command = [
             *(sys.executable, "-m", "jobs.command.cli", "nightly"),
@@ -67,16 +72,16 @@ def nightly(impressions: int, *settings: str) -> Run:
             *("--set", f"source.impressions={impressions}"),
             *(part for setting in settings for part in ("--set", setting)),
         ]
-        return watched(command)
+        return watch_run(command)
 
 
-def watched(command: Sequence[str]) -> Run:
+def watch_run(command: Sequence[str]) -> Run:
     """Run a command to its end and record its time and peaks."""
     peaks = {"python": 0.0, "jvm": 0.0}
     started = time.monotonic()
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL)
     done = threading.Event()
-    watcher = threading.Thread(target=_watch, args=(process.pid, peaks, done))
+    watcher = threading.Thread(target=_watch_memory, args=(process.pid, peaks, done))
     watcher.start()
     code = process.wait()
     done.set()
@@ -86,7 +91,7 @@ def watched(command: Sequence[str]) -> Run:
     return Run(time.monotonic() - started, peaks["python"], peaks["jvm"])
 
 
-def _watch(pid: int, peaks: dict[str, float], done: threading.Event) -> None:
+def _watch_memory(pid: int, peaks: dict[str, float], done: threading.Event) -> None:
     driver = psutil.Process(pid)
     while not done.wait(0.5):
         try:

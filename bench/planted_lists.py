@@ -12,10 +12,12 @@ from bench.synthetic import Planted, write_snapshot
 from model.files import file_sha256
 
 LIST_ROWS = 8
+"""Rows of a list."""
 
 
 def plant(folder: Path, rows: tuple[int, int, int] = (800, 240, 400)) -> Path:
-    """Planted rows of train, validation and test in lists of LIST_ROWS rows; returns `folder`."""
+    """Write planted rows of train, validation and test in lists of LIST_ROWS rows; returns
+    `folder`."""
     parts = {
         split: write_snapshot(folder / f".{split}", Planted(rows=(n, 10), files=(1, 1), seed=seed))
         for seed, (split, n) in enumerate(zip(("train", "validation", "test"), rows, strict=True))

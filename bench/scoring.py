@@ -19,7 +19,7 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from bench.result import Result
-from bench.scoring_data import CANDIDATE_LEVEL, prepare
+from bench.scoring_data import CANDIDATE_LEVEL, write_inputs
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import SCORES, SCORING_ROWS
 from jobs import score_catalog
@@ -27,28 +27,30 @@ from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 
 QUERIES, CANDIDATES, ROUNDS = 10_000, 200, 3
+"""Size of the run, and how often both jobs are timed."""
 LIMIT = 0.5
+"""Share of the copy's speed that scoring must reach."""
 COPIES = replace(SCORES, name="scores_copy")
 
 
 def measure(
     queries: int = QUERIES, candidates: int = CANDIDATES, rounds: int = ROUNDS
 ) -> list[Result]:
-    """Median pairs a second of the scoring job and of the copy, and their ratio."""
+    """Measure the median pairs a second of the scoring job and of the copy, and their ratio."""
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
         conf = load_conf(
             [SIMULATED], settings=[f"storage.root={folder}/warehouse", "value.tuned=false"]
         )
         spark = get_session(conf.tree)
-        prepare(spark, conf, queries, candidates)
+        write_inputs(spark, conf, queries, candidates)
         jobs: dict[str, Callable[[], int]] = {
-            "copy": lambda: copy(spark, conf),
+            "copy": lambda: copy_rows(spark, conf),
             "scoring": lambda: score_catalog.JOB.run(spark, conf).counts[0].rows_out,
         }
         seconds: dict[str, list[float]] = {name: [] for name in jobs}
         for _ in range(rounds + 1):
             for name, job in jobs.items():
-                seconds[name].append(timed(job, queries * candidates))
+                seconds[name].append(time_job(job, queries * candidates))
         spark.stop()
     rates = {
         name: queries * candidates / statistics.median(times[1:]) for name, times in seconds.items()
@@ -64,8 +66,8 @@ def measure(
     ]
 
 
-def timed(job: Callable[[], int], expected: int) -> float:
-    """Seconds of a job, which must write `expected` rows."""
+def time_job(job: Callable[[], int], expected: int) -> float:
+    """Time a job (s), which must write `expected` rows."""
     started = time.perf_counter()
     rows = job()
     seconds = time.perf_counter() - started
@@ -74,40 +76,40 @@ def timed(job: Callable[[], int], expected: int) -> float:
     return seconds
 
 
-def copy(spark: SparkSession, conf: ResolvedConf) -> int:
-    """The plain copy: one row per candidate, its columns taken from the arrays."""
+def copy_rows(spark: SparkSession, conf: ResolvedConf) -> int:
+    """Copy the rows without a model: one row per candidate, its columns taken from the arrays."""
     warehouse, _ = open_warehouse(spark, conf, "copy")
     rows = warehouse.read_run(SCORING_ROWS)
-    written = warehouse.replace_run(COPIES, rows.transform(copied))
+    written = warehouse.replace_run(COPIES, rows.transform(build_copy))
     rows.agg(F.sum(F.size("item_ids"))).collect()
     return written.rows
 
 
-def copied(rows: DataFrame) -> DataFrame:
-    """As many columns of the same types as scores, from every column of the scoring rows."""
-    kept = ["run_date", "query_id", "region", "query_values", "candidate_values"]
-    exploded = rows.select(*kept, F.posexplode("item_ids").alias("pos", "item_id"))
-    first, second = _value(-1), _value(-2)
+def build_copy(rows: DataFrame) -> DataFrame:
+    """Build as many columns of the same types as scores, from every column of the scoring rows."""
+    carried = ["run_date", "query_id", "region", "query_values", "candidate_values"]
+    exploded = rows.select(*carried, F.posexplode("item_ids").alias("pos", "item_id"))
+    last_value, value_before = _read_value(-1), _read_value(-2)
     return exploded.select(
         "run_date",
         "query_id",
         "region",
         "item_id",
-        _value(-3).alias("p_click"),
-        _value(-4).alias("p_cart"),
-        _value(-5).alias("p_purchase"),
-        F.greatest(first, second).alias("p_ge_1"),
-        F.least(first, second).alias("p_ge_2"),
-        (first + second).alias("relevance"),
-        (_value(-6) + F.col("query_values")[1]).alias("value"),
+        _read_value(-3).alias("p_click"),
+        _read_value(-4).alias("p_cart"),
+        _read_value(-5).alias("p_purchase"),
+        F.greatest(last_value, value_before).alias("p_ge_1"),
+        F.least(last_value, value_before).alias("p_ge_2"),
+        (last_value + value_before).alias("relevance"),
+        (_read_value(-6) + F.col("query_values")[1]).alias("value"),
         (F.col("pos") + 1).alias("rank"),
         F.lit("copy").alias("model_version"),
         F.lit("copy").alias("weights_version"),
     )
 
 
-def _value(offset: int) -> Column:
-    """A feature of the candidate, counted from the end of its values."""
+def _read_value(offset: int) -> Column:
+    """Read a feature of the candidate, counted from the end of its values."""
     place = (F.col("pos") + 1) * len(CANDIDATE_LEVEL) + offset
     return F.col("candidate_values")[place]
 

@@ -42,25 +42,25 @@ class Planted:
     seed: int = 5
 
 
-def declarations(planted: Planted) -> list[dict[str, Any]]:
-    """Feature declarations as a manifest carries them: query, item, then query_item ones."""
+def build_declarations(planted: Planted) -> list[dict[str, Any]]:
+    """Build feature declarations as a manifest carries them: query, item, then query_item ones."""
     tables = ("query", "item", "query_item")
     numeric: dict[str, list[dict[str, Any]]] = {table: [] for table in tables}
     for i in range(planted.numerics):
         table = tables[i % 3]
-        numeric[table].append(_feature(f"{table}_{i // 3}", table, regional=i % 4 == 0))
-    region = _feature("region_index", "query", "category", True, len(planted.regions) + 1)
-    kind = _feature("item_type", "item", "category", False, planted.buckets)
+        numeric[table].append(_declare_feature(f"{table}_{i // 3}", table, regional=i % 4 == 0))
+    region = _declare_feature("region_index", "query", "category", True, len(planted.regions) + 1)
+    kind = _declare_feature("item_type", "item", "category", False, planted.buckets)
     return [region, *numeric["query"], kind, *numeric["item"], *numeric["query_item"]]
 
 
 def write_snapshot(folder: Path, planted: Planted = Planted()) -> Path:
     """Write Parquet files (one row group each) and manifest.json; returns `folder`."""
     rng = np.random.default_rng(planted.seed)
-    features = declarations(planted)
+    features = build_declarations(planted)
     splits = {}
     for name, rows, files in zip(("train", "validation"), planted.rows, planted.files, strict=True):
-        columns = _examples(rng, rows, features, planted)
+        columns = _draw_examples(rng, rows, features, planted)
         splits[name] = _write_split(folder, name, columns, files)
     manifest = {
         "snapshot_version": f"planted-{planted.seed}",
@@ -77,12 +77,12 @@ def write_snapshot(folder: Path, planted: Planted = Planted()) -> Path:
     return folder
 
 
-def examination(position: Array) -> Array:
-    """Planted P(examined) relative to position 1."""
+def compute_examination(position: Array) -> Array:
+    """Compute planted P(examined) relative to position 1."""
     return 1.0 / np.maximum(position, 1.0)
 
 
-def _feature(
+def _declare_feature(
     name: str, table: str, kind: str = "numeric", regional: bool = False, buckets: int = 0
 ) -> dict[str, Any]:
     return {
@@ -96,7 +96,7 @@ def _feature(
     }
 
 
-def _examples(
+def _draw_examples(
     rng: np.random.Generator, rows: int, features: Sequence[dict[str, Any]], planted: Planted
 ) -> dict[str, Array]:
     columns: dict[str, Array] = {}
@@ -110,28 +110,30 @@ def _examples(
     attraction = z[names[1]] + 0.5 * z[names[-1]] + 0.3 * np.sin(columns["item_type"]) - 0.5
     fit = 1.5 * z[names[-1]] + 0.5 * z[names[0]]
     columns["position"] = rng.integers(1, 11, rows).astype(float)
-    columns |= _engagement(rng, attraction, columns["position"])
-    return columns | (_grades(rng, fit, planted.grades) if planted.relevance else {})
+    columns |= _draw_engagement(rng, attraction, columns["position"])
+    return columns | (_draw_grades(rng, fit, planted.grades) if planted.relevance else {})
 
 
-def _engagement(rng: np.random.Generator, attraction: Array, position: Array) -> dict[str, Array]:
+def _draw_engagement(
+    rng: np.random.Generator, attraction: Array, position: Array
+) -> dict[str, Array]:
     uniform = rng.random((3, len(position)))
-    click = uniform[0] < examination(position) * _sigmoid(attraction)
-    cart = click & (uniform[1] < _sigmoid(attraction))
+    click = uniform[0] < compute_examination(position) * _compute_sigmoid(attraction)
+    cart = click & (uniform[1] < _compute_sigmoid(attraction))
     purchase = cart & (uniform[2] < 0.5)
     steps = {"click": click, "cart": cart, "purchase": purchase}
     labels = {f"label_{task}": hit.astype(float) for task, hit in steps.items()}
     return labels | {f"mask_{task}": np.ones(len(position)) for task in steps}
 
 
-def _grades(rng: np.random.Generator, fit: Array, share: float) -> dict[str, Array]:
+def _draw_grades(rng: np.random.Generator, fit: Array, share: float) -> dict[str, Array]:
     noisy = fit + rng.logistic(size=len(fit))
-    known = (rng.random(len(fit)) < share).astype(float)
+    graded = (rng.random(len(fit)) < share).astype(float)
     return {
-        "label_ge_1": known * (noisy > -1.0),
-        "label_ge_2": known * (noisy > 1.0),
-        "mask_relevance": known,
-        "weight_relevance": known,
+        "label_ge_1": graded * (noisy > -1.0),
+        "label_ge_2": graded * (noisy > 1.0),
+        "mask_relevance": graded,
+        "weight_relevance": graded,
     }
 
 
@@ -156,5 +158,5 @@ def _write_split(folder: Path, split: str, columns: dict[str, Array], files: int
     return {"rows": table.num_rows, "files": entries}
 
 
-def _sigmoid(x: Array) -> Array:
+def _compute_sigmoid(x: Array) -> Array:
     return np.asarray(1.0 / (1.0 + np.exp(-x)))

@@ -36,19 +36,22 @@ from bench.synthetic import Planted, write_snapshot
 from conf.sections.model import ModelConf
 from conf.sections.training import FeedConf, TrainerConf
 from model.backbones import BACKBONES
-from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
+from model.feed import Batch, RowSelection, Snapshot, open_snapshot, read_batches
 from model.losses import total_loss
 from model.ranker import build_ranker
 from model.regions import PARTS
-from model.sizing import parameter_count, sized
+from model.sizing import count_parameters, size_conf
 from model.standardise import Standardisation
-from model.standardise import measure as measured_scale
+from model.standardise import measure_inputs as measured_scale
 from model.training.task import TrainTask
-from model.training.trainer import train, trained
+from model.training.trainer import load_trained, train
 
 FASTER, SLOWER = 2.0, 2.0
+"""Times that our training must be faster, and that a backbone may be slower."""
 ROWS, FEATURES, BATCH, EPOCHS, STEPS = 100_000, 58, 1_024, 3, 60
+"""Size of the default market; measured epochs and steps."""
 MODEL = ModelConf(backbone="mmoe", experts=4, hidden=(128, 64), tower=(32,))
+"""MMoE at the size that both trainers build."""
 OURS, VECTOR, COLUMNS = "ours", "torch-rechub, a vector", "torch-rechub, columns"
 ARMS: dict[str, dict[str, str]] = {
     **{name: {"backbone": name} for name in BACKBONES},
@@ -58,13 +61,13 @@ ARMS: dict[str, dict[str, str]] = {
 LABELS = ("label_click", "label_cart", "label_purchase", "label_ge_1")
 
 
-def training_rates(snapshot: Snapshot, folder: Path, epochs: int) -> dict[str, float]:
-    """Rows/s by trainer: median of `epochs` epochs after an unmeasured one, in turn."""
+def measure_training_rates(snapshot: Snapshot, folder: Path, epochs: int) -> dict[str, float]:
+    """Measure rows/s by trainer: median of `epochs` epochs after an unmeasured one, in turn."""
     scale = measured_scale(snapshot)
-    theirs = {name: their_epoch(snapshot, name == VECTOR) for name in (VECTOR, COLUMNS)}
-    found: dict[str, list[float]] = {name: [] for name in (OURS, VECTOR, COLUMNS)}
+    theirs = {name: build_their_epoch(snapshot, name == VECTOR) for name in (VECTOR, COLUMNS)}
+    by_trainer: dict[str, list[float]] = {name: [] for name in (OURS, VECTOR, COLUMNS)}
     for repeat in range(epochs + 1):
-        found[OURS].append(our_rate(snapshot, scale, folder / str(repeat)))
+        by_trainer[OURS].append(measure_our_rate(snapshot, scale, folder / str(repeat)))
         for name, epoch in theirs.items():
             started = time.perf_counter()
             with (
@@ -72,45 +75,49 @@ def training_rates(snapshot: Snapshot, folder: Path, epochs: int) -> dict[str, f
                 contextlib.redirect_stdout(io.StringIO()),
             ):
                 epoch()
-            found[name].append(snapshot.rows("train") / (time.perf_counter() - started))
-    return {name: statistics.median(rates[1:]) for name, rates in found.items()}
+            by_trainer[name].append(snapshot.count_rows("train") / (time.perf_counter() - started))
+    return {name: statistics.median(rates[1:]) for name, rates in by_trainer.items()}
 
 
-def our_rate(snapshot: Snapshot, scale: Standardisation, folder: Path) -> float:
-    """Rows/s of the second epoch of our trainer."""
+def measure_our_rate(snapshot: Snapshot, scale: Standardisation, folder: Path) -> float:
+    """Measure the rows/s of the second epoch of our trainer."""
     feed = FeedConf(engine="memory", batch_size=BATCH)
     trainer = TrainerConf(epochs=2, min_steps=1, device="cpu", progress=False)
     task = TrainTask(snapshot.folder, folder, scale, MODEL, feed, trainer, seed=1)
     train(task)
-    record = trained(task)[1].history[1]
+    record = load_trained(task)[1].history[1]
     return float(record["rows"]["train"] / record["seconds"])
 
 
-def their_epoch(snapshot: Snapshot, as_vector: bool) -> Callable[[], Any]:
-    """One epoch of torch-rechub's trainer over its loader."""
+def build_their_epoch(snapshot: Snapshot, as_vector: bool) -> Callable[[], Any]:
+    """Build a function that runs one epoch of torch-rechub's trainer over its loader."""
     from torch_rechub.trainers import MTLTrainer
     from torch_rechub.utils.data import DataGenerator
 
-    columns = _columns(snapshot)
-    declared, x = _declared(snapshot, columns, as_vector)
+    columns = _read_columns(snapshot)
+    declared, x = _declare_features(snapshot, columns, as_vector)
     y = np.stack([columns[name] for name in LABELS], axis=1)
     splits = {"x_val": x, "y_val": y, "x_test": x, "y_test": y}
     loader = DataGenerator(x, y).generate_dataloader(**splits, batch_size=BATCH)[0]
-    trainer = MTLTrainer(_their_model(declared), ["classification"] * len(LABELS), device="cpu")
+    trainer = MTLTrainer(
+        _build_their_model(declared), ["classification"] * len(LABELS), device="cpu"
+    )
     return lambda: trainer.train_one_epoch(loader)
 
 
-def step_seconds(
+def measure_steps(
     snapshot: Snapshot, scale: Standardisation, repeats: int
 ) -> dict[str, tuple[float, int]]:
-    """Median seconds of forward and backward, and parameters, by arm at equal size."""
-    batch = next(batches(snapshot, Rows("train"), FeedConf(engine="pyarrow", batch_size=BATCH)))
-    target = parameter_count(snapshot.spec, ModelConf())
+    """Measure the median seconds of forward and backward, and parameters, by arm at equal size."""
+    batch = next(
+        read_batches(snapshot, RowSelection("train"), FeedConf(engine="pyarrow", batch_size=BATCH))
+    )
+    target = count_parameters(snapshot.spec, ModelConf())
     steps, counts = {}, {}
     for name, parts in ARMS.items():
-        conf = sized(snapshot.spec, ModelConf.model_validate(parts), target)
-        counts[name] = parameter_count(snapshot.spec, conf)
-        steps[name] = _step(snapshot, scale, conf, batch)
+        conf = size_conf(snapshot.spec, ModelConf.model_validate(parts), target)
+        counts[name] = count_parameters(snapshot.spec, conf)
+        steps[name] = _build_step(snapshot, scale, conf, batch)
     seconds: dict[str, list[float]] = {name: [] for name in steps}
     for repeat in range(repeats + 3):
         for name, step in steps.items():
@@ -118,14 +125,14 @@ def step_seconds(
             step()
             if repeat >= 3:
                 seconds[name].append(time.perf_counter() - started)
-    return {name: (statistics.median(found), counts[name]) for name, found in seconds.items()}
+    return {name: (statistics.median(times), counts[name]) for name, times in seconds.items()}
 
 
-def results(rates: dict[str, float], seconds: dict[str, tuple[float, int]]) -> list[Result]:
-    """Training against torch-rechub, then every backbone against the shared bottom."""
+def build_results(rates: dict[str, float], seconds: dict[str, tuple[float, int]]) -> list[Result]:
+    """Hold training against torch-rechub, then every backbone against the shared bottom."""
     ours, theirs = rates[OURS], rates[VECTOR]
     shared = seconds["shared_bottom"][0]
-    found = [
+    lines = [
         Result(
             "training of MMoE over torch-rechub's",
             f"{ours / theirs:.1f} ({ours:,.0f} against {theirs:,.0f} rows/s; with a column a "
@@ -135,7 +142,7 @@ def results(rates: dict[str, float], seconds: dict[str, tuple[float, int]]) -> l
         )
     ]
     for name, (second, count) in seconds.items():
-        found.append(
+        lines.append(
             Result(
                 f"forward and backward of {name} over shared_bottom",
                 f"{second / shared:.2f} ({second * 1e3:.1f} ms a batch of {BATCH:,}, "
@@ -144,26 +151,26 @@ def results(rates: dict[str, float], seconds: dict[str, tuple[float, int]]) -> l
                 second <= SLOWER * shared,
             )
         )
-    return found
+    return lines
 
 
-def measured(rows: int, epochs: int, repeats: int) -> list[Result]:
-    """All measurements on a generated snapshot."""
+def measure_all(rows: int, epochs: int, repeats: int) -> list[Result]:
+    """Measure everything on a generated snapshot."""
     torch.set_num_threads(1)
     planted = Planted(rows=(rows, 1_000), files=(8, 1), numerics=FEATURES - 2, buckets=64)
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as name:
         folder = Path(name)
         snapshot = open_snapshot(write_snapshot(folder / "snapshot", planted))
-        rates = training_rates(snapshot, folder, epochs)
-        return results(rates, step_seconds(snapshot, measured_scale(snapshot), repeats))
+        rates = measure_training_rates(snapshot, folder, epochs)
+        return build_results(rates, measure_steps(snapshot, measured_scale(snapshot), repeats))
 
 
 def measure() -> list[Result]:
-    """The figures with a limit."""
-    return measured(ROWS, EPOCHS, STEPS)
+    """Measure the figures with a limit."""
+    return measure_all(ROWS, EPOCHS, STEPS)
 
 
-def _step(
+def _build_step(
     snapshot: Snapshot, scale: Standardisation, conf: ModelConf, batch: Batch
 ) -> Callable[[], None]:
     ranker = build_ranker(snapshot.spec, scale, conf)
@@ -175,16 +182,16 @@ def _step(
     return step
 
 
-def _columns(snapshot: Snapshot) -> dict[str, Any]:
+def _read_columns(snapshot: Snapshot) -> dict[str, Any]:
     files = [snapshot.folder / file.path for file in snapshot.splits["train"]]
     table = pq.read_table(files)
     return {name: table.column(name).to_numpy() for name in table.column_names}
 
 
-def _declared(
+def _declare_features(
     snapshot: Snapshot, columns: dict[str, Any], as_vector: bool
 ) -> tuple[list[Any], dict[str, Any]]:
-    """Their feature declarations and arrays by name, numeric features standardised."""
+    """Build their feature declarations and the arrays by name, numeric features standardised."""
     from torch_rechub.basic.features import DenseFeature, SparseFeature
 
     categories = [f for f in snapshot.spec.features if f.kind == "category"]
@@ -200,7 +207,7 @@ def _declared(
     return [*declared, *(DenseFeature(name) for name in numeric)], x | scaled
 
 
-def _their_model(declared: list[Any]) -> torch.nn.Module:
+def _build_their_model(declared: list[Any]) -> torch.nn.Module:
     from torch_rechub.models.multi_task import MMOE
 
     widths, towers = {"dims": list(MODEL.hidden)}, [{"dims": list(MODEL.tower)} for _ in LABELS]
@@ -216,7 +223,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=EPOCHS, help="measured epochs of each")
     parser.add_argument("--repeats", type=int, default=STEPS, help="measured steps a backbone")
     a = parser.parse_args()
-    for result in measured(a.rows, a.epochs, a.repeats):
+    for result in measure_all(a.rows, a.epochs, a.repeats):
         print(f"{result.what}: {result.measured}, {'holds' if result.holds else 'missed'}")
 
 

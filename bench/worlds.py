@@ -25,7 +25,7 @@ from jobs.experiment import FAILED, NAME, run
 from jobs.platform.session import get_session
 from model.evaluation.bootstrap import Estimate
 from model.experiments.figures import ALL
-from model.experiments.pooling import over_draws
+from model.experiments.pooling import average_draws
 
 FILE = Path(__file__).parents[1] / "conf" / "experiments" / "worlds.yaml"
 TRUE, CURRENCY = "value.engagement_true@10", "value.engagement@10"
@@ -35,6 +35,7 @@ LIGHTGBM = ("lightgbm", "lightgbm_position", "lambdamart_engagement")
 JOINT = ("lightgbm_joint", "lightgbm_position_joint")
 BEST, BEST_JOINT = "best LightGBM", "best LightGBM, joint"
 CONFIDENCE = 0.95
+"""Level of the intervals over worlds."""
 WIDTH = 180
 """Of a printed block (characters): up to six columns, the mean with its interval."""
 LEAST_GAIN = 0.005
@@ -80,60 +81,62 @@ def measure() -> list[Result]:
         console.print(f"failed: {arm}: {reason}", markup=False)
     compared = json.loads((Path(str(report.outputs[NAME])) / "comparisons.json").read_text())
     worlds = list(experiment.conf.used)
-    gaps = with_best(gaps_of(compared), worlds)
-    Console(width=WIDTH).print(table(gaps, worlds))
-    return results(gaps, worlds)
+    gaps = add_best(read_gaps(compared), worlds)
+    Console(width=WIDTH).print(build_table(gaps, worlds))
+    return build_results(gaps, worlds)
 
 
-def gaps_of(compared: Sequence[Mapping[str, object]]) -> dict[tuple[str, str, str], Gap]:
-    """Gaps from the rows of an experiment's comparisons: the other less ours, turned round."""
-    found = {}
+def read_gaps(compared: Sequence[Mapping[str, object]]) -> dict[tuple[str, str, str], Gap]:
+    """Read the gaps from the rows of an experiment's comparisons, turned round: there the other arm
+    less ours."""
+    gaps = {}
     for row in compared:
         values = [row[f"difference{end}"] for end in ("", "_high", "_low")]
         if row["region"] != ALL or values[0] is None:
             continue
         value, low, high = (None if v is None else -float(str(v)) for v in values)
         assert value is not None
-        found[str(row["data"]), str(row["arm"]), str(row["metric"])] = Gap(value, low, high)
-    return found
+        gaps[str(row["data"]), str(row["arm"]), str(row["metric"])] = Gap(value, low, high)
+    return gaps
 
 
-def with_best(gaps: Gaps, worlds: Sequence[str]) -> Gaps:
+def add_best(gaps: Gaps, worlds: Sequence[str]) -> Gaps:
     """Add the smallest gap to any of LightGBM's set-ups, by world and metric.
 
     That set-up is the best on the test queries, which no team could know: a stricter opponent than
     the one that it would choose.
     """
-    found = dict(gaps)
+    added = dict(gaps)
     metrics = {metric for _, _, metric in gaps}
     for world, metric in product(worlds, metrics):
         for name, arms in ((BEST, LIGHTGBM), (BEST_JOINT, JOINT)):
-            there = [gaps[world, arm, metric] for arm in arms if (world, arm, metric) in gaps]
-            if there:
-                found[world, name, metric] = min(there, key=lambda gap: gap.value)
-    return found
+            present = [gaps[world, arm, metric] for arm in arms if (world, arm, metric) in gaps]
+            if present:
+                added[world, name, metric] = min(present, key=lambda gap: gap.value)
+    return added
 
 
-def over_worlds(gaps: Gaps, worlds: Sequence[str], other: str, metric: str) -> Estimate:
-    """Mean gap over the worlds that have it, with its interval."""
+def average_worlds(gaps: Gaps, worlds: Sequence[str], other: str, metric: str) -> Estimate:
+    """Average the gap over the worlds that have it, with its interval."""
     values = [gaps[w, other, metric].value for w in worlds if (w, other, metric) in gaps]
-    return over_draws(values, CONFIDENCE)[0]
+    return average_draws(values, CONFIDENCE)[0]
 
 
-def below(gaps: Gaps, worlds: Sequence[str], other: str, metric: str) -> list[str]:
-    """Worlds in which the default is clearly below the other."""
-    found = {w: gaps.get((w, other, metric)) for w in worlds}
-    return [w for w, gap in found.items() if gap and gap.high is not None and gap.high < 0]
+def list_below(gaps: Gaps, worlds: Sequence[str], other: str, metric: str) -> list[str]:
+    """List the worlds in which the default is clearly below the other."""
+    by_world = {w: gaps.get((w, other, metric)) for w in worlds}
+    return [w for w, gap in by_world.items() if gap and gap.high is not None and gap.high < 0]
 
 
-def table(gaps: Gaps, worlds: Sequence[str]) -> Group:
-    """One block per heading: a line per world, a column per comparison, the mean and the worst."""
-    blocks = (_block(gaps, worlds, *each) for each in COLUMNS)
+def build_table(gaps: Gaps, worlds: Sequence[str]) -> Group:
+    """Build one block per heading: a line per world, a column per comparison, the mean and the
+    worst."""
+    blocks = (_build_block(gaps, worlds, *each) for each in COLUMNS)
     title = "The default less ..., test queries (simulated); * the interval excludes 0"
     return Group(title, *blocks)
 
 
-def _block(
+def _build_block(
     gaps: Gaps, worlds: Sequence[str], heading: str, metric: str, others: Sequence[str]
 ) -> Table:
     lines = Table(title=heading, title_justify="left", box=box.SIMPLE)
@@ -142,8 +145,8 @@ def _block(
     for world in worlds:
         cells = (gaps.get((world, other, metric)) for other in others)
         lines.add_row(world, *(str(gap) if gap else "-" for gap in cells))
-    means = [over_worlds(gaps, worlds, other, metric) for other in others]
-    lines.add_row("mean", *(_interval(mean) for mean in means))
+    means = [average_worlds(gaps, worlds, other, metric) for other in others]
+    lines.add_row("mean", *(_format_interval(mean) for mean in means))
     worst = (
         min((gaps[w, o, metric].value for w in worlds if (w, o, metric) in gaps), default=math.nan)
         for o in others
@@ -152,32 +155,32 @@ def _block(
     return lines
 
 
-def results(gaps: Gaps, worlds: Sequence[str]) -> list[Result]:
-    """The limits: nowhere clearly below, and ahead in the mean."""
-    found = []
+def build_results(gaps: Gaps, worlds: Sequence[str]) -> list[Result]:
+    """Hold the limits: nowhere clearly below, and ahead in the mean."""
+    lines = []
     for what, other, metric in (
         ("true engagement", BEST, TRUE),
         ("relevance in the score", BEST_JOINT, JUDGED),
         ("relevance alone", "cosine", JUDGED),
         ("relevance alone", "lightgbm_relevance", JUDGED),
     ):
-        lost = below(gaps, worlds, other, metric)
+        lost = list_below(gaps, worlds, other, metric)
         named = f"{len(lost)} of {len(worlds)} {', '.join(lost)}".strip()
         measured = any((w, other, metric) in gaps for w in worlds)
         what = f"worlds where {what} is clearly below {other}"
-        found.append(Result(what, named, "0", measured and not lost))
-    mean = over_worlds(gaps, worlds, BEST, TRUE)
+        lines.append(Result(what, named, "0", measured and not lost))
+    mean = average_worlds(gaps, worlds, BEST, TRUE)
     ahead = mean.low is not None and mean.low > 0 and mean.value >= LEAST_GAIN
     limit = f">= +{LEAST_GAIN}, interval above 0"
-    found.append(Result(f"mean true engagement over {BEST}", _interval(mean), limit, ahead))
-    joint = over_worlds(gaps, worlds, BEST_JOINT, JUDGED)
+    lines.append(Result(f"mean true engagement over {BEST}", _format_interval(mean), limit, ahead))
+    joint = average_worlds(gaps, worlds, BEST_JOINT, JUDGED)
     above = joint.low is not None and joint.value > 0
     what = f"mean relevance in the score over {BEST_JOINT}"
-    found.append(Result(what, _interval(joint), "> 0", above))
-    return found
+    lines.append(Result(what, _format_interval(joint), "> 0", above))
+    return lines
 
 
-def _interval(mean: Estimate) -> str:
+def _format_interval(mean: Estimate) -> str:
     if mean.low is None or mean.high is None:
         return f"{mean.value:+.4f}"
     return f"{mean.value:+.4f} [{mean.low:+.4f} {mean.high:+.4f}]"

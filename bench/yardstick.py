@@ -1,8 +1,7 @@
-"""What a cross-encoder's base model alone does on this machine, in pairs a second.
+"""What a cross-encoder's base model alone does on this machine, in pairs per second.
 
-A limit in minutes or in pairs a second is of one machine. The same limit as a share of what the
-bare network does there, without features, trees, Spark, start-up and commits, is of any.
-"""
+A limit in minutes or in pairs per second holds for one machine. Taken as a share of what the bare
+network does there, without features, trees, Spark, start-up and commits, it holds for any."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -14,17 +13,18 @@ from numpy.typing import NDArray
 from conf.load import SIMULATED, load_conf
 from model.labelers.base import Pairs, Targets
 from model.labelers.cross_encoder.base import find_base, read_encoder
-from model.labelers.cross_encoder.labeler import ready
+from model.labelers.cross_encoder.labeler import prepare_network
 from model.labelers.cross_encoder.network import PairEncoder
 from model.labelers.cross_encoder.tokens import PairTokenizer
 from model.labelers.network.base_model import read_tokenizer
-from model.labelers.network.machine import FineTuning, device, on_threads, seeded
-from model.labelers.network.reading import logits_of
+from model.labelers.network.machine import FineTuning, choose_device, fix_seed, use_threads
+from model.labelers.network.reading import compute_logits
 from model.labelers.network.token_pairs import TokenPairs
 from model.labelers.network.training import fine_tune
 from model.text.encoder import resolve_dtype
 
 LEARNT, READ = 1_600, 4_096
+"""Pairs that are learnt from and read: some seconds each."""
 SETTINGS = ("labeler.kind=cross_encoder", "labeler.cross_encoder.min_steps=1")
 """Before those that make it bare: one epoch, all layers, no marks, texts alone, all cores."""
 
@@ -42,7 +42,7 @@ class Yardstick:
     reading: float
 
 
-def bare_rates(pairs: Pairs, targets: Targets, settings: Sequence[str] = ()) -> Yardstick:
+def measure_bare_rates(pairs: Pairs, targets: Targets, settings: Sequence[str] = ()) -> Yardstick:
     """Learn from some of the pairs and read others, with all layers of the base model.
 
     Args:
@@ -62,24 +62,28 @@ def bare_rates(pairs: Pairs, targets: Targets, settings: Sequence[str] = ()) -> 
     tokenizer = PairTokenizer(read_tokenizer(base.folder), conf.max_tokens, marks=False)
     order = np.random.default_rng(seed).permutation(len(pairs))
 
-    def data(rows: NDArray[np.int64]) -> TokenPairs:
-        tokens = tokenizer.tokens(pairs.take(rows))
-        return TokenPairs.of(tokens, tokenizer.fillers, targets.take(rows))
+    def tokenise(rows: NDArray[np.int64]) -> TokenPairs:
+        tokens = tokenizer.tokenise(pairs.select_rows(rows))
+        return TokenPairs.from_tokens(tokens, tokenizer.fillers, targets.select_rows(rows))
 
-    learnt, read, one = data(order[:LEARNT]), data(order[LEARNT:][:READ]), data(order[:1])
+    learnt, read, one = (
+        tokenise(order[:LEARNT]),
+        tokenise(order[LEARNT:][:READ]),
+        tokenise(order[:1]),
+    )
     dtype = resolve_dtype(conf.dtype)
-    with seeded(seed):
+    with fix_seed(seed):
         network = PairEncoder(read_encoder(base, conf), conf)
-    run = FineTuning(conf, dtype == "bfloat16", device(), seed)
-    learning = _rate(LEARNT, lambda: fine_tune(network, learnt, one, run))
-    fitted = ready(network, dtype)
-    with on_threads(conf.threads):
-        reading = _rate(READ, lambda: logits_of(fitted, read, run))
+    run = FineTuning(conf, dtype == "bfloat16", choose_device(), seed)
+    learning = _measure_rate(LEARNT, lambda: fine_tune(network, learnt, one, run))
+    fitted = prepare_network(network, dtype)
+    with use_threads(conf.threads):
+        reading = _measure_rate(READ, lambda: compute_logits(fitted, read, run))
     return Yardstick(learning, reading)
 
 
-def _rate(pairs: int, work: Callable[[], object]) -> float:
-    """Pairs a second."""
+def _measure_rate(pairs: int, work: Callable[[], object]) -> float:
+    """Measure pairs a second."""
     started = time.monotonic()
     work()
     return pairs / (time.monotonic() - started)

@@ -43,7 +43,7 @@ from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from model.labelers.base import LabelerError
 from model.labelers.deployed import Deployed, load_deployed
-from model.labelers.gate.gate import Graded, Verdict, judge, require_unseen
+from model.labelers.gate.gate import Graded, Verdict, judge_labeler, require_unseen
 from model.labelers.gate.gold import Gold
 
 
@@ -169,7 +169,9 @@ def judge_version(
     deployed = load_deployed(labeler_dir(warehouse, version))
     gold = _make_gold(rows, production_weights(deployed.deployment, rows, tree))
     reference = None if admitted is None else _ask_admitted(warehouse, admitted, gold, keys)
-    verdict = judge(gold, _grade_gold(deployed, gold), reference, tree.labeling.gate, tree.seed)
+    verdict = judge_labeler(
+        gold, _grade_gold(deployed, gold), reference, tree.labeling.gate, tree.seed
+    )
     compared = admitted["labeler_version"] if admitted and reference is not None else None
     return Judged(verdict, compared, len(rows), len(keys))
 
@@ -187,7 +189,7 @@ def _ask_admitted(warehouse: Warehouse, admitted: Row, gold: Gold, keys: set[str
 
 def _grade_gold(deployed: Deployed, gold: Gold) -> Graded:
     p = deployed.predict(gold.pairs)
-    return Graded(p, deployed.deployment.grades(p))
+    return Graded(p, deployed.deployment.choose_grades(p))
 
 
 def _find_seen(warehouse: Warehouse, version: str, keys: set[str]) -> list[str]:

@@ -32,20 +32,20 @@ from jobs.platform.decisions import insert_decision
 from jobs.platform.job import Job, Work
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
-from jobs.serving.deciders import decider_of
+from jobs.serving.deciders import require_decider
 from jobs.serving.in_force import weights_served_before
-from jobs.serving.model_gate import gather
-from jobs.serving.model_report import decision_lines, write_model_section
+from jobs.serving.model_gate import gather_evidence
+from jobs.serving.model_report import format_decision, write_model_section
 from jobs.serving.models import (
     Row,
-    in_force,
+    build_revocation,
+    find_in_force,
     keep_admitted,
-    model_decisions,
+    read_model_decisions,
     require_admitted,
-    revocation,
 )
-from model.serving.admission import Evidence, Verdict, judge
-from model.spec import difference
+from model.serving.admission import AdmissionVerdict, GateEvidence, judge_candidate
+from model.spec import describe_difference
 from udfs.model_files import model_version, read_spec
 
 GATE = "gate"
@@ -54,8 +54,8 @@ GATE = "gate"
 def build(
     number: int,
     version: str,
-    evidence: Evidence,
-    verdict: Verdict,
+    evidence: GateEvidence,
+    verdict: AdmissionVerdict,
     criteria: str,
     before: Row | None,
 ) -> Row:
@@ -90,26 +90,28 @@ def run(run: Run) -> None:
     )
     if row is not None:
         report.count_rows(MODEL_DECISIONS.name, 1, 1)
-    decisions = model_decisions(warehouse)
+    decisions = read_model_decisions(warehouse)
     mine = [r for r in decisions if r["model_version"] == version][-1]
-    report.notes += decision_lines(mine)
+    report.notes += format_decision(mine)
     report.details["decision"] = mine | {"metrics": json.loads(mine["metrics"])}
     write_model_section(warehouse.report_dir(), mine)
-    _go_on(warehouse, mine, in_force(decisions))
+    _go_on(warehouse, mine, find_in_force(decisions))
 
 
 def _judge_candidate(warehouse: Warehouse, version: str, number: int) -> Row | None:
     """Make the next decision on the run date's model; None where the last one still holds."""
-    decisions = model_decisions(warehouse)
-    before = in_force(decisions)
+    decisions = read_model_decisions(warehouse)
+    before = find_in_force(decisions)
     criteria = _hash_criteria(warehouse.conf, before)
     last = [row for row in decisions if row["model_version"] == version]
     if last and _still_holds(last[-1], before, criteria, warehouse.conf):
         return None
     candidate, tree = warehouse.model_dir(), warehouse.conf.tree
     weights = weights_served_before(warehouse)
-    evidence = gather(warehouse, candidate, _find_comparable(warehouse, candidate, before), weights)
-    verdict = judge(evidence, tree.admission, tree.value.min_queries)
+    evidence = gather_evidence(
+        warehouse, candidate, _find_comparable(warehouse, candidate, before), weights
+    )
+    verdict = judge_candidate(evidence, tree.admission, tree.value.min_queries)
     if verdict.admitted:
         keep_admitted(warehouse, version)
     row = build(number, version, evidence, verdict, criteria, before)
@@ -139,7 +141,7 @@ def _find_comparable(warehouse: Warehouse, candidate: Path, before: Row | None) 
     if before is None:
         return None
     place = require_admitted(warehouse, before)
-    other = difference(read_spec(candidate).names, read_spec(place).names)
+    other = describe_difference(read_spec(candidate).names, read_spec(place).names)
     if not other:
         return place
     warehouse.report.warnings.append(
@@ -163,7 +165,7 @@ def _go_on(warehouse: Warehouse, mine: Row, current: Row | None) -> None:
             "`admission`, or set score_with_last to go on with the model in force"
         )
     place = require_admitted(warehouse, current)
-    other = difference(read_spec(warehouse.model_dir()).names, read_spec(place).names)
+    other = describe_difference(read_spec(warehouse.model_dir()).names, read_spec(place).names)
     if other:
         raise GateRefusedError(
             f"{refusal}; model {current['model_version']}, in force, cannot read tonight's "
@@ -185,7 +187,7 @@ def roll_back(by: str, why: str) -> Work:
     def run_back(run: Run) -> None:
         warehouse, report = run.warehouse, run.report
         row = insert_decision(
-            warehouse, MODEL_DECISIONS, lambda n: revocation(warehouse, n, by, why)
+            warehouse, MODEL_DECISIONS, lambda n: build_revocation(warehouse, n, by, why)
         )
         report.count_rows(MODEL_DECISIONS.name, 1, 1)
         if row is not None:
@@ -198,7 +200,7 @@ def roll_back(by: str, why: str) -> Work:
 
 
 def _bind_work(arguments: argparse.Namespace) -> Work:
-    return roll_back(*decider_of(arguments)) if arguments.rollback else run
+    return roll_back(*require_decider(arguments)) if arguments.rollback else run
 
 
 JOB = Job(

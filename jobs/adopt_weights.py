@@ -22,7 +22,7 @@ from jobs.platform.decisions import insert_decision
 from jobs.platform.job import Job, Work
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
-from jobs.serving.deciders import decider_of
+from jobs.serving.deciders import require_decider
 from jobs.serving.trials import TrialError, find_trial
 
 Row = dict[str, Any]
@@ -94,7 +94,7 @@ def _adopted_before(warehouse: Warehouse, version: str) -> Row:
 def _bind_work(arguments: argparse.Namespace) -> Work:
     if arguments.list:
         return list_decisions
-    by, why = decider_of(arguments)
+    by, why = require_decider(arguments)
     return adopt_weights(arguments.trial, arguments.version, by, why)
 
 

@@ -197,7 +197,7 @@ def _fit_fold_labelers(
     given = pairs_to_fit(tested, items, conf.tree.audit.reread, conf.tree.seed).toPandas()
     return fit_out_of_fold(
         Pairs(given["query_text"].tolist(), given["item_text"].tolist()),
-        Targets.of_grades(given["grade"].to_numpy(np.int64)),
+        Targets.from_grades(given["grade"].to_numpy(np.int64)),
         given["fold"].to_numpy(np.int64),
         given["validates"].to_numpy(bool),
         lambda: _new_labeler(conf),

@@ -39,15 +39,15 @@ from jobs.labels.labelers import read_labels
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
-from jobs.reports.truth_report import Truths, truth_notes, write_truth_section
+from jobs.reports.truth_report import Truths, format_truth_notes, write_truth_section
 from model.evaluation.block_sums import ALL
 from model.evaluation.truth import (
-    Check,
     Deciles,
-    deciles,
-    direction_checks,
-    grade_checks,
-    sample_checks,
+    TruthCheck,
+    check_direction,
+    check_grades,
+    check_sample,
+    compute_deciles,
 )
 
 _PAIR_COLUMNS = (
@@ -92,7 +92,7 @@ def run(run: Run) -> None:
         MARKET_CHECKS, MARKET_CHECKS.local_frame(warehouse.spark, truths.rows)
     )
     report.count_rows(MARKET_CHECKS.name, len(truths.rows), written.rows)
-    report.notes += truth_notes(truths)
+    report.notes += format_truth_notes(truths)
     report.details["pairs"] = {"known": truths.known_pairs, "scored": truths.scored_pairs}
     if not conf.dry_run:
         write_truth_section(warehouse.report_dir(), truths)
@@ -125,7 +125,7 @@ def compare_with_truth(inputs: TruthInputs, conf: ResolvedConf) -> Truths:
         pairs.unpersist()
     confusion = grade_confusion(inputs.labels, inputs.truth).toPandas()
     checks = _pair_checks(sample)
-    checks += [("all", ALL, check) for check in grade_checks(confusion)]
+    checks += [("all", ALL, check) for check in check_grades(confusion)]
     checks += [("test", ALL, check) for check in _curve_checks(swept, inputs.curve, tree)]
     return Truths(
         rows=[_make_row(conf, *entry) for entry in checks],
@@ -137,11 +137,11 @@ def compare_with_truth(inputs: TruthInputs, conf: ResolvedConf) -> Truths:
     )
 
 
-def _pair_checks(sample: pd.DataFrame) -> list[tuple[str, str, Check]]:
+def _pair_checks(sample: pd.DataFrame) -> list[tuple[str, str, TruthCheck]]:
     checks = []
     for group, part in (("test", sample[sample["test"]]), ("all", sample)):
         regions = [(ALL, part), *((str(r), rows) for r, rows in part.groupby("region"))]
-        checks += [(group, r, check) for r, rows in regions for check in sample_checks(rows)]
+        checks += [(group, r, check) for r, rows in regions for check in check_sample(rows)]
     return checks
 
 
@@ -164,7 +164,7 @@ def _read_examination(parameters: DataFrame, k: int) -> list[float]:
     return [planted.get(rank, planted[max(planted)]) for rank in range(1, k + 1)]
 
 
-def _curve_checks(swept: pd.DataFrame, curve: DataFrame | None, tree: Conf) -> list[Check]:
+def _curve_checks(swept: pd.DataFrame, curve: DataFrame | None, tree: Conf) -> list[TruthCheck]:
     by_ranker = swept.set_index("ranker")
     names = [sweep_name(w) for w in tree.value.sweep]
     if not set(names) <= set(by_ranker.index):
@@ -180,7 +180,7 @@ def _curve_checks(swept: pd.DataFrame, curve: DataFrame | None, tree: Conf) -> l
         name: np.array([np.nan if p is None or p[name] is None else p[name] for p in points])
         for name in ("relevance_ndcg", "engagement_ndcg")
     }
-    return direction_checks(
+    return check_direction(
         true["relevance"].to_numpy(np.float64),
         true["combined"].to_numpy(np.float64),
         figures["relevance_ndcg"],
@@ -191,7 +191,7 @@ def _curve_checks(swept: pd.DataFrame, curve: DataFrame | None, tree: Conf) -> l
 
 def _compute_deciles(sample: pd.DataFrame) -> dict[str, Deciles]:
     return {
-        task: deciles(
+        task: compute_deciles(
             sample[f"p_{task}"].to_numpy(np.float64), sample[f"true_p_{task}"].to_numpy(np.float64)
         )
         for task in TASKS
@@ -199,7 +199,7 @@ def _compute_deciles(sample: pd.DataFrame) -> dict[str, Deciles]:
     }
 
 
-def _make_row(conf: ResolvedConf, queries: str, region: str, check: Check) -> dict[str, Any]:
+def _make_row(conf: ResolvedConf, queries: str, region: str, check: TruthCheck) -> dict[str, Any]:
     return {
         "run_date": conf.run_date,
         "queries": queries,

@@ -53,16 +53,16 @@ from jobs.platform.feature_reads import read_features
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
-from jobs.reports.baselines import RunBaselines, run_baselines
-from jobs.reports.evaluation_report import side_by_side, write_evaluation_section
+from jobs.reports.baselines import RunBaselines, prepare_baselines
+from jobs.reports.evaluation_report import format_side_by_side, write_evaluation_section
 from jobs.reports.examination import examination_in_force
 from jobs.reports.simulated import rests_on_simulation
 from jobs.reports.yardsticks import Yardsticks, add_distances
 from jobs.serving.in_force import weights_in_force
-from model.baselines.verdict import Comparison, compare, reasons
+from model.baselines.verdict import Comparison, compare_rankers, select_reasons
 from model.evaluation.block_sums import BlockSums
 from model.evaluation.bootstrap import BlockBootstrap
-from model.evaluation.evaluated import left_out, ranking_rows, task_rows
+from model.evaluation.evaluated import build_ranking_rows, build_task_rows, count_left_out
 
 
 @dataclass(frozen=True)
@@ -102,8 +102,8 @@ def measure_rankers(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
     yard = Yardsticks(rankers, inputs.weights, tree.value.weights, curve, e)
     sums = BlockSums(_sum_rankings(yard, rows, served, inputs.truth, facts).toPandas(), e.blocks)
     add_distances(sums, e.k)
-    samples = yard.samples(rows)
-    figures = ranking_rows(sums, bootstrap, REFERENCE) + _measure_tasks(
+    samples = yard.measure_samples(rows)
+    figures = build_ranking_rows(sums, bootstrap, REFERENCE) + _measure_tasks(
         rows, curve, bootstrap, tree
     )
     grades = {r["source"]: r["simulated"] for r in simulated_sources(inputs.labels).collect()}
@@ -119,13 +119,13 @@ def measure_rankers(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
         facts=facts.asDict(),
         simulated_grades=grades,
         examination=curve,
-        left_out=left_out(sums),
+        left_out=count_left_out(sums),
         k=e.k,
         confidence=e.confidence,
         comparisons=_compare_baselines(
-            sums, bootstrap, inputs.baselines, yard.currency(samples), e.k
+            sums, bootstrap, inputs.baselines, yard.choose_currency(samples), e.k
         ),
-        currency=yard.currency(samples),
+        currency=yard.choose_currency(samples),
         samples=samples,
         as_served=inputs.served is not None,
     )
@@ -137,10 +137,10 @@ def run(run: Run) -> None:
     findings = measure_rankers(read_inputs(warehouse), conf)
     written = warehouse.replace_run(METRICS, METRICS.local_frame(warehouse.spark, findings.rows))
     report.count_rows(METRICS.name, len(findings.rows), written.rows)
-    report.notes += side_by_side(findings)
+    report.notes += format_side_by_side(findings)
     report.warnings += findings.list_warnings()
     report.details["baselines"] = [c.to_json() for c in findings.comparisons]
-    report.details["gate_reasons"] = [c.to_json() for c in reasons(findings.comparisons)]
+    report.details["gate_reasons"] = [c.to_json() for c in select_reasons(findings.comparisons)]
     report.details["left_out"] = findings.left_out
     report.details["examination"] = findings.examination
     report.details["engagement"] = {"currency": findings.currency} | dict(findings.samples)
@@ -152,16 +152,16 @@ def run(run: Run) -> None:
 def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
     """Read the tables at their pinned versions."""
     examples = warehouse.read_run(EXAMPLE_SCORES)
-    weights, baselines = weights_in_force(warehouse), run_baselines(warehouse)
+    weights, baselines = weights_in_force(warehouse), prepare_baselines(warehouse)
     return EvaluationInputs(
-        test=baselines.beside_examples(examples.where("split = 'test'")),
+        test=baselines.join_examples(examples.where("split = 'test'")),
         validation=examples.where("split = 'validation'"),
         queries=warehouse.read(QUERIES),
         labels=read_labels(warehouse),
         weights=weights.by_region,
         served=_read_served(warehouse, baselines),
         truth=read_optional(warehouse, MARKET_TRUTH),
-        baselines=baselines.rankers(weights.by_region, warehouse.conf.tree.value.weights),
+        baselines=baselines.build_rankers(weights.by_region, warehouse.conf.tree.value.weights),
     )
 
 
@@ -179,21 +179,21 @@ def _read_served(warehouse: Warehouse, baselines: RunBaselines) -> DataFrame | N
     features = read_features(warehouse).as_of(F.lit(warehouse.conf.run_date))
     labels = read_labels(warehouse).transform(best)
     rows = scores.transform(served_rows(features, labels, queries, tree.split.test))
-    return baselines.beside_served(rows)
+    return baselines.join_served(rows)
 
 
 def _sum_rankings(
     yard: Yardsticks, rows: DataFrame, served: DataFrame, truth: DataFrame | None, facts: Row
 ) -> DataFrame:
     sums = [
-        yard.relevance(served, all_labels=facts["labelled_rows"] > facts["human_rows"]),
-        yard.engagement(rows),
+        yard.sum_relevance(served, all_labels=facts["labelled_rows"] > facts["human_rows"]),
+        yard.sum_engagement(rows),
     ]
     if truth is not None:
         every = served.withColumn("unit", F.col("query_id"))
         sums += [
-            yard.true(select_pages(rows), truth, "true"),
-            yard.true(every, truth, "true_candidates"),
+            yard.sum_true(select_pages(rows), truth, "true"),
+            yard.sum_true(every, truth, "true_candidates"),
         ]
     return reduce(DataFrame.unionByName, sums)
 
@@ -209,7 +209,7 @@ def _compare_baselines(
     named = ["popularity", "bm25", *(name for name in baselines if name != "lightgbm_relevance")]
     engagement = engagement_metric(currency, k)
     relevance = relevance_metrics(k, human_only=True)["exp"]
-    return tuple(compare(sums, bootstrap, named, engagement, relevance))
+    return tuple(compare_rankers(sums, bootstrap, named, engagement, relevance))
 
 
 def _measure_tasks(
@@ -218,7 +218,7 @@ def _measure_tasks(
     shown, e = select_pages(rows), tree.evaluation
     histogram = shown.transform(prediction_histogram(e.logit_bin, examination_at_position(curve)))
     counts = queries_by_task(shown)
-    return task_rows(histogram.toPandas(), counts.toPandas(), bootstrap, e.calibration_groups)
+    return build_task_rows(histogram.toPandas(), counts.toPandas(), bootstrap, e.calibration_groups)
 
 
 JOB = Job(

@@ -21,22 +21,28 @@ from rich.console import Console
 from conf.experiment import Experiment, load_experiment
 from conf.load import ResolvedConf
 from features.contracts import EXPERIMENT_COMPARISONS, EXPERIMENT_RESULTS
-from jobs.experiments.chain_data import chain_snapshot
+from jobs.experiments.chain_data import make_chain_snapshot
 from jobs.experiments.progress import Clock
-from jobs.experiments.results import Found, comparison_rows, find, result_rows, with_pools
+from jobs.experiments.results import (
+    StudyResults,
+    add_pools,
+    build_comparison_rows,
+    build_result_rows,
+    judge_study,
+)
 from jobs.experiments.runs import run_study
 from jobs.experiments.store import REPORT, write_folder
 from jobs.experiments.study import Study
-from jobs.experiments.thin import thinned
+from jobs.experiments.thin import thin_snapshot
 from jobs.experiments.trivago_data import DATASET as TRIVAGO
-from jobs.experiments.trivago_data import trivago_snapshot
+from jobs.experiments.trivago_data import make_trivago_snapshot
 from jobs.experiments.workers import Workers
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.platform.warehouse import Warehouse
 from model.experiments.figures import ALL
-from model.experiments.training import training_source
+from model.experiments.training import hash_training_source
 from model.feed import open_snapshot
 from model.training.tracking import log_to_mlflow
 
@@ -56,10 +62,10 @@ def run(spark: SparkSession, experiment: Experiment, console: Console) -> JobRep
     print_line(console, f"{conf.name}: {conf.asks}")
     studies = [_open_study(spark, experiment, name, folder.parent / "runs") for name in conf.used]
     for study in studies:
-        print_line(console, f"{study.name}: {study.check()}")
+        print_line(console, f"{study.name}: {study.check_confs()}")
     clock = Clock(sum(study.planned for study in studies), conf.workers, console)
     with Workers(conf.workers) as workers:
-        outcomes = [find(study, run_study(study, workers, clock)) for study in studies]
+        outcomes = [judge_study(study, run_study(study, workers, clock)) for study in studies]
     write_folder(folder, outcomes)
     write_tables(warehouse, report, outcomes)
     report.notes += [*_draw_plots(folder / "plots", outcomes), *_other_code(outcomes)]
@@ -69,11 +75,11 @@ def run(spark: SparkSession, experiment: Experiment, console: Console) -> JobRep
     return report
 
 
-def write_tables(warehouse: Warehouse, report: JobReport, outcomes: Sequence[Found]) -> None:
+def write_tables(warehouse: Warehouse, report: JobReport, outcomes: Sequence[StudyResults]) -> None:
     """Replace the experiment's rows of both tables."""
     where = f"experiment = '{outcomes[0].study.experiment.conf.name}'"
-    results = [row for one in outcomes for row in result_rows(one)]
-    compared = [row for one in with_pools(outcomes) for row in comparison_rows(one)]
+    results = [row for one in outcomes for row in build_result_rows(one)]
+    compared = [row for one in add_pools(outcomes) for row in build_comparison_rows(one)]
     for table, rows in ((EXPERIMENT_RESULTS, results), (EXPERIMENT_COMPARISONS, compared)):
         written = warehouse.replace(table, table.local_frame(warehouse.spark, rows), where)
         report.count_rows(table.name, len(rows), written.rows)
@@ -111,11 +117,11 @@ def _open_study(spark: SparkSession, experiment: Experiment, name: str, runs: Pa
     snapshot = open_snapshot(folder)
     snapshot.verify()
     if data.rows is not None:
-        snapshot = open_snapshot(thinned(snapshot, data.rows, runs.parent / "data"))
+        snapshot = open_snapshot(thin_snapshot(snapshot, data.rows, runs.parent / "data"))
     return Study(experiment, name, snapshot, runs)
 
 
-def _list_failures(outcomes: Sequence[Found]) -> dict[str, str]:
+def _list_failures(outcomes: Sequence[StudyResults]) -> dict[str, str]:
     """List why an arm is out, by data set and arm."""
     return {
         f"{one.study.name}/{arm.name}": arm.failure
@@ -125,7 +131,7 @@ def _list_failures(outcomes: Sequence[Found]) -> dict[str, str]:
     }
 
 
-def _draw_plots(folder: Path, outcomes: Sequence[Found]) -> list[str]:
+def _draw_plots(folder: Path, outcomes: Sequence[StudyResults]) -> list[str]:
     """Draw the plots; a note where the extra `experiments` is not installed."""
     try:
         from jobs.experiments.plots import draw_plots
@@ -135,16 +141,18 @@ def _draw_plots(folder: Path, outcomes: Sequence[Found]) -> list[str]:
     return []
 
 
-def _other_code(outcomes: Sequence[Found]) -> list[str]:
+def _other_code(outcomes: Sequence[StudyResults]) -> list[str]:
     """Note where trainings were made by another state of the code than this one."""
     trainings = [t for one in outcomes for arm in one.arms for t in arm.trainings.values()]
-    other = [t.folder for t in trainings if t.finished and t.state["source"] != training_source()]
+    other = [
+        t.folder for t in trainings if t.finished and t.state["source"] != hash_training_source()
+    ]
     if not other:
         return []
     return [f"{len(other)} of {len(trainings)} trainings were made by another state of the code"]
 
 
-def track_figures(warehouse: Warehouse, outcomes: Sequence[Found]) -> list[str]:
+def track_figures(warehouse: Warehouse, outcomes: Sequence[StudyResults]) -> list[str]:
     """Log the figures on test of all regions; the reasons where that failed, each once."""
     failures: dict[str, None] = {}
     for one in outcomes:
@@ -182,5 +190,5 @@ def experiment_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
     The session logs of kind trivago have the tasks engaged and clickout and no relevance labels;
     every other source goes through the chain up to the training set, without a labeler.
     """
-    make = trivago_snapshot if conf.source.kind == TRIVAGO else chain_snapshot
+    make = make_trivago_snapshot if conf.source.kind == TRIVAGO else make_chain_snapshot
     return make(spark, conf)

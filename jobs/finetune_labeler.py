@@ -53,7 +53,7 @@ from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from model.labelers.base import LabelerError
 from model.labelers.deployed import save_deployed
-from model.labelers.gate.gate import finite
+from model.labelers.gate.gate import drop_nan
 from model.labelers.mix.sampling import require_all_grades
 
 _SETS = {FIT: "the pairs to fit on", CHOOSE: "the pairs that choose", GOLD: "the gold set"}
@@ -76,7 +76,7 @@ def build(
         "fitted_mix": list(deployment.fitted_mix),
         "production_mix": list(deployment.production_mix),
         "corrected": deployment.corrects,
-        "metrics": json.dumps(finite(fitted.metrics)),
+        "metrics": json.dumps(drop_nan(fitted.metrics)),
         "simulated": simulated,
         "prompt_hash": deployed.prompt_hash,
     }
@@ -167,7 +167,7 @@ def _write_version(warehouse: Warehouse, fitted: FittedLabeler, row: Row) -> Non
     """Write directory and texts first: the row of the version says that both are complete."""
     report, spark = warehouse.report, warehouse.spark
     version = row["labeler_version"]
-    extra = {"metrics": finite(fitted.metrics), "conf_hash": warehouse.conf.hash}
+    extra = {"metrics": drop_nan(fitted.metrics), "conf_hash": warehouse.conf.hash}
     save_deployed(fitted.deployed, labeler_dir(warehouse, version), extra)
     seen = _query_rows(fitted, version)
     texts = warehouse.merge(LABELER_QUERIES, LABELER_QUERIES.local_frame(spark, seen))

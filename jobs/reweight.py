@@ -35,11 +35,11 @@ from jobs.platform.run import Run
 from jobs.serving.in_force import WeightsInForce, weights_in_force
 from jobs.serving.trials import (
     TrialError,
-    checked_name,
-    compare,
+    check_name,
+    compare_trial,
     find_trial,
-    trial_lines,
-    trials,
+    format_trial,
+    read_trials,
 )
 from model.value.weights import WeightTable
 
@@ -60,7 +60,7 @@ def try_weights(trial: str) -> Work:
     Raises:
         TrialError: the name is none, or nothing was scored for the run date.
     """
-    checked_name(trial)
+    check_name(trial)
 
     def run(run: Run) -> None:
         warehouse, conf, report = run.warehouse, run.conf, run.report
@@ -83,13 +83,13 @@ def try_weights(trial: str) -> Work:
             "weights_version": weights.version,
             "against": scored["weights_version"],
             "model_version": scored["model_version"],
-            "figures": json.dumps(compare(warehouse, scores, ranked, weights, served)),
+            "figures": json.dumps(compare_trial(warehouse, scores, ranked, weights, served)),
         }
         written = warehouse.replace(
             WEIGHT_TRIALS, WEIGHT_TRIALS.local_frame(warehouse.spark, [row]), where
         )
         report.count_rows(WEIGHT_TRIALS.name, 1, written.rows)
-        report.notes += trial_lines(row)
+        report.notes += format_trial(row)
 
     return run
 
@@ -97,8 +97,8 @@ def try_weights(trial: str) -> Work:
 def list_trials(run: Run) -> None:
     """Say what each trial of the run date changes."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
-    stored = trials(warehouse)
-    report.notes += [line for row in stored for line in trial_lines(row)]
+    stored = read_trials(warehouse)
+    report.notes += [line for row in stored for line in format_trial(row)]
     if not stored:
         report.notes.append(f"no trial of {conf.run_date}")
 
@@ -112,7 +112,7 @@ def drop_trial(trial: str) -> Work:
 
     def run(run: Run) -> None:
         warehouse, conf, report = run.warehouse, run.conf, run.report
-        find_trial(warehouse, checked_name(trial))
+        find_trial(warehouse, check_name(trial))
         where = f"run_date = DATE'{conf.run_date.isoformat()}' AND trial = '{trial}'"
         for table in (WEIGHT_TRIALS, SCORE_TRIALS):
             warehouse.replace(table, table.local_frame(warehouse.spark, []), where)
@@ -125,8 +125,8 @@ def _weights_of_conf(conf: ResolvedConf) -> WeightsInForce:
     """Return conf's weights, every region listed: an adopted trial holds whatever
     conf says later.
     """
-    given = WeightTable.of(conf.tree.value)
-    table = WeightTable(given.default, {r: given.of_region(r) for r in conf.tree.regions})
+    given = WeightTable.from_conf(conf.tree.value)
+    table = WeightTable(given.default, {r: given.get_region(r) for r in conf.tree.regions})
     return WeightsInForce(table, table.version)
 
 

@@ -19,7 +19,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from model.feed import Snapshot, open_snapshot
 from model.serving.artifact import load_model, save_model
-from model.training.fit import Fitted, fit
+from model.training.fit import FittedRanker, fit_ranker
 from model.training.tracking import log_to_mlflow
 
 
@@ -35,13 +35,13 @@ def run(run: Run) -> None:
     snapshot = open_snapshot(warehouse.snapshot_dir())
     snapshot.verify()
     if conf.dry_run:
-        rows = {split: snapshot.rows(split) for split in snapshot.splits}
+        rows = {split: snapshot.count_rows(split) for split in snapshot.splits}
         report.notes.append(f"dry run: would train on {rows} rows of snapshot {snapshot.version}")
         return
     place = warehouse.model_dir()
     scratch = place.with_name(f".{place.name}.training")
     origin = {"conf_hash": conf.hash, "code_version": code_version()}
-    fitted = fit(snapshot, conf.tree, scratch, conf_text(conf), origin)
+    fitted = fit_ranker(snapshot, conf.tree, scratch, conf_text(conf), origin)
     version = save_model(fitted.artifact, place)
     load_model(place, features=snapshot.spec.names)
     _report_training(report, snapshot, fitted, place, version)
@@ -51,9 +51,9 @@ def run(run: Run) -> None:
 
 
 def _report_training(
-    report: JobReport, snapshot: Snapshot, fitted: Fitted, place: Path, version: str
+    report: JobReport, snapshot: Snapshot, fitted: FittedRanker, place: Path, version: str
 ) -> None:
-    rows = snapshot.rows("train") + snapshot.rows("validation")
+    rows = snapshot.count_rows("train") + snapshot.count_rows("validation")
     read = fitted.metrics["rows"]["train"] + fitted.metrics["rows"]["validation"]
     report.count_rows("model", rows, read)
     report.outputs["model"] = version
@@ -71,7 +71,7 @@ def _report_training(
     report.notes += _neutral_regions(fitted)
 
 
-def _neutral_regions(fitted: Fitted) -> list[str]:
+def _neutral_regions(fitted: FittedRanker) -> list[str]:
     """Say what a region part leaves as it is, where there is a part and such rows."""
     counts = fitted.metrics["neutral_regions"]
     neutral = counts["train_rows"] + counts["validation_rows"]
@@ -85,7 +85,7 @@ def _neutral_regions(fitted: Fitted) -> list[str]:
 
 
 def _track_training(
-    report: JobReport, conf: ResolvedConf, root: Path, fitted: Fitted, version: str
+    report: JobReport, conf: ResolvedConf, root: Path, fitted: FittedRanker, version: str
 ) -> None:
     tree = conf.tree
     parameters = {

@@ -30,7 +30,7 @@ from features.evaluation.sums import ranked_sums
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.reports.examination import examination_in_force
-from jobs.reports.value_report import curve_notes, write_curve_section
+from jobs.reports.value_report import format_curve_notes, write_curve_section
 from jobs.reports.yardsticks import Yardsticks
 from model.evaluation.block_sums import ALL, BlockSums
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
@@ -39,10 +39,10 @@ from model.value.curve import (
     ENGAGEMENT,
     EXPECTED,
     RELEVANCE,
-    PickRule,
+    RegionPickRule,
     SweptPoint,
+    compute_curve,
     pick_all,
-    swept_curve,
 )
 from model.value.weights import ValueWeights, WeightTable
 
@@ -77,7 +77,7 @@ def build(inputs: TuningInputs, conf: ResolvedConf) -> DataFrame:
     human_only = facts["human_queries"] >= tree.value.min_queries
     rows = inputs.examples.transform(with_block(inputs.queries, tree.seed, tree.evaluation.blocks))
     yard = _build_yardsticks(rows, tree)
-    currency = yard.currency(yard.samples(rows))
+    currency = yard.choose_currency(yard.measure_samples(rows))
     curves = _sweep_curves(_sum_blocks(rows, yard, currency, human_only), tree)
     shared = {
         "run_date": conf.run_date,
@@ -103,7 +103,7 @@ def run(run: Run) -> None:
         VALUE_WEIGHTS, VALUE_WEIGHTS.local_frame(warehouse.spark, weights)
     )
     report.count_rows(VALUE_WEIGHTS.name, len(conf.tree.regions), written.rows)
-    report.notes += curve_notes(rows, conf.tree)
+    report.notes += format_curve_notes(rows, conf.tree)
     report.details["weights"] = [w | {"run_date": report.run_date} for w in weights]
     if not conf.dry_run:
         write_curve_section(warehouse.report_dir(), rows, weights, conf.tree)
@@ -122,8 +122,8 @@ def picked_weights(curve: Sequence[Row], conf: ResolvedConf) -> list[dict[str, A
         weights = _conf_weights(tree, region)
         if region in tuned:
             weights = weights.model_copy(update={"relevance": tuned[region]})
-        by_region[region] = ValueWeights.of(weights)
-    version = WeightTable(ValueWeights.of(tree.value.weights), by_region).version
+        by_region[region] = ValueWeights.from_conf(weights)
+    version = WeightTable(ValueWeights.from_conf(tree.value.weights), by_region).version
     return [
         _weight_columns(weights.as_tuple())
         | {
@@ -150,8 +150,8 @@ def _sum_blocks(
     relevance = judged_lists(rows, human_only=human_only).transform(
         ranked_sums(yard.rankers, exponential, {"exp": RELEVANCE}, yard.conf.k)
     )
-    engagement = yard.in_currency(rows, currency, ENGAGEMENT)
-    expected = yard.expected(rows, EXPECTED)
+    engagement = yard.sum_in_currency(rows, currency, ENGAGEMENT)
+    expected = yard.sum_expected(rows, EXPECTED)
     every = relevance.unionByName(engagement).unionByName(expected)
     return BlockSums(every.toPandas(), yard.conf.blocks)
 
@@ -161,15 +161,15 @@ def _sweep_curves(sums: BlockSums, tree: Conf) -> dict[str, list[SweptPoint]]:
     bootstrap = BlockBootstrap(e.blocks, e.bootstrap, e.confidence, tree.seed)
     names = [(w, sweep_name(w)) for w in tree.value.sweep]
     largest = tree.value.largest_error
-    return {r: swept_curve(sums, r, names, bootstrap, largest) for r in (ALL, *tree.regions)}
+    return {r: compute_curve(sums, r, names, bootstrap, largest) for r in (ALL, *tree.regions)}
 
 
 def _make_rows(curves: dict[str, list[SweptPoint]], tree: Conf) -> list[dict[str, Any]]:
     v = tree.value
-    rule = PickRule(v.rule, v.tau, v.engagement_loss, v.min_queries, tree.evaluation.k)
+    rule = RegionPickRule(v.rule, v.tau, v.engagement_loss, v.min_queries, tree.evaluation.k)
     picks = pick_all(curves, rule)
     return [
-        _weight_columns(ValueWeights.of(_conf_weights(tree, region)).as_tuple())
+        _weight_columns(ValueWeights.from_conf(_conf_weights(tree, region)).as_tuple())
         | _estimate_columns("relevance", point.relevance)
         | _estimate_columns("engagement", point.engagement)
         | {
@@ -177,7 +177,7 @@ def _make_rows(curves: dict[str, list[SweptPoint]], tree: Conf) -> list[dict[str
             "w_relevance": point.w_relevance,
             "relevance_queries": point.relevance_queries,
             "engagement_queries": point.engagement_queries,
-            "engagement_kept": point.kept.share if point.kept else None,
+            "engagement_kept": point.engagement_share.share if point.engagement_share else None,
             "engagement_kept_by": _judge_of(point),
             "picked": point.w_relevance == picks[region].w_relevance,
             "rule": picks[region].words,
@@ -188,9 +188,9 @@ def _make_rows(curves: dict[str, list[SweptPoint]], tree: Conf) -> list[dict[str
 
 
 def _judge_of(point: SweptPoint) -> str | None:
-    if point.kept is None:
+    if point.engagement_share is None:
         return None
-    return "log" if point.kept.measured else "ranker"
+    return "log" if point.engagement_share.measured else "ranker"
 
 
 def _conf_weights(tree: Conf, region: str) -> Weights:

@@ -22,12 +22,12 @@ PACKAGES = ("conf", "features", "model", "udfs", "jobs")
 
 
 def short_hash(text: str) -> str:
-    """First hex digits of the sha256 of a text."""
+    """Hash a text: the first hex digits of its sha256."""
     return hashlib.sha256(text.encode()).hexdigest()[:SHORT]
 
 
 def file_sha256(path: Path) -> str:
-    """Hex sha256 of a file's bytes, read in pieces."""
+    """Hash a file's bytes, read in pieces: sha256 in hex."""
     with path.open("rb") as stream:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 

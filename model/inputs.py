@@ -12,20 +12,21 @@ from model.spec import InputFeature, InputSpec
 from model.standardise import Standardisation
 
 _EMBEDDING_STD = 0.05
+"""Spread of a new embedding, small beside the standardised numbers of spread 1."""
 
 
 def embedding_width(buckets: int, limit: int) -> int:
-    """Width of a category's embedding: the square root of its ids, at most `limit` (units)."""
+    """Compute the width of a category's embedding: the square root of its ids, at most `limit`
+    (units)."""
     return min(limit, math.ceil(math.sqrt(buckets)))
 
 
 class FeatureBlock(nn.Module):
     """Encodes some of the features: [N, K] raw values -> [N, dim].
 
-    Numeric columns come first, (x - mean) / std cut at +-clip, then, with `bins`, their places in
-    bins (`Piecewise`), then one embedding a category. Embeddings start near 0, so that an id never
-    seen in training stays near neutral.
-    """
+    Numeric columns come first, (x - mean) / std cut at +-clip. With `bins`, their places in bins
+    follow (`Piecewise`), then one embedding per category. Embeddings start near 0, so that an id
+    never seen in training stays near neutral."""
 
     position: Tensor
     mean: Tensor
@@ -34,13 +35,13 @@ class FeatureBlock(nn.Module):
     def __init__(
         self,
         features: Sequence[InputFeature],
-        kept: Sequence[bool],
+        included: Sequence[bool],
         scale: Standardisation,
         conf: ModelConf,
     ) -> None:
-        """Read those of the block's `features` that are `kept`."""
+        """Read those of the block's `features` that are `included`."""
         super().__init__()
-        read = [f for f, keep in zip(features, kept, strict=True) if keep]
+        read = [f for f, keep in zip(features, included, strict=True) if keep]
         numeric = [f for f in read if f.kind == "numeric"]
         categories = [f for f in read if f.kind == "category"]
         order = {f.name: i for i, f in enumerate(features)}
@@ -58,7 +59,9 @@ class FeatureBlock(nn.Module):
             column = torch.tensor([values[f.name] for f in numeric], dtype=torch.float32)
             self.register_buffer(name, column, persistent=False)
         bins = conf.bins if conf.numeric == "piecewise" else 0
-        self.pieces = Piecewise([scale.edges(f.name, bins) if bins else [] for f in numeric])
+        self.pieces = Piecewise(
+            [scale.compute_edges(f.name, bins) if bins else [] for f in numeric]
+        )
         widths = [int(e.embedding_dim) for e in self.embeddings]  # type: ignore[arg-type]
         self.regional = [
             *(f.regional for f in numeric),
@@ -72,7 +75,7 @@ class FeatureBlock(nn.Module):
         return len(self.regional)
 
     def forward(self, values: Tensor) -> Tensor:
-        """[N, K] values in the order of the block's features -> [N, dim]."""
+        """Map [N, K] values in the order of the block's features to [N, dim]."""
         raw = values.index_select(1, self.position)
         parts = [((raw - self.mean) / self.std).clamp_(-self.clip, self.clip)]
         if self.pieces.dim:
@@ -83,14 +86,13 @@ class FeatureBlock(nn.Module):
 
 
 class Piecewise(nn.Module):
-    """Piecewise-linear encoding of numeric features.
+    """Encodes numeric features piecewise linearly.
 
-    A unit a bin: how far the value has come through it, 0 before and 1 behind, here less 1/2 so
-    that units are about centred (Gorishniy, Rubachev and Babenko, NeurIPS 2022, arXiv 2203.05556,
-    eq. 1). A linear layer on it is a piecewise-linear function of each feature, which is what
-    trees have over a network on standardised values. A feature of fewer than two bins has no unit:
-    its standardised value says the same.
-    """
+    There is one unit per bin; it says how much of the bin the value has passed, from 0 to 1, less
+    1/2 so that units are about centred (Gorishniy, Rubachev and Babenko, NeurIPS 2022, arXiv
+    2203.05556, eq. 1). A linear layer on the units is a piecewise-linear function of each feature,
+    which trees can express and a network on standardised values cannot. A feature of fewer than two
+    bins has no unit: its standardised value says the same."""
 
     column: Tensor
     low: Tensor
@@ -118,7 +120,7 @@ class Piecewise(nn.Module):
         return len(self.column)
 
     def forward(self, values: Tensor) -> Tensor:
-        """[N, K] raw values -> [N, dim] in -1/2 .. 1/2."""
+        """Map [N, K] raw values to [N, dim] in -1/2 .. 1/2."""
         through = (values.index_select(1, self.column) - self.low) * self.inverse
         return through.clamp_(0.0, 1.0).sub_(0.5)
 
@@ -140,13 +142,13 @@ class InputLayer(nn.Module):
             SpecError: `leave_out` names what is not there, or everything.
         """
         super().__init__()
-        kept = spec.without(conf.leave_out)
+        included = spec.mark_included(conf.leave_out)
         for name, positions in (
             ("query", spec.query_positions),
             ("candidate", spec.candidate_positions),
         ):
             features = [spec.features[i] for i in positions]
-            block = FeatureBlock(features, [kept[i] for i in positions], scale, conf)
+            block = FeatureBlock(features, [included[i] for i in positions], scale, conf)
             self.add_module(name, block)
             columns = torch.tensor(positions, dtype=torch.long)
             self.register_buffer(f"{name}_columns", columns, persistent=False)
@@ -169,7 +171,7 @@ class InputLayer(nn.Module):
         return [flag for block in self.blocks for flag in block.regional]
 
     def forward(self, features: Tensor) -> Tensor:
-        """[B, F] raw values in the order of the spec -> [B, dim]."""
+        """Map [B, F] raw values in the order of the spec to [B, dim]."""
         query, candidate = self.blocks
         return torch.cat(
             [
@@ -179,8 +181,8 @@ class InputLayer(nn.Module):
             dim=1,
         )
 
-    def joined(self, query_values: Tensor, candidate_values: Tensor) -> Tensor:
-        """[N, Fq] and [N, Fc] -> [N, F] in the order of the spec."""
+    def join_blocks(self, query_values: Tensor, candidate_values: Tensor) -> Tensor:
+        """Join [N, Fq] and [N, Fc] to [N, F] in the order of the spec."""
         features = query_values.new_empty(
             len(query_values), len(self.query_columns) + len(self.candidate_columns)
         )

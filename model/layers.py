@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from torch import nn
 
 
-def mlp(in_dim: int, widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
-    """Linear, ReLU (and dropout) a width; [B, in_dim] -> [B, widths[-1]], identity if no width."""
+def build_mlp(in_dim: int, widths: Sequence[int], dropout: float = 0.0) -> nn.Sequential:
+    """Build linear layer, ReLU (and dropout) per width: [B, in_dim] -> [B, widths[-1]]; identity if
+    no width."""
     layers: list[nn.Module] = []
     for out_dim in widths:
         layers += [nn.Linear(in_dim, out_dim), nn.ReLU()]
@@ -16,8 +17,9 @@ def mlp(in_dim: int, widths: Sequence[int], dropout: float = 0.0) -> nn.Sequenti
     return nn.Sequential(*layers)
 
 
-def blocks(layers: nn.Module) -> list[nn.Sequential]:
-    """A stack of layers cut before every linear one: each piece a Linear and what follows it."""
+def split_blocks(layers: nn.Module) -> list[nn.Sequential]:
+    """Split a stack of layers before every linear one: each piece is a Linear and what follows
+    it."""
     pieces: list[list[nn.Module]] = []
     for layer in layers.children():
         if isinstance(layer, nn.Linear) or not pieces:

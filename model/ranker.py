@@ -16,10 +16,10 @@ from model.heads import (
     FitLine,
     PositionInput,
     RelevanceHead,
-    fit_line,
-    relevance_head,
+    build_fit_line,
+    build_relevance_head,
 )
-from model.heads.links import descending_weight, link_of
+from model.heads.links import choose_descending_weight, choose_link
 from model.inputs import InputLayer
 from model.losses import LogProb, TaskLoss, descending_loss, masked_bce
 from model.regions import PARTS, NoMask, RegionContext, RegionPart
@@ -70,7 +70,8 @@ class Ranker(nn.Module):
         return self.relevance is not None and self.relevance.needs_lists
 
     def represent(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
-        """[B, F] raw features -> representation [B, out_dim] by task, and the line's logits.
+        """Map raw features [B, F] to the representation [B, out_dim] by task, and the line's
+        logits.
 
         Args:
             position: [B], read where the position is a feature; None: position 1.
@@ -86,11 +87,11 @@ class Ranker(nn.Module):
             hidden = hidden + self.position_input(position)
         by_task = self.backbone.after_first(hidden)
         if self.line is not None:
-            by_task[LINE] = self.line.read(features)
+            by_task[LINE] = self.line.compute_logits(features)
         return by_task
 
     def forward(self, batch: Batch) -> dict[str, TaskLoss]:
-        """Loss of every task; a label that is not known counts nowhere."""
+        """Compute the loss of every task; a label that is not known counts nowhere."""
         by_task = self.represent(batch.features, batch.position)
         prob = self.engagement(by_task, batch.position)
         losses = self._engagement_losses(prob, batch)
@@ -101,82 +102,87 @@ class Ranker(nn.Module):
         return losses
 
     def predict(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
-        """Probabilities [B] by output name, at the given positions [B] or at position 1."""
+        """Predict the probabilities [B] by output name, at the given positions [B] or at position
+        1."""
         return self.read_out(self.represent(features, position), position)
 
     def represent_candidates(
         self, query_values: Tensor, candidate_values: Tensor, counts: Tensor
     ) -> dict[str, Tensor]:
-        """`represent` with the query's part of the first layer computed once a query.
+        """Do as `represent`, with the query's part of the first layer computed once per query.
 
         Args:
             query_values: [Q, Fq] query features.
             candidate_values: [N, Fc] other features, a query's candidates one after the other.
-            counts: [Q] candidates a query; they add up to N.
+            counts: [Q] candidates per query; they add up to N.
         """
         if not isinstance(self.region, NoMask):
             repeated = query_values.repeat_interleave(counts, dim=0)
-            return self.represent(self.inputs.joined(repeated, candidate_values))
-        first = self.backbone.first_linear()
+            return self.represent(self.inputs.join_blocks(repeated, candidate_values))
+        layer = self.backbone.first_linear()
         query, candidate = self.inputs.blocks
-        weight = torch.split(first.weight, [query.dim, candidate.dim], dim=1)
-        once = functional.linear(query(query_values), weight[0], first.bias)  # [Q, H]
+        weight = torch.split(layer.weight, [query.dim, candidate.dim], dim=1)
+        once = functional.linear(query(query_values), weight[0], layer.bias)  # [Q, H]
         each = functional.linear(candidate(candidate_values), weight[1])  # [N, H]
         hidden = each + once.repeat_interleave(counts, dim=0)
         by_task = self.backbone.after_first(hidden)
         if self.line is not None:
-            by_task[LINE] = self.line.read_candidates(candidate_values)
+            by_task[LINE] = self.line.compute_candidate_logits(candidate_values)
         return by_task
 
     def read_out(
         self, by_task: Mapping[str, Tensor], position: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """The heads' probabilities [B] by output name from the representations."""
+        """Read the heads' probabilities [B] by output name from the representations."""
         engaged = self.engagement(by_task, position).log_p.exp()
         columns = [*engaged.unbind(1)]
         if self.relevance is not None:
             logits = self.relevance_logits(self.relevance(by_task[RELEVANCE]), by_task)
-            columns += self.relevance.probabilities(logits).unbind(1)
+            columns += self.relevance.compute_probabilities(logits).unbind(1)
         return dict(zip(self.spec.outputs, columns, strict=True))
 
     def relevance_logits(self, of_tower: Tensor, by_task: Mapping[str, Tensor]) -> Tensor:
-        """The tower's logits [B, outputs], with the line's mixed in: what a prediction reads."""
-        return of_tower if self.line is None else self.line.mixed(of_tower, by_task[LINE])
+        """Mix the line's logits into the tower's [B, outputs]: what a prediction reads."""
+        return of_tower if self.line is None else self.line.mix_logits(of_tower, by_task[LINE])
 
     def _engagement_losses(self, prob: LogProb, batch: Batch) -> dict[str, TaskLoss]:
         label, mask = (
             batch.labels[:, [batch.label_names.index(f"{kind}_{t}") for t in self.spec.tasks]]
             for kind in ("label", "mask")
         )
-        found = masked_bce(prob, label, batch.weight.unsqueeze(1) * mask)
-        pairs = zip(found.total.unbind(), found.weight.unbind(), strict=True)
+        loss = masked_bce(prob, label, batch.weight.unsqueeze(1) * mask)
+        pairs = zip(loss.total.unbind(), loss.weight.unbind(), strict=True)
         return {t: TaskLoss(*pair) for t, pair in zip(self.spec.tasks, pairs, strict=True)}
 
     def _relevance_loss(self, head: RelevanceHead, hidden: Tensor, batch: Batch) -> TaskLoss:
-        label_ge = torch.stack([batch.label(f"label_{g}") for g in self.spec.grades], dim=1)
-        known = batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
-        return head.loss(head(hidden), label_ge, batch.weight * known, batch.list_code)
+        label_ge = torch.stack([batch.get_label(f"label_{g}") for g in self.spec.grades], dim=1)
+        label_weight = batch.get_label(f"mask_{RELEVANCE}") * batch.get_label(f"weight_{RELEVANCE}")
+        return head.compute_loss(
+            head(hidden), label_ge, batch.weight * label_weight, batch.list_code
+        )
 
 
 def build_ranker(spec: InputSpec, scale: Standardisation, conf: ModelConf) -> Ranker:
-    """A fresh ranker as conf describes it; weights drawn from torch's generator."""
+    """Build a fresh ranker as conf describes it; torch's generator draws the weights."""
     inputs = InputLayer(spec, scale, conf)
     context = RegionContext(
         tuple(inputs.regional), len(spec.regions), conf, tuple(scale.region_rows)
     )
     region = PARTS[conf.region_mask](context)
     backbone = BACKBONES[conf.backbone](region.out_dim, spec.loss_tasks, conf)
-    link = link_of(conf, backbone)
-    bias = POSITION_BIASES[conf.position_bias](link.biased(len(spec.tasks)), conf.max_position)
+    link = choose_link(conf, backbone)
+    bias = POSITION_BIASES[conf.position_bias](
+        link.count_biased(len(spec.tasks)), conf.max_position
+    )
     engagement = EngagementHead(backbone.out_dim, spec.tasks, conf, bias, link)
     engagement.start_at(scale.rates)
     relevance = line = None
     if spec.relevance:
-        relevance = relevance_head(backbone.out_dim, conf, scale)
-        kept = spec.without(conf.leave_out)
-        line = fit_line(spec, relevance, scale, conf.text_fit_share, kept, conf.clip)
+        relevance = build_relevance_head(backbone.out_dim, conf, scale)
+        included = spec.mark_included(conf.leave_out)
+        line = build_fit_line(spec, relevance, scale, conf.text_fit_share, included, conf.clip)
     position = None
     if conf.position_bias == "input":
         position = PositionInput(backbone.first_linear().out_features, conf.max_position)
-    descending = descending_weight(conf, backbone)
+    descending = choose_descending_weight(conf, backbone)
     return Ranker(spec, inputs, region, backbone, engagement, relevance, line, position, descending)

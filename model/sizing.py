@@ -14,42 +14,46 @@ from model.standardise import Standardisation
 
 Widths = tuple[int, ...]
 TOLERANCE = 0.02
+"""Deviation from the wanted parameters that is taken (fraction)."""
 _NEAR = 3
+"""Units that single widths are moved by, all together: few, so that the search stays short."""
 _LARGEST = 64.0
+"""Factor at which the search for larger widths ends."""
 
 
 class SizingError(UserError, ValueError):
     """No widths give the wanted number of parameters; the message names the nearest ones."""
 
 
-def parameter_count(spec: InputSpec, conf: ModelConf, scale: Standardisation | None = None) -> int:
-    """Parameters of the whole ranker that learn: embeddings, region part, backbone, heads.
+def count_parameters(spec: InputSpec, conf: ModelConf, scale: Standardisation | None = None) -> int:
+    """Count the parameters of the whole ranker that learn: embeddings, region part, backbone,
+    heads.
 
     Args:
         scale: statistics of the training rows, whose values decide how many bins a feature has;
             None: each has as many as conf allows.
     """
     with torch.random.fork_rng(devices=[]):
-        ranker = build_ranker(spec, scale or _varied(spec), conf)
+        ranker = build_ranker(spec, scale or _assume_varied(spec), conf)
     return sum(p.numel() for p in ranker.parameters() if p.requires_grad)
 
 
-def sized(
+def size_conf(
     spec: InputSpec,
     conf: ModelConf,
     target: int,
     scale: Standardisation | None = None,
     tolerance: float = TOLERANCE,
 ) -> ModelConf:
-    """`conf` with `hidden` scaled so that the ranker has `target` parameters, nearly.
+    """Scale `hidden` of the conf so that the ranker has about `target` parameters.
 
     All widths of `hidden` (of experts, bottoms or steps, where the backbone has several) are
     multiplied by one factor. Where rounding misses the target, single widths are moved by a few
-    units, those of `tower` only where it cannot be helped. Experts and embeddings stay.
+    units, those of conf `tower` only where it cannot be helped. Experts and embeddings stay.
 
     Args:
-        target: parameters wanted (count), as of `parameter_count`.
-        scale: as of `parameter_count`.
+        target: parameters wanted (count), as of `count_parameters`.
+        scale: as of `count_parameters`.
         tolerance: greatest deviation from it (fraction).
 
     Raises:
@@ -58,18 +62,18 @@ def sized(
     depth = len(conf.hidden)
     counts: dict[Widths, int] = {}
 
-    def resized(widths: Widths) -> ModelConf:
+    def with_widths(widths: Widths) -> ModelConf:
         return conf.model_copy(update={"hidden": widths[:depth], "tower": widths[depth:]})
 
-    def count(widths: Widths) -> int:
+    def count_of(widths: Widths) -> int:
         if widths not in counts:
-            counts[widths] = parameter_count(spec, resized(widths), scale)
+            counts[widths] = count_parameters(spec, with_widths(widths), scale)
         return counts[widths]
 
-    scaled = _bisected(conf.hidden, target, lambda hidden: count(hidden + conf.tower))
-    for widths in _neighbours(scaled, conf.tower):
-        if abs(count(widths) - target) <= tolerance * target:
-            return resized(widths)
+    scaled = _bisect_widths(conf.hidden, target, lambda hidden: count_of(hidden + conf.tower))
+    for widths in _generate_neighbours(scaled, conf.tower):
+        if abs(count_of(widths) - target) <= tolerance * target:
+            return with_widths(widths)
     nearest = min(counts, key=lambda widths: abs(counts[widths] - target))
     raise SizingError(
         f"backbone {conf.backbone}: no widths within {tolerance:.0%} of {target:,} parameters; "
@@ -78,8 +82,8 @@ def sized(
     )
 
 
-def _varied(spec: InputSpec) -> Standardisation:
-    """Statistics of features that all take many values."""
+def _assume_varied(spec: InputSpec) -> Standardisation:
+    """Make statistics of features that all take many values."""
     numeric = [f.name for f in spec.features if f.kind == "numeric"]
     grid = [i / QUANTILES for i in range(QUANTILES + 1)]
     return Standardisation(
@@ -91,24 +95,25 @@ def _varied(spec: InputSpec) -> Standardisation:
     )
 
 
-def _bisected(base: Widths, target: int, count: Callable[[Widths], int]) -> Widths:
-    """The largest common factor whose widths stay at or below the target, within 1 / 1000."""
+def _bisect_widths(base: Widths, target: int, count: Callable[[Widths], int]) -> Widths:
+    """Find the largest common factor whose widths stay at or below the target, within 1 / 1000."""
     low, high = 0.0, 1.0
-    while count(_times(base, high)) < target and high < _LARGEST:
+    while count(_scale_widths(base, high)) < target and high < _LARGEST:
         low, high = high, high * 2.0
     while high - low > 1e-3 * high:
         middle = (low + high) / 2.0
-        below = count(_times(base, middle)) <= target
+        below = count(_scale_widths(base, middle)) <= target
         low, high = (middle, high) if below else (low, middle)
-    return _times(base, low)
+    return _scale_widths(base, low)
 
 
-def _times(base: Widths, factor: float) -> Widths:
+def _scale_widths(base: Widths, factor: float) -> Widths:
     return tuple(max(1, round(width * factor)) for width in base)
 
 
-def _neighbours(hidden: Widths, tower: Widths) -> Iterator[Widths]:
-    """Widths of both at most `_NEAR` units away in all: the tower as it is first, nearest first."""
+def _generate_neighbours(hidden: Widths, tower: Widths) -> Iterator[Widths]:
+    """Yield widths at most `_NEAR` units away in all, the nearest first, and first those that leave
+    the tower as it is."""
     depth = len(hidden)
     moves = itertools.product(range(-_NEAR, _NEAR + 1), repeat=depth + len(tower))
     near = [move for move in moves if sum(map(abs, move)) <= _NEAR]

@@ -63,14 +63,14 @@ class InputSpec:
             raise SpecError(f"tasks must name engagement steps only, given {list(self.tasks)}")
         if len(set(self.tasks)) < len(self.tasks):
             raise SpecError(f"a task is named twice: {list(self.tasks)}")
-        known = [task for task in self.tasks if task in FUNNEL]
-        if known != [task for task in FUNNEL if task in known]:
-            raise SpecError(f"tasks out of order: {known}; the steps are {list(FUNNEL)}")
+        funnel = [task for task in self.tasks if task in FUNNEL]
+        if funnel != [task for task in FUNNEL if task in funnel]:
+            raise SpecError(f"tasks out of order: {funnel}; the steps are {list(FUNNEL)}")
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "InputSpec":
-        """The spec in a manifest's or a model's JSON (keys features, tasks, regions,
-        and relevance, which is true where it is left out).
+        """Read the spec in a manifest's or a model's JSON (keys features, tasks, regions, and
+        relevance, which is true where it is left out).
 
         Raises:
             SpecError: a key is missing or a declaration has an unknown field.
@@ -84,7 +84,7 @@ class InputSpec:
         return cls(features, tasks, regions, relevance)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON from which `from_json` makes an equal spec."""
+        """Give plain JSON from which `from_json` makes an equal spec."""
         return {
             "features": [asdict(feature) for feature in self.features],
             "tasks": list(self.tasks),
@@ -97,8 +97,8 @@ class InputSpec:
         """Feature names in order."""
         return [feature.name for feature in self.features]
 
-    def without(self, left_out: Sequence[str]) -> "list[bool]":
-        """For each feature, whether a model reads it that leaves out these names and groups.
+    def mark_included(self, left_out: Sequence[str]) -> "list[bool]":
+        """Mark the features that a model reads which leaves out these names and groups.
 
         Groups: ids (hashed categories but the region), exposure, region (all that depend on it).
 
@@ -117,19 +117,19 @@ class InputSpec:
                 f"{sorted(groups)}"
             )
         gone = {n for name in left_out for n in groups.get(name, {name})}
-        kept = [name not in gone for name in self.names]
-        if not any(kept):
+        included = [name not in gone for name in self.names]
+        if not any(included):
             raise SpecError(f"model.leave_out {list(left_out)} leaves no feature to read")
-        return kept
+        return included
 
     @cached_property
     def query_positions(self) -> list[int]:
-        """Columns of the query features: one value a query."""
+        """Columns of the query features: one value per query."""
         return [i for i, f in enumerate(self.features) if f.table == "query"]
 
     @cached_property
     def candidate_positions(self) -> list[int]:
-        """Columns of the item and query-item features: one value a candidate."""
+        """Columns of the item and query-item features: one value per candidate."""
         return [i for i, f in enumerate(self.features) if f.table != "query"]
 
     @cached_property
@@ -159,8 +159,8 @@ class InputSpec:
         """Label columns of a training row, in the order of a batch's label matrix."""
         engagement = [f"{kind}_{task}" for task in self.tasks for kind in ("label", "mask")]
         grades = [f"label_{grade}" for grade in self.grades]
-        known = [f"mask_{RELEVANCE}", f"weight_{RELEVANCE}"] if self.relevance else []
-        return [*engagement, *grades, *known]
+        relevance = [f"mask_{RELEVANCE}", f"weight_{RELEVANCE}"] if self.relevance else []
+        return [*engagement, *grades, *relevance]
 
     @property
     def loss_tasks(self) -> tuple[str, ...]:
@@ -173,10 +173,10 @@ class InputSpec:
         return tuple(f"p_{name}" for name in (*self.tasks, *self.grades))
 
 
-def difference(expected: Sequence[str], found: Sequence[str]) -> str:
-    """How two lists of feature names differ, in words; empty where they do not."""
-    missing = [name for name in expected if name not in found]
-    extra = [name for name in found if name not in expected]
+def describe_difference(expected: Sequence[str], given: Sequence[str]) -> str:
+    """Tell how two lists of feature names differ, in words; empty where they do not."""
+    missing = [name for name in expected if name not in given]
+    extra = [name for name in given if name not in expected]
     if missing or extra:
         return f"missing {missing}, not declared {extra}"
-    return "" if list(expected) == list(found) else "same names in another order"
+    return "" if list(expected) == list(given) else "same names in another order"

@@ -44,7 +44,7 @@ class Moments:
 
 
 class Sample:
-    """The first rows, for quantiles."""
+    """Keeps the first rows of a split, for quantiles."""
 
     def __init__(self) -> None:
         self._groups: list[npt.NDArray[np.float32]] = []
@@ -52,25 +52,25 @@ class Sample:
 
     def add(self, group: npt.NDArray[np.float32]) -> None:
         """Keep [columns, rows] as far as SAMPLE rows reach."""
-        kept = group[:, : SAMPLE - self._rows]
-        if kept.shape[1]:
-            self._groups.append(kept.copy())
-            self._rows += kept.shape[1]
+        rows = group[:, : SAMPLE - self._rows]
+        if rows.shape[1]:
+            self._groups.append(rows.copy())
+            self._rows += rows.shape[1]
 
-    def quantiles(self, names: Mapping[int, str]) -> dict[str, list[float]]:
-        """Quantiles of the columns by name."""
+    def compute_quantiles(self, names: Mapping[int, str]) -> dict[str, list[float]]:
+        """Compute the quantiles of the columns by name."""
         if not self._groups:
             return {}
         grid = np.linspace(0.0, 1.0, QUANTILES + 1)
-        found = {}
+        by_name = {}
         for column, name in names.items():
             values = np.concatenate([group[column] for group in self._groups])
-            found[name] = [float(q) for q in np.quantile(values, grid)]
-        return found
+            by_name[name] = [float(q) for q in np.quantile(values, grid)]
+        return by_name
 
 
-class Graded:
-    """The first rows with a grade: fit features, labels and weights."""
+class GradedSample:
+    """Keeps the first rows with a grade: fit features, labels and weights."""
 
     def __init__(self, spec: InputSpec) -> None:
         self._spec, self._rows = spec, 0
@@ -83,13 +83,15 @@ class Graded:
         if not (self._spec.grades and self._spec.fit_positions):
             return
         weight = labels["mask_relevance"] * labels["weight_relevance"]
-        kept = np.flatnonzero(weight > 0)[: GRADED - self._rows]
-        known = [labels[f"label_{grade}"] for grade in self._spec.grades]
-        self._parts.append(np.stack([*group[self._spec.fit_positions], *known, weight])[:, kept])
-        self._rows += len(kept)
+        graded = np.flatnonzero(weight > 0)[: GRADED - self._rows]
+        label_ge = [labels[f"label_{grade}"] for grade in self._spec.grades]
+        self._parts.append(
+            np.stack([*group[self._spec.fit_positions], *label_ge, weight])[:, graded]
+        )
+        self._rows += len(graded)
 
-    def line(self, mean: Doubles, std: Doubles) -> dict[str, list[float]]:
-        """The regressions on them, given the moments of all features."""
+    def fit_line(self, mean: Doubles, std: Doubles) -> dict[str, list[float]]:
+        """Fit the regressions on the sample, given the moments of all features."""
         if not self._rows:
             return {}
         at, rows = self._spec.fit_positions, np.concatenate(self._parts, axis=1).astype(np.float64)
@@ -99,7 +101,7 @@ class Graded:
 
 
 class RegionCounts:
-    """Rows by region id; without a region feature every row is of the unknown region."""
+    """Counts rows by region id; without a region feature every row is of the unknown region."""
 
     def __init__(self, spec: InputSpec) -> None:
         self._position = spec.region_position
@@ -115,46 +117,47 @@ class RegionCounts:
 
 
 class LabelSums:
-    """Sums of labels and of their masks, by task and grade."""
+    """Adds up labels and their masks, by task and grade."""
 
     def __init__(self, spec: InputSpec) -> None:
         self._tasks, self._grades = spec.tasks, spec.grades
         self._hits = dict.fromkeys((*spec.tasks, *spec.grades), 0.0)
-        self._known = dict(self._hits)
+        self._weights = dict(self._hits)
         self.soft = 0
 
     def add(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> None:
         """Sum label and mask columns [rows] by name."""
         for task in self._tasks:
-            self._count(task, columns[f"label_{task}"], columns[f"mask_{task}"])
+            self._add_sums(task, columns[f"label_{task}"], columns[f"mask_{task}"])
         for grade in self._grades:
             weight = columns["mask_relevance"] * columns["weight_relevance"]
-            self._count(grade, columns[f"label_{grade}"], weight)
-        self.soft += self._soft_rows(columns)
+            self._add_sums(grade, columns[f"label_{grade}"], weight)
+        self.soft += self._count_soft_rows(columns)
 
-    def _soft_rows(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> int:
-        """Rows with a relevance label for which a grade is neither certain nor ruled out."""
+    def _count_soft_rows(self, columns: Mapping[str, npt.NDArray[np.float32]]) -> int:
+        """Count rows with a relevance label for which a grade is neither certain nor ruled out."""
         if not self._grades:
             return 0
         ge = np.stack([columns[f"label_{grade}"] for grade in self._grades])
-        known = columns["mask_relevance"] * columns["weight_relevance"] > 0
-        return int((known & ((ge > 0) & (ge < 1)).any(axis=0)).sum())
+        graded = columns["mask_relevance"] * columns["weight_relevance"] > 0
+        return int((graded & ((ge > 0) & (ge < 1)).any(axis=0)).sum())
 
-    def _count(
+    def _add_sums(
         self, name: str, label: npt.NDArray[np.float32], mask: npt.NDArray[np.float32]
     ) -> None:
         self._hits[name] += float((label * mask).sum(dtype=np.float64))
-        self._known[name] += float(mask.sum(dtype=np.float64))
+        self._weights[name] += float(mask.sum(dtype=np.float64))
 
-    def rates(self) -> dict[str, float]:
-        """Mean of each label where it is known; a label that is known nowhere is left out."""
-        return {name: self._hits[name] / n for name, n in self._known.items() if n > 0}
+    def compute_rates(self) -> dict[str, float]:
+        """Compute the mean of each label over the rows where it is known; one that is known nowhere
+        is left out."""
+        return {name: self._hits[name] / n for name, n in self._weights.items() if n > 0}
 
 
 def fit_regressions(
     names: Sequence[str], z: Doubles, label_ge: Doubles, weight: Doubles
 ) -> dict[str, list[float]]:
-    """Weights by feature, two each, and the two intercepts under the empty name.
+    """Fit two regressions: two weights per feature, and the two intercepts under the empty name.
 
     The first regression is of grade >= 1, the second of grade >= 2 among rows that reach grade 1:
     the logits of the conditional chain (`model.heads.ordinal`). A soft label counts on both sides,
@@ -176,11 +179,11 @@ def fit_regressions(
         sides = np.concatenate([weight * above, weight * (reached - above)])
         if not names or sides[: len(z)].sum() <= 0 or sides[len(z) :].sum() <= 0:
             return {}
-        told = sides > 0
-        both = np.concatenate([values, values])[told]
-        answer = np.repeat([1, 0], len(z))[told]
+        weighs = sides > 0
+        both = np.concatenate([values, values])[weighs]
+        answer = np.repeat([1, 0], len(z))[weighs]
         model = LogisticRegression(C=1.0 / _STRENGTH, max_iter=200)
-        model.fit(both, answer, sample_weight=sides[told])
+        model.fit(both, answer, sample_weight=sides[weighs])
         fitted.append([float(model.intercept_[0]), *map(float, model.coef_[0])])
         reached = above
     return dict(zip(("", *names), np.transpose(fitted).tolist(), strict=True))

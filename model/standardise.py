@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from model.feed import Snapshot, SnapshotError, engine
+from model.feed import Snapshot, TrainingSnapshotError, load_engine
 from model.spec import InputSpec
-from model.split_sums import Graded, LabelSums, Moments, RegionCounts, Sample
+from model.split_sums import GradedSample, LabelSums, Moments, RegionCounts, Sample
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,9 @@ class Standardisation:
     quantiles: Mapping[str, Sequence[float]] = field(default_factory=dict)
     fit_line: Mapping[str, Sequence[float]] = field(default_factory=dict)
 
-    def edges(self, name: str, bins: int) -> list[float]:
-        """Rising edges of at most `bins` bins of a numeric feature, of about equal mass.
+    def compute_edges(self, name: str, bins: int) -> list[float]:
+        """Compute the rising edges of at most `bins` bins of a numeric feature, of about equal
+        mass.
 
         A value that many rows share takes several quantiles and is an edge once, so there may be
         fewer; a feature that does not vary has none.
@@ -50,8 +51,8 @@ class Standardisation:
         places = np.round(np.linspace(0, len(grid) - 1, bins + 1)).astype(int)
         return [float(edge) for edge in np.unique(grid[places])]
 
-    def unseen(self, regions: Sequence[str]) -> tuple[str, ...]:
-        """Those of the declared regions that no training row is of.
+    def list_unseen(self, regions: Sequence[str]) -> tuple[str, ...]:
+        """List the declared regions that no training row is of.
 
         Args:
             regions: regions[i] has id i + 1.
@@ -61,12 +62,12 @@ class Standardisation:
         return tuple(r for i, r in enumerate(regions, start=1) if not self.region_rows[i])
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON; `Standardisation(**content)` gives it back."""
+        """Give plain JSON; `Standardisation(**content)` gives it back."""
         return asdict(self)
 
 
-def measure(snapshot: Snapshot) -> Standardisation:
-    """One pass over the train split, file by file.
+def measure_inputs(snapshot: Snapshot) -> Standardisation:
+    """Measure the inputs in one pass over the train split, file by file.
 
     Raises:
         SnapshotError: a feature is not finite, a category's id is not a whole number below its
@@ -77,47 +78,49 @@ def measure(snapshot: Snapshot) -> Standardisation:
     columns = [*spec.names, *spec.label_columns]
     moments = Moments(0, np.zeros(features), np.zeros(features))
     labels, regions, sample = LabelSums(spec), RegionCounts(spec), Sample()
-    graded = Graded(spec)
+    graded = GradedSample(spec)
     paths = [snapshot.folder / file.path for file in snapshot.splits["train"]]
-    for group in engine("pyarrow")(paths, columns, None):
-        _check(spec, group[:features])
+    for group in load_engine("pyarrow")(paths, columns, None):
+        _check_values(spec, group[:features])
         moments.merge(group[:features].astype(np.float64))
         sample.add(group[:features])
         by_label = dict(zip(spec.label_columns, group[features:], strict=True))
         labels.add(by_label)
         graded.add(group, by_label)
         regions.add(group)
-    if not labels.rates():
-        raise SnapshotError("no label of any task is known in split train: nothing to learn")
+    if not labels.compute_rates():
+        raise TrainingSnapshotError(
+            "no label of any task is known in split train: nothing to learn"
+        )
     spread = np.sqrt(moments.squares / max(moments.count, 1))
     spread[spread <= 1e-6] = 1.0
     numeric = [i for i, f in enumerate(spec.features) if f.kind == "numeric"]
     return Standardisation(
         mean={spec.names[i]: float(moments.mean[i]) for i in numeric},
         std={spec.names[i]: float(spread[i]) for i in numeric},
-        rates=labels.rates(),
+        rates=labels.compute_rates(),
         rows=moments.count,
         region_rows=regions.rows.tolist(),
         soft_labels=labels.soft,
-        quantiles=sample.quantiles({i: spec.names[i] for i in numeric}),
-        fit_line=graded.line(moments.mean, spread),
+        quantiles=sample.compute_quantiles({i: spec.names[i] for i in numeric}),
+        fit_line=graded.fit_line(moments.mean, spread),
     )
 
 
-def _check(spec: InputSpec, values: npt.NDArray[np.float32]) -> None:
+def _check_values(spec: InputSpec, values: npt.NDArray[np.float32]) -> None:
     finite = np.isfinite(values).all(axis=1)
     if not finite.all():
         names = [name for name, ok in zip(spec.names, finite, strict=True) if not ok]
-        raise SnapshotError(f"features {names} hold values that are not finite")
+        raise TrainingSnapshotError(f"features {names} hold values that are not finite")
     for feature, column in zip(spec.features, values, strict=True):
         if feature.kind == "category":
-            reason = bad_ids(column, feature.buckets)
+            reason = explain_bad_ids(column, feature.buckets)
             if reason:
-                raise SnapshotError(f"category {feature.name}: {reason}")
+                raise TrainingSnapshotError(f"category {feature.name}: {reason}")
 
 
-def bad_ids(column: npt.NDArray[np.float32], buckets: int) -> str:
-    """Why a column cannot be ids of a category with so many buckets; empty where it can."""
+def explain_bad_ids(column: npt.NDArray[np.float32], buckets: int) -> str:
+    """Tell why a column cannot be ids of a category with so many buckets; empty where it can."""
     if column.size == 0:
         return ""
     low, high = float(column.min()), float(column.max())

@@ -128,7 +128,7 @@ def _read_values(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
 def _score_batch(
     baselines: Baselines, features: NDArray[np.float32], keys: Sequence[str], named: list[Any]
 ) -> pa.RecordBatch:
-    scores = baselines.scores(features)
+    scores = baselines.score_candidates(features)
     columns = score_columns(baselines)
     values = [pa.array(scores[arm][what]) for arm, what in columns]
     names = [*keys, *(score_column(arm, what) for arm, what in columns)]

@@ -11,7 +11,7 @@ import torch
 from pyspark.sql.pandas.functions import pandas_udf
 
 from model.labelers.base import Pairs, Probabilities
-from model.labelers.deployed import Deployed, deployed_version, load_deployed
+from model.labelers.deployed import Deployed, load_deployed, read_deployed_version
 from model.labelers.endpoint.budget import SharesBudget
 from model.labelers.vectors import ReadsVectors
 
@@ -23,15 +23,16 @@ RESULT_TYPE = (
 def label_udf(folder: str | Path, processes: int = 1) -> Any:
     """Make a pandas UDF: query_text, item_text (strings), their vectors (arrays) -> RESULT_TYPE.
 
-    A vector is of the encoder that `deployed_encoder` names; null where none is stored. The labeler
-    is loaded once per worker. Sort a partition by length first: neighbours are read together. Where
-    there is no answer the probabilities and the grade are null and the reason says why.
+    A vector is of the encoder that `read_deployed_encoder` names; null where none is stored. The
+    labeler is loaded once per worker. Sort a partition by length first: neighbours are read
+    together. Where there is no answer the probabilities and the grade are null and the reason says
+    why.
 
     Args:
         folder: a labeler directory that the workers can read.
         processes: partitions that are labelled, which share the budget of an endpoint (count).
     """
-    place, version = str(folder), deployed_version(Path(folder))
+    place, version = str(folder), read_deployed_version(Path(folder))
 
     def label_batches(batches: Iterator[tuple[pd.Series, ...]]) -> Iterator[pd.DataFrame]:
         labeler = labeler_of(place, version, processes)
@@ -52,7 +53,7 @@ def hand_vectors(labeler: Deployed, texts: "pd.Series[str]", vectors: "pd.Series
         if vector is not None
     }
     if by_text and isinstance(labeler.labeler, ReadsVectors):
-        labeler.labeler.remember(by_text)
+        labeler.labeler.add_vectors(by_text)
 
 
 def label_series(
@@ -63,7 +64,7 @@ def label_series(
     answered = answers.answered
     probabilities = Probabilities(answers.p_ge_1[answered], answers.p_ge_2[answered])
     grades = np.full(len(answered), -1, np.int64)
-    grades[answered] = labeler.deployment.grades(probabilities)
+    grades[answered] = labeler.deployment.choose_grades(probabilities)
     return pd.DataFrame(
         {
             "p_ge_1": answers.p_ge_1,

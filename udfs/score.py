@@ -105,7 +105,7 @@ def score_dataframe(
     spec = read_spec(model_dir)
     names = spec.names
     _require_columns(df, [*group, "region", "item_id", *names])
-    table = WeightTable.of(ValueConf()) if weights is None else weights
+    table = WeightTable.from_conf(ValueConf()) if weights is None else weights
     others = [c for c in df.columns if c not in {*group, *names, "item_id"}]
     packed = (
         df.groupBy(*group, _pack_columns(names, spec.query_positions).alias("query_values"))

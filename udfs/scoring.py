@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.errors import UserError
-from model.value.weights import WeightTable, ranks, value
+from model.value.weights import WeightTable, compute_ranks, compute_value
 
 PROBABILITIES = ("p_click", "p_cart", "p_purchase", "p_ge_1", "p_ge_2")
 FLOAT_OUTPUTS = (*PROBABILITIES, "relevance", "value")
@@ -91,9 +91,9 @@ def score_candidates(
         name: np.asarray(predicted[name], dtype=np.float32) for name in PROBABILITIES
     }
     result["relevance"] = result["p_ge_1"] + result["p_ge_2"]
-    by_query = weights.matrix(["" if region is None else region for region in regions])
-    result["value"] = value(result, np.repeat(by_query, counts, axis=0))
-    result["rank"] = ranks(result["value"], counts)
+    by_query = weights.build_matrix(["" if region is None else region for region in regions])
+    result["value"] = compute_value(result, np.repeat(by_query, counts, axis=0))
+    result["rank"] = compute_ranks(result["value"], counts)
     return result
 
 

@@ -52,19 +52,20 @@ _SECTIONS = (
 )
 
 
-def chain_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
-    """Folder of the snapshot (train, validation, test) of the conf's source, made where missing.
+def make_chain_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
+    """Make the snapshot (train, validation, test) of the conf's source where it is missing; returns
+    its folder.
 
     Raises:
         SourceError: the source cannot be read.
         SnapshotError: no training row.
     """
-    own = own_root(conf)
-    warehouse, _ = open_warehouse(spark, own, "experiment")
+    rooted = set_root(conf)
+    warehouse, _ = open_warehouse(spark, rooted, "experiment")
     folder = snapshot_folder(warehouse, (), "chain")
     if folder.exists() or conf.dry_run:
         return folder
-    prepare(warehouse)
+    run_steps(warehouse)
     return write_examples(warehouse, folder)
 
 
@@ -89,8 +90,9 @@ def write_examples(warehouse: Warehouse, folder: Path) -> Path:
         rows.unpersist()
 
 
-def own_root(conf: ResolvedConf) -> ResolvedConf:
-    """The conf with the storage root of its data, under the given one; tables by path."""
+def set_root(conf: ResolvedConf) -> ResolvedConf:
+    """Give the conf another storage root, that of its data, below its own; tables stand there by
+    path."""
     tree = conf.tree.model_dump(mode="json")
     data = load_adapter(conf.source.kind).fingerprint(conf)
     key = section_hash([data, *(tree[name] for name in _SECTIONS)])
@@ -100,7 +102,7 @@ def own_root(conf: ResolvedConf) -> ResolvedConf:
     return replace(conf, tree=conf.tree.model_copy(update={"storage": storage}), written=written)
 
 
-def prepare(warehouse: Warehouse) -> None:
+def run_steps(warehouse: Warehouse) -> None:
     """Run the steps that did not yet finish on this code, conf and data."""
     state = RunState(warehouse)
     borrow_embeddings(warehouse.root)
@@ -115,7 +117,7 @@ def prepare(warehouse: Warehouse) -> None:
 def borrow_embeddings(root: Path) -> None:
     """Take the embeddings that a chain beside this one has made: texts are the same in all."""
     place = Path("tables") / TEXT_EMBEDDINGS.name
-    found = [] if (root / place).exists() else sorted(root.parent.glob(f"*/{place}"))
-    if found:
+    lenders = [] if (root / place).exists() else sorted(root.parent.glob(f"*/{place}"))
+    if lenders:
         with new_folder(root / place) as new:
-            shutil.copytree(found[0], new, dirs_exist_ok=True)
+            shutil.copytree(lenders[0], new, dirs_exist_ok=True)

@@ -9,6 +9,7 @@ from rich.console import Console
 from model.experiments.training import FAILED, Training
 
 _EVERY_SECONDS = 20.0
+"""Seconds between two lines: trainings take seconds to minutes."""
 
 
 class Clock:
@@ -18,32 +19,32 @@ class Clock:
         self.planned, self.workers, self.console = planned, workers, console
         self.done = 0
         self._trained, self._seconds = 0, 0.0
-        self._started = self._told = time.monotonic()
-        self._known: set[str] = set()
+        self._started = self._printed = time.monotonic()
+        self._seen: set[str] = set()
 
-    def ended(self, training: Training, state: Mapping[str, Any]) -> None:
-        """One training ended, in this run or in an earlier one."""
-        fresh = training.folder.name not in self._known
-        self._known.add(training.folder.name)
+    def record_end(self, training: Training, state: Mapping[str, Any]) -> None:
+        """Count a training that ended, in this run or in an earlier one."""
+        fresh = training.folder.name not in self._seen
+        self._seen.add(training.folder.name)
         self.done += 1
         seconds = float(state.get("seconds", 0.0))
         if fresh and seconds:
             self._trained, self._seconds = self._trained + 1, self._seconds + seconds
         if state.get("state") == FAILED:
-            self.say(f"failed: {training.label}: {state.get('reason')}")
-        if time.monotonic() - self._told > _EVERY_SECONDS:
-            self.say(self.line())
+            self.print_line(f"failed: {training.label}: {state.get('reason')}")
+        if time.monotonic() - self._printed > _EVERY_SECONDS:
+            self.print_line(self.format_line())
 
-    def line(self) -> str:
-        """Trainings done and the time left."""
-        return f"{self.done} of {self.planned} trainings, {self._left()}"
+    def format_line(self) -> str:
+        """Format the trainings done and the time left."""
+        return f"{self.done} of {self.planned} trainings, {self._estimate_left()}"
 
-    def say(self, text: str) -> None:
+    def print_line(self, text: str) -> None:
         """Print a line."""
-        self._told = time.monotonic()
+        self._printed = time.monotonic()
         self.console.print(text, markup=False, highlight=False, soft_wrap=True)
 
-    def _left(self) -> str:
+    def _estimate_left(self) -> str:
         if not self._trained:
             return "time left not known yet"
         mean = self._seconds / self._trained

@@ -7,14 +7,14 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jobs.experiments.results import TEST, Found, Pool, pools, with_pools
-from jobs.experiments.rule import rule_tables
+from jobs.experiments.results import TEST, PooledResults, StudyResults, add_pools, pool_results
+from jobs.experiments.rule import format_rule_tables
 from jobs.experiments.study import Arm
-from jobs.reports.markdown import table
+from jobs.reports.markdown import format_table
 from model.evaluation.bootstrap import Estimate
 from model.experiments.figures import ALL
 from model.experiments.intervals import POWER
-from model.experiments.verdict import lower_is_better, verdict
+from model.experiments.verdict import decide_verdict, lower_is_better
 
 PICKED = "value.w_relevance"
 _DRAWN = (
@@ -24,9 +24,9 @@ _DRAWN = (
 _MARKS = {"better": "+", "worse": "-", "no difference seen": "o", "cannot tell": "?"}
 
 
-def report_text(found: Sequence[Found]) -> str:
-    """The whole report: one section a data set, and one over the draws of a data set."""
-    conf = found[0].conf
+def format_report(results: Sequence[StudyResults]) -> str:
+    """Format the whole report: one section per data set, and one over the draws of a data set."""
+    conf = results[0].conf
     head = (
         f"# Experiment {conf.name}\n\n{conf.asks}\n\nThe papers: {conf.paper}\n\n"
         f"Reference: `{conf.reference}`. Intervals: {conf.bootstrap.confidence:.0%}, bootstrap "
@@ -35,61 +35,74 @@ def report_text(found: Sequence[Found]) -> str:
         f"detectable: the true difference whose interval would leave out 0 in {POWER:.0%} of runs. "
         "No interval is widened for the number of comparisons.\n"
     )
-    return "\n".join([head, *map(pool_section, pools(found)), *map(section, found)])
+    return "\n".join(
+        [head, *map(format_pool_section, pool_results(results)), *map(format_section, results)]
+    )
 
 
-def pool_section(pool: Pool) -> str:
-    """The arms over the draws of a data set: figures, differences, what would have been seen."""
+def format_pool_section(pool: PooledResults) -> str:
+    """Format the arms over the draws of a data set: figures, differences, and the smallest that
+    would have been seen."""
     draws = ", ".join(f"`{one.name}`" for one in pool.draws)
     lines = [
-        f"## {_title(pool)}: mean over {len(pool.draws)} draws\n",
+        f"## {_format_title(pool)}: mean over {len(pool.draws)} draws\n",
         f"Each drawn, trained and judged by itself: {draws}.\n",
-        table(["arm", *_headings(pool)], _figure_lines(pool)),
-        *_differences(pool),
-        *rule_tables(pool),
+        format_table(["arm", *_list_headings(pool)], _list_figures(pool)),
+        *_tabulate_differences(pool),
+        *format_rule_tables(pool),
     ]
     return "\n".join(lines)
 
 
-def section(found: Found) -> str:
-    """The arms of one data set: headline figures, differences, weights, and what failed."""
-    study = found.study
-    units = max((c.units for c in found.compared), default=0)
-    rows = ", ".join(f"{study.snapshot.rows(s):,} rows {s}" for s in sorted(study.snapshot.splits))
+def format_section(results: StudyResults) -> str:
+    """Format the arms of one data set: headline figures, differences, weights, and what failed."""
+    study = results.study
+    units = max((c.units for c in results.compared), default=0)
+    rows = ", ".join(
+        f"{study.snapshot.count_rows(s):,} rows {s}" for s in sorted(study.snapshot.splits)
+    )
     lines = [
-        f"## {_title(found)}\n",
+        f"## {_format_title(results)}\n",
         f"Snapshot {study.snapshot.version}: {rows}; {units:,} test units. Seeds "
         f"{', '.join(map(str, study.seeds))}.\n",
-        table(["arm", "parameters", "settings chosen", *_headings(found)], _arm_lines(found)),
-        *_differences(found),
-        *_weights(found),
-        *rule_tables(found),
-        *_curves(found),
-        *_failed(found),
+        format_table(
+            ["arm", "parameters", "settings chosen", *_list_headings(results)], _list_arms(results)
+        ),
+        *_tabulate_differences(results),
+        *_tabulate_weights(results),
+        *format_rule_tables(results),
+        *_tabulate_curves(results),
+        *_list_failed(results),
     ]
     return "\n".join(lines)
 
 
-def regions_text(found: Sequence[Found]) -> str:
-    """Differences from the reference by region, a table a headline figure."""
+def format_regions(results: Sequence[StudyResults]) -> str:
+    """Format the differences from the reference by region, one table per headline figure."""
     lines = [
         "Difference from the reference by region; + better, - worse, o no difference seen, each by "
         "a 95 % interval of its own.\n"
     ]
-    for one in with_pools(found):
+    for one in add_pools(results):
         for metric in one.conf.headline:
-            told = [c for c in one.compared if c.metric == metric and c.difference is not None]
-            regions = list(dict.fromkeys(c.region for c in told))
+            compared = [c for c in one.compared if c.metric == metric and c.difference is not None]
+            regions = list(dict.fromkeys(c.region for c in compared))
             if len(regions) > 1:
-                arms = list(dict.fromkeys(c.arm for c in told))
-                cells = {(c.region, c.arm): _marked(metric, c.difference) for c in told}
+                arms = list(dict.fromkeys(c.arm for c in compared))
+                cells = {
+                    (c.region, c.arm): _mark_difference(metric, c.difference) for c in compared
+                }
                 rows = [[r, *(cells.get((r, a), "-") for a in arms)] for r in regions]
-                lines += [f"## {_title(one)}: {metric}\n", table(["region", *arms], rows)]
+                lines += [
+                    f"## {_format_title(one)}: {metric}\n",
+                    format_table(["region", *arms], rows),
+                ]
     return "\n".join(lines)
 
 
-def figure(estimate: Estimate, sign: str = "") -> str:
-    """`0.5123 [0.4980, 0.5260]`; a dash for no figure, no brackets for no interval."""
+def format_figure(estimate: Estimate, sign: str = "") -> str:
+    """Format an estimate as `0.5123 [0.4980, 0.5260]`; a dash for no figure, no brackets for no
+    interval."""
     if not np.isfinite(estimate.value):
         return "-"
     text = f"{estimate.value:{sign}.4f}"
@@ -98,81 +111,81 @@ def figure(estimate: Estimate, sign: str = "") -> str:
     return f"{text} [{estimate.low:{sign}.4f}, {estimate.high:{sign}.4f}]"
 
 
-def _title(found: Found | Pool) -> str:
-    return f"{found.name}{' (simulated)' if found.simulated else ''}"
+def _format_title(results: StudyResults | PooledResults) -> str:
+    return f"{results.name}{' (simulated)' if results.simulated else ''}"
 
 
-def _headings(found: Found | Pool) -> list[str]:
-    return [f"{m} (lower is better)" if lower_is_better(m) else m for m in found.conf.headline]
+def _list_headings(results: StudyResults | PooledResults) -> list[str]:
+    return [f"{m} (lower is better)" if lower_is_better(m) else m for m in results.conf.headline]
 
 
-def _figure_lines(pool: Pool) -> list[list[object]]:
+def _list_figures(pool: PooledResults) -> list[list[object]]:
     arms = dict.fromkeys(one.arm for one in pool.compared)
-    return [[arm, *(_cell(pool, arm, m) for m in pool.conf.headline)] for arm in arms]
+    return [[arm, *(_format_cell(pool, arm, m) for m in pool.conf.headline)] for arm in arms]
 
 
-def _differences(found: Found | Pool) -> list[str]:
-    """Two tables: the differences, and the smallest that would have been seen."""
-    there = {one.arm for one in found.compared}
-    arms = {arm: other for arm, other in found.conf.references.items() if arm in there}
-    told, seen = (
-        [[arm, arms[arm], *(cell(found, arm, m) for m in found.conf.headline)] for arm in arms]
-        for cell in (_difference, _detectable)
+def _tabulate_differences(results: StudyResults | PooledResults) -> list[str]:
+    """Build two tables: the differences, and the smallest ones that would have been seen."""
+    present = {one.arm for one in results.compared}
+    arms = {arm: other for arm, other in results.conf.references.items() if arm in present}
+    differences, detectable = (
+        [[arm, arms[arm], *(cell(results, arm, m) for m in results.conf.headline)] for arm in arms]
+        for cell in (_format_difference, _format_detectable)
     )
-    headers = ["arm", "against", *_headings(found)]
+    headers = ["arm", "against", *_list_headings(results)]
     return [
         "Difference from the arm that it is held against:\n",
-        table(headers, told),
+        format_table(headers, differences),
         "Smallest detectable difference:\n",
-        table(headers, seen),
+        format_table(headers, detectable),
     ]
 
 
-def _arm_lines(found: Found) -> list[list[object]]:
+def _list_arms(results: StudyResults) -> list[list[object]]:
     return [
         [
             arm.name,
-            _parameters(arm),
+            _format_parameters(arm),
             ", ".join(f"{k} {v}" for k, v in arm.chosen.items()) or "as conf has them",
-            *(_cell(found, arm.name, m) for m in found.conf.headline),
+            *(_format_cell(results, arm.name, m) for m in results.conf.headline),
         ]
-        for arm in found.arms
+        for arm in results.arms
         if arm.failure is None
     ]
 
 
-def _parameters(arm: Arm) -> str:
+def _format_parameters(arm: Arm) -> str:
     counts = {training.state["parameters"] for training in arm.trainings.values()}
     return ", ".join(f"{n:,}" for n in sorted(counts))
 
 
-def _cell(found: Found | Pool, arm: str, metric: str) -> str:
-    one = found.of(arm, metric, ALL)
-    return "-" if one is None else figure(one.estimate)
+def _format_cell(results: StudyResults | PooledResults, arm: str, metric: str) -> str:
+    one = results.find_figure(arm, metric, ALL)
+    return "-" if one is None else format_figure(one.estimate)
 
 
-def _difference(found: Found | Pool, arm: str, metric: str) -> str:
-    one = found.of(arm, metric, ALL)
+def _format_difference(results: StudyResults | PooledResults, arm: str, metric: str) -> str:
+    one = results.find_figure(arm, metric, ALL)
     if one is None or one.difference is None:
         return "-"
-    return f"{figure(one.difference, '+')} {verdict(metric, one.difference)}"
+    return f"{format_figure(one.difference, '+')} {decide_verdict(metric, one.difference)}"
 
 
-def _detectable(found: Found | Pool, arm: str, metric: str) -> str:
-    one = found.of(arm, metric, ALL)
+def _format_detectable(results: StudyResults | PooledResults, arm: str, metric: str) -> str:
+    one = results.find_figure(arm, metric, ALL)
     return "-" if one is None or one.detectable is None else f"{one.detectable:.4f}"
 
 
-def _marked(metric: str, difference: Estimate | None) -> str:
+def _mark_difference(metric: str, difference: Estimate | None) -> str:
     if difference is None or not np.isfinite(difference.value):
         return "-"
-    return f"{difference.value:+.4f} {_MARKS[verdict(metric, difference)]}"
+    return f"{difference.value:+.4f} {_MARKS[decide_verdict(metric, difference)]}"
 
 
-def _weights(found: Found) -> list[str]:
-    """The relevance weight that each seed picked, by arm and region."""
+def _tabulate_weights(results: StudyResults) -> list[str]:
+    """Tabulate the relevance weight that each seed picked, by arm and region."""
     by_arm: dict[tuple[str, str], list[float]] = {}
-    for arm, by_seed in found.figures.items():
+    for arm, by_seed in results.figures.items():
         for f in (f for figures in by_seed.values() for f in figures if f.metric == PICKED):
             by_arm.setdefault((arm, f.region), []).append(f.value)
     rows = [
@@ -180,16 +193,17 @@ def _weights(found: Found) -> list[str]:
         for (arm, region), weights in by_arm.items()
     ]
     headers = ["arm", "region", "relevance weight by seed"]
-    return ["Picked on validation:\n", table(headers, rows)] if rows else []
+    return ["Picked on validation:\n", format_table(headers, rows)] if rows else []
 
 
-def _curves(found: Found) -> list[str]:
-    """Both NDCGs on test over the relevance weight, of the arms whose weight is picked, once."""
-    arms = found.study.experiment.conf.arms
-    told: list[str] = []
+def _tabulate_curves(results: StudyResults) -> list[str]:
+    """Tabulate both NDCGs on test by relevance weight, for the arms whose weight is picked; equal
+    curves once."""
+    arms = results.study.experiment.conf.arms
+    lines: list[str] = []
     seen: set[tuple[object, ...]] = set()
-    for arm in found.curves:
-        rows = list(_curve_rows(found, arm))
+    for arm in results.curves:
+        rows = list(_list_curve_rows(results, arm))
         ranking = arms[arm].ranking
         if (
             ranking is not None
@@ -197,20 +211,20 @@ def _curves(found: Found) -> list[str]:
             and tuple(map(tuple, rows)) not in seen
         ):
             seen.add(tuple(map(tuple, rows)))
-            told += [
+            lines += [
                 f"`{arm}` over the relevance weight, test, mean over seeds:\n",
-                table(["w_relevance", "relevance NDCG", "engagement NDCG"], rows),
+                format_table(["w_relevance", "relevance NDCG", "engagement NDCG"], rows),
             ]
-    return told
+    return lines
 
 
-def _curve_rows(found: Found, arm: str) -> Iterator[list[str]]:
-    for points in zip(*found.curves[arm][TEST].values(), strict=True):
+def _list_curve_rows(results: StudyResults, arm: str) -> Iterator[list[str]]:
+    for points in zip(*results.curves[arm][TEST].values(), strict=True):
         relevance = np.mean([p.relevance for p in points])
         engagement = np.mean([p.engagement for p in points])
         yield [f"{points[0].w_relevance:g}", f"{relevance:.4f}", f"{engagement:.4f}"]
 
 
-def _failed(found: Found) -> list[str]:
-    lines = [f"- `{arm.name}`: {arm.failure}" for arm in found.arms if arm.failure]
+def _list_failed(results: StudyResults) -> list[str]:
+    lines = [f"- `{arm.name}`: {arm.failure}" for arm in results.arms if arm.failure]
     return ["Failed arms:\n", *lines, ""] if lines else []

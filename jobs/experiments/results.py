@@ -10,18 +10,18 @@ from conf.sections.experiment import ExperimentConf
 from jobs.command.version import code_version
 from jobs.experiments.study import Arm, Study
 from model.experiments.figures import ALL, Figure
-from model.experiments.intervals import Compared, TwoLevels, compare
-from model.experiments.pooling import pool
+from model.experiments.intervals import ComparedFigure, TwoLevels, compare_arms
+from model.experiments.pooling import pool_draws
 from model.experiments.predictions import UNIT
-from model.experiments.training import Training, training_source
-from model.experiments.verdict import verdict
+from model.experiments.training import Training, hash_training_source
+from model.experiments.verdict import decide_verdict
 from model.value.tradeoff import CurvePoint
 
 TEST, VALIDATION = "test", "validation"
 
 
 @dataclass(frozen=True)
-class Found:
+class StudyResults:
     """What a data set's trainings gave.
 
     Attributes:
@@ -34,7 +34,7 @@ class Found:
     arms: list[Arm]
     figures: dict[str, dict[int, list[Figure]]]
     curves: dict[str, dict[str, dict[int, list[CurvePoint]]]]
-    compared: list[Compared]
+    compared: list[ComparedFigure]
 
     @property
     def conf(self) -> ExperimentConf:
@@ -51,13 +51,13 @@ class Found:
         """Whether its engagement or grades are."""
         return self.study.data.simulated
 
-    def of(self, arm: str, metric: str, region: str = ALL) -> Compared | None:
-        """One figure of one arm, or None where there is none."""
-        return _of(self.compared, arm, metric, region)
+    def find_figure(self, arm: str, metric: str, region: str = ALL) -> ComparedFigure | None:
+        """Find one figure of one arm; None where there is none."""
+        return _find_figure(self.compared, arm, metric, region)
 
 
 @dataclass(frozen=True)
-class Pool:
+class PooledResults:
     """What the trainings on all draws of a data set gave.
 
     Attributes:
@@ -65,8 +65,8 @@ class Pool:
     """
 
     name: str
-    draws: list[Found]
-    compared: list[Compared]
+    draws: list[StudyResults]
+    compared: list[ComparedFigure]
 
     @property
     def conf(self) -> ExperimentConf:
@@ -78,85 +78,89 @@ class Pool:
         """Whether their engagement or grades are."""
         return self.draws[0].simulated
 
-    def of(self, arm: str, metric: str, region: str = ALL) -> Compared | None:
-        """One figure of one arm, or None where there is none."""
-        return _of(self.compared, arm, metric, region)
+    def find_figure(self, arm: str, metric: str, region: str = ALL) -> ComparedFigure | None:
+        """Find one figure of one arm; None where there is none."""
+        return _find_figure(self.compared, arm, metric, region)
 
 
-def pools(found: Sequence[Found]) -> list[Pool]:
-    """The data sets that were drawn more than once, each over its draws."""
-    if not found:
+def pool_results(results: Sequence[StudyResults]) -> list[PooledResults]:
+    """Pool each data set that was drawn more than once over its draws."""
+    if not results:
         return []
-    conf = found[0].conf
-    by_name = {one.name: one for one in found}
+    conf = results[0].conf
+    by_name = {one.name: one for one in results}
     made = []
     for name, draws in conf.pooled.items():
         members = [by_name[draw] for draw in draws]
-        compared = pool([one.compared for one in members], conf.bootstrap.confidence)
-        made.append(Pool(name, members, compared))
+        compared = pool_draws([one.compared for one in members], conf.bootstrap.confidence)
+        made.append(PooledResults(name, members, compared))
     return made
 
 
-def with_pools(found: Sequence[Found]) -> list[Found | Pool]:
-    """The means over draws, then every data set."""
-    return [*pools(found), *found]
+def add_pools(results: Sequence[StudyResults]) -> list[StudyResults | PooledResults]:
+    """Put the means over draws before the data sets."""
+    return [*pool_results(results), *results]
 
 
-def find(study: Study, arms: Sequence[Arm]) -> Found:
+def judge_study(study: Study, arms: Sequence[Arm]) -> StudyResults:
     """Judge every arm that did not fail on the test split, and compare them."""
-    well = [arm for arm in arms if arm.failure is None]
+    finished = [arm for arm in arms if arm.failure is None]
     figures = {
         arm.name: {
-            seed: study.figures(arm.name, training, TEST)
+            seed: study.compute_figures(arm.name, training, TEST)
             for seed, training in arm.trainings.items()
         }
-        for arm in well
+        for arm in finished
     }
-    curves = {arm.name: _curves(study, arm) for arm in well if study.ranking(arm.name)}
-    return Found(study, list(arms), figures, curves, _compared(study, well, figures))
+    curves = {
+        arm.name: _compute_curves(study, arm) for arm in finished if study.build_ranking(arm.name)
+    }
+    return StudyResults(
+        study, list(arms), figures, curves, _compare_figures(study, finished, figures)
+    )
 
 
-def result_rows(found: Found) -> Iterator[dict[str, Any]]:
-    """Rows of EXPERIMENT_RESULTS: the figures on test, the curves on both splits."""
-    for arm in found.arms:
-        for seed, figures in found.figures.get(arm.name, {}).items():
-            shared = _shared(found.study, arm, seed)
+def build_result_rows(results: StudyResults) -> Iterator[dict[str, Any]]:
+    """Build the rows of EXPERIMENT_RESULTS: the figures on test, the curves on both splits."""
+    for arm in results.arms:
+        for seed, figures in results.figures.get(arm.name, {}).items():
+            shared = _build_shared(results.study, arm, seed)
             for f in figures:
                 row = {"split": TEST, "metric": f.metric, "region": f.region, "units": f.units}
                 yield shared | row | {"value": f.value if np.isfinite(f.value) else None}
-            for split, by_seed in found.curves.get(arm.name, {}).items():
+            for split, by_seed in results.curves.get(arm.name, {}).items():
                 for point in by_seed[seed]:
-                    yield from (shared | row for row in _point_rows(split, point))
+                    yield from (shared | row for row in _build_point_rows(split, point))
 
 
-def comparison_rows(found: Found | Pool) -> Iterator[dict[str, Any]]:
-    """Rows of EXPERIMENT_COMPARISONS: of a data set, or of the mean over its draws."""
-    conf = found.conf
-    for one in found.compared:
+def build_comparison_rows(results: StudyResults | PooledResults) -> Iterator[dict[str, Any]]:
+    """Build the rows of EXPERIMENT_COMPARISONS: of a data set, or of the mean over its draws."""
+    conf = results.conf
+    for one in results.compared:
         yield {
             "experiment": conf.name,
-            "data": found.name,
+            "data": results.name,
             "arm": one.arm,
             "metric": one.metric,
             "region": one.region,
             "seeds": one.trainings,
             "units": one.units,
             "reference": conf.references.get(one.arm, one.arm),
-            "verdict": verdict(one.metric, one.difference)
+            "verdict": decide_verdict(one.metric, one.difference)
             if one.arm in conf.references
             else "reference",
-            "simulated": found.simulated,
-            "value": _told(one.estimate.value),
+            "simulated": results.simulated,
+            "value": _none_for_nan(one.estimate.value),
             "low": one.estimate.low,
             "high": one.estimate.high,
-            "difference": _told(one.difference.value) if one.difference else None,
+            "difference": _none_for_nan(one.difference.value) if one.difference else None,
             "difference_low": one.difference.low if one.difference else None,
             "difference_high": one.difference.high if one.difference else None,
             "smallest_detectable": one.detectable,
         }
 
 
-def _shared(study: Study, arm: Arm, seed: int) -> dict[str, Any]:
+def _build_shared(study: Study, arm: Arm, seed: int) -> dict[str, Any]:
     training: Training = arm.trainings[seed]
     return {
         "experiment": study.experiment.conf.name,
@@ -167,24 +171,25 @@ def _shared(study: Study, arm: Arm, seed: int) -> dict[str, Any]:
         "training": training.folder.name,
         "parameters": training.state["parameters"],
         "snapshot_version": study.snapshot.version,
-        "conf_hash": study.conf(arm.name, arm.chosen, seed).hash,
-        "code_version": f"{code_version()} {training_source()}",
+        "conf_hash": study.resolve_conf(arm.name, arm.chosen, seed).hash,
+        "code_version": f"{code_version()} {hash_training_source()}",
     }
 
 
-def _point_rows(split: str, point: CurvePoint) -> Iterator[dict[str, Any]]:
+def _build_point_rows(split: str, point: CurvePoint) -> Iterator[dict[str, Any]]:
     for kind, value in (("relevance", point.relevance), ("engagement", point.engagement)):
         metric = f"curve.{kind}_ndcg.w={point.w_relevance:.12g}"
         yield {"split": split, "metric": metric, "region": ALL, "units": 0, "value": value}
 
 
-def _curves(study: Study, arm: Arm) -> dict[str, dict[int, list[CurvePoint]]]:
-    ranking = study.ranking(arm.name)
+def _compute_curves(study: Study, arm: Arm) -> dict[str, dict[int, list[CurvePoint]]]:
+    ranking = study.build_ranking(arm.name)
     assert ranking is not None
     return {
         split: {
-            seed: ranking.curve(
-                training.predictions(split, study.snapshot), training.calibrators(study.snapshot)
+            seed: ranking.compute_curve(
+                training.read_predictions(split, study.snapshot),
+                training.read_calibrators(study.snapshot),
             )
             for seed, training in arm.trainings.items()
         }
@@ -192,34 +197,36 @@ def _curves(study: Study, arm: Arm) -> dict[str, dict[int, list[CurvePoint]]]:
     }
 
 
-def _compared(
+def _compare_figures(
     study: Study, arms: Sequence[Arm], figures: dict[str, dict[int, list[Figure]]]
-) -> list[Compared]:
+) -> list[ComparedFigure]:
     if not arms:
         return []
     conf = study.experiment.conf
-    test = next(iter(arms[0].trainings.values())).predictions(TEST, study.snapshot)
+    test = next(iter(arms[0].trainings.values())).read_predictions(TEST, study.snapshot)
     b = conf.bootstrap
-    units = len(np.unique(test.codes(UNIT)))
+    units = len(np.unique(test.get_codes(UNIT)))
     levels = TwoLevels(units, len(study.seeds), b.replicates, b.confidence, b.seed)
     by_key: dict[tuple[str, str], dict[str, list[Figure]]] = {}
     for arm, by_seed in figures.items():
         for seed in study.seeds:
             for f in by_seed[seed]:
                 by_key.setdefault((f.metric, f.region), {}).setdefault(arm, []).append(f)
-    found: list[Compared] = []
+    compared: list[ComparedFigure] = []
     for by_arm in by_key.values():
-        whole = {arm: fs for arm, fs in by_arm.items() if len(fs) == len(study.seeds)}
-        found += compare(whole, conf.references, levels)
-    return found
+        complete = {arm: fs for arm, fs in by_arm.items() if len(fs) == len(study.seeds)}
+        compared += compare_arms(complete, conf.references, levels)
+    return compared
 
 
-def _of(found: Sequence[Compared], arm: str, metric: str, region: str) -> Compared | None:
-    for one in found:
+def _find_figure(
+    compared: Sequence[ComparedFigure], arm: str, metric: str, region: str
+) -> ComparedFigure | None:
+    for one in compared:
         if (one.arm, one.metric, one.region) == (arm, metric, region):
             return one
     return None
 
 
-def _told(value: float) -> float | None:
+def _none_for_nan(value: float) -> float | None:
     return value if np.isfinite(value) else None

@@ -1,16 +1,17 @@
-"""Whether the rule that picked a relevance weight on validation also held on test, and its cost."""
+"""Whether a rule that picked its relevance weight on validation also holds on test, and its
+cost."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.experiments.results import Found, Pool
+from jobs.experiments.results import PooledResults, StudyResults
 from jobs.experiments.study import PICKED, Study
-from jobs.reports.markdown import table
+from jobs.reports.markdown import format_table
 from model.evaluation.bootstrap import Estimate
 from model.experiments.figures import ALL, CHANGE, ENGAGEMENT, Figure
-from model.value.tradeoff import Rule, describe
+from model.value.tradeoff import Rule, describe_rule
 
 _HEADERS = (
     "arm",
@@ -22,7 +23,7 @@ _HEADERS = (
 
 
 @dataclass(frozen=True)
-class PickRule:
+class TestedRule:
     """The rule of an arm, asked of its test figures.
 
     Attributes:
@@ -38,9 +39,9 @@ class PickRule:
     k: int
 
     @classmethod
-    def of(cls, study: Study, arm: str) -> "PickRule | None":
-        """The arm's rule; None where it picks no weight."""
-        ranking = study.ranking(arm)
+    def from_study(cls, study: Study, arm: str) -> "TestedRule | None":
+        """Read the arm's rule; None where it picks no weight."""
+        ranking = study.build_ranking(arm)
         if ranking is None or ranking.conf.relevance != PICKED:
             return None
         conf, tree = ranking.conf, ranking.tree
@@ -57,16 +58,16 @@ class PickRule:
             f"{CHANGE}@{self.k}",
         )
 
-    def broken(self, figures: Sequence[Figure]) -> bool:
-        """Whether one training's test figures break it."""
-        found = {f.metric: f.value for f in figures if f.region == ALL}
-        relevance, engagement, change = (found[name] for name in self.metrics)
+    def is_broken(self, figures: Sequence[Figure]) -> bool:
+        """Tell whether one training's test figures break it."""
+        values = {f.metric: f.value for f in figures if f.region == ALL}
+        relevance, engagement, change = (values[name] for name in self.metrics)
         if self.rule == "max_engagement":
             return relevance < self.tau
         return change < -self.loss * (engagement - change)
 
-    def kept(self, change: Estimate, engagement: float) -> str:
-        """Non-inferiority: where the interval of the change lies beside the largest loss.
+    def judge_loss(self, change: Estimate, engagement: float) -> str:
+        """Judge non-inferiority: where the interval of the change lies beside the largest loss.
 
         yes: above it; no: below it; cannot tell: it holds it (Piaggio et al. 2012, CONSORT).
         """
@@ -78,32 +79,36 @@ class PickRule:
         return f"no, beyond {self.loss:.3g}" if change.high < margin else "cannot tell"
 
 
-def rule_tables(found: Found | Pool) -> list[str]:
-    """A line for each arm whose weight is picked, over all its trainings."""
-    members = found.draws if isinstance(found, Pool) else [found]
-    rows = list(_rows(found, members))
-    return ["The rule, kept on validation, on test:\n", table(_HEADERS, rows)] if rows else []
+def format_rule_tables(results: StudyResults | PooledResults) -> list[str]:
+    """Format one line per arm whose weight is picked, over all its trainings."""
+    members = results.draws if isinstance(results, PooledResults) else [results]
+    rows = list(_build_rows(results, members))
+    return (
+        ["The rule, kept on validation, on test:\n", format_table(_HEADERS, rows)] if rows else []
+    )
 
 
-def _rows(found: Found | Pool, members: Sequence[Found]) -> Iterator[list[str]]:
-    for arm in dict.fromkeys(one.arm for one in found.compared):
-        rule = PickRule.of(members[0].study, arm)
+def _build_rows(
+    results: StudyResults | PooledResults, members: Sequence[StudyResults]
+) -> Iterator[list[str]]:
+    for arm in dict.fromkeys(one.arm for one in results.compared):
+        rule = TestedRule.from_study(members[0].study, arm)
         if rule is None:
             continue
-        _, engagement, change = (found.of(arm, name) for name in rule.metrics)
+        _, engagement, change = (results.find_figure(arm, name) for name in rule.metrics)
         assert engagement is not None and change is not None
         judged = [fs for one in members for fs in one.figures.get(arm, {}).values()]
-        broken = sum(rule.broken(figures) for figures in judged)
+        broken = sum(rule.is_broken(figures) for figures in judged)
         yield [
             arm,
-            describe(rule.rule, rule.k, rule.tau, rule.loss),
+            describe_rule(rule.rule, rule.k, rule.tau, rule.loss),
             f"{broken} of {len(judged)}",
-            _figure(change.estimate),
-            rule.kept(change.estimate, engagement.estimate.value),
+            _format_change(change.estimate),
+            rule.judge_loss(change.estimate, engagement.estimate.value),
         ]
 
 
-def _figure(change: Estimate) -> str:
+def _format_change(change: Estimate) -> str:
     if change.low is None or change.high is None or not np.isfinite(change.value):
         return f"{change.value:+.4f}"
     return f"{change.value:+.4f} [{change.low:+.4f}, {change.high:+.4f}]"

@@ -17,14 +17,14 @@ def run_study(study: Study, workers: Workers, clock: Clock) -> list[Arm]:
     """
     conf = study.experiment.conf
     arms = [Arm(name) for name in conf.arms]
-    _search(study, arms, workers, clock)
-    _train(study, arms, workers, clock)
-    well = [t for arm in arms if arm.failure is None for t in arm.trainings.values()]
-    workers.touch_all(well)
+    _search_trials(study, arms, workers, clock)
+    _train_seeds(study, arms, workers, clock)
+    finished = [t for arm in arms if arm.failure is None for t in arm.trainings.values()]
+    workers.touch_all(finished)
     return arms
 
 
-def _search(study: Study, arms: Sequence[Arm], workers: Workers, clock: Clock) -> None:
+def _search_trials(study: Study, arms: Sequence[Arm], workers: Workers, clock: Clock) -> None:
     conf = study.experiment.conf
     if len(study.trials) == 1:
         for arm in arms:
@@ -33,21 +33,23 @@ def _search(study: Study, arms: Sequence[Arm], workers: Workers, clock: Clock) -
     searched: dict[str, list[Training]] = {}
     networks = [arm for arm in arms if conf.arms[arm.name].network]
     for arm in networks:
-        searched[arm.name] = _planned(study, arm, range(len(study.trials)), [conf.search.seed])
-    workers.run_all([t for ts in searched.values() for t in ts], clock.ended)
+        searched[arm.name] = _plan_trainings(
+            study, arm, range(len(study.trials)), [conf.search.seed]
+        )
+    workers.run_all([t for ts in searched.values() for t in ts], clock.record_end)
     for arm in networks:
         if arm.failure is None:
-            study.choose(arm, searched[arm.name])
+            study.choose_trial(arm, searched[arm.name])
 
 
-def _train(study: Study, arms: Sequence[Arm], workers: Workers, clock: Clock) -> None:
+def _train_seeds(study: Study, arms: Sequence[Arm], workers: Workers, clock: Clock) -> None:
     for arm in arms:
         if arm.failure is None:
-            planned = _planned(study, arm, [arm.trial], study.seeds)
+            planned = _plan_trainings(study, arm, [arm.trial], study.seeds)
             arm.trainings = dict(zip(study.seeds, planned, strict=False))
     # By seed first: a run that is cut off has some seeds of every arm, not every seed of some.
     ordered = [arm.trainings[s] for s in study.seeds for arm in arms if s in arm.trainings]
-    workers.run_all(ordered, clock.ended)
+    workers.run_all(ordered, clock.record_end)
     for arm in arms:
         for seed, training in arm.trainings.items():
             if arm.failure is None and not training.finished:
@@ -55,10 +57,13 @@ def _train(study: Study, arms: Sequence[Arm], workers: Workers, clock: Clock) ->
                 arm.failure = f"seed {seed}: {reason}"
 
 
-def _planned(study: Study, arm: Arm, trials: Sequence[int], seeds: Sequence[int]) -> list[Training]:
-    """Trainings of an arm; none, and the arm is out, where its model cannot be built."""
+def _plan_trainings(
+    study: Study, arm: Arm, trials: Sequence[int], seeds: Sequence[int]
+) -> list[Training]:
+    """Build the trainings of an arm; where its model cannot be built there are none, and the arm is
+    out."""
     try:
-        return [study.training(arm.name, trial, seed) for trial in trials for seed in seeds]
+        return [study.build_training(arm.name, trial, seed) for trial in trials for seed in seeds]
     except UserError as error:  # its conf itself was checked before
         arm.failure = str(error)
         return []

@@ -46,7 +46,7 @@ class Contents:
 
 
 def snapshot_folder(warehouse: Warehouse, sections: Sequence[str], data: str) -> Path:
-    """Where the snapshot of these conf sections, seed, split and data is kept."""
+    """Name the folder of the snapshot of these conf sections, seed, split and data."""
     tree = warehouse.conf.tree.model_dump(mode="json")
     chosen = {name: tree[name] for name in ("seed", "split", "training_set", *sections)}
     key = section_hash([_VERSION, warehouse.conf.run_date.isoformat(), chosen, data])
@@ -75,11 +75,11 @@ def write_experiment_snapshot(warehouse: Warehouse, contents: Contents, folder: 
         "columns": columns,
         "data": dict(contents.notes),
     }
-    write_snapshot(contents.rows, folder, options, header, _layout(contents, columns))
+    write_snapshot(contents.rows, folder, options, header, _build_layout(contents, columns))
     return folder
 
 
-def _layout(contents: Contents, columns: Mapping[str, str]) -> Layout:
+def _build_layout(contents: Contents, columns: Mapping[str, str]) -> Layout:
     features = [str(feature["name"]) for feature in contents.features]
     labels = [f"{kind}_{task}" for task in contents.tasks for kind in ("label", "mask")]
     relevance = _RELEVANCE if contents.relevance else ()

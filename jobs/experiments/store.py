@@ -14,46 +14,48 @@ import yaml
 
 from conf.experiment import Experiment
 from jobs.command.version import code_version
-from jobs.experiments.report import regions_text, report_text
-from jobs.experiments.results import Found, comparison_rows, with_pools
+from jobs.experiments.report import format_regions, format_report
+from jobs.experiments.results import StudyResults, add_pools, build_comparison_rows
 from jobs.experiments.study import Arm
 from model.experiments.figures import Figure
-from model.experiments.training import training_source
+from model.experiments.training import hash_training_source
 from model.files import write_text
 
 REPORT = "report.md"
 _PACKAGES = ("torch", "numpy", "scipy", "pyarrow", "pyspark")
 
 
-def write_folder(folder: Path, found: Sequence[Found]) -> None:
-    """Manifest, conf, table, comparisons and the sums by unit behind them."""
-    experiment = found[0].study.experiment
+def write_folder(folder: Path, results: Sequence[StudyResults]) -> None:
+    """Write manifest, conf, table, comparisons and the sums by unit behind them."""
+    experiment = results[0].study.experiment
     body = yaml.safe_dump(experiment.conf.model_dump(mode="json"), sort_keys=False)
     write_text(folder / "experiment.yaml", body)
-    write_text(folder / "manifest.json", json.dumps(_manifest(experiment, found), indent=1) + "\n")
-    write_text(folder / REPORT, report_text(found))
-    write_text(folder / "regions.md", regions_text(found))
-    rows = [row for one in with_pools(found) for row in comparison_rows(one)]
+    write_text(
+        folder / "manifest.json", json.dumps(_build_manifest(experiment, results), indent=1) + "\n"
+    )
+    write_text(folder / REPORT, format_report(results))
+    write_text(folder / "regions.md", format_regions(results))
+    rows = [row for one in add_pools(results) for row in build_comparison_rows(one)]
     write_text(folder / "comparisons.json", json.dumps(rows, indent=0) + "\n")
-    for one in found:
+    for one in results:
         _write_units(folder / "units" / one.study.name, one)
 
 
-def _manifest(experiment: Experiment, found: Sequence[Found]) -> dict[str, Any]:
-    """All that is needed to run it again and to see whether it is the same."""
+def _build_manifest(experiment: Experiment, results: Sequence[StudyResults]) -> dict[str, Any]:
+    """Collect all that is needed to run it again and to see whether it is the same."""
     return {
         "experiment": experiment.conf.name,
         "settings": list(experiment.settings),
         "code_version": code_version(),
-        "source": training_source(),
+        "source": hash_training_source(),
         "python": platform.python_version(),
         "packages": {name: version(name) for name in _PACKAGES},
-        "data": {one.study.name: _data(one) for one in found},
+        "data": {one.study.name: _describe_data(one) for one in results},
     }
 
 
-def _data(found: Found) -> dict[str, Any]:
-    study = found.study
+def _describe_data(results: StudyResults) -> dict[str, Any]:
+    study = results.study
     return {
         "snapshot": str(study.snapshot.folder),
         "snapshot_version": study.snapshot.version,
@@ -62,15 +64,15 @@ def _data(found: Found) -> dict[str, Any]:
         "seeds": list(study.seeds),
         "target_parameters": study.target,
         "trials": study.trials,
-        "arms": {arm.name: _arm(found, arm) for arm in found.arms},
+        "arms": {arm.name: _describe_arm(results, arm) for arm in results.arms},
     }
 
 
-def _arm(found: Found, arm: Arm) -> dict[str, Any]:
+def _describe_arm(results: StudyResults, arm: Arm) -> dict[str, Any]:
     trainings = {
         str(seed): {
             "training": training.folder.name,
-            "conf_hash": found.study.conf(arm.name, arm.chosen, seed).hash,
+            "conf_hash": results.study.resolve_conf(arm.name, arm.chosen, seed).hash,
             "model": training.task.model.model_dump(mode="json"),
             **{k: v for k, v in training.state.items() if k != "label"},
         }
@@ -86,20 +88,21 @@ def _arm(found: Found, arm: Arm) -> dict[str, Any]:
     }
 
 
-def _write_units(folder: Path, found: Found) -> None:
-    """One Parquet file an arm: sums by unit of every mean, so that any bootstrap can be redone.
+def _write_units(folder: Path, results: StudyResults) -> None:
+    """Write one Parquet file per arm: sums by unit of every mean, so that any bootstrap can be
+    redone.
 
     What is no mean (AUC, calibration) comes again from the trainings' saved predictions.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    for arm, by_seed in found.figures.items():
-        parts = [_units(f, seed) for seed, figures in by_seed.items() for f in figures]
-        told = [part for part in parts if part is not None]
-        if told:
-            pq.write_table(pa.concat_tables(told), folder / f"{arm}.parquet", compression="zstd")
+    for arm, by_seed in results.figures.items():
+        parts = [_tabulate_units(f, seed) for seed, figures in by_seed.items() for f in figures]
+        tables = [part for part in parts if part is not None]
+        if tables:
+            pq.write_table(pa.concat_tables(tables), folder / f"{arm}.parquet", compression="zstd")
 
 
-def _units(figure: Figure, seed: int) -> pa.Table | None:
+def _tabulate_units(figure: Figure, seed: int) -> pa.Table | None:
     if figure.kind != "mean":
         return None
     sums = figure.sums.toarray()

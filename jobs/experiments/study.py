@@ -11,16 +11,16 @@ from conf.load import ResolvedConf
 from conf.schema import Conf
 from conf.sections.experiment import ArmConf, DataConf, Settings
 from conf.sections.model import ModelConf
-from model.experiments.cost import seconds_of_training
+from model.experiments.cost import estimate_training_seconds
 from model.experiments.evaluation import Evaluation
-from model.experiments.figures import Figure, engagement_changes
+from model.experiments.figures import Figure, compute_engagement_changes
 from model.experiments.ranking import EVERY, Ranking
-from model.experiments.scorers import Baseline, Oracle, Scorer, kept_figures
-from model.experiments.search import best, score, trials
-from model.experiments.training import Training, training_id
+from model.experiments.scorers import Baseline, Oracle, Scorer, select_figures
+from model.experiments.search import choose_trial, draw_trials, score_trial
+from model.experiments.training import Training, compute_training_id
 from model.feed import Snapshot
-from model.sizing import parameter_count, sized
-from model.standardise import Standardisation, measure
+from model.sizing import count_parameters, size_conf
+from model.standardise import Standardisation, measure_inputs
 from model.training.task import TrainTask
 
 PICKED = "picked"
@@ -74,12 +74,12 @@ class Study:
     @cached_property
     def scale(self) -> Standardisation:
         """Statistics of the train split."""
-        return measure(self.snapshot)
+        return measure_inputs(self.snapshot)
 
     @cached_property
     def trials(self) -> list[Settings]:
         """Settings of the trials, the same for every arm."""
-        return trials(self.experiment.conf.search)
+        return draw_trials(self.experiment.conf.search)
 
     @cached_property
     def target(self) -> int:
@@ -87,8 +87,8 @@ class Study:
         given = self.experiment.conf.parameters
         if given is not None:
             return given
-        conf = self.conf(self.experiment.conf.reference, {}, 1)
-        return parameter_count(self.snapshot.spec, conf.tree.model, self.scale)
+        conf = self.resolve_conf(self.experiment.conf.reference, {}, 1)
+        return count_parameters(self.snapshot.spec, conf.tree.model, self.scale)
 
     @property
     def planned(self) -> int:
@@ -97,7 +97,7 @@ class Study:
         arms = self.experiment.conf.arms.values()
         return sum(len(self.seeds) + (searched if arm.network else 0) for arm in arms)
 
-    def check(self) -> str:
+    def check_confs(self) -> str:
         """Resolve the conf of every arm and trial before any of them trains; the plan in words.
 
         Raises:
@@ -105,57 +105,61 @@ class Study:
         """
         for arm in self.experiment.conf.arms:
             for trial in self.trials:
-                self.conf(arm, trial, 1)
-        task = self.training(self.experiment.conf.reference, 0, 1).task
+                self.resolve_conf(arm, trial, 1)
+        task = self.build_training(self.experiment.conf.reference, 0, 1).task
         minutes = (
-            seconds_of_training(task) * self.planned / max(self.experiment.conf.workers, 1) / 60
+            estimate_training_seconds(task)
+            * self.planned
+            / max(self.experiment.conf.workers, 1)
+            / 60
         )
         return (
-            f"{self.planned} trainings of {self.snapshot.rows('train'):,} rows; at the "
+            f"{self.planned} trainings of {self.snapshot.count_rows('train'):,} rows; at the "
             f"reference's speed and with every epoch at most {minutes:.1f} minutes"
         )
 
-    def conf(self, arm: str, more: Settings, seed: int) -> ResolvedConf:
-        """The conf of a training before its widths are solved for."""
+    def resolve_conf(self, arm: str, more: Settings, seed: int) -> ResolvedConf:
+        """Resolve the conf of a training, before its widths are solved for."""
         settings = {**more, "seed": seed, "trainer.progress": False, "trainer.threads": 1}
         return self.experiment.arm_conf(self.data, self.experiment.conf.arms[arm], settings)
 
-    def training(self, arm: str, trial: int, seed: int) -> Training:
-        """One training of an arm.
+    def build_training(self, arm: str, trial: int, seed: int) -> Training:
+        """Build one training of an arm.
 
         Raises:
             UserError: the conf cannot be used.
         """
-        conf = self.conf(arm, self.trials[trial], seed)
+        conf = self.resolve_conf(arm, self.trials[trial], seed)
         tree = conf.tree
         task = TrainTask(
             snapshot=self.snapshot.folder,
             folder=self.runs,
             scale=self.scale,
-            model=self.sized(arm, tree.model),
+            model=self.size_model(arm, tree.model),
             feed=tree.feed,
             trainer=tree.trainer,
             seed=seed,
         )
-        scorer = self._scorer(arm, tree)
+        scorer = self._build_scorer(arm, tree)
         key = (
-            training_id(task, tree.calibration, self.snapshot)
+            compute_training_id(task, tree.calibration, self.snapshot)
             if scorer is None
-            else scorer.fingerprint(self.snapshot)
+            else scorer.compute_fingerprint(self.snapshot)
         )
         label = f"{self.name}/{arm}/trial {trial}/seed {seed}"
         return Training(label, replace(task, folder=self.runs / key), tree.calibration, scorer)
 
-    def _scorer(self, arm: str, tree: Conf) -> Scorer | None:
-        """What scores in place of a network."""
+    def _build_scorer(self, arm: str, tree: Conf) -> Scorer | None:
+        """Build what scores in place of a network; None where a network is trained."""
         conf = self.experiment.conf.arms[arm]
         if conf.baseline:
             weights = (conf.ranking and conf.ranking.weights) or tree.value.weights
             return Baseline(conf.baseline, tree.baselines, weights, tree.seed)
         return Oracle(conf.oracle) if conf.oracle else None
 
-    def sized(self, arm: str, model: ModelConf) -> ModelConf:
-        """The architecture of an arm, its widths solved for `target` where the arm is sized.
+    def size_model(self, arm: str, model: ModelConf) -> ModelConf:
+        """Size the architecture of an arm: its widths are solved for `target` where the arm is
+        sized.
 
         Raises:
             SizingError: no widths have that many parameters.
@@ -165,53 +169,57 @@ class Study:
         if not (one.sized and one.network) or (arm == conf.reference and conf.parameters is None):
             return model
         if model not in self._widths:
-            self._widths[model] = sized(self.snapshot.spec, model, self.target, self.scale)
+            self._widths[model] = size_conf(self.snapshot.spec, model, self.target, self.scale)
         return self._widths[model]
 
-    def ranking(self, arm: str) -> Ranking | None:
-        """How the arm ranks; None where its tasks are judged alone."""
+    def build_ranking(self, arm: str) -> Ranking | None:
+        """Build what ranks for the arm; None where its tasks are judged alone."""
         conf = self.experiment.conf.arms[arm].ranking
         if conf is None:
             return None
-        tree = self.conf(arm, {}, 1).tree
+        tree = self.resolve_conf(arm, {}, 1).tree
         return Ranking(conf, tree.value, tree.evaluation)
 
-    def figures(self, arm: str, training: Training, split: str) -> list[Figure]:
-        """Figures of a finished training on validation or test.
+    def compute_figures(self, arm: str, training: Training, split: str) -> list[Figure]:
+        """Compute the figures of a finished training on validation or test.
 
         An arm whose relevance weight is picked has, besides, `change.*`: its engagement less that
         of the same model's order without relevance, over the same lists.
         """
-        conf = self.conf(arm, {}, 1).tree.evaluation
-        calibrators = training.calibrators(self.snapshot)
-        evaluation = Evaluation(training.predictions(split, self.snapshot), calibrators, conf)
+        conf = self.resolve_conf(arm, {}, 1).tree.evaluation
+        calibrators = training.read_calibrators(self.snapshot)
+        evaluation = Evaluation(training.read_predictions(split, self.snapshot), calibrators, conf)
         judged = (training.folder, split, conf.k)  # arms that only rank otherwise share trainings
         if judged not in self._judged:
-            self._judged[judged] = evaluation.tasks()
-        found = list(self._judged[judged])
-        ranking = self.ranking(arm)
+            self._judged[judged] = evaluation.build_task_figures()
+        figures = list(self._judged[judged])
+        ranking = self.build_ranking(arm)
         if ranking is not None:
-            order = ranking.order(training.predictions("validation", self.snapshot), calibrators)
-            ordered = evaluation.order(order)
+            order = ranking.choose_order(
+                training.read_predictions("validation", self.snapshot), calibrators
+            )
+            ordered = evaluation.build_order_figures(order)
             if order.conf.relevance == PICKED:
-                without = evaluation.order(replace(order, w_relevance={EVERY: 0.0}))
-                ordered += engagement_changes(ordered, without)
-            found += ordered
-        return kept_figures(found, training.state["scores"]) if training.scorer else found
+                without = evaluation.build_order_figures(replace(order, w_relevance={EVERY: 0.0}))
+                ordered += compute_engagement_changes(ordered, without)
+            figures += ordered
+        return select_figures(figures, training.state["scores"]) if training.scorer else figures
 
-    def choose(self, arm: Arm, searched: Sequence[Training]) -> None:
+    def choose_trial(self, arm: Arm, searched: Sequence[Training]) -> None:
         """Take the best trial of an arm by its validation figures."""
         conf: ArmConf = self.experiment.conf.arms[arm.name]
         choose = conf.choose or self.experiment.conf.search.choose
         reasons: list[Any] = []
         for trial, training in enumerate(searched):
             if training.finished:
-                arm.scores[trial] = score(self.figures(arm.name, training, "validation"), choose)
+                arm.scores[trial] = score_trial(
+                    self.compute_figures(arm.name, training, "validation"), choose
+                )
             else:
                 arm.scores[trial] = float("nan")
                 reasons.append(training.state.get("reason", "it did not end"))
         try:
-            arm.trial = best(arm.scores)
+            arm.trial = choose_trial(arm.scores)
         except ValueError:
             arm.failure = f"no trial ended with a score: {reasons or 'figures are not numbers'}"
             return

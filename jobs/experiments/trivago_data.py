@@ -47,8 +47,9 @@ _CODES = {
 }
 
 
-def trivago_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
-    """Folder of the snapshot (train, validation, test) of the log that conf `source` names.
+def make_trivago_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
+    """Make the snapshot (train, validation, test) of the log that conf `source` names; returns its
+    folder.
 
     Made once for a conf and a file; tasks engaged, clickout; no relevance.
 
@@ -57,18 +58,18 @@ def trivago_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
         SnapshotError: no training row.
     """
     warehouse, _ = open_warehouse(spark, conf, "experiment")
-    source = _section(conf)
-    folder = snapshot_folder(warehouse, ("source",), files_fingerprint([_file(conf)]))
+    source = _require_section(conf)
+    folder = snapshot_folder(warehouse, ("source",), files_fingerprint([_locate_file(conf)]))
     if folder.exists() or conf.dry_run:
         return folder
-    with ExitStack() as kept:
-        actions = keep_frame(read_actions(spark, conf), kept)
-        counts = _quarantine(warehouse, actions)
-        engagements = keep_frame(engagements_of(select_accepted(actions)), kept)
-        rows = keep_frame(_rows(select_accepted(actions), engagements, conf), kept)
+    with ExitStack() as stack:
+        actions = keep_frame(read_actions(spark, conf), stack)
+        counts = _write_quarantine(warehouse, actions)
+        engagements = keep_frame(engagements_of(select_accepted(actions)), stack)
+        rows = keep_frame(_build_rows(select_accepted(actions), engagements, conf), stack)
         regions = [r["site"] for r in largest_sites(rows, source.largest_sites).collect()] + [OTHER]
         contents = Contents(
-            rows=keep_frame(_snapshot_rows(rows, engagements, regions, conf), kept),
+            rows=keep_frame(_build_snapshot_rows(rows, engagements, regions, conf), stack),
             features=spec_json(declare_features(len(regions), source.logged_rank)),
             tasks=TASKS,
             regions=regions,
@@ -79,27 +80,27 @@ def trivago_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
 
 
 def read_actions(spark: SparkSession, conf: ResolvedConf) -> DataFrame:
-    """The checked actions: typed columns and the verdict on each row of the file.
+    """Read the checked actions: typed columns and the verdict on each row of the file.
 
     Raises:
         SourceError: the file or a column is missing.
     """
-    raw = load_frame(spark, "parquet", str(_file(conf))).transform(
+    raw = load_frame(spark, "parquet", str(_locate_file(conf))).transform(
         require_columns, ACTIONS.column_names, FILE
     )
     return checked_actions(raw.select(*ACTIONS.column_names), conf.tree, conf.run_date)
 
 
-def _rows(actions: DataFrame, engagements: DataFrame, conf: ResolvedConf) -> DataFrame:
+def _build_rows(actions: DataFrame, engagements: DataFrame, conf: ResolvedConf) -> DataFrame:
     by_user = assign_bucket(F.col("user_id"), conf.tree.split.buckets)
     pages = pages_of(actions).withColumn("bucket", by_user).transform(with_split(conf.tree.split))
-    return impression_rows(pages, engagements, _section(conf).engaged_by_click)
+    return impression_rows(pages, engagements, _require_section(conf).engaged_by_click)
 
 
-def _snapshot_rows(
+def _build_snapshot_rows(
     rows: DataFrame, engagements: DataFrame, regions: Sequence[str], conf: ResolvedConf
 ) -> DataFrame:
-    prior = _section(conf).prior_impressions
+    prior = _require_section(conf).prior_impressions
     return (
         with_history(rows, engagements)
         .transform(with_features, regions, prior)
@@ -115,7 +116,7 @@ def _snapshot_rows(
     )
 
 
-def _quarantine(warehouse: Warehouse, actions: DataFrame) -> Mapping[str, Any]:
+def _write_quarantine(warehouse: Warehouse, actions: DataFrame) -> Mapping[str, Any]:
     """Write the quarantine; actions read and quarantined, by rule."""
     conf = warehouse.conf
     rules = by_rule(actions)
@@ -128,14 +129,14 @@ def _quarantine(warehouse: Warehouse, actions: DataFrame) -> Mapping[str, Any]:
     return {"actions": read, "quarantined": rules}
 
 
-def _section(conf: ResolvedConf) -> TrivagoSource:
-    """The source's section. Raises SourceError where the conf names another kind."""
+def _require_section(conf: ResolvedConf) -> TrivagoSource:
+    """Give the source's section. Raises SourceError where the conf names another kind."""
     source = conf.source
     if not isinstance(source, TrivagoSource):
         raise SourceError(f"source.kind is {source.kind!r}, not 'trivago'")
     return source
 
 
-def _file(conf: ResolvedConf) -> Path:
+def _locate_file(conf: ResolvedConf) -> Path:
     mend = f"set source.path or COUNTERPOISE_DATA to the folder that holds {FILE}"
-    return require_file(Path(_section(conf).path) / FILE, mend)
+    return require_file(Path(_require_section(conf).path) / FILE, mend)

@@ -16,6 +16,8 @@ from model.experiments.training import FAILED, Training, run_training, touch_tes
 
 _THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS")
 _TRIES = 2
+"""Runs of a training whose process dies: once may be chance, such as a full memory, twice is
+not."""
 Done = Callable[[Training, Mapping[str, Any]], None]
 
 
@@ -32,13 +34,13 @@ class Workers:
         A training whose process dies (killed for its memory, say) is tried once more, and then
         counts as failed.
         """
-        waiting = _unfinished(trainings, done)
+        waiting = _select_unfinished(trainings, done)
         if not self.count:
             for training in waiting:
                 done(training, run_training(training))
             return
         for _ in range(_TRIES):
-            waiting = self._run(waiting, done) if waiting else []
+            waiting = self._run_once(waiting, done) if waiting else []
         for training in waiting:
             done(training, {"state": FAILED, "reason": "its process died twice", "seconds": 0.0})
 
@@ -46,7 +48,7 @@ class Workers:
         """Predict the test split of finished trainings, where that was not done yet."""
         distinct = list({training.folder: training for training in trainings}.values())
         if self.count and distinct:
-            list(self._started().map(touch_test, distinct))
+            list(self._start_pool().map(touch_test, distinct))
         else:
             for training in distinct:
                 touch_test(training)
@@ -63,13 +65,14 @@ class Workers:
         if self._pool is not None:
             self._pool.shutdown(cancel_futures=True)
 
-    def _run(self, waiting: Sequence[Training], done: Done) -> list[Training]:
-        """Those that neither ended well nor failed: their process, or one beside them, died."""
+    def _run_once(self, waiting: Sequence[Training], done: Done) -> list[Training]:
+        """Run the trainings; gives those that neither ended well nor failed: their process, or one
+        beside them, died."""
         left: list[Training] = []
         futures: dict[Future[dict[str, Any]], Training] = {}
         for training in waiting:
             try:
-                futures[self._started().submit(run_training, training)] = training
+                futures[self._start_pool().submit(run_training, training)] = training
             except BrokenProcessPool:
                 left.append(training)
         for future in as_completed(futures):
@@ -81,14 +84,14 @@ class Workers:
             self._pool = None
         return left
 
-    def _started(self) -> ProcessPoolExecutor:
+    def _start_pool(self) -> ProcessPoolExecutor:
         if self._pool is None:
             context = get_context("spawn")
-            self._pool = ProcessPoolExecutor(self.count, context, initializer=_start)
+            self._pool = ProcessPoolExecutor(self.count, context, initializer=_start_worker)
         return self._pool
 
 
-def _unfinished(trainings: Sequence[Training], done: Done) -> list[Training]:
+def _select_unfinished(trainings: Sequence[Training], done: Done) -> list[Training]:
     distinct = {training.folder: training for training in trainings}
     waiting = []
     for training in distinct.values():
@@ -99,8 +102,8 @@ def _unfinished(trainings: Sequence[Training], done: Done) -> list[Training]:
     return waiting
 
 
-def _start() -> None:
-    """One thread, and an end with the driver's end, however that comes."""
+def _start_worker() -> None:
+    """Set a worker up: one thread, and an end with the driver's end, however that comes."""
     for name in _THREADS:
         os.environ[name] = "1"
     import torch

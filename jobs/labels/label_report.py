@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 from features.contracts import LABEL_CHUNKS
 from jobs.labels.labelers import Row
 from jobs.platform.warehouse import Warehouse
-from model.labelers.mix.sampling import mix_of_counts, total_variation
+from model.labelers.mix.sampling import compute_mix, total_variation
 
 _GRADES = ("grade_0", "grade_1", "grade_2")
 
@@ -13,12 +13,12 @@ _GRADES = ("grade_0", "grade_1", "grade_2")
 def tell_mix(warehouse: Warehouse, version: Row, counts: dict[str, int]) -> None:
     """Note this run's mix, production's as the labeler was fitted for, and the last run's."""
     report, limit = warehouse.report, warehouse.conf.tree.labeling.mix_shift
-    mix = mix_of_counts([counts[name] for name in _GRADES])
+    mix = compute_mix([counts[name] for name in _GRADES])
     words = [f"grades {_format_mix(mix)}", f"human grades {_format_mix(version['production_mix'])}"]
     report.details["mix"] = list(mix)
     last = _last_run(warehouse)
     if last is not None:
-        before = mix_of_counts([float(last[name]) for name in _GRADES])
+        before = compute_mix([float(last[name]) for name in _GRADES])
         shift = total_variation(mix, before)
         words.append(f"last run ({last['run_date']}) {_format_mix(before)}")
         report.details |= {"last_mix": list(before), "mix_shift": shift}

@@ -33,16 +33,16 @@ from model.labelers.base import (
     Targets,
 )
 from model.labelers.build import build_labeler
-from model.labelers.deployed import Deployed, Deployment, matched_cuts
+from model.labelers.deployed import Deployed, Deployment, match_cuts
 from model.labelers.fitting import grade_masses
-from model.labelers.gate.gold import weights_to
-from model.labelers.metrics import label_metrics
-from model.labelers.mix.prior_shift import estimated_mix, masses_of
+from model.labelers.gate.gold import compute_weights
+from model.labelers.metrics import compute_label_metrics
+from model.labelers.mix.prior_shift import compute_masses, estimate_mix
 from model.labelers.mix.sampling import (
     Mix,
-    mix_of_counts,
-    quotas,
-    stratified_mix,
+    compute_mix,
+    compute_quotas,
+    stratify_mix,
     total_variation,
 )
 
@@ -91,12 +91,12 @@ def fit_labeler(
     """
     tree = warehouse.conf.tree
     labeling = tree.labeling
-    wanted = quotas(counts[FIT], labeling.mix, labeling.max_pairs)
+    wanted = compute_quotas(counts[FIT], labeling.mix, labeling.max_pairs)
     fit = draw_by_grade(texts.where(f"role = '{FIT}'"), wanted, tree.seed).toPandas()
     choices = texts.where(f"role = '{CHOOSE}'")
     choose = draw_at_most(choices, labeling.max_judging_pairs, tree.seed).toPandas()
     more = _draw_assumed(assumed, len(fit), tree)
-    fitted_mix = mix_of_counts(grade_masses(targets_of(fit)))
+    fitted_mix = compute_mix(grade_masses(targets_of(fit)))
     labeler = build_labeler(tree)
     report = labeler.fit(
         pairs_of(fit).followed_by(pairs_of(more)),
@@ -112,7 +112,7 @@ def fit_labeler(
     if total_variation(production, fitted_mix) < _NEGLIGIBLE:
         production = fitted_mix
     deployment = _with_cuts(Deployment(fitted_mix, production), answers, choose, tree)
-    metrics = label_metrics(deployment.apply(answers), grades_of(choose), deployment.cuts)
+    metrics = compute_label_metrics(deployment.apply(answers), grades_of(choose), deployment.cuts)
     seen = pd.concat([fit, more], ignore_index=True)
     return FittedLabeler(Deployed(labeler, deployment), report, seen, choose, len(more), metrics)
 
@@ -155,10 +155,10 @@ def _in_mix(targets: Targets, mix: Mix) -> Targets:
 
     So the loss that chooses is that of the mix, and a fit on both keeps it.
     """
-    if total_variation(mix_of_counts(grade_masses(targets)), mix) < _NEGLIGIBLE:
+    if total_variation(compute_mix(grade_masses(targets)), mix) < _NEGLIGIBLE:
         return targets
     labels = Probabilities(targets.label_ge_1, targets.label_ge_2)
-    return replace(targets, weight=weights_to(masses_of(labels), mix))
+    return replace(targets, weight=compute_weights(compute_masses(labels), mix))
 
 
 def _with_cuts(
@@ -167,8 +167,8 @@ def _with_cuts(
     if tree.labeling.grades == "most_probable":
         return deployment
     weight = production_weights(deployment, choose, tree)
-    mix = mix_of_counts(np.bincount(grades_of(choose), weight, GRADE_COUNT).tolist())
-    cuts = matched_cuts(deployment.apply(answers).expected, weight, mix)
+    mix = compute_mix(np.bincount(grades_of(choose), weight, GRADE_COUNT).tolist())
+    cuts = match_cuts(deployment.apply(answers).expected, weight, mix)
     return replace(deployment, cuts=cuts)
 
 
@@ -180,7 +180,7 @@ def production_weights(deployment: Deployment, rows: pd.DataFrame, tree: Conf) -
         return np.ones(len(rows))
     targets = targets_of(rows)
     labels = Probabilities(targets.label_ge_1, targets.label_ge_2)
-    return weights_to(masses_of(labels), deployment.production_mix)
+    return compute_weights(compute_masses(labels), deployment.production_mix)
 
 
 def _production_mix(
@@ -190,14 +190,14 @@ def _production_mix(
     tree, run_date = warehouse.conf.tree, warehouse.conf.run_date
     how = tree.labeling.mix.production
     if how == "judged":
-        return mix_of_counts(mass_sums(texts.where(f"role = '{FIT}'")))
+        return compute_mix(mass_sums(texts.where(f"role = '{FIT}'")))
     shown = shown_pairs(warehouse.read(IMPRESSIONS), run_date).persist()
     try:
         if how == "stratified":
             fit_pairs = graded.where(f"role = '{FIT}'")
-            return stratified_mix(graded_by_stratum(fit_pairs, shown), population_by_stratum(shown))
+            return stratify_mix(graded_by_stratum(fit_pairs, shown), population_by_stratum(shown))
         unknown = ungraded_texts(shown, graded, warehouse.read(QUERIES), warehouse.read(ITEMS))
         rows = draw_at_most(unknown, tree.labeling.mix.em_pairs, tree.seed).toPandas()
-        return estimated_mix(labeler.predict(pairs_of(rows)), fitted_mix)
+        return estimate_mix(labeler.predict(pairs_of(rows)), fitted_mix)
     finally:
         shown.unpersist()

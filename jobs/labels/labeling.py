@@ -17,7 +17,7 @@ from features.labels.plan import Plan, label_rows, quarantine_rows, with_vectors
 from jobs.delta.commits import RivalRunError
 from jobs.labels.labelers import Row, labeler_dir, read_optional
 from jobs.platform.warehouse import Warehouse
-from model.labelers.deployed import deployed_encoder
+from model.labelers.deployed import read_deployed_encoder
 from udfs.label import label_udf
 
 UNANSWERED = "labeler_gave_no_answer"
@@ -137,7 +137,7 @@ class Chunks:
 
     def _read_vectors(self, folder: Path) -> DataFrame | None:
         """Read stored embeddings of the labeler's encoder; None where it reads none or none are."""
-        encoder = deployed_encoder(folder)
+        encoder = read_deployed_encoder(folder)
         stored = None if encoder is None else read_optional(self.warehouse, TEXT_EMBEDDINGS)
         return None if stored is None else stored.where(F.col("encoder_version") == F.lit(encoder))
 

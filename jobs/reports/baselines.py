@@ -41,16 +41,16 @@ class RunBaselines:
     snapshot: Snapshot | None = None
     path: Path = field(default_factory=Path)
 
-    def beside_examples(self, rows: DataFrame) -> DataFrame:
-        """Rows of example_scores with the baselines' score columns."""
+    def join_examples(self, rows: DataFrame) -> DataFrame:
+        """Join the baselines' score columns to rows of example_scores."""
         if self.baselines is None:
             return rows
         examples = read_examples(self.warehouse).where("split = 'test'")
         scored = score_flat(examples, ["example_id"], self.path)
         return rows.join(scored, on="example_id", how="left")
 
-    def beside_served(self, rows: DataFrame) -> DataFrame:
-        """Rows of scored candidates (query_id, item_id) with the baselines' score columns."""
+    def join_served(self, rows: DataFrame) -> DataFrame:
+        """Join the baselines' score columns to scored candidates (query_id, item_id)."""
         if self.baselines is None or self.snapshot is None:
             return rows
         queries = rows.select("query_id").distinct()
@@ -58,32 +58,33 @@ class RunBaselines:
         scored = score_packed(packed, self.snapshot.spec, self.path)
         return rows.join(scored, on=["query_id", "item_id"], how="left")
 
-    def rankers(self, weights: Mapping[str, Weights], default: Weights) -> dict[str, Column]:
-        """Name -> score of every baseline that is no ranker already; weights by region.
+    def build_rankers(self, weights: Mapping[str, Weights], default: Weights) -> dict[str, Column]:
+        """Build name -> score of every baseline that is no ranker already; weights by region.
 
         A binary arm ranks by its engagement under its own name, and by its grades with `_relevance`
         at the end; the arms share the models of the grades, so they stand there once.
         """
         if self.baselines is None:
             return {}
-        found = {
+        by_name = {
             arm: F.col(score_column(arm, "engagement"))
             for arm in self.baselines.columns
             if arm not in _MEASURED_ALREADY
         }
         for number, arm in enumerate(self.baselines.probabilities):
             parts = [F.col(score_column(arm, f"p_{t}")) for t in ("click", "cart", "purchase")]
-            found[arm] = weigh_engagement(weights, default, parts)
+            by_name[arm] = weigh_engagement(weights, default, parts)
             if number == 0:
-                found["lightgbm_relevance"] = F.col(score_column(arm, "relevance"))
+                by_name["lightgbm_relevance"] = F.col(score_column(arm, "relevance"))
         for arm in self.baselines.rankings:
             kind = "relevance" if arm == "lambdamart_relevance" else "engagement"
-            found[arm] = F.col(score_column(arm, kind))
-        return found
+            by_name[arm] = F.col(score_column(arm, kind))
+        return by_name
 
 
-def run_baselines(warehouse: Warehouse) -> RunBaselines:
-    """The baselines of conf, fitted where no file of the same snapshot, conf and seed is kept.
+def prepare_baselines(warehouse: Warehouse) -> RunBaselines:
+    """Load the baselines of conf; fit them where no file of the same snapshot, conf and seed is
+    kept.
 
     What was left out stands in the report's notes. A dry run fits nothing.
     """
@@ -95,26 +96,26 @@ def run_baselines(warehouse: Warehouse) -> RunBaselines:
     except FileNotFoundError:
         warehouse.report.notes.append("no training snapshot of the run date: no fitted baselines")
         return RunBaselines(warehouse)
-    path = _path(warehouse, snapshot)
+    path = _build_path(warehouse, snapshot)
     if not path.is_file():
-        _fit(warehouse, snapshot, path)
+        _fit_and_save(warehouse, snapshot, path)
     baselines = load_baselines(path)
     warehouse.report.notes += baselines.notes
     return RunBaselines(warehouse, baselines, snapshot, path)
 
 
-def _fit(warehouse: Warehouse, snapshot: Snapshot, path: Path) -> None:
+def _fit_and_save(warehouse: Warehouse, snapshot: Snapshot, path: Path) -> None:
     """Fit and keep; files of an earlier snapshot or conf of the run date go."""
     tree = warehouse.conf.tree
     snapshot.verify()
-    weights = ValueWeights.of(tree.value.weights)
+    weights = ValueWeights.from_conf(tree.value.weights)
     fitted = fit_baselines(snapshot, tree.baselines, weights, tree.seed)
     for old in path.parent.glob("*.json"):
         old.unlink()
     save_baselines(fitted, path)
 
 
-def _path(warehouse: Warehouse, snapshot: Snapshot) -> Path:
+def _build_path(warehouse: Warehouse, snapshot: Snapshot) -> Path:
     tree = warehouse.conf.tree.model_dump(mode="json")
     key = section_hash(
         [snapshot.manifest_sha256, tree["baselines"], tree["value"]["weights"], tree["seed"]]

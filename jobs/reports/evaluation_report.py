@@ -11,7 +11,7 @@ from rich.table import Table as RichTable
 
 from features.evaluation.rankers import REFERENCE
 from jobs.labels.findings import Figure, Findings
-from jobs.reports.markdown import interval, table, write_section
+from jobs.reports.markdown import format_interval, format_table, write_section
 from model.evaluation.block_sums import ALL
 from model.evaluation.currency import Currency
 from model.evaluation.evaluated import NO_RANKING, TASKS
@@ -39,57 +39,59 @@ RANKERS = (
 )
 
 
-def value_cell(row: Figure | None) -> str:
-    """Value and interval."""
-    return interval(row["value"], row["low"], row["high"]) if row else "-"
+def format_value(row: Figure | None) -> str:
+    """Format the value and its interval."""
+    return format_interval(row["value"], row["low"], row["high"]) if row else "-"
 
 
-def difference_cell(row: Figure | None) -> str:
-    """Difference from the reference and its interval; a star where the interval excludes 0."""
+def format_difference(row: Figure | None) -> str:
+    """Format the difference from the reference and its interval; a star where the interval excludes
+    0."""
     if row is None or row.get("difference") is None:
         return "-"
     low, high = row["difference_low"], row["difference_high"]
     clear = low is not None and high is not None and (low > 0 or high < 0)
-    return interval(row["difference"], low, high, sign="+") + ("*" if clear else "")
+    return format_interval(row["difference"], low, high, sign="+") + ("*" if clear else "")
 
 
-def side_by_side(findings: Findings) -> list[str]:
-    """Lines of two tables for the terminal: values, and differences from the reference."""
+def format_side_by_side(findings: Findings) -> list[str]:
+    """Format the lines of two tables for the terminal: values, and differences from the
+    reference."""
     if not findings.rows:
         return ["no test row could be measured: no metrics"]
-    rankers, level = _shown(findings), f"{findings.confidence:.0%}"
+    rankers, level = _list_rankers(findings), f"{findings.confidence:.0%}"
     others = [ranker for ranker in rankers if ranker != REFERENCE]
     return [
         f"test queries: mean over queries [{level} interval]",
-        *_text(findings, value_cell, rankers),
+        *_format_text(findings, format_value, rankers),
         f"paired difference from {REFERENCE} [{level} interval], * where it excludes 0",
-        *_text(findings, difference_cell, others),
-        *_warnings(findings),
-        *yardstick_lines(findings),
+        *_format_text(findings, format_difference, others),
+        *_list_warnings(findings),
+        *format_yardsticks(findings),
     ]
 
 
 def write_evaluation_section(folder: Path, findings: Findings) -> Path:
-    """The evaluation's section of report.md."""
+    """Write the evaluation's section of report.md."""
     level = f"{findings.confidence:.0%}"
     regions = sorted({row["region"] for row in findings.rows} - {ALL})
     simulated = " (simulated engagement)" if findings.facts["simulated_engagement"] else ""
     parts = [
         f"## Evaluation on test queries{simulated}",
-        *_warnings(findings),
-        "\n".join(f"- {line}" for line in yardstick_lines(findings)),
+        *_list_warnings(findings),
+        "\n".join(f"- {line}" for line in format_yardsticks(findings)),
         f"Mean over queries [{level} interval by bootstrap over query texts]:",
-        _side_by_side(findings, value_cell),
+        _tabulate_rankers(findings, format_value),
         f"Paired difference from {REFERENCE} (* the interval excludes 0):",
-        _side_by_side(findings, difference_cell),
+        _tabulate_rankers(findings, format_difference),
         "### Further rankings",
-        _side_by_side(findings, value_cell, findings.name_further()),
+        _tabulate_rankers(findings, format_value, findings.name_further()),
         f"### By region: joint, and its difference from {REFERENCE}",
-        _by_region(findings, regions),
+        _tabulate_regions(findings, regions),
         f"### The model's probabilities{simulated}",
-        _tasks(findings),
+        _tabulate_tasks(findings),
         "### Lists behind the figures",
-        _left_out(findings),
+        _tabulate_left_out(findings),
         "Examination by position, relative to position 1: "
         + ", ".join(f"{e:.3f}" for e in findings.examination[:25]),
     ]
@@ -97,7 +99,7 @@ def write_evaluation_section(folder: Path, findings: Findings) -> Path:
     return write_section(folder, "20-evaluation", "\n\n".join(parts))
 
 
-def _warnings(findings: Findings) -> list[str]:
+def _list_warnings(findings: Findings) -> list[str]:
     lines = []
     if findings.facts["simulated_engagement"]:
         lines.append(
@@ -109,80 +111,83 @@ def _warnings(findings: Findings) -> list[str]:
     return lines
 
 
-def _shown(findings: Findings) -> list[str]:
+def _list_rankers(findings: Findings) -> list[str]:
     present = {row["ranker"] for row in findings.rows}
     return [ranker for ranker in RANKERS if ranker in present]
 
 
-def _text(
+def _format_text(
     findings: Findings, cell: Callable[[Figure | None], str], rankers: Sequence[str]
 ) -> list[str]:
     headings, rows = findings.name_headlines(), findings.by_name()
     columns = [heading.replace(" (", "\n(").replace(", ", ",\n") for heading in headings.values()]
     rich = RichTable("ranker", *columns, box=box.SIMPLE_HEAD, padding=(0, 1, 0, 0))
     for ranker in rankers:
-        rich.add_row(ranker, *(_compact(cell(rows.get((ranker, m)))) for m in headings))
+        rich.add_row(ranker, *(_compact_cell(cell(rows.get((ranker, m)))) for m in headings))
     buffer = StringIO()
     Console(file=buffer, width=160, color_system=None, markup=False).print(rich)
     return [line.rstrip() for line in buffer.getvalue().splitlines() if line.strip()]
 
 
-def _compact(cell: str) -> str:
-    """Figures below 1 without their leading zero, so that seven columns fit a terminal."""
+def _compact_cell(cell: str) -> str:
+    """Strip the leading zero of figures below 1, so that seven columns fit a terminal."""
     return re.sub(r"(?<!\d)0\.", ".", cell).replace(",", "")
 
 
-def _side_by_side(
+def _tabulate_rankers(
     findings: Findings,
     cell: Callable[[Figure | None], str],
     columns: Mapping[str, str] | None = None,
 ) -> str:
     headings, rows = columns or findings.name_headlines(), findings.by_name()
-    return table(
+    return format_table(
         ["ranker", *headings.values()],
         [
             [ranker, *(cell(rows.get((ranker, metric))) for metric in headings)]
-            for ranker in _shown(findings)
+            for ranker in _list_rankers(findings)
         ],
     )
 
 
-def _by_region(findings: Findings, regions: Sequence[str]) -> str:
+def _tabulate_regions(findings: Findings, regions: Sequence[str]) -> str:
     headings = findings.name_headlines()
     rows = []
     for region in regions:
-        found = findings.by_name(region)
-        cells = [found.get(("joint", metric)) for metric in headings]
-        rows.append([region, *(f"{value_cell(c)}; {difference_cell(c)}" for c in cells)])
-    return table(["region", *headings.values()], rows)
+        by_name = findings.by_name(region)
+        cells = [by_name.get(("joint", metric)) for metric in headings]
+        rows.append([region, *(f"{format_value(c)}; {format_difference(c)}" for c in cells)])
+    return format_table(["region", *headings.values()], rows)
 
 
-def _tasks(findings: Findings) -> str:
-    found = {m: row for (ranker, m), row in findings.by_name().items() if ranker == NO_RANKING}
-    kinds = list(dict.fromkeys(_kind(metric) for metric in found))
-    by_kind = {(_kind(metric), _task(metric)): row for metric, row in found.items()}
-    return table(
+def _tabulate_tasks(findings: Findings) -> str:
+    by_metric = {m: row for (ranker, m), row in findings.by_name().items() if ranker == NO_RANKING}
+    kinds = list(dict.fromkeys(_extract_kind(metric) for metric in by_metric))
+    by_kind = {
+        (_extract_kind(metric), _extract_task(metric)): row for metric, row in by_metric.items()
+    }
+    return format_table(
         ["figure", *TASKS],
-        [[kind, *(value_cell(by_kind.get((kind, task))) for task in TASKS)] for kind in kinds],
+        [[kind, *(format_value(by_kind.get((kind, task))) for task in TASKS)] for kind in kinds],
     )
 
 
-def _kind(metric: str) -> str:
-    return metric.replace(f"_{_task(metric)}", "")
+def _extract_kind(metric: str) -> str:
+    return metric.replace(f"_{_extract_task(metric)}", "")
 
 
-def _task(metric: str) -> str:
+def _extract_task(metric: str) -> str:
     return next(task for task in TASKS if f"_{task}" in metric)
 
 
-def _left_out(findings: Findings) -> str:
+def _tabulate_left_out(findings: Findings) -> str:
     columns = ("queries", "lists", "short", "masked", "no_positive")
     rows = [[m, *(f"{counts[c]:,}" for c in columns)] for m, counts in findings.left_out.items()]
-    return table(["metric", *columns], rows)
+    return format_table(["metric", *columns], rows)
 
 
-def yardstick_lines(findings: Findings) -> list[str]:
-    """The currency and why, the samples behind the weighed yardsticks, the lists of relevance."""
+def format_yardsticks(findings: Findings) -> list[str]:
+    """Format the currency and why, the samples behind the weighed yardsticks, the lists of
+    relevance."""
     pages = max(findings.samples.get("pages", 0.0), 1.0)
     sizes = [
         f"{name.replace('_', '-')} {findings.samples.get(f'effective_{name}', 0.0):,.0f} "

@@ -5,11 +5,11 @@ from pyspark.sql import DataFrame
 
 from conf.sections.value import EvaluationConf
 from features.evaluation.examination import PAIRS, pair_places, position_pairs
-from model.evaluation.examination import logged_examination
+from model.evaluation.examination import estimate_examination
 
 
 def examination_in_force(rows: DataFrame, conf: EvaluationConf) -> list[float]:
-    """Relative examination by position: conf's, else from the pages of the rows.
+    """Give the relative examination by position: conf's, else estimated from the pages of the rows.
 
     Args:
         rows: rows of EXAMPLE_SCORES of validation queries; no model's prediction is used.
@@ -19,7 +19,7 @@ def examination_in_force(rows: DataFrame, conf: EvaluationConf) -> list[float]:
     pairs = rows.transform(position_pairs(conf.max_position))
     share = min(1.0, PAIRS / max(pairs.count(), 1))
     places = pairs.transform(pair_places(share)).toPandas().sort_values(["pair", "position"])
-    curve = logged_examination(
+    curve = estimate_examination(
         places["position"].to_numpy(np.int64),
         places["clicks"].to_numpy(np.float64),
         places["pair"].to_numpy(np.int64),

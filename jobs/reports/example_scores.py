@@ -14,9 +14,9 @@ _MADE = {"bm25": "pair_bm25", "popularity": "item_region_popularity"}
 
 
 def predict_examples(examples: DataFrame, model_dir: Path) -> DataFrame:
-    """Rows of example_scores from rows of training_examples."""
-    kept = [c for c in EXAMPLE_SCORES.column_names if c in examples.columns]
-    columns = dict.fromkeys([*PAGE, *kept, *read_spec(model_dir).names])
+    """Score rows of training_examples; gives rows of example_scores."""
+    carried = [c for c in EXAMPLE_SCORES.column_names if c in examples.columns]
+    columns = dict.fromkeys([*PAGE, *carried, *read_spec(model_dir).names])
     return (
         examples.select(*columns, *(F.col(source).alias(name) for name, source in _MADE.items()))
         .transform(lambda df: score_dataframe(df, model_dir, group=PAGE))

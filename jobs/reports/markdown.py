@@ -6,9 +6,9 @@ from pathlib import Path
 from model.files import write_text
 
 
-def table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
-    """A Markdown table; a bar inside a cell is escaped."""
-    lines = [_line(headers), _line(["---"] * len(headers)), *map(_line, rows)]
+def format_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Format a Markdown table; a bar inside a cell is escaped."""
+    lines = [_format_row(headers), _format_row(["---"] * len(headers)), *map(_format_row, rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -31,8 +31,11 @@ def write_section(folder: Path, name: str, text: str) -> Path:
     return report
 
 
-def interval(value: float | None, low: float | None, high: float | None, sign: str = "") -> str:
-    """`0.512 [0.498, 0.526]`; a dash for no figure, no brackets for no interval."""
+def format_interval(
+    value: float | None, low: float | None, high: float | None, sign: str = ""
+) -> str:
+    """Format a figure as `0.512 [0.498, 0.526]`; a dash for no figure, no brackets for no
+    interval."""
     if value is None:
         return "-"
     figure = f"{value:{sign}.3f}"
@@ -41,5 +44,5 @@ def interval(value: float | None, low: float | None, high: float | None, sign: s
     return f"{figure} [{low:{sign}.3f}, {high:{sign}.3f}]"
 
 
-def _line(cells: Iterable[object]) -> str:
+def _format_row(cells: Iterable[object]) -> str:
     return "| " + " | ".join(str(cell).replace("|", "\\|") for cell in cells) + " |"

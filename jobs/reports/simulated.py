@@ -15,11 +15,11 @@ def rests_on_simulation(engagement: bool, grades: Mapping[str, bool]) -> Callabl
         grades: label source -> its grades are simulated or assumed.
     """
 
-    def of(ranker: str, metric: str) -> bool:
+    def is_simulated(ranker: str, metric: str) -> bool:
         if not is_relevance(metric):
             return engagement
         used = grades if metric.endswith("_all_labels") else {"human"}
         labels = any(grades.get(source, False) for source in used)
         return labels or (engagement and ranker in LOG_FED | FROM_LOG)
 
-    return of
+    return is_simulated

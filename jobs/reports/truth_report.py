@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from jobs.reports.markdown import table, write_section
+from jobs.reports.markdown import format_table, write_section
 from model.evaluation.block_sums import ALL
 from model.evaluation.truth import TASKS, Deciles
 
@@ -32,23 +32,24 @@ class Truths:
     scored_pairs: int
     k: int
 
-    def pick(self, queries: str, region: str = ALL) -> list[dict[str, Any]]:
-        """Rows of one set of queries and region."""
+    def select_rows(self, queries: str, region: str = ALL) -> list[dict[str, Any]]:
+        """Select the rows of one set of queries and region."""
         return [r for r in self.rows if (r["queries"], r["region"]) == (queries, region)]
 
 
-def truth_notes(truths: Truths) -> list[str]:
-    """Correlations and calibration on test queries, one line per task, and the yes-or-no checks."""
-    found = {row["check"]: row for row in truths.pick("test")}
+def format_truth_notes(truths: Truths) -> list[str]:
+    """Format correlations and calibration on test queries, one line per task, and the yes-or-no
+    checks."""
+    by_check = {row["check"]: row for row in truths.select_rows("test")}
     notes = [
         f"p_{task} against the truth, test queries: "
         + ", ".join(
-            f"{kind} {found[f'p_{task}.{kind}']['value']:.3f}"
+            f"{kind} {by_check[f'p_{task}.{kind}']['value']:.3f}"
             for kind in ("pearson", "spearman", "mean_ratio", "slope")
-            if f"p_{task}.{kind}" in found
+            if f"p_{task}.{kind}" in by_check
         )
         for task in TASKS
-        if f"p_{task}.pearson" in found
+        if f"p_{task}.pearson" in by_check
     ]
     notes += [
         f"{row['check']}: {row['value']:.3f} ({'as' if row['passed'] else 'NOT as'} the truth says)"
@@ -59,47 +60,47 @@ def truth_notes(truths: Truths) -> list[str]:
 
 
 def write_truth_section(folder: Path, truths: Truths) -> Path:
-    """The section of report.md."""
+    """Write the section of report.md."""
     parts = [
         "## The planted truth of the simulated market",
         f"The truth is known of {truths.known_pairs:,} of {truths.scored_pairs:,} scored pairs.",
-        _checks(truths),
+        _tabulate_checks(truths),
         "### Calibration by decile of the prediction, test queries",
-        _deciles(truths.deciles),
+        _tabulate_deciles(truths.deciles),
         f"### What the relevance weight truly does, test queries, first {truths.k} ranks",
-        _sweep(truths.swept),
+        _tabulate_sweep(truths.swept),
     ]
     return write_section(folder, "30-truth", "\n\n".join(parts))
 
 
-def _checks(truths: Truths) -> str:
-    test = {r["check"]: r for r in truths.pick("test")}
-    every = {r["check"]: r for r in truths.pick("all")}
+def _tabulate_checks(truths: Truths) -> str:
+    test = {r["check"]: r for r in truths.select_rows("test")}
+    every = {r["check"]: r for r in truths.select_rows("all")}
     names = list(dict.fromkeys([*test, *every]))
     meaning = {r["check"]: r["meaning"] for r in truths.rows}
-    rows = [[n, _value(test.get(n)), _value(every.get(n)), meaning[n]] for n in names]
-    return table(["check", "test queries", "all queries", "meaning"], rows)
+    rows = [[n, _format_check(test.get(n)), _format_check(every.get(n)), meaning[n]] for n in names]
+    return format_table(["check", "test queries", "all queries", "meaning"], rows)
 
 
-def _value(row: Mapping[str, Any] | None) -> str:
+def _format_check(row: Mapping[str, Any] | None) -> str:
     if row is None:
         return "-"
     verdict = {None: "", True: " (yes)", False: " (NO)"}[row["passed"]]
     return f"{row['value']:.3f}{verdict}"
 
 
-def _deciles(found: Mapping[str, Deciles]) -> str:
-    headers = [f"{task}: {kind}" for task in found for kind in ("predicted", "true")]
+def _tabulate_deciles(by_task: Mapping[str, Deciles]) -> str:
+    headers = [f"{task}: {kind}" for task in by_task for kind in ("predicted", "true")]
     columns: Sequence[Sequence[float]] = [
-        side for d in found.values() for side in (d.predicted.tolist(), d.true.tolist())
+        side for d in by_task.values() for side in (d.predicted.tolist(), d.true.tolist())
     ]
     rows = [
         [str(i), *(f"{v:.4f}" for v in row)] for i, row in enumerate(zip(*columns, strict=True), 1)
     ]
-    return table(["decile", *headers], rows)
+    return format_table(["decile", *headers], rows)
 
 
-def _sweep(swept: pd.DataFrame) -> str:
+def _tabulate_sweep(swept: pd.DataFrame) -> str:
     figures = ["relevance", *TASKS, "combined"]
     named = swept.assign(order=pd.to_numeric(swept["ranker"], errors="coerce"))
     rows = [
@@ -107,4 +108,4 @@ def _sweep(swept: pd.DataFrame) -> str:
         for row in named.sort_values(["order", "ranker"]).to_dict("records")
     ]
     headers = ["w_relevance", "true relevance NDCG", *(f"expected {t}s" for t in TASKS)]
-    return table([*headers, "weighted"], rows)
+    return format_table([*headers, "weighted"], rows)

@@ -7,15 +7,15 @@ from typing import Any
 from pyspark.sql import Row
 
 from conf.schema import Conf
-from jobs.reports.markdown import interval, table, write_section
+from jobs.reports.markdown import format_interval, format_table, write_section
 from model.evaluation.block_sums import ALL
 
 
-def curve_notes(curve: Sequence[Row], tree: Conf) -> list[str]:
-    """One line a pick, all regions first; and what could not be picked."""
+def format_curve_notes(curve: Sequence[Row], tree: Conf) -> list[str]:
+    """Format one line per pick, all regions first, and what could not be picked."""
     k = tree.evaluation.k
     picked = [row for row in curve if row["picked"]]
-    notes = [_pick_line(row, k) for row in picked]
+    notes = [_format_pick(row, k) for row in picked]
     without = [r for r in (ALL, *tree.regions) if r not in {row["region"] for row in picked}]
     if without:
         notes.append(f"no weight could be picked for {', '.join(without)}: conf's weights hold")
@@ -32,7 +32,7 @@ def curve_notes(curve: Sequence[Row], tree: Conf) -> list[str]:
 def write_curve_section(
     folder: Path, curve: Sequence[Row], weights: Sequence[Mapping[str, Any]], tree: Conf
 ) -> Path:
-    """The curve of all regions, and the weights in force by region."""
+    """Write the curve of all regions, and the weights in force by region."""
     k = tree.evaluation.k
     simulated = any(row["simulated_engagement"] for row in curve)
     mark = " (simulated)" if simulated else ""
@@ -45,9 +45,11 @@ def write_curve_section(
         "queries (relevance, engagement)",
         "picked",
     ]
-    swept = table(headers, [_curve_cells(row) for row in curve if row["region"] == ALL])
+    swept = format_table(
+        headers, [_format_curve_cells(row) for row in curve if row["region"] == ALL]
+    )
     names = ["region", "w_click", "w_cart", "w_purchase", "w_relevance", "origin"]
-    chosen = table(names, [[row[name] for name in names] for row in weights])
+    chosen = format_table(names, [[row[name] for name in names] for row in weights])
     text = (
         f"## Value model: the relevance weight, swept on validation queries\n\n"
         f"Rule: {tree.value.rule}. Regions together; the curve of each region is in "
@@ -61,28 +63,28 @@ def write_curve_section(
     return write_section(folder, "10-value", text)
 
 
-def _pick_line(row: Row, k: int) -> str:
+def _format_pick(row: Row, k: int) -> str:
     mark = " (simulated)" if row["simulated_engagement"] else ""
     return (
         f"{row['region']}: w_relevance {row['w_relevance']:g}: relevance NDCG@{k} "
-        f"{_figure(row, 'relevance')}, engagement@{k} ({row['currency']}) "
-        f"{_figure(row, 'engagement')}{mark}; "
+        f"{_format_figure(row, 'relevance')}, engagement@{k} ({row['currency']}) "
+        f"{_format_figure(row, 'engagement')}{mark}; "
         f"{row['rule']}"
     )
 
 
-def _curve_cells(row: Row) -> list[str]:
+def _format_curve_cells(row: Row) -> list[str]:
     return [
         f"{row['w_relevance']:g}",
-        _figure(row, "relevance"),
-        _figure(row, "engagement"),
-        _engagement_kept(row),
+        _format_figure(row, "relevance"),
+        _format_figure(row, "engagement"),
+        _format_engagement_kept(row),
         f"{row['relevance_queries']:,}, {row['engagement_queries']:,}",
         "picked" if row["picked"] else "",
     ]
 
 
-def _engagement_kept(row: Row) -> str:
+def _format_engagement_kept(row: Row) -> str:
     return (
         "-"
         if row["engagement_kept"] is None
@@ -90,5 +92,5 @@ def _engagement_kept(row: Row) -> str:
     )
 
 
-def _figure(row: Row, name: str) -> str:
-    return interval(row[f"{name}_ndcg"], row[f"{name}_low"], row[f"{name}_high"])
+def _format_figure(row: Row, name: str) -> str:
+    return format_interval(row[f"{name}_ndcg"], row[f"{name}_low"], row[f"{name}_high"])

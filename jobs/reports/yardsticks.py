@@ -30,7 +30,7 @@ from features.evaluation.served import clear_pair_sums, mixed_lists, pooled_list
 from features.evaluation.sums import ranked_sums
 from features.evaluation.weighed import WEIGHED, ratio_sums, weighed_gains, weighed_samples
 from model.evaluation.block_sums import BlockSums, Cell
-from model.evaluation.currency import Currency, currency
+from model.evaluation.currency import Currency, choose_currency
 
 CHANCE = "random"
 
@@ -58,8 +58,8 @@ class Yardsticks:
         seen = examination_at_position(self.curve)
         return weighed_gains(self.weights, self.default, seen, self.conf.max_weight)
 
-    def engagement(self, rows: DataFrame) -> DataFrame:
-        """Block sums over pages: as logged, and weighed. Rows with `block`."""
+    def sum_engagement(self, rows: DataFrame) -> DataFrame:
+        """Sum engagement by block over pages, as logged and weighed. Rows with `block`."""
         shown, k = select_pages(rows), self.conf.k
         rankers = dict(self.rankers) | logged_ranker()
         gains = engagement_gains(self.weights, self.default)
@@ -68,8 +68,8 @@ class Yardsticks:
         weighed = shown.transform(ratio_sums(self.rankers, self.weighed, names, k))
         return as_logged.unionByName(weighed)
 
-    def in_currency(self, rows: DataFrame, currency: Currency, metric: str) -> DataFrame:
-        """Block sums over pages by one yardstick, under a name. Rows with `block`."""
+    def sum_in_currency(self, rows: DataFrame, currency: Currency, metric: str) -> DataFrame:
+        """Sum engagement by block over pages by one yardstick, under a name. Rows with `block`."""
         k, shown = self.conf.k, select_pages(rows)
         if currency == "logged":
             gains = {"gain": engagement_gains(self.weights, self.default)["combined"]}
@@ -77,20 +77,20 @@ class Yardsticks:
         gains = {"gain": self.weighed[currency]}
         return shown.transform(ratio_sums(self.rankers, gains, {"gain": metric}, k))
 
-    def expected(self, rows: DataFrame, metric: str) -> DataFrame:
-        """Block sums over pages with the ranker's own expected engagement for gains."""
+    def sum_expected(self, rows: DataFrame, metric: str) -> DataFrame:
+        """Sum NDCG by block over pages, the ranker's own expected engagement for gains."""
         gains = {"gain": predicted_engagement(self.weights, self.default)}
         return select_pages(rows).transform(
             ranked_sums(self.rankers, gains, {"gain": metric}, self.conf.k)
         )
 
-    def samples(self, rows: DataFrame) -> dict[str, float]:
-        """pages, and effective_<g> and pages_<g> of each weighed yardstick."""
-        found = select_pages(rows).transform(weighed_samples(self.weighed)).collect()[0]
-        return {name: float(value) for name, value in found.asDict().items()}
+    def measure_samples(self, rows: DataFrame) -> dict[str, float]:
+        """Measure the samples: pages, and effective_<g> and pages_<g> of each weighed yardstick."""
+        row = select_pages(rows).transform(weighed_samples(self.weighed)).collect()[0]
+        return {name: float(value) for name, value in row.asDict().items()}
 
-    def true(self, lists: DataFrame, truth: DataFrame, yardstick: str) -> DataFrame:
-        """Block sums of NDCG with planted gains; items without them are left out of their list.
+    def sum_true(self, lists: DataFrame, truth: DataFrame, yardstick: str) -> DataFrame:
+        """Sum NDCG by block with planted gains; items without them are left out of their list.
 
         The market plants outcomes for the pairs that it can show, and a night scores more.
         """
@@ -100,8 +100,9 @@ class Yardsticks:
         rows = lists.transform(with_truth(truth)).where(F.col("true_p_click").isNotNull())
         return rows.transform(ranked_sums(self.rankers, gains, names, self.conf.k))
 
-    def relevance(self, rows: DataFrame, *, all_labels: bool) -> DataFrame:
-        """Block sums of every kind of list. Rows with `block`, `grade` and `label_source`."""
+    def sum_relevance(self, rows: DataFrame, *, all_labels: bool) -> DataFrame:
+        """Sum relevance by block over every kind of list. Rows with `block`, `grade` and
+        `label_source`."""
         k, grades = self.conf.k, relevance_gains()
         sums = judged_lists(rows, human_only=True).transform(
             ranked_sums(self.rankers, grades, relevance_metrics(k, human_only=True), k)
@@ -122,10 +123,10 @@ class Yardsticks:
         names = relevance_metrics(k, human_only=False)
         return sums.unionByName(every.transform(ranked_sums(self.rankers, grades, names, k)))
 
-    def currency(self, samples: Mapping[str, float]) -> Currency:
-        """The yardstick that picks and gates."""
+    def choose_currency(self, samples: Mapping[str, float]) -> Currency:
+        """Choose the yardstick that picks and gates."""
         effective = samples["effective_off_policy"]
-        return currency(self.conf.currency, effective, self.conf.min_effective)
+        return choose_currency(self.conf.currency, effective, self.conf.min_effective)
 
 
 def add_distances(sums: BlockSums, k: int) -> None:
@@ -133,15 +134,15 @@ def add_distances(sums: BlockSums, k: int) -> None:
     for metric in [kind.format(k=k) for kind in RELEVANCE_KINDS.values()]:
         for region in sums.regions:
             chance = sums.get(region, CHANCE, metric)
-            for ranker in sums.rankers(metric):
+            for ranker in sums.list_rankers(metric):
                 cell = sums.get(region, ranker, metric)
                 if chance is None or cell is None:
                     continue
                 name = metric.replace("_ndcg@", "_distance@")
-                sums.add((region, ranker, name), _distance(cell, chance))
+                sums.add((region, ranker, name), _compute_distance(cell, chance))
 
 
-def _distance(cell: Cell, chance: Cell) -> Cell:
+def _compute_distance(cell: Cell, chance: Cell) -> Cell:
     return Cell(
         cell.totals - chance.totals,
         cell.denominators - chance.totals,

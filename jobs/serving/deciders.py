@@ -9,8 +9,8 @@ class DeciderError(UserError, ValueError):
     """A decision of a person without a name or a reason."""
 
 
-def decider_of(arguments: argparse.Namespace) -> tuple[str, str]:
-    """Who decides, and why.
+def require_decider(arguments: argparse.Namespace) -> tuple[str, str]:
+    """Read who decides, and why.
 
     Raises:
         DeciderError: one of both is not said.

@@ -11,7 +11,7 @@ from conf.errors import UserError
 from conf.sections.value import Weights
 from features.contracts import VALUE_WEIGHTS, WEIGHT_DECISIONS
 from jobs.platform.warehouse import Warehouse
-from jobs.serving.models import holds, in_force, model_decisions, require_admitted
+from jobs.serving.models import find_in_force, holds_version, read_model_decisions, require_admitted
 from model.value.weights import ValueWeights, WeightTable
 
 Decision = dict[str, Any]
@@ -39,7 +39,7 @@ class WeightsInForce:
 
 
 def model_in_force(warehouse: Warehouse) -> Path:
-    """Directory of the model that serves: the one that was admitted last.
+    """Find the directory of the model that serves: the one that was admitted last.
 
     Without any decision of `admit_model`: the model of the run date, else the latest earlier one.
     What a reader would not expect is noted in the report.
@@ -48,10 +48,10 @@ def model_in_force(warehouse: Warehouse) -> Path:
         NoModelError: there is none.
         ModelGoneError: the folder of the admitted model is missing.
     """
-    decisions = model_decisions(warehouse)
+    decisions = read_model_decisions(warehouse)
     if not decisions:
-        return _latest_model(warehouse)
-    current, last = in_force(decisions), decisions[-1]
+        return _find_latest_model(warehouse)
+    current, last = find_in_force(decisions), decisions[-1]
     if current is None:
         raise NoModelError(
             f"no model is admitted: {last['model_version']} was {last['decision']} on "
@@ -61,23 +61,25 @@ def model_in_force(warehouse: Warehouse) -> Path:
     if current["run_date"] != warehouse.conf.run_date:
         warehouse.report.notes.append(
             f"scored with model {current['model_version']} of {current['run_date']}, in force by "
-            f"decision {current['decision_no']}; {_tonight(warehouse, decisions)}"
+            f"decision {current['decision_no']}; {_describe_tonight(warehouse, decisions)}"
         )
     return require_admitted(warehouse, current)
 
 
-def _tonight(warehouse: Warehouse, decisions: list[Decision]) -> str:
-    """What became of the run date's own model."""
+def _describe_tonight(warehouse: Warehouse, decisions: list[Decision]) -> str:
+    """Describe what became of the run date's own model."""
     place = warehouse.model_dir()
     for row in reversed(decisions):
-        if row["run_date"] == warehouse.conf.run_date and holds(place, row["model_version"]):
+        if row["run_date"] == warehouse.conf.run_date and holds_version(
+            place, row["model_version"]
+        ):
             return f"model {row['model_version']} of the run date was {row['decision']}"
     if (place / "manifest.json").is_file():
         return "no decision on the model of the run date yet: run `counterpoise admit_model`"
     return "no model of the run date"
 
 
-def _latest_model(warehouse: Warehouse) -> Path:
+def _find_latest_model(warehouse: Warehouse) -> Path:
     wanted = warehouse.model_dir()
     if (wanted / "manifest.json").is_file():
         return wanted
@@ -95,22 +97,25 @@ def _latest_model(warehouse: Warehouse) -> Path:
 
 
 def weights_in_force(warehouse: Warehouse) -> WeightsInForce:
-    """The weights that were adopted by hand, else those of `tune_value_model`, else those of conf.
+    """Find the weights in force: adopted by hand, else those of `tune_value_model`, else those of
+    conf.
 
     This order holds everywhere. Of the decisions of `adopt_weights` the last one up to the run date
     holds; one that goes back to the tuned weights ends the adoption. Conf `value.tuned` = false
     passes over the tuned weights, not over adopted ones. A region without weights takes conf's.
     """
-    return _adopted_weights(warehouse) or _tuned_weights(warehouse, warehouse.conf.run_date)
+    return _read_adopted_weights(warehouse) or _read_tuned_weights(
+        warehouse, warehouse.conf.run_date
+    )
 
 
 def weights_served_before(warehouse: Warehouse) -> WeightsInForce:
-    """The weights in force, but tuned ones of the latest run date before this one.
+    """Find the weights in force, but with tuned ones of the latest run date before this one.
 
     What a model of tonight is judged under: tonight's weights are tuned for the model that is
     admitted.
     """
-    adopted = _adopted_weights(warehouse)
+    adopted = _read_adopted_weights(warehouse)
     if adopted is not None:
         return adopted
     before = None
@@ -118,21 +123,21 @@ def weights_served_before(warehouse: Warehouse) -> WeightsInForce:
         dates = warehouse.read(VALUE_WEIGHTS).select(F.col("run_date").alias("day"))
         earlier = dates.where(F.col("day") < warehouse.conf.run_date)
         before = earlier.agg(F.max("day").alias("day")).collect()[0]["day"]
-    return _tuned_weights(warehouse, before)
+    return _read_tuned_weights(warehouse, before)
 
 
-def _adopted_weights(warehouse: Warehouse) -> WeightsInForce | None:
+def _read_adopted_weights(warehouse: Warehouse) -> WeightsInForce | None:
     decision = weights_decision(warehouse)
     if decision is None or decision["decision"] != "adopted":
         return None
-    words = _adopted_words(decision)
+    words = _format_adoption(decision)
     warehouse.report.notes.append(words)
     table = WeightTable.from_json(str(decision["weights"]))
     return WeightsInForce(table, str(decision["weights_version"]), words)
 
 
 def weights_decision(warehouse: Warehouse) -> Decision | None:
-    """The last decision on weights up to the run date, or None."""
+    """Read the last decision on weights up to the run date; None: there is none."""
     if not warehouse.exists(WEIGHT_DECISIONS):
         return None
     decisions = warehouse.read(WEIGHT_DECISIONS).where(F.col("run_date") <= warehouse.conf.run_date)
@@ -140,16 +145,16 @@ def weights_decision(warehouse: Warehouse) -> Decision | None:
     return last.asDict() if last else None
 
 
-def _adopted_words(decision: Decision) -> str:
+def _format_adoption(decision: Decision) -> str:
     return (
         f"weights {decision['weights_version']} (trial {decision['trial']}) in force: adopted by "
         f"{decision['decided_by']} from {decision['run_date']} on: {decision['why']}"
     )
 
 
-def _tuned_weights(warehouse: Warehouse, day: date | None) -> WeightsInForce:
-    """Those of `tune_value_model` of a run date, else those of conf."""
-    given = WeightTable.of(warehouse.conf.tree.value)
+def _read_tuned_weights(warehouse: Warehouse, day: date | None) -> WeightsInForce:
+    """Read the weights of `tune_value_model` of a run date, else those of conf."""
+    given = WeightTable.from_conf(warehouse.conf.tree.value)
     conf = WeightsInForce(given, given.version)
     if not warehouse.conf.tree.value.tuned:
         return conf

@@ -28,11 +28,11 @@ from jobs.platform.plans import keep_frame
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.example_scores import predict_examples
 from jobs.serving.in_force import WeightsInForce
-from jobs.serving.paired import PairedSums, Ranked, paired_sums
+from jobs.serving.paired import PairedSums, Ranked, sum_paired
 from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
-from model.evaluation.reliability import calibration_gap, task_metrics
-from model.serving.admission import CalibrationFigure, Evidence, RankingFigure
+from model.evaluation.reliability import estimate_calibration_gap, estimate_task_metrics
+from model.serving.admission import CalibrationFigure, GateEvidence, RankingFigure
 from udfs.score_rows import score_rows
 
 CANDIDATE, PART, REFERENCE, CHANCE = "candidate", "part", "in_force", "random"
@@ -43,7 +43,7 @@ _PREDICTED = ("p_click", "p_cart", "p_purchase", "p_ge_1", "p_ge_2", "relevance"
 
 
 @dataclass(frozen=True)
-class Compared:
+class ScoredRows:
     """Validation rows scored by the candidate, and in columns `ref_...` by the model in force.
 
     Attributes:
@@ -57,9 +57,9 @@ class Compared:
     paired: bool
 
 
-def gather(
+def gather_evidence(
     warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
-) -> Evidence:
+) -> GateEvidence:
     """Score the validation rows with both models and measure them.
 
     Args:
@@ -67,38 +67,39 @@ def gather(
         weights: under which both rank.
     """
     tree, queries = warehouse.conf.tree, warehouse.read(QUERIES)
-    with _scored(warehouse, candidate, reference, weights) as compared:
-        found = _sums(compared, queries, weights, tree)
+    with _score_both(warehouse, candidate, reference, weights) as compared:
+        sums = _sum_orders(compared, queries, weights, tree)
         bootstrap = BlockBootstrap(
             tree.evaluation.blocks, tree.evaluation.bootstrap, tree.evaluation.confidence, tree.seed
         )
         order = compared.shown.transform(measure_disorder).collect()[0].asDict()
         rows, shown = int(order.pop("rows")), int(order.pop("queries"))
-        return Evidence(
-            rankings=tuple(_rankings(found, bootstrap, tree)),
-            calibration=tuple(_calibration(compared, queries, found, bootstrap, tree)),
+        return GateEvidence(
+            rankings=tuple(_build_rankings(sums, bootstrap, tree)),
+            calibration=tuple(_build_calibration(compared, queries, sums, bootstrap, tree)),
             disorder={name: float(share or 0.0) for name, share in order.items()},
             rows=rows,
             queries=shown,
-            given={"currency": found.currency, "weights_version": weights.version},
+            given={"currency": sums.currency, "weights_version": weights.version},
         )
 
 
 @contextmanager
-def _scored(
+def _score_both(
     warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
-) -> Iterator[Compared]:
-    """The rows, scored once and kept while they are measured."""
+) -> Iterator[ScoredRows]:
+    """Score the rows once by both models and keep them while they are measured."""
     with ExitStack() as stack:
-        lists = keep_frame(_lists(warehouse, candidate, reference, weights), stack)
-        shown = keep_frame(_shown(warehouse, candidate, reference, weights), stack)
-        yield Compared(lists, shown, reference is not None)
+        lists = keep_frame(_score_lists(warehouse, candidate, reference, weights), stack)
+        shown = keep_frame(_score_pages(warehouse, candidate, reference, weights), stack)
+        yield ScoredRows(lists, shown, reference is not None)
 
 
-def _lists(
+def _score_lists(
     warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
 ) -> DataFrame:
-    """Candidates of the validation queries that people judged; where these are few, of all judged.
+    """Score the candidates of the validation queries that people judged; where these are few, of
+    all judged ones.
 
     A labeler may have judged every query: to score them all again would double a night's scoring.
     """
@@ -119,10 +120,11 @@ def _lists(
     return rows.transform(graded_rows(labels, queries, tree.split.validation))
 
 
-def _shown(
+def _score_pages(
     warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
 ) -> DataFrame:
-    """Validation examples that a page showed; `ref_joint` is the value of the model in force."""
+    """Score the validation examples that a page showed; `ref_joint` is the value of the model in
+    force."""
     examples = read_examples(warehouse).where("split = 'validation'")
     examples = examples.where(F.col("search_id").isNotNull())
     rows = predict_examples(examples, candidate)
@@ -135,8 +137,8 @@ def _shown(
     return rows.join(named, on="example_id", how="inner")
 
 
-def _sums(
-    compared: Compared, queries: DataFrame, weights: WeightsInForce, tree: Conf
+def _sum_orders(
+    compared: ScoredRows, queries: DataFrame, weights: WeightsInForce, tree: Conf
 ) -> PairedSums:
     lists: dict[str, Column] = {
         CANDIDATE: F.col("value"),
@@ -148,7 +150,7 @@ def _sums(
     if compared.paired:
         lists[REFERENCE] = F.col("ref_value")
         shown[REFERENCE] = F.col("ref_joint")
-    return paired_sums(
+    return sum_paired(
         Ranked(compared.lists, lists),
         Ranked(compared.shown, shown),
         queries,
@@ -157,70 +159,72 @@ def _sums(
     )
 
 
-def _theirs(shown: DataFrame) -> DataFrame:
-    """The rows with the predictions of the model in force in the place of the candidate's."""
+def _swap_predictions(shown: DataFrame) -> DataFrame:
+    """Put the predictions of the model in force in the place of the candidate's."""
     return shown.withColumns({p: F.col(f"ref_{p}") for p in _PREDICTED})
 
 
-def _rankings(found: PairedSums, bootstrap: BlockBootstrap, tree: Conf) -> Iterator[RankingFigure]:
+def _build_rankings(
+    paired: PairedSums, bootstrap: BlockBootstrap, tree: Conf
+) -> Iterator[RankingFigure]:
     k = tree.evaluation.k
-    metrics = [kind.format(k=k) for kind in RELEVANCE_KINDS.values()] + [found.engagement]
-    human = found.sums.get(ALL, CANDIDATE, metrics[0])
+    metrics = [kind.format(k=k) for kind in RELEVANCE_KINDS.values()] + [paired.engagement]
+    human = paired.sums.get(ALL, CANDIDATE, metrics[0])
     if human is None or human.query_count < tree.value.min_queries:
         metrics.append(relevance_metrics(k, human_only=False)["exp"])
     for metric in metrics:
-        for region in found.sums.regions:
-            figure = _ranking(found, bootstrap, metric, region)
+        for region in paired.sums.regions:
+            figure = _build_ranking(paired, bootstrap, metric, region)
             if figure is not None:
                 yield figure
 
 
-def _ranking(
-    found: PairedSums, bootstrap: BlockBootstrap, metric: str, region: str
+def _build_ranking(
+    paired: PairedSums, bootstrap: BlockBootstrap, metric: str, region: str
 ) -> RankingFigure | None:
     ours, part, chance, theirs = (
-        found.sums.get(region, name, metric) for name in (CANDIDATE, PART, CHANCE, REFERENCE)
+        paired.sums.get(region, name, metric) for name in (CANDIDATE, PART, CHANCE, REFERENCE)
     )
     if ours is None or part is None or chance is None or not ours.query_count:
         return None
     gain = None
     if theirs is not None:
-        gain = bootstrap.difference(ours.totals, theirs.totals, ours.denominators)
-    over = bootstrap.difference(part.totals, chance.totals, part.denominators)
-    value = bootstrap.mean(ours.totals, ours.denominators).value
+        gain = bootstrap.estimate_difference(ours.totals, theirs.totals, ours.denominators)
+    over = bootstrap.estimate_difference(part.totals, chance.totals, part.denominators)
+    value = bootstrap.estimate_mean(ours.totals, ours.denominators).value
     return RankingFigure(metric, region, ours.query_count, value, over.value, gain)
 
 
-def _calibration(
-    compared: Compared,
+def _build_calibration(
+    compared: ScoredRows,
     queries: DataFrame,
-    found: PairedSums,
+    paired: PairedSums,
     bootstrap: BlockBootstrap,
     tree: Conf,
 ) -> Iterator[CalibrationFigure]:
     e = tree.evaluation
     shown = compared.shown.transform(with_block(queries, tree.seed, e.blocks))
-    histogram = prediction_histogram(e.logit_bin, examination_at_position(found.examination))
+    histogram = prediction_histogram(e.logit_bin, examination_at_position(paired.examination))
     ours = select_pages(shown).transform(histogram).toPandas()
-    theirs = (
-        select_pages(_theirs(shown)).transform(histogram).toPandas() if compared.paired else None
-    )
+    theirs = None
+    if compared.paired:
+        theirs = select_pages(_swap_predictions(shown)).transform(histogram).toPandas()
     counts = queries_by_task(select_pages(shown)).toPandas().set_index("region")
     for region in (ALL, *map(str, counts.index)):
-        part = _of(ours, region)
-        other = None if theirs is None else _of(theirs, region)
+        part = _select_region(ours, region)
+        other = None if theirs is None else _select_region(theirs, region)
         for task in TASKS:
-            error = task_metrics(part, task, bootstrap, e.calibration_groups).get(
+            error = estimate_task_metrics(part, task, bootstrap, e.calibration_groups).get(
                 f"calibration_error_{task}_at_position"
             )
             if error is None:
                 continue
             loss: Estimate | None = None
             if other is not None:
-                loss = calibration_gap(part, other, task, bootstrap, e.calibration_groups)
-            known = counts[task] if region == ALL else counts.loc[[region], task]
-            yield CalibrationFigure(task, region, int(known.sum()), error, loss)
+                loss = estimate_calibration_gap(part, other, task, bootstrap, e.calibration_groups)
+            of_task = counts[task] if region == ALL else counts.loc[[region], task]
+            yield CalibrationFigure(task, region, int(of_task.sum()), error, loss)
 
 
-def _of(histogram: pd.DataFrame, region: str) -> pd.DataFrame:
+def _select_region(histogram: pd.DataFrame, region: str) -> pd.DataFrame:
     return histogram if region == ALL else histogram[histogram["region"] == region]

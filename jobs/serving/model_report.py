@@ -5,12 +5,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from jobs.reports.markdown import interval, table, write_section
+from jobs.reports.markdown import format_interval, format_table, write_section
 from model.evaluation.block_sums import ALL
 
 
-def decision_lines(row: Mapping[str, Any]) -> list[str]:
-    """The decision, its reasons, and what too few queries left unjudged."""
+def format_decision(row: Mapping[str, Any]) -> list[str]:
+    """Format the decision, its reasons, and what too few queries left unjudged."""
     against = f"against {row['compared_with']}" if row["compared_with"] else "the first one"
     lines = [
         f"model {row['model_version']} {row['decision']} by {row['decided_by']} on "
@@ -21,43 +21,47 @@ def decision_lines(row: Mapping[str, Any]) -> list[str]:
 
 
 def write_model_section(folder: Path, row: Mapping[str, Any]) -> Path:
-    """The decision's section of report.md: all figures of all regions, and losses by region."""
+    """Write the decision's section of report.md: all figures of all regions, and losses by
+    region."""
     metrics = json.loads(row["metrics"])
-    lines = decision_lines(row)
+    lines = format_decision(row)
     parts = [
         "## The model in the gate",
         "\n".join([lines[0], "", *(f"- {line.strip()}" for line in lines[1:])]),
-        table(
+        format_table(
             ["validation queries", "region", "queries", "value", "less the model in force"],
-            [*_rankings(metrics.get("rankings", [])), *_errors(metrics.get("calibration", []))],
+            [
+                *_list_rankings(metrics.get("rankings", [])),
+                *_list_errors(metrics.get("calibration", [])),
+            ],
         ),
     ]
     return write_section(folder, "05-model", "\n\n".join(parts))
 
 
-def _rankings(figures: Iterable[Mapping[str, Any]]) -> list[list[object]]:
+def _list_rankings(figures: Iterable[Mapping[str, Any]]) -> list[list[object]]:
     ordered = sorted(figures, key=lambda f: f["region"] != ALL)
     return [
-        [f["metric"], f["region"], f["queries"], f"{f['value']:.4f}", _gap(f["gain"])]
+        [f["metric"], f["region"], f["queries"], f"{f['value']:.4f}", _format_gap(f["gain"])]
         for f in ordered
     ]
 
 
-def _errors(figures: Iterable[Mapping[str, Any]]) -> list[list[object]]:
+def _list_errors(figures: Iterable[Mapping[str, Any]]) -> list[list[object]]:
     return [
         [
             f"calibration error, {f['task']}",
             f["region"],
             f["queries"],
             f"{f['error']['value']:.4f}",
-            _gap(f["loss"]),
+            _format_gap(f["loss"]),
         ]
         for f in figures
         if f["region"] == ALL
     ]
 
 
-def _gap(estimate: Mapping[str, Any] | None) -> str:
+def _format_gap(estimate: Mapping[str, Any] | None) -> str:
     if estimate is None:
         return "-"
-    return interval(estimate["value"], estimate["low"], estimate["high"], sign="+")
+    return format_interval(estimate["value"], estimate["low"], estimate["high"], sign="+")

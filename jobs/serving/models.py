@@ -23,19 +23,19 @@ class NoRollbackError(UserError, ValueError):
     """There is no model to go back to."""
 
 
-def model_decisions(warehouse: Warehouse) -> list[Row]:
-    """Decisions up to the run date, by run date and number (about one a night).
+def read_model_decisions(warehouse: Warehouse) -> list[Row]:
+    """Read decisions up to the run date, by run date and number (about one a night).
 
     A night for an earlier run date decides on that date: later ones keep their own model.
     """
     if not warehouse.exists(MODEL_DECISIONS):
         return []
-    known = warehouse.read(MODEL_DECISIONS).where(F.col("run_date") <= warehouse.conf.run_date)
-    return [row.asDict() for row in known.orderBy("run_date", "decision_no").collect()]
+    decisions = warehouse.read(MODEL_DECISIONS).where(F.col("run_date") <= warehouse.conf.run_date)
+    return [row.asDict() for row in decisions.orderBy("run_date", "decision_no").collect()]
 
 
-def in_force(decisions: list[Row]) -> Row | None:
-    """The decision that admitted the model in force: of those admitted now, the last one.
+def find_in_force(decisions: list[Row]) -> Row | None:
+    """Find the decision that admitted the model in force: of those admitted now, the last one.
 
     The last decision on a version holds: a revoked one is out, and the one admitted before it is in
     force again.
@@ -45,19 +45,19 @@ def in_force(decisions: list[Row]) -> Row | None:
     return max(admitted, key=lambda row: (row["run_date"], row["decision_no"]), default=None)
 
 
-def revocation(warehouse: Warehouse, number: int, by: str, why: str) -> Row:
-    """The row that takes the model in force out; the one before it serves again.
+def build_revocation(warehouse: Warehouse, number: int, by: str, why: str) -> Row:
+    """Build the row that takes the model in force out; the one before it serves again.
 
     Raises:
         NoRollbackError: no model was admitted before it.
         ModelGoneError: the folder of that one is missing.
     """
-    decisions = model_decisions(warehouse)
-    current = in_force(decisions)
+    decisions = read_model_decisions(warehouse)
+    current = find_in_force(decisions)
     if current is None:
         raise NoRollbackError("no model is in force: there is nothing to go back from")
     version = current["model_version"]
-    before = in_force([row for row in decisions if row["model_version"] != version])
+    before = find_in_force([row for row in decisions if row["model_version"] != version])
     if before is None:
         raise NoRollbackError(f"no model was admitted before {version}: none to go back to")
     require_admitted(warehouse, before)
@@ -75,21 +75,21 @@ def revocation(warehouse: Warehouse, number: int, by: str, why: str) -> Row:
 
 
 def admitted_dir(warehouse: Warehouse, version: str) -> Path:
-    """Folder of an admitted model: a later training of its run date does not touch it."""
+    """Name the folder of an admitted model: a later training of its run date does not touch it."""
     return warehouse.root / "admitted" / version
 
 
 def keep_admitted(warehouse: Warehouse, version: str) -> None:
     """Copy the run date's model there; a copy that was cut off is made anew."""
     place = admitted_dir(warehouse, version)
-    if holds(place, version):
+    if holds_version(place, version):
         return
     with new_folder(place) as new:
         shutil.copytree(warehouse.model_dir(), new, dirs_exist_ok=True)
 
 
-def holds(folder: Path, version: str) -> bool:
-    """Whether a model directory has this version."""
+def holds_version(folder: Path, version: str) -> bool:
+    """Tell whether a model directory has this version."""
     manifest = folder / "manifest.json"
     if not manifest.is_file():
         return False
@@ -97,14 +97,14 @@ def holds(folder: Path, version: str) -> bool:
 
 
 def require_admitted(warehouse: Warehouse, decision: Row) -> Path:
-    """Folder of an admitted model.
+    """Find the folder of an admitted model.
 
     Raises:
         ModelGoneError: it is not there.
     """
     version = str(decision["model_version"])
     place = admitted_dir(warehouse, version)
-    if not holds(place, version):
+    if not holds_version(place, version):
         raise ModelGoneError(
             f"model {version}, in force by decision {decision['decision_no']} of "
             f"{decision['run_date']}, is not in {place}: put the folder back from a copy, or go "

@@ -1,4 +1,5 @@
-"""Block sums of orders of the same validation lists: what two models, or weights, differ by."""
+"""Block sums of several orders of the same validation lists: what two models, or weights, differ
+by."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -33,10 +34,11 @@ class PairedSums:
     examination: list[float]
 
 
-def paired_sums(
+def sum_paired(
     served: Ranked, shown: Ranked, queries: DataFrame, weights: Mapping[str, Weights], tree: Conf
 ) -> PairedSums:
-    """Relevance of the lists as served, and engagement of the pages shown in the currency of conf.
+    """Sum the relevance of the lists as served, and the engagement of the pages shown in the
+    currency of conf.
 
     Args:
         served: candidates of validation queries with `grade` and `label_source`.
@@ -50,8 +52,8 @@ def paired_sums(
     lists = Yardsticks(served.rankers, weights, tree.value.weights, curve, e)
     pages = Yardsticks(shown.rankers, weights, tree.value.weights, curve, e)
     rows = shown.rows.transform(blocked)
-    currency = pages.currency(pages.samples(rows))
+    currency = pages.choose_currency(pages.measure_samples(rows))
     metric = engagement_metric(currency, e.k)
-    relevance = lists.relevance(served.rows.transform(blocked), all_labels=True)
-    sums = relevance.unionByName(pages.in_currency(rows, currency, metric))
+    relevance = lists.sum_relevance(served.rows.transform(blocked), all_labels=True)
+    sums = relevance.unionByName(pages.sum_in_currency(rows, currency, metric))
     return PairedSums(BlockSums(sums.toPandas(), e.blocks), currency, metric, curve)

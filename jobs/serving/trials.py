@@ -23,10 +23,10 @@ from features.examples.training_rows import labelled_pairs
 from jobs.labels.labelers import read_labels, read_optional
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.in_force import WeightsInForce
-from jobs.serving.paired import Ranked, paired_sums
+from jobs.serving.paired import Ranked, sum_paired
 from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import BlockBootstrap
-from model.evaluation.evaluated import ranking_rows
+from model.evaluation.evaluated import build_ranking_rows
 
 SERVED, TRIAL = "served", "trial"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -37,8 +37,8 @@ class TrialError(UserError, ValueError):
     """A trial has no such name, or none of that name was made; the message says which there are."""
 
 
-def checked_name(name: str) -> str:
-    """The name of a trial.
+def check_name(name: str) -> str:
+    """Check the name of a trial.
 
     Raises:
         TrialError: it is no name.
@@ -51,8 +51,8 @@ def checked_name(name: str) -> str:
     return name
 
 
-def trials(warehouse: Warehouse) -> list[Row]:
-    """Rows of weight_trials of the run date, by name (as many as people made)."""
+def read_trials(warehouse: Warehouse) -> list[Row]:
+    """Read the rows of weight_trials of the run date, by name (as many as people made)."""
     if not warehouse.exists(WEIGHT_TRIALS):
         return []
     rows = warehouse.read_run(WEIGHT_TRIALS).orderBy("trial").collect()
@@ -60,29 +60,29 @@ def trials(warehouse: Warehouse) -> list[Row]:
 
 
 def find_trial(warehouse: Warehouse, name: str) -> Row:
-    """One trial of the run date.
+    """Find one trial of the run date.
 
     Raises:
         TrialError: there is none of that name.
     """
-    known = {str(row["trial"]): row for row in trials(warehouse)}
-    if name not in known:
+    by_name = {str(row["trial"]): row for row in read_trials(warehouse)}
+    if name not in by_name:
         raise TrialError(
             f"no trial {name!r} of {warehouse.conf.run_date}; there are: "
-            f"{', '.join(known) or 'none'}; `counterpoise reweight --trial {name} --set "
+            f"{', '.join(by_name) or 'none'}; `counterpoise reweight --trial {name} --set "
             "value.weights.relevance=...` makes one"
         )
-    return known[name]
+    return by_name[name]
 
 
-def compare(
+def compare_trial(
     warehouse: Warehouse,
     scores: DataFrame,
     ranked: DataFrame,
     trial: WeightsInForce,
     served: WeightsInForce,
 ) -> dict[str, list[Row]]:
-    """A trial beside the scores: `shifts` by region, and `judged` on validation queries.
+    """Hold a trial against the scores: `shifts` by region, and `judged` on validation queries.
 
     Args:
         scores: rows of SCORES of the run date.
@@ -95,14 +95,14 @@ def compare(
     shifts = both.transform(order_shifts(expected, tree.evaluation.k, ALL)).collect()
     return {
         "shifts": sorted((row.asDict() for row in shifts), key=lambda row: row["region"] != ALL),
-        "judged": _judged(warehouse, both, trial, served),
+        "judged": _judge_trial(warehouse, both, trial, served),
     }
 
 
-def _judged(
+def _judge_trial(
     warehouse: Warehouse, both: DataFrame, trial: WeightsInForce, served: WeightsInForce
 ) -> list[Row]:
-    """Rows as `ranking_rows` of model.evaluation gives them, of the trial less the scores."""
+    """Build rows as `build_ranking_rows` of model.evaluation does, of the trial less the scores."""
     if not warehouse.exists(EXAMPLE_SCORES):
         warehouse.report.notes.append("no example_scores: not judged by grades and engagement")
         return []
@@ -115,7 +115,7 @@ def _judged(
         name: model_rankers(weights.by_region, tree.value.weights)["joint"]
         for name, weights in ((SERVED, served), (TRIAL, trial))
     }
-    found = paired_sums(
+    paired = sum_paired(
         Ranked(lists, {SERVED: F.col("value"), TRIAL: F.col("trial_value")}),
         Ranked(pages, joint),
         queries,
@@ -124,33 +124,33 @@ def _judged(
     )
     e = tree.evaluation
     bootstrap = BlockBootstrap(e.blocks, e.bootstrap, e.confidence, tree.seed)
-    wanted = {kind.format(k=e.k) for kind in RELEVANCE_KINDS.values()} | {found.engagement}
-    rows = ranking_rows(found.sums, bootstrap, SERVED)
+    wanted = {kind.format(k=e.k) for kind in RELEVANCE_KINDS.values()} | {paired.engagement}
+    rows = build_ranking_rows(paired.sums, bootstrap, SERVED)
     return [row for row in rows if row["ranker"] == TRIAL and row["metric"] in wanted]
 
 
-def trial_lines(row: Row) -> list[str]:
-    """A trial in words: a line of its weights, and one per figure of all regions."""
+def format_trial(row: Row) -> list[str]:
+    """Format a trial in words: a line of its weights, and one per figure of all regions."""
     figures = json.loads(row["figures"])
     lines = [
         f"trial {row['trial']}: weights {row['weights_version']} against {row['against']}, model "
         f"{row['model_version']}"
     ]
-    lines += [f"    {_shift_words(shift)}" for shift in figures["shifts"]]
-    return lines + [f"    {_judged_words(j)}" for j in figures["judged"] if j["region"] == ALL]
+    lines += [f"    {_format_shift(shift)}" for shift in figures["shifts"]]
+    return lines + [f"    {_format_judged(j)}" for j in figures["judged"] if j["region"] == ALL]
 
 
-def _shift_words(shift: Mapping[str, Any]) -> str:
-    kept = shift["engagement_kept"]
+def _format_shift(shift: Mapping[str, Any]) -> str:
+    share = shift["engagement_kept"]
     return (
         f"{shift['region']}: {shift['changed']:.1%} of the top changed, relevance "
         f"{shift['relevance_shift']:+.4f}, expected engagement "
-        + (f"x{kept:.4f}" if kept is not None else "-")
+        + (f"x{share:.4f}" if share is not None else "-")
         + f" ({shift['queries']:,} queries)"
     )
 
 
-def _judged_words(row: Mapping[str, Any]) -> str:
+def _format_judged(row: Mapping[str, Any]) -> str:
     low, high = row["difference_low"], row["difference_high"]
     ends = f" [{low:+.4f}, {high:+.4f}]" if low is not None and high is not None else ""
     return (

@@ -1,4 +1,4 @@
-"""Layers between the input and the heads, one family a file, chosen by conf."""
+"""Layers between the input and the heads, one family per file, chosen by conf."""
 
 from collections.abc import Callable
 

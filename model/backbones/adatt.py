@@ -21,16 +21,18 @@ class Adatt(Extraction):
     belongs: Tensor
 
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
-        own, count = conf.task_experts, len(tasks)
-        experts = torch.arange(count * own)
-        super().__init__(in_dim, tasks, conf, own, 0, [experts.tolist()] * count)
-        belongs = experts // own == torch.arange(count).unsqueeze(1)  # [T, E]
+        task_experts, count = conf.task_experts, len(tasks)
+        experts = torch.arange(count * task_experts)
+        super().__init__(in_dim, tasks, conf, task_experts, 0, [experts.tolist()] * count)
+        belongs = experts // task_experts == torch.arange(count).unsqueeze(1)  # [T, E]
         self.register_buffer("belongs", belongs.float(), persistent=False)
         self.native = nn.ParameterList(
-            nn.Parameter(torch.full((count * own,), 1.0 / own)) for _ in conf.hidden if own > 1
+            nn.Parameter(torch.full((count * task_experts,), 1.0 / task_experts))
+            for _ in conf.hidden
+            if task_experts > 1
         )
 
-    def weighted(self, depth: int, gates: Tensor) -> Tensor:
-        """The gates [T * E, B], and the native weights of each task's own experts."""
+    def weight_experts(self, depth: int, gates: Tensor) -> Tensor:
+        """Add each task's native weights of its own experts to the gates [T * E, B]."""
         native = self.belongs * self.native[depth] if len(self.native) else self.belongs
         return gates + native.view(-1, 1)

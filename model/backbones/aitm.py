@@ -26,7 +26,7 @@ class Transfer(nn.Module):
         self.maps = nn.Linear(dim, 3 * dim, bias=False)
 
     def forward(self, q: Tensor, before: Tensor) -> Tensor:
-        """q [B, H] of this step and z [B, H] of the step before -> z of this step [B, H]."""
+        """Map q [B, H] of this step and z [B, H] of the step before to z of this step [B, H]."""
         p = functional.relu(self.handed_on(before))
         value, key, query = self.maps(torch.stack([q, p])).chunk(3, dim=2)  # [2, B, H] each
         scores = (key * query).sum(dim=2, keepdim=True) / math.sqrt(self.dim)
@@ -37,7 +37,7 @@ class Transfer(nn.Module):
 class Aitm(Backbone):
     """q_t = bottom_t(x), z_1 = q_1, z_t = Transfer(q_t, z_{t-1}); step t reads z_t.
 
-    AITM (arXiv 2105.08489): a bottom a task (widths `conf.hidden`) over common embeddings. Its
+    AITM (arXiv 2105.08489): one bottom per task (widths `conf.hidden`) over common embeddings. Its
     behavioural expectation calibrator is the penalty `descending` with its weight 0.6, this
     backbone's own. Relevance, where there is one, has a bottom of its own, takes nothing over
     from the steps and hands nothing on to them.
@@ -52,11 +52,11 @@ class Aitm(Backbone):
         self.transfers = nn.ModuleList(Transfer(self.out_dim) for _ in self.steps[1:])
 
     def first_linear(self) -> nn.Linear:
-        """The first layers of all bottoms, side by side."""
+        """Give the first layers of all bottoms, side by side."""
         return self.first
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, T * hidden[0]] -> [B, out_dim] by task."""
+        """Map [B, T * hidden[0]] to [B, out_dim] by task."""
         by_task = dict(zip(self.tasks, self.bottoms(hidden).unbind(0), strict=True))
         for transfer, (before, step) in zip(self.transfers, pairwise(self.steps), strict=True):
             by_task[step] = transfer(by_task[step], by_task[before])

@@ -35,13 +35,13 @@ class Backbone(nn.Module):
         self.steps = tuple(task for task in tasks if task != RELEVANCE)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """[B, in_dim] -> [B, out_dim] by task; tasks may share one tensor."""
+        """Map [B, in_dim] to [B, out_dim] by task; tasks may share one tensor."""
         return self.after_first(self.first_linear()(x))
 
     def first_linear(self) -> nn.Linear:
-        """The layer that alone reads the input."""
+        """Give the layer that alone reads the input."""
         raise NotImplementedError
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """The rest of `forward` from the output of `first_linear`."""
+        """Run the rest of `forward`, from the output of `first_linear`."""
         raise NotImplementedError

@@ -1,4 +1,5 @@
-"""ESMM: a bottom a task over common embeddings; the steps meet in the product of probabilities."""
+"""ESMM: one bottom per task over common embeddings; the probabilities of the steps are
+multiplied."""
 
 from torch import Tensor, nn
 
@@ -25,9 +26,9 @@ class Esmm(Backbone):
         self.bottoms = GroupedStack(len(tasks), conf)
 
     def first_linear(self) -> nn.Linear:
-        """The first layers of all bottoms, side by side."""
+        """Give the first layers of all bottoms, side by side."""
         return self.first
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, T * hidden[0]] -> [B, out_dim] by task."""
+        """Map [B, T * hidden[0]] to [B, out_dim] by task."""
         return dict(zip(self.tasks, self.bottoms(hidden).unbind(0), strict=True))

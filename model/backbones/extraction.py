@@ -7,12 +7,12 @@ from torch import Tensor, nn
 
 from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
-from model.backbones.grouped import GroupedLinear, by_group
-from model.backbones.mixture import mixtures, softmax_gates
+from model.backbones.grouped import GroupedLinear, split_groups
+from model.backbones.mixture import mix_experts, softmax_gates
 
 
 class Extraction(Backbone):
-    """One layer a width of `conf.hidden`; an expert is a linear layer and ReLU (and dropout).
+    """One layer per width of `conf.hidden`; an expert is a linear layer and ReLU (and dropout).
 
     In each layer every task has experts and a gate that read what the task got from the layer
     before (the input at first). There may be shared experts, which read what the shared gate of
@@ -20,7 +20,7 @@ class Extraction(Backbone):
     A gate is a softmax of a linear layer.
 
     Attributes:
-        own: experts of a task and layer (count).
+        task_experts: experts of a task and layer (count).
         common: shared experts of a layer (count).
         mixed: by task, the experts that its gate mixes, as many for each task: indices in the
             row of the tasks' own experts, task by task, and the shared ones behind them.
@@ -31,23 +31,23 @@ class Extraction(Backbone):
         in_dim: int,
         tasks: tuple[str, ...],
         conf: ModelConf,
-        own: int,
+        task_experts: int,
         common: int,
         mixed: Sequence[Sequence[int]],
     ) -> None:
         super().__init__(in_dim, conf.hidden[-1], tasks)
-        self.own, self.common, self.hidden = own, common, conf.hidden
+        self.task_experts, self.common, self.hidden = task_experts, common, conf.hidden
         count, self.gate = len(tasks), len(mixed[0])
-        every = count * own + common
+        every = count * task_experts + common
         self.plan = tuple((t, e) for t, experts in enumerate(mixed) for e in experts)
         self.shared_plan = tuple((count, e) for e in range(every))
         last = len(conf.hidden) - 1
         gates = [every if common and depth < last else 0 for depth in range(last + 1)]
         of_shared = [common * h + gate for h, gate in zip(conf.hidden, gates, strict=True)]
-        self.pieces = [count * own * conf.hidden[0], count * self.gate, of_shared[0]]
+        self.pieces = [count * task_experts * conf.hidden[0], count * self.gate, of_shared[0]]
         self.first = nn.Linear(in_dim, sum(self.pieces))
         self.of_tasks = nn.ModuleList(
-            GroupedLinear(count, before, own * width + self.gate)
+            GroupedLinear(count, before, task_experts * width + self.gate)
             for before, width in zip(conf.hidden, conf.hidden[1:], strict=False)
         )
         self.of_shared = nn.ModuleList(
@@ -57,33 +57,46 @@ class Extraction(Backbone):
         )
         self.dropout = nn.Dropout(conf.dropout)
 
-    def weighted(self, depth: int, gates: Tensor) -> Tensor:
-        """What experts are multiplied with, from the tasks' gates [T * gate, B]: the gates."""
+    def weight_experts(self, depth: int, gates: Tensor) -> Tensor:
+        """Give the factors of the experts from the tasks' gates [T * gate, B]: the gates
+        themselves."""
         return gates
 
     def first_linear(self) -> nn.Linear:
-        """The tasks' experts, the tasks' gates, the shared experts, their gate, side by side."""
+        """Give one layer of the tasks' experts, the tasks' gates, the shared experts and their
+        gate, side by side."""
         return self.first
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, all experts * hidden[0] + all gates] -> [B, out_dim] by task."""
+        """Map [B, all experts * hidden[0] + all gates] to [B, out_dim] by task."""
         count = len(self.tasks)
         units, logits, shared = torch.split(hidden, self.pieces, dim=1)
-        found = self._layer(0, by_group(units, count), by_group(logits, count), shared)
+        outputs = self._mix_layer(
+            0, split_groups(units, count), split_groups(logits, count), shared
+        )
         for depth, of_tasks in enumerate(self.of_tasks, start=1):
-            of_task = of_tasks(torch.stack(found[:count]))  # [T, B, own * H + gate]
+            of_task = of_tasks(torch.stack(outputs[:count]))  # [T, B, task_experts * H + gate]
             units, logits = torch.split(of_task, [of_task.shape[2] - self.gate, self.gate], dim=2)
             if self.common:
-                shared = self.of_shared[depth - 1](found[count])
-            found = self._layer(depth, units, logits, shared)
-        return dict(zip(self.tasks, found, strict=True))
+                shared = self.of_shared[depth - 1](outputs[count])
+            outputs = self._mix_layer(depth, units, logits, shared)
+        return dict(zip(self.tasks, outputs, strict=True))
 
-    def _layer(self, depth: int, units: Tensor, logits: Tensor, shared: Tensor) -> list[Tensor]:
-        """Tasks' units [T, B, own * H] and gates [T, B, gate], shared units and gate [B, ...]
-        -> what each task gets, then what the shared experts get, [B, H] each."""
+    def _mix_layer(self, depth: int, units: Tensor, logits: Tensor, shared: Tensor) -> list[Tensor]:
+        """Run one layer of experts.
+
+        Args:
+            depth: of the layer, from 0.
+            units: [T, B, task_experts * H] of the tasks' experts.
+            logits: [T, B, gate] of the tasks' gates.
+            shared: [B, ...] units of the shared experts, then the logits of their gate.
+
+        Returns:
+            What each task gets, then what the shared experts get, [B, H] each.
+        """
         active = self.dropout(torch.relu(units))
-        experts = [e for task in active.unbind(0) for e in task.chunk(self.own, dim=1)]
-        gates, plan = self.weighted(depth, softmax_gates(logits)), self.plan
+        experts = [e for task in active.unbind(0) for e in task.chunk(self.task_experts, dim=1)]
+        gates, plan = self.weight_experts(depth, softmax_gates(logits)), self.plan
         if self.common:
             width = self.common * self.hidden[depth]
             common, logits = torch.split(shared, [width, shared.shape[1] - width], dim=1)
@@ -91,4 +104,4 @@ class Extraction(Backbone):
             if logits.shape[1]:
                 gates = torch.cat([gates, softmax_gates(logits.unsqueeze(0))])
                 plan = plan + self.shared_plan
-        return mixtures(gates, plan, experts)
+        return mix_experts(gates, plan, experts)

@@ -1,4 +1,4 @@
-"""Several stacks of layers of equal widths, run side by side: experts, or a bottom a task."""
+"""Several stacks of layers of equal widths, run side by side: experts, or the bottoms of tasks."""
 
 import math
 
@@ -24,7 +24,7 @@ class GroupedLinear(nn.Module):
             nn.init.uniform_(parameter, -1.0 / math.sqrt(in_dim), 1.0 / math.sqrt(in_dim))
 
     def forward(self, x: Tensor) -> Tensor:
-        """[G, B, in_dim] -> [G, B, out_dim]."""
+        """Map [G, B, in_dim] to [G, B, out_dim]."""
         return torch.baddbmm(self.bias.view(self.groups, 1, self.out_dim), x, self.weight)
 
 
@@ -37,22 +37,22 @@ class GroupedStack(nn.Module):
     def __init__(self, groups: int, conf: ModelConf) -> None:
         super().__init__()
         self.groups = groups
-        layers = [nn.ReLU(), *_dropout(conf)]
+        layers = [nn.ReLU(), *_build_dropout(conf)]
         for in_dim, out_dim in zip(conf.hidden, conf.hidden[1:], strict=False):
             layers += [GroupedLinear(groups, in_dim, out_dim), nn.ReLU(inplace=True)]
-            layers += _dropout(conf)
+            layers += _build_dropout(conf)
         self.layers = nn.Sequential(*layers)
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """[B, G * hidden[0]], a group's units one after the other -> [G, B, hidden[-1]]."""
-        found: Tensor = self.layers(by_group(hidden, self.groups))
-        return found
+        """Map [B, G * hidden[0]], one group's units after the other, to [G, B, hidden[-1]]."""
+        outputs: Tensor = self.layers(split_groups(hidden, self.groups))
+        return outputs
 
 
-def by_group(hidden: Tensor, groups: int) -> Tensor:
-    """[B, G * H] -> the same values as [G, B, H]."""
+def split_groups(hidden: Tensor, groups: int) -> Tensor:
+    """Reshape [B, G * H] to [G, B, H]."""
     return hidden.view(len(hidden), groups, -1).transpose(0, 1)
 
 
-def _dropout(conf: ModelConf) -> list[nn.Module]:
+def _build_dropout(conf: ModelConf) -> list[nn.Module]:
     return [nn.Dropout(conf.dropout)] if conf.dropout > 0 else []

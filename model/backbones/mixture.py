@@ -11,8 +11,8 @@ Plan = tuple[tuple[int, int], ...]
 """(output, expert) of every gate, outputs and experts by index from 0."""
 
 
-def mixtures(gates: Tensor, plan: Plan, experts: Sequence[Tensor]) -> list[Tensor]:
-    """out_o = sum over the gates c of output o of gates[c] * experts[expert of c].
+def mix_experts(gates: Tensor, plan: Plan, experts: Sequence[Tensor]) -> list[Tensor]:
+    """Mix the experts: out_o = sum over the gates c of output o of gates[c] * experts[expert of c].
 
     Args:
         gates: [C, B], one row per gate.
@@ -27,7 +27,7 @@ def mixtures(gates: Tensor, plan: Plan, experts: Sequence[Tensor]) -> list[Tenso
 
 
 def softmax_gates(logits: Tensor) -> Tensor:
-    """Softmax of G groups of E gates: [G, B, E] -> [G * E, B].
+    """Apply the softmax to G groups of E gates: [G, B, E] -> [G * E, B].
 
     Over the middle dimension torch takes many rows at a time: over the last one it is a tenth as
     fast.
@@ -36,16 +36,16 @@ def softmax_gates(logits: Tensor) -> Tensor:
 
 
 class _Mixtures(torch.autograd.Function):
-    """As plain products and sums this keeps several copies of all experts a gate: here none."""
+    """As plain products and sums this keeps several copies of all experts per gate: here none."""
 
     @staticmethod
     def forward(ctx: Any, gates: Tensor, plan: Plan, *experts: Tensor) -> tuple[Tensor, ...]:
         ctx.save_for_backward(gates, *experts)
         ctx.plan = plan
-        found: dict[int, Tensor] = {}
+        sums: dict[int, Tensor] = {}
         for gate, (output, expert) in zip(gates.unsqueeze(2), plan, strict=True):
-            _add(found, output, experts[expert], gate)
-        return tuple(found[output] for output in range(len(found)))
+            _add_product(sums, output, experts[expert], gate)
+        return tuple(sums[output] for output in range(len(sums)))
 
     @staticmethod
     @once_differentiable
@@ -56,11 +56,11 @@ class _Mixtures(torch.autograd.Function):
         for c, (output, expert) in enumerate(ctx.plan):
             torch.mul(of_outputs[output], experts[expert], out=product)
             torch.sum(product, dim=1, out=of_gates[c])
-            _add(of_experts, expert, of_outputs[output], gates[c].unsqueeze(1))
+            _add_product(of_experts, expert, of_outputs[output], gates[c].unsqueeze(1))
         return (of_gates, None, *(of_experts.get(e) for e in range(len(experts))))
 
 
-def _add(sums: dict[int, Tensor], key: int, values: Tensor, gate: Tensor) -> None:
+def _add_product(sums: dict[int, Tensor], key: int, values: Tensor, gate: Tensor) -> None:
     """Add values [B, H] * gate [B, 1] to one of the sums."""
     if key in sums:
         sums[key].addcmul_(values, gate)

@@ -5,8 +5,8 @@ from torch import Tensor, nn
 
 from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
-from model.backbones.grouped import GroupedStack, by_group
-from model.backbones.mixture import mixtures, softmax_gates
+from model.backbones.grouped import GroupedStack, split_groups
+from model.backbones.mixture import mix_experts, softmax_gates
 
 
 class Mmoe(Backbone):
@@ -25,12 +25,12 @@ class Mmoe(Backbone):
         self.plan = tuple((t, e) for t in range(len(tasks)) for e in range(conf.experts))
 
     def first_linear(self) -> nn.Linear:
-        """The experts' first layers, then the tasks' gates, side by side."""
+        """Give the experts' first layers, then the tasks' gates, side by side."""
         return self.first
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, E * hidden[0] + T * E] -> [B, out_dim] by task."""
+        """Map [B, E * hidden[0] + T * E] to [B, out_dim] by task."""
         units, logits = torch.split(hidden, self.widths, dim=1)
         experts = self.stack(units).unbind(0)  # E times [B, out_dim]
-        gates = softmax_gates(by_group(logits, len(self.tasks)))
-        return dict(zip(self.tasks, mixtures(gates, self.plan, experts), strict=True))
+        gates = softmax_gates(split_groups(logits, len(self.tasks)))
+        return dict(zip(self.tasks, mix_experts(gates, self.plan, experts), strict=True))

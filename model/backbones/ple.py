@@ -15,8 +15,10 @@ class Ple(Extraction):
     """
 
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
-        own, common = conf.task_experts, conf.shared_experts
-        every = range(len(tasks) * own + common)
-        shared = every[len(tasks) * own :]
-        mixed = [[*every[t * own : (t + 1) * own], *shared] for t in range(len(tasks))]
-        super().__init__(in_dim, tasks, conf, own, common, mixed)
+        task_experts, common = conf.task_experts, conf.shared_experts
+        every = range(len(tasks) * task_experts + common)
+        shared = every[len(tasks) * task_experts :]
+        mixed = [
+            [*every[t * task_experts : (t + 1) * task_experts], *shared] for t in range(len(tasks))
+        ]
+        super().__init__(in_dim, tasks, conf, task_experts, common, mixed)

@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
-from model.backbones.grouped import GroupedLinear, by_group
+from model.backbones.grouped import GroupedLinear, split_groups
 
 
 class Resflow(Backbone):
@@ -30,18 +30,19 @@ class Resflow(Backbone):
         self.dropout = nn.Dropout(conf.dropout)
 
     def first_linear(self) -> nn.Linear:
-        """The first layers of all networks, side by side."""
+        """Give the first layers of all networks, side by side."""
         return self.first
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, T * hidden[0]] -> [B, out_dim] by task."""
-        units = self._linked(by_group(hidden, len(self.tasks)))
+        """Map [B, T * hidden[0]] to [B, out_dim] by task."""
+        units = self._link_steps(split_groups(hidden, len(self.tasks)))
         for layer in self.layers:
-            units = self._linked(layer(units))
+            units = self._link_steps(layer(units))
         return dict(zip(self.tasks, units.unbind(0), strict=True))
 
-    def _linked(self, before: Tensor) -> Tensor:
-        """Pre-activations [T, B, H] -> outputs [T, B, H]; the links of all steps are one sum."""
+    def _link_steps(self, before: Tensor) -> Tensor:
+        """Map pre-activations [T, B, H] to outputs [T, B, H]; the links of all steps are one
+        sum."""
         active = self.dropout(torch.relu(before))
         steps = active[: len(self.steps)].cumsum(dim=0)
         return torch.cat([steps, active[len(self.steps) :]])

@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
-from model.layers import mlp
+from model.layers import build_mlp
 
 
 class Seq(Backbone):
@@ -25,35 +25,35 @@ class Seq(Backbone):
 
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
         super().__init__(in_dim, conf.hidden[-1], tasks)
-        self.bottom = mlp(in_dim, conf.hidden, conf.dropout)
+        self.bottom = build_mlp(in_dim, conf.hidden, conf.dropout)
         self.embedding = nn.Parameter(torch.randn(len(self.steps), conf.task_embedding))
         self.cell = nn.GRUCell(self.out_dim + conf.task_embedding, self.out_dim)
 
     def first_linear(self) -> nn.Linear:
-        """The bottom's first layer."""
+        """Give the bottom's first layer."""
         layer = self.bottom[0]
         assert isinstance(layer, nn.Linear)
         return layer
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, hidden[0]] -> [B, out_dim] by task."""
+        """Map [B, hidden[0]] to [B, out_dim] by task."""
         u = self.bottom[1:](hidden)
         by_task = dict.fromkeys(self.tasks, u)
-        for step, state in zip(self.steps, self._states(u), strict=True):
+        for step, state in zip(self.steps, self._compute_states(u), strict=True):
             by_task[step] = state
         return by_task
 
-    def _states(self, u: Tensor) -> list[Tensor]:
-        """h_1 .. h_T, [B, out_dim] each, from u [B, out_dim].
+    def _compute_states(self, u: Tensor) -> list[Tensor]:
+        """Compute h_1 .. h_T, [B, out_dim] each, from u [B, out_dim].
 
         The same as torch's GRUCell (Cho et al. 2014) on [u ; e_t], without its repeated work: the
         product with u is the same at every step, that with e_t is a vector, and h_0 = 0 needs
         no product.
         """
         cell, gates = self.cell, [2 * self.out_dim, self.out_dim]
-        common, own = cell.weight_ih.tensor_split([self.out_dim], dim=1)
+        common, of_step = cell.weight_ih.tensor_split([self.out_dim], dim=1)
         u_gates, u_new = torch.split(functional.linear(u, common), gates, dim=1)
-        given = functional.linear(self.embedding, own, cell.bias_ih)  # [T, 3 * out_dim]
+        given = functional.linear(self.embedding, of_step, cell.bias_ih)  # [T, 3 * out_dim]
         states: list[Tensor] = []
         for step_gates, step_new in zip(*torch.split(given, gates, dim=1), strict=True):
             of_state = cell.bias_hh.to(given.dtype)  # autocast leaves a bare bias as it is

@@ -4,7 +4,7 @@ from torch import Tensor, nn
 
 from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
-from model.layers import mlp
+from model.layers import build_mlp
 
 
 class SharedBottom(Backbone):
@@ -14,14 +14,14 @@ class SharedBottom(Backbone):
 
     def __init__(self, in_dim: int, tasks: tuple[str, ...], conf: ModelConf) -> None:
         super().__init__(in_dim, conf.hidden[-1], tasks)
-        self.layers = mlp(in_dim, conf.hidden, conf.dropout)
+        self.layers = build_mlp(in_dim, conf.hidden, conf.dropout)
 
     def first_linear(self) -> nn.Linear:
-        """The first layer."""
+        """Give the first layer."""
         layer = self.layers[0]
         assert isinstance(layer, nn.Linear)
         return layer
 
     def after_first(self, hidden: Tensor) -> dict[str, Tensor]:
-        """[B, hidden[0]] -> the same [B, out_dim] for every task."""
+        """Map [B, hidden[0]] to the same [B, out_dim] for every task."""
         return dict.fromkeys(self.tasks, self.layers[1:](hidden))

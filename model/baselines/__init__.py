@@ -2,14 +2,14 @@
 
 from model.baselines.arms import Baselines, load_baselines, save_baselines
 from model.baselines.fit import BOOSTED, fit_baselines
-from model.baselines.rows import SplitRows, read_rows
+from model.baselines.rows import SplitMatrix, read_split
 
 __all__ = [
     "BOOSTED",
     "Baselines",
-    "SplitRows",
+    "SplitMatrix",
     "fit_baselines",
     "load_baselines",
-    "read_rows",
+    "read_split",
     "save_baselines",
 ]

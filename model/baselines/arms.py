@@ -13,7 +13,7 @@ from model.files import write_text
 from model.value.weights import ValueWeights
 
 if TYPE_CHECKING:
-    from model.baselines.boosting import Trees
+    from model.baselines.boosting import BoostedTrees
 
 Matrix = NDArray[np.float32]
 Floats = NDArray[np.float64]
@@ -46,18 +46,18 @@ class Baselines:
     names: tuple[str, ...]
     weights: ValueWeights
     columns: tuple[str, ...] = ()
-    probabilities: Mapping[str, Mapping[str, "Trees"]] = field(default_factory=dict)
-    rankings: Mapping[str, "Trees"] = field(default_factory=dict)
+    probabilities: Mapping[str, Mapping[str, "BoostedTrees"]] = field(default_factory=dict)
+    rankings: Mapping[str, "BoostedTrees"] = field(default_factory=dict)
     positioned: frozenset[str] = frozenset()
     notes: tuple[str, ...] = ()
 
     @property
     def arms(self) -> list[str]:
-        """Names of the arms, in the order of `scores`."""
+        """Names of the arms, in the order of `score_candidates`."""
         return [*self.columns, *self.probabilities, *self.rankings]
 
-    def scores(self, features: Matrix, threads: int = 1) -> dict[str, dict[str, Floats]]:
-        """Scores of N candidates by arm, at position 1 where a model reads the position.
+    def score_candidates(self, features: Matrix, threads: int = 1) -> dict[str, dict[str, Floats]]:
+        """Score N candidates by every arm, at position 1 where a model reads the position.
 
         Args:
             features: [N, F], columns as `names`.
@@ -68,35 +68,37 @@ class Baselines:
             has one of them; of a feature and of lambdamart_mixed both are the same), and the
             probabilities p_click, p_cart, p_purchase, p_ge_1, p_ge_2 of an arm that has them.
         """
-        found: dict[str, dict[str, Floats]] = {}
+        by_arm: dict[str, dict[str, Floats]] = {}
         for arm in self.columns:
             value = features[:, self.names.index(COLUMNS[arm])].astype(np.float64)
-            found[arm] = {"engagement": value, "relevance": value}
+            by_arm[arm] = {"engagement": value, "relevance": value}
         for arm, models in self.probabilities.items():
-            found[arm] = self._probabilities(features, models, arm in self.positioned, threads)
+            by_arm[arm] = self._score_probabilities(
+                features, models, arm in self.positioned, threads
+            )
         for arm, trees in self.rankings.items():
             score = trees.predict(features, threads)
-            found[arm] = dict.fromkeys(RANKED[arm], score)
-        return found
+            by_arm[arm] = dict.fromkeys(RANKED[arm], score)
+        return by_arm
 
-    def _probabilities(
-        self, features: Matrix, models: Mapping[str, "Trees"], positioned: bool, threads: int
+    def _score_probabilities(
+        self, features: Matrix, models: Mapping[str, "BoostedTrees"], positioned: bool, threads: int
     ) -> dict[str, Floats]:
-        first = np.full((len(features), 1), SHOWN_FIRST, np.float32)
-        inputs = np.concatenate([features, first], axis=1) if positioned else features
-        found = {}
+        on_top = np.full((len(features), 1), SHOWN_FIRST, np.float32)
+        inputs = np.concatenate([features, on_top], axis=1) if positioned else features
+        scores = {}
         for name, trees in models.items():
             read = features if name.startswith("ge_") else inputs
-            found[f"p_{name}"] = trees.predict(read, threads)
-        if "p_ge_2" in found:
-            found["p_ge_2"] = np.minimum(found["p_ge_1"], found["p_ge_2"])
-            found["relevance"] = found["p_ge_1"] + found["p_ge_2"]
+            scores[f"p_{name}"] = trees.predict(read, threads)
+        if "p_ge_2" in scores:
+            scores["p_ge_2"] = np.minimum(scores["p_ge_1"], scores["p_ge_2"])
+            scores["relevance"] = scores["p_ge_1"] + scores["p_ge_2"]
         tasks = [name for name in models if not name.startswith("ge_")]
-        terms = [getattr(self.weights, task, 1.0) * found[f"p_{task}"] for task in tasks]
-        return {"engagement": np.sum(terms, axis=0)} | found
+        terms = [getattr(self.weights, task, 1.0) * scores[f"p_{task}"] for task in tasks]
+        return {"engagement": np.sum(terms, axis=0)} | scores
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON from which `from_json` makes equal baselines."""
+        """Give plain JSON from which `from_json` makes equal baselines."""
         return {
             "names": list(self.names),
             "weights": list(self.weights.as_tuple()),
@@ -112,7 +114,7 @@ class Baselines:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> "Baselines":
-        """The baselines that `to_json` wrote.
+        """Give the baselines that `to_json` wrote.
 
         Raises:
             BaselineError: trees that cannot be read.
@@ -122,10 +124,10 @@ class Baselines:
             weights=ValueWeights(*content["weights"]),
             columns=tuple(content["columns"]),
             probabilities={
-                arm: {name: _trees(entry) for name, entry in models.items()}
+                arm: {name: _read_trees(entry) for name, entry in models.items()}
                 for arm, models in content["probabilities"].items()
             },
-            rankings={arm: _trees(entry) for arm, entry in content["rankings"].items()},
+            rankings={arm: _read_trees(entry) for arm, entry in content["rankings"].items()},
             positioned=frozenset(content["positioned"]),
             notes=tuple(content["notes"]),
         )
@@ -145,7 +147,7 @@ def save_baselines(baselines: Baselines, path: Path) -> None:
 
 
 def load_baselines(path: Path) -> Baselines:
-    """The baselines of a file that `save_baselines` wrote.
+    """Load the baselines of a file that `save_baselines` wrote.
 
     Raises:
         BaselineError: trees that cannot be read.
@@ -153,7 +155,7 @@ def load_baselines(path: Path) -> Baselines:
     return Baselines.from_json(json.loads(path.read_text(encoding="utf-8")))
 
 
-def _trees(entry: Mapping[str, Any]) -> "Trees":
-    from model.baselines.boosting import Trees  # needs LightGBM, which columns do not
+def _read_trees(entry: Mapping[str, Any]) -> "BoostedTrees":
+    from model.baselines.boosting import BoostedTrees  # needs LightGBM, which columns do not
 
-    return Trees.from_json(entry)
+    return BoostedTrees.from_json(entry)

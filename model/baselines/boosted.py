@@ -5,39 +5,39 @@ from dataclasses import dataclass, replace
 
 from conf.sections.baselines import BaselinesConf
 from model.baselines.arms import Baselines
-from model.baselines.boosting import Trees, Tuner
-from model.baselines.rows import SplitRows, read_rows
+from model.baselines.boosting import BoostedTrees, Tuner
+from model.baselines.rows import SplitMatrix, read_split
 from model.baselines.targets import (
     GRADE_GAINS,
     EngagementLevels,
     Learning,
-    both,
-    grade_rows,
-    judged_lists,
-    task_rows,
-    with_position,
+    append_position,
+    build_judged_lists,
+    mix_lists,
+    select_grade_rows,
+    select_task_rows,
 )
 from model.feed import Snapshot
 
 POSITIONED = "lightgbm_position"
-Made = Callable[[SplitRows], Learning]
+Made = Callable[[SplitMatrix], Learning]
 
 
-def with_boosted(
+def fit_boosted(
     plain: Baselines, snapshot: Snapshot, conf: BaselinesConf, arms: Sequence[str], seed: int
 ) -> Baselines:
-    """The baselines with the boosted arms fitted."""
+    """Fit the boosted arms and add them to the baselines."""
     binary = [arm for arm in arms if arm.startswith("lightgbm")]
-    levels = EngagementLevels.of(snapshot.spec, plain.weights)
+    levels = EngagementLevels.from_spec(snapshot.spec, plain.weights)
     fits = _Fits(
-        read_rows(snapshot, "train", conf.max_rows),
-        read_rows(snapshot, "validation", conf.max_rows),
+        read_split(snapshot, "train", conf.max_rows),
+        read_split(snapshot, "validation", conf.max_rows),
         Tuner(snapshot.spec, conf, seed),
     )
     return replace(
         plain,
-        probabilities=fits.probabilities(binary),
-        rankings={arm: fits.ranking(arm, levels) for arm in arms if arm not in binary},
+        probabilities=fits.fit_probabilities(binary),
+        rankings={arm: fits.fit_ranking(arm, levels) for arm in arms if arm not in binary},
         positioned=frozenset({POSITIONED} & set(binary)),
     )
 
@@ -46,47 +46,50 @@ def with_boosted(
 class _Fits:
     """Both splits in memory and the fits on them."""
 
-    train: SplitRows
-    validation: SplitRows
+    train: SplitMatrix
+    validation: SplitMatrix
     tuner: Tuner
 
-    def probabilities(self, arms: Sequence[str]) -> Mapping[str, Mapping[str, Trees]]:
-        """Task and grade models by arm; the arms share those of the grades, which no position
+    def fit_probabilities(self, arms: Sequence[str]) -> Mapping[str, Mapping[str, BoostedTrees]]:
+        """Fit task and grade models by arm; the arms share the grades' models, which no position
         biases."""
-        grades = self._grades() if arms else {}
-        return {arm: self._tasks(arm == POSITIONED) | grades for arm in arms}
+        grades = self._fit_grades() if arms else {}
+        return {arm: self._fit_tasks(arm == POSITIONED) | grades for arm in arms}
 
-    def ranking(self, arm: str, levels: EngagementLevels) -> Trees:
-        """The model of a LambdaMART arm."""
+    def fit_ranking(self, arm: str, levels: EngagementLevels) -> BoostedTrees:
+        """Fit the model of a LambdaMART arm."""
         if arm == "lambdamart_engagement":
-            return self._ranking(levels.lists, levels.gains)
+            return self._fit_lists(levels.build_page_lists, levels.gains)
         if arm == "lambdamart_relevance":
-            return self._ranking(judged_lists, GRADE_GAINS)
-        known = len(levels.gains)
-        return self._ranking(
-            lambda rows: both(levels.lists(rows), judged_lists(rows), known),
+            return self._fit_lists(build_judged_lists, GRADE_GAINS)
+        page_levels = len(levels.gains)
+        return self._fit_lists(
+            lambda rows: mix_lists(
+                levels.build_page_lists(rows), build_judged_lists(rows), page_levels
+            ),
             [*levels.gains, *GRADE_GAINS],
         )
 
-    def _ranking(self, made: Made, gains: Sequence[float]) -> Trees:
-        return self.tuner.ranking(made(self.train), made(self.validation), gains)
+    def _fit_lists(self, made: Made, gains: Sequence[float]) -> BoostedTrees:
+        return self.tuner.fit_ranking(made(self.train), made(self.validation), gains)
 
-    def _tasks(self, positioned: bool) -> dict[str, Trees]:
+    def _fit_tasks(self, positioned: bool) -> dict[str, BoostedTrees]:
         train, validation = (
-            with_position(rows) if positioned else rows.features
+            append_position(rows) if positioned else rows.features
             for rows in (self.train, self.validation)
         )
         return {
-            task: self.tuner.probability(
-                task_rows(self.train, task, train), task_rows(self.validation, task, validation)
+            task: self.tuner.fit_probability(
+                select_task_rows(self.train, task, train),
+                select_task_rows(self.validation, task, validation),
             )
             for task in self.tuner.spec.tasks
         }
 
-    def _grades(self) -> dict[str, Trees]:
+    def _fit_grades(self) -> dict[str, BoostedTrees]:
         return {
-            grade: self.tuner.probability(
-                grade_rows(self.train, grade), grade_rows(self.validation, grade)
+            grade: self.tuner.fit_probability(
+                select_grade_rows(self.train, grade), select_grade_rows(self.validation, grade)
             )
             for grade in self.tuner.spec.grades
         }

@@ -47,17 +47,18 @@ GRID = tuple(
         (8, 15, 31, 63), (0.05, 0.1), (20, 100, 400), (0.0, 1.0, 10.0), (False, True)
     )
 )
+"""Values that teams try; USUAL is among them."""
 
 
-def points(trials: int, seed: int) -> list[Point]:
-    """USUAL, then other points of the grid in an order drawn from the seed."""
+def draw_points(trials: int, seed: int) -> list[Point]:
+    """List USUAL, then other points of the grid in an order drawn from the seed."""
     others = [point for point in GRID if point != USUAL]
     random.Random(seed).shuffle(others)
     return [USUAL, *others[: trials - 1]]
 
 
 @dataclass(frozen=True)
-class Trees:
+class BoostedTrees:
     """A fitted model.
 
     Attributes:
@@ -75,14 +76,14 @@ class Trees:
     point: Point | None = None
 
     def predict(self, features: Matrix, threads: int = 1) -> Floats:
-        """Predictions [N] of inputs [N, F], or [N, F + 1] with the position at the end."""
+        """Predict the rows [N, F], or [N, F + 1] with the position at the end -> [N]."""
         if self.booster is None or len(features) == 0:
             return np.full(len(features), self.constant)
         read = features[:, self.columns]
         return np.asarray(self.booster.predict(read, num_threads=threads), np.float64)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON; the trees as LightGBM's own text."""
+        """Give plain JSON; the trees as LightGBM's own text."""
         return {
             "trees": None if self.booster is None else self.booster.model_to_string(),
             "columns": list(self.columns),
@@ -92,8 +93,8 @@ class Trees:
         }
 
     @classmethod
-    def from_json(cls, content: Mapping[str, Any]) -> "Trees":
-        """The model that `to_json` wrote.
+    def from_json(cls, content: Mapping[str, Any]) -> "BoostedTrees":
+        """Give the model that `to_json` wrote.
 
         Raises:
             BaselineError: LightGBM cannot read the text, or a key is missing.
@@ -125,37 +126,41 @@ class Tuner:
     conf: BaselinesConf
     seed: int
 
-    def probability(self, train: Learning, validation: Learning) -> Trees:
-        """P(label), labels in [0, 1], of the lowest weighted validation log loss."""
+    def fit_probability(self, train: Learning, validation: Learning) -> BoostedTrees:
+        """Fit P(label), labels in [0, 1]; of the points tried, that of the lowest weighted
+        validation log loss."""
         fixed = {"objective": "cross_entropy", "metric": "cross_entropy"}
-        return self._tuned(train, validation, fixed, min)
+        return self._tune(train, validation, fixed, min)
 
-    def ranking(self, train: Learning, validation: Learning, gains: Sequence[float]) -> Trees:
-        """LambdaMART (Burges 2010) of the highest validation NDCG; labels index `gains`."""
+    def fit_ranking(
+        self, train: Learning, validation: Learning, gains: Sequence[float]
+    ) -> BoostedTrees:
+        """Fit LambdaMART (Burges 2010); of the points tried, that of the highest validation NDCG;
+        labels index `gains`."""
         fixed = {
             "objective": "lambdarank",
             "metric": "ndcg",
             "eval_at": [CUT_OFF],
             "label_gain": list(gains),
         }
-        return self._tuned(train, validation, fixed, max)
+        return self._tune(train, validation, fixed, max)
 
-    def _tuned(
+    def _tune(
         self,
         train: Learning,
         validation: Learning,
         fixed: dict[str, Any],
-        best: Callable[..., Trees],
-    ) -> Trees:
+        best: Callable[..., BoostedTrees],
+    ) -> BoostedTrees:
         if not (train.teaches and len(validation.label)):
             mean = float(np.mean(train.label)) if len(train.label) else 0.0
-            return Trees(None, (), mean)
+            return BoostedTrees(None, (), mean)
         binned: dict[tuple[int, ...], tuple[lightgbm.Dataset, lightgbm.Dataset]] = {}
         tried = []
-        for point in points(self.conf.trials, self.seed):
-            columns = self._columns(train.features.shape[1], point)
+        for point in draw_points(self.conf.trials, self.seed):
+            columns = self._select_columns(train.features.shape[1], point)
             if columns not in binned:
-                binned[columns] = self._datasets(train, validation, columns)
+                binned[columns] = self._build_datasets(train, validation, columns)
             tried.append(self._fit(binned[columns], columns, point, fixed))
         return best(tried, key=lambda trees: trees.figure)
 
@@ -165,9 +170,9 @@ class Tuner:
         columns: tuple[int, ...],
         point: Point,
         fixed: dict[str, Any],
-    ) -> Trees:
+    ) -> BoostedTrees:
         booster = lightgbm.train(
-            {**self._parameters(point), **fixed},
+            {**self._build_parameters(point), **fixed},
             data[0],
             self.conf.rounds,
             valid_sets=[data[1]],
@@ -175,17 +180,18 @@ class Tuner:
             callbacks=[lightgbm.early_stopping(self.conf.patience, verbose=False)],
         )
         (figure,) = booster.best_score["validation"].values()
-        kept = lightgbm.Booster(
+        best = lightgbm.Booster(
             model_str=booster.model_to_string(num_iteration=booster.best_iteration)
         )
-        return Trees(kept, columns, 0.0, float(figure), point)
+        return BoostedTrees(best, columns, 0.0, float(figure), point)
 
-    def _columns(self, width: int, point: Point) -> tuple[int, ...]:
-        """Columns of the input; the region stays, hashed ids only where the point has them."""
-        ids = {i for i, f in enumerate(self.spec.features) if _hashed(f.name, f.kind)}
+    def _select_columns(self, width: int, point: Point) -> tuple[int, ...]:
+        """Select the columns of the input; the region stays, hashed ids only where the point has
+        them."""
+        ids = {i for i, f in enumerate(self.spec.features) if _is_hashed(f.name, f.kind)}
         return tuple(i for i in range(width) if point.ids or i not in ids)
 
-    def _datasets(
+    def _build_datasets(
         self, train: Learning, validation: Learning, columns: tuple[int, ...]
     ) -> tuple[lightgbm.Dataset, lightgbm.Dataset]:
         features = self.spec.features
@@ -210,7 +216,7 @@ class Tuner:
         )
         return learnt, watched
 
-    def _parameters(self, point: Point) -> dict[str, Any]:
+    def _build_parameters(self, point: Point) -> dict[str, Any]:
         return {
             **_BINNING,
             "num_leaves": point.leaves,
@@ -229,5 +235,5 @@ _BINNING = {"feature_pre_filter": False, "force_col_wise": True, "verbose": -1}
 are the quicker way for fifty features, and a fixed way is needed for equal results."""
 
 
-def _hashed(name: str, kind: str) -> bool:
+def _is_hashed(name: str, kind: str) -> bool:
     return kind == "category" and name != REGION_FEATURE

@@ -29,24 +29,26 @@ def fit_baselines(
         weights: of the value formula; LambdaMART's engagement gain is sum_t w_t y_t.
         seed: of points and trees.
     """
-    columns, absent = _columns(snapshot, conf)
-    left_out = absent | _left_out(snapshot, [arm for arm in conf.arms if arm in BOOSTED])
-    kept = [arm for arm in conf.arms if arm in BOOSTED and arm not in left_out]
+    columns, absent = _select_columns(snapshot, conf)
+    left_out = absent | _explain_left_out(snapshot, [arm for arm in conf.arms if arm in BOOSTED])
+    boosted = [arm for arm in conf.arms if arm in BOOSTED and arm not in left_out]
     plain = Baselines(
         names=tuple(snapshot.spec.names),
         weights=weights,
         columns=columns,
         notes=tuple(f"baseline {arm} left out: {why}" for arm, why in left_out.items()),
     )
-    if not kept:
+    if not boosted:
         return plain
-    from model.baselines.boosted import with_boosted  # imports LightGBM, an extra
+    from model.baselines.boosted import fit_boosted  # imports LightGBM, an extra
 
-    return with_boosted(plain, snapshot, conf, kept, seed)
+    return fit_boosted(plain, snapshot, conf, boosted, seed)
 
 
-def _columns(snapshot: Snapshot, conf: BaselinesConf) -> tuple[tuple[str, ...], dict[str, str]]:
-    """Arms that rank by a feature, and those whose feature is not there."""
+def _select_columns(
+    snapshot: Snapshot, conf: BaselinesConf
+) -> tuple[tuple[str, ...], dict[str, str]]:
+    """Select the arms that rank by a feature, and those whose feature is not there."""
     named = [arm for arm in conf.arms if arm in COLUMNS]
     absent: dict[str, str] = {
         arm: f"the features have no column {COLUMNS[arm]}"
@@ -56,16 +58,16 @@ def _columns(snapshot: Snapshot, conf: BaselinesConf) -> tuple[tuple[str, ...], 
     return tuple(arm for arm in named if arm not in absent), absent
 
 
-def _left_out(snapshot: Snapshot, wanted: list[str]) -> dict[str, str]:
-    """Arms among the boosted ones that cannot be fitted, and why."""
+def _explain_left_out(snapshot: Snapshot, wanted: list[str]) -> dict[str, str]:
+    """List the boosted arms that cannot be fitted, and why."""
     if find_spec("lightgbm") is None:
         return dict.fromkeys(wanted, "LightGBM is not installed (extra `labelers`)")
-    known, found = snapshot.columns, {}
+    columns, reasons = snapshot.columns, {}
     for arm in wanted:
-        if arm in _ENGAGED and not {"page_code", "page_high"} & known:
-            found[arm] = "the snapshot names no result pages; build the training set again"
+        if arm in _ENGAGED and not {"page_code", "page_high"} & columns:
+            reasons[arm] = "the snapshot names no result pages; build the training set again"
         elif arm in _GRADED and not snapshot.spec.relevance:
-            found[arm] = "the rows carry no grades"
-        elif arm in _GRADED and not {"list_code", "list_high"} & known:
-            found[arm] = "the snapshot names no queries; build the training set again"
-    return found
+            reasons[arm] = "the rows carry no grades"
+        elif arm in _GRADED and not {"list_code", "list_high"} & columns:
+            reasons[arm] = "the snapshot names no queries; build the training set again"
+    return reasons

@@ -17,10 +17,11 @@ LIST_HASH = ("list_high", "list_low")
 """Two whole numbers below 2^24 that together name a page or a query; -1: the row has none."""
 
 _HALF = 1 << 24
+"""Values of a half of a hash: float32 tells whole numbers apart up to 2^24."""
 
 
 @dataclass(frozen=True)
-class SplitRows:
+class SplitMatrix:
     """N rows of a split.
 
     Attributes:
@@ -38,45 +39,47 @@ class SplitRows:
     unit: Codes | None
 
 
-def read_rows(snapshot: Snapshot, split: str, max_rows: int) -> SplitRows:
+def read_split(snapshot: Snapshot, split: str, max_rows: int) -> SplitMatrix:
     """Read a split, or of a larger one every n-th query with all of its rows.
 
     Without columns that name the query, the first rows are kept: a snapshot's rows are in random
     order.
     """
-    columns = _columns(snapshot)
-    step = -(-snapshot.rows(split) // max_rows)
+    columns = _list_columns(snapshot)
+    step = -(-snapshot.count_rows(split) // max_rows)
     parts = []
     for file in snapshot.splits[split]:
         values = read_file(snapshot.folder / file.path, columns)
-        unit = _codes(values, columns, "list_code", LIST_HASH)
+        unit = _read_codes(values, columns, "list_code", LIST_HASH)
         parts.append(values if unit is None or step == 1 else values[:, unit % step == 0])
     rows = np.concatenate(parts, axis=1)
     if "list_code" not in columns and LIST_HASH[0] not in columns:
         rows = rows[:, :max_rows]
-    return _split_rows(snapshot, columns, rows)
+    return _build_split(snapshot, columns, rows)
 
 
-def _split_rows(snapshot: Snapshot, columns: list[str], rows: Matrix) -> SplitRows:
+def _build_split(snapshot: Snapshot, columns: list[str], rows: Matrix) -> SplitMatrix:
     width, at = len(snapshot.spec.names), columns.index("position")
-    return SplitRows(
+    return SplitMatrix(
         features=np.ascontiguousarray(rows[:width].T),
         position=rows[at],
         labels={name: rows[columns.index(name)] for name in snapshot.spec.label_columns},
-        page=_codes(rows, columns, "page_code", PAGE_HASH),
-        unit=_codes(rows, columns, "list_code", LIST_HASH),
+        page=_read_codes(rows, columns, "page_code", PAGE_HASH),
+        unit=_read_codes(rows, columns, "list_code", LIST_HASH),
     )
 
 
-def _columns(snapshot: Snapshot) -> list[str]:
+def _list_columns(snapshot: Snapshot) -> list[str]:
     spec = snapshot.spec
     codes = ("page_code", "list_code", *PAGE_HASH, *LIST_HASH)
-    known = [name for name in codes if name in snapshot.columns]
-    return [*spec.names, "position", *spec.label_columns, *known]
+    present = [name for name in codes if name in snapshot.columns]
+    return [*spec.names, "position", *spec.label_columns, *present]
 
 
-def _codes(rows: Matrix, columns: list[str], code: str, halves: tuple[str, str]) -> Codes | None:
-    """The code column, or both halves of the hash as one number."""
+def _read_codes(
+    rows: Matrix, columns: list[str], code: str, halves: tuple[str, str]
+) -> Codes | None:
+    """Read the code column, or both halves of the hash as one number."""
     if code in columns:
         codes: Codes = rows[columns.index(code)].astype(np.int64)
         return codes

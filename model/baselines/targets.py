@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.baselines.rows import Codes, Matrix, SplitRows
+from model.baselines.rows import Codes, Matrix, SplitMatrix
 from model.spec import RELEVANCE, InputSpec
 from model.value.weights import ValueWeights
 
@@ -38,31 +38,31 @@ class Learning:
     @property
     def teaches(self) -> bool:
         """Whether there is anything to learn: two rows whose labels differ."""
-        known = self.label[self.weight > 0]
-        return len(known) > 1 and float(np.ptp(known)) > 0
+        labels = self.label[self.weight > 0]
+        return len(labels) > 1 and float(np.ptp(labels)) > 0
 
 
-def with_position(rows: SplitRows) -> Matrix:
-    """[N, F + 1] features and, at the end, the logged position."""
+def append_position(rows: SplitMatrix) -> Matrix:
+    """Append the logged position to the features: [N, F + 1]."""
     return np.column_stack([rows.features, rows.position])
 
 
-def task_rows(rows: SplitRows, task: str, features: Matrix) -> Learning:
-    """The rows whose label of the task is known, weight 1 each."""
-    known = rows.labels[f"mask_{task}"] > 0
-    label = rows.labels[f"label_{task}"][known]
-    return Learning(features[known], label, np.ones(len(label), np.float32))
+def select_task_rows(rows: SplitMatrix, task: str, features: Matrix) -> Learning:
+    """Select the rows whose label of the task is known, weight 1 each."""
+    labelled = rows.labels[f"mask_{task}"] > 0
+    label = rows.labels[f"label_{task}"][labelled]
+    return Learning(features[labelled], label, np.ones(len(label), np.float32))
 
 
-def grade_rows(rows: SplitRows, grade: str) -> Learning:
-    """The graded rows with P(grade) of their label, weighted like in the ranker's loss."""
-    weight = grade_weight(rows)
-    known = weight > 0
-    return Learning(rows.features[known], rows.labels[f"label_{grade}"][known], weight[known])
+def select_grade_rows(rows: SplitMatrix, grade: str) -> Learning:
+    """Select the graded rows with P(grade) of their label, weighted like in the ranker's loss."""
+    weight = compute_grade_weight(rows)
+    graded = weight > 0
+    return Learning(rows.features[graded], rows.labels[f"label_{grade}"][graded], weight[graded])
 
 
-def grade_weight(rows: SplitRows) -> Matrix:
-    """[N] weight of the relevance label; 0 where there is none."""
+def compute_grade_weight(rows: SplitMatrix) -> Matrix:
+    """Compute the weight of the relevance label, [N]; 0 where there is none."""
     return rows.labels[f"mask_{RELEVANCE}"] * rows.labels[f"weight_{RELEVANCE}"]
 
 
@@ -74,8 +74,9 @@ class EngagementLevels:
     weights: tuple[float, ...]
 
     @classmethod
-    def of(cls, spec: InputSpec, weights: ValueWeights) -> "EngagementLevels":
-        """Levels under the value model's weights; a task that it does not know weighs 1."""
+    def from_spec(cls, spec: InputSpec, weights: ValueWeights) -> "EngagementLevels":
+        """Take the tasks of the spec and the value model's weights; a task that it does not know
+        weighs 1."""
         return cls(spec.tasks, tuple(float(getattr(weights, t, 1.0)) for t in spec.tasks))
 
     @property
@@ -85,41 +86,40 @@ class EngagementLevels:
         sums = {round(float(np.dot(self.weights, hits)), 9) for hits in possible}
         return sorted(sums)
 
-    def lists(self, rows: SplitRows) -> Learning:
-        """The pages on which every label of every row is known.
+    def build_page_lists(self, rows: SplitMatrix) -> Learning:
+        """Build one list per page on which every label of every row is known.
 
-        To drop an unknown row alone would leave those with early good news.
-        """
-        page = _required(rows.page)
-        total, known = np.zeros(len(page)), page >= 0
+        If only the rows with unknown labels were dropped, those whose good news came early would
+        stay."""
+        page = _require_codes(rows.page)
+        total, labelled = np.zeros(len(page)), page >= 0
         for task, weight in zip(self.tasks, self.weights, strict=True):
-            known &= rows.labels[f"mask_{task}"] > 0
+            labelled &= rows.labels[f"mask_{task}"] > 0
             total += weight * rows.labels[f"label_{task}"]
-        whole = (page >= 0) & ~np.isin(page, page[(page >= 0) & ~known])
+        complete = (page >= 0) & ~np.isin(page, page[(page >= 0) & ~labelled])
         gains = np.asarray(self.gains)
-        level = np.abs(total[whole, None] - gains).argmin(axis=1)
-        return grouped(rows.features[whole], level, np.ones(len(level)), page[whole])
+        level = np.abs(total[complete, None] - gains).argmin(axis=1)
+        return group_rows(rows.features[complete], level, np.ones(len(level)), page[complete])
 
 
 GRADE_GAINS = [2.0 ** (level / _STEPS) - 1.0 for level in range(2 * _STEPS + 1)]
-"""Gain 2^grade - 1 of each level of `judged_lists`."""
+"""Gain 2^grade - 1 of each level of `build_judged_lists`."""
 
 
-def judged_lists(rows: SplitRows) -> Learning:
-    """The graded rows of a query as a list; level = the expected grade in tenths."""
-    unit, weight = _required(rows.unit), grade_weight(rows)
-    known = weight > 0
-    grade = rows.labels["label_ge_1"][known] + rows.labels["label_ge_2"][known]
+def build_judged_lists(rows: SplitMatrix) -> Learning:
+    """Build one list per query of its graded rows; level = the expected grade in tenths."""
+    unit, weight = _require_codes(rows.unit), compute_grade_weight(rows)
+    graded = weight > 0
+    grade = rows.labels["label_ge_1"][graded] + rows.labels["label_ge_2"][graded]
     level = np.rint(_STEPS * grade).astype(np.int64)
-    return grouped(rows.features[known], level, weight[known], unit[known])
+    return group_rows(rows.features[graded], level, weight[graded], unit[graded])
 
 
-def both(pages: Learning, judged: Learning, levels: int) -> Learning:
-    """Pages and judged lists as one set of lists, each kind with half of the weight.
+def mix_lists(pages: Learning, judged: Learning, levels: int) -> Learning:
+    """Put pages and judged lists into one set of lists, each kind with half of the weight.
 
-    A row has a label of one kind, the other would have to be guessed; so lists are mixed, not
-    labels. Levels of judged lists come after the `levels` of the pages.
-    """
+    A row has a label of one kind; the other label would have to be guessed. So lists are mixed, not
+    labels. Levels of judged lists come after the `levels` of the pages."""
     share = pages.weight.sum() / max(float(judged.weight.sum()), 1e-9)
     parts = [part.groups for part in (pages, judged) if part.groups is not None]
     return Learning(
@@ -130,16 +130,16 @@ def both(pages: Learning, judged: Learning, levels: int) -> Learning:
     )
 
 
-def grouped(
+def group_rows(
     features: Matrix, level: NDArray[np.int64], weight: NDArray[Any], code: Codes
 ) -> Learning:
-    """The rows list by list, with the number of rows of each."""
+    """Sort the rows list by list, with the number of rows of each."""
     order = np.argsort(code, kind="stable")
     counts = np.unique(code, return_counts=True)[1]
-    return Learning(features[order], level[order], weight[order], _cut(counts))
+    return Learning(features[order], level[order], weight[order], _cut_groups(counts))
 
 
-def _cut(counts: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
+def _cut_groups(counts: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     sizes = [
         min(_LONGEST, int(count) - start)
         for count in counts
@@ -148,7 +148,7 @@ def _cut(counts: Sequence[int] | NDArray[np.int64]) -> NDArray[np.int64]:
     return np.asarray(sizes, np.int64)
 
 
-def _required(codes: Codes | None) -> Codes:
+def _require_codes(codes: Codes | None) -> Codes:
     if codes is None:
         raise ValueError("the snapshot names no pages or queries: lists cannot be told apart")
     return codes

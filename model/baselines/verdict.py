@@ -38,18 +38,18 @@ class Comparison:
         return self.high is not None and self.high < 0
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, with `below`."""
+        """Give plain JSON, with `below`."""
         return asdict(self) | {"below": self.below}
 
 
-def compare(
+def compare_rankers(
     sums: BlockSums,
     bootstrap: BlockBootstrap,
     baselines: Sequence[str],
     engagement: str,
     relevance: str,
 ) -> list[Comparison]:
-    """The ranker against the best baseline on engagement, and against its own input on relevance.
+    """Compare the ranker with the best baseline on engagement, and with its own input on relevance.
 
     Args:
         sums: block sums of all rankers.
@@ -58,16 +58,16 @@ def compare(
         engagement: metric that the engagement rankings are judged by.
         relevance: metric that the relevance rankings are judged by.
     """
-    best = _best(sums, baselines, engagement)
-    found = [
-        _comparison(sums, bootstrap, "engagement_baseline", ENGAGED, best, engagement),
-        _comparison(sums, bootstrap, "relevance_input", RELEVANT, INPUT, relevance),
+    best = _find_best(sums, baselines, engagement)
+    comparisons = [
+        _compare_pair(sums, bootstrap, "engagement_baseline", ENGAGED, best, engagement),
+        _compare_pair(sums, bootstrap, "relevance_input", RELEVANT, INPUT, relevance),
     ]
-    return [comparison for comparison in found if comparison is not None]
+    return [comparison for comparison in comparisons if comparison is not None]
 
 
-def reasons(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Those that a reader is warned of and a gate may refuse for.
+def select_reasons(comparisons: Sequence[Comparison]) -> list[Comparison]:
+    """Select the comparisons that a reader is warned of and a gate may refuse for.
 
     An engagement ranking clearly below the best baseline; a relevance ranking at or below its
     input, clearly or not: it must be better than what it is given.
@@ -77,8 +77,8 @@ def reasons(comparisons: Sequence[Comparison]) -> list[Comparison]:
     ]
 
 
-def warning(comparison: Comparison, simulated: bool) -> str:
-    """A line for the top of the report."""
+def format_warning(comparison: Comparison, simulated: bool) -> str:
+    """Format a line for the top of the report."""
     c = comparison
     how = "below" if c.difference < 0 else "level with"
     figure = f"{c.difference:+.4f}"
@@ -92,8 +92,8 @@ def warning(comparison: Comparison, simulated: bool) -> str:
     )
 
 
-def _best(sums: BlockSums, baselines: Sequence[str], metric: str) -> str | None:
-    """The baseline of the highest mean."""
+def _find_best(sums: BlockSums, baselines: Sequence[str], metric: str) -> str | None:
+    """Find the baseline of the highest mean."""
     means = {}
     for name in baselines:
         cell = sums.get(ALL, name, metric)
@@ -102,7 +102,7 @@ def _best(sums: BlockSums, baselines: Sequence[str], metric: str) -> str | None:
     return max(means, key=lambda name: means[name]) if means else None
 
 
-def _comparison(
+def _compare_pair(
     sums: BlockSums,
     bootstrap: BlockBootstrap,
     check: str,
@@ -110,12 +110,12 @@ def _comparison(
     baseline: str | None,
     metric: str,
 ) -> Comparison | None:
-    """The comparison, or None where one of both has no query."""
+    """Compare a ranker with a baseline; None where one of both has no query."""
     ours = sums.get(ALL, ranker, metric)
     theirs = sums.get(ALL, baseline, metric) if baseline else None
     if baseline is None or ours is None or theirs is None or not ours.query_count:
         return None
-    gap = bootstrap.difference(ours.totals, theirs.totals, ours.denominators)
+    gap = bootstrap.estimate_difference(ours.totals, theirs.totals, ours.denominators)
     return Comparison(
         check, ranker, baseline, metric, gap.value, gap.low, gap.high, ours.query_count
     )

@@ -39,12 +39,14 @@ class BlockSums:
         self.metrics = list(dict.fromkeys(sums["metric"]))
         self.regions = [ALL, *sorted(set(sums["region"]))]
         keys = ["region", "ranker", "metric"]
-        self._cells = {tuple(map(str, key)): self._cell(part) for key, part in sums.groupby(keys)}
+        self._cells = {
+            tuple(map(str, key)): self._build_cell(part) for key, part in sums.groupby(keys)
+        }
         for key, part in sums.groupby(["ranker", "metric"]):
-            self._cells[ALL, str(key[0]), str(key[1])] = self._cell(part)
+            self._cells[ALL, str(key[0]), str(key[1])] = self._build_cell(part)
 
     def get(self, region: str, ranker: str, metric: str) -> Cell | None:
-        """The cell, or None where no list of it was seen."""
+        """Give the cell, or None where no list of it was seen."""
         return self._cells.get((region, ranker, metric))
 
     def add(self, key: tuple[str, str, str], cell: Cell) -> None:
@@ -53,19 +55,19 @@ class BlockSums:
         if key[2] not in self.metrics:
             self.metrics.append(key[2])
 
-    def rankers(self, metric: str) -> list[str]:
-        """Rankers that have the metric."""
+    def list_rankers(self, metric: str) -> list[str]:
+        """List rankers that have the metric."""
         return sorted({r for _, r, m in self._cells if m == metric})
 
-    def _cell(self, part: pd.DataFrame) -> Cell:
+    def _build_cell(self, part: pd.DataFrame) -> Cell:
         at = part["block"].to_numpy(np.int64)
         return Cell(
-            self._by_block(at, part["total"]),
-            self._by_block(at, part["denominator"]),
-            self._by_block(at, part["queries"]),
+            self._sum_by_block(at, part["total"]),
+            self._sum_by_block(at, part["denominator"]),
+            self._sum_by_block(at, part["queries"]),
             {name: int(part[name].sum()) for name in LIST_COUNTS},
         )
 
-    def _by_block(self, at: NDArray[np.int64], values: "pd.Series[Any]") -> NDArray[np.float64]:
+    def _sum_by_block(self, at: NDArray[np.int64], values: "pd.Series[Any]") -> NDArray[np.float64]:
         weights = values.to_numpy(np.float64)
         return np.asarray(np.bincount(at, weights, minlength=self._blocks), np.float64)

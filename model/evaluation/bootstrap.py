@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.evaluation.metrics import ratio
+from model.evaluation.metrics import divide_sums
 
 Floats = NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class BlockBootstrap:
         *sums: NDArray[Any],
         centred: bool = False,
     ) -> Estimate:
-        """The statistic of the summed blocks with its percentile interval.
+        """Estimate a statistic of the summed blocks with its percentile interval.
 
         Args:
             statistic: maps arrays [..., *rest] to [...]; gets the totals, then the replicates.
@@ -81,13 +81,13 @@ class BlockBootstrap:
             low, high = max(low + shift, 0.0), high + shift
         return Estimate(value, float(low), float(high))
 
-    def mean(self, totals: NDArray[Any], counts: NDArray[Any]) -> Estimate:
-        """Mean over queries from [blocks] sums and [blocks] counts."""
-        return self.estimate(ratio, counts, totals, counts)
+    def estimate_mean(self, totals: NDArray[Any], counts: NDArray[Any]) -> Estimate:
+        """Estimate the mean over queries from [blocks] sums and [blocks] counts."""
+        return self.estimate(divide_sums, counts, totals, counts)
 
-    def difference(
+    def estimate_difference(
         self, totals: NDArray[Any], reference: NDArray[Any], counts: NDArray[Any]
     ) -> Estimate:
-        """Mean paired difference over the same queries, from [blocks] sums of both."""
+        """Estimate the mean paired difference over the same queries, from [blocks] sums of both."""
         gap = np.asarray(totals, np.float64) - np.asarray(reference, np.float64)
-        return self.estimate(ratio, counts, gap, counts)
+        return self.estimate(divide_sums, counts, gap, counts)

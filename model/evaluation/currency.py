@@ -6,8 +6,9 @@ Asked = Literal["auto", "off_policy", "debiased", "logged"]
 Currency = Literal["off_policy", "debiased", "logged"]
 
 
-def currency(asked: Asked, effective: float, least: float) -> Currency:
-    """The yardstick that conf asks for; `auto`: off-policy where its sample allows, else debiased.
+def choose_currency(asked: Asked, effective: float, least: float) -> Currency:
+    """Choose the yardstick that conf asks for; `auto`: off-policy where its sample allows, else
+    debiased.
 
     Args:
         effective: effective sample size of the off-policy estimate (count).

@@ -1,10 +1,10 @@
 """Four yardsticks of engagement over result pages as a log shows them, and a doubly robust one.
 
-`logged` rewards who repeats the logger's order: what stood on top was looked at. `debiased`
-corrects that by an examination curve, `off_policy` by the logger's own propensities and without
-any such curve, `doubly_robust` by both. `true` has planted probabilities for gains, so only a
-simulated log has it. All but `logged` and `true` are ratios of sums over all rows: a page with one
-click has the same NDCG whatever the click weighs, so a correction has to weigh pages too.
+`logged` rewards whoever repeats the logger's order: what stood on top was looked at. `debiased`
+corrects that by an examination curve, `off_policy` by the logger's own propensities without any
+such curve, `doubly_robust` by both. `true` takes planted probabilities as gains, so only a
+simulated log has it. All but `logged` and `true` are ratios of sums over all rows: the NDCG of a
+page with one click is the same whatever the click weighs, so a correction has to weigh pages, too.
 """
 
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.evaluation.lists import RankedLists
-from model.evaluation.measured import Measured, effective_size, mean_ndcg
+from model.evaluation.measured import Measured, compute_effective_size, measure_ndcg
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -45,37 +45,39 @@ class Shown:
     @cached_property
     def pages(self) -> RankedLists:
         """The pages as lists with the logged gains."""
-        return RankedLists.of(self.page, self.gains, self.k)
+        return RankedLists.from_codes(self.page, self.gains, self.k)
 
     @cached_property
     def randomised(self) -> Mask:
         """[N] rows of pages whose rows all have a propensity."""
-        known = self.propensity > 0
-        missing = np.bincount(self.pages.index, ~known, len(self.pages.first))
-        return np.asarray(known & (missing == 0)[self.pages.index])
+        logged = self.propensity > 0
+        missing = np.bincount(self.pages.index, ~logged, len(self.pages.any_row))
+        return np.asarray(logged & (missing == 0)[self.pages.index])
 
-    def weights(self, cap: float) -> Floats:
-        """[N] inverse propensity, at most `cap`; 0 on pages that were not randomised."""
+    def compute_weights(self, cap: float) -> Floats:
+        """Compute inverse propensity, [N], at most `cap`; 0 on pages that were not randomised."""
         inverse = 1.0 / np.where(self.randomised, self.propensity, 1.0)
         return np.asarray(np.where(self.randomised, np.minimum(inverse, cap), 0.0))
 
-    def share(self, weighted: Floats) -> float:
-        """Share of the pages that have a row with weight."""
-        return len(np.unique(self.page[weighted != 0])) / max(len(self.pages.first), 1)
+    def compute_share(self, weighted: Floats) -> float:
+        """Compute the share of the pages that have a row with weight."""
+        return len(np.unique(self.page[weighted != 0])) / max(len(self.pages.any_row), 1)
 
 
-def logged(shown: Shown, scores: Floats) -> Measured:
-    """Mean NDCG@k of the pages with the logged gains, as they were clicked; scores [N]."""
-    return mean_ndcg(shown.pages, scores)
+def measure_logged(shown: Shown, scores: Floats) -> Measured:
+    """Measure the mean NDCG@k of the pages with the logged gains, as they were clicked; scores
+    [N]."""
+    return measure_ndcg(shown.pages, scores)
 
 
-def true(shown: Shown, scores: Floats, truth: Floats) -> Measured:
-    """Mean NDCG@k of the pages with the planted gains sum_t w_t P_t at position 1, [N] each."""
-    return mean_ndcg(RankedLists.of(shown.page, truth, shown.k), scores)
+def measure_true(shown: Shown, scores: Floats, truth: Floats) -> Measured:
+    """Measure the mean NDCG@k of the pages with the planted gains sum_t w_t P_t at position 1, [N]
+    each."""
+    return measure_ndcg(RankedLists.from_codes(shown.page, truth, shown.k), scores)
 
 
-def debiased(shown: Shown, scores: Floats, examination: Floats, floor: float) -> Measured:
-    """Mean discount of a unit of engagement, each weighted by 1 / examination.
+def measure_debiased(shown: Shown, scores: Floats, examination: Floats, floor: float) -> Measured:
+    """Measure the mean discount of a unit of engagement, each weighted by 1 / examination.
 
         sum_i w_i g_i disc(rank_i) / sum_i w_i g_i,  w_i = 1 / max(e(position_i), floor)
 
@@ -91,11 +93,12 @@ def debiased(shown: Shown, scores: Floats, examination: Floats, floor: float) ->
     """
     at = np.minimum(shown.position, len(examination)) - 1
     gains = shown.gains / np.maximum(examination[at], floor)
-    return _weighted(shown, scores, gains)
+    return _measure_weighted(shown, scores, gains)
 
 
-def off_policy(shown: Shown, scores: Floats, cap: float) -> Measured:
-    """Mean discount of a unit of engagement as if every item stood at every position equally often.
+def measure_off_policy(shown: Shown, scores: Floats, cap: float) -> Measured:
+    """Measure the mean discount of a unit of engagement as if every item stood at every position
+    equally often.
 
         sum_i w_i g_i disc(rank_i) / sum_i w_i g_i,  w_i = min(1 / propensity_i, cap)
 
@@ -106,13 +109,14 @@ def off_policy(shown: Shown, scores: Floats, cap: float) -> Measured:
     some bias for variance (Ionides 2008). Rows without a propensity do not count. It says nothing
     of a score that reads the logged position: f would then depend on k, as the clicks do.
     """
-    return _weighted(shown, scores, shown.gains * shown.weights(cap))
+    return _measure_weighted(shown, scores, shown.gains * shown.compute_weights(cap))
 
 
-def doubly_robust(
+def measure_doubly_robust(
     shown: Shown, scores: Floats, examination: Floats, reward: Floats, cap: float
 ) -> Measured:
-    """Mean discount of the expected engagement of the pages as logged, by model and log together.
+    """Measure the mean discount of the expected engagement of the pages as logged, by model and log
+    together.
 
     The estimand, over pages p of the log and their items S_p, with a_i = sum_k E[g | i, k]:
         sum_p sum_{i in S_p} a_i disc(rank_ip) / sum_p sum_{i in S_p} a_i
@@ -133,49 +137,57 @@ def doubly_robust(
         cap: largest inverse propensity.
     """
     rows = shown.randomised
-    query, pair = _dense(shown.query), _dense(shown.pair)
-    pages = _pages_of_query(shown, query)
+    query, pair = _renumber(shown.query), _renumber(shown.pair)
+    pages = _count_pages(shown, query)
     rows = rows & (pages[query] > 1)
     others = np.maximum(pages[query] - 1.0, 1.0)
     at = np.minimum(shown.position, len(examination)) - 1
-    mean = _sums(pair, reward * rows)[pair] / np.maximum(_sums(pair, 1.0 * rows)[pair], 1.0)
-    direct = np.where(rows, mean * _examined(shown, query, examination)[query], 0.0)
-    weight = np.where(rows, shown.weights(cap), 0.0)
+    mean = _sum_by(pair, reward * rows)[pair] / np.maximum(_sum_by(pair, 1.0 * rows)[pair], 1.0)
+    direct = np.where(rows, mean * _sum_examination(shown, query, examination)[query], 0.0)
+    weight = np.where(rows, shown.compute_weights(cap), 0.0)
     residual = weight * (shown.gains - mean * examination[at]) / others
 
-    def total(factor: Floats) -> Floats:
-        elsewhere = _sums(pair, factor)[pair] - factor
+    def sum_terms(factor: Floats) -> Floats:
+        elsewhere = _sum_by(pair, factor)[pair] - factor
         return np.asarray(factor * direct + residual * elsewhere)
 
-    discount = np.where(rows, shown.pages.ranked(scores), 0.0)
+    discount = np.where(rows, shown.pages.compute_discounts(scores), 0.0)
     one = np.where(rows, 1.0, 0.0)
-    evidence = weight * shown.gains * (_sums(pair, one)[pair] - one) / others
-    return Measured(total(discount), total(one), effective_size(evidence), shown.share(evidence))
-
-
-def _weighted(shown: Shown, scores: Floats, gains: Floats) -> Measured:
+    evidence = weight * shown.gains * (_sum_by(pair, one)[pair] - one) / others
     return Measured(
-        gains * shown.pages.ranked(scores), gains, effective_size(gains), shown.share(gains)
+        sum_terms(discount),
+        sum_terms(one),
+        compute_effective_size(evidence),
+        shown.compute_share(evidence),
     )
 
 
-def _dense(codes: Ints) -> Ints:
+def _measure_weighted(shown: Shown, scores: Floats, gains: Floats) -> Measured:
+    return Measured(
+        gains * shown.pages.compute_discounts(scores),
+        gains,
+        compute_effective_size(gains),
+        shown.compute_share(gains),
+    )
+
+
+def _renumber(codes: Ints) -> Ints:
     return np.unique(codes, return_inverse=True)[1].astype(np.int64)
 
 
-def _sums(index: Ints, values: Floats) -> Floats:
+def _sum_by(index: Ints, values: Floats) -> Floats:
     return np.asarray(np.bincount(index, values), np.float64)
 
 
-def _pages_of_query(shown: Shown, query: Ints) -> Floats:
-    """[Q] randomised pages of each query."""
-    first = shown.pages.first
-    counts = np.bincount(query[first], shown.randomised[first], int(query.max(initial=-1)) + 1)
+def _count_pages(shown: Shown, query: Ints) -> Floats:
+    """Count the randomised pages of each query, [Q]."""
+    of_page = shown.pages.any_row
+    counts = np.bincount(query[of_page], shown.randomised[of_page], int(query.max(initial=-1)) + 1)
     return np.asarray(counts, np.float64)
 
 
-def _examined(shown: Shown, query: Ints, examination: Floats) -> Floats:
-    """[Q] sum of the examination over the positions of a query's pages."""
+def _sum_examination(shown: Shown, query: Ints, examination: Floats) -> Floats:
+    """Sum the examination over the positions of each query's pages, [Q]."""
     longest = np.zeros(int(query.max(initial=-1)) + 1, np.int64)
     np.maximum.at(longest, query, shown.position)
     reach = int(longest.max(initial=1))

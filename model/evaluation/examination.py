@@ -7,12 +7,13 @@ from sklearn.isotonic import IsotonicRegression
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 _ROUNDS = 100
+"""Rounds of the alternation between attraction and examination (count)."""
 _PRIOR_CLICKS = 20.0
 """Clicks that the prior 1 / k weighs as much as at each position: few enough to be forgotten where
 there is a log, enough to hold where hardly any pair was seen at two positions."""
 
 
-def logged_examination(
+def estimate_examination(
     position: Ints,
     clicks: Floats,
     pair: Ints,
@@ -20,7 +21,8 @@ def logged_examination(
     floor: float,
     views: Floats | None = None,
 ) -> Floats:
-    """Relative examination e(1) = 1 >= e(2) >= ... from pairs that were seen at several positions.
+    """Estimate relative examination e(1) = 1 >= e(2) >= ... from pairs that were seen at several
+    positions.
 
     Clicks of a pair i at position k are taken for Poisson with mean a_i e(k) (position-based
     model), n_ik views; each pair has its own attraction, so a logger that puts better items on top

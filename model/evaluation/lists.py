@@ -1,4 +1,4 @@
-"""NDCG of many lists at once: the figures of `model.evaluation.metrics.ndcg`, list by list."""
+"""NDCG of many lists at once: list by list the figures of `model.evaluation.metrics`."""
 
 from dataclasses import dataclass
 
@@ -14,30 +14,31 @@ Mask = NDArray[np.bool_]
 
 @dataclass(frozen=True)
 class RankedLists:
-    """Lists whose items are ranked again and again; what does not depend on the scores, once.
+    """Lists that are ranked under many scores; what does not depend on the scores is computed once.
 
     Attributes:
-        first: [L] a row of each list.
+        any_row: [L] a row of each list, no matter which.
         index: [N] list of each row, from 0.
         gains: [N] gain of each row.
         discounts: [k] by rank.
         starts: [L] first row of each list in an order by list.
         ideal: [L] DCG of the best order.
-        told: [L] whether the list says something: two items, one of them with a gain.
+        informative: [L] whether the list says something: two items, one of them with a gain.
     """
 
-    first: Ints
+    any_row: Ints
     index: Ints
     gains: Floats
     discounts: Floats
     starts: Ints
     ideal: Floats
-    told: Mask
+    informative: Mask
 
     @classmethod
-    def of(cls, codes: Ints, gains: Floats, k: int) -> "RankedLists":
-        """Lists from the code [N] and the gain [N] of each row; rows of a list in any place."""
-        _, first, index, counts = np.unique(
+    def from_codes(cls, codes: Ints, gains: Floats, k: int) -> "RankedLists":
+        """Build lists from the code [N] and the gain [N] of each row; rows of a list may stand
+        anywhere."""
+        _, any_row, index, counts = np.unique(
             codes, return_index=True, return_inverse=True, return_counts=True
         )
         starts = np.cumsum(counts) - counts
@@ -46,16 +47,19 @@ class RankedLists:
         rank = np.arange(len(gains)) - np.repeat(starts, counts)
         best = np.where(rank < k, gains[order] * discounts[np.minimum(rank, k - 1)], 0.0)
         ideal = np.add.reduceat(best, starts) if len(starts) else np.zeros(0)
-        told = (counts > 1) & (ideal > 0)
-        return cls(first, index, gains, discounts, starts, ideal, told)
+        informative = (counts > 1) & (ideal > 0)
+        return cls(any_row, index, gains, discounts, starts, ideal, informative)
 
-    def ndcg(self, scores: Floats) -> Floats:
-        """[L] NDCG of each list under the scores [N]; nan where the list says nothing."""
-        dcg = np.bincount(self.index, self.gains * self.ranked(scores), len(self.first))
-        return np.where(self.told, dcg / np.where(self.told, self.ideal, 1.0), np.nan)
+    def compute_ndcg(self, scores: Floats) -> Floats:
+        """Compute the NDCG of each list under the scores [N], [L]; nan where the list says
+        nothing."""
+        dcg = np.bincount(
+            self.index, self.gains * self.compute_discounts(scores), len(self.any_row)
+        )
+        return np.where(self.informative, dcg / np.where(self.informative, self.ideal, 1.0), np.nan)
 
-    def ranked(self, scores: Floats) -> Floats:
-        """[N] discount of each row at its rank within its list under the scores [N].
+    def compute_discounts(self, scores: Floats) -> Floats:
+        """Compute the discount of each row at its rank within its list under the scores [N], [N].
 
         Items of equal score share the mean discount of the ranks that they fill together.
         """
@@ -63,12 +67,12 @@ class RankedLists:
         lists, ranked = self.index[order], scores[order]
         opens = np.ones(len(order), bool)
         opens[1:] = (lists[1:] != lists[:-1]) | (ranked[1:] != ranked[:-1])
-        first = np.flatnonzero(opens)
-        sizes = np.diff(np.append(first, len(order)))
-        before = first - self.starts[lists[opens]]  # ranks above the tied items
+        tie_starts = np.flatnonzero(opens)
+        sizes = np.diff(np.append(tie_starts, len(order)))
+        before = tie_starts - self.starts[lists[opens]]  # ranks above the tied items
         k = len(self.discounts)
         cumulative = np.concatenate([[0.0], np.cumsum(self.discounts)])
         filled = cumulative[np.minimum(before + sizes, k)] - cumulative[np.minimum(before, k)]
-        found = np.empty(len(order))
-        found[order] = np.repeat(filled / sizes, sizes)
-        return found
+        by_row = np.empty(len(order))
+        by_row[order] = np.repeat(filled / sizes, sizes)
+        return by_row

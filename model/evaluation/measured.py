@@ -1,4 +1,5 @@
-"""What every yardstick gives: a ratio of sums over rows, drawn again unit by unit."""
+"""What every yardstick gives: a ratio of two sums over rows, which any draw of units gives
+again."""
 
 from dataclasses import dataclass
 
@@ -6,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.evaluation.lists import RankedLists
-from model.evaluation.metrics import ratio
+from model.evaluation.metrics import divide_sums
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -32,26 +33,28 @@ class Measured:
     @property
     def value(self) -> float:
         """sum of numerators / sum of denominators; nan where nothing counts."""
-        return float(ratio(self.numerator.sum(), self.denominator.sum()))
+        return float(divide_sums(self.numerator.sum(), self.denominator.sum()))
 
-    def by_unit(self, unit: Ints, size: int) -> Floats:
-        """[size, 2] both sums by unit, from the unit [N] of each row (from 0)."""
+    def sum_by_unit(self, unit: Ints, size: int) -> Floats:
+        """Add up both sums by unit, [size, 2], from the unit [N] of each row (from 0)."""
         sums = (np.bincount(unit, part, size) for part in (self.numerator, self.denominator))
         return np.stack(list(sums), axis=1)
 
 
-def mean_ndcg(lists: RankedLists, scores: Floats) -> Measured:
-    """Mean NDCG of the lists under the scores [N]; lists that say nothing count nowhere."""
-    values = lists.ndcg(scores)
-    told = np.flatnonzero(lists.told)
+def measure_ndcg(lists: RankedLists, scores: Floats) -> Measured:
+    """Measure the mean NDCG of the lists under the scores [N]; lists that say nothing count
+    nowhere."""
+    values = lists.compute_ndcg(scores)
+    informative = np.flatnonzero(lists.informative)
     numerator, denominator = np.zeros(len(scores)), np.zeros(len(scores))
-    numerator[lists.first[told]] = values[told]
-    denominator[lists.first[told]] = 1.0
-    share = len(told) / max(len(lists.first), 1)
-    return Measured(numerator, denominator, float(len(told)), share)
+    numerator[lists.any_row[informative]] = values[informative]
+    denominator[lists.any_row[informative]] = 1.0
+    share = len(informative) / max(len(lists.any_row), 1)
+    return Measured(numerator, denominator, float(len(informative)), share)
 
 
-def effective_size(weights: Floats) -> float:
-    """(sum of weights)^2 / sum of squares: equally weighted rows that say as much (Kish 1965)."""
+def compute_effective_size(weights: Floats) -> float:
+    """Compute (sum of weights)^2 / sum of squares: how many equally weighted rows say as much (Kish
+    1965)."""
     squares = float(np.sum(weights**2))
     return float(np.sum(weights)) ** 2 / squares if squares > 0 else 0.0

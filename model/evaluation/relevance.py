@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.evaluation.lists import RankedLists
-from model.evaluation.measured import Measured, mean_ndcg
+from model.evaluation.measured import Measured, measure_ndcg
 from model.evaluation.metrics import exponential_gain
 
 Floats = NDArray[np.float64]
@@ -34,8 +34,8 @@ class GradedLists:
     lists: RankedLists
 
     @classmethod
-    def of(cls, kind: str, query: Ints, grade: Floats, k: int) -> "GradedLists":
-        """Lists of a kind among N candidates of queries, gains 2^grade - 1.
+    def from_grades(cls, kind: str, query: Ints, grade: Floats, k: int) -> "GradedLists":
+        """Build the lists of a kind among N candidates of queries, gains 2^grade - 1.
 
         judged: the judged items of a query. judged_mixed: of the queries with a relevant item
         (grade 1 or more) and an irrelevant one; the others can hardly be ranked wrongly. pooled:
@@ -50,42 +50,45 @@ class GradedLists:
             k: cut-off (ranks).
         """
         judged = grade >= 0
-        has_relevant = _any(query, grade > 0)
+        has_relevant = _flag_queries(query, grade > 0)
         rows = {
             "judged": judged,
-            "judged_mixed": judged & has_relevant & _any(query, grade == 0),
+            "judged_mixed": judged & has_relevant & _flag_queries(query, grade == 0),
             "pooled": has_relevant,
             "condensed": judged & has_relevant,
         }[kind]
         gains = exponential_gain(np.maximum(grade[rows], 0.0))
-        return cls(rows, RankedLists.of(query[rows], gains, k))
+        return cls(rows, RankedLists.from_codes(query[rows], gains, k))
 
-    def ndcg(self, scores: Floats) -> Measured:
-        """Mean NDCG under the scores [N]; the best order has 1."""
-        return self._over_all(mean_ndcg(self.lists, scores[self.rows]))
+    def measure_ndcg(self, scores: Floats) -> Measured:
+        """Measure mean NDCG under the scores [N]; the best order has 1."""
+        return self._spread_over_rows(measure_ndcg(self.lists, scores[self.rows]))
 
-    def random(self) -> Measured:
-        """Expected mean NDCG of a random order: every item gets the list's mean discount."""
-        return self._over_all(mean_ndcg(self.lists, np.zeros(int(self.rows.sum()))))
+    def measure_random(self) -> Measured:
+        """Measure the expected mean NDCG of a random order: every item gets the list's mean
+        discount."""
+        return self._spread_over_rows(measure_ndcg(self.lists, np.zeros(int(self.rows.sum()))))
 
-    def distance(self, scores: Floats) -> Measured:
-        """Share of the way from random to best, (x - random) / (1 - random), 1 the best order."""
-        found, chance = self.ndcg(scores), self.random()
+    def measure_distance(self, scores: Floats) -> Measured:
+        """Measure the share of the way from random to best, (x - random) / (1 - random); 1: the
+        best order."""
+        measured, chance = self.measure_ndcg(scores), self.measure_random()
         return Measured(
-            found.numerator - chance.numerator,
-            found.denominator - chance.numerator,
-            found.effective,
-            found.share,
+            measured.numerator - chance.numerator,
+            measured.denominator - chance.numerator,
+            measured.effective,
+            measured.share,
         )
 
-    def _over_all(self, found: Measured) -> Measured:
+    def _spread_over_rows(self, measured: Measured) -> Measured:
         numerator, denominator = np.zeros(len(self.rows)), np.zeros(len(self.rows))
-        numerator[self.rows], denominator[self.rows] = found.numerator, found.denominator
-        return Measured(numerator, denominator, found.effective, found.share)
+        numerator[self.rows], denominator[self.rows] = measured.numerator, measured.denominator
+        return Measured(numerator, denominator, measured.effective, measured.share)
 
 
-def clear_pairs(query: Ints, level: Floats, apart: float, scores: Floats) -> Measured:
-    """Share of the pairs of a query's judged items at least `apart` in level in the right order.
+def measure_clear_pairs(query: Ints, level: Floats, apart: float, scores: Floats) -> Measured:
+    """Measure the share of clear pairs in the right order: judged items of a query, at least
+    `apart` in level.
 
     Ties of the scores count half. A pair stands at the row of its better item.
 
@@ -95,31 +98,31 @@ def clear_pairs(query: Ints, level: Floats, apart: float, scores: Floats) -> Mea
         apart: least difference of a pair (`CLEAR_GRADES`, `CLEAR_RATINGS`).
         scores: [N].
     """
-    better, worse = _pairs(query, level >= 0)
+    better, worse = _list_pairs(query, level >= 0)
     clear = level[better] - level[worse] >= apart - _ROUNDING
     better, worse = better[clear], worse[clear]
     right = (scores[better] > scores[worse]) + 0.5 * (scores[better] == scores[worse])
-    told = np.unique(query[better])
+    informative = np.unique(query[better])
     return Measured(
         np.bincount(better, right, len(query)).astype(np.float64),
         np.bincount(better, minlength=len(query)).astype(np.float64),
         float(len(better)),
-        len(told) / max(len(np.unique(query[level >= 0])), 1),
+        len(informative) / max(len(np.unique(query[level >= 0])), 1),
     )
 
 
-def _any(query: Ints, flag: Mask) -> Mask:
-    """[N] whether a row of the same query has the flag."""
+def _flag_queries(query: Ints, flag: Mask) -> Mask:
+    """Tell of each row whether a row of the same query has the flag, [N]."""
     return np.isin(query, query[flag])
 
 
-def _pairs(query: Ints, counted: Mask) -> tuple[Ints, Ints]:
-    """Both rows of every ordered pair of counted rows of one query."""
+def _list_pairs(query: Ints, counted: Mask) -> tuple[Ints, Ints]:
+    """List both rows of every ordered pair of counted rows of one query."""
     rows = np.flatnonzero(counted)
     rows = rows[np.argsort(query[rows], kind="stable")]
     _, index, sizes = np.unique(query[rows], return_inverse=True, return_counts=True)
     starts = np.cumsum(sizes) - sizes
     each = sizes[index]  # partners of each row, itself among them
-    first = np.repeat(rows, each)
-    within = np.arange(len(first)) - np.repeat(np.cumsum(each) - each, each)
-    return first, rows[np.repeat(starts[index], each) + within]
+    left = np.repeat(rows, each)
+    within = np.arange(len(left)) - np.repeat(np.cumsum(each) - each, each)
+    return left, rows[np.repeat(starts[index], each) + within]

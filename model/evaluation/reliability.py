@@ -7,7 +7,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
-from model.evaluation.metrics import auc_from_histogram, calibration_error, equal_mass_groups, ratio
+from model.evaluation.metrics import (
+    assign_equal_mass_groups,
+    compute_calibration_error,
+    compute_histogram_auc,
+    divide_sums,
+)
 
 _SUMS = (
     "rows",
@@ -20,10 +25,10 @@ _SUMS = (
 )
 
 
-def task_metrics(
+def estimate_task_metrics(
     histogram: pd.DataFrame, task: str, bootstrap: BlockBootstrap, groups: int
 ) -> dict[str, Estimate]:
-    """Figures of one task over the rows of one region or of all.
+    """Estimate the figures of one task over the rows of one region or of all.
 
     `auc_T`: prediction for position 1 against the label, over all rows shown; the position's own
     effect on the label is noise to it. `log_loss_T_at_position` and
@@ -40,53 +45,55 @@ def task_metrics(
     part = histogram[histogram["task"] == task]
     if part.empty:
         return {}
-    n, pos, exp, loss, n1, pos1, exp1 = _arrays(part, bootstrap.blocks)
-    group = equal_mass_groups(n.sum(axis=0), groups)
-    group_1 = equal_mass_groups(n1.sum(axis=0), groups)
+    n, pos, exp, loss, n1, pos1, exp1 = _build_arrays(part, bootstrap.blocks)
+    group = assign_equal_mass_groups(n.sum(axis=0), groups)
+    group_1 = assign_equal_mass_groups(n1.sum(axis=0), groups)
     support = n.sum(axis=1)
     support_1 = n1.sum(axis=1)
     negatives = n - pos
 
-    def error(rows: NDArray[Any], e: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-        return calibration_error(rows, e, y, group)
+    def compute_error(rows: NDArray[Any], e: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+        return compute_calibration_error(rows, e, y, group)
 
-    def error_1(rows: NDArray[Any], e: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
-        return calibration_error(rows, e, y, group_1)
+    def compute_error_1(
+        rows: NDArray[Any], e: NDArray[Any], y: NDArray[Any]
+    ) -> NDArray[np.float64]:
+        return compute_calibration_error(rows, e, y, group_1)
 
     flat = [a.sum(axis=1) for a in (loss, n, exp, pos, exp1, pos1)]
     figures = {
-        f"auc_{task}": bootstrap.estimate(auc_from_histogram, support, pos, negatives),
-        f"log_loss_{task}_at_position": bootstrap.estimate(ratio, support, flat[0], flat[1]),
+        f"auc_{task}": bootstrap.estimate(compute_histogram_auc, support, pos, negatives),
+        f"log_loss_{task}_at_position": bootstrap.estimate(divide_sums, support, flat[0], flat[1]),
         f"calibration_error_{task}_at_position": bootstrap.estimate(
-            error, support, n, exp, pos, centred=True
+            compute_error, support, n, exp, pos, centred=True
         ),
         f"calibration_ratio_{task}_at_position": bootstrap.estimate(
-            ratio, support, flat[2], flat[3]
+            divide_sums, support, flat[2], flat[3]
         ),
         f"calibration_error_{task}_position_1": bootstrap.estimate(
-            error_1, support_1, n1, exp1, pos1, centred=True
+            compute_error_1, support_1, n1, exp1, pos1, centred=True
         ),
         f"calibration_ratio_{task}_position_1": bootstrap.estimate(
-            ratio, support_1, flat[4], flat[5]
+            divide_sums, support_1, flat[4], flat[5]
         ),
     }
     return {name: f for name, f in figures.items() if np.isfinite(f.value)}
 
 
-def calibration_gap(
+def estimate_calibration_gap(
     candidate: pd.DataFrame,
     reference: pd.DataFrame,
     task: str,
     bootstrap: BlockBootstrap,
     groups: int,
 ) -> Estimate | None:
-    """Calibration error of one model less that of another over the same rows, at their positions.
+    """Estimate one model's calibration error less another's over the same rows, at their positions.
 
     Each model's rows are grouped by its own predictions; the draws of blocks are the same. None
     where the task has no row.
 
     Args:
-        candidate, reference: histograms, as `task_metrics` takes them.
+        candidate, reference: histograms, as `estimate_task_metrics` takes them.
         task: click, cart or purchase.
         bootstrap: draws of the blocks.
         groups: groups of equal mass.
@@ -95,20 +102,22 @@ def calibration_gap(
     if ours.empty or theirs.empty:
         return None
     (n, pos, exp), (n_2, pos_2, exp_2) = (
-        _arrays(part, bootstrap.blocks)[:3] for part in (ours, theirs)
+        _build_arrays(part, bootstrap.blocks)[:3] for part in (ours, theirs)
     )
-    group, group_2 = (equal_mass_groups(rows.sum(axis=0), groups) for rows in (n, n_2))
+    group, group_2 = (assign_equal_mass_groups(rows.sum(axis=0), groups) for rows in (n, n_2))
 
-    def gap(*sums: NDArray[Any]) -> NDArray[np.float64]:
+    def compute_gap(*sums: NDArray[Any]) -> NDArray[np.float64]:
         rows, expected, observed, rows_2, expected_2, observed_2 = sums
-        error = calibration_error(rows, expected, observed, group)
-        return np.asarray(error - calibration_error(rows_2, expected_2, observed_2, group_2))
+        error = compute_calibration_error(rows, expected, observed, group)
+        return np.asarray(
+            error - compute_calibration_error(rows_2, expected_2, observed_2, group_2)
+        )
 
-    return bootstrap.estimate(gap, n.sum(axis=1), n, exp, pos, n_2, exp_2, pos_2)
+    return bootstrap.estimate(compute_gap, n.sum(axis=1), n, exp, pos, n_2, exp_2, pos_2)
 
 
-def _arrays(part: pd.DataFrame, blocks: int) -> list[NDArray[np.float64]]:
-    """[blocks, bins] of each sum."""
+def _build_arrays(part: pd.DataFrame, blocks: int) -> list[NDArray[np.float64]]:
+    """Build the features [blocks, bins] of each sum."""
     codes, _ = pd.factorize(part["bin"], sort=True)
     bins = int(codes.max()) + 1
     flat = part["block"].to_numpy(np.int64) * bins + codes

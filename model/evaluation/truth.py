@@ -8,14 +8,14 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model.evaluation.metrics import auc, pearson, spearman
+from model.evaluation.metrics import compute_auc, compute_pearson, compute_spearman
 
 TASKS = ("click", "cart", "purchase")
 Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
-class Check:
+class TruthCheck:
     """One comparison; `passed` is None where it is a figure without a yes or no."""
 
     name: str
@@ -46,8 +46,8 @@ class Deciles:
         return float(np.sum(self.rows * x * self.true)) / spread if spread > 0 else float("nan")
 
 
-def deciles(predicted: Floats, true: Floats) -> Deciles:
-    """Groups of [N] predictions; fewer than ten where there are fewer rows."""
+def compute_deciles(predicted: Floats, true: Floats) -> Deciles:
+    """Compute ten groups of [N] predictions; fewer where there are fewer rows."""
     parts = [p for p in np.array_split(np.argsort(predicted, kind="stable"), 10) if len(p)]
     return Deciles(
         np.array([predicted[p].mean() for p in parts]),
@@ -56,38 +56,48 @@ def deciles(predicted: Floats, true: Floats) -> Deciles:
     )
 
 
-def probability_checks(sample: pd.DataFrame, task: str) -> Iterator[Check]:
-    """p_T against true_p_T, both for position 1."""
-    p, true = _floats(sample[f"p_{task}"]), _floats(sample[f"true_p_{task}"])
-    groups, n = deciles(p, true), len(p)
+def check_probability(sample: pd.DataFrame, task: str) -> Iterator[TruthCheck]:
+    """Compare p_T with true_p_T, both for position 1."""
+    p, true = _to_floats(sample[f"p_{task}"]), _to_floats(sample[f"true_p_{task}"])
+    groups, n = compute_deciles(p, true), len(p)
     ratio = float(p.mean() / true.mean()) if true.mean() > 0 else float("nan")
-    yield Check(f"p_{task}.pearson", pearson(p, true), n, "correlation with the true probability")
-    yield Check(f"p_{task}.spearman", spearman(p, true), n, "rank correlation with the truth")
-    yield Check(f"p_{task}.mean_ratio", ratio, n, "mean predicted / mean true; 1 is calibrated")
-    yield Check(f"p_{task}.slope", groups.slope, n, "true on predicted over deciles; 1 is right")
-    yield Check(f"p_{task}.error", groups.error, n, "mean |predicted - true| over deciles")
+    yield TruthCheck(
+        f"p_{task}.pearson", compute_pearson(p, true), n, "correlation with the true probability"
+    )
+    yield TruthCheck(
+        f"p_{task}.spearman", compute_spearman(p, true), n, "rank correlation with the truth"
+    )
+    yield TruthCheck(
+        f"p_{task}.mean_ratio", ratio, n, "mean predicted / mean true; 1 is calibrated"
+    )
+    yield TruthCheck(
+        f"p_{task}.slope", groups.slope, n, "true on predicted over deciles; 1 is right"
+    )
+    yield TruthCheck(f"p_{task}.error", groups.error, n, "mean |predicted - true| over deciles")
 
 
-def relevance_checks(sample: pd.DataFrame) -> Iterator[Check]:
-    """Predicted relevance against the true grade."""
-    grade, n = _floats(sample["true_grade"]), len(sample)
-    relevance = _floats(sample["relevance"])
-    yield Check("relevance.spearman", spearman(relevance, grade), n, "rank correlation with grade")
+def check_relevance(sample: pd.DataFrame) -> Iterator[TruthCheck]:
+    """Compare the predicted relevance with the true grade."""
+    grade, n = _to_floats(sample["true_grade"]), len(sample)
+    relevance = _to_floats(sample["relevance"])
+    yield TruthCheck(
+        "relevance.spearman", compute_spearman(relevance, grade), n, "rank correlation with grade"
+    )
     for k in (1, 2):
-        area = auc(_floats(sample[f"p_ge_{k}"]), (grade >= k).astype(np.float64))
-        yield Check(f"p_ge_{k}.auc", area, n, f"AUC for true grade >= {k}")
+        area = compute_auc(_to_floats(sample[f"p_ge_{k}"]), (grade >= k).astype(np.float64))
+        yield TruthCheck(f"p_ge_{k}.auc", area, n, f"AUC for true grade >= {k}")
 
 
-def sample_checks(sample: pd.DataFrame) -> list[Check]:
-    """All checks of a sample of pairs that are defined on it."""
+def check_sample(sample: pd.DataFrame) -> list[TruthCheck]:
+    """Run all checks that are defined on a sample of pairs."""
     if sample.empty:
         return []
-    checks = [c for task in TASKS for c in probability_checks(sample, task)]
-    return [c for c in (*checks, *relevance_checks(sample)) if np.isfinite(c.value)]
+    checks = [c for task in TASKS for c in check_probability(sample, task)]
+    return [c for c in (*checks, *check_relevance(sample)) if np.isfinite(c.value)]
 
 
-def grade_checks(confusion: pd.DataFrame) -> list[Check]:
-    """Human grades against true grades, from the counts of each pair of grades."""
+def check_grades(confusion: pd.DataFrame) -> list[TruthCheck]:
+    """Compare human grades with true grades, from the counts of each pair of grades."""
     n = int(confusion["pairs"].sum())
     if n == 0:
         return []
@@ -95,26 +105,26 @@ def grade_checks(confusion: pd.DataFrame) -> list[Check]:
     same = float(confusion.loc[gap == 0, "pairs"].sum()) / n
     close = float(confusion.loc[gap <= 1, "pairs"].sum()) / n
     return [
-        Check("human_grade.exact", same, n, "share of human grades that equal the true grade"),
-        Check("human_grade.within_one", close, n, "share at most one grade away"),
+        TruthCheck("human_grade.exact", same, n, "share of human grades that equal the true grade"),
+        TruthCheck("human_grade.within_one", close, n, "share at most one grade away"),
     ]
 
 
-def direction_checks(
+def check_direction(
     true_relevance: Floats,
     true_engagement: Floats,
     measured_relevance: Floats,
     measured_engagement: Floats,
     queries: int,
-) -> list[Check]:
-    """Does the measured value curve move as the truth does? All [S], by ascending weight.
+) -> list[TruthCheck]:
+    """Tell whether the measured value curve moves as the truth does; all [S], by ascending weight.
 
     Measured figures come from validation queries and labels, true ones from test queries and
     planted grades and probabilities.
     """
     rise = float(true_relevance[-1] - true_relevance[0])
     checks = [
-        Check(
+        TruthCheck(
             "curve.relevance_rise",
             rise,
             queries,
@@ -127,14 +137,14 @@ def direction_checks(
         ("engagement", true_engagement, measured_engagement),
     ]
     for name, true, measured in pairs:
-        agreement = spearman(true, measured)
+        agreement = compute_spearman(true, measured)
         if np.isfinite(agreement):
             meaning = f"rank correlation over the sweep of measured and true {name}; above 0"
             checks.append(
-                Check(f"curve.{name}_agreement", agreement, queries, meaning, agreement > 0)
+                TruthCheck(f"curve.{name}_agreement", agreement, queries, meaning, agreement > 0)
             )
     return checks
 
 
-def _floats(values: "pd.Series[Any]") -> Floats:
+def _to_floats(values: "pd.Series[Any]") -> Floats:
     return values.to_numpy(np.float64)

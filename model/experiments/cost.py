@@ -4,16 +4,18 @@ import time
 
 import torch
 
-from model.feed import Rows, batches, open_snapshot, steps_per_epoch
+from model.feed import RowSelection, count_steps, open_snapshot, read_batches
 from model.losses import total_loss
 from model.ranker import build_ranker
 from model.training.task import TrainTask
 
 _STEPS = 8
+"""Steps that are timed, after one that also reads the files (count)."""
 
 
-def seconds_of_training(task: TrainTask) -> float:
-    """Seconds of all epochs of a task on this machine with one thread, early stop not counted."""
+def estimate_training_seconds(task: TrainTask) -> float:
+    """Estimate the seconds of all epochs of a task on this machine with one thread, early stop not
+    counted."""
     snapshot = open_snapshot(task.snapshot)
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -23,7 +25,7 @@ def seconds_of_training(task: TrainTask) -> float:
             optimizer = torch.optim.AdamW(ranker.parameters(), lr=0.0, fused=True)
             taken = 0
             started = time.monotonic()
-            for batch in batches(snapshot, Rows("train"), task.feed):
+            for batch in read_batches(snapshot, RowSelection("train"), task.feed):
                 if taken == 1:  # the first step also reads the files
                     started = time.monotonic()
                 optimizer.zero_grad(set_to_none=True)
@@ -36,6 +38,6 @@ def seconds_of_training(task: TrainTask) -> float:
     finally:
         torch.set_num_threads(threads)
     size = task.feed.batch_size
-    learned = steps_per_epoch(snapshot, Rows("train"), size)
-    checked = steps_per_epoch(snapshot, Rows("validation"), size)
+    learned = count_steps(snapshot, RowSelection("train"), size)
+    checked = count_steps(snapshot, RowSelection("validation"), size)
     return task.trainer.epochs * each * (learned + checked / 3)

@@ -19,6 +19,7 @@ from model.experiments.figures import Figure
 
 Floats = NDArray[np.float64]
 _FEWEST = 2
+"""Units or seeds below which nothing varies and no interval exists (count)."""
 POWER = 0.8
 """Chance of seeing a difference that is there: the usual one (Cohen 1988)."""
 
@@ -56,26 +57,27 @@ class TwoLevels:
         drawn = generator.multinomial(self.seeds, shares, size=self.replicates)
         return np.asarray(drawn / self.seeds, np.float64)
 
-    def replicates_of(self, figures: Sequence[Figure]) -> Floats:
-        """[replicates] of an arm's figure, `figures` by seed in the order of the seeds."""
-        by_seed = np.stack([figure.replicates(self.draws) for figure in figures], axis=1)
+    def compute_replicates(self, figures: Sequence[Figure]) -> Floats:
+        """Compute the replicates [replicates] of an arm's figure; `figures` are in the order of the
+        seeds."""
+        by_seed = np.stack([figure.compute_replicates(self.draws) for figure in figures], axis=1)
         return np.asarray(np.sum(by_seed * self.seed_shares, axis=1), np.float64)
 
     def estimate(self, value: float, replicates: Floats, units: int) -> Estimate:
-        """The value with its percentile interval; no interval where two units are not there.
+        """Add the percentile interval to a value; there is none where two units are not there.
 
         A figure that noise can only push up (calibration error) may lie outside the percentiles.
         """
-        told = replicates[np.isfinite(replicates)]
-        if (units < _FEWEST and self.seeds < _FEWEST) or not len(told) or not np.isfinite(value):
+        finite = replicates[np.isfinite(replicates)]
+        if (units < _FEWEST and self.seeds < _FEWEST) or not len(finite) or not np.isfinite(value):
             return Estimate(value, None, None)
         tail = (1.0 - self.confidence) / 2
-        low, high = np.quantile(told, [tail, 1.0 - tail])
+        low, high = np.quantile(finite, [tail, 1.0 - tail])
         return Estimate(value, float(low), float(high))
 
 
 @dataclass(frozen=True)
-class Compared:
+class ComparedFigure:
     """An arm's figure and its paired difference from another arm's.
 
     Attributes:
@@ -83,8 +85,8 @@ class Compared:
         difference: from the reference; None where there is none.
         units: queries or sessions behind it (count).
         reference: the arm that the difference is taken from; None where there is none.
-        detectable: smallest true difference that would be seen; see `detectable`.
-        trainings: figures behind the estimate, one a seed (count).
+        detectable: smallest true difference that would be seen; see `compute_detectable`.
+        trainings: figures behind the estimate, one per seed (count).
     """
 
     arm: str
@@ -98,46 +100,47 @@ class Compared:
     trainings: int = 1
 
 
-def compare(
+def compare_arms(
     arms: Mapping[str, Sequence[Figure]], references: Mapping[str, str], levels: TwoLevels
-) -> list[Compared]:
-    """One metric and region: every arm, and its difference from its reference.
+) -> list[ComparedFigure]:
+    """Compare the arms on one metric and region: each one's figure, and its difference from its
+    reference.
 
     Args:
-        arms: figures by arm, in the order of the seeds, one a seed.
+        arms: figures by arm, in the order of the seeds, one per seed.
         references: by arm the one that it is compared with; where either is absent (it failed, or
             is no other arm's) there is no difference.
     """
-    drawn = {arm: levels.replicates_of(figures) for arm, figures in arms.items()}
+    drawn = {arm: levels.compute_replicates(figures) for arm, figures in arms.items()}
     means = {arm: float(np.mean([f.value for f in figures])) for arm, figures in arms.items()}
-    found = []
+    compared = []
     for arm, figures in arms.items():
-        first, other = figures[0], references.get(arm)
-        estimate = levels.estimate(means[arm], drawn[arm], first.units)
+        example, other = figures[0], references.get(arm)
+        estimate = levels.estimate(means[arm], drawn[arm], example.units)
         difference = seen = None
         if other is not None and other in arms:
             gaps = drawn[arm] - drawn[other]
-            difference = levels.estimate(means[arm] - means[other], gaps, first.units)
+            difference = levels.estimate(means[arm] - means[other], gaps, example.units)
             if difference.low is not None:
-                seen = detectable(float(np.nanstd(gaps)), levels.confidence)
-        found.append(
-            Compared(
+                seen = compute_detectable(float(np.nanstd(gaps)), levels.confidence)
+        compared.append(
+            ComparedFigure(
                 arm,
-                first.metric,
-                first.region,
+                example.metric,
+                example.region,
                 estimate,
                 difference,
-                first.units,
+                example.units,
                 other if difference is not None else None,
                 seen,
                 len(figures),
             )
         )
-    return found
+    return compared
 
 
-def detectable(error: float, confidence: float, freedom: float = np.inf) -> float:
-    """Smallest true difference that an interval leaves 0 out for with the chance POWER.
+def compute_detectable(error: float, confidence: float, freedom: float = np.inf) -> float:
+    """Compute the smallest true difference whose interval leaves 0 out with the chance POWER.
 
     (t_{(1 + confidence) / 2} + t_POWER) x standard error, two-sided; with t for z where the error
     was estimated from few draws, an approximation (Bloom 1995, minimum detectable effects).

@@ -8,9 +8,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.sections.value import EvaluationConf, Weights
-from model.evaluation.currency import Currency, currency
-from model.evaluation.engagement import Shown, debiased, doubly_robust, logged, off_policy, true
-from model.evaluation.examination import logged_examination
+from model.evaluation.currency import Currency, choose_currency
+from model.evaluation.engagement import (
+    Shown,
+    measure_debiased,
+    measure_doubly_robust,
+    measure_logged,
+    measure_off_policy,
+    measure_true,
+)
+from model.evaluation.examination import estimate_examination
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured
 from model.evaluation.metrics import exponential_gain
@@ -25,14 +32,14 @@ from model.experiments.predictions import (
 )
 from model.experiments.rows import (
     TASKS,
+    compute_grades,
     engagement_gains,
-    grades,
     judged_rows,
     pair_codes,
     shown_rows,
-    weighted,
+    sum_weighted,
 )
-from model.value.kept import kept_shares
+from model.value.shares import choose_shares
 from model.value.tradeoff import CurvePoint
 
 Floats = NDArray[np.float64]
@@ -58,14 +65,14 @@ class Judge:
     shown: Mask
 
     @classmethod
-    def of(
+    def from_predictions(
         cls,
         predictions: Predictions,
         weights: Weights,
         conf: EvaluationConf,
         rows: Mask | None = None,
     ) -> "Judge":
-        """Lists among the rows [N] (all by default)."""
+        """Judge by the lists among the rows [N] (all by default)."""
         graded, shown = judged_rows(predictions), shown_rows(predictions)
         if rows is not None:
             graded, shown = graded & rows, shown & rows
@@ -74,19 +81,21 @@ class Judge:
     @cached_property
     def relevance(self) -> RankedLists:
         """The graded rows by query, gains 2^grade - 1."""
-        gains = exponential_gain(grades(self.predictions)[self.graded])
-        return RankedLists.of(self.predictions.codes(LIST)[self.graded], gains, self.conf.k)
+        gains = exponential_gain(compute_grades(self.predictions)[self.graded])
+        return RankedLists.from_codes(
+            self.predictions.get_codes(LIST)[self.graded], gains, self.conf.k
+        )
 
     @cached_property
     def pages(self) -> Shown:
         """The shown rows."""
         of = self.predictions
-        listed = of.codes(LIST)[self.shown]
+        listed = of.get_codes(LIST)[self.shown]
         return Shown(
-            page=of.codes(PAGE)[self.shown],
+            page=of.get_codes(PAGE)[self.shown],
             query=listed,
             pair=pair_codes(of)[self.shown],
-            position=of.codes(POSITION)[self.shown],
+            position=of.get_codes(POSITION)[self.shown],
             gains=engagement_gains(of, self.weights)[self.shown],
             propensity=of.columns.get(PROPENSITY, np.full(of.rows, -1.0))[self.shown],
             k=self.conf.k,
@@ -98,7 +107,7 @@ class Judge:
         if self.conf.examination is not None:
             return np.asarray(self.conf.examination)
         clicks = self.predictions.columns["label_click"][self.shown]
-        return logged_examination(
+        return estimate_examination(
             self.pages.position,
             clicks,
             self.pages.pair,
@@ -109,8 +118,10 @@ class Judge:
     @cached_property
     def currency(self) -> Currency:
         """The yardstick that picks; the same for every order of these rows."""
-        found = off_policy(self.pages, np.zeros(len(self.pages.page)), self.conf.max_weight)
-        return currency(self.conf.currency, found.effective, self.conf.min_effective)
+        estimate = measure_off_policy(
+            self.pages, np.zeros(len(self.pages.page)), self.conf.max_weight
+        )
+        return choose_currency(self.conf.currency, estimate.effective, self.conf.min_effective)
 
     @cached_property
     def truth(self) -> Floats | None:
@@ -119,33 +130,33 @@ class Judge:
         if any(name not in self.predictions.columns for name in names):
             return None
         planted = np.stack([self.predictions.columns[name][self.shown] for name in names])
-        return weighted(planted, self.weights) if (planted >= 0).all() else None
+        return sum_weighted(planted, self.weights) if (planted >= 0).all() else None
 
     @property
     def fewest(self) -> int:
         """Lists that say something, of the kind that has fewer (count)."""
-        return int(min(self.relevance.told.sum(), self.pages.pages.told.sum()))
+        return int(min(self.relevance.informative.sum(), self.pages.pages.informative.sum()))
 
-    def engagement(self, yardstick: str, scores: Floats) -> Measured:
-        """The shown rows by a yardstick under the scores [N] of all rows.
+    def measure_engagement(self, yardstick: str, scores: Floats) -> Measured:
+        """Measure the shown rows by a yardstick, under the scores [N] of all rows.
 
-        The reward model of `doubly_robust` is the mean gain of a row by examination: one for all
-        orders, and wrong by as much as items differ, which the log then tells.
+        The reward model of the yardstick `doubly_robust` is the mean gain of a row by examination:
+        one for all orders, and wrong by as much as items differ, which the log then tells.
         """
         ranked, e = scores[self.shown], self.conf
         if yardstick == "logged":
-            return logged(self.pages, ranked)
+            return measure_logged(self.pages, ranked)
         if yardstick == "debiased":
-            return debiased(self.pages, ranked, self.examination, e.min_examination)
+            return measure_debiased(self.pages, ranked, self.examination, e.min_examination)
         if yardstick == "off_policy":
-            return off_policy(self.pages, ranked, e.max_weight)
+            return measure_off_policy(self.pages, ranked, e.max_weight)
         if yardstick == "doubly_robust":
             curve = self.examination
             looked = curve[np.minimum(self.pages.position, len(curve)) - 1].sum()
             reward = np.full(len(ranked), self.pages.gains.sum() / max(looked, 1e-12))
-            return doubly_robust(self.pages, ranked, curve, reward, e.max_weight)
+            return measure_doubly_robust(self.pages, ranked, curve, reward, e.max_weight)
         if yardstick == "true" and self.truth is not None:
-            return true(self.pages, ranked, self.truth)
+            return measure_true(self.pages, ranked, self.truth)
         raise ValueError(f"yardstick {yardstick}: not one of {', '.join(self.yardsticks)}")
 
     @cached_property
@@ -156,38 +167,44 @@ class Judge:
             names += ["off_policy", "doubly_robust"]
         return tuple(names if self.truth is None else [*names, "true"])
 
-    def curve(self, scores: Mapping[float, Floats], largest_error: float) -> list[CurvePoint]:
-        """Relevance and engagement under each weight; 0 where nothing says it.
+    def compute_curve(
+        self, scores: Mapping[float, Floats], largest_error: float
+    ) -> list[CurvePoint]:
+        """Compute relevance and engagement under each weight; 0 where no list tells.
 
         Args:
             scores: [N] by relevance weight, the smallest first: what is kept is taken against it,
                 and what the ranker expects are its values of the shown rows.
-            largest_error: see `model.value.kept`.
+            largest_error: see `model.value.shares`.
         """
         smallest = next(iter(scores.values()))
-        lists = RankedLists.of(self.pages.page, smallest[self.shown], self.conf.k)
-        own = {w: _mean(lists.ndcg(ranked[self.shown])) for w, ranked in scores.items()}
-        best = next(iter(own.values()))
-        expected = [ndcg / best if best > 0 else 1.0 for ndcg in own.values()]
-        found = [self.engagement(self.currency, ranked) for ranked in scores.values()]
-        kept = kept_shares([self._by_unit(one) for one in found], expected, largest_error)
+        lists = RankedLists.from_codes(self.pages.page, smallest[self.shown], self.conf.k)
+        expected_ndcg = {
+            w: _average(lists.compute_ndcg(ranked[self.shown])) for w, ranked in scores.items()
+        }
+        unweighted = next(iter(expected_ndcg.values()))
+        expected = [ndcg / unweighted if unweighted > 0 else 1.0 for ndcg in expected_ndcg.values()]
+        measured = [self.measure_engagement(self.currency, ranked) for ranked in scores.values()]
+        shares = choose_shares(
+            [self._sum_by_unit(one) for one in measured], expected, largest_error
+        )
         return [
             CurvePoint(
                 weight,
-                relevance=_mean(self.relevance.ndcg(ranked[self.graded])),
+                relevance=_average(self.relevance.compute_ndcg(ranked[self.graded])),
                 engagement=one.value if np.isfinite(one.value) else 0.0,
-                kept=share.share,
+                engagement_share=share.share,
             )
-            for (weight, ranked), one, share in zip(scores.items(), found, kept, strict=True)
+            for (weight, ranked), one, share in zip(scores.items(), measured, shares, strict=True)
         ]
 
-    def _by_unit(self, found: Measured) -> Floats:
-        """[U] numerators by unit of the bootstrap."""
-        unit = self.predictions.codes(UNIT)[self.shown]
-        return np.asarray(np.bincount(unit, found.numerator), np.float64)
+    def _sum_by_unit(self, measured: Measured) -> Floats:
+        """Sum the numerators by unit of the bootstrap, [U]."""
+        unit = self.predictions.get_codes(UNIT)[self.shown]
+        return np.asarray(np.bincount(unit, measured.numerator), np.float64)
 
 
-def _mean(values: Floats) -> float:
-    """Mean of the lists that say something; 0 where none does."""
-    told = values[np.isfinite(values)]
-    return float(told.mean()) if len(told) else 0.0
+def _average(values: Floats) -> float:
+    """Average the lists that say something; 0 where none does."""
+    finite = values[np.isfinite(values)]
+    return float(finite.mean()) if len(finite) else 0.0

@@ -14,54 +14,60 @@ import numpy as np
 from scipy import stats
 
 from model.evaluation.bootstrap import Estimate
-from model.experiments.intervals import Compared, detectable
+from model.experiments.intervals import ComparedFigure, compute_detectable
 
 _FEWEST = 2
+"""Draws below which there is no spread (count)."""
 
 
-def pool(draws: Sequence[Sequence[Compared]], confidence: float) -> list[Compared]:
-    """Every arm, metric and region over the draws: mean, interval, difference of the same draws.
+def pool_draws(
+    draws: Sequence[Sequence[ComparedFigure]], confidence: float
+) -> list[ComparedFigure]:
+    """Pool every arm, metric and region over the draws: mean, interval, and difference within the
+    same draws.
 
     Args:
-        draws: by draw what `compare` gave; an arm that failed in a draw is pooled over the others.
+        draws: by draw what `compare_arms` gave; an arm that failed in a draw is pooled over the
+            others.
         confidence: level of the intervals (fraction).
     """
-    by_key: dict[tuple[str, str, str], list[Compared]] = {}
+    by_key: dict[tuple[str, str, str], list[ComparedFigure]] = {}
     for compared in draws:
         for one in compared:
             by_key.setdefault((one.metric, one.region, one.arm), []).append(one)
-    return [_pooled(found, confidence) for found in by_key.values()]
+    return [_pool_figures(figures, confidence) for figures in by_key.values()]
 
 
-def over_draws(values: Sequence[float], confidence: float) -> tuple[Estimate, float | None]:
-    """Mean of one value a draw with its interval, and its standard error; None from one draw."""
-    told = np.asarray([value for value in values if np.isfinite(value)], np.float64)
-    if len(told) < _FEWEST:
-        return Estimate(float(told.mean()) if len(told) else float("nan"), None, None), None
-    mean, error = float(told.mean()), float(told.std(ddof=1) / np.sqrt(len(told)))
-    half = error * float(stats.t.ppf((1.0 + confidence) / 2, len(told) - 1))
+def average_draws(values: Sequence[float], confidence: float) -> tuple[Estimate, float | None]:
+    """Average a value of which each draw has one; its interval and standard error, None from one
+    draw."""
+    finite = np.asarray([value for value in values if np.isfinite(value)], np.float64)
+    if len(finite) < _FEWEST:
+        return Estimate(float(finite.mean()) if len(finite) else float("nan"), None, None), None
+    mean, error = float(finite.mean()), float(finite.std(ddof=1) / np.sqrt(len(finite)))
+    half = error * float(stats.t.ppf((1.0 + confidence) / 2, len(finite) - 1))
     return Estimate(mean, mean - half, mean + half), error
 
 
-def _pooled(found: Sequence[Compared], confidence: float) -> Compared:
-    first = found[0]
-    estimate, _ = over_draws([one.estimate.value for one in found], confidence)
-    gaps = [one.difference.value for one in found if one.difference is not None]
+def _pool_figures(figures: Sequence[ComparedFigure], confidence: float) -> ComparedFigure:
+    example = figures[0]
+    estimate, _ = average_draws([one.estimate.value for one in figures], confidence)
+    gaps = [one.difference.value for one in figures if one.difference is not None]
     difference = seen = None
     if gaps:
-        difference, error = over_draws(gaps, confidence)
+        difference, error = average_draws(gaps, confidence)
         if error is not None:
             freedom = int(np.isfinite(gaps).sum()) - 1
-            seen = detectable(error, confidence, freedom)
-    references = {one.reference for one in found} - {None}
-    return Compared(
-        first.arm,
-        first.metric,
-        first.region,
+            seen = compute_detectable(error, confidence, freedom)
+    references = {one.reference for one in figures} - {None}
+    return ComparedFigure(
+        example.arm,
+        example.metric,
+        example.region,
         estimate,
         difference,
-        sum(one.units for one in found),
+        sum(one.units for one in figures),
         min(references, key=str) if references else None,
         seen,
-        sum(one.trainings for one in found),
+        sum(one.trainings for one in figures),
     )

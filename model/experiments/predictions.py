@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
-from model.feed import Snapshot, SnapshotError
+from model.feed import Snapshot, TrainingSnapshotError
 from model.files import new_file
 from model.ranker import Ranker
-from model.serving.calibrators import Known
+from model.serving.calibrators import LabelledPredictions
 from model.spec import GRADES, RELEVANCE, InputSpec
 
 LIST, PAGE, UNIT, ITEM = "list_code", "page_code", "unit_code", "item_code"
@@ -23,6 +23,7 @@ TRUTH, BLIND = "p_true_", "p_blind_"
 LOGGED, FIRST = "logged", "first"
 _OPTIONAL = {PAGE: LIST, UNIT: LIST, ITEM: None, JUDGED: None, GRADE: None, PROPENSITY: None}
 _BATCH = 8_192
+"""Rows of a forward pass: the hidden layers of so many stay small in memory (count)."""
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
@@ -47,23 +48,25 @@ class Predictions:
         """Rows predicted (count)."""
         return len(self.columns[LIST])
 
-    def p(self, output: str, position: str = FIRST) -> Floats:
-        """[N] probabilities of an output at the position LOGGED or FIRST."""
+    def get_probability(self, output: str, position: str = FIRST) -> Floats:
+        """Give the probabilities of an output at the position LOGGED or FIRST, [N]."""
         return self.columns[f"{position}.{output}"]
 
-    def codes(self, name: str) -> Ints:
-        """[N] a column of whole numbers."""
+    def get_codes(self, name: str) -> Ints:
+        """Give a column of whole numbers, [N]."""
         return self.columns[name].astype(np.int64)
 
-    def known(self, output: str, position: str = LOGGED) -> Known:
-        """Predictions of an output with labels and their weights."""
+    def get_labelled(self, output: str, position: str = LOGGED) -> LabelledPredictions:
+        """Give the predictions of an output with labels and their weights."""
         name = output.removeprefix("p_")
         weight = (
             self.columns[f"mask_{RELEVANCE}"] * self.columns[f"weight_{RELEVANCE}"]
             if name in GRADES
             else self.columns[f"mask_{name}"]
         )
-        return Known(self.p(output, position), self.columns[f"label_{name}"], weight)
+        return LabelledPredictions(
+            self.get_probability(output, position), self.columns[f"label_{name}"], weight
+        )
 
     def save(self, path: Path) -> None:
         """Write the columns as float32, so that a reader sees all of them or no file."""
@@ -73,9 +76,9 @@ class Predictions:
 
 
 def load_predictions(path: Path, spec: InputSpec) -> Predictions:
-    """What `Predictions.save` wrote."""
+    """Load what `Predictions.save` wrote."""
     table = pq.read_table(path)
-    return Predictions(spec, {name: _column(table, name) for name in table.column_names})
+    return Predictions(spec, {name: _read_column(table, name) for name in table.column_names})
 
 
 @dataclass(frozen=True)
@@ -85,68 +88,70 @@ class SplitRows:
     Attributes:
         features: [N, F] input matrix.
         position: [N] logged position.
-        known: all columns of the predictions but the predicted ones.
+        labelled: all columns of the predictions but the predicted ones.
     """
 
     features: NDArray[np.float32]
     position: NDArray[np.float32]
-    known: Predictions
+    labelled: Predictions
 
     def with_columns(self, predicted: Mapping[str, Floats]) -> Predictions:
-        """The predictions, given the predicted columns [N] by name."""
-        return Predictions(self.known.spec, {**predicted, **self.known.columns})
+        """Add the predicted columns [N] by name, which makes the predictions."""
+        return Predictions(self.labelled.spec, {**predicted, **self.labelled.columns})
 
 
 def predict(ranker: Ranker, snapshot: Snapshot, split: str) -> Predictions:
     """Predict every row of a split, at its logged position and at position 1.
 
     Raises:
-        SnapshotError: as `split_rows`.
+        SnapshotError: as `read_split_rows`.
     """
-    rows = split_rows(snapshot, split)
-    return rows.with_columns(_predicted(ranker, rows.features, rows.position))
+    rows = read_split_rows(snapshot, split)
+    return rows.with_columns(_predict_rows(ranker, rows.features, rows.position))
 
 
-def split_rows(snapshot: Snapshot, split: str) -> SplitRows:
-    """Every row of a split.
+def read_split_rows(snapshot: Snapshot, split: str) -> SplitRows:
+    """Read every row of a split.
 
-    A snapshot without page_code or unit_code has one page a list, and the list as its unit.
+    A snapshot without page_code or unit_code has one page per list, and the list as its unit.
 
     Raises:
         SnapshotError: the split or the column list_code is missing.
     """
     if not snapshot.splits.get(split):
-        raise SnapshotError(f"snapshot {snapshot.folder} has no rows in split {split}")
+        raise TrainingSnapshotError(f"snapshot {snapshot.folder} has no rows in split {split}")
     spec = snapshot.spec
-    table = pa.concat_tables([_read(snapshot, f.path) for f in snapshot.splits[split]])
-    features = np.stack([_column(table, name) for name in spec.names], axis=1).astype(np.float32)
-    position = _column(table, POSITION).astype(np.float32)
-    columns = {name: _column(table, name) for name in (*spec.label_columns, LIST, POSITION)}
+    table = pa.concat_tables([_read_table(snapshot, f.path) for f in snapshot.splits[split]])
+    features = np.stack([_read_column(table, name) for name in spec.names], axis=1).astype(
+        np.float32
+    )
+    position = _read_column(table, POSITION).astype(np.float32)
+    columns = {name: _read_column(table, name) for name in (*spec.label_columns, LIST, POSITION)}
     for name, default in _OPTIONAL.items():
         if name in table.column_names:
-            columns[name] = _column(table, name)
+            columns[name] = _read_column(table, name)
         elif default is not None:
             columns[name] = columns[default]
-    columns |= {name: _column(table, name) for name in table.column_names if _planted(name)}
-    columns["region"] = _regions(spec, features)
+    columns |= {name: _read_column(table, name) for name in table.column_names if _is_planted(name)}
+    columns["region"] = _read_regions(spec, features)
     return SplitRows(features, position, Predictions(spec, columns))
 
 
-def _read(snapshot: Snapshot, path: str) -> pa.Table:
+def _read_table(snapshot: Snapshot, path: str) -> pa.Table:
     file = snapshot.folder / path
     names = pq.read_schema(file).names
     if LIST not in names:
-        raise SnapshotError(f"snapshot {snapshot.folder} has no column {LIST}")
+        raise TrainingSnapshotError(f"snapshot {snapshot.folder} has no column {LIST}")
     wanted = [*snapshot.spec.names, *snapshot.spec.label_columns, POSITION, LIST]
-    more = [name for name in names if name in _OPTIONAL or _planted(name)]
+    more = [name for name in names if name in _OPTIONAL or _is_planted(name)]
     return pq.read_table(file, columns=[*wanted, *more])
 
 
-def _planted(name: str) -> bool:
+def _is_planted(name: str) -> bool:
     return name.startswith((TRUTH, BLIND))
 
 
-def _predicted(
+def _predict_rows(
     ranker: Ranker, features: NDArray[np.float32], position: NDArray[np.float32]
 ) -> dict[str, Floats]:
     parts: dict[str, list[NDArray[np.float32]]] = {}
@@ -160,14 +165,14 @@ def _predicted(
             for kind, read in ((LOGGED, logged), (FIRST, ranker.read_out(by_task))):
                 for name, p in read.items():
                     parts.setdefault(f"{kind}.{name}", []).append(p.numpy())
-    return {name: np.concatenate(found).astype(np.float64) for name, found in parts.items()}
+    return {name: np.concatenate(pieces).astype(np.float64) for name, pieces in parts.items()}
 
 
-def _regions(spec: InputSpec, features: NDArray[np.float32]) -> Floats:
+def _read_regions(spec: InputSpec, features: NDArray[np.float32]) -> Floats:
     if spec.region_position is None:
         return np.zeros(len(features))
     return features[:, spec.region_position].astype(np.float64)
 
 
-def _column(table: pa.Table, name: str) -> Floats:
+def _read_column(table: pa.Table, name: str) -> Floats:
     return np.asarray(table.column(name).to_numpy(), np.float64)

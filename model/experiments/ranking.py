@@ -12,12 +12,13 @@ from model.experiments.judge import Judge
 from model.experiments.predictions import FIRST, Predictions
 from model.serving.calibrators import Calibrators
 from model.spec import GRADES, RELEVANCE
-from model.value.tradeoff import CurvePoint, pick
-from model.value.weights import ValueWeights, value
+from model.value.tradeoff import CurvePoint, pick_point
+from model.value.weights import ValueWeights, compute_value
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 EVERY = 0
+"""Key of the weight of all regions without one of their own: the id of the unknown region."""
 
 
 @dataclass(frozen=True)
@@ -34,17 +35,18 @@ class Order:
     weights: Weights
     w_relevance: Mapping[int, float]
 
-    def scores(self, predictions: Predictions, calibrators: Calibrators) -> Floats:
-        """[N] value of every row at position 1; relevance alone where conf says `only`."""
-        p = probabilities(predictions, calibrators, self.conf.calibrated)
+    def score_rows(self, predictions: Predictions, calibrators: Calibrators) -> Floats:
+        """Score every row at position 1 by its value, [N]; by relevance alone where conf says
+        `only`."""
+        p = compute_probabilities(predictions, calibrators, self.conf.calibrated)
         if self.conf.relevance == "only":
             return p[RELEVANCE]
-        region = predictions.codes("region")
+        region = predictions.get_codes("region")
         weight = np.full(predictions.rows, self.w_relevance[EVERY])
-        for id_, own in self.w_relevance.items():
+        for id_, regional in self.w_relevance.items():
             if id_ != EVERY:
-                weight[region == id_] = own
-        return scores(p, self.weights, weight)
+                weight[region == id_] = regional
+        return compute_scores(p, self.weights, weight)
 
 
 @dataclass(frozen=True)
@@ -60,55 +62,60 @@ class Ranking:
         """Engagement weights: the arm's own, or those of conf `value`."""
         return self.conf.weights or self.tree.weights
 
-    def order(self, validation: Predictions, calibrators: Calibrators) -> Order:
-        """The arm's order; a relevance weight is picked on validation lists only."""
+    def choose_order(self, validation: Predictions, calibrators: Calibrators) -> Order:
+        """Choose the arm's order; a relevance weight is picked on validation lists only."""
         if self.conf.relevance != "picked":
             fixed = 0.0 if isinstance(self.conf.relevance, str) else float(self.conf.relevance)
             return Order(self.conf, self.weights, {EVERY: fixed})
-        picked = {EVERY: self._picked(self.curve(validation, calibrators))}
-        region = validation.codes("region")
+        picked = {EVERY: self._pick_weight(self.compute_curve(validation, calibrators))}
+        region = validation.get_codes("region")
         for id_ in range(1, len(validation.spec.regions) + 1) if self.conf.by_region else ():
             rows = region == id_
             if (
-                Judge.of(validation, self.weights, self.evaluation, rows).fewest
+                Judge.from_predictions(validation, self.weights, self.evaluation, rows).fewest
                 >= self.tree.min_queries
             ):
-                picked[id_] = self._picked(self.curve(validation, calibrators, rows))
+                picked[id_] = self._pick_weight(self.compute_curve(validation, calibrators, rows))
         return Order(self.conf, self.weights, picked)
 
-    def curve(
+    def compute_curve(
         self, predictions: Predictions, calibrators: Calibrators, rows: Mask | None = None
     ) -> list[CurvePoint]:
-        """Relevance and engagement in the currency under each weight of the sweep; rows [N]."""
-        judge = Judge.of(predictions, self.weights, self.evaluation, rows)
-        p = probabilities(predictions, calibrators, self.conf.calibrated)
+        """Compute relevance and engagement in the currency under each weight of the sweep; rows
+        [N]."""
+        judge = Judge.from_predictions(predictions, self.weights, self.evaluation, rows)
+        p = compute_probabilities(predictions, calibrators, self.conf.calibrated)
         one = np.ones(predictions.rows)
-        swept = {w: scores(p, self.weights, w * one) for w in self.tree.sweep}
+        swept = {w: compute_scores(p, self.weights, w * one) for w in self.tree.sweep}
         loss = self.conf.engagement_loss
         largest = self.tree.largest_error if loss is None else self.tree.noise * loss
-        return judge.curve(swept, largest)
+        return judge.compute_curve(swept, largest)
 
-    def _picked(self, points: Sequence[CurvePoint]) -> float:
+    def _pick_weight(self, points: Sequence[CurvePoint]) -> float:
         conf, tree = self.conf, self.tree
         tau = tree.tau if conf.tau is None else conf.tau
         loss = tree.engagement_loss if conf.engagement_loss is None else conf.engagement_loss
-        return pick(points, conf.rule or tree.rule, tau, loss).point.w_relevance
+        return pick_point(points, conf.rule or tree.rule, tau, loss).point.w_relevance
 
 
-def probabilities(
+def compute_probabilities(
     predictions: Predictions, calibrators: Calibrators, calibrated: bool
 ) -> dict[str, Floats]:
-    """[N] probabilities at position 1 by output name, and the expected grade as `relevance`."""
-    raw = {name: predictions.p(name, FIRST).astype(np.float32) for name in predictions.spec.outputs}
-    kept = calibrators.apply(raw, predictions.codes("region")) if calibrated else raw
-    found = {name: np.asarray(p, np.float64) for name, p in kept.items()}
+    """Compute probabilities at position 1 by output name, [N], and the expected grade as
+    `relevance`."""
+    raw = {
+        name: predictions.get_probability(name, FIRST).astype(np.float32)
+        for name in predictions.spec.outputs
+    }
+    applied = calibrators.apply(raw, predictions.get_codes("region")) if calibrated else raw
+    by_output = {name: np.asarray(p, np.float64) for name, p in applied.items()}
     if predictions.spec.relevance:
-        found[RELEVANCE] = np.sum([found[f"p_{grade}"] for grade in GRADES], axis=0)
-    return found
+        by_output[RELEVANCE] = np.sum([by_output[f"p_{grade}"] for grade in GRADES], axis=0)
+    return by_output
 
 
-def scores(p: Mapping[str, Floats], weights: Weights, w_relevance: Floats) -> Floats:
-    """[N] sum_t w_t p_t + w_relevance * relevance / 2."""
-    rows = np.tile(ValueWeights.of(weights).as_tuple(), (len(w_relevance), 1))
+def compute_scores(p: Mapping[str, Floats], weights: Weights, w_relevance: Floats) -> Floats:
+    """Compute sum_t w_t p_t + w_relevance * relevance / 2, [N]."""
+    rows = np.tile(ValueWeights.from_conf(weights).as_tuple(), (len(w_relevance), 1))
     rows[:, 3] = w_relevance
-    return np.asarray(value(p, rows), np.float64)
+    return np.asarray(compute_value(p, rows), np.float64)

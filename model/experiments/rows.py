@@ -15,7 +15,8 @@ TASKS = tuple(name.removeprefix("p_") for name in PROBABILITIES)
 
 
 def judged_rows(predictions: Predictions) -> Mask:
-    """[N] rows whose grade counts: marked as judged, else every one with a relevance label.
+    """Mark the rows whose grade counts, [N]: those marked as judged, else every one with a
+    relevance label.
 
     Of several rows of one item in a list the first counts.
     """
@@ -23,25 +24,27 @@ def judged_rows(predictions: Predictions) -> Mask:
         return np.zeros(predictions.rows, bool)
     name = JUDGED if JUDGED in predictions.columns else f"mask_{RELEVANCE}"
     judged = predictions.columns[name] > 0
-    return _first_of_each(predictions, judged) if ITEM in predictions.columns else judged
+    return _mark_first_of_pair(predictions, judged) if ITEM in predictions.columns else judged
 
 
 def pooled_grades(predictions: Predictions) -> tuple[Mask, Floats]:
-    """[N] one row for each item of a list, its judged one where it has one; [N] grade, else -1.
+    """Mark one row per item of a list, its judged one where it has one, [N]; and give its grade,
+    else -1, [N].
 
     The pool is what the split's rows hold of the query: shown, judged, or added as assumed.
     """
     judged = judged_rows(predictions)
-    grade = np.where(judged, grades(predictions), -1.0)
+    grade = np.where(judged, compute_grades(predictions), -1.0)
     if ITEM not in predictions.columns:
         return judged, grade
     pair = pair_codes(predictions)
     other = ~np.isin(pair, pair[judged])
-    return judged | _first_of_each(predictions, other), grade
+    return judged | _mark_first_of_pair(predictions, other), grade
 
 
 def planted_pool(predictions: Predictions, weights: Weights) -> tuple[Mask, Floats] | None:
-    """[N] one row for each item of a query that has a planted outcome; [N] sum_t w_t P_t.
+    """Mark one row per item of a query that has a planted outcome, [N]; and give sum_t w_t P_t,
+    [N].
 
     Shown or not: what stands on pages was chosen by the logger, what a night ranks is not. None
     where nothing is planted.
@@ -50,33 +53,33 @@ def planted_pool(predictions: Predictions, weights: Weights) -> tuple[Mask, Floa
     if any(name not in predictions.columns for name in names):
         return None
     planted = np.stack([predictions.columns[name] for name in names])
-    known = np.asarray((planted >= 0).all(axis=0))
-    rows = _first_of_each(predictions, known) if ITEM in predictions.columns else known
-    return rows, weighted(planted, weights)
+    complete = np.asarray((planted >= 0).all(axis=0))
+    rows = _mark_first_of_pair(predictions, complete) if ITEM in predictions.columns else complete
+    return rows, sum_weighted(planted, weights)
 
 
 def shown_rows(predictions: Predictions) -> Mask:
-    """[N] rows of a page whose labels are known for every task."""
+    """Mark the rows of a page whose labels are known for every task, [N]."""
     masks = [predictions.columns[f"mask_{task}"] > 0 for task in predictions.spec.tasks]
     return np.asarray(np.logical_and.reduce(masks))
 
 
-def grades(predictions: Predictions) -> Floats:
-    """[N] grade: of the snapshot's column, else the label's expected grade."""
+def compute_grades(predictions: Predictions) -> Floats:
+    """Compute grade, [N]: of the snapshot's column, else the label's expected grade."""
     if GRADE in predictions.columns:
         return predictions.columns[GRADE]
-    first, second = (predictions.columns[f"label_{grade}"] for grade in GRADES)
-    return first + second
+    ge_1, ge_2 = (predictions.columns[f"label_{grade}"] for grade in GRADES)
+    return ge_1 + ge_2
 
 
 def engagement_gains(predictions: Predictions, weights: Weights) -> Floats:
-    """[N] sum_t w_t y_t of click, cart and purchase."""
+    """Compute sum_t w_t y_t of click, cart and purchase, [N]."""
     labels = np.stack([predictions.columns[f"label_{task}"] for task in TASKS])
-    return weighted(labels, weights)
+    return sum_weighted(labels, weights)
 
 
-def weighted(by_task: Floats, weights: Weights) -> Floats:
-    """[N] from click, cart and purchase [3, N]."""
+def sum_weighted(by_task: Floats, weights: Weights) -> Floats:
+    """Weigh click, cart and purchase [3, N] and add them up, [N]."""
     click, cart, purchase = by_task
     return np.asarray(
         weights.click * click + weights.cart * cart + weights.purchase * purchase, np.float64
@@ -84,17 +87,17 @@ def weighted(by_task: Floats, weights: Weights) -> Floats:
 
 
 def pair_codes(predictions: Predictions) -> Ints:
-    """[N] code of list and item; a row without an item code stands for itself."""
+    """Give the code of list and item, [N]; a row without an item code stands for itself."""
     if ITEM not in predictions.columns:
         return np.arange(predictions.rows)
-    keys = np.stack([predictions.codes(LIST), predictions.codes(ITEM)], axis=1)
+    keys = np.stack([predictions.get_codes(LIST), predictions.get_codes(ITEM)], axis=1)
     return np.unique(keys, axis=0, return_inverse=True)[1].reshape(-1).astype(np.int64)
 
 
-def _first_of_each(predictions: Predictions, rows: Mask) -> Mask:
-    """[N] the first of the rows of each pair."""
+def _mark_first_of_pair(predictions: Predictions, rows: Mask) -> Mask:
+    """Mark the first row of each pair, [N]."""
     at = np.flatnonzero(rows)
-    _, first = np.unique(pair_codes(predictions)[at], return_index=True)
-    kept = np.zeros(predictions.rows, bool)
-    kept[at[first]] = True
-    return kept
+    _, earliest = np.unique(pair_codes(predictions)[at], return_index=True)
+    mask = np.zeros(predictions.rows, bool)
+    mask[at[earliest]] = True
+    return mask

@@ -13,7 +13,7 @@ from conf.sections.baselines import Arm, BaselinesConf
 from conf.sections.value import Weights
 from model.baselines import fit_baselines
 from model.experiments.figures import Figure
-from model.experiments.predictions import BLIND, FIRST, LOGGED, TRUTH, Predictions, split_rows
+from model.experiments.predictions import BLIND, FIRST, LOGGED, TRUTH, Predictions, read_split_rows
 from model.feed import Snapshot
 from model.spec import GRADES, RELEVANCE
 from model.value.weights import ValueWeights
@@ -43,8 +43,8 @@ class Oracle:
 
     knows: Literal["truth", "blind"]
 
-    def fingerprint(self, snapshot: Snapshot) -> str:
-        """Hash of what decides its scores."""
+    def compute_fingerprint(self, snapshot: Snapshot) -> str:
+        """Compute the hash of what decides its scores."""
         return section_hash([asdict(self), snapshot.manifest_sha256])
 
     def score(self, snapshot: Snapshot) -> Iterator[tuple[str, Predictions, list[str]]]:
@@ -54,18 +54,22 @@ class Oracle:
             ScorerError: nothing is planted in the snapshot.
         """
         for split in ("validation", "test"):
-            rows = split_rows(snapshot, split)
+            rows = read_split_rows(snapshot, split)
             planted = {
-                f"p_{task}": rows.known.columns.get(f"{_PLANTED[self.knows]}{task}")
+                f"p_{task}": rows.labelled.columns.get(f"{_PLANTED[self.knows]}{task}")
                 for task in snapshot.spec.tasks
             }
-            found = {name: p for name, p in planted.items() if p is not None}
-            if len(found) < len(planted):
+            available = {name: p for name, p in planted.items() if p is not None}
+            if len(available) < len(planted):
                 raise ScorerError(
                     f"an oracle needs the planted probabilities, the snapshot {snapshot.folder} "
                     "has none: take a simulated market, or leave the arm out"
                 )
-            yield split, rows.with_columns(as_predicted(found, snapshot)), [ENGAGEMENT]
+            yield (
+                split,
+                rows.with_columns(build_predicted_columns(available, snapshot)),
+                [ENGAGEMENT],
+            )
 
 
 @dataclass(frozen=True)
@@ -83,40 +87,40 @@ class Baseline:
     weights: Weights
     seed: int
 
-    def fingerprint(self, snapshot: Snapshot) -> str:
-        """Hash of what decides its scores."""
+    def compute_fingerprint(self, snapshot: Snapshot) -> str:
+        """Compute the hash of what decides its scores."""
         conf = self.conf.model_dump(mode="json", exclude={"arms"})
         weights = self.weights.model_dump(mode="json")
         return section_hash([self.arm, conf, weights, self.seed, snapshot.manifest_sha256])
 
     def score(self, snapshot: Snapshot) -> Iterator[tuple[str, Predictions, list[str]]]:
-        """As `Oracle.score`.
+        """Score the splits, as `Oracle.score` does.
 
         Raises:
             ScorerError: the baseline cannot be fitted here.
         """
         conf = self.conf.model_copy(update={"arms": (self.arm,)})
-        fitted = fit_baselines(snapshot, conf, ValueWeights.of(self.weights), self.seed)
+        fitted = fit_baselines(snapshot, conf, ValueWeights.from_conf(self.weights), self.seed)
         if self.arm not in fitted.arms:
             raise ScorerError("; ".join(fitted.notes))
         for split in ("validation", "test"):
-            rows = split_rows(snapshot, split)
-            scores = fitted.scores(rows.features)[self.arm]
+            rows = read_split_rows(snapshot, split)
+            scores = fitted.score_candidates(rows.features)[self.arm]
             kinds = [kind for kind in (ENGAGEMENT, RELEVANCE) if kind in scores]
-            yield split, rows.with_columns(as_predicted(scores, snapshot)), kinds
+            yield split, rows.with_columns(build_predicted_columns(scores, snapshot)), kinds
 
 
 Scorer = Oracle | Baseline
 
 
-def as_predicted(scores: Mapping[str, Floats], snapshot: Snapshot) -> dict[str, Floats]:
-    """Predicted columns from scores [N] by output, `engagement` or `relevance`.
+def build_predicted_columns(scores: Mapping[str, Floats], snapshot: Snapshot) -> dict[str, Floats]:
+    """Build predicted columns from scores [N] by output, `engagement` or `relevance`.
 
     A task without a probability of its own is ranked by `engagement`, a grade by half of
-    `relevance` (expected grade); what neither tells is 0: `kept_figures` leaves it out.
+    `relevance` (expected grade); what neither tells is 0: `select_figures` leaves it out.
     """
     rows = len(next(iter(scores.values())))
-    found: dict[str, Floats] = {}
+    columns: dict[str, Floats] = {}
     for output in snapshot.spec.outputs:
         if output in scores:
             value = scores[output]
@@ -124,21 +128,21 @@ def as_predicted(scores: Mapping[str, Floats], snapshot: Snapshot) -> dict[str, 
             value = scores.get(RELEVANCE, np.zeros(rows)) / len(GRADES)
         else:
             value = scores.get(ENGAGEMENT, np.zeros(rows))
-        found |= {f"{position}.{output}": value for position in (FIRST, LOGGED)}
-    return found
+        columns |= {f"{position}.{output}": value for position in (FIRST, LOGGED)}
+    return columns
 
 
-def kept_figures(figures: Sequence[Figure], scores: Sequence[str]) -> list[Figure]:
-    """The figures that an arm without a network has: of its orders at position 1.
+def select_figures(figures: Sequence[Figure], scores: Sequence[str]) -> list[Figure]:
+    """Select the figures that an arm without a network has: those of its orders at position 1.
 
     Args:
         scores: which of ENGAGEMENT and RELEVANCE it has.
     """
-    return [f for f in figures if _about(f.metric) in (None, *scores)]
+    return [f for f in figures if _classify_metric(f.metric) in (None, *scores)]
 
 
-def _about(metric: str) -> str | None:
-    """What a figure judges; None: the arm's own order."""
+def _classify_metric(metric: str) -> str | None:
+    """Tell what a figure judges; None: the arm's own order."""
     if metric.startswith(_PROBABILITIES):
         return "probabilities"
     if metric.startswith(("ndcg", "truth.")):

@@ -9,8 +9,8 @@ from conf.sections.experiment import Plain, SearchConf, Settings
 from model.experiments.figures import ALL, Figure
 
 
-def trials(conf: SearchConf) -> list[Settings]:
-    """The settings of each trial; the first changes nothing, the others are drawn from the grid.
+def draw_trials(conf: SearchConf) -> list[Settings]:
+    """Draw the settings of each trial from the grid; those of the first change nothing.
 
     The draw is a function of conf alone, so that every arm tries the same points.
     """
@@ -24,26 +24,26 @@ def trials(conf: SearchConf) -> list[Settings]:
     return [{}, *(points[i] for i in order[: conf.trials - 1])]
 
 
-def score(figures: Sequence[Figure], choose: Sequence[str]) -> float:
-    """Mean of the chosen validation figures over all regions; nan where one is missing.
+def score_trial(figures: Sequence[Figure], choose: Sequence[str]) -> float:
+    """Average the chosen validation figures over all regions; nan where one is missing.
 
     Raises:
         KeyError: a figure is not among them: the message lists those there are.
     """
-    found: Mapping[str, float] = {f.metric: f.value for f in figures if f.region == ALL}
-    missing = [name for name in choose if name not in found]
+    values: Mapping[str, float] = {f.metric: f.value for f in figures if f.region == ALL}
+    missing = [name for name in choose if name not in values]
     if missing:
-        raise KeyError(f"no figures {missing}; there are {sorted(found)}")
-    return float(np.mean([found[name] for name in choose]))
+        raise KeyError(f"no figures {missing}; there are {sorted(values)}")
+    return float(np.mean([values[name] for name in choose]))
 
 
-def best(scores: Mapping[int, float]) -> int:
-    """The trial of the highest score, the earliest of equals; nan is never chosen.
+def choose_trial(scores: Mapping[int, float]) -> int:
+    """Choose the trial of the highest score, the earliest of equals; nan is never chosen.
 
     Raises:
         ValueError: no trial has a score.
     """
-    told = {trial: s for trial, s in scores.items() if np.isfinite(s)}
-    if not told:
+    finite = {trial: s for trial, s in scores.items() if np.isfinite(s)}
+    if not finite:
         raise ValueError("no trial has a score")
-    return max(told, key=lambda trial: (told[trial], -trial))
+    return max(finite, key=lambda trial: (finite[trial], -trial))

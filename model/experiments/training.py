@@ -1,4 +1,4 @@
-"""One training of an experiment in a folder of its own: trained once, gone on with after a kill.
+"""One training of an experiment in a folder of its own: done once, and continued after a kill.
 
 An arm without a network has such a folder, too, with the predictions of its scores.
 
@@ -19,9 +19,9 @@ from model.experiments.predictions import LOGGED, Predictions, load_predictions,
 from model.experiments.scorers import Scorer
 from model.feed import Snapshot, open_snapshot
 from model.files import source_hash, write_json
-from model.serving.calibrators import Calibrators, fit_all, none_fitted
+from model.serving.calibrators import Calibrators, build_identities, fit_calibrators
 from model.training.task import TrainTask
-from model.training.trainer import train, trained
+from model.training.trainer import load_trained, train
 
 STATE, CALIBRATORS = "run.json", "calibrators.json"
 FINISHED, FAILED = "finished", "failed"
@@ -59,27 +59,28 @@ class Training:
         """Whether it ended well: it is never trained again."""
         return self.state.get("state") == FINISHED
 
-    def predictions(self, split: str, snapshot: Snapshot) -> Predictions:
-        """Saved predictions of a finished training; those of test are there after `touch_test`."""
-        return load_predictions(self._predictions(split), snapshot.spec)
+    def read_predictions(self, split: str, snapshot: Snapshot) -> Predictions:
+        """Read the saved predictions of a finished training; those of test are there after
+        `touch_test`."""
+        return load_predictions(self._predictions_path(split), snapshot.spec)
 
-    def calibrators(self, snapshot: Snapshot) -> Calibrators:
-        """Calibrators of a finished training."""
+    def read_calibrators(self, snapshot: Snapshot) -> Calibrators:
+        """Read the calibrators of a finished training."""
         content = json.loads((self.folder / CALIBRATORS).read_text(encoding="utf-8"))
         return Calibrators.from_json(content, snapshot.spec.regions)
 
-    def _predictions(self, split: str) -> Path:
+    def _predictions_path(self, split: str) -> Path:
         return self.folder / f"predictions-{split}.parquet"
 
 
-def training_source() -> str:
-    """Hash of the code that trains."""
+def hash_training_source() -> str:
+    """Hash the code that trains."""
     return source_hash(("conf", "model"))
 
 
-def training_id(task: TrainTask, calibration: CalibrationConf, snapshot: Snapshot) -> str:
-    """Name of a training's folder: a hash of all that decides its predictions."""
-    return section_hash([task.fingerprint(snapshot), calibration.model_dump(mode="json")])
+def compute_training_id(task: TrainTask, calibration: CalibrationConf, snapshot: Snapshot) -> str:
+    """Compute the name of a training's folder: a hash of all that decides its predictions."""
+    return section_hash([task.compute_fingerprint(snapshot), calibration.model_dump(mode="json")])
 
 
 def run_training(training: Training) -> dict[str, Any]:
@@ -93,40 +94,42 @@ def run_training(training: Training) -> dict[str, Any]:
     training.folder.mkdir(parents=True, exist_ok=True)
     started, busy = time.monotonic(), time.process_time()
     try:
-        made = _trained(training) if training.scorer is None else _scored(training)
-        found = made | {"state": FINISHED}
+        made = _train_network(training) if training.scorer is None else _score_arm(training)
+        state = made | {"state": FINISHED}
     except Exception as error:  # any failure of an arm is a result: the others go on
-        found = {"state": FAILED, "reason": f"{type(error).__name__}: {error}"}
-    found |= {
+        state = {"state": FAILED, "reason": f"{type(error).__name__}: {error}"}
+    state |= {
         "label": training.label,
         "seconds": round(time.monotonic() - started, 2),
         "cpu_seconds": round(time.process_time() - busy, 2),
-        "source": training_source(),
+        "source": hash_training_source(),
     }
-    write_json(training.folder / STATE, found)
-    return found
+    write_json(training.folder / STATE, state)
+    return state
 
 
 def touch_test(training: Training) -> None:
     """Predict the test split of a finished training, once."""
-    path = training._predictions("test")
+    path = training._predictions_path("test")
     if path.is_file():
         return
     snapshot = open_snapshot(training.task.snapshot)
-    ranker, _ = trained(training.task)
+    ranker, _ = load_trained(training.task)
     predict(ranker, snapshot, "test").save(path)
 
 
-def _trained(training: Training) -> dict[str, Any]:
+def _train_network(training: Training) -> dict[str, Any]:
     train(training.task)
-    ranker, progress = trained(training.task)
+    ranker, progress = load_trained(training.task)
     snapshot = open_snapshot(training.task.snapshot)
     predictions = predict(ranker, snapshot, "validation")
-    known = {name: predictions.known(name, LOGGED) for name in snapshot.spec.outputs}
+    labelled = {name: predictions.get_labelled(name, LOGGED) for name in snapshot.spec.outputs}
     regions = snapshot.spec.regions
-    calibrators = fit_all(known, predictions.codes("region"), regions, training.calibration)
+    calibrators = fit_calibrators(
+        labelled, predictions.get_codes("region"), regions, training.calibration
+    )
     write_json(training.folder / CALIBRATORS, calibrators.to_json())
-    predictions.save(training._predictions("validation"))
+    predictions.save(training._predictions_path("validation"))
     return {
         "parameters": sum(p.numel() for p in ranker.parameters() if p.requires_grad),
         "epochs": progress.epoch,
@@ -137,14 +140,16 @@ def _trained(training: Training) -> dict[str, Any]:
     }
 
 
-def _scored(training: Training) -> dict[str, Any]:
-    """Both splits at once: no figure of an arm without a network chooses anything."""
+def _score_arm(training: Training) -> dict[str, Any]:
+    """Score both splits at once: no figure of an arm without a network chooses anything."""
     assert training.scorer is not None
     snapshot = open_snapshot(training.task.snapshot)
     scores: list[str] = []
     for split, predictions, had in training.scorer.score(snapshot):
-        predictions.save(training._predictions(split))
+        predictions.save(training._predictions_path(split))
         scores = had
     spec = snapshot.spec
-    write_json(training.folder / CALIBRATORS, none_fitted(spec.outputs, spec.regions).to_json())
+    write_json(
+        training.folder / CALIBRATORS, build_identities(spec.outputs, spec.regions).to_json()
+    )
     return {"parameters": 0, "scores": scores}

@@ -16,12 +16,12 @@ _NEITHER = ("value.w_relevance",)
 
 
 def lower_is_better(metric: str) -> bool:
-    """Whether a smaller figure is the better one."""
+    """Tell whether a smaller figure is the better one."""
     return metric.startswith(_LOWER_IS_BETTER)
 
 
-def verdict(metric: str, difference: Estimate | None) -> Verdict:
-    """better or worse where the interval leaves out 0; no difference seen where it holds 0.
+def decide_verdict(metric: str, difference: Estimate | None) -> Verdict:
+    """Decide: better or worse where the interval leaves out 0, no difference seen where it holds 0.
 
     Cannot tell where there is no interval, or no better and worse.
     """

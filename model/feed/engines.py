@@ -17,7 +17,7 @@ class EngineError(UserError, ImportError):
     """The package of the engine that conf names is not installed."""
 
 
-class Engine(Protocol):
+class FeedEngine(Protocol):
     """Reads row groups; everything else of a feed is shared by all engines."""
 
     def __call__(
@@ -25,19 +25,19 @@ class Engine(Protocol):
     ) -> Iterator[Floats]:
         """Yield each file's rows as a matrix [columns, rows].
 
-        Files come in the order of `order_of(paths, seed)`.
+        Files come in the order of `order_files(paths, seed)`.
         """
         ...
 
 
-def engine(name: str) -> Engine:
-    """The engine `name` (petastorm, pyarrow or memory); only the one that is used is imported.
+def load_engine(name: str) -> FeedEngine:
+    """Load the engine `name` (petastorm, pyarrow or memory); only the one that is used is imported.
 
     Raises:
         EngineError: its package is not installed.
     """
     try:
-        read: Engine = import_module(f"model.feed.{name}").read_files
+        read: FeedEngine = import_module(f"model.feed.{name}").read_files
     except ImportError as error:
         raise EngineError(
             f"feed.engine {name}: {error.name} is not installed; install the extra `{name}` of the "
@@ -46,7 +46,7 @@ def engine(name: str) -> Engine:
     return read
 
 
-def order_of(paths: Sequence[Path], seed: int | None) -> list[Path]:
+def order_files(paths: Sequence[Path], seed: int | None) -> list[Path]:
     """Order in which every engine reads the files: by path, or shuffled by the seed.
 
     The shuffle is the one that petastorm's ventilator does: numpy's legacy generator over the

@@ -35,10 +35,10 @@ def require_lists(snapshot: Snapshot, conf: FeedConf) -> None:
         )
 
 
-def list_blocks(
+def cut_list_blocks(
     windows: Iterable[Floats], size: int, mix: np.random.Generator | None
 ) -> Iterator[Floats]:
-    """Blocks of at most `size` rows, made of whole lists in random order (None: by their code).
+    """Cut blocks of at most `size` rows, made of whole lists in random order (None: by their code).
 
     A list that does not fit in what is left of a block starts the next one, so blocks may be
     short; a list of more than `size` rows is cut.
@@ -52,32 +52,33 @@ def list_blocks(
     seen = np.zeros(0, np.bool_)
     for rows in windows:
         codes, at = np.unique(rows[:, -1].astype(np.int64), return_inverse=True)
-        seen = _marked(seen, codes)
+        seen = _mark_codes(seen, codes)
         rank = np.arange(len(codes)) if mix is None else mix.permutation(len(codes))
         order = np.argsort(rank[at], kind="stable")
         counts = np.bincount(rank[at], minlength=len(codes))
-        for start, end in _cuts(counts, size):
+        for start, end in _find_cuts(counts, size):
             yield rows[order[start:end]]
 
 
-def _marked(seen: npt.NDArray[np.bool_], codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
-    """`seen` with the codes of one more window in it."""
+def _mark_codes(seen: npt.NDArray[np.bool_], codes: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
+    """Add the codes of one more window to `seen`."""
     if not len(codes):
         return seen
     grown = np.zeros(max(len(seen), int(codes[-1]) + 1), np.bool_)
     grown[: len(seen)] = seen
     if grown[codes].any():
-        again = int(codes[grown[codes]][0])
+        torn = int(codes[grown[codes]][0])
         raise ListError(
-            f"list {again} has rows in files that are not read together: set feed.shuffle_files "
+            f"list {torn} has rows in files that are not read together: set feed.shuffle_files "
             "to all files of the split, or write the rows of a list side by side"
         )
     grown[codes] = True
     return grown
 
 
-def _cuts(counts: npt.NDArray[np.int64], size: int) -> Iterator[tuple[int, int]]:
-    """First row and end of each block, for lists of `counts` rows one after the other."""
+def _find_cuts(counts: npt.NDArray[np.int64], size: int) -> Iterator[tuple[int, int]]:
+    """Yield the first row and the end of each block, for lists of `counts` rows one after the
+    other."""
     start = end = 0
     for count in counts.tolist():
         if end - start + count > size and end > start:

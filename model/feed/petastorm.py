@@ -11,13 +11,14 @@ from petastorm import make_batch_reader
 from model.feed.engines import Floats
 
 _READ_AHEAD = 4
+"""Row groups read ahead of the training step (count)."""
 
-# Petastorm 0.12.1 reads through pyarrow's old dataset classes: 17 warnings a reader.
+# Petastorm 0.12.1 reads through pyarrow's old dataset classes: 17 warnings per reader.
 warnings.filterwarnings("ignore", category=FutureWarning, module="petastorm")
 
 
 def read_files(paths: Sequence[Path], columns: Sequence[str], seed: int | None) -> Iterator[Floats]:
-    """Yield [columns, rows] a file, in the order of `model.feed.engines.order_of(paths, seed)`.
+    """Yield [columns, rows] a file, in the order of `model.feed.engines.order_files(paths, seed)`.
 
     One reader an epoch over the files themselves (one row group each). A single reading thread
     keeps the order reproducible and reads ahead of the training step. Columns are taken by name:

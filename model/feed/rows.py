@@ -28,38 +28,38 @@ class Batch:
     list_code: Tensor
     label_names: tuple[str, ...]
 
-    def label(self, name: str) -> Tensor:
-        """One label column [B]."""
+    def get_label(self, name: str) -> Tensor:
+        """Give one label column [B]."""
         return self.labels[:, self.label_names.index(name)]
 
     def to(self, device: torch.device) -> "Batch":
-        """The same batch on another device: packed, sent once, and cut there."""
+        """Move the batch to another device: packed, sent once, and cut there."""
         if self.features.device == device:
             return self
-        return cut(sent(self.packed(), device), self.features.shape[1], self.label_names)
+        return cut_batch(send_rows(self.pack(), device), self.features.shape[1], self.label_names)
 
-    def packed(self) -> Tensor:
-        """[B, F + L + 3]: features, labels, position, weight, list code."""
+    def pack(self) -> Tensor:
+        """Pack the batch: [B, F + L + 3] of features, labels, position, weight, list code."""
         columns = torch.stack([self.position, self.weight, self.list_code], dim=1)
         return torch.cat([self.features, self.labels, columns], dim=1)
 
 
-def cut(packed: Tensor, features: int, label_names: tuple[str, ...]) -> Batch:
-    """The batch of `Batch.packed`, as slices of it."""
-    found, labels, rest = torch.split(packed, [features, len(label_names), 3], dim=1)
+def cut_batch(packed: Tensor, features: int, label_names: tuple[str, ...]) -> Batch:
+    """Cut the tensor of `Batch.pack` into a batch of slices."""
+    inputs, labels, rest = torch.split(packed, [features, len(label_names), 3], dim=1)
     position, weight, list_code = rest.unbind(1)
-    return Batch(found, labels, position, weight, list_code, label_names)
+    return Batch(inputs, labels, position, weight, list_code, label_names)
 
 
-def sent(rows: Tensor, device: torch.device) -> Tensor:
-    """Rows [B, columns] on the device; to a GPU from pinned memory, without waiting."""
+def send_rows(rows: Tensor, device: torch.device) -> Tensor:
+    """Send rows [B, columns] to the device; to a GPU from pinned memory, without waiting."""
     if device.type == "cuda":
         return rows.pin_memory().to(device, non_blocking=True)
     return rows.to(device)
 
 
 @dataclass(frozen=True)
-class Rows:
+class RowSelection:
     """Which rows of a snapshot, in which order.
 
     Attributes:
@@ -79,7 +79,8 @@ class Rows:
         if not 0 <= self.shard < self.shards:
             raise ValueError(f"shard {self.shard} is not one of 0..{self.shards - 1}")
 
-    def draw(self, what: str) -> int:
-        """A seed in 1 .. 2**31 - 1 for one use, a pure function of (seed, epoch, shard, use)."""
+    def draw_seed(self, what: str) -> int:
+        """Draw a seed in 1 .. 2**31 - 1 for one use, a pure function of (seed, epoch, shard,
+        use)."""
         key = f"{self.seed}|{self.epoch}|{self.shard}|{what}".encode()
         return 1 + int.from_bytes(hashlib.sha256(key).digest()[:4]) % (2**31 - 1)

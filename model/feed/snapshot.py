@@ -19,7 +19,7 @@ _UNPICKLED_BY_READERS = ("_common_metadata", "_metadata")
 _MEND = "`counterpoise nightly` of its run date, or build_training_set, makes it again"
 
 
-class SnapshotError(UserError, ValueError):
+class TrainingSnapshotError(UserError, ValueError):
     """A snapshot must not be trained on; the message names the file and the reason."""
 
 
@@ -50,8 +50,8 @@ class Snapshot:
     spec: InputSpec
     splits: Mapping[str, tuple[SnapshotFile, ...]]
 
-    def rows(self, split: str) -> int:
-        """Rows of a split (count)."""
+    def count_rows(self, split: str) -> int:
+        """Count the rows of a split (count)."""
         return sum(file.rows for file in self.splits[split])
 
     @cached_property
@@ -67,15 +67,17 @@ class Snapshot:
                 that a Parquet reader would unpickle.
         """
         for name in _UNPICKLED_BY_READERS:
-            found = next(self.folder.rglob(name), None)
-            if found is not None:
-                raise SnapshotError(f"{found} must not be in a snapshot: readers unpickle it")
+            pickled = next(self.folder.rglob(name), None)
+            if pickled is not None:
+                raise TrainingSnapshotError(
+                    f"{pickled} must not be in a snapshot: readers unpickle it"
+                )
         for file in (file for files in self.splits.values() for file in files):
             path = self.folder / file.path
             if not path.is_file():
-                raise SnapshotError(f"snapshot file {path} is missing; {_MEND}")
+                raise TrainingSnapshotError(f"snapshot file {path} is missing; {_MEND}")
             if file_sha256(path) != file.sha256:
-                raise SnapshotError(
+                raise TrainingSnapshotError(
                     f"snapshot file {path} differs from the manifest's sha256; {_MEND}"
                 )
 
@@ -94,26 +96,31 @@ def open_snapshot(folder: Path) -> Snapshot:
     try:
         content: dict[str, Any] = json.loads(raw)
         spec = InputSpec.from_json(content)
-        splits = {name: _files(path.parent, entry) for name, entry in content["splits"].items()}
+        splits = {
+            name: _read_files(path.parent, entry) for name, entry in content["splits"].items()
+        }
         version = str(content["snapshot_version"])
     except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError, SpecError) as error:
-        raise SnapshotError(f"manifest {path} cannot be used ({error!r}); {_MEND}") from error
+        raise TrainingSnapshotError(
+            f"manifest {path} cannot be used ({error!r}); {_MEND}"
+        ) from error
     for split in ("train", "validation"):
         if not splits.get(split):
-            raise SnapshotError(f"manifest {path} has no rows in split {split}")
+            raise TrainingSnapshotError(f"manifest {path} has no rows in split {split}")
     return Snapshot(path.parent, version, hashlib.sha256(raw).hexdigest(), spec, splits)
 
 
-def _files(folder: Path, split: Mapping[str, Any]) -> tuple[SnapshotFile, ...]:
-    """Files of one split; empty ones are dropped, since no reader returns a batch of them."""
+def _read_files(folder: Path, split: Mapping[str, Any]) -> tuple[SnapshotFile, ...]:
+    """Read the files of one split; empty ones are dropped, since no reader returns a batch of
+    them."""
     files = [
         SnapshotFile(str(entry["path"]), int(entry["rows"]), str(entry["sha256"]))
         for entry in split["files"]
     ]
     for file in files:
         if not (folder / file.path).resolve().is_relative_to(folder.resolve()):
-            raise SnapshotError(f"{file.path} lies outside the snapshot's folder")
+            raise TrainingSnapshotError(f"{file.path} lies outside the snapshot's folder")
     listed = sum(file.rows for file in files)
     if listed != int(split["rows"]):
-        raise SnapshotError(f"its files have {listed} rows, the split says {split['rows']}")
+        raise TrainingSnapshotError(f"its files have {listed} rows, the split says {split['rows']}")
     return tuple(sorted((f for f in files if f.rows), key=lambda file: file.path))

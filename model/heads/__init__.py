@@ -1,4 +1,4 @@
-"""Task heads, one a file."""
+"""Task heads, one per file."""
 
 from collections.abc import Callable
 
@@ -6,7 +6,7 @@ from conf.sections.model import ModelConf
 from model.heads.base import RelevanceHead
 from model.heads.coral import CoralHead
 from model.heads.engagement import EngagementHead
-from model.heads.fit_line import LINE, FitLine, fit_line
+from model.heads.fit_line import LINE, FitLine, build_fit_line
 from model.heads.independent import IndependentHead
 from model.heads.lambda_rank import LambdaRankHead
 from model.heads.listwise import ListwiseHead
@@ -40,8 +40,8 @@ POSITION_BIASES: dict[str, Callable[[int, int], PositionBias]] = {
 }
 
 
-def relevance_head(in_dim: int, conf: ModelConf, scale: Standardisation) -> RelevanceHead:
-    """The head that conf names, at the label rates of the training rows.
+def build_relevance_head(in_dim: int, conf: ModelConf, scale: Standardisation) -> RelevanceHead:
+    """Build the head that conf names, at the label rates of the training rows.
 
     Raises:
         SpecError: the training rows carry soft labels and the head cannot take them.
@@ -67,6 +67,6 @@ __all__ = [
     "FitLine",
     "PositionInput",
     "RelevanceHead",
-    "fit_line",
-    "relevance_head",
+    "build_fit_line",
+    "build_relevance_head",
 ]

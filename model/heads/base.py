@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from torch import Tensor, nn
 
 from conf.sections.model import ModelConf
-from model.heads.engagement import tower
+from model.heads.engagement import build_tower
 from model.losses import TaskLoss
 
 
@@ -13,7 +13,7 @@ class RelevanceHead(nn.Module):
     """From relevance's representation to P(grade >= 1) and P(grade >= 2).
 
     Scoring runs `tower` beside the other tasks' towers, so what the head does after it happens in
-    `probabilities`, and `forward` is the tower alone.
+    `compute_probabilities`, and `forward` is the tower alone.
 
     Attributes:
         needs_lists: the loss compares the items of a list; without list codes and batches of
@@ -30,7 +30,7 @@ class RelevanceHead(nn.Module):
 
     def __init__(self, in_dim: int, conf: ModelConf) -> None:
         super().__init__()
-        self.tower = tower(in_dim, self.outputs, conf)
+        self.tower = build_tower(in_dim, self.outputs, conf)
 
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set the output biases so that a new head predicts the label rates ge_1 and ge_2.
@@ -41,16 +41,18 @@ class RelevanceHead(nn.Module):
         raise NotImplementedError
 
     def forward(self, hidden: Tensor) -> Tensor:
-        """[B, in_dim] -> logits [B, outputs], which only the head itself understands."""
+        """Map [B, in_dim] to logits [B, outputs], which only the head itself understands."""
         logits: Tensor = self.tower(hidden)
         return logits
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits [B, outputs] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
+        """Map logits [B, outputs] to P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
         raise NotImplementedError
 
-    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
-        """Loss of the rows with a label.
+    def compute_loss(
+        self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
+    ) -> TaskLoss:
+        """Compute the loss of the rows with a label.
 
         Args:
             logits: [B, outputs] of `forward`.

@@ -31,19 +31,21 @@ class CoralHead(RelevanceHead):
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set b_1 and b_2 to the log-odds of the label rates."""
         if all(grade in rates for grade in GRADES):
-            first, second = (log_odds(rates[grade]) for grade in GRADES)
-            set_bias(self.tower, [first])
-            self.gap.start_at(first - second)
+            ge_1, ge_2 = (log_odds(rates[grade]) for grade in GRADES)
+            set_bias(self.tower, [ge_1])
+            self.gap.start_at(ge_1 - ge_2)
 
-    def thresholds(self, logits: Tensor) -> Tensor:
-        """w.h + b_1 [B, 1] -> logits of P(grade >= 1), P(grade >= 2) [B, 2]."""
+    def compute_threshold_logits(self, logits: Tensor) -> Tensor:
+        """Map w.h + b_1 [B, 1] to logits of P(grade >= 1), P(grade >= 2) [B, 2]."""
         wide = logits.float()
         return torch.cat([wide, wide - self.gap()], dim=1)
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """w.h + b_1 [B, 1] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
-        return torch.sigmoid(self.thresholds(logits))
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
+        """Map w.h + b_1 [B, 1] to P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+        return torch.sigmoid(self.compute_threshold_logits(logits))
 
-    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
-        """Cross-entropy of both thresholds, see `thresholds_loss`."""
-        return thresholds_loss(self.thresholds(logits), label_ge, weight)
+    def compute_loss(
+        self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
+    ) -> TaskLoss:
+        """Compute the cross-entropy of both thresholds, see `thresholds_loss`."""
+        return thresholds_loss(self.compute_threshold_logits(logits), label_ge, weight)

@@ -1,4 +1,4 @@
-"""Engagement towers: one probability a step of the funnel."""
+"""Engagement towers: one probability per step of the funnel."""
 
 from collections.abc import Mapping
 
@@ -8,12 +8,12 @@ from torch import Tensor, nn
 from conf.sections.model import ModelConf
 from model.heads.links import Link, log_odds
 from model.heads.position_bias import PositionBias
-from model.layers import blocks, mlp
+from model.layers import build_mlp, split_blocks
 from model.losses.bernoulli import LogProb
 
 
 class EngagementHead(nn.Module):
-    """One tower a task over its representation, then the link and the position bias.
+    """One tower per task over its representation, then the link and the position bias.
 
     Each p_t is the probability of the step per impression (not given the step before).
     """
@@ -28,7 +28,7 @@ class EngagementHead(nn.Module):
     ) -> None:
         super().__init__()
         self.tasks = tasks
-        self.towers = nn.ModuleDict({task: tower(in_dim, 1, conf) for task in tasks})
+        self.towers = nn.ModuleDict({task: build_tower(in_dim, 1, conf) for task in tasks})
         self.bias, self.link = bias, link
 
     def start_at(self, rates: Mapping[str, float]) -> None:
@@ -36,33 +36,35 @@ class EngagementHead(nn.Module):
 
         A task whose rate is not known starts at the rate of the step before it.
         """
-        known: list[float] = []
+        filled: list[float] = []
         for task in self.tasks:
-            known.append(rates.get(task, known[-1] if known else 0.5))
-        for task, logit in zip(self.tasks, self.link.start(known), strict=True):
+            filled.append(rates.get(task, filled[-1] if filled else 0.5))
+        for task, logit in zip(self.tasks, self.link.compute_start_logits(filled), strict=True):
             set_bias(self.towers[task], [logit])
 
-    def logits(self, by_task: Mapping[str, Tensor]) -> Tensor:
-        """Representations [B, in_dim] by task -> the towers' own logits [B, T], tasks in order."""
+    def compute_logits(self, by_task: Mapping[str, Tensor]) -> Tensor:
+        """Map representations [B, in_dim] by task to the towers' own logits [B, T], tasks in
+        order."""
         if self.link.linked_layers:
-            return self._linked_logits(by_task)
+            return self._compute_linked_logits(by_task)
         return torch.cat([self.towers[task](by_task[task]) for task in self.tasks], dim=1)
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits [B, T] -> probabilities at position 1 [B, T]."""
-        return self.link.probabilities(logits)
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
+        """Map logits [B, T] to probabilities at position 1 [B, T]."""
+        return self.link.compute_probabilities(logits)
 
     def forward(self, by_task: Mapping[str, Tensor], position: Tensor | None) -> LogProb:
-        """Log-probabilities [B, T] at the positions [B]; None means position 1."""
-        return self.link.log_prob(self.logits(by_task), position, self.bias)
+        """Compute the log-probabilities [B, T] at the positions [B]; None means position 1."""
+        return self.link.compute_log_prob(self.compute_logits(by_task), position, self.bias)
 
-    def _linked_logits(self, by_task: Mapping[str, Tensor]) -> Tensor:
-        """The same where each hidden layer adds that of the task before; the logits do not yet."""
+    def _compute_linked_logits(self, by_task: Mapping[str, Tensor]) -> Tensor:
+        """Compute the logits where each hidden layer adds that of the task before; the logits are
+        not added up yet."""
         logits: list[Tensor] = []
         before: list[Tensor] = []
         for task in self.tasks:
             hidden, outputs = by_task[task], []
-            *inner, last = blocks(self.towers[task])
+            *inner, last = split_blocks(self.towers[task])
             for depth, block in enumerate(inner):
                 hidden = block(hidden) + before[depth] if before else block(hidden)
                 outputs.append(hidden)
@@ -71,10 +73,12 @@ class EngagementHead(nn.Module):
         return torch.cat(logits, dim=1)
 
 
-def tower(in_dim: int, outputs: int, conf: ModelConf) -> nn.Sequential:
-    """The hidden layers of a tower and a linear output: [B, in_dim] -> [B, outputs]."""
+def build_tower(in_dim: int, outputs: int, conf: ModelConf) -> nn.Sequential:
+    """Build the hidden layers of a tower and a linear output: [B, in_dim] -> [B, outputs]."""
     widths = (in_dim, *conf.tower)
-    return nn.Sequential(*mlp(in_dim, conf.tower, conf.dropout), nn.Linear(widths[-1], outputs))
+    return nn.Sequential(
+        *build_mlp(in_dim, conf.tower, conf.dropout), nn.Linear(widths[-1], outputs)
+    )
 
 
 def start_tower(module: nn.Module, rates: list[float]) -> None:

@@ -1,4 +1,4 @@
-"""Independent thresholds: a logit a grade, nothing that ties them."""
+"""Independent thresholds: one logit per grade, nothing that ties them."""
 
 from collections.abc import Mapping
 
@@ -26,10 +26,12 @@ class IndependentHead(RelevanceHead):
         if all(grade in rates for grade in GRADES):
             start_tower(self.tower, [rates[grade] for grade in GRADES])
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits [B, 2] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
+        """Map logits [B, 2] to P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
         return torch.cummin(torch.sigmoid(logits.float()), dim=1).values
 
-    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
-        """Cross-entropy of both thresholds, see `thresholds_loss`."""
+    def compute_loss(
+        self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
+    ) -> TaskLoss:
+        """Compute the cross-entropy of both thresholds, see `thresholds_loss`."""
         return thresholds_loss(logits, label_ge, weight)

@@ -20,8 +20,10 @@ class LambdaRankHead(CoralHead):
         super().__init__(in_dim, conf)
         self.list_weight = conf.list_weight
 
-    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
-        """Both losses as sums over rows, see `thresholds_loss` and `lambda_rank_loss`."""
-        graded = super().loss(logits, label_ge, weight, list_code)
+    def compute_loss(
+        self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
+    ) -> TaskLoss:
+        """Compute both losses as sums over rows, see `thresholds_loss` and `lambda_rank_loss`."""
+        graded = super().compute_loss(logits, label_ge, weight, list_code)
         ranked = lambda_rank_loss(logits[:, 0], label_ge, weight, list_code)
         return TaskLoss(graded.total + self.list_weight * ranked.total, graded.weight)

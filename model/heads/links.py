@@ -1,6 +1,6 @@
 """How a step's probability follows from the step before it; chosen by conf, whatever the backbone.
 
-Every link turns one logit a step into log-probabilities at a position, and says how the position
+Every link turns one logit per step into log-probabilities at a position, and says how the position
 counts in it and at which logits the towers start.
 """
 
@@ -13,9 +13,10 @@ from torch import Tensor
 from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
 from model.heads.position_bias import PositionBias
-from model.losses.bernoulli import LogProb, log1m_exp, of_logit
+from model.losses.bernoulli import LogProb, log1m_exp, log_prob_of
 
 _LOWEST = 1e-4
+"""Distance that a rate keeps from 0 and 1, so that its log-odds are finite."""
 
 
 class Link:
@@ -29,21 +30,24 @@ class Link:
     linked_layers = False
     ordered = False
 
-    def biased(self, tasks: int) -> int:
-        """Steps with a position bias of their own (count)."""
+    def count_biased(self, tasks: int) -> int:
+        """Count the steps that have a position bias of their own."""
         return tasks
 
-    def start(self, rates: Sequence[float]) -> list[float]:
-        """Logits at which the steps have the given rates (kept within 1e-4 of 0 and 1)."""
+    def compute_start_logits(self, rates: Sequence[float]) -> list[float]:
+        """Compute the logits at which the steps have the given rates (kept within 1e-4 of 0 and
+        1)."""
         return [log_odds(rate) for rate in rates]
 
-    def log_prob(self, logits: Tensor, position: Tensor | None, bias: PositionBias) -> LogProb:
-        """Logits [B, T] and positions [B] (None: position 1) -> log-probabilities [B, T]."""
-        found: LogProb = bias(logits, position)
-        return found
+    def compute_log_prob(
+        self, logits: Tensor, position: Tensor | None, bias: PositionBias
+    ) -> LogProb:
+        """Map logits [B, T] and positions [B] (None: position 1) to log-probabilities [B, T]."""
+        log_prob: LogProb = bias(logits, position)
+        return log_prob
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits [B, T] -> probabilities at position 1 [B, T]."""
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
+        """Map logits [B, T] to probabilities at position 1 [B, T]."""
         return torch.sigmoid(logits.float())
 
 
@@ -56,17 +60,19 @@ class ResidualLink(Link):
 
     linked_layers = True
 
-    def start(self, rates: Sequence[float]) -> list[float]:
-        """Differences of the log-odds from step to step."""
+    def compute_start_logits(self, rates: Sequence[float]) -> list[float]:
+        """Compute the differences of the log-odds from step to step."""
         odds = [log_odds(rate) for rate in rates]
         return [odd - before for odd, before in zip(odds, [0.0, *odds[:-1]], strict=True)]
 
-    def log_prob(self, logits: Tensor, position: Tensor | None, bias: PositionBias) -> LogProb:
-        """[B, T] and [B] -> log-probabilities [B, T]; the bias acts on the summed logits."""
-        return super().log_prob(logits.float().cumsum(dim=1), position, bias)
+    def compute_log_prob(
+        self, logits: Tensor, position: Tensor | None, bias: PositionBias
+    ) -> LogProb:
+        """Map [B, T] and [B] to log-probabilities [B, T]; the bias acts on the summed logits."""
+        return super().compute_log_prob(logits.float().cumsum(dim=1), position, bias)
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """[B, T] -> probabilities at position 1 [B, T]."""
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
+        """Map [B, T] to probabilities at position 1 [B, T]."""
         return torch.sigmoid(logits.float().cumsum(dim=1))
 
 
@@ -80,28 +86,29 @@ class ConditionalLink(Link):
 
     ordered = True
 
-    def biased(self, tasks: int) -> int:
-        """One: the first step."""
+    def count_biased(self, tasks: int) -> int:
+        """Count the first step alone."""
         return 1
 
-    def start(self, rates: Sequence[float]) -> list[float]:
-        """Log-odds of each rate over the one before.
+    def compute_start_logits(self, rates: Sequence[float]) -> list[float]:
+        """Compute the log-odds of each rate over the one before.
 
-        A step that is more frequent in the log than the one before it is out of this link's
-        reach: it starts at the same rate, all but.
-        """
+        This link cannot make a step likelier than the step before it: a step that is more frequent
+        in the log starts at nearly the same rate."""
         pairs = zip(rates, [1.0, *rates[:-1]], strict=True)
         return [log_odds(rate / before if before > 0 else 0.5) for rate, before in pairs]
 
-    def log_prob(self, logits: Tensor, position: Tensor | None, bias: PositionBias) -> LogProb:
-        """[B, T] and [B] -> log-probabilities [B, T], never rising along T."""
-        first: LogProb = bias(logits[:, :1], position)
-        later = of_logit(logits[:, 1:]).log_p
-        log_p = torch.cat([first.log_p, later], dim=1).cumsum(dim=1)
-        return LogProb(log_p, torch.cat([first.log_not_p, log1m_exp(log_p[:, 1:])], dim=1))
+    def compute_log_prob(
+        self, logits: Tensor, position: Tensor | None, bias: PositionBias
+    ) -> LogProb:
+        """Map [B, T] and [B] to log-probabilities [B, T], never rising along T."""
+        first_step: LogProb = bias(logits[:, :1], position)
+        later = log_prob_of(logits[:, 1:]).log_p
+        log_p = torch.cat([first_step.log_p, later], dim=1).cumsum(dim=1)
+        return LogProb(log_p, torch.cat([first_step.log_not_p, log1m_exp(log_p[:, 1:])], dim=1))
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """[B, T] -> probabilities at position 1 [B, T]."""
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
+        """Map [B, T] to probabilities at position 1 [B, T]."""
         return torch.sigmoid(logits.float()).cumprod(dim=1)
 
 
@@ -112,22 +119,22 @@ LINKS: dict[str, Link] = {
 }
 
 
-def link_of(conf: ModelConf, backbone: Backbone) -> Link:
+def choose_link(conf: ModelConf, backbone: Backbone) -> Link:
     """Give the link that conf names; `auto`: what the backbone's paper does."""
     return LINKS[backbone.own_link if conf.link == "auto" else conf.link]
 
 
-def descending_weight(conf: ModelConf, backbone: Backbone) -> float:
+def choose_descending_weight(conf: ModelConf, backbone: Backbone) -> float:
     """Give the weight of the penalty on rising steps; by default the backbone's own.
 
     A link that is ordered by itself has none.
     """
-    if link_of(conf, backbone).ordered:
+    if choose_link(conf, backbone).ordered:
         return 0.0
     return backbone.own_descending if conf.descending is None else conf.descending
 
 
 def log_odds(rate: float) -> float:
-    """log(rate / (1 - rate)), the rate kept within 1e-4 of 0 and 1."""
-    kept = min(max(rate, _LOWEST), 1.0 - _LOWEST)
-    return math.log(kept / (1.0 - kept))
+    """Compute log(rate / (1 - rate)), the rate kept within 1e-4 of 0 and 1."""
+    clipped = min(max(rate, _LOWEST), 1.0 - _LOWEST)
+    return math.log(clipped / (1.0 - clipped))

@@ -22,9 +22,11 @@ class ListwiseHead(CornHead):
         super().__init__(in_dim, conf)
         self.list_weight = conf.list_weight
 
-    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
-        """Both losses as sums over rows, see `corn_loss` and `listnet_loss`."""
-        chain = super().loss(logits, label_ge, weight, list_code)
-        expected = self.probabilities(logits).sum(dim=1)
+    def compute_loss(
+        self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
+    ) -> TaskLoss:
+        """Compute both losses as sums over rows, see `corn_loss` and `listnet_loss`."""
+        chain = super().compute_loss(logits, label_ge, weight, list_code)
+        expected = self.compute_probabilities(logits).sum(dim=1)
         ranked = listnet_loss(expected, label_ge, weight, list_code)
         return TaskLoss(chain.total + self.list_weight * ranked.total, ranked.weight)

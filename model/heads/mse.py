@@ -16,6 +16,7 @@ from model.losses import TaskLoss, squared_error, thresholds_loss
 from model.spec import GRADES
 
 _STEEPNESS = 4.0
+"""Slope of the read-out at the start: a grade more moves a threshold from 12 % to 88 %."""
 
 
 class MseHead(RelevanceHead):
@@ -38,25 +39,28 @@ class MseHead(RelevanceHead):
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set e to the mean grade, and the thresholds so that its read-out gives the rates."""
         if all(grade in rates for grade in GRADES):
-            first, second = (log_odds(rates[grade]) for grade in GRADES)
+            ge_1, ge_2 = (log_odds(rates[grade]) for grade in GRADES)
             mean = sum(rates[grade] for grade in GRADES)
             set_bias(self.tower, [mean])
             with torch.no_grad():
-                self.threshold.fill_(mean - first / _STEEPNESS)
-            self.gap.start_at((first - second) / _STEEPNESS)
+                self.threshold.fill_(mean - ge_1 / _STEEPNESS)
+            self.gap.start_at((ge_1 - ge_2) / _STEEPNESS)
 
     def read_out(self, expected: Tensor) -> Tensor:
-        """Expected grades [B, 1] -> logits of P(grade >= 1), P(grade >= 2) [B, 2]."""
+        """Map expected grades [B, 1] to logits of P(grade >= 1), P(grade >= 2) [B, 2]."""
         steepness = functional.softplus(self.free_steepness)
         above = expected.float() - self.threshold
         return steepness * torch.cat([above, above - self.gap()], dim=1)
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Expected grades [B, 1] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
+        """Map expected grades [B, 1] to P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
         return torch.sigmoid(self.read_out(logits))
 
-    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
-        """Squared error of e plus the cross-entropy of the read-out, whose gradient stops at e."""
+    def compute_loss(
+        self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
+    ) -> TaskLoss:
+        """Compute the squared error of e plus the cross-entropy of the read-out, whose gradient
+        stops at e."""
         squared = squared_error(logits[:, 0], label_ge, weight)
         fitted = thresholds_loss(self.read_out(logits.detach()), label_ge, weight)
         return TaskLoss(squared.total + fitted.total, squared.weight)

@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 _NARROWEST = 1e-3
+"""Least distance at the start: softplus reaches 0 nowhere."""
 
 
 class Gap(nn.Module):
@@ -22,5 +23,5 @@ class Gap(nn.Module):
             self.free.fill_(math.log(math.expm1(max(distance, _NARROWEST))))
 
     def forward(self) -> Tensor:
-        """The distance [1]."""
+        """Compute the distance, [1]."""
         return functional.softplus(self.free)

@@ -24,13 +24,16 @@ class CornHead(RelevanceHead):
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set the last biases to the log-odds of the conditional rates in the labels."""
         if all(grade in rates for grade in GRADES):
-            first, second = (rates[grade] for grade in GRADES)
-            start_tower(self.tower, [first, second / first if first > 0 else 0.5])
+            ge_1, ge_2 = (rates[grade] for grade in GRADES)
+            start_tower(self.tower, [ge_1, ge_2 / ge_1 if ge_1 > 0 else 0.5])
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits of q_1, q_2 [B, 2] -> P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
+        """Map the logits of q_1, q_2 [B, 2] to P(grade >= 1), P(grade >= 2) [B, 2], not
+        increasing."""
         return torch.cumprod(torch.sigmoid(logits.float()), dim=1)
 
-    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
-        """CORN's loss, see `corn_loss`."""
+    def compute_loss(
+        self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
+    ) -> TaskLoss:
+        """Compute CORN's loss, see `corn_loss`."""
         return corn_loss(logits, label_ge, weight)

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.losses.bernoulli import LogProb, log1m_exp, of_logit
+from model.losses.bernoulli import LogProb, log1m_exp, log_prob_of
 
 _STRETCHES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Ends of the stretches of positions: finer on top, where positions differ most."""
@@ -27,22 +27,23 @@ class PositionBias(nn.Module):
         self.max_position = max_position
 
     def forward(self, logits: Tensor, position: Tensor | None) -> LogProb:
-        """[B, T] logits and [B] positions (None: position 1) -> log-probabilities [B, T]."""
+        """Map [B, T] logits and [B] positions (None: position 1) to log-probabilities [B, T]."""
         if position is None:
-            return of_logit(logits)
-        return self.shown(logits.float(), position.clamp(0, self.max_position).long())
+            return log_prob_of(logits)
+        return self.apply_bias(logits.float(), position.clamp(0, self.max_position).long())
 
-    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
-        """The same for whole positions 0 .. max_position."""
+    def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
+        """Turn logits [B, T] into log-probabilities [B, T] at whole positions 0 .. max_position
+        [B]."""
         raise NotImplementedError
 
 
 class NoBias(PositionBias):
     """The position does not count."""
 
-    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
-        """[B, T] and [B] -> log-probabilities [B, T]."""
-        return of_logit(logits)
+    def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
+        """Map [B, T] and [B] to log-probabilities [B, T]."""
+        return log_prob_of(logits)
 
 
 class AdditiveBias(PositionBias):
@@ -57,24 +58,23 @@ class AdditiveBias(PositionBias):
         self.slope = nn.Parameter(torch.ones(tasks))
         self.table = nn.Parameter(torch.zeros(max_position + 1, tasks))
 
-    def bias(self, position: Tensor) -> Tensor:
-        """[B] whole positions -> [B, T], 0 at positions 0 and 1."""
+    def compute_bias(self, position: Tensor) -> Tensor:
+        """Map [B] whole positions to [B, T], 0 at positions 0 and 1."""
         log = position.clamp(min=1).float().log().unsqueeze(1)
         return (position > 1).unsqueeze(1) * (self.table[position] - self.slope * log)
 
-    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
-        """[B, T] and [B] -> log-probabilities [B, T]."""
-        return of_logit(logits + self.bias(position))
+    def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
+        """Map [B, T] and [B] to log-probabilities [B, T]."""
+        return log_prob_of(logits + self.compute_bias(position))
 
 
 class PositionInput(nn.Module):
-    """The position as a further feature of the network, held at 1 when it scores.
+    """Gives the position to the network as one more feature, held at 1 when it scores.
 
-    What a team does that gives a position to its trees. A unit a stretch of positions: how far the
-    position has come through it, 0 before and 1 behind, so that all are 0 at position 1 and
-    scoring needs none of them. Unlike a tower, it lets the position act differently on each item,
-    and may explain by the position what the item did.
-    """
+    This is what a team does that gives a position to its trees. There is one unit per stretch of
+    positions; it says how much of the stretch the position has passed, from 0 to 1. At position 1
+    all units are 0, so scoring needs none of them. Unlike a tower, the feature lets the position
+    act differently on each item, and it may explain by the position what the item did."""
 
     low: Tensor
     high: Tensor
@@ -88,7 +88,7 @@ class PositionInput(nn.Module):
         self.layer = nn.Linear(len(edges) - 1, width, bias=False)
 
     def forward(self, position: Tensor) -> Tensor:
-        """[B] positions -> [B, width], 0 at positions 0 and 1."""
+        """Map [B] positions to [B, width], 0 at positions 0 and 1."""
         through = (position.float().unsqueeze(1) - self.low) / (self.high - self.low)
         added: Tensor = self.layer(through.clamp(0.0, 1.0))
         return added
@@ -106,14 +106,14 @@ class MultiplicativeBias(PositionBias):
         self.slope = nn.Parameter(torch.full((tasks,), math.log(math.expm1(1.0))))
         self.table = nn.Parameter(torch.zeros(max_position + 1, tasks))
 
-    def log_seen(self, position: Tensor) -> Tensor:
-        """[B] whole positions -> log seen [B, T], 0 at positions 0 and 1."""
+    def compute_log_seen(self, position: Tensor) -> Tensor:
+        """Map [B] whole positions to log seen [B, T], 0 at positions 0 and 1."""
         log = position.clamp(min=1).float().log().unsqueeze(1)
         return -log * functional.softplus(self.slope + self.table[position])
 
-    def shown(self, logits: Tensor, position: Tensor) -> LogProb:
-        """[B, T] and [B] -> log-probabilities [B, T]."""
-        attractive = of_logit(logits)
-        log_p = attractive.log_p + self.log_seen(position)
-        first = (position <= 1).unsqueeze(1)
-        return LogProb(log_p, torch.where(first, attractive.log_not_p, log1m_exp(log_p)))
+    def apply_bias(self, logits: Tensor, position: Tensor) -> LogProb:
+        """Map [B, T] and [B] to log-probabilities [B, T]."""
+        attractive = log_prob_of(logits)
+        log_p = attractive.log_p + self.compute_log_seen(position)
+        on_top = (position <= 1).unsqueeze(1)
+        return LogProb(log_p, torch.where(on_top, attractive.log_not_p, log1m_exp(log_p)))

@@ -12,6 +12,7 @@ from model.losses import TaskLoss, grade_entropy
 from model.spec import GRADES
 
 _RAREST = 1e-4
+"""Least share of a grade at the start, so that its logarithm is finite."""
 
 
 class SoftmaxHead(RelevanceHead):
@@ -26,15 +27,17 @@ class SoftmaxHead(RelevanceHead):
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set the last biases to the logarithms of the grades' shares in the labels."""
         if all(grade in rates for grade in GRADES):
-            first, second = (rates[grade] for grade in GRADES)
-            shares = [1.0 - first, first - second, second]
+            ge_1, ge_2 = (rates[grade] for grade in GRADES)
+            shares = [1.0 - ge_1, ge_1 - ge_2, ge_2]
             set_bias(self.tower, [math.log(max(share, _RAREST)) for share in shares])
 
-    def probabilities(self, logits: Tensor) -> Tensor:
-        """Logits of grades 0, 1, 2 [B, 3] -> P(grade >= 1), P(grade >= 2) [B, 2]."""
+    def compute_probabilities(self, logits: Tensor) -> Tensor:
+        """Map the logits of grades 0, 1, 2 [B, 3] to P(grade >= 1), P(grade >= 2) [B, 2]."""
         p = torch.softmax(logits.float(), dim=1)
         return torch.stack([p[:, 1] + p[:, 2], p[:, 2]], dim=1).clamp(max=1.0)
 
-    def loss(self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
-        """Cross-entropy over the grades, see `grade_entropy`."""
+    def compute_loss(
+        self, logits: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor
+    ) -> TaskLoss:
+        """Compute cross-entropy over the grades, see `grade_entropy`."""
         return grade_entropy(logits, label_ge, weight)

@@ -12,7 +12,9 @@ from conf.errors import UserError
 
 Floats = NDArray[np.float64]
 GRADE_COUNT = 3
+"""Grades 0, 1 and 2."""
 _ORDER_SLACK = 1e-6
+"""Rounding by which P(grade >= 2) may lie above P(grade >= 1)."""
 
 
 class LabelerError(UserError, ValueError):
@@ -33,13 +35,13 @@ class Pairs:
     def __len__(self) -> int:
         return len(self.queries)
 
-    def take(self, rows: NDArray[Any]) -> "Pairs":
-        """The pairs of these row numbers (or of this mask), in their order."""
+    def select_rows(self, rows: NDArray[Any]) -> "Pairs":
+        """Select the pairs of these row numbers (or of this mask), in their order."""
         at = np.flatnonzero(rows) if np.asarray(rows).dtype == bool else np.asarray(rows)
         return Pairs([self.queries[i] for i in at], [self.items[i] for i in at])
 
     def followed_by(self, others: "Pairs") -> "Pairs":
-        """These pairs, then the others."""
+        """Append other pairs to these."""
         return Pairs([*self.queries, *others.queries], [*self.items, *others.items])
 
 
@@ -55,13 +57,13 @@ class Probabilities:
     p_ge_2: Floats
 
     def __post_init__(self) -> None:
-        first, second = self.p_ge_1, self.p_ge_2
-        if first.shape != second.shape or first.ndim != 1:
-            raise LabelerError(f"p_ge_1 has shape {first.shape}, p_ge_2 {second.shape}")
-        both = np.concatenate([first, second])
+        ge_1, ge_2 = self.p_ge_1, self.p_ge_2
+        if ge_1.shape != ge_2.shape or ge_1.ndim != 1:
+            raise LabelerError(f"p_ge_1 has shape {ge_1.shape}, p_ge_2 {ge_2.shape}")
+        both = np.concatenate([ge_1, ge_2])
         if not np.all(np.isfinite(both)) or np.any((both < 0) | (both > 1)):
             raise LabelerError("a label probability is not a number in [0, 1]")
-        if np.any(second > first + _ORDER_SLACK):
+        if np.any(ge_2 > ge_1 + _ORDER_SLACK):
             raise LabelerError("P(grade >= 2) lies above P(grade >= 1)")
 
     def __len__(self) -> int:
@@ -88,8 +90,8 @@ class Targets:
     weight: Floats
 
     @classmethod
-    def of_grades(cls, grades: NDArray[Any]) -> Self:
-        """Hard labels of grades 0, 1, 2 [N], weight 1.
+    def from_grades(cls, grades: NDArray[Any]) -> Self:
+        """Make hard labels of grades 0, 1, 2 [N], weight 1.
 
         Raises:
             LabelerError: a grade outside 0..2; the first such row is named.
@@ -98,18 +100,22 @@ class Targets:
         if wrong.size:
             at = int(wrong[0])
             raise LabelerError(f"row {at}: grade {grades[at]} is not 0, 1 or 2")
-        known = np.asarray(grades, np.float64)
-        return cls((known >= 1).astype(float), (known >= 2).astype(float), np.ones(len(known)))
+        true_grades = np.asarray(grades, np.float64)
+        return cls(
+            (true_grades >= 1).astype(float),
+            (true_grades >= 2).astype(float),
+            np.ones(len(true_grades)),
+        )
 
     def __len__(self) -> int:
         return len(self.weight)
 
-    def take(self, rows: NDArray[Any]) -> "Targets":
-        """The targets of these row numbers (or of this mask)."""
+    def select_rows(self, rows: NDArray[Any]) -> "Targets":
+        """Select the targets of these row numbers (or of this mask)."""
         return Targets(self.label_ge_1[rows], self.label_ge_2[rows], self.weight[rows])
 
     def followed_by(self, others: "Targets") -> "Targets":
-        """These targets, then the others."""
+        """Append other targets to these."""
         return Targets(
             np.append(self.label_ge_1, others.label_ge_1),
             np.append(self.label_ge_2, others.label_ge_2),
@@ -159,7 +165,7 @@ class Labeler(Protocol):
         """
 
     def predict(self, pairs: Pairs) -> Probabilities:
-        """Probabilities of the pairs, in their order."""
+        """Predict the probabilities of the pairs, in their order."""
 
     def save(self, folder: Path) -> None:
         """Write safetensors and JSON files into an existing empty folder."""

@@ -9,7 +9,7 @@ from model.labelers.store import MODULES
 
 
 def build_labeler(conf: Conf) -> Labeler:
-    """An unfitted labeler of `conf.labeler.kind`, made by its module's `build(conf)`."""
+    """Build an unfitted labeler of `conf.labeler.kind`, made by its module's `build(conf)`."""
     module: Any = import_module(MODULES[conf.labeler.kind])
     labeler: Labeler = module.build(conf)
     return labeler

@@ -1,6 +1,5 @@
 """A fitted labeler as it labels: corrected to production's mix, its grades by cut points."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -10,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.files import short_hash
 from model.labelers.base import Floats, Labeler, LabelerError, Pairs, Probabilities
-from model.labelers.metrics import grades_by_cuts
-from model.labelers.mix.prior_shift import corrected
+from model.labelers.metrics import cut_grades
+from model.labelers.mix.prior_shift import correct_mix
 from model.labelers.mix.sampling import Mix
 from model.labelers.partial import Answers, predict_some
 from model.labelers.store import load_labeler, read_description, save_labeler
@@ -40,18 +40,18 @@ class Deployment:
         """Whether the answers are moved at all."""
         return self.fitted_mix != self.production_mix
 
-    def version(self, labeler_version: str) -> str:
-        """16 hex digits over the labeler's own version and all that changes its labels."""
-        text = json.dumps({"labeler": labeler_version, **asdict(self)}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+    def compute_version(self, labeler_version: str) -> str:
+        """Hash the labeler's own version and all that changes its labels (16 hex digits)."""
+        content = {"labeler": labeler_version, **asdict(self)}
+        return short_hash(json.dumps(content, sort_keys=True))
 
     def apply(self, p: Probabilities) -> Probabilities:
-        """The answers under production's mix."""
-        return corrected(p, self.fitted_mix, self.production_mix) if self.corrects else p
+        """Move the answers to production's mix."""
+        return correct_mix(p, self.fitted_mix, self.production_mix) if self.corrects else p
 
-    def grades(self, p: Probabilities) -> NDArray[np.int64]:
-        """[N] grades of corrected answers."""
-        return p.grades if self.cuts is None else grades_by_cuts(p.expected, self.cuts)
+    def choose_grades(self, p: Probabilities) -> NDArray[np.int64]:
+        """Choose the grades of corrected answers, [N]."""
+        return p.grades if self.cuts is None else cut_grades(p.expected, self.cuts)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Deployed:
     @property
     def version(self) -> str:
         """Version of the labels that it makes."""
-        return self.deployment.version(self.labeler.version)
+        return self.deployment.compute_version(self.labeler.version)
 
     @property
     def prompt_hash(self) -> str | None:
@@ -72,24 +72,26 @@ class Deployed:
         return self.labeler.prompt_hash
 
     def predict(self, pairs: Pairs) -> Probabilities:
-        """Corrected probabilities of the pairs, in their order."""
+        """Predict the corrected probabilities of the pairs, in their order."""
         return self.deployment.apply(self.labeler.predict(pairs))
 
     def predict_some(self, pairs: Pairs) -> Answers:
-        """Corrected answers, or the reason why there is none, in their order."""
+        """Give corrected answers, or the reason why there is none, in their order."""
         answers = predict_some(self.labeler, pairs)
-        there = answers.answered
-        moved = self.deployment.apply(Probabilities(answers.p_ge_1[there], answers.p_ge_2[there]))
-        first, second = answers.p_ge_1.copy(), answers.p_ge_2.copy()
-        first[there], second[there] = moved.p_ge_1, moved.p_ge_2
-        return Answers(first, second, answers.reasons, answers.suspected)
+        answered = answers.answered
+        moved = self.deployment.apply(
+            Probabilities(answers.p_ge_1[answered], answers.p_ge_2[answered])
+        )
+        ge_1, ge_2 = answers.p_ge_1.copy(), answers.p_ge_2.copy()
+        ge_1[answered], ge_2[answered] = moved.p_ge_1, moved.p_ge_2
+        return Answers(ge_1, ge_2, answers.reasons, answers.suspected)
 
 
-def matched_cuts(expected: Floats, weight: Floats, mix: Mix) -> tuple[float, float]:
-    """Cut points of the expected grade that give weighted pairs this mix of grades.
+def match_cuts(expected: Floats, weight: Floats, mix: Mix) -> tuple[float, float]:
+    """Choose cut points of the expected grade that give weighted pairs this mix of grades.
 
     Each lies halfway between the last pair below it and the first above, so that a labeler whose
-    answers differ a little, as one that is fitted again, does not turn the pairs at the border.
+    answers differ a little, as after another fit, gives the pairs at the border the same grades.
 
     Args:
         expected: [N] expected grades of the answers.
@@ -105,8 +107,8 @@ def matched_cuts(expected: Floats, weight: Floats, mix: Mix) -> tuple[float, flo
     reached = np.cumsum(weight[order]) / float(weight.sum())
     at = np.searchsorted(reached, np.cumsum(mix)[:2] - 1e-9, side="left")
     below = expected[order][np.minimum(at, len(order) - 1)]
-    known = np.unique(expected)
-    above = known[np.minimum(np.searchsorted(known, below, side="right"), len(known) - 1)]
+    distinct = np.unique(expected)
+    above = distinct[np.minimum(np.searchsorted(distinct, below, side="right"), len(distinct) - 1)]
     low, high = (below + above) / 2
     return float(low), float(high)
 
@@ -115,8 +117,8 @@ def save_deployed(deployed: Deployed, folder: Path, extra: Mapping[str, Any]) ->
     """Write the labeler directory with the deployment in labeler.json."""
     labeler = deployed.labeler
     encoder = labeler.encoder_version if isinstance(labeler, ReadsVectors) else None
-    found = {**asdict(deployed.deployment), "version": deployed.version, "encoder": encoder}
-    save_labeler(labeler, folder, {_ENTRY: found, **extra})
+    entry = {**asdict(deployed.deployment), "version": deployed.version, "encoder": encoder}
+    save_labeler(labeler, folder, {_ENTRY: entry, **extra})
 
 
 def load_deployed(folder: Path | str) -> Deployed:
@@ -125,8 +127,8 @@ def load_deployed(folder: Path | str) -> Deployed:
     Raises:
         LabelerError: the directory is damaged, or its version is not that of its content.
     """
-    entry = _entry(Path(folder))
-    deployed = Deployed(load_labeler(folder), _deployment(entry, folder))
+    entry = _read_entry(Path(folder))
+    deployed = Deployed(load_labeler(folder), _build_deployment(entry, folder))
     if deployed.version != entry["version"]:
         raise LabelerError(
             f"{folder} says version {entry['version']}, its content makes {deployed.version}"
@@ -134,34 +136,34 @@ def load_deployed(folder: Path | str) -> Deployed:
     return deployed
 
 
-def deployed_version(folder: Path) -> str:
-    """The version in labeler.json, without loading the labeler."""
-    return str(_entry(folder)["version"])
+def read_deployed_version(folder: Path) -> str:
+    """Read the version in labeler.json, without loading the labeler."""
+    return str(_read_entry(folder)["version"])
 
 
-def deployed_encoder(folder: Path) -> str | None:
-    """Version of the encoder whose vectors the labeler reads, without loading it; None: it reads
-    none, or an earlier version of this code saved it."""
-    found = _entry(folder).get("encoder")
-    return None if found is None else str(found)
+def read_deployed_encoder(folder: Path) -> str | None:
+    """Read the version of the encoder whose vectors the labeler reads, without loading it; None: it
+    reads none, or an earlier version of this code saved it."""
+    version = _read_entry(folder).get("encoder")
+    return None if version is None else str(version)
 
 
-def _entry(folder: Path) -> dict[str, Any]:
+def _read_entry(folder: Path) -> dict[str, Any]:
     entry = read_description(folder).get(_ENTRY)
     if not isinstance(entry, dict) or "version" not in entry:
         raise LabelerError(f"{folder} was not made by finetune_labeler: no entry {_ENTRY!r}")
     return entry
 
 
-def _deployment(entry: Mapping[str, Any], folder: Path | str) -> Deployment:
+def _build_deployment(entry: Mapping[str, Any], folder: Path | str) -> Deployment:
     try:
-        fitted, production = (_three(entry[name]) for name in ("fitted_mix", "production_mix"))
+        fitted, production = (_read_mix(entry[name]) for name in ("fitted_mix", "production_mix"))
         cuts = entry["cuts"]
         return Deployment(fitted, production, None if cuts is None else (cuts[0], cuts[1]))
     except (KeyError, TypeError, IndexError, ValueError) as error:
         raise LabelerError(f"{folder}: entry {_ENTRY!r} cannot be read: {error}") from error
 
 
-def _three(values: Any) -> Mix:
-    first, second, third = map(float, values)
-    return first, second, third
+def _read_mix(values: Any) -> Mix:
+    grade_0, grade_1, grade_2 = map(float, values)
+    return grade_0, grade_1, grade_2

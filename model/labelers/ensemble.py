@@ -18,12 +18,13 @@ from conf.sections.labelers.ensemble import EnsembleConf
 from model.files import read_json, short_hash, write_json
 from model.labelers.base import FitReport, Labeler, LabelerError, Pairs, Probabilities, Targets
 from model.labelers.endpoint.budget import SharesBudget
-from model.labelers.fitting import check_fit, cross_entropy, version_of
+from model.labelers.fitting import check_fit, compute_cross_entropy, hash_parts
+from model.labelers.kinds import ENSEMBLE
 from model.labelers.partial import Answers, predict_some
 from model.labelers.store import MODULES
 from model.labelers.vectors import ReadsVectors, Vector
 
-SETTINGS = "ensemble.json"
+SETTINGS = f"{ENSEMBLE}.json"
 STEPS = 10
 """Shares are tenths: a hundredth more of a member changes no figure that an interval could hold."""
 Shares = tuple[float, ...]
@@ -32,7 +33,7 @@ Shares = tuple[float, ...]
 class Ensemble:
     """The weighted mean of its members' probabilities."""
 
-    kind = "ensemble"
+    kind = ENSEMBLE
 
     def __init__(self, conf: EnsembleConf, members: Sequence[Labeler]) -> None:
         """
@@ -75,7 +76,7 @@ class Ensemble:
         """
         shares = self.shares
         versions = [member.version for member in self._members]
-        return version_of({"kind": self.kind, "members": versions, "shares": shares})
+        return hash_parts({"kind": self.kind, "members": versions, "shares": shares})
 
     def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
         """Fit every member, then choose the shares of the least validation loss.
@@ -92,8 +93,8 @@ class Ensemble:
         ]
         fixed = self._conf.shares
         losses = {
-            shares: cross_entropy(weighted_mean(answers, shares), validation[1])
-            for shares in ([fixed] if fixed else possible_shares(len(answers), STEPS))
+            shares: compute_cross_entropy(average_answers(answers, shares), validation[1])
+            for shares in ([fixed] if fixed else list_shares(len(answers), STEPS))
         }
         self._shares = min(losses, key=lambda shares: losses[shares])
         kinds = [member.kind for member in self._members]
@@ -104,46 +105,47 @@ class Ensemble:
         }
         seconds = time.monotonic() - started
         count = max(report.pairs for report in reports)
-        return FitReport(count, seconds, details, weighted_mean(answers, self._shares))
+        return FitReport(count, seconds, details, average_answers(answers, self._shares))
 
     def predict(self, pairs: Pairs) -> Probabilities:
-        """The weighted mean of the pairs, in their order; a member of no share is not asked.
+        """Average the members' answers to the pairs, in their order; a member of no share is not
+        asked.
 
         Raises:
             LabelerError: the labeler is not fitted, or a member has no answer for a pair.
         """
-        asked = self._asked()
+        asked = self._list_asked()
         answers = [member.predict(pairs) for member, _ in asked]
-        return weighted_mean(answers, [share for _, share in asked])
+        return average_answers(answers, [share for _, share in asked])
 
     def predict_some(self, pairs: Pairs) -> Answers:
-        """As `predict`; where a member has no answer there is none, for its reason.
+        """Average the members' answers; where a member has none there is none, for its reason.
 
         The mean of the others would be that of another labeler.
         """
-        asked = self._asked()
+        asked = self._list_asked()
         answers = [predict_some(member, pairs) for member, _ in asked]
         reasons = [
             next((reason for reason in of_pair if reason is not None), None)
-            for of_pair in zip(*(found.reasons for found in answers), strict=True)
+            for of_pair in zip(*(answer.reasons for answer in answers), strict=True)
         ]
-        there = np.array([reason is None for reason in reasons], bool)
-        first, second = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
-        read = [Probabilities(found.p_ge_1[there], found.p_ge_2[there]) for found in answers]
-        mean = weighted_mean(read, [share for _, share in asked])
-        first[there], second[there] = mean.p_ge_1, mean.p_ge_2
-        suspected = np.any([found.suspected for found in answers], axis=0)
-        return Answers(first, second, reasons, suspected)
+        answered = np.array([reason is None for reason in reasons], bool)
+        ge_1, ge_2 = np.full(len(pairs), np.nan), np.full(len(pairs), np.nan)
+        read = [Probabilities(a.p_ge_1[answered], a.p_ge_2[answered]) for a in answers]
+        mean = average_answers(read, [share for _, share in asked])
+        ge_1[answered], ge_2[answered] = mean.p_ge_1, mean.p_ge_2
+        suspected = np.any([answer.suspected for answer in answers], axis=0)
+        return Answers(ge_1, ge_2, reasons, suspected)
 
     @property
     def encoder_version(self) -> str | None:
         """Version of the encoder whose vectors members read; None: they read none."""
-        return next((member.encoder_version for member in self._readers()), None)
+        return next((member.encoder_version for member in self._list_readers()), None)
 
-    def remember(self, vectors: Mapping[str, Vector]) -> None:
+    def add_vectors(self, vectors: Mapping[str, Vector]) -> None:
         """Hand unit vectors [D] by text to the members that read any."""
-        for member in self._readers():
-            member.remember(vectors)
+        for member in self._list_readers():
+            member.add_vectors(vectors)
 
     def save(self, folder: Path) -> None:
         """Write the shares, and every member into a folder of its own."""
@@ -163,18 +165,18 @@ class Ensemble:
             if isinstance(member, SharesBudget):
                 member.share_budget(processes)
 
-    def _asked(self) -> list[tuple[Labeler, float]]:
+    def _list_asked(self) -> list[tuple[Labeler, float]]:
         together = zip(self._members, self.shares, strict=True)
         return [(member, share) for member, share in together if share > 0]
 
-    def _readers(self) -> list[ReadsVectors]:
-        """Members that are asked and read vectors."""
-        readers = [member for member, _ in self._asked() if isinstance(member, ReadsVectors)]
+    def _list_readers(self) -> list[ReadsVectors]:
+        """List the members that are asked and read vectors."""
+        readers = [member for member, _ in self._list_asked() if isinstance(member, ReadsVectors)]
         return [member for member in readers if member.encoder_version is not None]
 
 
-def possible_shares(members: int, steps: int) -> list[Shares]:
-    """All shares that are multiples of 1 / steps and add up to 1."""
+def list_shares(members: int, steps: int) -> list[Shares]:
+    """List all shares that are multiples of 1 / steps and add up to 1."""
     counts = product(range(steps + 1), repeat=members - 1)
     return [
         tuple(count / steps for count in (*some, steps - sum(some)))
@@ -183,21 +185,21 @@ def possible_shares(members: int, steps: int) -> list[Shares]:
     ]
 
 
-def weighted_mean(answers: Sequence[Probabilities], shares: Sequence[float]) -> Probabilities:
-    """The weighted mean of both thresholds, whose order it keeps."""
-    first = np.sum([s * p.p_ge_1 for s, p in zip(shares, answers, strict=True)], axis=0)
-    second = np.sum([s * p.p_ge_2 for s, p in zip(shares, answers, strict=True)], axis=0)
-    return Probabilities(first.clip(0, 1), np.minimum(first, second).clip(0, 1))
+def average_answers(answers: Sequence[Probabilities], shares: Sequence[float]) -> Probabilities:
+    """Average both thresholds by the shares, which keeps their order."""
+    ge_1 = np.sum([s * p.p_ge_1 for s, p in zip(shares, answers, strict=True)], axis=0)
+    ge_2 = np.sum([s * p.p_ge_2 for s, p in zip(shares, answers, strict=True)], axis=0)
+    return Probabilities(ge_1.clip(0, 1), np.minimum(ge_1, ge_2).clip(0, 1))
 
 
 def build(conf: Conf) -> Ensemble:
-    """An unfitted ensemble of unfitted members."""
+    """Build an unfitted ensemble of unfitted members."""
     chosen = conf.labeler.ensemble
     return Ensemble(chosen, [import_module(MODULES[kind]).build(conf) for kind in chosen.members])
 
 
 def load(folder: Path) -> Ensemble:
-    """The ensemble that `save` wrote.
+    """Load the ensemble that `save` wrote.
 
     Raises:
         LabelerError: a file of a member cannot be read.

@@ -7,10 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from model.files import short_hash
 from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Pairs, Probabilities, Targets
 
 _ORDER_SLACK = 1e-6
+"""Rounding by which P(grade >= 2) may lie above P(grade >= 1)."""
 _TINY = 1e-7
+"""Distance that a probability keeps from 0 and 1, so that one sure error costs 16 nats."""
 
 
 def check_fit(pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> None:
@@ -25,8 +28,8 @@ def check_fit(pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets])
             raise LabelerError(f"no {what} pairs")
         if len(texts) != len(labels):
             raise LabelerError(f"{len(texts)} {what} pairs beside {len(labels)} labels")
-        first, second = labels.label_ge_1, labels.label_ge_2
-        if not np.all((second >= 0) & (second <= first + _ORDER_SLACK) & (first <= 1)):
+        ge_1, ge_2 = labels.label_ge_1, labels.label_ge_2
+        if not np.all((ge_2 >= 0) & (ge_2 <= ge_1 + _ORDER_SLACK) & (ge_1 <= 1)):
             raise LabelerError(f"a {what} label breaks 0 <= P(>= 2) <= P(>= 1) <= 1")
     masses = grade_masses(targets)
     absent = [str(grade) for grade in range(GRADE_COUNT) if not masses[grade] > 0]
@@ -35,35 +38,37 @@ def check_fit(pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets])
 
 
 def grade_masses(targets: Targets) -> list[float]:
-    """Weight of grade 0, 1 and 2 in (soft) targets."""
-    first, second, weight = targets.label_ge_1, targets.label_ge_2, targets.weight
-    return [float((weight * mass).sum()) for mass in (1 - first, first - second, second)]
+    """Sum the weight of grade 0, 1 and 2 in (soft) targets."""
+    ge_1, ge_2, weight = targets.label_ge_1, targets.label_ge_2, targets.weight
+    return [float((weight * mass).sum()) for mass in (1 - ge_1, ge_1 - ge_2, ge_2)]
 
 
-def cross_entropy(p: Probabilities, targets: Targets) -> float:
-    """Weighted mean cross-entropy of both thresholds together against soft labels (nats)."""
-    return float(np.average(pair_losses(p, targets), weights=targets.weight))
+def compute_cross_entropy(p: Probabilities, targets: Targets) -> float:
+    """Compute the weighted mean cross-entropy of both thresholds together against soft labels
+    (nats)."""
+    return float(np.average(compute_pair_losses(p, targets), weights=targets.weight))
 
 
-def pair_losses(p: Probabilities, targets: Targets) -> Floats:
-    """[N] cross-entropy of both thresholds together of each pair (nats)."""
+def compute_pair_losses(p: Probabilities, targets: Targets) -> Floats:
+    """Compute the cross-entropy of both thresholds together of each pair , [N](nats)."""
     total = np.zeros(len(p))
-    for found, label in ((p.p_ge_1, targets.label_ge_1), (p.p_ge_2, targets.label_ge_2)):
-        safe = found.clip(_TINY, 1 - _TINY)
+    for predicted, label in ((p.p_ge_1, targets.label_ge_1), (p.p_ge_2, targets.label_ge_2)):
+        safe = predicted.clip(_TINY, 1 - _TINY)
         total -= label * np.log(safe) + (1 - label) * np.log1p(-safe)
     return total
 
 
-def clearly_worse(losses: Floats, than: Floats, weight: Floats) -> bool:
-    """Whether the mean of losses [N] is larger by more than a standard error of the difference."""
+def is_clearly_worse(losses: Floats, than: Floats, weight: Floats) -> bool:
+    """Tell whether the mean of losses [N] is larger by more than a standard error of the
+    difference."""
     share = weight / weight.sum()
     difference = losses - than
     mean = float(share @ difference)
     return mean > float(np.sqrt(np.square(share) @ np.square(difference - mean)))
 
 
-def data_digest(pairs: Pairs, targets: Targets) -> str:
-    """sha256 (hex) over the texts, labels and weights of training pairs, in their order."""
+def hash_data(pairs: Pairs, targets: Targets) -> str:
+    """Hash the texts, labels and weights of training pairs, in their order (sha256, hex)."""
     digest = hashlib.sha256()
     for query, item in zip(pairs.queries, pairs.items, strict=True):
         digest.update(f"{len(query)} {len(item)} {query}{item}".encode(errors="surrogatepass"))
@@ -72,7 +77,6 @@ def data_digest(pairs: Pairs, targets: Targets) -> str:
     return digest.hexdigest()
 
 
-def version_of(parts: Mapping[str, Any]) -> str:
-    """16 hex digits over all that made a labeler; JSON-able parts, their order is no matter."""
-    text = json.dumps(parts, sort_keys=True)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+def hash_parts(parts: Mapping[str, Any]) -> str:
+    """Hash all that made a labeler (16 hex digits); JSON-able parts, in any order."""
+    return short_hash(json.dumps(parts, sort_keys=True))

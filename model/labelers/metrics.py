@@ -6,33 +6,35 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.evaluation.metrics import spearman
+from model.evaluation.metrics import compute_spearman
 from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Probabilities
 
 Grades = NDArray[np.int64]
 _GROUPS = 10
+"""Groups of the calibration error (count)."""
 _GAPS = np.subtract.outer(np.arange(GRADE_COUNT), np.arange(GRADE_COUNT))
 _PENALTY = np.asarray(_GAPS**2, np.float64)
+"""[3, 3] squared distance of two grades: what quadratic kappa weighs a disagreement by."""
 
 
-def confusion(a: NDArray[Any], b: NDArray[Any], weight: Floats | None = None) -> Floats:
-    """[3, 3] weight (pairs without one) of grade a in the row and grade b in the column.
+def count_confusion(a: NDArray[Any], b: NDArray[Any], weight: Floats | None = None) -> Floats:
+    """Count the pairs (or their weight) of grade a in the row and grade b in the column, [3, 3].
 
     Raises:
         LabelerError: the lengths differ, or a grade is not 0, 1 or 2.
     """
-    first, second = np.asarray(a, np.int64), np.asarray(b, np.int64)
-    if first.shape != second.shape:
-        raise LabelerError(f"{first.size} grades beside {second.size}")
-    both = np.concatenate([first, second])
+    rows, columns = np.asarray(a, np.int64), np.asarray(b, np.int64)
+    if rows.shape != columns.shape:
+        raise LabelerError(f"{rows.size} grades beside {columns.size}")
+    both = np.concatenate([rows, columns])
     if np.any((both < 0) | (both >= GRADE_COUNT)):
         raise LabelerError(f"a grade is not one of 0 to {GRADE_COUNT - 1}")
-    cells = np.bincount(first * GRADE_COUNT + second, weight, GRADE_COUNT**2)
+    cells = np.bincount(rows * GRADE_COUNT + columns, weight, GRADE_COUNT**2)
     return np.asarray(cells, np.float64).reshape(GRADE_COUNT, GRADE_COUNT)
 
 
-def kappa_of_confusion(table: Floats) -> Floats:
-    """Quadratic weighted kappa (Cohen 1968) of tables [..., 3, 3] -> [...].
+def compute_kappa(table: Floats) -> Floats:
+    """Compute quadratic weighted kappa (Cohen 1968) of tables [..., 3, 3] -> [...].
 
     1 - sum(d^2 observed) / sum(d^2 expected of independent margins); NaN where both margins hold
     one and the same grade only.
@@ -45,13 +47,15 @@ def kappa_of_confusion(table: Floats) -> Floats:
         return np.asarray(1.0 - observed * total / expected, np.float64)
 
 
-def quadratic_kappa(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Quadratic weighted kappa of two gradings of the same N pairs; NaN where it is undefined."""
-    return float(kappa_of_confusion(confusion(a, b)))
+def compute_quadratic_kappa(a: NDArray[Any], b: NDArray[Any]) -> float:
+    """Compute the quadratic weighted kappa of two gradings of the same N pairs; NaN where it is
+    undefined."""
+    return float(compute_kappa(count_confusion(a, b)))
 
 
-def agreement_of_confusion(table: Floats) -> dict[str, Floats]:
-    """Figures of tables [..., 3, 3], true grade in the row: qwk, exact, within_one, recall_k.
+def compute_agreement(table: Floats) -> dict[str, Floats]:
+    """Compute the figures of tables [..., 3, 3], true grade in the row: qwk, exact, within_one,
+    recall_k.
 
     A figure without a pair behind it is NaN.
     """
@@ -61,40 +65,40 @@ def agreement_of_confusion(table: Floats) -> dict[str, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
         recall = right / table.sum(axis=-1)
         figures = {
-            "qwk": kappa_of_confusion(table),
+            "qwk": compute_kappa(table),
             "exact": right.sum(axis=-1) / total,
             "within_one": near / total,
         }
     return figures | {f"recall_{grade}": recall[..., grade] for grade in range(GRADE_COUNT)}
 
 
-def label_metrics(
+def compute_label_metrics(
     p: Probabilities, grades: NDArray[Any], cuts: Sequence[float] | None = None
 ) -> dict[str, float]:
-    """All figures of a prediction against the true grades [N].
+    """Compute all figures of a prediction against the true grades [N].
 
     qwk, exact, within_one, recall_0 .. recall_2 judge the predicted grades; spearman the expected
     grade against the grade; ece_ge_1, ece_ge_2 the probabilities. A figure that has no meaning
     here (recall of a grade that no pair has) is NaN.
 
     Args:
-        cuts: cut points of the expected grade, see `cut_points`; None: the most probable grade.
+        cuts: of the expected grade, see `find_cut_points`; None: the most probable grade.
 
     Raises:
         LabelerError: the lengths differ, or a grade is not 0, 1 or 2.
     """
-    predicted = p.grades if cuts is None else grades_by_cuts(p.expected, cuts)
+    predicted = p.grades if cuts is None else cut_grades(p.expected, cuts)
     true = np.asarray(grades, np.int64)
-    figures = agreement_of_confusion(confusion(true, predicted))
+    figures = compute_agreement(count_confusion(true, predicted))
     return {name: float(value) for name, value in figures.items()} | {
-        "spearman": spearman(p.expected, true.astype(np.float64)),
-        "ece_ge_1": expected_calibration_error(p.p_ge_1, (true >= 1).astype(np.float64)),
-        "ece_ge_2": expected_calibration_error(p.p_ge_2, (true >= 2).astype(np.float64)),
+        "spearman": compute_spearman(p.expected, true.astype(np.float64)),
+        "ece_ge_1": compute_calibration_error(p.p_ge_1, (true >= 1).astype(np.float64)),
+        "ece_ge_2": compute_calibration_error(p.p_ge_2, (true >= 2).astype(np.float64)),
     }
 
 
-def expected_calibration_error(p: Floats, label: Floats, weight: Floats | None = None) -> float:
-    """Mean over ten groups of equal size, ordered by p, of |mean p - mean label|.
+def compute_calibration_error(p: Floats, label: Floats, weight: Floats | None = None) -> float:
+    """Average |mean p - mean label| over ten groups of equal size, ordered by p.
 
     Args:
         p: [N] predicted probability.
@@ -110,8 +114,8 @@ def expected_calibration_error(p: Floats, label: Floats, weight: Floats | None =
     return float(gaps.sum() / each.sum())
 
 
-def cut_points(expected: Floats, mix: Sequence[float]) -> tuple[float, float]:
-    """The two cut points that give predictions the mix of grades of training.
+def find_cut_points(expected: Floats, mix: Sequence[float]) -> tuple[float, float]:
+    """Find the two cut points that give predictions the mix of grades of training.
 
     Args:
         expected: [N] expected grades.
@@ -129,13 +133,13 @@ def cut_points(expected: Floats, mix: Sequence[float]) -> tuple[float, float]:
     return float(low), float(high)
 
 
-def grades_by_cuts(expected: Floats, cuts: Sequence[float]) -> Grades:
-    """[N] grade of expected grades: 0 up to the first cut, 1 up to the second, 2 above."""
+def cut_grades(expected: Floats, cuts: Sequence[float]) -> Grades:
+    """Cut expected grades into grades [N]: 0 up to the first cut, 1 up to the second, 2 above."""
     return np.searchsorted(np.asarray(cuts, np.float64), expected, side="left").astype(np.int64)
 
 
-def mix_of(grades: NDArray[Any], weight: Floats | None = None) -> tuple[float, float, float]:
-    """Shares of grade 0, 1, 2 among graded pairs [N]."""
+def compute_mix(grades: NDArray[Any], weight: Floats | None = None) -> tuple[float, float, float]:
+    """Compute the shares of grade 0, 1, 2 among graded pairs [N]."""
     counts = np.bincount(np.asarray(grades, np.int64), weight, GRADE_COUNT)
     shares = counts / counts.sum()
     return float(shares[0]), float(shares[1]), float(shares[2])

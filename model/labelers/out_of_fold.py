@@ -1,4 +1,4 @@
-"""Labelers that read no pair which they were fitted on."""
+"""One labeler per fold, none of which labels a pair that it was fitted on."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ def fit_out_of_fold(
     make: Callable[[], Labeler],
     root: Path,
 ) -> FoldLabelers:
-    """Fit one labeler a fold on the pairs of all other folds, and save each under `root`.
+    """Fit one labeler per fold on the pairs of all other folds, and save each under `root`.
 
     Args:
         folds: fold of each pair [N]; pairs of one query text share it.
@@ -40,17 +40,17 @@ def fit_out_of_fold(
     names = sorted({int(fold) for fold in folds})
     if len(names) < 2:
         raise LabelerError("out of fold needs pairs of two query texts in different folds")
-    found = FoldLabelers({}, {}, {})
+    fitted = FoldLabelers({}, {}, {})
     for name in names:
         fit, choose = (folds != name) & ~validates, (folds != name) & validates
         if not fit.any() or not choose.any():
             raise LabelerError(f"fold {name}: no pairs of other folds to fit or to validate on")
         labeler = make()
-        validation = pairs.take(choose), targets.take(choose)
-        report = labeler.fit(pairs.take(fit), targets.take(fit), validation)
+        validation = pairs.select_rows(choose), targets.select_rows(choose)
+        report = labeler.fit(pairs.select_rows(fit), targets.select_rows(fit), validation)
         folder = root / f"fold-{name}"
         save_labeler(labeler, folder, {"left_out_fold": name})
-        found.folders[name] = str(folder)
-        found.versions[name] = labeler.version
-        found.fitted_on[name] = report.pairs
-    return found
+        fitted.folders[name] = str(folder)
+        fitted.versions[name] = labeler.version
+        fitted.fitted_on[name] = report.pairs
+    return fitted

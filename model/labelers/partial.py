@@ -53,8 +53,8 @@ class Answers:
         """Pairs without an answer by reason, most frequent first."""
         return dict(Counter(reason for reason in self.reasons if reason is not None).most_common())
 
-    def complete(self) -> Probabilities:
-        """The probabilities of all pairs.
+    def require_complete(self) -> Probabilities:
+        """Give the probabilities of all pairs.
 
         Raises:
             LabelerError: a pair has no answer; the reasons are counted.
@@ -72,12 +72,12 @@ class PartialLabeler(Protocol):
     """A labeler that may leave pairs without an answer."""
 
     def predict_some(self, pairs: Pairs) -> Answers:
-        """An answer or a reason for each pair, in their order."""
+        """Give an answer or a reason for each pair, in their order."""
 
 
 def predict_some(labeler: Labeler, pairs: Pairs) -> Answers:
-    """Answers of any labeler: of one that always answers, all of them and no reason."""
+    """Ask any labeler: one that always answers gives all answers and no reason."""
     if isinstance(labeler, PartialLabeler):
         return labeler.predict_some(pairs)
-    found = labeler.predict(pairs)
-    return Answers(found.p_ge_1, found.p_ge_2, [None] * len(pairs), np.zeros(len(pairs), bool))
+    p = labeler.predict(pairs)
+    return Answers(p.p_ge_1, p.p_ge_2, [None] * len(pairs), np.zeros(len(pairs), bool))

@@ -1,6 +1,5 @@
 """The template that asks for a grade: versioned, hashed, saved beside the labeler."""
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -12,11 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.sections.labelers.prompt import PromptConf
+from model.files import short_hash
 from model.labelers.base import LabelerError, Pairs
-from model.labelers.prompt_text import neutral, suspected
+from model.labelers.prompt_text import find_suspicion, neutralise
 
 NEUTRAL_VERSION = 1
-"""Changes when `model.labelers.prompt_text.neutral` does: the hash of a prompt includes it."""
+"""Changes when `model.labelers.prompt_text.neutralise` does: the hash of a prompt includes it."""
 _QUERY, _ITEM = "<<<{query}>>>", "<<<{item}>>>"
 _EMPTY = "(empty)"
 
@@ -49,7 +49,7 @@ class Template:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Self:
-        """The template of a JSON object.
+        """Read the template of a JSON object.
 
         Raises:
             LabelerError: a field is missing, unknown or not text.
@@ -62,8 +62,8 @@ class Template:
     @cached_property
     def hash(self) -> str:
         """16 hex digits over the words and the rules by which texts are made harmless."""
-        text = json.dumps({**asdict(self), "neutral": NEUTRAL_VERSION}, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()[:16]
+        content = {**asdict(self), "neutral": NEUTRAL_VERSION}
+        return short_hash(json.dumps(content, sort_keys=True))
 
     @cached_property
     def around(self) -> tuple[str, str, str]:
@@ -72,8 +72,8 @@ class Template:
         between, after = rest.split("{item}")
         return before, between, after + self.answer
 
-    def messages(self, query: str, item: str) -> list[dict[str, str]]:
-        """The chat that asks for the grade of two texts that are already neutral."""
+    def build_messages(self, query: str, item: str) -> list[dict[str, str]]:
+        """Build the chat that asks for the grade of two texts that are already neutral."""
         before, between, after = self.around
         question = before + query + between + item + after
         return [
@@ -100,7 +100,7 @@ DEFAULT = Template(
 
 
 def read_template(conf: PromptConf) -> Template:
-    """The template of the conf.
+    """Read the template of the conf.
 
     Raises:
         LabelerError: the file is missing, not JSON, or not a template.
@@ -119,18 +119,18 @@ def read_template(conf: PromptConf) -> Template:
     return Template.from_json(content)
 
 
-def neutral_pairs(pairs: Pairs, conf: PromptConf) -> Pairs:
-    """The pairs as they may stand in a prompt; an empty text reads "(empty)"."""
-    queries = [neutral(text, conf.max_query_chars) or _EMPTY for text in pairs.queries]
-    items = [neutral(text, conf.max_item_chars) or _EMPTY for text in pairs.items]
+def neutralise_pairs(pairs: Pairs, conf: PromptConf) -> Pairs:
+    """Neutralise the pairs for a prompt; an empty text reads "(empty)"."""
+    queries = [neutralise(text, conf.max_query_chars) or _EMPTY for text in pairs.queries]
+    items = [neutralise(text, conf.max_item_chars) or _EMPTY for text in pairs.items]
     return Pairs(queries, items)
 
 
-def suspected_pairs(pairs: Pairs) -> NDArray[np.bool_]:
-    """[N] true where the query or the item looks like an order to the reader."""
-    known: dict[str, bool] = {}
+def mark_suspected(pairs: Pairs) -> NDArray[np.bool_]:
+    """Mark the pairs whose query or item looks like an order to the reader, [N]."""
+    by_text: dict[str, bool] = {}
     for text in (*pairs.queries, *pairs.items):
-        if text not in known:
-            known[text] = suspected(text) is not None
-    either = [known[q] or known[i] for q, i in zip(pairs.queries, pairs.items, strict=True)]
+        if text not in by_text:
+            by_text[text] = find_suspicion(text) is not None
+    either = [by_text[q] or by_text[i] for q, i in zip(pairs.queries, pairs.items, strict=True)]
     return np.array(either, dtype=bool)

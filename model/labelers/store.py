@@ -12,16 +12,17 @@ from typing import Any
 
 from model.files import file_sha256, new_folder, read_json, write_json
 from model.labelers.base import Labeler, LabelerError
+from model.labelers.kinds import CAUSAL_LM, CROSS_ENCODER, ENDPOINT, ENSEMBLE, LEXICAL
 
 DESCRIPTION = "labeler.json"
 FORMAT_VERSION = 2
 """1: the cross-encoder held trees, causal_lm a probe of a layer."""
 MODULES = {
-    "cross_encoder": "model.labelers.cross_encoder.labeler",
-    "causal_lm": "model.labelers.causal_lm.labeler",
-    "openai_compatible": "model.labelers.endpoint.labeler",
-    "lexical": "model.labelers.lexical.labeler",
-    "ensemble": "model.labelers.ensemble",
+    CROSS_ENCODER: "model.labelers.cross_encoder.labeler",
+    CAUSAL_LM: "model.labelers.causal_lm.labeler",
+    ENDPOINT: "model.labelers.endpoint.labeler",
+    LEXICAL: "model.labelers.lexical.labeler",
+    ENSEMBLE: "model.labelers.ensemble",
 }
 """Each module has `load(folder: Path) -> Labeler`."""
 
@@ -48,7 +49,7 @@ def save_labeler(labeler: Labeler, folder: Path, extra: Mapping[str, Any] | None
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """labeler.json of a directory.
+    """Read labeler.json of a directory.
 
     Raises:
         LabelerError: it is missing, unreadable, or of an unknown format or kind.
@@ -57,10 +58,10 @@ def read_description(folder: Path) -> dict[str, Any]:
     if not path.is_file():
         raise LabelerError(f"no labeler at {folder}: {DESCRIPTION} is missing; fit one first")
     description: dict[str, Any] = read_json(path, LabelerError, "fit anew")
-    found = description.get("format_version")
-    if found != FORMAT_VERSION:
+    written = description.get("format_version")
+    if written != FORMAT_VERSION:
         raise LabelerError(
-            f"{path} has format version {found}, this code reads {FORMAT_VERSION}; fit anew"
+            f"{path} has format version {written}, this code reads {FORMAT_VERSION}; fit anew"
         )
     if description.get("kind") not in MODULES:
         kinds = ", ".join(MODULES)
@@ -69,7 +70,7 @@ def read_description(folder: Path) -> dict[str, Any]:
 
 
 def load_labeler(folder: Path | str) -> Labeler:
-    """A labeler ready to predict.
+    """Load a labeler ready to predict.
 
     Raises:
         LabelerError: a file is missing or differs from its sha256, or cannot be read.

@@ -18,7 +18,7 @@ class ReadsVectors(Protocol):
         """Version of the encoder whose vectors it reads; None: it reads none."""
         ...
 
-    def remember(self, vectors: Mapping[str, Vector]) -> None:
+    def add_vectors(self, vectors: Mapping[str, Vector]) -> None:
         """Take unit vectors [D] by text, of that encoder; they are not computed again.
 
         Of very many the last ones are kept.

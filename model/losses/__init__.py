@@ -1,7 +1,7 @@
-"""Losses, one a file; each gives a sum and the weight behind it."""
+"""Losses, one per file; each gives a sum and the weight behind it."""
 
 from model.losses.base import TaskLoss, total_loss
-from model.losses.bernoulli import LogProb, log1m_exp, masked_bce, of_logit
+from model.losses.bernoulli import LogProb, log1m_exp, log_prob_of, masked_bce
 from model.losses.corn import corn_loss
 from model.losses.descending import descending_loss
 from model.losses.grade_entropy import grade_entropy
@@ -19,8 +19,8 @@ __all__ = [
     "lambda_rank_loss",
     "listnet_loss",
     "log1m_exp",
+    "log_prob_of",
     "masked_bce",
-    "of_logit",
     "squared_error",
     "thresholds_loss",
     "total_loss",

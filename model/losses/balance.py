@@ -29,7 +29,7 @@ class StaticBalance(nn.Module):
     def backward(
         self,
         losses: Losses,
-        behind: Mapping[str, Tensor],
+        denominators: Mapping[str, Tensor],
         parameters: Iterable[nn.Parameter],
         ranks: Ranks,
     ) -> Tensor:
@@ -37,14 +37,14 @@ class StaticBalance(nn.Module):
 
         Args:
             losses: by name, of this process.
-            behind: weight behind each loss, summed over all processes.
+            denominators: weight behind each loss, summed over all processes.
             parameters: of the ranker, their gradients empty.
             ranks: the processes of the training; they average the ranker's gradients.
 
         Returns:
             The balanced loss of this process, a scalar; over all processes they add up.
         """
-        loss = self.combined(losses, behind, ranks)
+        loss = self.combine_losses(losses, denominators, ranks)
         # Processes average their gradients, and the loss is already divided by the weight of all
         # of them: times the processes makes it their sum.
         (loss * ranks.size).backward()  # type: ignore[no-untyped-call]
@@ -53,12 +53,14 @@ class StaticBalance(nn.Module):
                 parameter.grad = ranks.all_sum(parameter.grad) / ranks.size
         return loss.detach()
 
-    def combined(self, losses: Losses, behind: Mapping[str, Tensor], ranks: Ranks) -> Tensor:
-        """The balanced loss of this process, a scalar with its graph."""
-        return total_loss(losses, self.weights, behind)
+    def combine_losses(
+        self, losses: Losses, denominators: Mapping[str, Tensor], ranks: Ranks
+    ) -> Tensor:
+        """Combine the losses of this process to a balanced scalar with its graph."""
+        return total_loss(losses, self.weights, denominators)
 
-    def weight(self, name: str) -> float:
-        """The static weight of a loss."""
+    def get_weight(self, name: str) -> float:
+        """Give the static weight of a loss."""
         return self.weights.get(name, 1.0)
 
 
@@ -75,14 +77,16 @@ class UncertaintyBalance(StaticBalance):
         super().__init__(tasks, weights)
         self.log_variance = nn.Parameter(torch.zeros(len(self.tasks)))
 
-    def combined(self, losses: Losses, behind: Mapping[str, Tensor], ranks: Ranks) -> Tensor:
-        """The balanced loss of this process; each process adds its share of s_t / 2."""
+    def combine_losses(
+        self, losses: Losses, denominators: Mapping[str, Tensor], ranks: Ranks
+    ) -> Tensor:
+        """Combine the losses of this process; each process adds its part of s_t / 2."""
         scaled, spread = dict(losses), self.log_variance.new_zeros(())
         for task, s in zip(self.tasks, self.log_variance, strict=True):
-            if self.weight(task) > 0:
+            if self.get_weight(task) > 0:
                 scaled[task] = TaskLoss(torch.exp(-s) * losses[task].total, losses[task].weight)
-                spread = spread + (behind[task] > 0) * s / 2.0
-        return total_loss(scaled, self.weights, behind) + spread / ranks.size
+                spread = spread + (denominators[task] > 0) * s / 2.0
+        return total_loss(scaled, self.weights, denominators) + spread / ranks.size
 
 
 Gradients = list[Tensor]
@@ -100,26 +104,26 @@ class PcgradBalance(StaticBalance):
     def backward(
         self,
         losses: Losses,
-        behind: Mapping[str, Tensor],
+        denominators: Mapping[str, Tensor],
         parameters: Iterable[nn.Parameter],
         ranks: Ranks,
     ) -> Tensor:
         """See `StaticBalance.backward`."""
         learnt = [p for p in parameters if p.requires_grad]
-        parts = {n: total_loss({n: loss}, self.weights, behind) for n, loss in losses.items()}
-        found = {name: _gradients(part, learnt) for name, part in parts.items()}
-        reached = [[g is not None for g in found[task]] for task in self.tasks]
+        parts = {n: total_loss({n: loss}, self.weights, denominators) for n, loss in losses.items()}
+        by_loss = {name: _compute_gradients(part, learnt) for name, part in parts.items()}
+        reached = [[g is not None for g in by_loss[task]] for task in self.tasks]
         shared = [i for i, tasks in enumerate(zip(*reached, strict=True)) if sum(tasks) > 1]
-        kept = {name: _zeros_for_none(gradients, learnt) for name, gradients in found.items()}
+        filled = {name: _fill_zeros(gradients, learnt) for name, gradients in by_loss.items()}
         if shared:
-            _project_in_place([kept[task] for task in self.tasks], shared)
-        for parameter, gradients in zip(learnt, zip(*kept.values(), strict=True), strict=True):
+            _project_in_place([filled[task] for task in self.tasks], shared)
+        for parameter, gradients in zip(learnt, zip(*filled.values(), strict=True), strict=True):
             parameter.grad = torch.stack(gradients).sum(dim=0)
         return torch.stack(list(parts.values())).sum().detach()
 
 
-def projected(gradients: Tensor) -> Tensor:
-    """Each row without its conflicts with the other rows: [T, P] -> [T, P].
+def project_conflicts(gradients: Tensor) -> Tensor:
+    """Project each row off its conflicts with the other rows: [T, P] -> [T, P].
 
     For row i and the others in a random order: g_i -= (g_i . g_j) / |g_j|^2 * g_j where
     g_i . g_j < 0, g_j being the row as given.
@@ -139,17 +143,18 @@ def _project_in_place(by_task: Sequence[Gradients], shared: Sequence[int]) -> No
     """Replace the gradients of the shared parameters (by index) in every task's list."""
     flat = torch.stack([torch.cat([g[i].flatten() for i in shared]) for g in by_task])  # [T, P]
     sizes = [by_task[0][i].numel() for i in shared]
-    for gradients, row in zip(by_task, projected(flat), strict=True):
+    for gradients, row in zip(by_task, project_conflicts(flat), strict=True):
         for i, piece in zip(shared, torch.split(row, sizes), strict=True):
             gradients[i] = piece.view_as(gradients[i])
 
 
-def _gradients(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list[Tensor | None]:
-    """Gradient of each parameter, None where the loss does not reach it; the graph is kept."""
+def _compute_gradients(loss: Tensor, parameters: Sequence[nn.Parameter]) -> list[Tensor | None]:
+    """Compute the gradient of each parameter, None where the loss does not reach it; the graph is
+    kept."""
     return list(torch.autograd.grad(loss, parameters, retain_graph=True, allow_unused=True))
 
 
-def _zeros_for_none(
+def _fill_zeros(
     gradients: Sequence[Tensor | None], parameters: Sequence[nn.Parameter]
 ) -> Gradients:
     pairs = zip(gradients, parameters, strict=True)

@@ -22,17 +22,19 @@ class TaskLoss(NamedTuple):
 def total_loss(
     losses: Mapping[str, TaskLoss],
     weights: Mapping[str, float],
-    behind: Mapping[str, Tensor] | None = None,
+    denominators: Mapping[str, Tensor] | None = None,
 ) -> Tensor:
-    """sum_t w_t * total_t / weight_t as a scalar; a task without labels adds 0.
+    """Sum the losses over tasks, sum_t w_t * total_t / weight_t, as a scalar; a task without labels
+    adds 0.
 
     Args:
         losses: by task.
         weights: static weight w_t by task; 1 where a task is not named.
-        behind: weight_t to divide by instead of the batch's own, such as the sum over all ranks.
+        denominators: weight_t to divide by instead of the batch's own, such as the sum over all
+            ranks.
     """
     total = torch.stack([loss.total for loss in losses.values()])
-    weight = torch.stack([(behind or {}).get(t, loss.weight) for t, loss in losses.items()])
+    weight = torch.stack([(denominators or {}).get(t, loss.weight) for t, loss in losses.items()])
     factor = torch.tensor([weights.get(t, 1.0) for t in losses], device=total.device)
     safe = torch.where(weight > 0, weight, torch.ones_like(weight))
     return (factor * total / safe).sum()

@@ -17,14 +17,14 @@ class LogProb(NamedTuple):
     log_not_p: Tensor
 
 
-def of_logit(logit: Tensor) -> LogProb:
-    """Log-probabilities of sigmoid(logit), in float32."""
+def log_prob_of(logit: Tensor) -> LogProb:
+    """Compute the log-probabilities of sigmoid(logit), in float32."""
     wide = logit.float()
     return LogProb(functional.logsigmoid(wide), functional.logsigmoid(-wide))
 
 
 def log1m_exp(x: Tensor) -> Tensor:
-    """log(1 - exp(x)) for x < 0, [B] -> [B] (Maechler 2012, eq. 7); x is cut at -1e-6."""
+    """Compute log(1 - exp(x)) for x < 0, [B] -> [B] (Maechler 2012, eq. 7); x is cut at -1e-6."""
     x = x.clamp(max=-1e-6)
     near = x > -math.log(2.0)
     low = torch.where(near, torch.full_like(x, -1.0), x)
@@ -33,7 +33,7 @@ def log1m_exp(x: Tensor) -> Tensor:
 
 
 def masked_bce(prob: LogProb, label: Tensor, weight: Tensor) -> TaskLoss:
-    """-[y log p + (1 - y) log(1 - p)] over rows with weight > 0.
+    """Compute -[y log p + (1 - y) log(1 - p)] over rows with weight > 0.
 
     Args:
         prob: log-probabilities, [B], or [B, T] of several tasks at once.
@@ -44,6 +44,6 @@ def masked_bce(prob: LogProb, label: Tensor, weight: Tensor) -> TaskLoss:
         Scalars, or [T] each.
     """
     # Unknown labels are replaced before the product: nan * 0 would reach the gradient.
-    known = torch.where(weight > 0, label, torch.zeros_like(label))
-    loss = -(known * prob.log_p + (1.0 - known) * prob.log_not_p)
+    target = torch.where(weight > 0, label, torch.zeros_like(label))
+    loss = -(target * prob.log_p + (1.0 - target) * prob.log_not_p)
     return TaskLoss((weight * loss).sum(dim=0), weight.sum(dim=0))

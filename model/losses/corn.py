@@ -8,7 +8,7 @@ from model.losses.base import TaskLoss
 
 
 def corn_loss(logits: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLoss:
-    """Conditional cross-entropies of all steps, generalised to soft labels.
+    """Compute the conditional cross-entropies of all steps, generalised to soft labels.
 
     Step k (from 1) learns q_k = P(y >= k | y >= k - 1) with cross-entropy against
     P(y >= k) / P(y >= k - 1), weighted by P(y >= k - 1) (with P(y >= 0) = 1). For hard labels
@@ -22,9 +22,9 @@ def corn_loss(logits: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLoss:
         weight: [B], 0 where there is no label.
     """
     wide = logits.float()
-    known = torch.where((weight > 0).unsqueeze(1), label_ge, torch.zeros_like(label_ge))
-    before = torch.cat([torch.ones_like(known[:, :1]), known[:, :-1]], dim=1)  # [B, K]
+    target = torch.where((weight > 0).unsqueeze(1), label_ge, torch.zeros_like(label_ge))
+    before = torch.cat([torch.ones_like(target[:, :1]), target[:, :-1]], dim=1)  # [B, K]
     hit, miss = functional.logsigmoid(wide), functional.logsigmoid(-wide)
-    loss = -(known * hit + (before - known) * miss)
+    loss = -(target * hit + (before - target) * miss)
     each = weight.unsqueeze(1)
     return TaskLoss((each * loss).sum(), (each * before).sum())

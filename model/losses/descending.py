@@ -5,13 +5,13 @@ from torch import Tensor
 from model.losses.base import TaskLoss
 
 
-def violation(prob: Tensor) -> Tensor:
-    """sum_t max(p_{t+1} - p_t, 0) of each row: [B, T] -> [B]; 0 with one step."""
+def compute_violation(prob: Tensor) -> Tensor:
+    """Compute sum_t max(p_{t+1} - p_t, 0) of each row: [B, T] -> [B]; 0 with one step."""
     return (prob[:, 1:] - prob[:, :-1]).clamp(min=0).sum(dim=1)
 
 
 def descending_loss(prob: Tensor, weight: Tensor, strength: float) -> TaskLoss:
-    """strength * mean over rows of `violation`.
+    """Compute strength * mean over rows of `compute_violation`.
 
     AITM's behavioural expectation calibrator with strength 0.6 (arXiv 2105.08489, eq. 11 there).
     For SEQ's regulariser, whose formula is not public, the same form is our choice. It needs no
@@ -20,6 +20,6 @@ def descending_loss(prob: Tensor, weight: Tensor, strength: float) -> TaskLoss:
     Args:
         prob: [B, T] probabilities, tasks in order.
         weight: [B], 0 for padding.
-        strength: loss a unit of probability.
+        strength: loss per unit of probability.
     """
-    return TaskLoss(strength * (weight * violation(prob)).sum(), weight.sum())
+    return TaskLoss(strength * (weight * compute_violation(prob)).sum(), weight.sum())

@@ -3,11 +3,11 @@
 from torch import Tensor
 
 from model.losses.base import TaskLoss
-from model.losses.lists import known_lists
+from model.losses.lists import collect_lists
 
 
 def listnet_loss(scores: Tensor, label_ge: Tensor, weight: Tensor, list_code: Tensor) -> TaskLoss:
-    """-sum_i P_y(i) log P_s(i) of each list, times the weight of the list.
+    """Compute -sum_i P_y(i) log P_s(i) of each list, times the weight of the list.
 
     P(i) is w_i exp(x_i) / sum_j w_j exp(x_j) with x the expected grade of the label for P_y and
     the score for P_s: the top-one probability of Cao et al. (ICML 2007), in which a
@@ -21,10 +21,10 @@ def listnet_loss(scores: Tensor, label_ge: Tensor, weight: Tensor, list_code: Te
         weight: [B], 0 where there is no label.
         list_code: [B], the list of each row.
     """
-    lists = known_lists(list_code, weight)
+    lists = collect_lists(list_code, weight)
     each = weight[lists.rows].float()
     label = label_ge[lists.rows].float().sum(dim=1)
     target = lists.log_softmax(label + each.log()).exp()
-    found = lists.log_softmax(scores.float()[lists.rows] + each.log())
-    total = -(target * found * lists.sums(each)[lists.index]).sum()
+    log_p = lists.log_softmax(scores.float()[lists.rows] + each.log())
+    total = -(target * log_p * lists.sum_values(each)[lists.index]).sum()
     return TaskLoss(total, weight.sum())

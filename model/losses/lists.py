@@ -20,21 +20,22 @@ class Lists:
     index: Tensor
     counts: Tensor
 
-    def sums(self, values: Tensor) -> Tensor:
-        """[N] -> sum over each list [L]."""
+    def sum_values(self, values: Tensor) -> Tensor:
+        """Sum the values over each list: [N] -> [L]."""
         empty = torch.zeros(len(self.counts), dtype=values.dtype, device=values.device)
         return empty.index_add(0, self.index, values)
 
     def log_softmax(self, scores: Tensor) -> Tensor:
-        """[N] -> log of the softmax over the list of each row [N]."""
+        """Compute the log of the softmax over the list of each row: [N] -> [N]."""
         top = scores.new_full((len(self.counts),), -torch.inf)
         top = top.scatter_reduce(0, self.index, scores.detach(), "amax")
         centred = scores - top[self.index]
-        return centred - self.sums(centred.exp()).log()[self.index]
+        return centred - self.sum_values(centred.exp()).log()[self.index]
 
 
-def known_lists(list_code: Tensor, weight: Tensor) -> Lists:
-    """The lists of a batch from [B] codes and [B] weights; rows of weight 0 belong to none."""
+def collect_lists(list_code: Tensor, weight: Tensor) -> Lists:
+    """Collect the lists of a batch from [B] codes and [B] weights; rows of weight 0 belong to
+    none."""
     rows = torch.nonzero(weight > 0).squeeze(1)
     _, index, counts = torch.unique(list_code[rows], return_inverse=True, return_counts=True)
     order = torch.argsort(index, stable=True)

@@ -7,7 +7,7 @@ from model.losses.base import TaskLoss
 
 
 def squared_error(expected: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLoss:
-    """(e - sum_k P(y >= k))**2, the mean over rows.
+    """Compute (e - sum_k P(y >= k))**2, the mean over rows.
 
     Args:
         expected: [B], predicted expected grade e.
@@ -15,6 +15,6 @@ def squared_error(expected: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLos
             weight is 0.
         weight: [B], 0 where there is no label.
     """
-    known = torch.where((weight > 0).unsqueeze(1), label_ge, torch.zeros_like(label_ge))
-    loss = (expected.float() - known.sum(dim=1)) ** 2
+    target = torch.where((weight > 0).unsqueeze(1), label_ge, torch.zeros_like(label_ge))
+    loss = (expected.float() - target.sum(dim=1)) ** 2
     return TaskLoss((weight * loss).sum(), weight.sum())

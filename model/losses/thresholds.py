@@ -8,7 +8,7 @@ from model.losses.base import TaskLoss
 
 
 def thresholds_loss(logits: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLoss:
-    """-sum_k [P(y >= k) log s(z_k) + P(y < k) log(1 - s(z_k))], s the sigmoid.
+    """Compute -sum_k [P(y >= k) log s(z_k) + P(y < k) log(1 - s(z_k))], s the sigmoid.
 
     The loss of CORAL (Cao, Mirjalili and Raschka, arXiv 1901.07884, all importances 1) and
     of independent thresholds; they differ in how the logits come about. The mean is over rows.
@@ -19,7 +19,7 @@ def thresholds_loss(logits: Tensor, label_ge: Tensor, weight: Tensor) -> TaskLos
         weight: [B], 0 where there is no label.
     """
     wide = logits.float()
-    known = torch.where((weight > 0).unsqueeze(1), label_ge, torch.zeros_like(label_ge))
+    target = torch.where((weight > 0).unsqueeze(1), label_ge, torch.zeros_like(label_ge))
     hit, miss = functional.logsigmoid(wide), functional.logsigmoid(-wide)
-    loss = -(known * hit + (1.0 - known) * miss).sum(dim=1)  # [B]
+    loss = -(target * hit + (1.0 - target) * miss).sum(dim=1)  # [B]
     return TaskLoss((weight * loss).sum(), weight.sum())

@@ -21,25 +21,27 @@ EXAMINATION_POINTS = ((1, 0.310), (2, 0.106), (3, 0.077), (10, 0.027), (25, 0.01
 """(position, click rate) measured on a public log of hotel searches; only ratios are used."""
 
 
-def examination(positions: int, power: float = 1.0) -> list[float]:
-    """P(examined) at positions 1 .. `positions`, 1 at the first: the measured curve ** `power`.
+def compute_examination(positions: int, power: float = 1.0) -> list[float]:
+    """Compute P(examined) at positions 1 .. `positions`, 1 at the first: the measured curve **
+    `power`.
 
     Geometric between the named points, and on by the last segment's rate behind them.
     """
-    first = EXAMINATION_POINTS[0][1]
-    return [float((_examined_at(p) / first) ** power) for p in range(1, positions + 1)]
+    on_top = EXAMINATION_POINTS[0][1]
+    return [float((_interpolate_rate(p) / on_top) ** power) for p in range(1, positions + 1)]
 
 
-def _examined_at(position: int) -> float:
+def _interpolate_rate(position: int) -> float:
     segments = list(pairwise(EXAMINATION_POINTS))
     (a, at_a), (b, at_b) = next((s for s in segments if position <= s[1][0]), segments[-1])
     return float(at_a * (at_b / at_a) ** ((position - a) / (b - a)))
 
 
-def clicks(
+def draw_clicks(
     p_click: Floats, conf: ClicksConf, draws: Draws, searches: Keys, items: Keys
 ) -> tuple[Bools, Bools]:
-    """attracted, clicked [P, K]: examined and attracted; examined and attracted or trusted.
+    """Draw two masks [P, K]: attracted (examined and attracted) and clicked (examined, and
+    attracted or trusted).
 
     Args:
         p_click: of whole pages, [P, K] from position 1.
@@ -47,12 +49,14 @@ def clicks(
         items: keys of the items, [P, K].
     """
     places = np.arange(1, p_click.shape[1] + 1)
-    attracts = draws.uniform("click", searches, items) < p_click
+    attracts = draws.draw_uniform("click", searches, items) < p_click
     inviting = attracts
     if conf.trust_bias:
-        inviting = attracts | (draws.uniform("trust", searches, items) < conf.trust_bias / places)
-    curve = examination(len(places), conf.examination_power)
-    examined = draws.uniform("examine", searches, items)
+        inviting = attracts | (
+            draws.draw_uniform("trust", searches, items) < conf.trust_bias / places
+        )
+    curve = compute_examination(len(places), conf.examination_power)
+    examined = draws.draw_uniform("examine", searches, items)
     if conf.model == "position":
         seen = examined < curve
     else:

@@ -15,6 +15,7 @@ Texts = NDArray[np.object_]
 Keys = NDArray[np.uint64]
 
 _MANTISSA_BITS = 52
+"""Random bits of a draw: with the 1/2 that is added they fill a float64."""
 _STEP, _MIXERS = 0x9E3779B97F4A7C15, ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 """Of SplitMix64 (Steele, Lea and Flood 2014)."""
 
@@ -28,26 +29,26 @@ class Draws:
 
     seed: int
 
-    def uniform(self, purpose: str, *keys: ArrayLike) -> Floats:
-        """Uniform on the open interval (0, 1)."""
+    def draw_uniform(self, purpose: str, *keys: ArrayLike) -> Floats:
+        """Draw from the uniform distribution on the open interval (0, 1)."""
         with np.errstate(over="ignore"):
             state = as_keys([purpose])[0] + np.uint64(self.seed)
             for key in keys:
-                state = _mixed(state + as_keys(key) * np.uint64(_STEP))
+                state = _mix_bits(state + as_keys(key) * np.uint64(_STEP))
         top = np.asarray(state >> np.uint64(64 - _MANTISSA_BITS), np.float64)
         return (top + 0.5) * 2.0**-_MANTISSA_BITS
 
-    def normal(self, purpose: str, *keys: ArrayLike) -> Floats:
-        """Standard normal."""
-        return np.asarray(ndtri(self.uniform(purpose, *keys)), np.float64)
+    def draw_normal(self, purpose: str, *keys: ArrayLike) -> Floats:
+        """Draw from the standard normal distribution."""
+        return np.asarray(ndtri(self.draw_uniform(purpose, *keys)), np.float64)
 
-    def below(self, count: ArrayLike, purpose: str, *keys: ArrayLike) -> Ints:
-        """Uniform on 0 .. count - 1."""
-        return np.asarray(self.uniform(purpose, *keys) * np.asarray(count), np.int64)
+    def draw_below(self, count: ArrayLike, purpose: str, *keys: ArrayLike) -> Ints:
+        """Draw whole numbers, each of 0 .. count - 1 as likely."""
+        return np.asarray(self.draw_uniform(purpose, *keys) * np.asarray(count), np.int64)
 
 
 def as_keys(values: ArrayLike) -> Keys:
-    """Whole numbers as they are, texts (None allowed) by their hash."""
+    """Turn values into keys: whole numbers as they are, texts (None allowed) by their hash."""
     array = np.asarray(values)
     if array.dtype.kind in "iu":
         return array.astype(np.uint64)
@@ -56,7 +57,7 @@ def as_keys(values: ArrayLike) -> Keys:
 
 
 def zipf_rank(uniform: Floats, count: int, exponent: float) -> Ints:
-    """Rank from 0 whose frequency falls about as (rank + 1)^-exponent.
+    """Turn uniform draws into ranks from 0 whose frequency falls about as (rank + 1)^-exponent.
 
     Inverse of the distribution function with density x^-exponent on [1, count + 1):
     P(rank < r) = H(r + 1) / H(count + 1), H(x) = integral from 1 to x.
@@ -69,18 +70,18 @@ def zipf_rank(uniform: Floats, count: int, exponent: float) -> Ints:
     return np.minimum(drawn.astype(np.int64) - 1, count - 1)
 
 
-def choose(weights: Sequence[float], uniform: Floats) -> Ints:
-    """Index of the entry whose share of the weights holds the uniform draw."""
+def choose_index(weights: Sequence[float], uniform: Floats) -> Ints:
+    """Choose the index of the entry whose share of the weights holds the uniform draw."""
     ends = np.cumsum(weights) / sum(weights)
     return np.asarray(np.searchsorted(ends[:-1], uniform, side="right"), np.int64)
 
 
-def sigmoid(logit: Floats) -> Floats:
-    """1 / (1 + exp(-logit))."""
+def compute_sigmoid(logit: Floats) -> Floats:
+    """Compute 1 / (1 + exp(-logit))."""
     return np.asarray(1.0 / (1.0 + np.exp(-logit)), np.float64)
 
 
-def _mixed(state: Keys) -> Keys:
+def _mix_bits(state: Keys) -> Keys:
     for shift, factor in _MIXERS:
         state = (state ^ (state >> np.uint64(shift))) * np.uint64(factor)
     return state ^ (state >> np.uint64(31))

@@ -8,19 +8,20 @@ from conf.sections.source import SimulatedSource
 from model.market.catalogue import (
     ATTRIBUTES,
     NAMES,
-    another_name,
-    attributes_of,
-    shards,
-    type_of,
+    count_shards,
+    draw_attributes,
+    draw_names,
+    draw_types,
 )
 from model.market.draws import Draws, Ints
 from model.market.vocabulary import COLOURS
 
 _MAX_NAMED = 3
+"""Attributes that a text names at most: more would pass five words."""
 
 
 class Intents(NamedTuple):
-    """What the texts of some numbers mean, each field with an entry a text.
+    """What the texts of some numbers mean, each field with one entry per text.
 
     Attributes:
         number: from 0, also the rank of its traffic.
@@ -33,50 +34,54 @@ class Intents(NamedTuple):
     wants: Ints
 
 
-def intents_of(number: Ints, source: SimulatedSource, draws: Draws) -> Intents:
-    """Meaning of the texts, [N]: the attributes of a target item, so something fits every text."""
-    count = shards(source)
-    target = draws.below(source.items // count, "target", number) * count + number % count
-    kind = type_of(target, draws)
-    order = np.stack([draws.uniform(f"named/{name}", number) for name in ATTRIBUTES], axis=-1)
-    is_named = order.argsort(axis=1).argsort(axis=1) < _named(number, source, draws)[:, None]
-    return Intents(number, kind, np.where(is_named, attributes_of(target, kind, draws), -1))
+def draw_intents(number: Ints, source: SimulatedSource, draws: Draws) -> Intents:
+    """Draw what the texts mean, [N]: the attributes of a target item, so something fits every
+    text."""
+    count = count_shards(source)
+    target = draws.draw_below(source.items // count, "target", number) * count + number % count
+    kind = draw_types(target, draws)
+    order = np.stack([draws.draw_uniform(f"named/{name}", number) for name in ATTRIBUTES], axis=-1)
+    is_named = order.argsort(axis=1).argsort(axis=1) < _count_named(number, source, draws)[:, None]
+    return Intents(number, kind, np.where(is_named, draw_attributes(target, kind, draws), -1))
 
 
-def _named(number: Ints, source: SimulatedSource, draws: Draws) -> Ints:
-    """Named attributes of a text, 0 to 3; head queries name fewer."""
+def _count_named(number: Ints, source: SimulatedSource, draws: Draws) -> Ints:
+    """Count the named attributes of a text, 0 to 3; head queries name fewer."""
     depth = np.log(number + 1.0) / np.log(source.queries + 1.0) - 0.5
-    tendency = draws.uniform("named", number) + 0.3 * depth
+    tendency = draws.draw_uniform("named", number) + 0.3 * depth
     return np.asarray((tendency[:, None] > (0.12, 0.55, 0.9)).sum(axis=1), np.int64)
 
 
-def typed_texts(intents: Intents, source: SimulatedSource, draws: Draws) -> list[str]:
-    """What shoppers type: named attributes and type in one of three orders, with synonyms, typos.
+def write_texts(intents: Intents, source: SimulatedSource, draws: Draws) -> list[str]:
+    """Write what shoppers type: named attributes and type in one of three orders, with synonyms and
+    typos.
 
     Two texts may be equal.
     """
     number, share = intents.number, source.synonym_share
-    joins = draws.uniform("size", number) < 0.5
+    joins = draws.draw_uniform("size", number) < 0.5
     # Where three attributes are named the size is one word, to keep to five words.
     joins |= (intents.wants >= 0).sum(axis=1) == _MAX_NAMED
     columns = (
-        draws.below(3, "wording", number),
-        another_name(intents.type_index, share, draws, "synonym/type", number),
+        draws.draw_below(3, "wording", number),
+        draw_names(intents.type_index, share, draws, "synonym/type", number),
         intents.wants,
-        draws.uniform("replaced/colour", number) < share,
-        draws.uniform("synonym/colour", number),
+        draws.draw_uniform("replaced/colour", number) < share,
+        draws.draw_uniform("synonym/colour", number),
         joins,
-        draws.uniform("typo", number) < source.typo_share,
-        draws.uniform("typo/at", number),
-        draws.uniform("typo/kind", number) < 0.5,
+        draws.draw_uniform("typo", number) < source.typo_share,
+        draws.draw_uniform("typo/at", number),
+        draws.draw_uniform("typo/kind", number) < 0.5,
     )
     return [
-        _mistyped(_worded(*row[:6]), row[7], row[8]) if row[6] else _worded(*row[:6])
+        _mistype(_word_text(*row[:6]), row[7], row[8]) if row[6] else _word_text(*row[:6])
         for row in zip(*columns, strict=True)
     ]
 
 
-def _worded(order: int, name: str, wants: Ints, replaces: bool, synonym: float, joins: bool) -> str:
+def _word_text(
+    order: int, name: str, wants: Ints, replaces: bool, synonym: float, joins: bool
+) -> str:
     brand, colour, size, material = (
         [str(NAMES[a][w])] if w >= 0 else [] for a, w in zip(ATTRIBUTES, wants, strict=True)
     )
@@ -94,8 +99,8 @@ def _worded(order: int, name: str, wants: Ints, replaces: bool, synonym: float, 
     return " ".join(orders[order])
 
 
-def _mistyped(text: str, place: float, swaps: bool) -> str:
-    """Two letters swapped or one left out, never the first or last; a short text as it is."""
+def _mistype(text: str, place: float, swaps: bool) -> str:
+    """Swap two letters or leave one out, never the first or last; a short text stays as it is."""
     if len(text) < 5:
         return text
     at = int(place * (len(text) - 3)) + 1

@@ -6,24 +6,24 @@ from numpy.typing import ArrayLike
 
 from conf.sections.market import PolicyConf, ShoppersConf
 from model.market.draws import Draws, Floats
-from model.market.shoppers import Pairs, click_spread
+from model.market.shoppers import MarketPairs, click_spread
 
 WORDS_MEAN, WORDS_SD = 0.43, 0.32
 """Mean and spread of the share of matched words over the pairs of the default market, about."""
 
 
 def shelf_score(policy: PolicyConf, popularity: Floats, cheapness: Floats) -> Floats:
-    """What the logger thinks of an item whatever the query: popular and cheap is good."""
+    """Score what the logger thinks of an item whatever the query: popular and cheap is good."""
     return policy.popularity * popularity + policy.price * cheapness
 
 
 def logger_score(
     policy: PolicyConf,
-    pairs: Pairs,
+    pairs: MarketPairs,
     words_matched: Floats | float = 0.0,
     model_score: Floats | float = 0.0,
 ) -> Floats:
-    """Score of pairs before the day's drift, of the shape that the terms broadcast to.
+    """Score pairs before the day's drift, in the shape that the terms broadcast to.
 
     Args:
         policy: weights of the terms.
@@ -42,11 +42,11 @@ def logger_score(
 def model_score(
     policy: PolicyConf, shoppers: ShoppersConf, click_logit: Floats, draws: Draws, *keys: ArrayLike
 ) -> Floats:
-    """Score of last night's model (spread about 1): the click logit and an error of its own.
+    """Score pairs by last night's model (spread about 1): the click logit and an error of its own.
 
     The error belongs to the `keys`, query text, region and item, and is the same every day.
     """
     seen = click_logit - shoppers.click_intercept
     if policy.model_error_sd:
-        seen = seen + policy.model_error_sd * draws.normal("last night", *keys)
+        seen = seen + policy.model_error_sd * draws.draw_normal("last night", *keys)
     return seen / (hypot(click_spread(shoppers), policy.model_error_sd) or 1.0)

@@ -11,7 +11,9 @@ from model.market.draws import Draws, Floats, Keys
 LOG_PRICE_SD = 0.45
 """Spread of log prices within a type."""
 _LISTED_FROM = date(2019, 1, 1)
+"""First day on which an item may have been listed."""
 _LISTED_OVER_DAYS = 1_800
+"""Days over which listings spread: about five years."""
 
 
 class Latents(NamedTuple):
@@ -26,24 +28,26 @@ class Latents(NamedTuple):
     popularity: Floats
 
 
-def latents_of(items: Keys, brands: Keys, draws: Draws) -> Latents:
-    """Latents by key of the item and of its brand, each [N]."""
-    quality = draws.normal("quality", items)
-    price_noise = (1 - 0.5**2 - 0.3**2) ** 0.5 * draws.normal("price", items)
-    cheapness = -(0.5 * draws.normal("brand tier", brands) + 0.3 * quality + price_noise)
+def draw_latents(items: Keys, brands: Keys, draws: Draws) -> Latents:
+    """Draw the latents by key of the item and of its brand, each [N]."""
+    quality = draws.draw_normal("quality", items)
+    price_noise = (1 - 0.5**2 - 0.3**2) ** 0.5 * draws.draw_normal("price", items)
+    cheapness = -(0.5 * draws.draw_normal("brand tier", brands) + 0.3 * quality + price_noise)
     # corr(quality, cheapness) = -0.3 leaves this much for noise in a popularity of spread 1
-    own = (1 - 0.5**2 - 0.4**2 + 2 * 0.5 * 0.4 * 0.3) ** 0.5
-    popularity = 0.5 * quality + 0.4 * cheapness + own * draws.normal("popularity", items)
+    unexplained = (1 - 0.5**2 - 0.4**2 + 2 * 0.5 * 0.4 * 0.3) ** 0.5
+    popularity = (
+        0.5 * quality + 0.4 * cheapness + unexplained * draws.draw_normal("popularity", items)
+    )
     return Latents(quality, cheapness, popularity)
 
 
-def price_of(middle: Floats, cheapness: Floats) -> Floats:
-    """Price from the type's middle price and the item's cheapness, in whole cents."""
+def compute_prices(middle: Floats, cheapness: Floats) -> Floats:
+    """Compute prices from the type's middle price and the item's cheapness, in whole cents."""
     drawn = np.round(middle * np.exp(-LOG_PRICE_SD * cheapness), 2)
     return np.asarray(np.maximum(drawn, 0.01), np.float64)
 
 
-def listed_on(items: Keys, draws: Draws, first: date) -> NDArray[np.object_]:
-    """First day on sale: a day of five years, always before the log's first day."""
-    drawn = np.datetime64(_LISTED_FROM) + draws.below(_LISTED_OVER_DAYS, "listed", items)
-    return np.minimum(drawn, np.datetime64(first - timedelta(days=1))).astype(object)
+def draw_listing_days(items: Keys, draws: Draws, first_day: date) -> NDArray[np.object_]:
+    """Draw the first day on sale: a day of five years, always before the log's first day."""
+    drawn = np.datetime64(_LISTED_FROM) + draws.draw_below(_LISTED_OVER_DAYS, "listed", items)
+    return np.minimum(drawn, np.datetime64(first_day - timedelta(days=1))).astype(object)

@@ -5,10 +5,11 @@ from typing import NamedTuple
 import numpy as np
 
 from conf.sections.market import MarketSource
-from model.market.clicks import clicks
+from model.market.clicks import draw_clicks
 from model.market.draws import Bools, Draws, Floats, Ints, Keys
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
+"""Seconds of each."""
 
 
 class Pages(NamedTuple):
@@ -37,10 +38,10 @@ class Outcomes(NamedTuple):
     purchase_second: Ints
 
 
-def ranked_pages(
+def draw_pages(
     base: Floats, items: Keys, searches: Keys, day: Ints, source: MarketSource, draws: Draws
 ) -> Pages:
-    """Which items of its pool each page shows.
+    """Draw which items of its pool each page shows.
 
     With probability `exploration` a page shows its pool in a uniformly random order, else in the
     order of the day's scores. So, given query, region and day, the propensity is exact:
@@ -55,10 +56,10 @@ def ranked_pages(
         source: page size and policy.
         draws: of the market's seed.
     """
-    explores = draws.uniform("explore", searches) < source.policy.exploration
-    score = base + source.policy.drift_sd * draws.normal("drift", items, day[:, None])
+    explores = draws.draw_uniform("explore", searches) < source.policy.exploration
+    score = base + source.policy.drift_sd * draws.draw_normal("drift", items, day[:, None])
     by_score = np.argsort(-score, axis=1, kind="stable")  # nan comes last
-    chance = np.where(np.isnan(base), np.inf, draws.uniform("order", searches[:, None], items))
+    chance = np.where(np.isnan(base), np.inf, draws.draw_uniform("order", searches[:, None], items))
     drawn = np.argsort(chance, axis=1)
     shown = np.where(explores[:, None], drawn, by_score)[:, : source.page_size]
     size = (~np.isnan(base)).sum(axis=1, keepdims=True)
@@ -68,7 +69,7 @@ def ranked_pages(
     return Pages(np.where(np.arange(shown.shape[1]) < size, shown, -1), propensity)
 
 
-def outcomes(
+def draw_outcomes(
     chances: tuple[Floats, Floats, Floats],
     items: Keys,
     searches: Keys,
@@ -77,10 +78,10 @@ def outcomes(
     source: MarketSource,
     draws: Draws,
 ) -> Outcomes:
-    """What shoppers did on the pages, as the log before `cutoff` knows it.
+    """Draw what shoppers did on the pages, as the log before `cutoff` knows it.
 
-    Clicks follow the click model (`clicks`); carts and purchases may come up to three days later,
-    and are in the log only if they came before the cutoff.
+    Clicks follow the click model (`model.market.clicks`); carts and purchases may come up to three
+    days later, and are in the log only if they came before the cutoff.
 
     Args:
         chances: p_click, p_cart, p_purchase of the items shown, each [P, K].
@@ -92,20 +93,21 @@ def outcomes(
         draws: of the market's seed.
     """
     page, shown_at = (searches[:, None], items), event_second[:, None]
-    attracted, clicked = clicks(chances[0], source.clicks, draws, *page)
-    carted = attracted & (draws.uniform("cart", *page) < chances[1])
-    purchased = carted & (draws.uniform("purchase", *page) < chances[2])
-    cart = shown_at + _delay("cart", page, source, draws)
-    purchase = cart + _delay("purchase", page, source, draws)
-    late = draws.uniform("late", *page) < source.late_share
-    seconds_late = np.where(late, _DAY + draws.below(2 * _DAY, "days late", *page), 0)
-    soon = _MINUTE + draws.below(14 * _MINUTE, "known", searches)[:, None]
+    attracted, clicked = draw_clicks(chances[0], source.clicks, draws, *page)
+    carted = attracted & (draws.draw_uniform("cart", *page) < chances[1])
+    purchased = carted & (draws.draw_uniform("purchase", *page) < chances[2])
+    cart = shown_at + _draw_delay("cart", page, source, draws)
+    purchase = cart + _draw_delay("purchase", page, source, draws)
+    late = draws.draw_uniform("late", *page) < source.late_share
+    seconds_late = np.where(late, _DAY + draws.draw_below(2 * _DAY, "days late", *page), 0)
+    soon = _MINUTE + draws.draw_below(14 * _MINUTE, "known", searches)[:, None]
     carted, purchased = carted & (cart < cutoff), purchased & (purchase < cutoff)
     return Outcomes(clicked, carted, purchased, shown_at + soon + seconds_late, cart, purchase)
 
 
-def _delay(step: str, page: tuple[Keys, Keys], source: MarketSource, draws: Draws) -> Ints:
-    """Seconds from the step before: within 30 minutes, or now and then up to a day and a half."""
-    delayed = draws.uniform(f"{step}/delayed", *page) < source.delayed_share
+def _draw_delay(step: str, page: tuple[Keys, Keys], source: MarketSource, draws: Draws) -> Ints:
+    """Draw the seconds from the step before: within 30 minutes, or now and then up to a day and a
+    half."""
+    delayed = draws.draw_uniform(f"{step}/delayed", *page) < source.delayed_share
     longest = np.where(delayed, 36 * _HOUR, 30 * _MINUTE)
-    return 10 + draws.below(longest, f"{step}/delay", *page)
+    return 10 + draws.draw_below(longest, f"{step}/delay", *page)

@@ -14,30 +14,31 @@ from typing import NamedTuple
 import numpy as np
 
 from conf.sections.market import ShoppersConf
-from model.market.draws import Bools, Draws, Floats, Keys, as_keys, sigmoid
+from model.market.draws import Bools, Draws, Floats, Keys, as_keys, compute_sigmoid
 
 RELEVANCE_SD = 0.7
 """Spread of the planted relevance among the items that compete for a page, about (grades)."""
 
 
 def price_sensitivity(conf: ShoppersConf, regions: Sequence[str]) -> dict[str, float]:
-    """Effect of cheapness by region (logit per sd), evenly spread in the order of `regions`."""
+    """Spread the effect of cheapness evenly over the regions (logit per sd), in the order of
+    `regions`."""
     low, high = conf.price_sensitivity_min, conf.price_sensitivity_max
     steps = max(1, len(regions) - 1)
     return {region: low + (high - low) * i / steps for i, region in enumerate(regions)}
 
 
 def brand_taste(conf: ShoppersConf, draws: Draws, regions: Keys, brands: Keys) -> Floats:
-    """A region's liking of a brand (logit)."""
-    return conf.brand_taste_sd * draws.normal("taste", regions, brands)
+    """Draw a region's liking of a brand (logit)."""
+    return conf.brand_taste_sd * draws.draw_normal("taste", regions, brands)
 
 
 def price_level(draws: Draws, regions: Keys) -> Floats:
-    """A region's prices over the catalogue's, between 0.9 and 1.1."""
-    return 0.9 + 0.2 * draws.uniform("price level", regions)
+    """Draw a region's prices over the catalogue's, between 0.9 and 1.1."""
+    return 0.9 + 0.2 * draws.draw_uniform("price level", regions)
 
 
-class Pairs(NamedTuple):
+class MarketPairs(NamedTuple):
     """Pairs of query text and item, each field [N].
 
     Attributes:
@@ -71,13 +72,16 @@ class Funnel(NamedTuple):
     p_purchase: Floats
 
 
-def funnel(pairs: Pairs, conf: ShoppersConf, regions: Sequence[str], draws: Draws) -> Funnel:
-    """A pure function of query text, region, item and relevance, whatever the page and the day."""
+def compute_funnel(
+    pairs: MarketPairs, conf: ShoppersConf, regions: Sequence[str], draws: Draws
+) -> Funnel:
+    """Compute the funnel: a pure function of query text, region, item and relevance, whatever the
+    page and the day."""
     sensitivity = np.array(list(price_sensitivity(conf, regions).values()))[:, None]
     cheap = sensitivity * pairs.cheapness
     fit = conf.relevance_strength * (pairs.relevance - 1)
     quality = conf.quality * pairs.quality
-    unexplained = conf.pair_noise_sd * draws.normal("unexplained", pairs.text, pairs.item)
+    unexplained = conf.pair_noise_sd * draws.draw_normal("unexplained", pairs.text, pairs.item)
     taste = brand_taste(conf, draws, as_keys(regions)[:, None], pairs.brand)
     click = (
         conf.click_intercept
@@ -90,11 +94,12 @@ def funnel(pairs: Pairs, conf: ShoppersConf, regions: Sequence[str], draws: Draw
     )
     later = fit + quality + 0.5 * cheap
     cart, purchase = conf.cart_intercept + later, conf.purchase_intercept + later
-    return Funnel(click, sigmoid(click), sigmoid(cart), sigmoid(purchase))
+    return Funnel(click, compute_sigmoid(click), compute_sigmoid(cart), compute_sigmoid(purchase))
 
 
 def click_spread(conf: ShoppersConf) -> float:
-    """Spread of the click logit over pairs, about: the planted effects as if independent."""
+    """Compute the spread of the click logit over pairs, about: the planted effects as if
+    independent."""
     price = (conf.price_sensitivity_min + conf.price_sensitivity_max) / 2
     fit = conf.relevance_strength * RELEVANCE_SD
     return hypot(fit, conf.popularity, conf.quality, price, conf.brand_taste_sd, conf.pair_noise_sd)

@@ -8,11 +8,12 @@ import numpy as np
 import pandas as pd
 
 from conf.sections.market import MarketSource
-from model.market.draws import Draws, Ints, choose, zipf_rank
+from model.market.draws import Draws, Ints, choose_index, zipf_rank
 
 WEEKDAY_TRAFFIC = (0.95, 0.9, 0.9, 0.95, 1.0, 1.15, 1.15)
 """Pages of a day over the mean day, Monday first; they add up to 7."""
 _SESSION_BLOCK = 4
+"""Pages that fall into sessions together, as `_SPLITS` says."""
 _SPLITS = np.array(
     [
         *([0, 0, 0, 0], [0, 1, 1, 1], [0, 0, 0, 1], [0, 0, 1, 1]),
@@ -21,18 +22,19 @@ _SPLITS = np.array(
 )
 """How a block of four pages falls into sessions: the session of each page within the block."""
 _PAGES = np.array(
-    [[at - list(split).index(own) for at, own in enumerate(split)] for split in _SPLITS]
+    [[at - list(split).index(session) for at, session in enumerate(split)] for split in _SPLITS]
 )
 """Place of each page within its session."""
 _DAY = 86_400
+"""Seconds of a day."""
 
 
-def slots(source: MarketSource) -> int:
-    """Places for pages over all days, more than there are pages (count)."""
+def count_slots(source: MarketSource) -> int:
+    """Count the places for pages over all days, more than there are pages."""
     return source.days * _slots_a_day(source)
 
 
-def searches(
+def draw_searches(
     slot: Ints,
     source: MarketSource,
     regions: Sequence[str],
@@ -40,37 +42,39 @@ def searches(
     run_date: date,
     draws: Draws,
 ) -> pd.DataFrame:
-    """One row per result page: search_id, text_number, region, day (since 1970), event_second.
+    """Draw one row per result page: search_id, text_number, region, day (since 1970), event_second.
 
     Pages of a session share the region, follow each other by a minute or so, and half of them
     repeat the query. Pages of a day depend on the day only: tomorrow's run sees the same ones.
 
     Args:
-        slot: below `slots`; some have no page.
+        slot: below `count_slots`; some have no page.
         source: days before the run date, traffic.
         regions: of the market.
         texts: number of query texts; text_number is drawn below it by Zipf's law.
         run_date: the day after the last one.
         draws: of the market's seed.
     """
-    first = (run_date - timedelta(days=source.days) - date(1970, 1, 1)).days
-    day, slot = first + slot // _slots_a_day(source), slot % _slots_a_day(source)
+    first_day = (run_date - timedelta(days=source.days) - date(1970, 1, 1)).days
+    day, slot = first_day + slot // _slots_a_day(source), slot % _slots_a_day(source)
     weekday = (day + 3) % 7  # 1970 began on a Thursday
     pages = _pages_a_day(source) * np.array(WEEKDAY_TRAFFIC)[weekday]
-    day, slot = (x[slot + draws.uniform("traffic", day) < pages] for x in (day, slot))
+    day, slot = (x[slot + draws.draw_uniform("traffic", day) < pages] for x in (day, slot))
     block, place = slot // _SESSION_BLOCK, slot % _SESSION_BLOCK
-    split = draws.below(len(_SPLITS), "split", day, block)
+    split = draws.draw_below(len(_SPLITS), "split", day, block)
     session, page = (day, block, _SPLITS[split, place]), _PAGES[split, place]
-    moves_on = (page > 0) & (draws.uniform("moves on", *session, page) < 0.5)
-    intent = draws.uniform("intent", *session, np.where(moves_on, page, 0))
+    moves_on = (page > 0) & (draws.draw_uniform("moves on", *session, page) < 0.5)
+    intent = draws.draw_uniform("intent", *session, np.where(moves_on, page, 0))
     shares = list(region_shares(source, regions).values())
-    noon = (draws.uniform("start/a", *session) + draws.uniform("start/b", *session)) / 2
-    pause = 30 + draws.below(120, "pause", *session)
+    noon = (draws.draw_uniform("start/a", *session) + draws.draw_uniform("start/b", *session)) / 2
+    pause = 30 + draws.draw_below(120, "pause", *session)
     return pd.DataFrame(
         {
             "search_id": _search_ids(day, slot),
             "text_number": zipf_rank(intent, texts, source.zipf_exponent),
-            "region": np.array(regions, object)[choose(shares, draws.uniform("region", *session))],
+            "region": np.array(regions, object)[
+                choose_index(shares, draws.draw_uniform("region", *session))
+            ],
             "day": day,
             # sessions start around noon, pages follow by 30 to 150 s
             "event_second": day * _DAY + (noon * 85_000).astype(np.int64) + page * pause,
@@ -79,7 +83,7 @@ def searches(
 
 
 def region_shares(source: MarketSource, regions: Sequence[str]) -> dict[str, float]:
-    """Share of the traffic by region (fractions that add up to 1)."""
+    """Compute each region's share of the traffic (fractions that add up to 1)."""
     weights = [(i + 1) ** -source.region_skew for i in range(len(regions))]
     return {r: w / sum(weights) for r, w in zip(regions, weights, strict=True)}
 

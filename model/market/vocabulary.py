@@ -6,7 +6,7 @@ Brands and series are made up. Every list is in a fixed order: a draw is an inde
 from typing import NamedTuple
 
 
-def _words(text: str) -> tuple[str, ...]:
+def _split_words(text: str) -> tuple[str, ...]:
     return tuple(text.split())
 
 
@@ -95,20 +95,22 @@ COLOURS: tuple[tuple[str, tuple[str, ...]], ...] = (
 )
 BRANDS: tuple[str, ...] = tuple(
     start + end
-    for end in _words("vel mark dora ston wick una ley brook nex tail")
-    for start in _words("Nor Hal Bri Cas Dun Fer Gal Jor Kel Lin Mor Pel")
+    for end in _split_words("vel mark dora ston wick una ley brook nex tail")
+    for start in _split_words("Nor Hal Bri Cas Dun Fer Gal Jor Kel Lin Mor Pel")
 )
-SERIES: tuple[str, ...] = _words(
+SERIES: tuple[str, ...] = _split_words(
     "Aria Bexley Camden Delmar Easton Fjord Grove Haven Iris Juno Kent Lyra Milo Nova Orla Piper "
     "Quinn Reed Sage Tilda Urban Vero Willow Zeno"
 )
-MODIFIERS: tuple[str, ...] = _words(
+MODIFIERS: tuple[str, ...] = _split_words(
     "best cheap new modern discount sale nice simple quality stylish affordable popular premium "
     "original great classic durable trendy basic deluxe"
 )
 BRANDS_PER_TYPE = 12
+"""Brands of a type: neighbouring types share seven of them."""
 
 
-def brand_of(type_index: int, choice: int) -> int:
-    """Index into BRANDS of a type's `choice`-th brand; neighbouring types share brands."""
+def choose_brand(type_index: int, choice: int) -> int:
+    """Compute the index into BRANDS of a type's `choice`-th brand; neighbouring types share
+    brands."""
     return (type_index * 5 + choice) % len(BRANDS)

@@ -1,4 +1,4 @@
-"""What the region does to the input before the backbone, one part a file, chosen by conf."""
+"""What the region does to the input before the backbone, one part per file, chosen by conf."""
 
 from collections.abc import Callable
 

@@ -48,7 +48,7 @@ class RegionPart(nn.Module):
     out_dim: int
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
-        """[B, in_dim] and region ids [B] -> [B, out_dim]."""
+        """Map [B, in_dim] and region ids [B] to [B, out_dim]."""
         raise NotImplementedError
 
 
@@ -67,6 +67,6 @@ class SeenRegions(nn.Module):
         self.register_buffer("seen", torch.tensor(context.seen), persistent=False)
 
     def forward(self, region: Tensor) -> Tensor:
-        """[B] ids -> [B] ids with 0 for every region without a training row."""
-        known = torch.where(region < len(self.seen), region, torch.zeros_like(region))
-        return torch.where(self.seen[known], known, torch.zeros_like(known))
+        """Set the ids [B] of regions without a training row to 0."""
+        declared = torch.where(region < len(self.seen), region, torch.zeros_like(region))
+        return torch.where(self.seen[declared], declared, torch.zeros_like(declared))

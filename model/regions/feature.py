@@ -15,12 +15,12 @@ class RegionFeature(RegionPart):
 
     def __init__(self, context: RegionContext) -> None:
         super().__init__()
-        self.known = SeenRegions(context)
+        self.seen_regions = SeenRegions(context)
         self.embedding = nn.Embedding(context.regions + 1, context.conf.region_embedding)
         self.out_dim = context.in_dim + context.conf.region_embedding
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
-        """[B, in_dim] and region ids [B] -> [B, in_dim + region_embedding]."""
-        ids = self.known(region)
+        """Map [B, in_dim] and region ids [B] to [B, in_dim + region_embedding]."""
+        ids = self.seen_regions(region)
         seen = (ids > 0).unsqueeze(1)
         return torch.cat([x, self.embedding(ids) * seen], dim=1)

@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from model.layers import mlp
+from model.layers import build_mlp
 from model.regions.base import RegionContext, SeenRegions
 
 
@@ -16,7 +16,7 @@ class Gate(nn.Module):
     Args:
         context: the region part's.
         condition: units of the input that the gate may look at, in order; none: the region alone.
-        out_dim: factors a row (count).
+        out_dim: factors per row (count).
         by_region: whether it sees c.
     """
 
@@ -27,7 +27,7 @@ class Gate(nn.Module):
     ) -> None:
         super().__init__()
         conf = context.conf
-        self.known = SeenRegions(context)
+        self.seen_regions = SeenRegions(context)
         self.embedding = (
             nn.Embedding(context.regions + 1, conf.region_embedding) if by_region else None
         )
@@ -38,11 +38,11 @@ class Gate(nn.Module):
         last = nn.Linear(conf.mask_hidden[-1] if conf.mask_hidden else width, out_dim)
         nn.init.zeros_(last.weight)
         nn.init.zeros_(last.bias)
-        self.layers = nn.Sequential(*mlp(width, conf.mask_hidden), last)
+        self.layers = nn.Sequential(*build_mlp(width, conf.mask_hidden), last)
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
-        """[B, in_dim] and region ids [B] -> factors [B, out_dim] in 0 .. 2."""
-        ids = self.known(region)
+        """Map [B, in_dim] and region ids [B] to factors [B, out_dim] in 0 .. 2."""
+        ids = self.seen_regions(region)
         parts = [x.detach().index_select(1, self.condition)]
         if self.embedding is not None:
             parts.insert(0, self.embedding(ids))

@@ -37,6 +37,6 @@ class MdMask(RegionPart):
         self.out_dim = context.in_dim
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
-        """[B, in_dim] and region ids [B] -> [B, in_dim]."""
+        """Map [B, in_dim] and region ids [B] to [B, in_dim]."""
         factors = self.gate(x, region).to(x.dtype)
         return x * torch.ones_like(x).index_copy(1, self.masked, factors)

@@ -13,5 +13,5 @@ class NoMask(RegionPart):
         self.out_dim = context.in_dim
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
-        """[B, D] and [B] -> the same [B, D]."""
+        """Map [B, D] and [B] to the same [B, D]."""
         return x

@@ -20,6 +20,6 @@ class PepnetGate(RegionPart):
         self.gate = Gate(context, list(range(context.in_dim)), context.in_dim)
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
-        """[B, in_dim] and region ids [B] -> [B, in_dim]."""
+        """Map [B, in_dim] and region ids [B] to [B, in_dim]."""
         factors: Tensor = self.gate(x, region)
         return x * factors

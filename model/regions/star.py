@@ -29,7 +29,7 @@ class StarLayer(RegionPart):
         super().__init__()
         width, regions = context.in_dim, context.regions
         self.out_dim = context.conf.hidden[0]
-        self.known = SeenRegions(context)
+        self.seen_regions = SeenRegions(context)
         self.shared = nn.Linear(width, self.out_dim)
         self.scale, self.shift = nn.Parameter(torch.ones(width)), nn.Parameter(torch.zeros(width))
         self.region_scale = nn.Parameter(torch.zeros(regions, width))
@@ -38,15 +38,15 @@ class StarLayer(RegionPart):
         self.region_bias = nn.Parameter(torch.zeros(regions, self.out_dim))
 
     def forward(self, x: Tensor, region: Tensor) -> Tensor:
-        """[B, in_dim] and region ids [B] -> [B, hidden[0]]."""
-        ids = self.known(region)
+        """Map [B, in_dim] and region ids [B] to [B, hidden[0]]."""
+        ids = self.seen_regions(region)
         order = torch.argsort(ids, stable=True)
         counts = torch.bincount(ids, minlength=len(self.region_scale) + 1).tolist()
-        layers = zip(torch.split(x[order], counts), self._layers(), strict=True)
-        found = [functional.linear(g * part + b, w, v) for part, (g, b, w, v) in layers]
-        return functional.relu(torch.cat(found)[torch.argsort(order)])
+        layers = zip(torch.split(x[order], counts), self._build_layers(), strict=True)
+        outputs = [functional.linear(g * part + b, w, v) for part, (g, b, w, v) in layers]
+        return functional.relu(torch.cat(outputs)[torch.argsort(order)])
 
-    def _layers(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
+    def _build_layers(self) -> Iterator[tuple[Tensor, Tensor, Tensor, Tensor]]:
         """Scale, shift, weight and bias of each region id from 0, whose layer is the shared one."""
         shared = (self.scale, self.shift, self.shared.weight, self.shared.bias)
         scale = self.scale * (1.0 + self.region_scale)
@@ -54,5 +54,5 @@ class StarLayer(RegionPart):
         weight = self.shared.weight * (1.0 + self.region_weight)
         bias = self.shared.bias + self.region_bias
         # Unbound at once: the gradient of a slice would be as large as the whole, for each region.
-        own = (torch.unbind(stacked) for stacked in (scale, shift, weight, bias))
-        return chain([shared], zip(*own, strict=True))
+        by_region = (torch.unbind(stacked) for stacked in (scale, shift, weight, bias))
+        return chain([shared], zip(*by_region, strict=True))

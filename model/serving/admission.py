@@ -46,7 +46,7 @@ class CalibrationFigure:
 
 
 @dataclass(frozen=True)
-class Evidence:
+class GateEvidence:
     """What is known of a candidate.
 
     Attributes:
@@ -64,13 +64,13 @@ class Evidence:
     given: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON, rounded."""
-        content: dict[str, Any] = _rounded(asdict(self))
+        """Give plain JSON, rounded."""
+        content: dict[str, Any] = _round_figures(asdict(self))
         return content
 
 
 @dataclass(frozen=True)
-class Verdict:
+class AdmissionVerdict:
     """The gate's answer: admitted where no reason speaks against it; what could not be judged."""
 
     reasons: list[str]
@@ -82,7 +82,9 @@ class Verdict:
         return not self.reasons
 
 
-def judge(evidence: Evidence, conf: AdmissionConf, min_queries: int) -> Verdict:
+def judge_candidate(
+    evidence: GateEvidence, conf: AdmissionConf, min_queries: int
+) -> AdmissionVerdict:
     """Hold a candidate against its bounds, and against the model in force where there is one.
 
     Args:
@@ -98,13 +100,13 @@ def judge(evidence: Evidence, conf: AdmissionConf, min_queries: int) -> Verdict:
         *(_disorder_reasons(evidence, conf) if evidence.queries >= min_queries else ()),
     ]
     few = [f.metric for f in evidence.rankings if f not in counted and f.region == ALL]
-    few += [f"{f.task} calibration" for f in evidence.calibration if _few(f, calibrated)]
+    few += [f"{f.task} calibration" for f in evidence.calibration if _has_few(f, calibrated)]
     few += ["order of the funnel"] if evidence.queries < min_queries else []
     unjudged = [f"fewer than {min_queries} validation queries: {', '.join(few)}"] if few else []
-    return Verdict(reasons, unjudged)
+    return AdmissionVerdict(reasons, unjudged)
 
 
-def _few(figure: CalibrationFigure, calibrated: Iterable[CalibrationFigure]) -> bool:
+def _has_few(figure: CalibrationFigure, calibrated: Iterable[CalibrationFigure]) -> bool:
     return figure.region == ALL and figure not in calibrated
 
 
@@ -115,7 +117,7 @@ def _ranking_reasons(f: RankingFigure, conf: AdmissionConf) -> list[str]:
     allowed = conf.max_loss if f.region == ALL else conf.max_region_loss
     if f.gain and f.gain.high is not None and f.gain.high < 0 and f.gain.value < -allowed:
         reasons.append(
-            f"{where}: {_words(f.gain)} against the model in force, allowed -{allowed:g}"
+            f"{where}: {_format_estimate(f.gain)} against the model in force, allowed -{allowed:g}"
         )
     return reasons
 
@@ -129,13 +131,12 @@ def _calibration_reasons(f: CalibrationFigure, conf: AdmissionConf) -> list[str]
         )
     allowed = conf.max_calibration_loss
     if f.loss and f.loss.low is not None and f.loss.low > 0 and f.loss.value > allowed:
-        reasons.append(
-            f"{where}: error {_words(f.loss)} against the model in force, allowed +{allowed:g}"
-        )
+        loss = _format_estimate(f.loss)
+        reasons.append(f"{where}: error {loss} against the model in force, allowed +{allowed:g}")
     return reasons
 
 
-def _disorder_reasons(evidence: Evidence, conf: AdmissionConf) -> list[str]:
+def _disorder_reasons(evidence: GateEvidence, conf: AdmissionConf) -> list[str]:
     return [
         f"{pair} in {share:.2%} of {evidence.rows:,} rows, allowed {conf.max_disorder:.2%}"
         for pair, share in evidence.disorder.items()
@@ -143,13 +144,13 @@ def _disorder_reasons(evidence: Evidence, conf: AdmissionConf) -> list[str]:
     ]
 
 
-def _words(estimate: Estimate) -> str:
+def _format_estimate(estimate: Estimate) -> str:
     return f"{estimate.value:+.4f} [{estimate.low:+.4f}, {estimate.high:+.4f}]"
 
 
-def _rounded(value: Any) -> Any:
+def _round_figures(value: Any) -> Any:
     if isinstance(value, dict):
-        return {key: _rounded(part) for key, part in value.items()}
+        return {key: _round_figures(part) for key, part in value.items()}
     if isinstance(value, list | tuple):
-        return [_rounded(part) for part in value]
+        return [_round_figures(part) for part in value]
     return round(value, _DIGITS) if isinstance(value, float) else value

@@ -26,10 +26,11 @@ from model.files import new_folder, read_json, short_hash
 from model.ranker import Ranker, build_ranker
 from model.serving.calibrators import Calibrators
 from model.serving.ranker import LoadedRanker
-from model.spec import InputSpec, difference
+from model.spec import InputSpec, describe_difference
 from model.standardise import Standardisation
 
 FORMAT_VERSION = 2
+"""Rises when an older directory can no longer be read."""
 WEIGHTS, SPEC, CALIBRATORS = "model.safetensors", "spec.json", "calibrators.json"
 MANIFEST = "manifest.json"
 _DEFINING = (WEIGHTS, SPEC, CALIBRATORS)
@@ -62,16 +63,16 @@ def save_model(artifact: Artifact, folder: Path) -> str:
 
     A directory that is already there is replaced.
     """
-    files = _contents(artifact)
+    files = _build_contents(artifact)
     digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
-    version = _version(digests)
+    version = _compute_version(digests)
     manifest = {
         "format_version": FORMAT_VERSION,
         "model_version": version,
         **artifact.origin,
         "files": digests,
     }
-    files[MANIFEST] = _json(manifest)
+    files[MANIFEST] = _encode_json(manifest)
     with new_folder(folder) as new:
         for name, content in files.items():
             (new / name).write_bytes(content)
@@ -81,7 +82,7 @@ def save_model(artifact: Artifact, folder: Path) -> str:
 def load_model(
     folder: Path | str, verify: bool = True, features: list[str] | None = None
 ) -> LoadedRanker:
-    """A ranker ready to predict.
+    """Load a model's directory as a ranker that is ready to predict.
 
     Args:
         folder: model directory.
@@ -93,11 +94,11 @@ def load_model(
             unknown format version, other features.
     """
     root = Path(folder)
-    manifest = _manifest(root)
-    content = {name: _checked(root, name, manifest, verify) for name in _DEFINING}
+    manifest = _read_manifest(root)
+    content = {name: _read_checked(root, name, manifest, verify) for name in _DEFINING}
     if verify:
         for name in manifest["files"]:
-            _checked(root, name, manifest, verify)
+            _read_checked(root, name, manifest, verify)
     try:
         return _assemble(content, str(manifest["model_version"]), features)
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
@@ -107,12 +108,12 @@ def load_model(
 
 
 def read_manifest(folder: Path | str) -> dict[str, Any]:
-    """The manifest of a model directory.
+    """Read the manifest of a model directory.
 
     Raises:
         ModelError: it is missing, unreadable, or of an unknown format version.
     """
-    return _manifest(Path(folder))
+    return _read_manifest(Path(folder))
 
 
 def _assemble(
@@ -121,7 +122,7 @@ def _assemble(
     described = json.loads(content[SPEC])
     spec = InputSpec.from_json(described)
     if features is not None:
-        other = difference(spec.names, features)
+        other = describe_difference(spec.names, features)
         if other:
             raise ModelError(f"the features differ from the model's: {other}")
     scale = Standardisation(**described["standardisation"])
@@ -131,7 +132,7 @@ def _assemble(
     return LoadedRanker(ranker, calibrators, version)
 
 
-def _contents(artifact: Artifact) -> dict[str, bytes]:
+def _build_contents(artifact: Artifact) -> dict[str, bytes]:
     spec = {
         "format_version": FORMAT_VERSION,
         **artifact.ranker.spec.to_json(),
@@ -141,29 +142,31 @@ def _contents(artifact: Artifact) -> dict[str, bytes]:
     state = {k: v.detach().cpu().contiguous() for k, v in artifact.ranker.state_dict().items()}
     files = {
         WEIGHTS: save_tensors(state),
-        SPEC: _json(spec),
-        CALIBRATORS: _json(artifact.calibrators.to_json()),
+        SPEC: _encode_json(spec),
+        CALIBRATORS: _encode_json(artifact.calibrators.to_json()),
     }
     return files | {name: text.encode() for name, text in artifact.extra.items()}
 
 
-def _version(digests: Mapping[str, str]) -> str:
-    """First 16 hex digits of a hash over what decides the predictions."""
+def _compute_version(digests: Mapping[str, str]) -> str:
+    """Hash what decides the predictions (16 hex digits)."""
     return short_hash("|".join(digests[name] for name in _DEFINING))
 
 
-def _manifest(root: Path) -> dict[str, Any]:
+def _read_manifest(root: Path) -> dict[str, Any]:
     path = root / MANIFEST
     if not path.is_file():
         raise ModelError(f"no model at {root}: {MANIFEST} is missing; run train first")
     manifest: dict[str, Any] = read_json(path, ModelError, _MEND)
-    found = manifest.get("format_version")
-    if found != FORMAT_VERSION:
-        raise ModelError(f"{path} has format version {found}, this code reads {FORMAT_VERSION}")
+    format_version = manifest.get("format_version")
+    if format_version != FORMAT_VERSION:
+        raise ModelError(
+            f"{path} has format version {format_version}, this code reads {FORMAT_VERSION}"
+        )
     missing = [name for name in _DEFINING if name not in manifest.get("files", {})]
     if missing or "model_version" not in manifest:
         raise ModelError(f"{path} is incomplete: lists no {missing or 'model_version'}")
-    if _version(manifest["files"]) != manifest["model_version"]:
+    if _compute_version(manifest["files"]) != manifest["model_version"]:
         raise ModelError(
             f"{path} was edited: its files are not those of version {manifest['model_version']}; "
             f"{_MEND}"
@@ -171,7 +174,7 @@ def _manifest(root: Path) -> dict[str, Any]:
     return manifest
 
 
-def _checked(root: Path, name: str, manifest: Mapping[str, Any], verify: bool) -> bytes:
+def _read_checked(root: Path, name: str, manifest: Mapping[str, Any], verify: bool) -> bytes:
     path = root / name
     if not path.is_file():
         raise ModelError(f"model file {path} is missing; {_MEND}")
@@ -181,5 +184,5 @@ def _checked(root: Path, name: str, manifest: Mapping[str, Any], verify: bool) -
     return content
 
 
-def _json(content: Mapping[str, Any]) -> bytes:
+def _encode_json(content: Mapping[str, Any]) -> bytes:
     return (json.dumps(content, indent=1, sort_keys=False) + "\n").encode()

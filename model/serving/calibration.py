@@ -18,18 +18,20 @@ from conf.sections.training import CalibrationConf
 
 Array = npt.NDArray[np.float64]
 _TILT = 1e-3
+"""Share of its own prediction that is mixed into a label, so that every block rises."""
 _EDGE = 1e-12
+"""Distance from 0 and 1 within which a block gives way to the map's end points."""
 
 
 class Calibrator(Protocol):
     """A monotone map of probabilities."""
 
     def __call__(self, p: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """[N] probabilities -> [N] calibrated ones."""
+        """Map [N] probabilities to [N] calibrated ones."""
         ...
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON for `from_json`."""
+        """Give plain JSON for `from_json`."""
         ...
 
 
@@ -71,22 +73,22 @@ class Platt:
     offset: float
 
     def __call__(self, p: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        return _sigmoid(self.slope * _logit(p) + self.offset)
+        return _compute_sigmoid(self.slope * _compute_logit(p) + self.offset)
 
     def to_json(self) -> dict[str, Any]:
         return {"kind": "platt", "slope": self.slope, "offset": self.offset}
 
 
-def fit(p: Array, label: Array, weight: Array, conf: CalibrationConf) -> Calibrator | None:
-    """The map of conf's method, or None where positives or negatives are too few.
+def fit_map(p: Array, label: Array, weight: Array, conf: CalibrationConf) -> Calibrator | None:
+    """Fit the map of conf's method, or None where positives or negatives are too few.
 
     Args:
         p: [N] predicted probabilities.
         label: [N] in 0..1, soft labels allowed.
         weight: [N], 0 where the label is unknown.
     """
-    known = weight > 0
-    p, label, weight = p[known], label[known], weight[known]
+    labelled = weight > 0
+    p, label, weight = p[labelled], label[labelled], weight[labelled]
     positives, negatives = label.sum(), (1.0 - label).sum()
     if min(positives, negatives) < conf.min_positives:
         return None
@@ -96,7 +98,7 @@ def fit(p: Array, label: Array, weight: Array, conf: CalibrationConf) -> Calibra
 
 
 def fit_isotonic(p: Array, label: Array, weight: Array, bins: int, bin_rows: int) -> Knots:
-    """Isotonic regression whose blocks are joined by straight lines between their centres.
+    """Fit an isotonic regression whose blocks are joined by straight lines between their centres.
 
     Plain isotonic regression is a step function: all pairs of a block would tie, and the ranking
     by value with them. Here a block stands at its mean prediction, the map runs linearly from
@@ -112,7 +114,7 @@ def fit_isotonic(p: Array, label: Array, weight: Array, bins: int, bin_rows: int
     mass = np.add.reduceat(weight, starts)
     x = np.add.reduceat(weight * p, starts) / mass
     y = np.add.reduceat(weight * ((1.0 - _TILT) * label + _TILT * p), starts) / mass
-    blocks = np.array(_pool(x, y, mass))
+    blocks = np.array(_pool_blocks(x, y, mass))
     inside = (blocks[:, 0] > _EDGE) & (blocks[:, 0] < 1.0 - _EDGE)
     centres = blocks[inside]
     return Knots(
@@ -121,21 +123,23 @@ def fit_isotonic(p: Array, label: Array, weight: Array, bins: int, bin_rows: int
 
 
 def fit_platt(p: Array, label: Array, weight: Array, steps: int = 50) -> Calibrator:
-    """Weighted logistic regression of the label on the logit, by Newton's method.
+    """Fit a weighted logistic regression of the label on the logit, by Newton's method.
 
     A fit whose slope is not positive would turn the ranking round: the slope is then kept at 1
     and the offset alone is fitted.
     """
-    x = _logit(p)
-    slope, offset = _newton(np.stack([x, np.ones_like(x)]), np.zeros_like(x), label, weight, steps)
+    x = _compute_logit(p)
+    slope, offset = _fit_newton(
+        np.stack([x, np.ones_like(x)]), np.zeros_like(x), label, weight, steps
+    )
     if slope > 0:
         return Platt(float(slope), float(offset))
-    (offset,) = _newton(np.ones((1, len(x))), x, label, weight, steps)
+    (offset,) = _fit_newton(np.ones((1, len(x))), x, label, weight, steps)
     return Platt(1.0, float(offset))
 
 
 def from_json(content: Mapping[str, Any]) -> Calibrator:
-    """The map that `to_json` described.
+    """Read the map that `to_json` described.
 
     Raises:
         ValueError: an unknown kind, or knots that do not increase.
@@ -153,29 +157,29 @@ def from_json(content: Mapping[str, Any]) -> Calibrator:
     raise ValueError(f"unknown calibrator {kind!r}")
 
 
-def _pool(x: Array, y: Array, weight: Array) -> list[tuple[float, float]]:
+def _pool_blocks(x: Array, y: Array, weight: Array) -> list[tuple[float, float]]:
     """Pool adjacent violators: centres (x, y) of the blocks, y strictly increasing."""
     blocks: list[tuple[float, float, float]] = []
     for block in zip(x.tolist(), y.tolist(), weight.tolist(), strict=True):
         while blocks and blocks[-1][1] >= block[1]:
-            block = _merged(blocks.pop(), block)
+            block = _merge_blocks(blocks.pop(), block)
         blocks.append(block)
     return [(centre, level) for centre, level, _ in blocks]
 
 
-def _merged(
+def _merge_blocks(
     a: tuple[float, float, float], b: tuple[float, float, float]
 ) -> tuple[float, float, float]:
     total = a[2] + b[2]
     return (a[0] * a[2] + b[0] * b[2]) / total, (a[1] * a[2] + b[1] * b[2]) / total, total
 
 
-def _newton(design: Array, base: Array, label: Array, weight: Array, steps: int) -> Array:
-    """Coefficients [K] of a logistic regression with offset `base`; design [K, N]."""
+def _fit_newton(design: Array, base: Array, label: Array, weight: Array, steps: int) -> Array:
+    """Fit the coefficients [K] of a logistic regression with offset `base`; design [K, N]."""
     beta = np.zeros(len(design))
     ridge = 1e-6 * np.eye(len(design))
     for _ in range(steps):
-        q = _sigmoid(beta @ design + base)
+        q = _compute_sigmoid(beta @ design + base)
         gradient = design @ (weight * (label - q))
         curvature = (design * (weight * q * (1.0 - q))) @ design.T + ridge
         step = np.clip(np.linalg.solve(curvature, gradient), -2.0, 2.0)
@@ -185,10 +189,10 @@ def _newton(design: Array, base: Array, label: Array, weight: Array, steps: int)
     return beta
 
 
-def _logit(p: npt.NDArray[Any]) -> Array:
-    kept = np.clip(np.asarray(p, float), 1e-9, 1.0 - 1e-9)
-    return np.asarray(np.log(kept) - np.log1p(-kept))
+def _compute_logit(p: npt.NDArray[Any]) -> Array:
+    clipped = np.clip(np.asarray(p, float), 1e-9, 1.0 - 1e-9)
+    return np.asarray(np.log(clipped) - np.log1p(-clipped))
 
 
-def _sigmoid(x: Array) -> Array:
+def _compute_sigmoid(x: Array) -> Array:
     return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))

@@ -8,23 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 from conf.sections.training import CalibrationConf
-from model.serving.calibration import Array, Calibrator, Identity, fit, from_json
+from model.serving.calibration import Array, Calibrator, Identity, fit_map, from_json
 from model.spec import GRADES
 
 Arrays = dict[str, npt.NDArray[np.float32]]
 
 
 @dataclass(frozen=True)
-class Known:
+class LabelledPredictions:
     """Predictions of one output with their labels, [N] each; weight 0: label unknown."""
 
     p: Array
     label: Array
     weight: Array
 
-    def where(self, rows: npt.NDArray[np.bool_]) -> "Known":
-        """Some of the rows."""
-        return Known(self.p[rows], self.label[rows], self.weight[rows])
+    def select_rows(self, rows: npt.NDArray[np.bool_]) -> "LabelledPredictions":
+        """Select some of the rows."""
+        return LabelledPredictions(self.p[rows], self.label[rows], self.weight[rows])
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,8 @@ class Calibrators:
     regions: tuple[str, ...]
 
     def apply(self, raw: Mapping[str, npt.NDArray[np.float32]], region: npt.NDArray[Any]) -> Arrays:
-        """Calibrated probabilities [N] by output; P(grade >= 1) >= P(grade >= 2) is kept.
+        """Calibrate the probabilities [N] by output, so that P(grade >= 1) >= P(grade >= 2) still
+        holds.
 
         The two grade maps are fitted apart and may cross; P(grade >= 2) is then cut at
         P(grade >= 1).
@@ -51,14 +52,14 @@ class Calibrators:
             raw: predicted probabilities [N] by output.
             region: [N] region ids, 0 unknown.
         """
-        out = {name: self._output(name, p, region) for name, p in raw.items()}
-        first, second = (f"p_{grade}" for grade in GRADES)
-        if second in out:
-            out[second] = np.minimum(out[second], out[first])
+        out = {name: self._calibrate_output(name, p, region) for name, p in raw.items()}
+        ge_1, ge_2 = (f"p_{grade}" for grade in GRADES)
+        if ge_2 in out:
+            out[ge_2] = np.minimum(out[ge_2], out[ge_1])
         return out
 
     def to_json(self) -> dict[str, Any]:
-        """Plain JSON for `from_json`."""
+        """Give plain JSON for `from_json`."""
         return {
             name: {
                 "common": self.common[name].to_json(),
@@ -69,7 +70,7 @@ class Calibrators:
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any], regions: tuple[str, ...]) -> "Calibrators":
-        """The maps that `to_json` described.
+        """Give the maps that `to_json` described.
 
         Raises:
             ValueError: a map cannot be read, or belongs to a region that is not in `regions`.
@@ -84,29 +85,29 @@ class Calibrators:
             raise ValueError(f"calibrators of unknown regions {sorted(unknown)}")
         return cls(common, by_region, regions)
 
-    def _output(
+    def _calibrate_output(
         self, name: str, p: npt.NDArray[np.float32], region: npt.NDArray[Any]
     ) -> npt.NDArray[np.float32]:
-        own = self.by_region.get(name, {})
-        if not own:
+        regional = self.by_region.get(name, {})
+        if not regional:
             return self.common[name](p).astype(np.float32)
-        first = region[0] if len(region) else 0
-        if (region == first).all():
-            return self._map(name, int(first))(p).astype(np.float32)
+        example = region[0] if len(region) else 0
+        if (region == example).all():
+            return self._choose_map(name, int(example))(p).astype(np.float32)
         out = np.empty(len(p), np.float32)
         for value in np.unique(region):
             rows = region == value
-            out[rows] = self._map(name, int(value))(p[rows])
+            out[rows] = self._choose_map(name, int(value))(p[rows])
         return out
 
-    def _map(self, name: str, region: int) -> Calibrator:
-        known = 1 <= region <= len(self.regions)
-        own = self.by_region.get(name, {}).get(self.regions[region - 1]) if known else None
-        return self.common[name] if own is None else own
+    def _choose_map(self, name: str, region: int) -> Calibrator:
+        declared = 1 <= region <= len(self.regions)
+        regional = self.by_region.get(name, {}).get(self.regions[region - 1]) if declared else None
+        return self.common[name] if regional is None else regional
 
 
-def fit_all(
-    known: Mapping[str, Known],
+def fit_calibrators(
+    by_output: Mapping[str, LabelledPredictions],
     region: npt.NDArray[Any],
     regions: tuple[str, ...],
     conf: CalibrationConf,
@@ -114,23 +115,23 @@ def fit_all(
     """Fit every output, and every region that has enough positives and negatives.
 
     Args:
-        known: validation predictions and labels by output.
+        by_output: validation predictions and labels by output.
         region: [N] region ids of the same rows.
     """
     common: dict[str, Calibrator] = {}
     by_region: dict[str, dict[str, Calibrator]] = {}
-    for name, rows in known.items():
-        common[name] = fit(rows.p, rows.label, rows.weight, conf) or Identity()
+    for name, rows in by_output.items():
+        common[name] = fit_map(rows.p, rows.label, rows.weight, conf) or Identity()
         by_region[name] = {}
         if conf.by_region and conf.method != "none" and len(regions) > 1:
             for i, label in enumerate(regions, start=1):
-                part = rows.where(region == i)
-                own = fit(part.p, part.label, part.weight, conf)
-                if own is not None:
-                    by_region[name][label] = own
+                part = rows.select_rows(region == i)
+                regional = fit_map(part.p, part.label, part.weight, conf)
+                if regional is not None:
+                    by_region[name][label] = regional
     return Calibrators(common, by_region, regions)
 
 
-def none_fitted(outputs: tuple[str, ...], regions: tuple[str, ...]) -> Calibrators:
-    """Calibrators that change nothing."""
+def build_identities(outputs: tuple[str, ...], regions: tuple[str, ...]) -> Calibrators:
+    """Build calibrators that change nothing."""
     return Calibrators({name: Identity() for name in outputs}, {}, regions)

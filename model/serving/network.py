@@ -26,44 +26,46 @@ class ServingNetwork:
             towers: list[nn.Module] = [ranker.engagement.towers[task] for task in ranker.spec.tasks]
             if ranker.relevance is not None:
                 towers.append(ranker.relevance.tower)
-            self.towers = side_by_side(towers)
+            self.towers = stack_towers(towers)
 
     @torch.inference_mode()
-    def pairs(self, features: Tensor) -> Tensor:
-        """[N, F] raw features -> probabilities [N, outputs], in the order of the spec."""
-        found = features.new_empty(len(features), len(self.ranker.spec.outputs))
+    def predict_pairs(self, features: Tensor) -> Tensor:
+        """Map [N, F] raw features to probabilities [N, outputs], in the order of the spec."""
+        out = features.new_empty(len(features), len(self.ranker.spec.outputs))
         for start in range(0, len(features), CHUNK_ROWS):
             rows = slice(start, start + CHUNK_ROWS)
-            found[rows] = self._read_out(self.ranker.represent(features[rows]))
-        return found
+            out[rows] = self._read_out(self.ranker.represent(features[rows]))
+        return out
 
     @torch.inference_mode()
-    def candidates(self, query_values: Tensor, candidate_values: Tensor, counts: Tensor) -> Tensor:
-        """[Q, Fq], [N, Fc] and [Q] counts -> probabilities [N, outputs]."""
-        found = candidate_values.new_empty(len(candidate_values), len(self.ranker.spec.outputs))
-        for queries, rows in _pieces(counts.tolist()):
+    def predict_candidates(
+        self, query_values: Tensor, candidate_values: Tensor, counts: Tensor
+    ) -> Tensor:
+        """Map [Q, Fq], [N, Fc] and [Q] counts to probabilities [N, outputs]."""
+        out = candidate_values.new_empty(len(candidate_values), len(self.ranker.spec.outputs))
+        for queries, rows in _cut_pieces(counts.tolist()):
             by_task = self.ranker.represent_candidates(
                 query_values[queries], candidate_values[rows], counts[queries]
             )
-            found[rows] = self._read_out(by_task)
-        return found
+            out[rows] = self._read_out(by_task)
+        return out
 
     def _read_out(self, by_task: dict[str, Tensor]) -> Tensor:
         if self.towers is None:
             return torch.stack(list(self.ranker.read_out(by_task).values()), dim=1)
         tasks = self.ranker.spec.tasks
         logits = self.towers(by_task[tasks[0]])
-        columns = [self.ranker.engagement.probabilities(logits[:, : len(tasks)])]
+        columns = [self.ranker.engagement.compute_probabilities(logits[:, : len(tasks)])]
         if self.ranker.relevance is not None:
             grades = self.ranker.relevance_logits(logits[:, len(tasks) :], by_task)
-            columns.append(self.ranker.relevance.probabilities(grades))
+            columns.append(self.ranker.relevance.compute_probabilities(grades))
         return torch.cat(columns, dim=1)
 
 
-def side_by_side(towers: Sequence[nn.Module]) -> nn.Sequential:
-    """One stack of layers that gives the outputs of equally deep towers, one after the other.
+def stack_towers(towers: Sequence[nn.Module]) -> nn.Sequential:
+    """Stack equally deep towers to one, which gives their outputs one after the other.
 
-    Linear layers of `model.layers.mlp` towers; dropout is left out, so it is for serving only.
+    The towers are those of `model.layers.build_mlp`; dropout is left out, so it serves only.
     """
     linears = [
         [layer for layer in tower.modules() if isinstance(layer, nn.Linear)] for tower in towers
@@ -71,7 +73,7 @@ def side_by_side(towers: Sequence[nn.Module]) -> nn.Sequential:
     layers: list[nn.Module] = []
     for depth, group in enumerate(zip(*linears, strict=True)):
         weights = [layer.weight.detach() for layer in group]
-        weight = _blocks(weights) if depth else torch.cat(weights)
+        weight = _build_diagonal(weights) if depth else torch.cat(weights)
         fused = nn.Linear(weight.shape[1], weight.shape[0])
         fused.weight.data.copy_(weight)
         fused.bias.data.copy_(torch.cat([layer.bias.detach() for layer in group]))
@@ -79,19 +81,20 @@ def side_by_side(towers: Sequence[nn.Module]) -> nn.Sequential:
     return nn.Sequential(*layers[:-1]).eval()
 
 
-def _blocks(weights: Sequence[Tensor]) -> Tensor:
-    """Matrices on the diagonal of one, zeros elsewhere."""
-    whole = torch.zeros(sum(len(w) for w in weights), sum(w.shape[1] for w in weights))
+def _build_diagonal(weights: Sequence[Tensor]) -> Tensor:
+    """Put the matrices on the diagonal of one, zeros elsewhere."""
+    matrix = torch.zeros(sum(len(w) for w in weights), sum(w.shape[1] for w in weights))
     row = column = 0
     for weight in weights:
         rows, columns = weight.shape
-        whole[row : row + rows, column : column + columns] = weight
+        matrix[row : row + rows, column : column + columns] = weight
         row, column = row + rows, column + columns
-    return whole
+    return matrix
 
 
-def _pieces(counts: Sequence[int]) -> Iterator[tuple[slice, slice]]:
-    """Neighbouring queries whose candidates together are about CHUNK_ROWS, with their rows."""
+def _cut_pieces(counts: Sequence[int]) -> Iterator[tuple[slice, slice]]:
+    """Yield neighbouring queries whose candidates together are about CHUNK_ROWS, with their
+    rows."""
     query = row = size = 0
     for i, count in enumerate(counts):
         if size and size + count > CHUNK_ROWS:

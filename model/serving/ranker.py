@@ -10,7 +10,7 @@ from model.ranker import Ranker
 from model.serving.calibrators import Arrays, Calibrators
 from model.serving.network import ServingNetwork
 from model.spec import GRADES, InputSpec
-from model.standardise import bad_ids
+from model.standardise import explain_bad_ids
 
 Floats = npt.NDArray[np.float32]
 
@@ -30,7 +30,7 @@ class LoadedRanker:
         self._calibrators = calibrators
 
     def predict(self, features: Floats, regions: npt.NDArray[Any] | None = None) -> Arrays:
-        """Calibrated probabilities of pairs shown at position 1.
+        """Predict the calibrated probabilities of pairs shown at position 1.
 
         Args:
             features: [N, F], columns in the order of the spec; converted to float32.
@@ -45,14 +45,14 @@ class LoadedRanker:
                 its category.
         """
         values = np.ascontiguousarray(features, np.float32)
-        self._check(values, list(range(len(self.spec.features))))
-        raw = self._network.pairs(torch.from_numpy(values))
-        return self._finish(raw, self._regions(values) if regions is None else regions)
+        self._check_values(values, list(range(len(self.spec.features))))
+        raw = self._network.predict_pairs(torch.from_numpy(values))
+        return self._calibrate(raw, self._read_regions(values) if regions is None else regions)
 
     def predict_candidates(
         self, query_values: Floats, candidate_values: Floats, counts: npt.NDArray[Any]
     ) -> Arrays:
-        """The same for candidates of queries, with the query's features given once.
+        """Predict the candidates of queries, with the query's features given once.
 
         Args:
             query_values: [Q, Fq] query features in the order of the spec.
@@ -65,38 +65,38 @@ class LoadedRanker:
         queries = np.ascontiguousarray(query_values, np.float32)
         candidates = np.ascontiguousarray(candidate_values, np.float32)
         repeats = np.asarray(counts, np.int64)
-        self._check(queries, self.spec.query_positions)
-        self._check(candidates, self.spec.candidate_positions)
+        self._check_values(queries, self.spec.query_positions)
+        self._check_values(candidates, self.spec.candidate_positions)
         if len(repeats) != len(queries) or int(repeats.sum()) != len(candidates):
             raise ValueError(
                 f"counts of {len(repeats)} queries add up to {int(repeats.sum())}, given are "
                 f"{len(queries)} queries and {len(candidates)} candidates"
             )
-        raw = self._network.candidates(
+        raw = self._network.predict_candidates(
             torch.from_numpy(queries), torch.from_numpy(candidates), torch.from_numpy(repeats)
         )
-        return self._finish(raw, np.repeat(self._query_regions(queries), repeats))
+        return self._calibrate(raw, np.repeat(self._read_query_regions(queries), repeats))
 
-    def _finish(self, raw: torch.Tensor, regions: npt.NDArray[Any]) -> Arrays:
+    def _calibrate(self, raw: torch.Tensor, regions: npt.NDArray[Any]) -> Arrays:
         columns = np.ascontiguousarray(raw.numpy().T)
         named = dict(zip(self.spec.outputs, columns, strict=True))
         out = self._calibrators.apply(named, regions)
         if not self.spec.relevance:
             return out
-        first, second = (out[f"p_{grade}"] for grade in GRADES)
-        return out | {"relevance": first + second}
+        ge_1, ge_2 = (out[f"p_{grade}"] for grade in GRADES)
+        return out | {"relevance": ge_1 + ge_2}
 
-    def _regions(self, values: Floats) -> npt.NDArray[Any]:
+    def _read_regions(self, values: Floats) -> npt.NDArray[Any]:
         position = self.spec.region_position
         return np.zeros(len(values)) if position is None else values[:, position]
 
-    def _query_regions(self, values: Floats) -> npt.NDArray[Any]:
+    def _read_query_regions(self, values: Floats) -> npt.NDArray[Any]:
         position = self.spec.region_position
         if position is None:
             return np.zeros(len(values))
         return values[:, self.spec.query_positions.index(position)]
 
-    def _check(self, values: Floats, positions: list[int]) -> None:
+    def _check_values(self, values: Floats, positions: list[int]) -> None:
         features = [self.spec.features[i] for i in positions]
         if values.ndim != 2 or values.shape[1] != len(features):
             raise ValueError(f"expected [N, {len(features)}] values, given {values.shape}")
@@ -105,6 +105,8 @@ class LoadedRanker:
             names = [f.name for f, bad in zip(features, columns, strict=True) if bad]
             raise ValueError(f"features {names} hold values that are not finite")
         for i, feature in enumerate(features):
-            reason = bad_ids(values[:, i], feature.buckets) if feature.kind == "category" else ""
+            reason = (
+                explain_bad_ids(values[:, i], feature.buckets) if feature.kind == "category" else ""
+            )
             if reason:
                 raise ValueError(f"category {feature.name}: {reason}")

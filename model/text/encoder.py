@@ -33,7 +33,7 @@ class EncoderSpec:
         folder: folder of model.safetensors, config.json and tokenizer.json.
         sha256: digest of the weights.
         max_tokens: tokens kept of a text (count).
-        batch_size: texts a forward pass (count).
+        batch_size: texts per forward pass (count).
         dtype: float32 or bfloat16.
         device: auto (a GPU where the process that encodes sees one, else the CPU), cpu or cuda;
             rounding aside no vector depends on it.
@@ -60,7 +60,7 @@ def find_encoder(conf: EncoderConf) -> EncoderSpec:
     Raises:
         EncoderError: package not installed, file missing, or digest not the expected one.
     """
-    folder = Path(conf.path) if conf.path is not None else _package_folder(conf)
+    folder = Path(conf.path) if conf.path is not None else _find_package_folder(conf)
     weights = folder / WEIGHTS
     if not weights.is_file():
         raise EncoderError(f"no {WEIGHTS} in {folder}; set encoder.path to the encoder's folder")
@@ -79,15 +79,16 @@ def find_encoder(conf: EncoderConf) -> EncoderSpec:
 
 
 def resolve_dtype(dtype: str) -> str:
-    """`auto` becomes bfloat16 where this machine's CPU multiplies it natively, else float32."""
+    """Resolve `auto` to bfloat16 where this machine's CPU multiplies it natively, else to
+    float32."""
     if dtype != "auto":
         return dtype
-    native = {"amx_bf16", "avx512_bf16"} & _cpu_flags()
+    native = {"amx_bf16", "avx512_bf16"} & _read_cpu_flags()
     return "bfloat16" if native else "float32"
 
 
 def resolve_device(device: str) -> str:
-    """`auto` becomes cuda where this process sees a GPU, else cpu."""
+    """Resolve `auto` to cuda where this process sees a GPU, else to cpu."""
     if device != "auto":
         return device
     return "cuda" if torch.cuda.is_available() else "cpu"
@@ -113,24 +114,24 @@ class Encoder:
         self.dimension = int(model.config.hidden_size)
 
     def encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        """Unit vectors of the texts, (len(texts), dimension).
+        """Encode the texts as unit vectors, (len(texts), dimension).
 
         A batch is padded to its longest text, so texts of about as many tokens share one.
         """
         out = np.empty((len(texts), self.dimension), dtype=np.float32)
-        rows = self._token_ids(texts)
+        rows = self._tokenize(texts)
         order = np.argsort([len(row) for row in rows], kind="stable")
         for start in range(0, len(texts), self.spec.batch_size):
             at = order[start : start + self.spec.batch_size]
             out[at] = self._forward([rows[place] for place in at]).cpu().numpy()
         return out
 
-    def _token_ids(self, texts: Sequence[str]) -> list[list[int]]:
+    def _tokenize(self, texts: Sequence[str]) -> list[list[int]]:
         if len(texts) == 0:
             return []
         cut = {"truncation": True, "max_length": self.spec.max_tokens}
-        found: list[list[int]] = self._tokenizer(list(texts), **cut)["input_ids"]
-        return found
+        token_ids: list[list[int]] = self._tokenizer(list(texts), **cut)["input_ids"]
+        return token_ids
 
     @torch.inference_mode()
     def _forward(self, rows: list[list[int]]) -> torch.Tensor:
@@ -143,18 +144,18 @@ class Encoder:
 
 @lru_cache(maxsize=1)
 def load_encoder(spec: EncoderSpec) -> Encoder:
-    """The encoder, loaded once a process."""
+    """Load the encoder, once per process."""
     return Encoder(spec)
 
 
-def _package_folder(conf: EncoderConf) -> Path:
-    found = find_spec(conf.package)
-    if found is None or not found.submodule_search_locations:
+def _find_package_folder(conf: EncoderConf) -> Path:
+    spec = find_spec(conf.package)
+    if spec is None or not spec.submodule_search_locations:
         raise EncoderError(
             f"package {conf.package} with the encoder's weights is not installed; run `make setup` "
             "or set encoder.path"
         )
-    return Path(next(iter(found.submodule_search_locations))) / conf.folder
+    return Path(next(iter(spec.submodule_search_locations))) / conf.folder
 
 
 def _is_default(conf: EncoderConf) -> bool:
@@ -162,7 +163,7 @@ def _is_default(conf: EncoderConf) -> bool:
     return conf.path is None and (conf.package, conf.folder) == (default.package, default.folder)
 
 
-def _cpu_flags() -> set[str]:
+def _read_cpu_flags() -> set[str]:
     info = Path("/proc/cpuinfo")
     if not info.is_file():
         return set()

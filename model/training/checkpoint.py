@@ -71,7 +71,7 @@ def save_checkpoint(checkpoint: Checkpoint, folder: Path) -> None:
 
 
 def load_checkpoint(folder: Path, fingerprint: str) -> Checkpoint | None:
-    """The checkpoint of `folder`, or None where there is none of this fingerprint.
+    """Load the checkpoint of `folder`; None where there is none of this fingerprint.
 
     One that cannot be read counts as none: the training starts anew, and a warning names the file.
     """
@@ -79,13 +79,13 @@ def load_checkpoint(folder: Path, fingerprint: str) -> Checkpoint | None:
     if not path.is_file():
         return None
     try:
-        return _read(path, fingerprint)
+        return _read_checkpoint(path, fingerprint)
     except (SafetensorError, ValueError, TypeError, KeyError) as error:
         _LOG.warning("checkpoint %s is damaged (%s): the training starts anew", path, error)
         return None
 
 
-def _read(path: Path, fingerprint: str) -> Checkpoint | None:
+def _read_checkpoint(path: Path, fingerprint: str) -> Checkpoint | None:
     with safe_open(path, framework="pt", device="cpu") as opened:
         progress = Progress(**json.loads(opened.metadata()["progress"]))
         if progress.fingerprint != fingerprint:
@@ -97,14 +97,14 @@ def _read(path: Path, fingerprint: str) -> Checkpoint | None:
     return Checkpoint(progress, **groups)
 
 
-def optimizer_tensors(optimizer: torch.optim.Optimizer) -> State:
-    """Its state as named tensors: "<parameter index>.<key>"."""
+def list_optimizer_tensors(optimizer: torch.optim.Optimizer) -> State:
+    """List the optimizer's state as named tensors: "<parameter index>.<key>"."""
     state = optimizer.state_dict()["state"]
     return {f"{i}.{key}": value for i, entry in state.items() for key, value in entry.items()}
 
 
 def restore_optimizer(optimizer: torch.optim.Optimizer, tensors: Mapping[str, Tensor]) -> None:
-    """Load what `optimizer_tensors` gave into an optimizer over the same parameters."""
+    """Load what `list_optimizer_tensors` gave into an optimizer over the same parameters."""
     state: dict[int, dict[str, Tensor]] = {}
     for name, tensor in tensors.items():
         index, _, key = name.partition(".")

@@ -46,7 +46,7 @@ class Ranks:
         return total
 
     def wrap(self, module: nn.Module) -> nn.Module:
-        """The module with gradients averaged over the processes."""
+        """Wrap the module so that its gradients are averaged over the processes."""
         if self.size == 1:
             return module
         ids = [self.device] if self.device.type == "cuda" else None
@@ -54,7 +54,7 @@ class Ranks:
 
 
 @contextmanager
-def joined(conf: TrainerConf) -> Iterator[Ranks]:
+def join_ranks(conf: TrainerConf) -> Iterator[Ranks]:
     """Join the process group that the environment describes; alone where it describes none.
 
     Inside, torch's thread count is conf's and a GPU multiplies float32 as TF32; outside both are
@@ -62,7 +62,7 @@ def joined(conf: TrainerConf) -> Iterator[Ranks]:
     """
     size = int(os.environ.get("WORLD_SIZE", "1")) if conf.backend == "distributor" else 1
     rank = int(os.environ.get("RANK", "0")) if size > 1 else 0
-    device = _device(conf)
+    device = _pick_device(conf)
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
     if conf.threads:
         torch.set_num_threads(conf.threads)
@@ -79,21 +79,21 @@ def joined(conf: TrainerConf) -> Iterator[Ranks]:
         torch.set_float32_matmul_precision(precision)
 
 
-def arithmetic(device: torch.device, model: ModelConf) -> torch.autocast:
-    """Context of a forward pass: bfloat16 where `uses_bfloat16`, else float32.
+def choose_arithmetic(device: torch.device, model: ModelConf) -> torch.autocast:
+    """Give the context of a forward pass: bfloat16 where `uses_bfloat16`, else float32.
 
-    Inside `joined`, float32 on a GPU means TF32 products.
+    Inside `join_ranks`, float32 on a GPU means TF32 products.
     """
     return torch.autocast(device.type, torch.bfloat16, enabled=uses_bfloat16(device, model))
 
 
 def uses_bfloat16(device: torch.device, model: ModelConf) -> bool:
-    """Whether a forward pass is worth bfloat16: on a GPU, from a layer of WIDE units on."""
+    """Tell whether a forward pass is worth bfloat16: on a GPU, from a layer of WIDE units on."""
     return device.type == "cuda" and max(model.hidden) >= WIDE
 
 
-def resolved_device(conf: TrainerConf, of_spark: int | None = None) -> Literal["cpu", "cuda"]:
-    """Where the processes of a training compute: asked once, before they start.
+def resolve_device(conf: TrainerConf, of_spark: int | None = None) -> Literal["cpu", "cuda"]:
+    """Decide where the processes of a training compute: asked once, before they start.
 
     `auto` is cuda where there is a GPU to take: one that torch sees here, or, for processes on
     Spark's workers, one that Spark gives a task. Through the distributor Spark must know of it in
@@ -109,10 +109,10 @@ def resolved_device(conf: TrainerConf, of_spark: int | None = None) -> Literal["
     if conf.device == "cpu":
         return "cpu"
     seen = torch.cuda.device_count() if torch.cuda.is_available() else 0
-    known = seen if of_spark is None else of_spark
-    gpus = min(seen, known) if conf.local else known
+    granted = seen if of_spark is None else of_spark
+    gpus = min(seen, granted) if conf.local else granted
     if gpus < 1:
-        reason = _no_gpu(conf, seen, of_spark)
+        reason = _explain_no_gpu(conf, seen, of_spark)
         if conf.device == "cuda":
             raise DeviceError(f"trainer.device is cuda, and {reason}, or trainer.device: cpu")
         if seen and conf.local:
@@ -126,20 +126,20 @@ def resolved_device(conf: TrainerConf, of_spark: int | None = None) -> Literal["
     return "cuda"
 
 
-def _no_gpu(conf: TrainerConf, seen: int, of_spark: int | None) -> str:
-    """Why there is no GPU, and the mend."""
+def _explain_no_gpu(conf: TrainerConf, seen: int, of_spark: int | None) -> str:
+    """Tell why there is no GPU, and the mend."""
     if of_spark is None or (conf.local and not seen):
         return "torch sees no GPU: install its driver and a torch built for it"
-    return f"Spark knows of no GPU: set {gpu_amount(conf.local)} and the discovery script"
+    return f"Spark knows of no GPU: set {name_gpu_key(conf.local)} and the discovery script"
 
 
-def gpu_amount(local: bool) -> str:
-    """Spark's key for the GPUs of the driver (`local`) or of a task."""
+def name_gpu_key(local: bool) -> str:
+    """Name Spark's key for the GPUs of the driver (`local`) or of a task."""
     return f"spark.{'driver' if local else 'task'}.resource.gpu.amount"
 
 
-def _device(conf: TrainerConf) -> torch.device:
-    if resolved_device(conf) == "cpu":
+def _pick_device(conf: TrainerConf) -> torch.device:
+    if resolve_device(conf) == "cpu":
         return torch.device("cpu")
     local = int(os.environ.get("LOCAL_RANK", "0")) if conf.backend == "distributor" else 0
     device = torch.device("cuda", local)

@@ -14,19 +14,20 @@ class TrainingError(RuntimeError):
 
 
 class LabelMass:
-    """What a task's summed loss of a batch is divided by: the labels of a batch.
+    """Gives what a task's summed loss of a batch is divided by: the weight of a batch's labels.
 
-    By epoch it is their mean over the batches of the epoch so far: a label then weighs the same
-    in whatever batch it stands. By batch, ten graded rows among a thousand weigh as much as all
-    the clicks of that batch, and a single one ten times as much as each of ten.
+    By epoch, it is the mean of that weight over the batches of the epoch so far: a label then
+    counts the same in whatever batch it stands. By batch, ten graded rows among a thousand count as
+    much as all the clicks of that batch, and a single one counts ten times as much as each of ten.
     """
 
     def __init__(self, by_epoch: bool) -> None:
         self._by_epoch, self._batches = by_epoch, 0
         self._seen: Tensor | None = None
 
-    def of(self, weight: Tensor) -> Tensor:
-        """[losses] weight behind each loss of this batch -> [losses] what to divide by."""
+    def compute_denominators(self, weight: Tensor) -> Tensor:
+        """Compute what to divide each loss by, [losses], from the weight behind it in this batch,
+        [losses]."""
         if not self._by_epoch:
             return weight
         self._batches += 1
@@ -35,7 +36,7 @@ class LabelMass:
 
 
 class EpochSums:
-    """Sums of losses and weights by task over an epoch, on the device."""
+    """Adds up losses and weights by task over an epoch, on the device."""
 
     def __init__(self, tasks: Iterable[str], ranks: Ranks) -> None:
         self.tasks, self.ranks = tuple(tasks), ranks
@@ -44,7 +45,7 @@ class EpochSums:
 
     @property
     def rows(self) -> int:
-        """Rows read, padding not counted; of all processes after `checked`."""
+        """Rows read, padding not counted; of all processes after `check_finite`."""
         return int(self._rows.item())
 
     def add(self, losses: Mapping[str, TaskLoss], row_weight: Tensor) -> None:
@@ -53,20 +54,22 @@ class EpochSums:
         self.sums += torch.stack(rows).detach()
         self._rows += row_weight.sum()
 
-    def checked(self, epoch: int, what: str) -> "EpochSums":
+    def check_finite(self, epoch: int, what: str) -> "EpochSums":
         """Sum over all processes; raises TrainingError where that is not finite."""
         self.sums, self._rows = self.ranks.all_sum(self.sums), self.ranks.all_sum(self._rows)
         if not bool(torch.isfinite(self.sums).all()):
-            raise TrainingError(f"the {what} loss of epoch {epoch} is not finite: {self.means()}")
+            raise TrainingError(
+                f"the {what} loss of epoch {epoch} is not finite: {self.compute_means()}"
+            )
         return self
 
-    def means(self) -> dict[str, float | None]:
-        """Mean loss by task; None where no label was known."""
+    def compute_means(self) -> dict[str, float | None]:
+        """Compute the mean loss by task; None where no label was known."""
         pairs = zip(self.tasks, self.sums.tolist(), strict=True)
         return {task: total / weight if weight > 0 else None for task, (total, weight) in pairs}
 
-    def total(self, weights: Mapping[str, float]) -> float:
-        """The weighted sum over tasks, as in training."""
+    def compute_total(self, weights: Mapping[str, float]) -> float:
+        """Compute the weighted sum over tasks, as in training."""
         split: dict[str, TaskLoss] = {
             task: TaskLoss(pair[0], pair[1])
             for task, pair in zip(self.tasks, self.sums, strict=True)

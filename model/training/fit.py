@@ -12,25 +12,25 @@ import torch
 
 from conf.schema import Conf
 from conf.sections.training import FeedConf
-from model.evaluation.metrics import auc
-from model.feed import Batch, Rows, Snapshot, batches
+from model.evaluation.metrics import compute_auc
+from model.feed import Batch, RowSelection, Snapshot, read_batches
 from model.ranker import Ranker
 from model.serving.artifact import Artifact
-from model.serving.calibrators import Calibrators, Known, fit_all
+from model.serving.calibrators import Calibrators, LabelledPredictions, fit_calibrators
 from model.spec import RELEVANCE, InputSpec
-from model.standardise import Standardisation, measure
+from model.standardise import Standardisation, measure_inputs
 from model.training.checkpoint import Progress
 from model.training.launcher import launch
 from model.training.task import TrainTask
 from model.training.tracking import LINES
-from model.training.trainer import trained
+from model.training.trainer import load_trained
 
 MAX_ROWS = 2_000_000
 """Rows kept in memory, from the first files: the snapshot's rows are in random order."""
 
 
 @dataclass(frozen=True)
-class Fitted:
+class FittedRanker:
     """A fitted ranker, ready to be saved, and how it came about.
 
     Attributes:
@@ -42,9 +42,9 @@ class Fitted:
     metrics: dict[str, Any]
 
 
-def fit(
+def fit_ranker(
     snapshot: Snapshot, conf: Conf, folder: Path, conf_text: str, origin: dict[str, Any]
-) -> Fitted:
+) -> FittedRanker:
     """Fit a ranker on a verified snapshot.
 
     Early stopping and calibration both use the validation queries: their metrics are a little
@@ -55,21 +55,21 @@ def fit(
         conf_text: resolved conf, kept with the model.
         origin: further entries of the model's manifest (conf hash, code version).
     """
-    scale = measure(snapshot)
+    scale = measure_inputs(snapshot)
     task = TrainTask(snapshot.folder, folder, scale, conf.model, conf.feed, conf.trainer, conf.seed)
     launch(task)
-    ranker, progress = trained(task)
+    ranker, progress = load_trained(task)
     validated = predict_split(ranker, snapshot, conf.feed)
-    calibrators = fit_all(
-        validated.known, validated.region, snapshot.spec.regions, conf.calibration
+    calibrators = fit_calibrators(
+        validated.by_output, validated.region, snapshot.spec.regions, conf.calibration
     )
     metrics = {
         "epochs": progress.epoch,
         "best_epoch": progress.best_epoch,
         "validation_loss": progress.best_loss,
         "rows": progress.history[-1]["rows"],
-        "validation": metrics_of(validated, calibrators),
-        "neutral_regions": region_coverage(snapshot.spec, scale, validated.region),
+        "validation": compute_metrics(validated, calibrators),
+        "neutral_regions": measure_region_coverage(snapshot.spec, scale, validated.region),
     }
     artifact = Artifact(
         ranker=ranker,
@@ -87,13 +87,14 @@ def fit(
             **origin,
         },
     )
-    return Fitted(artifact, progress, metrics)
+    return FittedRanker(artifact, progress, metrics)
 
 
-def region_coverage(
+def measure_region_coverage(
     spec: InputSpec, scale: Standardisation, region: npt.NDArray[np.int64]
 ) -> dict[str, Any]:
-    """Regions that training has not seen, and the rows that are neutral to a region part.
+    """List the regions that training has not seen, and count the rows that are neutral to a region
+    part.
 
     Args:
         region: [N] region ids of the validation rows, 0 unknown.
@@ -102,7 +103,7 @@ def region_coverage(
         unseen: declared regions without a training row; train_rows, validation_rows: rows of them
         or of the unknown region (count).
     """
-    unseen = scale.unseen(spec.regions)
+    unseen = scale.list_unseen(spec.regions)
     ids = [0, *(spec.regions.index(name) + 1 for name in unseen)]
     return {
         "unseen": list(unseen),
@@ -115,7 +116,7 @@ def region_coverage(
 class Validated:
     """Predictions at the logged positions, with labels, by output name; region ids [N]."""
 
-    known: Mapping[str, Known]
+    by_output: Mapping[str, LabelledPredictions]
     region: npt.NDArray[np.int64]
 
     @property
@@ -133,8 +134,8 @@ def predict_split(
     parts: list[npt.NDArray[np.float64]] = []
     rows = 0
     with torch.inference_mode():
-        for batch in batches(snapshot, Rows(split), by_file):
-            block = _block(ranker, spec, batch)
+        for batch in read_batches(snapshot, RowSelection(split), by_file):
+            block = _predict_block(ranker, spec, batch)
             parts.append(block)
             rows += block.shape[1]
             if rows >= MAX_ROWS:
@@ -142,56 +143,64 @@ def predict_split(
     columns = np.concatenate(parts, axis=1)
     outputs = len(spec.outputs)
     p, label, weight = columns[:outputs], columns[outputs : 2 * outputs], columns[2 * outputs : -1]
-    known = {name: Known(p[i], label[i], weight[i]) for i, name in enumerate(spec.outputs)}
-    return Validated(known, columns[-1].astype(np.int64))
+    by_output = {
+        name: LabelledPredictions(p[i], label[i], weight[i]) for i, name in enumerate(spec.outputs)
+    }
+    return Validated(by_output, columns[-1].astype(np.int64))
 
 
-def metrics_of(validated: Validated, calibrators: Calibrators) -> dict[str, dict[str, float | int]]:
-    """By output: rows with a label, positives, log loss, AUC, and what calibration makes of them.
+def compute_metrics(
+    validated: Validated, calibrators: Calibrators
+) -> dict[str, dict[str, float | int]]:
+    """Compute by output: rows with a label, positives, log loss, AUC, and what calibration makes of
+    them.
 
     Predictions and labels are those of the logged positions. `calibrated_loss` and
     `calibration_ratio` (mean calibrated prediction over mean label) are in-sample: the maps were
     fitted on the same rows.
     """
-    raw = {name: rows.p.astype(np.float32) for name, rows in validated.known.items()}
+    raw = {name: rows.p.astype(np.float32) for name, rows in validated.by_output.items()}
     calibrated = calibrators.apply(raw, validated.region)
     return {
-        name: _metrics(rows, calibrated[name].astype(np.float64))
-        for name, rows in validated.known.items()
+        name: _compute_output_metrics(rows, calibrated[name].astype(np.float64))
+        for name, rows in validated.by_output.items()
     }
 
 
-def _metrics(rows: Known, calibrated: npt.NDArray[np.float64]) -> dict[str, float | int]:
-    known = rows.weight > 0
-    p, label, weight = rows.p[known], rows.label[known], rows.weight[known]
-    found: dict[str, float | int] = {"n": len(p), "positives": float(label.sum())}
+def _compute_output_metrics(
+    rows: LabelledPredictions, calibrated: npt.NDArray[np.float64]
+) -> dict[str, float | int]:
+    labelled = rows.weight > 0
+    p, label, weight = rows.p[labelled], rows.label[labelled], rows.weight[labelled]
+    metrics: dict[str, float | int] = {"n": len(p), "positives": float(label.sum())}
     if len(p):
         mean = float(np.average(label, weights=weight))
-        found["loss"] = _log_loss(p, label, weight)
-        found["auc"] = auc(p, label)
-        found["calibrated_loss"] = _log_loss(calibrated[known], label, weight)
+        metrics["loss"] = _average_log_loss(p, label, weight)
+        metrics["auc"] = compute_auc(p, label)
+        metrics["calibrated_loss"] = _average_log_loss(calibrated[labelled], label, weight)
         if mean > 0:
-            ratio = float(np.average(calibrated[known], weights=weight)) / mean
-            found["calibration_ratio"] = ratio
-    return {k: v for k, v in found.items() if np.isfinite(v)}
+            ratio = float(np.average(calibrated[labelled], weights=weight)) / mean
+            metrics["calibration_ratio"] = ratio
+    return {k: v for k, v in metrics.items() if np.isfinite(v)}
 
 
-def _log_loss(
+def _average_log_loss(
     p: npt.NDArray[np.float64], label: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]
 ) -> float:
-    """Weighted mean cross-entropy (nats), probabilities kept 1e-7 away from 0 and 1."""
-    kept = np.clip(p, 1e-7, 1.0 - 1e-7)
-    loss = -(label * np.log(kept) + (1.0 - label) * np.log1p(-kept))
+    """Average the weighted cross-entropy (nats), probabilities kept 1e-7 away from 0 and 1."""
+    clipped = np.clip(p, 1e-7, 1.0 - 1e-7)
+    loss = -(label * np.log(clipped) + (1.0 - label) * np.log1p(-clipped))
     return float(np.average(loss, weights=weight))
 
 
-def _block(ranker: Ranker, spec: InputSpec, batch: Batch) -> npt.NDArray[np.float64]:
-    """[3 * outputs + 1, rows]: probabilities, labels, weights, region; padding dropped."""
+def _predict_block(ranker: Ranker, spec: InputSpec, batch: Batch) -> npt.NDArray[np.float64]:
+    """Predict a batch without its padding, [3 * outputs + 1, rows]: probabilities, labels, weights,
+    region."""
     predicted = ranker.predict(batch.features, batch.position)
-    labels = [batch.label(f"label_{name}") for name in (*spec.tasks, *spec.grades)]
-    weights = [batch.label(f"mask_{task}") for task in spec.tasks]
+    labels = [batch.get_label(f"label_{name}") for name in (*spec.tasks, *spec.grades)]
+    weights = [batch.get_label(f"mask_{task}") for task in spec.tasks]
     if spec.relevance:
-        graded = batch.label(f"mask_{RELEVANCE}") * batch.label(f"weight_{RELEVANCE}")
+        graded = batch.get_label(f"mask_{RELEVANCE}") * batch.get_label(f"weight_{RELEVANCE}")
         weights += [graded] * len(spec.grades)
     column = spec.region_position
     region = batch.features[:, column] if column is not None else torch.zeros_like(batch.weight)

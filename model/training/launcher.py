@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from model.training.distributed import gpu_amount, resolved_device
+from model.training.distributed import name_gpu_key, resolve_device
 from model.training.task import TrainTask
 from model.training.trainer import train
 
@@ -23,7 +23,7 @@ def launch(task: TrainTask) -> None:
         return
     from pyspark.ml.torch.distributor import TorchDistributor
 
-    device = resolved_device(task.trainer, _gpus_of_spark(task.trainer.local))
+    device = resolve_device(task.trainer, _count_spark_gpus(task.trainer.local))
     TorchDistributor(
         num_processes=task.trainer.processes,
         local_mode=task.trainer.local,
@@ -31,9 +31,9 @@ def launch(task: TrainTask) -> None:
     ).run(train, replace(task, trainer=task.trainer.model_copy(update={"device": device})))
 
 
-def _gpus_of_spark(local: bool) -> int:
-    """GPUs that Spark's conf gives the driver (`local`) or a task; a part of one is none."""
+def _count_spark_gpus(local: bool) -> int:
+    """Count GPUs that Spark's conf gives the driver (`local`) or a task; a part of one is none."""
     from pyspark.sql import SparkSession
 
-    amount = SparkSession.active().conf.get(gpu_amount(local), "0")
+    amount = SparkSession.active().conf.get(name_gpu_key(local), "0")
     return int(float(amount or 0))

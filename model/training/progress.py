@@ -7,6 +7,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from torch import Tensor
 
 _EVERY = 20
+"""Steps between two readings of the loss: each waits for the device."""
 
 
 class EpochBar:
@@ -28,7 +29,7 @@ class EpochBar:
         self._done = 0
 
     def step(self, loss: Tensor) -> None:
-        """One step is done; the loss is read from the device only now and then."""
+        """Count one step; the loss is read from the device only now and then."""
         self._done += 1
         if not self._bar.disable and self._done % _EVERY == 0:
             self._bar.update(self._task, completed=self._done, loss=f"{float(loss):.4f}")

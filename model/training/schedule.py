@@ -21,8 +21,8 @@ class Schedule:
     shape: str
 
     @classmethod
-    def of(cls, conf: TrainerConf, steps: int) -> "Schedule":
-        """The schedule for epochs of so many steps.
+    def from_conf(cls, conf: TrainerConf, steps: int) -> "Schedule":
+        """Build the schedule for epochs of so many steps.
 
         conf's epochs, but as many as `min_steps` need and no more than `max_steps` allow: ten
         thousand rows are ten steps of 1,024 and would be read sixteen times only, far too few for
@@ -31,8 +31,9 @@ class Schedule:
         wanted = min(max(conf.epochs * steps, conf.min_steps), conf.max_steps)
         return cls(max(1, math.ceil(wanted / max(steps, 1))), max(steps, 1), conf.schedule)
 
-    def factor(self, epoch: int, step: int) -> float:
-        """Step size over that at the start, in an epoch (from 1) at a step of it (from 0).
+    def compute_factor(self, epoch: int, step: int) -> float:
+        """Compute the step size over that at the start, in an epoch (from 1) at a step of it (from
+        0).
 
         cosine: (1 + cos(pi * done)) / 2 (Loshchilov and Hutter, ICLR 2017, eq. 5, one period), so
         that the last steps average out the noise of the batches and no epoch has to be picked.

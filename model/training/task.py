@@ -28,8 +28,9 @@ class TrainTask:
     trainer: TrainerConf
     seed: int
 
-    def fingerprint(self, snapshot: Snapshot) -> str:
-        """Hash of what decides the trained weights (but for the rounding of a device)."""
+    def compute_fingerprint(self, snapshot: Snapshot) -> str:
+        """Compute the hash of what decides the trained weights (but for the rounding of a
+        device)."""
         free = {"progress", "local", "device"}
         return section_hash(
             {

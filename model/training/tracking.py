@@ -21,7 +21,7 @@ class TrackingError(UserError, RuntimeError):
 
 
 def write_lines(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
-    """Write metrics.jsonl of `folder` anew, one record a line.
+    """Write metrics.jsonl of `folder` anew, one record per line.
 
     The whole file each time: object stores and volumes refuse to append to one.
     """
@@ -30,13 +30,13 @@ def write_lines(folder: Path, records: Sequence[Mapping[str, Any]]) -> None:
     (folder / LINES).write_text(text, encoding="utf-8")
 
 
-def flat(record: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
-    """The numbers of a nested record under slash-joined names."""
+def flatten_record(record: Mapping[str, Any], prefix: str = "") -> dict[str, float]:
+    """List the numbers of a nested record under slash-joined names."""
     numbers: dict[str, float] = {}
     for key, value in record.items():
         name = f"{prefix}{key}"
         if isinstance(value, Mapping):
-            numbers |= flat(value, f"{name}/")
+            numbers |= flatten_record(value, f"{name}/")
         elif isinstance(value, int | float) and not isinstance(value, bool):
             numbers[name] = float(value)
     return numbers
@@ -51,7 +51,7 @@ def log_to_mlflow(
     history: Sequence[Mapping[str, Any]],
     metrics: Mapping[str, Any],
 ) -> str | None:
-    """Log a finished training as one run; the reason where that failed, else None.
+    """Log a finished training as one run; returns the reason where that failed, else None.
 
     A model must not be lost because its metrics could not be logged: only where conf says
     `tracking.required` is that an error. A run of the same model version is not logged twice.
@@ -68,7 +68,7 @@ def log_to_mlflow(
     if not conf.mlflow:
         return None
     try:
-        _log(conf, root, name, version, parameters, history, metrics)
+        _log_run(conf, root, name, version, parameters, history, metrics)
     except ImportError as error:
         reason = f"it is not installed ({error.name}): install the extra `tracking`"
     except Exception as error:  # a tracking store can fail in any way of its own
@@ -83,7 +83,7 @@ def log_to_mlflow(
     return f"MLflow: not logged, {reason}"
 
 
-def _log(
+def _log_run(
     conf: TrackingConf,
     root: Path,
     name: str,
@@ -97,19 +97,21 @@ def _log(
 
     for noisy in ("mlflow", "alembic"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    client = MlflowClient(tracking_uri=conf.uri or f"sqlite:///{_store(root)}")
-    experiment = _experiment(client, conf, root)
-    known = client.search_runs([experiment], f"tags.`{_VERSION_TAG}` = '{version}'", max_results=1)
-    if known:
+    client = MlflowClient(tracking_uri=conf.uri or f"sqlite:///{_prepare_store(root)}")
+    experiment = _find_experiment(client, conf, root)
+    logged = client.search_runs([experiment], f"tags.`{_VERSION_TAG}` = '{version}'", max_results=1)
+    if logged:
         return
     run = client.create_run(experiment, run_name=name, tags={_VERSION_TAG: version}).info.run_id
     now = int(time.time() * 1000)
     points = [
         Metric(key, value, now, int(record["epoch"]))
         for record in history
-        for key, value in flat(record).items()
+        for key, value in flatten_record(record).items()
     ]
-    points += [Metric(key, value, now, len(history)) for key, value in flat(metrics).items()]
+    points += [
+        Metric(key, value, now, len(history)) for key, value in flatten_record(metrics).items()
+    ]
     params = [Param(key, str(value)[:500]) for key, value in parameters.items()]
     client.log_batch(run, metrics=points[:1000], params=params[:100])
     for start in range(1000, len(points), 1000):
@@ -117,15 +119,16 @@ def _log(
     client.set_terminated(run)
 
 
-def _store(root: Path) -> Path:
+def _prepare_store(root: Path) -> Path:
     root.mkdir(parents=True, exist_ok=True)
     return root / "mlflow.db"
 
 
-def _experiment(client: Any, conf: TrackingConf, root: Path) -> str:
-    """Id of the experiment, made where it is missing; a store of its own keeps its artifacts."""
-    found = client.get_experiment_by_name(conf.experiment)
-    if found is not None:
-        return str(found.experiment_id)
+def _find_experiment(client: Any, conf: TrackingConf, root: Path) -> str:
+    """Find the experiment's id; make it where it is missing, with a store of its own for its
+    artifacts."""
+    experiment = client.get_experiment_by_name(conf.experiment)
+    if experiment is not None:
+        return str(experiment.experiment_id)
     place = None if conf.uri else (root / "mlflow").as_uri()
     return str(client.create_experiment(conf.experiment, artifact_location=place))

@@ -1,7 +1,7 @@
 """Trains any model that keeps the contract of `model.ranker`: forward(batch) -> TaskLoss a task.
 
-    train(task)      to the end, from the checkpoint in task.folder where there is one
-    trained(task)    the best weights
+    train(task)        to the end, from the checkpoint in task.folder where there is one
+    load_trained(task) the best weights
 
 Every epoch seeds torch from (seed, epoch, rank), and the feed's order is a function of (seed,
 epoch): a training that was killed and goes on from its last checkpoint gives the same weights,
@@ -16,7 +16,7 @@ import torch
 from torch import nn
 
 from conf.sections.training import TrainerConf
-from model.feed import Batch, Rows, batches, open_snapshot, require_lists, steps_per_epoch
+from model.feed import Batch, RowSelection, count_steps, open_snapshot, read_batches, require_lists
 from model.losses import TaskLoss
 from model.losses.balance import BALANCES
 from model.ranker import Ranker, build_ranker
@@ -24,12 +24,12 @@ from model.training.checkpoint import (
     Checkpoint,
     Progress,
     State,
+    list_optimizer_tensors,
     load_checkpoint,
-    optimizer_tensors,
     restore_optimizer,
     save_checkpoint,
 )
-from model.training.distributed import Ranks, arithmetic, joined
+from model.training.distributed import Ranks, choose_arithmetic, join_ranks
 from model.training.epoch import EpochSums, LabelMass, TrainingError
 from model.training.progress import EpochBar
 from model.training.schedule import Schedule
@@ -48,20 +48,20 @@ def train(task: TrainTask) -> None:
         ListError: the relevance head needs whole lists, which conf or snapshot do not give.
         TrainingError: the loss is not finite.
     """
-    with joined(task.trainer) as ranks, torch.random.fork_rng(_cuda_devices(ranks)):
+    with join_ranks(task.trainer) as ranks, torch.random.fork_rng(_cuda_devices(ranks)):
         training = _Training(task, ranks)
         while not training.progress.finished:
             training.run_epoch()
 
 
-def trained(task: TrainTask) -> tuple[Ranker, Progress]:
-    """The ranker with the kept weights of a finished training.
+def load_trained(task: TrainTask) -> tuple[Ranker, Progress]:
+    """Load the ranker of a finished training, with the weights that were kept.
 
     Raises:
         TrainingError: there is no finished training of this task in its folder.
     """
     snapshot = open_snapshot(task.snapshot)
-    checkpoint = load_checkpoint(task.folder, task.fingerprint(snapshot))
+    checkpoint = load_checkpoint(task.folder, task.compute_fingerprint(snapshot))
     if checkpoint is None or not checkpoint.progress.finished:
         raise TrainingError(f"{task.folder} holds no finished training of this task")
     ranker = build_ranker(snapshot.spec, task.scale, task.model)
@@ -81,66 +81,68 @@ class _Training:
             require_lists(self.snapshot, task.feed)
         balance = BALANCES[task.trainer.balance]
         self.balance = balance(self.snapshot.spec.loss_tasks, task.trainer.loss_weights)
-        self.optimizer = _optimizer([self.ranker, self.balance.to(ranks.device)], task.trainer)
-        steps = steps_per_epoch(self.snapshot, self._rows("train", 1), task.feed.batch_size)
-        self.schedule = Schedule.of(task.trainer, steps)
-        self.progress = Progress(task.fingerprint(self.snapshot))
+        self.optimizer = _build_optimizer(
+            [self.ranker, self.balance.to(ranks.device)], task.trainer
+        )
+        steps = count_steps(self.snapshot, self._select_rows("train", 1), task.feed.batch_size)
+        self.schedule = Schedule.from_conf(task.trainer, steps)
+        self.progress = Progress(task.compute_fingerprint(self.snapshot))
         self.best: State = {}
         self._resume()
         self.module = ranks.wrap(self.ranker)
 
     def run_epoch(self) -> None:
-        """One epoch of training and validation, then the checkpoint."""
+        """Run one epoch of training and validation, then the checkpoint."""
         started = time.monotonic()
         epoch = self.progress.epoch + 1
-        torch.manual_seed(self._rows("train", epoch).draw("torch"))
-        learned = self._train(epoch)
+        torch.manual_seed(self._select_rows("train", epoch).draw_seed("torch"))
+        learned = self._train_epoch(epoch)
         validation = self._validate(epoch)
         seconds = time.monotonic() - started
         record = {
             "epoch": epoch,
-            "train": learned.means(),
-            "validation": validation.means(),
+            "train": learned.compute_means(),
+            "validation": validation.compute_means(),
             "rows": {"train": learned.rows, "validation": validation.rows},
             "seconds": round(seconds, 3),
         }
-        self._advance(record, validation.total(self.task.trainer.loss_weights))
+        self._advance(record, validation.compute_total(self.task.trainer.loss_weights))
 
-    def _train(self, epoch: int) -> "EpochSums":
+    def _train_epoch(self, epoch: int) -> "EpochSums":
         self.module.train()
         sums = EpochSums(self.ranker.loss_names, self.ranks)
-        rows, schedule = self._rows("train", epoch), self.schedule
+        rows, schedule = self._select_rows("train", epoch), self.schedule
         divisor = LabelMass(by_epoch=self.task.trainer.normalise == "epoch")
         with EpochBar(epoch, schedule.epochs, schedule.steps, self._shows_bar()) as bar:
-            read = batches(self.snapshot, rows, self.task.feed, self.ranks.device)
+            read = read_batches(self.snapshot, rows, self.task.feed, self.ranks.device)
             for step, batch in enumerate(read):
-                losses = self._losses(batch)
-                known = self.ranks.all_sum(torch.stack([t.weight for t in losses.values()]))
-                behind = divisor.of(known)
-                _set_step_size(self.optimizer, schedule.factor(epoch, step))
+                losses = self._compute_losses(batch)
+                weights = self.ranks.all_sum(torch.stack([t.weight for t in losses.values()]))
+                denominators = divisor.compute_denominators(weights)
+                _set_step_size(self.optimizer, schedule.compute_factor(epoch, step))
                 self.optimizer.zero_grad(set_to_none=True)
                 loss = self.balance.backward(
                     losses,
-                    dict(zip(losses, behind.unbind(), strict=True)),
+                    dict(zip(losses, denominators.unbind(), strict=True)),
                     self.ranker.parameters(),
                     self.ranks,
                 )
                 self.optimizer.step()
                 sums.add(losses, batch.weight)
                 bar.step(loss)
-        return sums.checked(epoch, "training")
+        return sums.check_finite(epoch, "training")
 
     @torch.no_grad()
     def _validate(self, epoch: int) -> "EpochSums":
         self.ranker.eval()
         sums = EpochSums(self.ranker.loss_names, self.ranks)
-        rows = self._rows("validation", epoch)
-        for batch in batches(self.snapshot, rows, self.task.feed, self.ranks.device):
-            sums.add(self._losses(batch, self.ranker), batch.weight)
-        return sums.checked(epoch, "validation")
+        rows = self._select_rows("validation", epoch)
+        for batch in read_batches(self.snapshot, rows, self.task.feed, self.ranks.device):
+            sums.add(self._compute_losses(batch, self.ranker), batch.weight)
+        return sums.check_finite(epoch, "validation")
 
-    def _losses(self, batch: Batch, module: nn.Module | None = None) -> dict[str, TaskLoss]:
-        with arithmetic(self.ranks.device, self.task.model):
+    def _compute_losses(self, batch: Batch, module: nn.Module | None = None) -> dict[str, TaskLoss]:
+        with choose_arithmetic(self.ranks.device, self.task.model):
             losses: dict[str, TaskLoss] = (module or self.module)(batch)
         return losses
 
@@ -154,11 +156,11 @@ class _Training:
         progress.finished = progress.epoch >= self.schedule.epochs or waited >= conf.patience
         progress.history.append(record | {"validation_loss": loss})
         if self.ranks.rank == 0:
-            state = optimizer_tensors(self.optimizer)
-            kept = Checkpoint(
+            state = list_optimizer_tensors(self.optimizer)
+            checkpoint = Checkpoint(
                 progress, self.ranker.state_dict(), self.best, state, self.balance.state_dict()
             )
-            save_checkpoint(kept, self.task.folder)
+            save_checkpoint(checkpoint, self.task.folder)
             write_lines(self.task.folder, progress.history)
 
     def _resume(self) -> None:
@@ -171,16 +173,16 @@ class _Training:
         if self.ranks.rank == 0:
             write_lines(self.task.folder, self.progress.history)
 
-    def _rows(self, split: str, epoch: int) -> Rows:
+    def _select_rows(self, split: str, epoch: int) -> RowSelection:
         shard, shards = self.ranks.rank, self.ranks.size
-        return Rows(split, shard, shards, epoch, self.task.seed, shuffle=split == "train")
+        return RowSelection(split, shard, shards, epoch, self.task.seed, shuffle=split == "train")
 
     def _shows_bar(self) -> bool:
         return self.task.trainer.progress and self.ranks.rank == 0
 
 
-def _optimizer(modules: Sequence[nn.Module], conf: TrainerConf) -> torch.optim.Optimizer:
-    """AdamW (decoupled decay); biases and other vectors do not decay.
+def _build_optimizer(modules: Sequence[nn.Module], conf: TrainerConf) -> torch.optim.Optimizer:
+    """Build AdamW (decoupled decay); biases and other vectors do not decay.
 
     Neither does the position tower, which has a step size of its own: decay would pull its table
     towards the curve that it starts from.

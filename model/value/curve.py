@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from model.evaluation.block_sums import ALL, BlockSums, Cell
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
-from model.value.kept import Kept, kept_shares
-from model.value.tradeoff import CurvePoint, Rule, describe, pick
+from model.value.shares import EngagementShare, choose_shares
+from model.value.tradeoff import CurvePoint, Rule, describe_rule, pick_point
 
 RELEVANCE, ENGAGEMENT, EXPECTED = "relevance", "engagement", "expected"
 
@@ -20,12 +20,12 @@ class SweptPoint:
     relevance_queries: int
     engagement: Estimate | None
     engagement_queries: int
-    kept: Kept | None
+    engagement_share: EngagementShare | None
 
     @property
     def complete(self) -> bool:
         """Whether all figures are known."""
-        return None not in (self.relevance, self.engagement, self.kept)
+        return None not in (self.relevance, self.engagement, self.engagement_share)
 
 
 @dataclass(frozen=True)
@@ -35,11 +35,11 @@ class RegionPick:
     w_relevance: float | None
     words: str
     satisfied: bool = True
-    own: bool = True
+    regional: bool = True
 
 
 @dataclass(frozen=True)
-class PickRule:
+class RegionPickRule:
     """The rule of conf.value, the cut-off of the NDCGs, and the queries a pick of its own needs."""
 
     rule: Rule
@@ -51,82 +51,85 @@ class PickRule:
     @property
     def words(self) -> str:
         """The rule in words."""
-        return describe(self.rule, self.k, self.tau, self.engagement_loss)
+        return describe_rule(self.rule, self.k, self.tau, self.engagement_loss)
 
 
-def swept_curve(
+def compute_curve(
     sums: BlockSums,
     region: str,
     names: Sequence[tuple[float, str]],
     bootstrap: BlockBootstrap,
     largest_error: float,
 ) -> list[SweptPoint]:
-    """The curve of one region.
+    """Compute the curve of one region.
 
     Args:
         sums: cells of RELEVANCE, of ENGAGEMENT as the log measures it, and of EXPECTED, the same
             pages with the ranker's own expected engagement for gains.
         names: each weight and the ranker of that weight, the smallest weight first.
-        largest_error: see `model.value.kept`.
+        largest_error: see `model.value.shares`.
     """
-    kept = _engagement_kept(sums, region, [ranker for _, ranker in names], largest_error)
+    shares = _compute_shares(sums, region, [ranker for _, ranker in names], largest_error)
     points = []
-    for (weight, ranker), share in zip(names, kept, strict=True):
-        relevance, rq = _figure(sums.get(region, ranker, RELEVANCE), bootstrap)
-        engagement, eq = _figure(sums.get(region, ranker, ENGAGEMENT), bootstrap)
+    for (weight, ranker), share in zip(names, shares, strict=True):
+        relevance, rq = _estimate_figure(sums.get(region, ranker, RELEVANCE), bootstrap)
+        engagement, eq = _estimate_figure(sums.get(region, ranker, ENGAGEMENT), bootstrap)
         points.append(SweptPoint(weight, relevance, rq, engagement, eq, share))
     return points
 
 
-def pick_common(curve: Sequence[SweptPoint], rule: PickRule) -> RegionPick:
-    """The pick of all regions together; none where a figure is missing."""
+def pick_common(curve: Sequence[SweptPoint], rule: RegionPickRule) -> RegionPick:
+    """Pick for all regions together; nothing where a figure is missing."""
     if not all(point.complete for point in curve):
         return RegionPick(None, f"{rule.words}; no validation query has both figures")
-    chosen = pick(_points(curve), rule.rule, rule.tau, rule.engagement_loss)
+    chosen = pick_point(_list_points(curve), rule.rule, rule.tau, rule.engagement_loss)
     words = rule.words
     if not chosen.satisfied:
         words += f"; no weight reaches it, the closest is {chosen.point.relevance:.4f}"
     return RegionPick(chosen.point.w_relevance, words, chosen.satisfied)
 
 
-def pick_region(curve: Sequence[SweptPoint], rule: PickRule, common: RegionPick) -> RegionPick:
-    """A region's own pick, or the common one where it has too few validation queries."""
+def pick_region(
+    curve: Sequence[SweptPoint], rule: RegionPickRule, common: RegionPick
+) -> RegionPick:
+    """Pick for a region, or take the common pick where it has too few validation queries."""
     fewest = min(min(p.relevance_queries, p.engagement_queries) for p in curve)
     if fewest >= rule.min_queries:
         return pick_common(curve, rule)
     words = f"{common.words}; pick of all regions: {fewest} < {rule.min_queries} queries here"
-    return RegionPick(common.w_relevance, words, common.satisfied, own=False)
+    return RegionPick(common.w_relevance, words, common.satisfied, regional=False)
 
 
-def pick_all(curves: dict[str, list[SweptPoint]], rule: PickRule) -> dict[str, RegionPick]:
-    """The pick of every region of `curves`, "all" among them."""
+def pick_all(curves: dict[str, list[SweptPoint]], rule: RegionPickRule) -> dict[str, RegionPick]:
+    """Pick for every region of `curves`, "all" among them."""
     common = pick_common(curves[ALL], rule)
-    own = {r: pick_region(curve, rule, common) for r, curve in curves.items() if r != ALL}
-    return {ALL: common, **own}
+    regional = {r: pick_region(curve, rule, common) for r, curve in curves.items() if r != ALL}
+    return {ALL: common, **regional}
 
 
-def _points(curve: Sequence[SweptPoint]) -> list[CurvePoint]:
+def _list_points(curve: Sequence[SweptPoint]) -> list[CurvePoint]:
     return [
-        CurvePoint(p.w_relevance, p.relevance.value, p.engagement.value, p.kept.share)
+        CurvePoint(p.w_relevance, p.relevance.value, p.engagement.value, p.engagement_share.share)
         for p in curve
-        if p.relevance is not None and p.engagement is not None and p.kept is not None
+        if p.relevance is not None and p.engagement is not None and p.engagement_share is not None
     ]
 
 
-def _engagement_kept(
+def _compute_shares(
     sums: BlockSums, region: str, rankers: Sequence[str], largest_error: float
-) -> Sequence[Kept | None]:
-    """By ranker, the smallest weight's first; None where a figure is missing."""
+) -> Sequence[EngagementShare | None]:
+    """Compute each ranker's share of engagement, the smallest weight's first; None where a figure
+    is missing."""
     measured = [sums.get(region, ranker, ENGAGEMENT) for ranker in rankers]
     expected = [sums.get(region, ranker, EXPECTED) for ranker in rankers]
     swept = [cell.totals for cell in measured if cell is not None]
-    own = [float(cell.totals.sum()) for cell in expected if cell is not None]
-    if min(len(swept), len(own)) < len(rankers) or own[0] <= 0:
+    totals = [float(cell.totals.sum()) for cell in expected if cell is not None]
+    if min(len(swept), len(totals)) < len(rankers) or totals[0] <= 0:
         return [None] * len(rankers)
-    return kept_shares(swept, [total / own[0] for total in own], largest_error)
+    return choose_shares(swept, [total / totals[0] for total in totals], largest_error)
 
 
-def _figure(cell: Cell | None, bootstrap: BlockBootstrap) -> tuple[Estimate | None, int]:
+def _estimate_figure(cell: Cell | None, bootstrap: BlockBootstrap) -> tuple[Estimate | None, int]:
     if cell is None or cell.query_count == 0:
         return None, 0
-    return bootstrap.mean(cell.totals, cell.denominators), cell.query_count
+    return bootstrap.estimate_mean(cell.totals, cell.denominators), cell.query_count

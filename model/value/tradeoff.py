@@ -14,13 +14,14 @@ class CurvePoint:
     Attributes:
         relevance: NDCG of the graded lists.
         engagement: figure in the currency.
-        kept: engagement over that of the smallest weight, as `model.value.kept` gives it.
+        engagement_share: engagement over that of the smallest weight, as `model.value.shares` has
+            it.
     """
 
     w_relevance: float
     relevance: float
     engagement: float
-    kept: float
+    engagement_share: float
 
 
 @dataclass(frozen=True)
@@ -31,8 +32,8 @@ class Pick:
     satisfied: bool
 
 
-def describe(rule: Rule, k: int, tau: float, engagement_loss: float) -> str:
-    """The rule in words."""
+def describe_rule(rule: Rule, k: int, tau: float, engagement_loss: float) -> str:
+    """Describe the rule in words."""
     if rule == "max_engagement":
         return f"most engagement subject to relevance NDCG@{k} >= {tau:g}"
     return (
@@ -41,12 +42,14 @@ def describe(rule: Rule, k: int, tau: float, engagement_loss: float) -> str:
     )
 
 
-def pick(points: Sequence[CurvePoint], rule: Rule, tau: float, engagement_loss: float) -> Pick:
+def pick_point(
+    points: Sequence[CurvePoint], rule: Rule, tau: float, engagement_loss: float
+) -> Pick:
     """Apply the epsilon-constraint rule; of equal points the one with the smaller weight wins.
 
-    Engagement is compared by the share that is kept. max_engagement without a point at tau falls
-    back to the point with the most relevance. max_relevance always has a point: the best
-    engagement of the sweep itself.
+    Engagement is compared by the share that is left of it. Where no point reaches tau,
+    max_engagement takes the point with the most relevance. max_relevance always has a point: the
+    best engagement of the sweep itself.
 
     Raises:
         ValueError: no points.
@@ -54,10 +57,10 @@ def pick(points: Sequence[CurvePoint], rule: Rule, tau: float, engagement_loss: 
     if not points:
         raise ValueError("no points to pick from")
     if rule == "max_relevance":
-        least = max(p.kept for p in points) * (1.0 - engagement_loss)
-        feasible = [p for p in points if p.kept >= least]
+        least = max(p.engagement_share for p in points) * (1.0 - engagement_loss)
+        feasible = [p for p in points if p.engagement_share >= least]
         return Pick(max(feasible, key=lambda p: (p.relevance, -p.w_relevance)), True)
     feasible = [p for p in points if p.relevance >= tau]
     if feasible:
-        return Pick(max(feasible, key=lambda p: (p.kept, -p.w_relevance)), True)
+        return Pick(max(feasible, key=lambda p: (p.engagement_share, -p.w_relevance)), True)
     return Pick(max(points, key=lambda p: (p.relevance, -p.w_relevance)), False)

@@ -1,4 +1,4 @@
-"""The value model: one number a candidate, from its probabilities and the weights of its region.
+"""The value model: one number per candidate, from its probabilities and the weights of its region.
 
     value = w_click p_click + w_cart p_cart + w_purchase p_purchase + w_relevance relevance / 2
 
@@ -46,12 +46,12 @@ class ValueWeights:
             raise ValueModelError(f"weights must be finite and not negative, given {wrong}")
 
     @classmethod
-    def of(cls, weights: Weights) -> "ValueWeights":
-        """The weights of a conf section."""
+    def from_conf(cls, weights: Weights) -> "ValueWeights":
+        """Read the weights of a conf section."""
         return cls(weights.click, weights.cart, weights.purchase, weights.relevance)
 
     def as_tuple(self) -> tuple[float, float, float, float]:
-        """(click, cart, purchase, relevance)."""
+        """Give (click, cart, purchase, relevance)."""
         return self.click, self.cart, self.purchase, self.relevance
 
 
@@ -63,20 +63,20 @@ class WeightTable:
     by_region: Mapping[str, ValueWeights] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, conf: ValueConf) -> "WeightTable":
-        """The table that conf describes."""
-        by_region = {region: ValueWeights.of(w) for region, w in conf.by_region.items()}
-        return cls(ValueWeights.of(conf.weights), by_region)
+    def from_conf(cls, conf: ValueConf) -> "WeightTable":
+        """Read the table that conf describes."""
+        by_region = {region: ValueWeights.from_conf(w) for region, w in conf.by_region.items()}
+        return cls(ValueWeights.from_conf(conf.weights), by_region)
 
     @classmethod
     def from_json(cls, text: str) -> "WeightTable":
-        """The table behind `to_json`."""
+        """Read the table that `to_json` wrote."""
         content = json.loads(text)
         by_region = {region: ValueWeights(**w) for region, w in content["by_region"].items()}
         return cls(ValueWeights(**content["default"]), by_region)
 
     def to_json(self) -> str:
-        """Canonical JSON: equal tables give equal text."""
+        """Give canonical JSON: equal tables give equal text."""
         content = {
             "default": asdict(self.default),
             "by_region": {region: asdict(w) for region, w in self.by_region.items()},
@@ -88,19 +88,21 @@ class WeightTable:
         """Hash of the weights of all regions (16 hex digits)."""
         return section_hash(json.loads(self.to_json()))
 
-    def of_region(self, region: str) -> ValueWeights:
-        """Weights of a region, known or not."""
+    def get_region(self, region: str) -> ValueWeights:
+        """Give the weights of a region, known or not."""
         return self.by_region.get(region, self.default)
 
-    def matrix(self, regions: Sequence[str]) -> NDArray[np.float64]:
-        """Weights of each of Q regions, [Q, 4]: click, cart, purchase, relevance."""
-        known = {region: self.of_region(region).as_tuple() for region in set(regions)}
-        rows = [known[region] for region in regions]
+    def build_matrix(self, regions: Sequence[str]) -> NDArray[np.float64]:
+        """Build the weights of each of Q regions, [Q, 4]: click, cart, purchase, relevance."""
+        by_name = {region: self.get_region(region).as_tuple() for region in set(regions)}
+        rows = [by_name[region] for region in regions]
         return np.asarray(rows, dtype=np.float64).reshape(len(rows), 4)
 
 
-def value(predictions: Mapping[str, Floats], weights: NDArray[np.float64]) -> NDArray[np.float32]:
-    """Value of N candidates.
+def compute_value(
+    predictions: Mapping[str, Floats], weights: NDArray[np.float64]
+) -> NDArray[np.float32]:
+    """Compute the value of N candidates.
 
     The sum is taken in float64, in the order of the formula, and rounded once: `reweight` does the
     same in Spark and gets the same bits.
@@ -122,7 +124,7 @@ def value(predictions: Mapping[str, Floats], weights: NDArray[np.float64]) -> ND
     return total.astype(np.float32)
 
 
-def ranks(values: Floats, counts: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
+def compute_ranks(values: Floats, counts: NDArray[np.integer[Any]]) -> NDArray[np.int32]:
     """Rank from 1 within each query by descending value; ties keep the order of the candidates.
 
     Args:
@@ -138,16 +140,16 @@ def ranks(values: Floats, counts: NDArray[np.integer[Any]]) -> NDArray[np.int32]
     if int(counts.sum()) != len(values):
         raise ValueModelError(f"counts add up to {int(counts.sum())}, there are {len(values)}")
     query = np.repeat(np.arange(len(counts), dtype=np.uint64), counts)
-    order = np.argsort((query << np.uint64(32)) | _descending(values), kind="stable")
+    order = np.argsort((query << np.uint64(32)) | _invert_order(values), kind="stable")
     starts = np.cumsum(counts) - counts
     result = np.empty(len(values), dtype=np.int32)
     result[order] = np.arange(len(values)) - np.repeat(starts, counts) + 1
     return result
 
 
-def _descending(values: Floats) -> NDArray[np.uint32]:
-    """Unsigned integers in the opposite order of float32 values: one integer sort is cheaper than
-    a lexical sort by query and value."""
+def _invert_order(values: Floats) -> NDArray[np.uint32]:
+    """Turn float32 values into unsigned integers of the opposite order: one integer sort is cheaper
+    than a lexical sort by query and value."""
     bits = (values.astype(np.float32) + np.float32(0.0)).view(np.uint32)  # -0.0 becomes 0.0
     sign = np.uint32(1 << 31)
     return np.where(bits & sign, bits, ~(bits | sign)).astype(np.uint32)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.labeler_runs import filled, learnt
+from bench.labeler_runs import describe_learning, fill_missing
 from model.labelers.base import FitReport, LabelerError, Probabilities
 from model.labelers.partial import Answers
 
@@ -16,20 +16,20 @@ def answers(first: list[float], second: list[float]) -> Answers:
 
 
 def test_a_missing_answer_takes_the_mean_of_the_others() -> None:
-    found = filled(answers([0.9, NAN, 0.5], [0.4, NAN, 0.2]))
+    found = fill_missing(answers([0.9, NAN, 0.5], [0.4, NAN, 0.2]))
     assert found.p_ge_1 == pytest.approx([0.9, 0.7, 0.5])
     assert found.p_ge_2 == pytest.approx([0.4, 0.3, 0.2])
 
 
 def test_no_answer_at_all_is_an_error_with_its_reason() -> None:
     with pytest.raises(LabelerError, match="2 x down"):
-        filled(answers([NAN, NAN], [NAN, NAN]))
+        fill_missing(answers([NAN, NAN], [NAN, NAN]))
 
 
 def test_the_pairs_learnt_from_are_named() -> None:
-    assert learnt(FitReport(9_000, 1.0), 1_000) == "fit on 9,000 pairs, 1,000 to choose"
+    assert describe_learning(FitReport(9_000, 1.0), 1_000) == "fit on 9,000 pairs, 1,000 to choose"
     again = FitReport(10_000, 1.0, validation=Probabilities(np.ones(1), np.ones(1)))
     words = "fit on 10,000 pairs, 1,000 to choose before the last fit"
-    assert learnt(again, 1_000) == words
+    assert describe_learning(again, 1_000) == words
     calibrated = FitReport(9_000, 1.0, {"asked": 300, "graded": 298})
-    assert learnt(calibrated, 1_000) == "calibrated on 298 pairs"
+    assert describe_learning(calibrated, 1_000) == "calibrated on 298 pairs"

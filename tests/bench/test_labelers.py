@@ -37,7 +37,7 @@ def planted(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_row_says_how_many_pairs_and_a_kind_that_cannot_run_says_why(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(labeler_runs, "lacking", lambda: "package xllamacpp is not installed")
+    monkeypatch.setattr(labeler_runs, "find_lacking", lambda: "package xllamacpp is not installed")
     found = {result.what: result for result in measure()}
     assert any(what.startswith("lexical: fit on ") for what in found)
     assert found["lexical: judged on"].measured.startswith(f"{SAMPLE} pairs of ")

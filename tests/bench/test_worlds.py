@@ -10,12 +10,12 @@ from bench.worlds import (
     TRUE,
     WIDTH,
     Gap,
-    below,
-    gaps_of,
-    over_worlds,
-    results,
-    table,
-    with_best,
+    add_best,
+    average_worlds,
+    build_results,
+    build_table,
+    list_below,
+    read_gaps,
 )
 
 
@@ -32,36 +32,38 @@ def row(data: str, arm: str, difference: float, low: float, high: float) -> dict
 
 
 def test_a_gap_is_ours_less_theirs() -> None:
-    found = gaps_of([row("a", "lightgbm", -0.02, -0.03, -0.01)])
+    found = read_gaps([row("a", "lightgbm", -0.02, -0.03, -0.01)])
     assert found == {("a", "lightgbm", TRUE): Gap(0.02, 0.01, 0.03)}
     assert str(found["a", "lightgbm", TRUE]) == "+0.0200*"
 
 
 def test_the_best_is_the_hardest_of_the_set_ups() -> None:
-    gaps = gaps_of(
+    gaps = read_gaps(
         [row("a", "lightgbm", 0.05, 0.04, 0.06), row("a", "lightgbm_position", -0.01, -0.02, 0.01)]
     )
-    assert with_best(gaps, ["a"])["a", BEST, TRUE] == gaps["a", "lightgbm", TRUE]
+    assert add_best(gaps, ["a"])["a", BEST, TRUE] == gaps["a", "lightgbm", TRUE]
 
 
 def test_what_was_not_measured_does_not_hold() -> None:
-    assert not any(result.holds for result in results({}, ["a"]))
+    assert not any(result.holds for result in build_results({}, ["a"]))
 
 
 def test_limits_name_the_worlds_that_are_lost() -> None:
     gaps = {("a", BEST, TRUE): Gap(0.02, 0.01, 0.03), ("b", BEST, TRUE): Gap(-0.01, -0.02, -0.005)}
-    assert below(gaps, ["a", "b"], BEST, TRUE) == ["b"]
-    assert over_worlds(gaps, ["a", "b"], BEST, TRUE).value == pytest.approx(0.005)
-    lost = next(r for r in results(gaps, ["a", "b"]) if r.what.startswith("worlds where true"))
+    assert list_below(gaps, ["a", "b"], BEST, TRUE) == ["b"]
+    assert average_worlds(gaps, ["a", "b"], BEST, TRUE).value == pytest.approx(0.005)
+    lost = next(
+        r for r in build_results(gaps, ["a", "b"]) if r.what.startswith("worlds where true")
+    )
     assert not lost.holds and lost.measured == "1 of 2 b"
-    ahead = next(r for r in results(gaps, ["a", "b"]) if r.what.startswith("mean true"))
+    ahead = next(r for r in build_results(gaps, ["a", "b"]) if r.what.startswith("mean true"))
     assert not ahead.holds  # .005 in the mean, and an interval that holds 0
 
 
 def test_the_table_has_every_world_and_the_worst() -> None:
     gaps = {("a", BEST, TRUE): Gap(0.02, 0.01, 0.03), ("b", BEST, TRUE): Gap(-0.01, -0.02, 0.005)}
     console = Console(width=WIDTH, record=True, file=StringIO())
-    console.print(table(gaps, ["a", "b"]))
+    console.print(build_table(gaps, ["a", "b"]))
     block = console.export_text().split("engagement, true, all items")[0]
     cells = [line.split() for line in block.splitlines() if line.strip()]
     by_name = {name: rest for name, *rest in cells}

@@ -29,7 +29,7 @@ from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 from model.ranker import build_ranker
 from model.serving.artifact import Artifact, save_model
-from model.serving.calibrators import none_fitted
+from model.serving.calibrators import build_identities
 from model.spec import InputSpec
 from model.standardise import Standardisation
 
@@ -88,7 +88,7 @@ def save_untrained(warehouse: Warehouse, seed: int = 1) -> str:
     scale = Standardisation(dict.fromkeys(spec.names, 0.0), dict.fromkeys(spec.names, 1.0), {}, 1)
     conf = ModelConf(hidden=(8,), tower=(4,))
     ranker = build_ranker(spec, scale, conf)
-    calibrators = none_fitted(spec.outputs, spec.regions)
+    calibrators = build_identities(spec.outputs, spec.regions)
     return save_model(Artifact(ranker, scale, conf, calibrators), warehouse.model_dir())
 
 

@@ -18,7 +18,7 @@ from jobs.serving.models import (
     ModelGoneError,
     NoRollbackError,
     admitted_dir,
-    in_force,
+    find_in_force,
 )
 from udfs.model_files import model_version
 
@@ -118,12 +118,12 @@ def _row(number: int, version: str, decision: str, day: int = 1) -> dict[str, An
 
 
 def test_the_last_admitted_model_that_was_not_revoked_is_in_force() -> None:
-    assert in_force([]) is None
+    assert find_in_force([]) is None
     rows = [_row(1, "a", "admitted"), _row(2, "b", "admitted", 2), _row(3, "c", "refused", 3)]
-    assert in_force(rows) == rows[1]
-    assert in_force([*rows, _row(4, "b", "revoked", 3)]) == rows[0]
+    assert find_in_force(rows) == rows[1]
+    assert find_in_force([*rows, _row(4, "b", "revoked", 3)]) == rows[0]
     late = _row(4, "z", "admitted", 1)  # a night for an earlier date, run later
-    assert in_force([rows[0], late, *rows[1:]]) == rows[1]
+    assert find_in_force([rows[0], late, *rows[1:]]) == rows[1]
 
 
 def test_a_first_model_that_is_refused_stops_the_night(own_run: Any, tmp_path: Path) -> None:

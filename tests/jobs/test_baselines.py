@@ -10,7 +10,7 @@ from features.declarations import FEATURES, ITEM_LEVEL, PAIR_LEVEL
 from jobs import build_scoring_rows, build_training_set, evaluate, score_examples
 from jobs.platform.runner import open_warehouse
 from jobs.reports import baselines as module
-from jobs.reports.baselines import run_baselines
+from jobs.reports.baselines import prepare_baselines
 from model.baselines import Baselines
 from model.baselines.boosting import Point
 from udfs.baselines import score_column
@@ -26,8 +26,8 @@ def prepared(tiny_run: Any) -> Any:
     build_scoring_rows.JOB.run(tiny_run.spark, tiny_run.conf())
     score_examples.JOB.run(tiny_run.spark, tiny_run.conf())
     with pytest.MonkeyPatch.context() as patched:
-        patched.setattr("model.baselines.boosting.points", lambda *_: [FINE])
-        found = run_baselines(tiny_run.warehouse(*SETTINGS))
+        patched.setattr("model.baselines.boosting.draw_points", lambda *_: [FINE])
+        found = prepare_baselines(tiny_run.warehouse(*SETTINGS))
     assert found.baselines is not None
     return found
 
@@ -73,12 +73,12 @@ def test_a_second_run_fits_nothing_and_another_conf_does(
 ) -> None:
     fits: list[int] = []
     monkeypatch.setattr(module, "fit_baselines", lambda *_: fits.append(1) or prepared.baselines)
-    again = run_baselines(tiny_run.warehouse(*SETTINGS))
+    again = prepare_baselines(tiny_run.warehouse(*SETTINGS))
     assert (again.path, fits) == (prepared.path, [])
-    other = run_baselines(tiny_run.warehouse(*SETTINGS, "baselines.trials=2"))
+    other = prepare_baselines(tiny_run.warehouse(*SETTINGS, "baselines.trials=2"))
     assert (len(fits), other.path == prepared.path) == (1, False)
     assert list(other.path.parent.glob("*")) == [other.path]
-    run_baselines(tiny_run.warehouse(*SETTINGS))
+    prepare_baselines(tiny_run.warehouse(*SETTINGS))
 
 
 def test_evaluate_measures_the_baselines(tiny_run: Any, prepared: Any) -> None:
@@ -100,15 +100,15 @@ def test_evaluate_measures_the_baselines(tiny_run: Any, prepared: Any) -> None:
 
 
 def test_a_dry_run_and_no_snapshot_fit_nothing(tiny_run: Any, tmp_path: Any) -> None:
-    dry = run_baselines(open_warehouse(tiny_run.spark, tiny_run.conf(dry_run=True), "test")[0])
-    assert dry.baselines is None and dry.rankers({}, tiny_run.conf().tree.value.weights) == {}
+    dry = prepare_baselines(open_warehouse(tiny_run.spark, tiny_run.conf(dry_run=True), "test")[0])
+    assert dry.baselines is None and dry.build_rankers({}, tiny_run.conf().tree.value.weights) == {}
     bare = tiny_run.warehouse(f"storage.root={tmp_path}")
-    assert run_baselines(bare).baselines is None
+    assert prepare_baselines(bare).baselines is None
     assert "no training snapshot" in bare.report.notes[0]
 
 
 def _require_equal(baselines: Baselines, rows: Any, features: Any) -> None:
-    expected = baselines.scores(features)
+    expected = baselines.score_candidates(features)
     for arm in ("cosine", "lambdamart_engagement"):
         got = rows[score_column(arm, "engagement")].to_numpy()
         np.testing.assert_allclose(got, expected[arm]["engagement"])

@@ -193,4 +193,4 @@ def test_nothing_to_measure_says_so(make_conf: MakeConf, table_frame: Frame) -> 
     )
     findings = evaluate.measure_rankers(inputs, make_conf(*SETTINGS))
     assert findings.rows == []
-    assert "no test row" in evaluate.side_by_side(findings)[0]
+    assert "no test row" in evaluate.format_side_by_side(findings)[0]

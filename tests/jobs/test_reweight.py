@@ -110,7 +110,7 @@ def test_a_trial_is_compared_adopted_reverted_and_dropped(
     assert weights_in_force(warehouse).version == "t"
     _do(adopt_weights.JOB, spark, conf, "--trial", "fit-up", "--by", "Ada", "--why", "misfits")
     found = weights_in_force(warehouse)
-    assert (found.version, found.table.of_region("us").relevance) == (row["weights_version"], 5.0)
+    assert (found.version, found.table.get_region("us").relevance) == (row["weights_version"], 5.0)
     assert "adopted by Ada from 2026-03-01 on: misfits" in warehouse.report.notes[-1]
     earlier, _ = open_warehouse(spark, make_conf(*SETTINGS, "run_date=2026-02-28"), "test")
     assert weights_in_force(earlier).version != row["weights_version"]

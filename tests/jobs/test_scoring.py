@@ -93,14 +93,14 @@ def test_a_trial_ranks_as_scoring_with_its_weights_does(tiny_run: Any, scored: J
 
 def test_tuned_weights_are_taken_where_they_exist(tiny_run: Any, table_frame: Any) -> None:
     warehouse = tiny_run.warehouse()
-    assert weights_in_force(warehouse).table.of_region("us").relevance == 0.1
+    assert weights_in_force(warehouse).table.get_region("us").relevance == 0.1
     assert "those of conf" in warehouse.report.notes[0]
     tuned = {"region": "us", "w_relevance": 2.0, "weights_version": "v", "origin": "tuned"}
     warehouse.replace_run(VALUE_WEIGHTS, table_frame(VALUE_WEIGHTS, [tuned]))
     found = weights_in_force(warehouse)
     assert found.version == "v"
-    assert found.table.of_region("us").as_tuple() == (0, 0, 0, 2.0)
-    assert found.table.of_region("fr").relevance == 0.1
+    assert found.table.get_region("us").as_tuple() == (0, 0, 0, 2.0)
+    assert found.table.get_region("fr").relevance == 0.1
     assert weights_in_force(tiny_run.warehouse(CONF_WEIGHTS)).table.by_region == {}
 
 

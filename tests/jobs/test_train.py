@@ -13,7 +13,7 @@ from conf.load import ResolvedConf
 from jobs.platform.report import JobReport
 from jobs.platform.warehouse import Warehouse
 from jobs.train import JOB
-from model.feed import SnapshotError
+from model.feed import TrainingSnapshotError
 from model.serving.artifact import load_model
 from model.training.tracking import TrackingError
 
@@ -119,7 +119,7 @@ def test_without_a_snapshot_it_names_the_job_to_run(spark: SparkSession, make_co
 def test_a_changed_snapshot_is_refused(spark: SparkSession, conf: ResolvedConf) -> None:
     path: Path = next(warehouse(spark, conf).snapshot_dir().glob("train/*.parquet"))
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(SnapshotError, match="differs from the manifest"):
+    with pytest.raises(TrainingSnapshotError, match="differs from the manifest"):
         JOB.run(spark, conf)
 
 

@@ -11,7 +11,7 @@ import pytest
 from bench.synthetic import Planted, write_snapshot
 from model.feed import Snapshot, open_snapshot
 from model.files import file_sha256
-from model.standardise import Standardisation, measure
+from model.standardise import Standardisation, measure_inputs
 
 
 @pytest.fixture(scope="session")
@@ -24,7 +24,7 @@ def snapshot(tmp_path_factory: pytest.TempPathFactory) -> Snapshot:
 @pytest.fixture(scope="session")
 def scale(snapshot: Snapshot) -> Standardisation:
     """Statistics of its train split."""
-    return measure(snapshot)
+    return measure_inputs(snapshot)
 
 
 @pytest.fixture

@@ -13,17 +13,17 @@ from conf.load import SIMULATED, load_conf
 from conf.schema import Conf
 from conf.sections.model import ModelConf
 from conf.sections.training import FeedConf
-from model.feed import Batch, ListError, Rows, Snapshot, batches, open_snapshot
+from model.feed import Batch, ListError, RowSelection, Snapshot, open_snapshot, read_batches
 from model.heads import RELEVANCE_HEADS
 from model.losses import total_loss
 from model.ranker import Ranker, build_ranker
 from model.regions import PARTS, MdMask
 from model.serving.artifact import Artifact, load_model, save_model
-from model.serving.calibrators import none_fitted
+from model.serving.calibrators import build_identities
 from model.serving.network import ServingNetwork
 from model.spec import SpecError
 from model.standardise import Standardisation
-from model.training.fit import fit, predict_split
+from model.training.fit import fit_ranker, predict_split
 
 HEADS, MASKS = sorted(RELEVANCE_HEADS), sorted(PARTS)
 BOTH = [*((head, "none") for head in HEADS), *(("corn", mask) for mask in MASKS if mask != "none")]
@@ -47,7 +47,7 @@ def ranker_of(snapshot: Snapshot, scale: Standardisation, conf: ModelConf) -> Ra
 @pytest.fixture(scope="module")
 def batch(listed: Snapshot) -> Batch:
     feed = FeedConf(batch_size=60, engine="memory", group_by_list=True, shuffle_files=3)
-    return next(batches(listed, Rows("train"), feed))
+    return next(read_batches(listed, RowSelection("train"), feed))
 
 
 @pytest.mark.parametrize(("head", "mask"), BOTH)
@@ -74,14 +74,16 @@ def test_saved_loaded_and_served(
     """Rows, candidates with the query's part once, and the model directory agree."""
     conf = conf_of(head, mask)
     ranker, spec = ranker_of(listed, scale, conf), listed.spec
-    calibrators = none_fitted(spec.outputs, spec.regions)
+    calibrators = build_identities(spec.outputs, spec.regions)
     version = save_model(Artifact(ranker, scale, conf, calibrators), tmp_path / "model")
     loaded = load_model(tmp_path / "model", features=spec.names)
     assert loaded.version == version
     with torch.no_grad():
         expected = ranker.predict(batch.features)
         network = ServingNetwork(ranker)
-        fused = dict(zip(spec.outputs, network.pairs(batch.features).unbind(1), strict=True))
+        fused = dict(
+            zip(spec.outputs, network.predict_pairs(batch.features).unbind(1), strict=True)
+        )
     found = loaded.predict(batch.features.numpy())
     for name, p in expected.items():
         torch.testing.assert_close(fused[name], p)
@@ -120,7 +122,7 @@ def test_training_calibration_and_metrics(listed: Snapshot, tmp_path: Path, head
     """A few epochs find the planted effect on the grades, whatever the head."""
     needs_lists = RELEVANCE_HEADS[head].needs_lists
     conf = chain_conf(head, group_by_list=needs_lists)
-    fitted = fit(listed, conf, tmp_path / "training", "", {})
+    fitted = fit_ranker(listed, conf, tmp_path / "training", "", {})
     assert fitted.metrics["rows"]["train"] == 1_000
     for grade in ("p_ge_1", "p_ge_2"):
         found = fitted.metrics["validation"][grade]
@@ -142,16 +144,16 @@ def test_predictions_come_in_the_order_of_the_files_whatever_training_groups(
         ranker, listed, feed.model_copy(update={"group_by_list": True}), "train"
     )
     np.testing.assert_array_equal(plain.region, grouped.region)
-    np.testing.assert_array_equal(plain.known["p_ge_1"].p, grouped.known["p_ge_1"].p)
+    np.testing.assert_array_equal(plain.by_output["p_ge_1"].p, grouped.by_output["p_ge_1"].p)
 
 
 def test_a_head_over_lists_refuses_batches_of_mixed_rows(
     listed: Snapshot, snapshot: Snapshot, tmp_path: Path
 ) -> None:
     with pytest.raises(ListError, match=r"set feed\.group_by_list: true"):
-        fit(listed, chain_conf("listwise"), tmp_path / "a", "", {})
+        fit_ranker(listed, chain_conf("listwise"), tmp_path / "a", "", {})
     with pytest.raises(ListError, match="no column list_code"):
-        fit(snapshot, chain_conf("lambda", group_by_list=True), tmp_path / "b", "", {})
+        fit_ranker(snapshot, chain_conf("lambda", group_by_list=True), tmp_path / "b", "", {})
 
 
 def test_a_region_without_training_rows_is_neutral_counted_and_reported(
@@ -177,7 +179,7 @@ def test_fit_counts_the_rows_that_are_neutral(own_snapshot: Path, tmp_path: Path
         place = table.column_names.index("region_index")
         ones = pa.array(np.ones(len(table), np.float32))
         pq.write_table(table.set_column(place, "region_index", ones), path)
-    fitted = fit(opened, chain_conf("corn", "md"), tmp_path / "training", "", {})
+    fitted = fit_ranker(opened, chain_conf("corn", "md"), tmp_path / "training", "", {})
     validation = pq.read_table(own_snapshot / opened.splits["validation"][0].path)
     south = int((validation["region_index"].to_numpy() == 2).sum())
     assert south > 0

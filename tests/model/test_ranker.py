@@ -8,7 +8,7 @@ import torch
 
 from conf.sections.model import ModelConf
 from conf.sections.training import FeedConf
-from model.feed import Batch, Rows, Snapshot, batches
+from model.feed import Batch, RowSelection, Snapshot, read_batches
 from model.heads import CornHead
 from model.inputs import FeatureBlock, Piecewise, embedding_width
 from model.losses import total_loss
@@ -27,7 +27,9 @@ def ranker(snapshot: Snapshot, scale: Standardisation) -> Ranker:
 
 @pytest.fixture
 def batch(snapshot: Snapshot) -> Batch:
-    return next(batches(snapshot, Rows("train"), FeedConf(batch_size=32, engine="pyarrow")))
+    return next(
+        read_batches(snapshot, RowSelection("train"), FeedConf(batch_size=32, engine="pyarrow"))
+    )
 
 
 def with_label(batch: Batch, name: str, values: torch.Tensor) -> Batch:
@@ -63,7 +65,7 @@ def test_a_missing_label_is_not_a_negative(ranker: Ranker, batch: Batch) -> None
     after = ranker(masked)
     assert after["cart"].total.item() == 0.0 and float(after["cart"].weight) == 0.0
     assert after["click"].total.item() == before["click"].item()
-    flipped = with_label(masked, "label_cart", 1.0 - batch.label("label_cart"))
+    flipped = with_label(masked, "label_cart", 1.0 - batch.get_label("label_cart"))
     assert ranker(flipped)["cart"].total.item() == 0.0
 
 
@@ -178,7 +180,7 @@ def test_embedding_width() -> None:
 
 def test_the_ordinal_head_is_a_chain_for_any_logits() -> None:
     head = CornHead(4, SMALL)
-    found = head.probabilities(torch.tensor([[0.0, 3.0], [-2.0, 9.0], [60.0, 60.0]]))
+    found = head.compute_probabilities(torch.tensor([[0.0, 3.0], [-2.0, 9.0], [60.0, 60.0]]))
     half, most = 0.5, 1 / (1 + math.exp(-3.0))
     assert found[0].tolist() == pytest.approx([half, half * most])
     assert bool((found[:, 0] >= found[:, 1]).all())

@@ -13,18 +13,18 @@ from conf.load import SIMULATED, load_conf
 from conf.sections.model import ModelConf
 from conf.sections.training import FeedConf
 from model.backbones import BACKBONES
-from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
+from model.feed import Batch, RowSelection, Snapshot, open_snapshot, read_batches
 from model.heads.engagement import start_tower
 from model.heads.links import LINKS
 from model.losses import LogProb, masked_bce, total_loss
-from model.losses.descending import violation
+from model.losses.descending import compute_violation
 from model.ranker import Ranker, build_ranker
 from model.serving.artifact import Artifact, load_model, save_model
-from model.serving.calibrators import none_fitted
+from model.serving.calibrators import build_identities
 from model.serving.network import ServingNetwork
 from model.spec import DESCENDING, RELEVANCE, InputSpec, SpecError
-from model.standardise import Standardisation, measure
-from model.training.fit import fit
+from model.standardise import Standardisation, measure_inputs
+from model.training.fit import fit_ranker
 
 MODELS = list(itertools.product(BACKBONES, LINKS))
 SOME = [*((backbone, "auto") for backbone in BACKBONES), ("mmoe", "conditional")]
@@ -38,7 +38,9 @@ def conf_of(backbone: str, link: str = "auto", **more: object) -> ModelConf:
 
 @pytest.fixture(scope="module")
 def batch(snapshot: Snapshot) -> Batch:
-    return next(batches(snapshot, Rows("train"), FeedConf(batch_size=32, engine="pyarrow")))
+    return next(
+        read_batches(snapshot, RowSelection("train"), FeedConf(batch_size=32, engine="pyarrow"))
+    )
 
 
 def spread_out(ranker: Ranker) -> Ranker:
@@ -70,13 +72,13 @@ def test_the_loss_is_of_what_is_predicted(ranker: Ranker, batch: Batch) -> None:
     for task in TASKS:
         p = predicted[f"p_{task}"]
         expected = masked_bce(
-            LogProb(p.log(), torch.log1p(-p)), batch.label(f"label_{task}"), batch.weight
+            LogProb(p.log(), torch.log1p(-p)), batch.get_label(f"label_{task}"), batch.weight
         )
         torch.testing.assert_close(losses[task].total, expected.total, rtol=1e-4, atol=1e-4)
     if ranker.descending > 0:
         steps = torch.stack([predicted[f"p_{task}"] for task in TASKS], dim=1)
         found = losses[DESCENDING].total
-        torch.testing.assert_close(found, ranker.descending * violation(steps).sum())
+        torch.testing.assert_close(found, ranker.descending * compute_violation(steps).sum())
 
 
 @pytest.mark.parametrize("ranker", MODELS, indirect=True)
@@ -84,14 +86,14 @@ def test_scoring_gives_what_the_ranker_predicts(ranker: Ranker, batch: Batch) ->
     network, spec = ServingNetwork(ranker), ranker.spec
     with torch.no_grad():
         expected = torch.stack(list(ranker.predict(batch.features).values()), dim=1)
-    torch.testing.assert_close(network.pairs(batch.features), expected)
-    torch.testing.assert_close(network.pairs(batch.features[:1]), expected[:1])
+    torch.testing.assert_close(network.predict_pairs(batch.features), expected)
+    torch.testing.assert_close(network.predict_pairs(batch.features[:1]), expected[:1])
     queries = batch.features[:3][:, spec.query_positions]
     candidates = batch.features[:9][:, spec.candidate_positions]
     counts = torch.tensor([4, 0, 5])
     whole = ranker.inputs.joined(queries.repeat_interleave(counts, dim=0), candidates)
     torch.testing.assert_close(
-        network.candidates(queries, candidates, counts), network.pairs(whole)
+        network.predict_candidates(queries, candidates, counts), network.predict_pairs(whole)
     )
 
 
@@ -99,7 +101,7 @@ def test_scoring_gives_what_the_ranker_predicts(ranker: Ranker, batch: Batch) ->
 def test_the_order_is_kept_where_it_is_promised(ranker: Ranker, batch: Batch) -> None:
     start_tower(ranker.engagement.towers["purchase"], [0.99])
     predicted = ranker.predict(batch.features, batch.position)
-    rising = violation(torch.stack([predicted[f"p_{task}"] for task in TASKS], dim=1))
+    rising = compute_violation(torch.stack([predicted[f"p_{task}"] for task in TASKS], dim=1))
     assert (rising.max().item() == 0.0) == ranker.engagement.link.ordered
     assert bool((predicted["p_ge_1"] >= predicted["p_ge_2"]).all())
 
@@ -123,7 +125,7 @@ def test_what_was_saved_predicts(
     conf = conf_of(backbone, task_experts=2)
     ranker, spec = build_ranker(snapshot.spec, scale, conf), snapshot.spec
     save_model(
-        Artifact(ranker, scale, conf, none_fitted(spec.outputs, spec.regions)), tmp_path / "m"
+        Artifact(ranker, scale, conf, build_identities(spec.outputs, spec.regions)), tmp_path / "m"
     )
     loaded = load_model(tmp_path / "m").predict(batch.features.numpy())
     with torch.no_grad():
@@ -145,14 +147,14 @@ def test_a_snapshot_without_relevance(backbone: str, tmp_path: Path) -> None:
     conf = load_conf(
         [SIMULATED], settings=[*settings, "feed.engine=pyarrow", "trainer.progress=false"]
     ).tree
-    fitted = fit(snapshot, conf, tmp_path / "fit", "", {})
+    fitted = fit_ranker(snapshot, conf, tmp_path / "fit", "", {})
     assert list(fitted.metrics["validation"]) == ["p_click", "p_cart", "p_purchase"]
     assert (DESCENDING in fitted.progress.history[0]["train"]) == (backbone == "seq")
     save_model(fitted.artifact, tmp_path / "model")
     loaded = load_model(tmp_path / "model")
-    features = next(batches(snapshot, Rows("validation"), conf.feed)).features.numpy()
+    features = next(read_batches(snapshot, RowSelection("validation"), conf.feed)).features.numpy()
     assert list(loaded.predict(features)) == ["p_click", "p_cart", "p_purchase"]
-    assert measure(snapshot).rates.keys() == set(TASKS)
+    assert measure_inputs(snapshot).rates.keys() == set(TASKS)
 
 
 def test_relevance_is_part_of_the_spec_s_json(snapshot: Snapshot) -> None:

@@ -12,7 +12,7 @@ import pytest
 from conf.load import load_conf
 from model.feed import Snapshot
 from model.serving.artifact import load_model, save_model
-from model.training.fit import fit
+from model.training.fit import fit_ranker
 
 QUICK = (
     "feed.engine=pyarrow",
@@ -72,7 +72,7 @@ def test_a_training_keeps_its_log_and_its_model_on_a_volume(
     volume: Path, snapshot: Snapshot
 ) -> None:
     tree = load_conf(settings=QUICK).tree
-    fitted = fit(snapshot, tree, volume / "training", "", {})
+    fitted = fit_ranker(snapshot, tree, volume / "training", "", {})
     save_model(fitted.artifact, volume / "model")
     load_model(volume / "model")
     lines = (volume / "model" / "metrics.jsonl").read_text(encoding="utf-8").splitlines()

@@ -15,10 +15,10 @@ from model.labelers.build import build_labeler
 from model.labelers.deployed import (
     Deployed,
     Deployment,
-    deployed_encoder,
-    deployed_version,
     load_deployed,
-    matched_cuts,
+    match_cuts,
+    read_deployed_encoder,
+    read_deployed_version,
     save_deployed,
 )
 from model.labelers.partial import Answers
@@ -80,9 +80,9 @@ def test_the_version_changes_with_all_that_changes_labels() -> None:
         Deployment(THIRDS, PRODUCTION),
         Deployment(THIRDS, THIRDS, (0.5, 1.4)),
     ]
-    versions = {d.version("a") for d in deployments} | {deployments[0].version("b")}
+    versions = {d.compute_version("a") for d in deployments} | {deployments[0].compute_version("b")}
     assert len(versions) == 4
-    assert deployments[0].version("a") == Deployment(THIRDS, THIRDS).version("a")
+    assert deployments[0].compute_version("a") == Deployment(THIRDS, THIRDS).compute_version("a")
 
 
 def test_stored_vectors_reach_a_labeler_that_reads_them() -> None:
@@ -105,14 +105,14 @@ def test_stored_vectors_reach_a_labeler_that_reads_them() -> None:
 def test_cut_points_by_hand() -> None:
     expected = np.array([0.2, 1.9, 0.4, 1.0, 1.5])
     even = np.ones(5)
-    assert matched_cuts(expected, even, (0.2, 0.4, 0.4)) == pytest.approx((0.3, 1.25))
+    assert match_cuts(expected, even, (0.2, 0.4, 0.4)) == pytest.approx((0.3, 1.25))
     # the lowest pair stands for half of all
     heavy = np.array([4.0, 1.0, 1.0, 1.0, 1.0])
-    assert matched_cuts(expected, heavy, (0.5, 0.25, 0.25)) == pytest.approx((0.3, 1.25))
+    assert match_cuts(expected, heavy, (0.5, 0.25, 0.25)) == pytest.approx((0.3, 1.25))
     # no pair lies above the last
-    assert matched_cuts(expected, even, (0.2, 0.8, 0.0)) == pytest.approx((0.3, 1.9))
+    assert match_cuts(expected, even, (0.2, 0.8, 0.0)) == pytest.approx((0.3, 1.9))
     with pytest.raises(LabelerError):
-        matched_cuts(np.empty(0), np.empty(0), THIRDS)
+        match_cuts(np.empty(0), np.empty(0), THIRDS)
 
 
 def test_saved_and_read_again(tmp_path: Path) -> None:
@@ -124,13 +124,13 @@ def test_saved_and_read_again(tmp_path: Path) -> None:
     ]
     labeler = build_labeler(load_conf([SIMULATED], settings=settings).tree)
     pairs = Pairs(["red drill"] * 30, ["red drill", "blue drill", "rope"] * 10)
-    targets = Targets.of_grades(np.array([2, 1, 0] * 10))
+    targets = Targets.from_grades(np.array([2, 1, 0] * 10))
     labeler.fit(pairs, targets, (pairs, targets))
     deployed = Deployed(labeler, Deployment(THIRDS, PRODUCTION, (0.5, 1.5)))
     folder = tmp_path / deployed.version
     save_deployed(deployed, folder, {"note": "tested"})
-    assert deployed_version(folder) == deployed.version
-    assert deployed_encoder(folder) is None
+    assert read_deployed_version(folder) == deployed.version
+    assert read_deployed_encoder(folder) is None
     again = load_deployed(folder)
     assert again.deployment == deployed.deployment
     np.testing.assert_array_equal(again.predict(pairs).p_ge_1, deployed.predict(pairs).p_ge_1)
@@ -144,4 +144,4 @@ def test_saved_and_read_again(tmp_path: Path) -> None:
     del description["deployment"]
     (folder / "labeler.json").write_text(json.dumps(description))
     with pytest.raises(LabelerError, match="not made by finetune_labeler"):
-        deployed_version(folder)
+        read_deployed_version(folder)

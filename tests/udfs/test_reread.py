@@ -84,7 +84,7 @@ def test_no_labeler_sees_the_fold_that_it_reads(tmp_path: Path) -> None:
         made.append(Stub(f"v{len(made)}"))
         return made[-1]
 
-    targets = Targets.of_grades(np.arange(12) % 3)
+    targets = Targets.from_grades(np.arange(12) % 3)
     fitted = fit_out_of_fold(Pairs(queries, queries), targets, folds, validates, make, tmp_path)
     for fold, labeler in enumerate(made):
         assert labeler.seen and not {int(q[1:]) % 3 for q in labeler.seen} & {fold}
@@ -94,6 +94,6 @@ def test_no_labeler_sees_the_fold_that_it_reads(tmp_path: Path) -> None:
 
 
 def test_one_fold_is_too_few(tmp_path: Path) -> None:
-    pairs, targets = Pairs(["q"], ["i"]), Targets.of_grades(np.array([1]))
+    pairs, targets = Pairs(["q"], ["i"]), Targets.from_grades(np.array([1]))
     with pytest.raises(LabelerError, match="different folds"):
         fit_out_of_fold(pairs, targets, np.zeros(1), np.zeros(1, bool), Stub, tmp_path)

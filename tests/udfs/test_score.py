@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from conf.sections.model import ModelConf
 from model.ranker import build_ranker
 from model.serving.artifact import Artifact, load_model, save_model
-from model.serving.calibrators import none_fitted
+from model.serving.calibrators import build_identities
 from model.spec import InputFeature, InputSpec
 from model.standardise import Standardisation
 from model.value.weights import ValueWeights, WeightTable
@@ -46,7 +46,7 @@ def model_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     conf = ModelConf(hidden=(8,), tower=(4,))
     folder = tmp_path_factory.mktemp("models") / "2026-03-01"
-    calibrators = none_fitted(SPEC.outputs, SPEC.regions)
+    calibrators = build_identities(SPEC.outputs, SPEC.regions)
     save_model(Artifact(build_ranker(SPEC, scale, conf), scale, conf, calibrators), folder)
     return folder
 

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from model.market.draws import Bools, Floats, Ints, as_keys
 from model.market.logger import logger_score, model_score
-from model.market.pages import outcomes, ranked_pages
-from model.market.shoppers import Pairs, funnel, price_level
+from model.market.pages import draw_outcomes, draw_pages
+from model.market.shoppers import MarketPairs, compute_funnel, price_level
 from udfs.market.world import Source, World, pairs_of, query_ids
 
 LOG = (
@@ -44,17 +44,17 @@ def _draw_log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> 
     search, items = as_keys(pages["search_id"]), as_keys(pool["item_id"])
     second = pages["event_second"].to_numpy(np.int64)
     pairs = pairs_of(pool)
-    planted = funnel(pairs, source.shoppers, world.regions, draws)
+    planted = compute_funnel(pairs, source.shoppers, world.regions, draws)
     at = _pool_places(pool["text_number"].to_numpy(), pages["text_number"].to_numpy())
     base = np.where(
         at < 0, np.nan, _score_offers(world, pool, pairs, planted.click_logit)[region, at]
     )
     day = pages["day"].to_numpy(np.int64)
-    shown = ranked_pages(base, items[at], search, day, source, draws)
+    shown = draw_pages(base, items[at], search, day, source, draws)
     at = np.take_along_axis(at, shown.choice, axis=1)
     chances = (planted.p_click, planted.p_cart, planted.p_purchase)
     cutoff = int(datetime.combine(world.run_date, time(), UTC).timestamp())
-    did = outcomes(
+    did = draw_outcomes(
         (chances[0][region, at], chances[1][region, at], chances[2][region, at]),
         items[at],
         search,
@@ -88,7 +88,7 @@ def _draw_log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> 
 
 
 def _score_offers(
-    world: World[Source], pool: pd.DataFrame, pairs: Pairs, click_logit: Floats
+    world: World[Source], pool: pd.DataFrame, pairs: MarketPairs, click_logit: Floats
 ) -> Floats:
     """Score the offers as the logger does before the day's drift, [R, N]."""
     policy, terms = world.source.policy, {}

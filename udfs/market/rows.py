@@ -4,14 +4,14 @@ import numpy as np
 import pandas as pd
 
 from conf.sections.source import HomeDepotSource, SimulatedSource
-from model.market.catalogue import NAMES, as_on_shelf, item_ids, items_of, shards
+from model.market.catalogue import NAMES, as_on_shelf, count_shards, draw_items, format_item_ids
 from model.market.draws import as_keys
-from model.market.intents import intents_of, typed_texts
-from model.market.offers import latents_of, listed_on, price_of
-from model.market.pools import pools
-from model.market.raters import latent_relevance, rated_grade
-from model.market.shoppers import brand_taste, funnel
-from model.market.traffic import searches
+from model.market.intents import draw_intents, write_texts
+from model.market.offers import compute_prices, draw_latents, draw_listing_days
+from model.market.pools import draw_pools
+from model.market.raters import draw_latent_relevance, draw_rated_grade
+from model.market.shoppers import brand_taste, compute_funnel
+from model.market.traffic import draw_searches
 from udfs.market.world import Source, World, pairs_of, query_ids
 
 ITEMS = (
@@ -34,15 +34,15 @@ TASTES = "name string, value double, meaning string"
 
 def item_rows(world: World[SimulatedSource], numbers: pd.DataFrame) -> pd.DataFrame:
     """Draw ITEMS, one row per number in `id`."""
-    items = items_of(numbers["id"].to_numpy(), world.draws)
+    items = draw_items(numbers["id"].to_numpy(), world.draws)
     return as_on_shelf(items, world.draws, world.first_day)
 
 
 def text_rows(world: World[SimulatedSource], numbers: pd.DataFrame) -> pd.DataFrame:
     """Draw TEXTS, one row per number in `id`: what is typed, which two texts may share."""
     number = numbers["id"].to_numpy()
-    typed = typed_texts(intents_of(number, world.source, world.draws), world.source, world.draws)
-    shard = number % shards(world.source)
+    typed = write_texts(draw_intents(number, world.source, world.draws), world.source, world.draws)
+    shard = number % count_shards(world.source)
     return pd.DataFrame({"text_number": number, "shard": shard, "typed": typed})
 
 
@@ -54,18 +54,18 @@ def pair_rows(world: World[SimulatedSource], texts: pd.DataFrame) -> pd.DataFram
     """
     source, draws = world.source, world.draws
     number = texts["text_number"].to_numpy()
-    pool = pools(intents_of(number, source, draws), source, draws)
-    text, items = number[pool.text], items_of(pool.item, draws)
+    pool = draw_pools(draw_intents(number, source, draws), source, draws)
+    text, items = number[pool.text], draw_items(pool.item, draws)
     size = source.pool_matches + source.pool_popular + source.pool_misfits
-    is_judged = (draws.uniform("judged", text) < source.judged_share) & (
-        draws.uniform("judged", text, pool.item) < source.judged_items / size
+    is_judged = (draws.draw_uniform("judged", text) < source.judged_share) & (
+        draws.draw_uniform("judged", text, pool.item) < source.judged_items / size
     )
-    rated = rated_grade(pool.grade, source.rater_noise_sd, draws, text, pool.item)
+    rated = draw_rated_grade(pool.grade, source.rater_noise_sd, draws, text, pool.item)
     return pd.DataFrame(
         {
             "text_number": text,
             "text_key": texts["text_key"].to_numpy()[pool.text],
-            "item_id": item_ids(pool.item),
+            "item_id": format_item_ids(pool.item),
             "grade": pool.grade,
             "relevance": pool.grade.astype(np.float64),
             "judged_grade": pd.Series(rated, dtype="Int32").where(pd.Series(is_judged)),
@@ -79,12 +79,12 @@ def pair_rows(world: World[SimulatedSource], texts: pd.DataFrame) -> pd.DataFram
 def offered_rows(world: World[HomeDepotSource], items: pd.DataFrame) -> pd.DataFrame:
     """Draw latents, a price and a listing day for the items (item_id, item_type, brand)."""
     draws, key = world.draws, as_keys(items["item_id"])
-    latents = latents_of(key, as_keys(items["brand"].fillna("")), draws)
-    kind = draws.normal("type price", as_keys(items["item_type"].fillna("")))
+    latents = draw_latents(key, as_keys(items["brand"].fillna("")), draws)
+    kind = draws.draw_normal("type price", as_keys(items["item_type"].fillna("")))
     return items.assign(
         **latents._asdict(),
-        price=price_of(np.exp(3.4 + 0.8 * kind), latents.cheapness),  # mostly 10 to 100
-        listed_on=listed_on(key, draws, world.first_day),
+        price=compute_prices(np.exp(3.4 + 0.8 * kind), latents.cheapness),  # mostly 10 to 100
+        listed_on=draw_listing_days(key, draws, world.first_day),
     )
 
 
@@ -94,7 +94,7 @@ def latent_rows(world: World[HomeDepotSource], pairs: pd.DataFrame) -> pd.DataFr
     """
     keys = as_keys(pairs["text_key"]), as_keys(pairs["item_id"])
     reliability, rating = world.source.rating_reliability, pairs["rating"].to_numpy(np.float64)
-    drawn = latent_relevance(rating, reliability, world.draws, *keys)
+    drawn = draw_latent_relevance(rating, reliability, world.draws, *keys)
     return pairs.drop(columns="rating").assign(relevance=np.where(np.isnan(rating), 0.0, drawn))
 
 
@@ -111,7 +111,7 @@ def truth_rows(world: World[Source], pairs: pd.DataFrame) -> pd.DataFrame:
     """Work out TRUTH, one row per region and pair: P(click), P(cart), P(purchase) of an examined
     item by attraction, without trust.
     """
-    planted = funnel(pairs_of(pairs), world.source.shoppers, world.regions, world.draws)
+    planted = compute_funnel(pairs_of(pairs), world.source.shoppers, world.regions, world.draws)
     carted = planted.p_click * planted.p_cart
     times = len(world.regions)
     return pd.DataFrame(
@@ -130,4 +130,4 @@ def truth_rows(world: World[Source], pairs: pd.DataFrame) -> pd.DataFrame:
 def search_rows(world: World[Source], slots: pd.DataFrame, text_count: int) -> pd.DataFrame:
     """Draw SEARCHES of the slots in `id`."""
     slot = slots["id"].to_numpy()
-    return searches(slot, world.source, world.regions, text_count, world.run_date, world.draws)
+    return draw_searches(slot, world.source, world.regions, text_count, world.run_date, world.draws)

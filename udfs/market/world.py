@@ -11,7 +11,7 @@ import pandas as pd
 
 from conf.sections.market import MarketSource
 from model.market.draws import Draws, Texts, as_keys
-from model.market.shoppers import Pairs
+from model.market.shoppers import MarketPairs
 
 Source = TypeVar("Source", bound=MarketSource, covariant=True)
 
@@ -49,9 +49,9 @@ def query_ids(text_keys: Iterable[str], regions: tuple[str, ...]) -> Texts:
     return np.array(ids, object)[:, code]
 
 
-def pairs_of(rows: pd.DataFrame) -> Pairs:
+def pairs_of(rows: pd.DataFrame) -> MarketPairs:
     """Return the pairs of rows with the columns of `udfs.market.rows.PAIRS`."""
-    return Pairs(
+    return MarketPairs(
         text=as_keys(rows["text_key"]),
         item=as_keys(rows["item_id"]),
         brand=as_keys(rows["brand"]),

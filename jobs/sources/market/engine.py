@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from conf.sections.market import MarketSource
 from features.text.normal_form import split_tokens
 from jobs.sources.base import query_key
-from model.market.traffic import slots
+from model.market.traffic import count_slots
 from udfs.market.log import LOG, log_rows
 from udfs.market.rows import SEARCHES, TRUTH, search_rows, truth_rows
 from udfs.market.world import World
@@ -53,9 +53,9 @@ class MarketEngine:
 
     @cached_property
     def searches(self) -> DataFrame:
-        """One row per result page; see `model.market.traffic.searches`."""
+        """One row per result page; see `model.market.traffic.draw_searches`."""
         rows = partial(search_rows, text_count=self._market.text_count)
-        numbers = self._spark.range(slots(self._world.source))
+        numbers = self._spark.range(count_slots(self._world.source))
         return numbers.mapInPandas(self._world.map_batches(rows), SEARCHES)
 
     def draw_impressions(self) -> DataFrame:

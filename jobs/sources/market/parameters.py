@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from conf.sections.base import Section
 from conf.sections.market import MarketSource
-from model.market.clicks import examination
+from model.market.clicks import compute_examination
 from model.market.draws import as_keys
 from model.market.shoppers import price_level, price_sensitivity
 from model.market.traffic import region_shares
@@ -57,7 +57,7 @@ def _of_positions(source: MarketSource) -> Iterator[Parameter]:
     cascade = clicks.model == "cascade"
     yield Parameter("clicks.cascade", float(cascade), "1: the click model is cascade, 0: position")
     meaning = "P(examined) at a position" + (", nothing above clicked" if cascade else "")
-    curve = examination(source.page_size, clicks.examination_power)
+    curve = compute_examination(source.page_size, clicks.examination_power)
     for position, examined in enumerate(curve, start=1):
         yield Parameter(f"examination.{position}", examined, meaning)
         trust = "P(click) of an examined item that does not attract, at a position"

@@ -11,16 +11,17 @@ from pathlib import Path
 from conf.sections.labelers.causal_lm import CausalLmConf
 from model.files import file_sha256, new_folder, read_json, write_json
 from model.labelers.base import LabelerError
+from model.labelers.kinds import CAUSAL_LM
 from model.labelers.network.base_model import (
     BaseModel,
     be_quiet,
     check_sha256,
-    layer_count,
-    weight_files,
-    weights_sha256,
+    count_layers,
+    hash_weights,
+    list_weight_files,
 )
 
-SECTION = "labeler.causal_lm"
+SECTION = f"labeler.{CAUSAL_LM}"
 SMOLLM2_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 """SmolLM2-135M-Instruct.Q4_1.gguf as the default package carries it."""
 MIDDLE = 0.6
@@ -35,17 +36,17 @@ def find_base(conf: CausalLmConf) -> BaseModel:
     Raises:
         LabelerError: no weights but pickles, another sha256, or a file that cannot be converted.
     """
-    place = Path(conf.path) if conf.path is not None else package_folder(conf.package)
-    gguf = gguf_file(place)
-    digest = file_sha256(gguf) if gguf else weights_sha256(weight_files(place, SECTION))
+    place = Path(conf.path) if conf.path is not None else find_package_folder(conf.package)
+    gguf = find_gguf(place)
+    digest = file_sha256(gguf) if gguf else hash_weights(list_weight_files(place, SECTION))
     check_sha256(place, digest, conf.sha256 or _default_sha256(conf), SECTION)
-    folder = _converted(gguf, digest, cache_folder(conf)) if gguf else place
-    layers = conf.layers or max(1, round(MIDDLE * layer_count(folder)))
+    folder = _convert_once(gguf, digest, choose_cache_folder(conf)) if gguf else place
+    layers = conf.layers or max(1, round(MIDDLE * count_layers(folder)))
     return BaseModel(folder, digest, SECTION, layers)
 
 
-def gguf_file(place: Path) -> Path | None:
-    """A GGUF file: the place itself, or the only one of a folder without safetensors.
+def find_gguf(place: Path) -> Path | None:
+    """Find a GGUF file: the place itself, or the only one of a folder without safetensors.
 
     Raises:
         LabelerError: a folder holds several.
@@ -60,16 +61,16 @@ def gguf_file(place: Path) -> Path | None:
     return files[0] if files else None
 
 
-def cache_folder(conf: CausalLmConf) -> Path:
-    """Where converted models are kept."""
+def choose_cache_folder(conf: CausalLmConf) -> Path:
+    """Choose the folder in which converted models are kept."""
     if conf.cache is not None:
         return Path(conf.cache)
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(home) / "counterpoise" / "models"
 
 
-def package_folder(package: str) -> Path:
-    """Folder of an installed package.
+def find_package_folder(package: str) -> Path:
+    """Find the folder of an installed package.
 
     Raises:
         LabelerError: it is not installed.
@@ -88,14 +89,14 @@ def _default_sha256(conf: CausalLmConf) -> str | None:
     return SMOLLM2_SHA256 if conf.path is None and conf.package == default else None
 
 
-def _converted(gguf: Path, digest: str, cache: Path) -> Path:
-    """The folder made from the file; made now where it is not there yet."""
+def _convert_once(gguf: Path, digest: str, cache: Path) -> Path:
+    """Find the folder made from the file; make it where it is not there yet."""
     folder = cache / digest
     if not folder.is_dir():
         with new_folder(folder) as written:
             _convert(gguf, written)
     source = folder / _SOURCE
-    weights = weights_sha256(weight_files(folder, SECTION))
+    weights = hash_weights(list_weight_files(folder, SECTION))
     if not source.is_file() or read_json(source, LabelerError)["weights_sha256"] != weights:
         raise LabelerError(f"{folder} is damaged; delete it, it will be converted anew")
     return folder
@@ -120,5 +121,5 @@ def _convert(gguf: Path, folder: Path) -> None:
         raise LabelerError(f"{gguf} cannot be converted: {error}") from error
     tokenizer.save_pretrained(folder)
     model.save_pretrained(folder)
-    digest = weights_sha256(weight_files(folder, SECTION))
+    digest = hash_weights(list_weight_files(folder, SECTION))
     write_json(folder / _SOURCE, {"gguf": gguf.name, "weights_sha256": digest})

@@ -1,7 +1,7 @@
-"""The labeler `causal_lm`: a language model read in its middle, not asked at its end.
+"""The labeler `causal_lm`: a language model that is read in its middle instead of asked at its end.
 
-A causal model's judgement of a pair sits in its middle layers, and reading it there costs one
-pass through part of the model, no generation. A linear head is fitted on what is read first; then,
+A causal model's judgement of a pair sits in its middle layers; reading it there costs one pass
+through a part of the model, and no generation. First a linear head is fitted on what is read; then,
 by conf, low-rank adapters (peft) are trained, and validation pairs choose the epoch, the start
 included. Files: causal_lm.json, learnt.safetensors (head, adapters); the base model is not copied.
 """
@@ -23,17 +23,23 @@ from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, T
 from model.labelers.causal_lm.base import find_base
 from model.labelers.causal_lm.network import PromptReader
 from model.labelers.causal_lm.prompts import PromptTokens
-from model.labelers.fitting import check_fit, data_digest, version_of
+from model.labelers.fitting import check_fit, hash_data, hash_parts
+from model.labelers.kinds import CAUSAL_LM
 from model.labelers.network.base_model import BaseModel, read_tokenizer, read_trunk
-from model.labelers.network.machine import FineTuning, device, on_threads, seeded
-from model.labelers.network.reading import chain_probabilities, logits_of, own_losses, read_all
+from model.labelers.network.machine import FineTuning, choose_device, fix_seed, use_threads
+from model.labelers.network.reading import (
+    compute_logits,
+    compute_losses,
+    compute_probabilities,
+    read_all,
+)
 from model.labelers.network.token_pairs import TokenPairs
 from model.labelers.network.training import fine_tune, learnt_state
 from model.labelers.partial import Answers
-from model.labelers.prompt import Template, read_template, suspected_pairs
+from model.labelers.prompt import Template, mark_suspected, read_template
 from model.text.encoder import resolve_dtype
 
-SETTINGS, LEARNT = "causal_lm.json", "learnt.safetensors"
+SETTINGS, LEARNT = f"{CAUSAL_LM}.json", "learnt.safetensors"
 _HOW = {
     *("path", "package", "sha256", "cache"),
     *("predict_batch_size", "threads", "accumulation", "checkpointing"),
@@ -45,7 +51,7 @@ version."""
 class CausalLm:
     """A causal language model, read behind one of its layers, with an ordinal head and LoRA."""
 
-    kind = "causal_lm"
+    kind = CAUSAL_LM
 
     def __init__(self, conf: CausalLmConf, seed: int, template: Template | None = None) -> None:
         """Nothing is read from the base model before `fit` or `load`."""
@@ -68,7 +74,7 @@ class CausalLm:
         self._check_fitted()
         conf = self._conf.model_dump(mode="json", exclude=_HOW)
         fixed = {"kind": self.kind, "prompt": self.prompt_hash, "conf": conf, "seed": self._seed}
-        return version_of(fixed | self._origin)
+        return hash_parts(fixed | self._origin)
 
     def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
         """Fit the head, then train adapters where the conf wants them.
@@ -80,28 +86,30 @@ class CausalLm:
         check_fit(pairs, targets, validation)
         started = time.monotonic()
         base = find_base(self._conf)
-        self._open(base, resolve_dtype(self._conf.dtype))
-        train, judged = self._data(pairs, targets), self._data(*validation)
-        history = self._learn(train, judged)
+        self._open_base(base, resolve_dtype(self._conf.dtype))
+        train, judged = self._tokenise(pairs, targets), self._tokenise(*validation)
+        history = self._fit_network(train, judged)
         self._origin = {
             "base_sha256": base.sha256,
             "layers": base.layers,
             "dtype": resolve_dtype(self._conf.dtype),
-            "data": [data_digest(pairs, targets), data_digest(*validation)],
+            "data": [hash_data(pairs, targets), hash_data(*validation)],
         }
-        suspected = int(suspected_pairs(pairs).sum())
+        suspected = int(mark_suspected(pairs).sum())
         details = {"layers": base.layers, "epochs": history, "suspected_injections": suspected}
         return FitReport(len(pairs), time.monotonic() - started, details)
 
     def predict(self, pairs: Pairs) -> Probabilities:
-        """Probabilities of the pairs, in their order; an empty text reads "(empty)"."""
+        """Predict the probabilities of the pairs, in their order; an empty text reads "(empty)"."""
         self._check_fitted()
-        return chain_probabilities(logits_of(self._network, self._data(pairs), self._run()))
+        return compute_probabilities(
+            compute_logits(self._network, self._tokenise(pairs), self._build_run())
+        )
 
     def predict_some(self, pairs: Pairs) -> Answers:
-        """As `predict`, with the pairs marked whose text looks like an order to the reader."""
+        """Predict, and mark the pairs whose text looks like an order to the reader."""
         read = self.predict(pairs)
-        return Answers(read.p_ge_1, read.p_ge_2, [None] * len(pairs), suspected_pairs(pairs))
+        return Answers(read.p_ge_1, read.p_ge_2, [None] * len(pairs), mark_suspected(pairs))
 
     def save(self, folder: Path) -> None:
         """Write settings, head and adapters; the base model by its sha256 only."""
@@ -109,7 +117,7 @@ class CausalLm:
         conf, template = self._conf.model_dump(mode="json"), asdict(self._template)
         content = {"conf": conf, "template": template, "seed": self._seed, "origin": self._origin}
         write_json(folder / SETTINGS, content)
-        save_file(self._learnt(), folder / LEARNT)
+        save_file(self._list_learnt(), folder / LEARNT)
 
     def restore(self, origin: dict[str, Any], learnt: dict[str, Tensor]) -> None:
         """Take a fitted state, on the base model that it belongs to; errors as of `load`."""
@@ -119,45 +127,45 @@ class CausalLm:
                 f"base model {base.folder} has sha256 {base.sha256}, the labeler was fitted on "
                 f"{origin['base_sha256']}"
             )
-        self._open(base, origin["dtype"])
+        self._open_base(base, origin["dtype"])
         if self._conf.epochs > 0:
             self._network.add_adapters(self._conf.lora)
-        if set(learnt) != set(self._learnt()):
+        if set(learnt) != set(self._list_learnt()):
             raise LabelerError("the saved head and adapters are not those of this base model")
         self._network.load_state_dict(learnt, strict=False)
-        self._network.to(device())
+        self._network.to(choose_device())
         self._origin = origin
 
-    def _open(self, base: BaseModel, dtype: str) -> None:
+    def _open_base(self, base: BaseModel, dtype: str) -> None:
         """Read the first layers of the base model, and its tokenizer."""
         self._prompts = PromptTokens(read_tokenizer(base.folder), self._template, self._conf)
         trunk = read_trunk(base, dtype)
         self._network = PromptReader(trunk, self._prompts.prefix, self._conf.checkpointing)
-        self._network.to(device()).eval()
+        self._network.to(choose_device()).eval()
 
-    def _learn(self, train: TokenPairs, judged: TokenPairs) -> list[dict[str, float]]:
+    def _fit_network(self, train: TokenPairs, judged: TokenPairs) -> list[dict[str, float]]:
         """Fit the head, then the adapters; validation losses (nats) by epoch, 0 the head alone."""
-        network, run = self._network, self._run()
-        with on_threads(self._conf.threads):
-            network.fit_head(read_all(network.pooled_states, train, run), train, self._conf.ridge)
+        network, run = self._network, self._build_run()
+        with use_threads(self._conf.threads):
+            network.fit_head(read_all(network.pool_states, train, run), train, self._conf.ridge)
         if self._conf.epochs == 0:
-            losses = own_losses(logits_of(network, judged, run), judged)
+            losses = compute_losses(compute_logits(network, judged, run), judged)
             mean = float(np.average(losses, weights=judged.targets.weight))
             return [{"epoch": 0, "validation_loss": mean}]
-        with seeded(self._seed):
+        with fix_seed(self._seed):
             network.add_adapters(self._conf.lora)
-        tuning = self._run(autocast=resolve_dtype(self._conf.dtype) == "bfloat16")
+        tuning = self._build_run(autocast=resolve_dtype(self._conf.dtype) == "bfloat16")
         return fine_tune(network, train, judged, tuning, judge_start=True).history
 
-    def _learnt(self) -> dict[str, Tensor]:
+    def _list_learnt(self) -> dict[str, Tensor]:
         standardising = {"mean": self._network.mean.cpu(), "scale": self._network.scale.cpu()}
         return learnt_state(self._network) | standardising
 
-    def _data(self, pairs: Pairs, targets: Targets | None = None) -> TokenPairs:
-        return TokenPairs.of(self._prompts.tokens(pairs), self._prompts.fillers, targets)
+    def _tokenise(self, pairs: Pairs, targets: Targets | None = None) -> TokenPairs:
+        return TokenPairs.from_tokens(self._prompts.tokenise(pairs), self._prompts.fillers, targets)
 
-    def _run(self, autocast: bool = False) -> FineTuning:
-        return FineTuning(self._conf, autocast, device(), self._seed)
+    def _build_run(self, autocast: bool = False) -> FineTuning:
+        return FineTuning(self._conf, autocast, choose_device(), self._seed)
 
     def _check_fitted(self) -> None:
         if not self._origin:
@@ -165,7 +173,7 @@ class CausalLm:
 
 
 def build(conf: Conf) -> CausalLm:
-    """An unfitted labeler of the conf's section.
+    """Build an unfitted labeler of the conf's section.
 
     Raises:
         LabelerError: the template of the conf cannot be read.

@@ -76,31 +76,32 @@ class PromptReader(nn.Module):
         self.head.load_state_dict(head.state_dict())
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
-        """Token ids and mask [B, T] -> logits [B, 2], float32."""
-        scaled = (self.pooled_states(tokens) - self.mean) / self.scale
+        """Map token ids and mask [B, T] to logits [B, 2], float32."""
+        scaled = (self.pool_states(tokens) - self.mean) / self.scale
         with torch.autocast(scaled.device.type, enabled=False):
             return functional.linear(scaled, self.head.weight, self.head.bias)
 
-    def pooled_states(self, tokens: dict[str, Tensor]) -> Tensor:
-        """Token ids and mask [B, T] -> mean and last state of the pairs' tokens [B, D], float32."""
+    def pool_states(self, tokens: dict[str, Tensor]) -> Tensor:
+        """Map token ids and mask [B, T] to the mean and last state of the pairs' tokens [B, D],
+        float32."""
         real = tokens["attention_mask"]
-        states = self._states(tokens["input_ids"], real).float()  # (B, T, D / 2)
+        states = self._compute_states(tokens["input_ids"], real).float()  # (B, T, D / 2)
         lengths = real.sum(dim=1)
         mean = (states * real.unsqueeze(2)).sum(dim=1) / lengths.unsqueeze(1)
         last = states[torch.arange(len(real), device=real.device), lengths - 1]
         return torch.cat([mean, last], dim=1)
 
-    def _states(self, ids: Tensor, real: Tensor) -> Tensor:
-        """Hidden states of the pairs' tokens; padding stands on the right, where nobody looks.
+    def _compute_states(self, ids: Tensor, real: Tensor) -> Tensor:
+        """Compute the hidden states of the pairs' tokens; padding stands on the right, where nobody
+        looks.
 
-        The prefix is read once a batch into the model's cache. Checkpointing allows no cache: then
-        it stands before every pair.
-        """
+        The prefix is read once per batch into the model's cache. Checkpointing allows no cache:
+        then the prefix stands before every pair."""
         rows, before = len(ids), self.prefix.shape[1]
         mask = torch.cat([real.new_ones(rows, before), real], dim=1)
         if self._checkpointing and self.training:
-            whole = torch.cat([self.prefix.expand(rows, -1), ids], dim=1)
-            states = self.trunk(input_ids=whole, attention_mask=mask, use_cache=False)
+            with_prefix = torch.cat([self.prefix.expand(rows, -1), ids], dim=1)
+            states = self.trunk(input_ids=with_prefix, attention_mask=mask, use_cache=False)
             return states.last_hidden_state[:, before:]  # type: ignore[no-any-return]
         cache = self.trunk(input_ids=self.prefix, use_cache=True).past_key_values
         cache.batch_repeat_interleave(rows)

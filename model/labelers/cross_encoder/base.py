@@ -6,16 +6,17 @@ from typing import Any
 from conf.sections.features import EncoderConf
 from conf.sections.labelers.cross_encoder import CrossEncoderConf
 from model.labelers.base import LabelerError
+from model.labelers.kinds import CROSS_ENCODER
 from model.labelers.network.base_model import (
     BaseModel,
     check_sha256,
+    hash_weights,
+    list_weight_files,
     read_trunk,
-    weight_files,
-    weights_sha256,
 )
 from model.text.encoder import MINILM_SHA256, find_encoder
 
-SECTION = "labeler.cross_encoder"
+SECTION = f"labeler.{CROSS_ENCODER}"
 ATTENTION = "eager"
 """On a CPU the backward pass of torch's fused attention takes as long as all the rest together."""
 _LAYERS = {MINILM_SHA256: 4}
@@ -34,14 +35,14 @@ def find_base(conf: CrossEncoderConf, encoder: EncoderConf) -> BaseModel:
         folder, digest = Path(spec.folder), spec.sha256
     else:
         folder = Path(conf.path)
-        digest = weights_sha256(weight_files(folder, SECTION))
+        digest = hash_weights(list_weight_files(folder, SECTION))
     check_sha256(folder, digest, conf.sha256, SECTION)
     return BaseModel(folder, digest, SECTION, conf.layers or _LAYERS.get(digest))
 
 
 def read_encoder(base: BaseModel, conf: CrossEncoderConf) -> Any:
-    """The encoder in float32, with dropout in its layers but not within attention, where it costs
-    a CPU much time.
+    """Read the encoder in float32, with dropout in its layers but not within attention, where it
+    would cost a CPU much time.
 
     Raises:
         LabelerError: it cannot be read, has fewer layers than wanted, or knows fewer positions

@@ -22,15 +22,16 @@ from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, T
 from model.labelers.cross_encoder.base import ATTENTION, find_base, read_encoder
 from model.labelers.cross_encoder.network import PairEncoder
 from model.labelers.cross_encoder.tokens import PairTokenizer
-from model.labelers.fitting import check_fit, data_digest, version_of
-from model.labelers.network.base_model import BaseModel, read_tokenizer, trunk_of_config
-from model.labelers.network.machine import FineTuning, device, seeded
-from model.labelers.network.reading import chain_probabilities, logits_of
+from model.labelers.fitting import check_fit, hash_data, hash_parts
+from model.labelers.kinds import CROSS_ENCODER
+from model.labelers.network.base_model import BaseModel, build_trunk, read_tokenizer
+from model.labelers.network.machine import FineTuning, choose_device, fix_seed
+from model.labelers.network.reading import compute_logits, compute_probabilities
 from model.labelers.network.token_pairs import TokenPairs
 from model.labelers.network.training import fine_tune, repeat_fine_tuning
 from model.text.encoder import resolve_dtype
 
-SETTINGS, WEIGHTS = "cross_encoder.json", "model.safetensors"
+SETTINGS, WEIGHTS = f"{CROSS_ENCODER}.json", "model.safetensors"
 _SPEED = {"path", "threads", "predict_batch_size", "accumulation"}
 """Conf that says where the base model is and how fast it runs: no part of a version."""
 
@@ -52,7 +53,7 @@ class FittedEncoder:
 class CrossEncoderLabeler:
     """An encoder over query and item."""
 
-    kind = "cross_encoder"
+    kind = CROSS_ENCODER
 
     def __init__(self, conf: CrossEncoderConf, encoder: EncoderConf, seed: int) -> None:
         """Nothing is read before `fit` or `load`; `encoder` is the default base model."""
@@ -71,12 +72,12 @@ class CrossEncoderLabeler:
         Raises:
             LabelerError: the labeler is not fitted.
         """
-        origin = dict(self._fitted().origin)
+        origin = dict(self._require_fitted().origin)
         conf = self._conf.model_dump(mode="json", exclude=_SPEED)
-        return version_of({"kind": self.kind, "origin": origin, "conf": conf, "seed": self._seed})
+        return hash_parts({"kind": self.kind, "origin": origin, "conf": conf, "seed": self._seed})
 
     def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
-        """Fine-tune; `validation` chooses the epoch.
+        """Fine-tune the network; `validation` chooses the epoch.
 
         By conf as many epochs are then learnt again from all pairs.
 
@@ -88,46 +89,48 @@ class CrossEncoderLabeler:
         check_fit(pairs, targets, validation)
         started = time.monotonic()
         base, dtype = find_base(self._conf, self._encoder), resolve_dtype(self._conf.dtype)
-        tokenizer = self._tokenizer(base.folder)
+        tokenizer = self._read_tokenizer(base.folder)
         train, judged = (
-            _data(pairs, tokenizer, targets),
-            _data(validation[0], tokenizer, validation[1]),
+            _tokenise(pairs, tokenizer, targets),
+            _tokenise(validation[0], tokenizer, validation[1]),
         )
-        run = FineTuning(self._conf, dtype == "bfloat16", device(), self._seed)
-        network = self._new_network(base, train)
+        run = FineTuning(self._conf, dtype == "bfloat16", choose_device(), self._seed)
+        network = self._build_network(base, train)
         chosen = fine_tune(network, train, judged, run)
-        digests = [data_digest(pairs, targets), data_digest(*validation)]
+        digests = [hash_data(pairs, targets), hash_data(*validation)]
         origin = {
             "base_sha256": base.sha256,
             "layers": base.layers,
             "data": digests,
             "dtype": dtype,
         }
-        self._state = FittedEncoder(ready(network, dtype), tokenizer, origin)
-        details: dict[str, Any] = {"epochs": chosen.history, "device": device()}
+        self._state = FittedEncoder(prepare_network(network, dtype), tokenizer, origin)
+        details: dict[str, Any] = {"epochs": chosen.history, "device": choose_device()}
         if not self._conf.refit:
             return FitReport(len(pairs), time.monotonic() - started, details)
         answers = self.predict(validation[0])
         pairs, targets = pairs.followed_by(validation[0]), targets.followed_by(validation[1])
-        train = _data(pairs, tokenizer, targets)
-        network = self._new_network(base, train)
+        train = _tokenise(pairs, tokenizer, targets)
+        network = self._build_network(base, train)
         details["refit"] = repeat_fine_tuning(network, train, run, chosen)
-        self._state = FittedEncoder(ready(network, dtype), tokenizer, origin)
+        self._state = FittedEncoder(prepare_network(network, dtype), tokenizer, origin)
         return FitReport(len(pairs), time.monotonic() - started, details, answers)
 
     def predict(self, pairs: Pairs) -> Probabilities:
-        """Probabilities of the pairs, in their order.
+        """Predict the probabilities of the pairs, in their order.
 
         Raises:
             LabelerError: the labeler is not fitted.
         """
-        state = self._fitted()
-        run = FineTuning(self._conf, autocast=False, device=device(), seed=self._seed)
-        return chain_probabilities(logits_of(state.network, _data(pairs, state.tokenizer), run))
+        state = self._require_fitted()
+        run = FineTuning(self._conf, autocast=False, device=choose_device(), seed=self._seed)
+        return compute_probabilities(
+            compute_logits(state.network, _tokenise(pairs, state.tokenizer), run)
+        )
 
     def save(self, folder: Path) -> None:
         """Write settings, tokenizer and weights."""
-        state = self._fitted()
+        state = self._require_fitted()
         settings = {
             "conf": self._conf.model_dump(mode="json"),
             "encoder": self._encoder.model_dump(mode="json"),
@@ -146,7 +149,7 @@ class CrossEncoderLabeler:
         Raises:
             LabelerError: a file is missing, damaged or does not fit the conf.
         """
-        network = PairEncoder(trunk_of_config(folder, ATTENTION), self._conf)
+        network = PairEncoder(build_trunk(folder, ATTENTION), self._conf)
         try:
             network.load_state_dict(load_file(folder / WEIGHTS))
         except (OSError, SafetensorError, RuntimeError) as error:
@@ -156,39 +159,41 @@ class CrossEncoderLabeler:
             ) from error
         # Weights in bfloat16 are computed in float32 where the machine has no bfloat16.
         dtype = origin["dtype"] if resolve_dtype("auto") == "bfloat16" else "float32"
-        self._state = FittedEncoder(ready(network, dtype), self._tokenizer(folder), origin)
+        self._state = FittedEncoder(
+            prepare_network(network, dtype), self._read_tokenizer(folder), origin
+        )
 
-    def _new_network(self, base: BaseModel, train: TokenPairs) -> PairEncoder:
-        """A network that has learnt nothing but the rates of the labels."""
-        with seeded(self._seed):
+    def _build_network(self, base: BaseModel, train: TokenPairs) -> PairEncoder:
+        """Build a network that has learnt nothing but the rates of the labels."""
+        with fix_seed(self._seed):
             network = PairEncoder(read_encoder(base, self._conf), self._conf)
         rates = (train.labels * train.weight.unsqueeze(1)).sum(dim=0) / train.weight.sum()
         network.start_at(float(rates[0]), float(rates[1]))
-        network.freeze(self._conf.frozen_layers)
+        network.freeze_parts(self._conf.frozen_layers)
         return network
 
-    def _tokenizer(self, folder: Path) -> PairTokenizer:
+    def _read_tokenizer(self, folder: Path) -> PairTokenizer:
         return PairTokenizer(read_tokenizer(folder), self._conf.max_tokens, self._conf.marks)
 
-    def _fitted(self) -> FittedEncoder:
+    def _require_fitted(self) -> FittedEncoder:
         if self._state is None:
             raise LabelerError("the labeler is not fitted")
         return self._state
 
 
-def ready(network: PairEncoder, dtype: str) -> PairEncoder:
-    """The network with its encoder in `dtype`, the head in float32, set to predict."""
+def prepare_network(network: PairEncoder, dtype: str) -> PairEncoder:
+    """Set the network to predict: its encoder in `dtype`, the head in float32."""
     network.trunk.to(getattr(torch, dtype))
-    return network.to(device()).eval()
+    return network.to(choose_device()).eval()
 
 
 def build(conf: Conf) -> CrossEncoderLabeler:
-    """An unfitted labeler of a configuration."""
+    """Build an unfitted labeler of a configuration."""
     return CrossEncoderLabeler(conf.labeler.cross_encoder, conf.encoder, conf.seed)
 
 
 def load(folder: Path) -> CrossEncoderLabeler:
-    """The labeler that `save` wrote.
+    """Load the labeler that `save` wrote.
 
     Raises:
         LabelerError: a file cannot be read.
@@ -200,5 +205,5 @@ def load(folder: Path) -> CrossEncoderLabeler:
     return labeler
 
 
-def _data(pairs: Pairs, tokenizer: PairTokenizer, targets: Targets | None = None) -> TokenPairs:
-    return TokenPairs.of(tokenizer.tokens(pairs), tokenizer.fillers, targets)
+def _tokenise(pairs: Pairs, tokenizer: PairTokenizer, targets: Targets | None = None) -> TokenPairs:
+    return TokenPairs.from_tokens(tokenizer.tokenise(pairs), tokenizer.fillers, targets)

@@ -47,7 +47,7 @@ class PairEncoder(nn.Module):
         with torch.no_grad():
             last.bias.copy_(torch.logit(rates))
 
-    def freeze(self, parts: int) -> None:
+    def freeze_parts(self, parts: int) -> None:
         """Keep the base weights of the embeddings (1) and of the first `parts` - 1 layers."""
         if parts > 0 and (embeddings := getattr(self.trunk, "embeddings", None)) is not None:
             embeddings.requires_grad_(False)
@@ -56,8 +56,8 @@ class PairEncoder(nn.Module):
             layer.requires_grad_(False)
 
     def forward(self, tokens: dict[str, Tensor]) -> Tensor:
-        """Model inputs and marks [B, T] -> logits [B, 2]."""
-        hidden = self.trunk(**self._inputs(tokens)).last_hidden_state.float()  # (B, T, D)
+        """Map model inputs and marks [B, T] to logits [B, 2]."""
+        hidden = self.trunk(**self._build_inputs(tokens)).last_hidden_state.float()  # (B, T, D)
         if self._pooling == "first":
             pooled = hidden[:, 0]
         else:
@@ -66,10 +66,10 @@ class PairEncoder(nn.Module):
         logits: Tensor = self.head(pooled)
         return logits
 
-    def _inputs(self, tokens: dict[str, Tensor]) -> dict[str, Tensor]:
-        """What the trunk reads."""
-        known = {name: tensor for name, tensor in tokens.items() if name != MARKS}
+    def _build_inputs(self, tokens: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Build the trunk's inputs."""
+        inputs = {name: tensor for name, tensor in tokens.items() if name != MARKS}
         if self.marks is None:
-            return known
-        embedded = self.trunk.get_input_embeddings()(known.pop("input_ids"))  # (B, T, E)
-        return known | {"inputs_embeds": embedded + self.marks(tokens[MARKS]).to(embedded.dtype)}
+            return inputs
+        embedded = self.trunk.get_input_embeddings()(inputs.pop("input_ids"))  # (B, T, E)
+        return inputs | {"inputs_embeds": embedded + self.marks(tokens[MARKS]).to(embedded.dtype)}

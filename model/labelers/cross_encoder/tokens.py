@@ -8,13 +8,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from model.labelers.base import LabelerError, Pairs
-from model.labelers.lexical.normal import valid_text
+from model.labelers.cross_encoder.base import SECTION
+from model.labelers.lexical.normal import mend_text
 from model.labelers.network.token_pairs import Tokens
 
 MARKS = "marks"
 """Beside the model inputs: 0 a special token; 1, 2 of the query, the item lacks (1) or has it (2);
 3, 4 of the item, the query lacks (3) or has it (4)."""
 MARK_COUNT = 5
+"""Values of a mark, 0 to 4."""
 _CHARACTERS_A_TOKEN = 16
 """Characters read of a text a token kept: no token of a shop's texts is longer (count)."""
 
@@ -41,7 +43,7 @@ class PairTokenizer:
         if marks and not tokenizer.is_fast:
             raise LabelerError(
                 f"{type(tokenizer).__name__} does not say which text a token is of; set "
-                "labeler.cross_encoder.marks=false, or take a base model with a fast tokenizer"
+                f"{SECTION}.marks=false, or take a base model with a fast tokenizer"
             )
         self._marks = marks
         self.tokenizer = tokenizer
@@ -51,29 +53,29 @@ class PairTokenizer:
             "token_type_ids": tokenizer.pad_token_type_id,
         }
 
-    def tokens(self, pairs: Pairs) -> list[Tokens]:
-        """Model inputs of every pair and, where wanted, its marks; not padded."""
+    def tokenise(self, pairs: Pairs) -> list[Tokens]:
+        """Tokenise every pair: its model inputs and, where wanted, its marks; not padded."""
         if len(pairs) == 0:
             return []
-        found = self.tokenizer(
-            [self._text(query) for query in pairs.queries],
-            [self._text(item) for item in pairs.items],
+        encoded = self.tokenizer(
+            [self._mend_text(query) for query in pairs.queries],
+            [self._mend_text(item) for item in pairs.items],
             truncation="longest_first",
             max_length=self.max_tokens,
         )
-        names = [name for name in self.tokenizer.model_input_names if name in found]
-        rows = [{name: found[name][row] for name in names} for row in range(len(pairs))]
+        names = [name for name in self.tokenizer.model_input_names if name in encoded]
+        rows = [{name: encoded[name][row] for name in names} for row in range(len(pairs))]
         if self._marks:
             for number, row in enumerate(rows):
-                row[MARKS] = _marks(row["input_ids"], found.sequence_ids(number))
+                row[MARKS] = _mark_tokens(row["input_ids"], encoded.sequence_ids(number))
         return rows
 
-    def _text(self, text: str) -> str:
-        return valid_text(text[: _CHARACTERS_A_TOKEN * self.max_tokens])
+    def _mend_text(self, text: str) -> str:
+        return mend_text(text[: _CHARACTERS_A_TOKEN * self.max_tokens])
 
 
-def _marks(ids: Sequence[int], parts: Sequence[int | None]) -> list[int]:
-    """Marks of the tokens of one pair; parts: 0 of the query, 1 of the item, None of neither."""
+def _mark_tokens(ids: Sequence[int], parts: Sequence[int | None]) -> list[int]:
+    """Mark the tokens of one pair; parts: 0 of the query, 1 of the item, None of neither."""
     sides: tuple[set[int], set[int]] = (set(), set())
     for token, part in zip(ids, parts, strict=True):
         if part is not None:

@@ -25,7 +25,7 @@ class NoGradeError(Exception):
 
 
 @dataclass(frozen=True)
-class Graded:
+class GradedReply:
     """A grade read from a reply.
 
     Attributes:
@@ -37,8 +37,8 @@ class Graded:
     grade: int
     masses: tuple[float, float, float] | None
 
-    def cumulative(self, smoothing: float) -> tuple[float, float]:
-        """P(grade >= 1) and P(grade >= 2).
+    def compute_cumulative(self, smoothing: float) -> tuple[float, float]:
+        """Compute P(grade >= 1) and P(grade >= 2).
 
         Without log-probabilities (1 - s) of the mass is on the grade and s is spread over all.
         """
@@ -51,12 +51,12 @@ class Graded:
                 spread + hit * (self.grade == 1),
                 spread + hit * (self.grade == 2),
             )
-        second = min(1.0, masses[2])
-        return min(1.0, masses[1] + second), second
+        ge_2 = min(1.0, masses[2])
+        return min(1.0, masses[1] + ge_2), ge_2
 
 
-def read_reply(body: bytes) -> Graded:
-    """The grade of a chat completion.
+def read_reply(body: bytes) -> GradedReply:
+    """Read the grade of a chat completion.
 
     Raises:
         NoGradeError: the body is cut or no JSON, has no answer, or the answer is no grade.
@@ -72,12 +72,13 @@ def read_reply(body: bytes) -> Graded:
         raise NoGradeError("reply without an answer") from error
     if not isinstance(content, str):
         raise NoGradeError("reply without an answer")
-    grade, at = _grade(content, cut=choice.get("finish_reason") == "length")
-    return Graded(grade, _masses(choice, grade, at))
+    grade, at = _find_grade(content, cut=choice.get("finish_reason") == "length")
+    return GradedReply(grade, _compute_masses(choice, grade, at))
 
 
-def tokens_of(body: bytes) -> int | None:
-    """Tokens of prompt and answer as the endpoint counted them; None where it does not say."""
+def read_token_count(body: bytes) -> int | None:
+    """Read how many tokens prompt and answer had by the endpoint's count; None where it does not
+    say."""
     try:
         total = json.loads(body)["usage"]["total_tokens"]
     except (ValueError, KeyError, TypeError):
@@ -85,8 +86,8 @@ def tokens_of(body: bytes) -> int | None:
     return total if isinstance(total, int) and total >= 0 else None
 
 
-def _grade(content: str, cut: bool) -> tuple[int, int]:
-    """The grade and where its digit stands: as the value of "grade", or alone."""
+def _find_grade(content: str, cut: bool) -> tuple[int, int]:
+    """Find the grade and where its digit stands: as the value of "grade", or alone."""
     named = {match[1]: match.start(1) for match in _IN_JSON.finditer(content)}
     if len(named) == 1:
         ((digit, at),) = named.items()
@@ -99,39 +100,46 @@ def _grade(content: str, cut: bool) -> tuple[int, int]:
     raise NoGradeError("answer is not a grade of 0, 1 or 2")
 
 
-def _masses(choice: Mapping[str, Any], grade: int, at: int) -> tuple[float, float, float] | None:
-    """Masses of the grades among the alternatives of the digit's token; they add up to 1.
+def _compute_masses(
+    choice: Mapping[str, Any], grade: int, at: int
+) -> tuple[float, float, float] | None:
+    """Compute the masses of the grades among the alternatives of the digit's token; they add up to
+    1.
 
     Tokens such as " 1" or ":1" count as their digit. A grade that is not listed has mass 0. None
     where there are no alternatives, or where they contradict the answer (a token without a digit).
     """
     try:
         tokens = choice["logprobs"]["content"]
-        token = _token_at(tokens, at)
+        token = _find_token(tokens, at)
         listed = [(token["token"], token["logprob"])]
         listed += [(other["token"], other["logprob"]) for other in token.get("top_logprobs") or []]
-        found = _by_grade(listed)
+        by_grade = _sum_by_grade(listed)
     except (KeyError, IndexError, TypeError, ValueError):
         return None
-    total = sum(found.values())
-    if grade not in found or len(listed) < 2 or not total > 0:
+    total = sum(by_grade.values())
+    if grade not in by_grade or len(listed) < 2 or not total > 0:
         return None
-    return (found.get(0, 0.0) / total, found.get(1, 0.0) / total, found.get(2, 0.0) / total)
+    return (
+        by_grade.get(0, 0.0) / total,
+        by_grade.get(1, 0.0) / total,
+        by_grade.get(2, 0.0) / total,
+    )
 
 
-def _by_grade(listed: Sequence[tuple[str, float]]) -> dict[int, float]:
-    """Probability by grade; the chosen token is listed twice and counts once."""
-    found: dict[int, float] = {}
+def _sum_by_grade(listed: Sequence[tuple[str, float]]) -> dict[int, float]:
+    """Sum the probability of each grade; the chosen token is listed twice and counts once."""
+    by_grade: dict[int, float] = {}
     for text, log_probability in dict(listed).items():
         digit = text.strip(_AROUND_DIGIT)
         if digit in ("0", "1", "2"):
             mass = math.exp(min(0.0, float(log_probability)))
-            found[int(digit)] = found.get(int(digit), 0.0) + mass
-    return found
+            by_grade[int(digit)] = by_grade.get(int(digit), 0.0) + mass
+    return by_grade
 
 
-def _token_at(tokens: Sequence[Mapping[str, Any]], at: int) -> Mapping[str, Any]:
-    """The token that covers character `at` of the answer."""
+def _find_token(tokens: Sequence[Mapping[str, Any]], at: int) -> Mapping[str, Any]:
+    """Find the token that covers character `at` of the answer."""
     end = 0
     for token in tokens:
         end += len(token["token"])

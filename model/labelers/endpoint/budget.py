@@ -18,10 +18,9 @@ class SharesBudget(Protocol):
 class Budget:
     """Counts calls and tokens and says when no more may be spent.
 
-    A call reserves tokens before it is made and settles them after, so that calls at the same
-    time do not overspend together. What it reserves is an estimate, raised to the most that a
-    call has taken so far: until the first calls are back, they may go over.
-    """
+    A call reserves tokens before it is made and settles them afterwards, so that calls at the same
+    time do not overspend together. The reservation is an estimate, raised to the most that a call
+    has taken so far; until the first calls are back, calls may overspend."""
 
     def __init__(self, conf: BudgetConf, processes: int = 1) -> None:
         """
@@ -37,8 +36,9 @@ class Budget:
         self.calls = 0
         self.tokens = 0
 
-    def reserve(self, tokens: int) -> int | None:
-        """Tokens set aside for one more call of about `tokens`; None where it may not be made."""
+    def reserve_call(self, tokens: int) -> int | None:
+        """Reserve one more call of about `tokens`; gives the tokens set aside, None where it may
+        not be made."""
         with self._lock:
             if self._calls is not None and self.calls >= self._calls:
                 return None
@@ -50,14 +50,14 @@ class Budget:
             self._reserved += expected
             return expected
 
-    def settle(self, reserved: int, spent: int) -> None:
+    def settle_call(self, reserved: int, spent: int) -> None:
         """Replace the estimate of a call by what it took."""
         with self._lock:
             self._reserved -= reserved
             self.tokens += spent
             self._largest = max(self._largest, spent)
 
-    def spent(self) -> dict[str, int]:
-        """Calls and tokens so far."""
+    def count_spent(self) -> dict[str, int]:
+        """Count the calls and tokens so far."""
         with self._lock:
             return {"calls": self.calls, "tokens": self.tokens}

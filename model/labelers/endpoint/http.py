@@ -8,12 +8,14 @@ import httpx
 
 from conf.sections.labelers.endpoint import EndpointConf
 from model.labelers.base import LabelerError
+from model.labelers.kinds import ENDPOINT
 
+SECTION = f"labeler.{ENDPOINT}"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 
 def open_client(conf: EndpointConf) -> httpx.Client:
-    """A client of the endpoint's address only: no redirect takes the key elsewhere.
+    """Open a client of the endpoint's address only: no redirect takes the key elsewhere.
 
     Raises:
         LabelerError: the address is none or holds a password, or the key is no plain text.
@@ -27,11 +29,9 @@ def open_client(conf: EndpointConf) -> httpx.Client:
     except httpx.InvalidURL:
         url = httpx.URL()
     if url.userinfo:
-        raise LabelerError(
-            f"labeler.openai_compatible.url holds a password; put the key into {conf.key_variable}"
-        )
+        raise LabelerError(f"{SECTION}.url holds a password; put the key into {conf.key_variable}")
     if url.scheme not in ("http", "https") or not url.host:
-        raise LabelerError(f"labeler.openai_compatible.url {conf.url!r} is not an http(s) address")
+        raise LabelerError(f"{SECTION}.url {conf.url!r} is not an http(s) address")
     return httpx.Client(
         base_url=url,
         headers=headers,
@@ -41,8 +41,9 @@ def open_client(conf: EndpointConf) -> httpx.Client:
     )
 
 
-def retry_after(value: str | None) -> float | None:
-    """Seconds of a Retry-After header (RFC 9110, 10.2.3): a number or a date; None if neither."""
+def parse_retry_after(value: str | None) -> float | None:
+    """Parse the seconds of a Retry-After header (RFC 9110, 10.2.3): a number or a date; None if
+    neither."""
     if value is None:
         return None
     if value.strip().isdecimal():

@@ -1,6 +1,5 @@
 """The labeler `openai_compatible`: a chat endpoint (vLLM, llama.cpp, a vendor) grades pairs."""
 
-import json
 import time
 from collections.abc import Sequence
 from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
@@ -13,17 +12,21 @@ from numpy.typing import NDArray
 
 from conf.schema import Conf
 from conf.sections.labelers.endpoint import EndpointConf
+from model.files import read_json, write_json
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
 from model.labelers.endpoint.budget import Budget
-from model.labelers.endpoint.calibration import fit_maps, mapped
+from model.labelers.endpoint.calibration import apply_maps, fit_maps
 from model.labelers.endpoint.client import OUT_OF_BUDGET, ChatClient, NotGradedError
-from model.labelers.fitting import check_fit, data_digest, version_of
+from model.labelers.endpoint.http import SECTION
+from model.labelers.fitting import check_fit, hash_data, hash_parts
+from model.labelers.kinds import ENDPOINT
 from model.labelers.partial import Answers
-from model.labelers.prompt import Template, neutral_pairs, read_template, suspected_pairs
+from model.labelers.prompt import Template, mark_suspected, neutralise_pairs, read_template
 
 SETTINGS = "endpoint.json"
 LEFT = "labeling stopped before this pair"
 _FEWEST = 30
+"""Graded pairs below which two logistic maps cannot be fitted (count)."""
 _HOW = {"concurrency", "connect_seconds", "timeout_seconds", "retry", "budget", "key_variable"}
 """Conf that says how the endpoint is talked to: no part of a version."""
 
@@ -41,7 +44,7 @@ class StoppedError(LabelerError):
 class Endpoint:
     """A chat endpoint that grades pairs by constrained JSON."""
 
-    kind = "openai_compatible"
+    kind = ENDPOINT
 
     def __init__(
         self,
@@ -75,7 +78,7 @@ class Endpoint:
         """Hash of address, model, template, conf, and the calibration with its data."""
         conf = self._conf.model_dump(mode="json", exclude=_HOW)
         parts = {"kind": self.kind, "prompt": self.prompt_hash, "conf": conf}
-        return version_of({**parts, "fitted": self._fitted})
+        return hash_parts({**parts, "fitted": self._fitted})
 
     def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
         """Calibrate the endpoint's probabilities where the conf wants it; else ask nothing.
@@ -91,38 +94,38 @@ class Endpoint:
         check_fit(pairs, targets, validation)
         started = time.monotonic()
         self._fitted = {}
-        details: dict[str, Any] = {"suspected_injections": int(suspected_pairs(pairs).sum())}
+        details: dict[str, Any] = {"suspected_injections": int(mark_suspected(pairs).sum())}
         if self._conf.calibration != "none":
             details |= self._calibrate(pairs, targets)
         return FitReport(len(pairs), time.monotonic() - started, details)
 
     def predict(self, pairs: Pairs) -> Probabilities:
-        """Probabilities of the pairs, in their order.
+        """Predict the probabilities of the pairs, in their order.
 
         Raises:
             LabelerError: a pair cannot be graded; `predict_some` says which and why instead.
         """
-        return self.predict_some(pairs).complete()
+        return self.predict_some(pairs).require_complete()
 
     def predict_some(self, pairs: Pairs) -> Answers:
-        """An answer or a reason for each pair; equal texts are asked once.
+        """Ask for an answer or a reason for each pair; equal texts are asked once.
 
         Raises:
             StoppedError: the endpoint cannot be used at all (key, address, model), or the budget
                 is spent and the conf wants that to be an error; it carries the answers so far.
         """
-        texts = neutral_pairs(pairs, self._conf.prompt)
+        texts = neutralise_pairs(pairs, self._conf.prompt)
         both = list(zip(texts.queries, texts.items, strict=True))
-        found, error = self._ask_all(list(dict.fromkeys(both)))
-        answers = self._answers([found[pair] for pair in both], suspected_pairs(pairs))
+        outcomes, error = self._ask_all(list(dict.fromkeys(both)))
+        answers = self._build_answers([outcomes[pair] for pair in both], mark_suspected(pairs))
         if error is not None:
             raise StoppedError(str(error), answers) from error
         if self._conf.budget.when_spent == "stop" and OUT_OF_BUDGET in answers.missing:
-            spent = self.budget.spent()
+            spent = self.budget.count_spent()
             raise StoppedError(
                 f"budget of the endpoint is spent ({spent['calls']} calls, {spent['tokens']} "
                 f"tokens), {answers.missing[OUT_OF_BUDGET]} pairs are left; raise "
-                "labeler.openai_compatible.budget",
+                f"{SECTION}.budget",
                 answers,
             )
         return answers
@@ -134,70 +137,72 @@ class Endpoint:
             "template": asdict(self._template),
             "fitted": self._fitted,
         }
-        text = json.dumps(content, indent=1) + "\n"
-        (folder / SETTINGS).write_text(text, encoding="utf-8")
+        write_json(folder / SETTINGS, content)
 
     def _ask_all(
         self, pairs: Sequence[tuple[str, str]]
     ) -> tuple[dict[tuple[str, str], Cumulative | str], LabelerError | None]:
-        """Probabilities or a reason by pair, and the error that ended the asking, if one did."""
-        found: dict[tuple[str, str], Cumulative | str] = dict.fromkeys(pairs, LEFT)
+        """Ask for every pair: probabilities or a reason by pair, and the error that ended the
+        asking, if one did."""
+        outcomes: dict[tuple[str, str], Cumulative | str] = dict.fromkeys(pairs, LEFT)
         with ChatClient(self._conf, self.budget) as client:
             pool = ThreadPoolExecutor(self._conf.concurrency)
             try:
-                asked = {pool.submit(self._ask, client, pair): pair for pair in pairs}
+                asked = {pool.submit(self._ask_pair, client, pair): pair for pair in pairs}
                 wait(asked, return_when=FIRST_EXCEPTION)
             finally:
                 pool.shutdown(cancel_futures=True)
         failed: LabelerError | None = None
         for future, pair in asked.items():
-            outcome = LEFT if future.cancelled() else _result(future)
+            outcome = LEFT if future.cancelled() else _take_result(future)
             if isinstance(outcome, LabelerError):
                 failed = failed or outcome
             else:
-                found[pair] = outcome
-        return found, failed
+                outcomes[pair] = outcome
+        return outcomes, failed
 
-    def _ask(self, client: ChatClient, pair: tuple[str, str]) -> Cumulative | str:
+    def _ask_pair(self, client: ChatClient, pair: tuple[str, str]) -> Cumulative | str:
         try:
-            graded = client.ask(self._template.messages(*pair))
+            graded = client.ask_grade(self._template.build_messages(*pair))
         except NotGradedError as reason:
             return str(reason)
-        return graded.cumulative(self._conf.smoothing)
+        return graded.compute_cumulative(self._conf.smoothing)
 
-    def _answers(self, found: Sequence[Cumulative | str], suspected: NDArray[np.bool_]) -> Answers:
-        values = [(np.nan, np.nan) if isinstance(one, str) else one for one in found]
+    def _build_answers(
+        self, outcomes: Sequence[Cumulative | str], suspected: NDArray[np.bool_]
+    ) -> Answers:
+        values = [(np.nan, np.nan) if isinstance(one, str) else one for one in outcomes]
         table = np.array(values, np.float64).reshape(-1, 2)
-        reasons = [one if isinstance(one, str) else None for one in found]
-        first, second = table[:, 0], table[:, 1]
+        reasons = [one if isinstance(one, str) else None for one in outcomes]
+        ge_1, ge_2 = table[:, 0], table[:, 1]
         if "maps" in self._fitted:
-            first, second = mapped(first, second, self._fitted["maps"])
-        return Answers(first, second, reasons, suspected)
+            ge_1, ge_2 = apply_maps(ge_1, ge_2, self._fitted["maps"])
+        return Answers(ge_1, ge_2, reasons, suspected)
 
     def _calibrate(self, pairs: Pairs, targets: Targets) -> dict[str, Any]:
         """Ask for a draw of the pairs and fit the maps on what was graded."""
         draw = np.random.default_rng(self._conf.seed).permutation(len(pairs))
         rows = np.sort(draw[: self._conf.calibration_pairs])
-        answers = self.predict_some(pairs.take(rows))
-        known = answers.answered
-        if known.sum() < _FEWEST:
+        answers = self.predict_some(pairs.select_rows(rows))
+        answered = answers.answered
+        if answered.sum() < _FEWEST:
             raise LabelerError(
-                f"the endpoint graded {known.sum()} of {len(rows)} pairs, {_FEWEST} are needed to "
-                f"calibrate: {answers.missing}"
+                f"the endpoint graded {answered.sum()} of {len(rows)} pairs, {_FEWEST} are needed "
+                f"to calibrate: {answers.missing}"
             )
-        labels = targets.take(rows[known])
-        found = Probabilities(answers.p_ge_1[known], answers.p_ge_2[known])
+        labels = targets.select_rows(rows[answered])
+        graded = Probabilities(answers.p_ge_1[answered], answers.p_ge_2[answered])
         balanced = self._conf.calibration == "balanced"
         self._fitted = {
-            "maps": fit_maps(found, labels, balanced),
-            "data": data_digest(pairs.take(rows[known]), labels),
+            "maps": fit_maps(graded, labels, balanced),
+            "data": hash_data(pairs.select_rows(rows[answered]), labels),
         }
-        counts = {"asked": len(rows), "graded": int(known.sum()), "missing": answers.missing}
-        return counts | self.budget.spent()
+        counts = {"asked": len(rows), "graded": int(answered.sum()), "missing": answers.missing}
+        return counts | self.budget.count_spent()
 
 
 def build(conf: Conf) -> Endpoint:
-    """An unfitted labeler of the conf's section.
+    """Build an unfitted labeler of the conf's section.
 
     Raises:
         LabelerError: the template of the conf cannot be read.
@@ -212,14 +217,14 @@ def load(folder: Path) -> Endpoint:
         LabelerError: the file is missing or damaged.
     """
     try:
-        content = json.loads((folder / SETTINGS).read_text(encoding="utf-8"))
+        content = read_json(folder / SETTINGS, LabelerError)
         conf = EndpointConf.model_validate(content["conf"])
         return Endpoint(conf, Template.from_json(content["template"]), content["fitted"])
     except (OSError, KeyError, ValueError) as error:
         raise LabelerError(f"labeler at {folder} cannot be read: {error}") from error
 
 
-def _result(future: "Future[Cumulative | str]") -> Cumulative | str | LabelerError:
+def _take_result(future: "Future[Cumulative | str]") -> Cumulative | str | LabelerError:
     error = future.exception()
     if error is None:
         return future.result()

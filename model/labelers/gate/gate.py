@@ -11,15 +11,16 @@ from conf.sections.labeling import GateConf
 from model.labelers.base import GRADE_COUNT, LabelerError, Probabilities
 from model.labelers.gate.gold import (
     Gold,
-    gold_figures,
-    kappa_difference,
-    kappa_interval,
-    segment_figures,
+    compute_gold_figures,
+    compute_segment_figures,
+    estimate_kappa,
+    estimate_kappa_difference,
 )
-from model.labelers.gate.within import within_query
-from model.labelers.mix.sampling import counts_of, require_all_grades
+from model.labelers.gate.within import measure_within_query
+from model.labelers.mix.sampling import count_grades, require_all_grades
 
 _NAMED = 3
+"""Query texts that an error message names (count)."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Verdict:
         return not self.reasons
 
 
-def judge(
+def judge_labeler(
     gold: Gold, candidate: Graded, reference: Graded | None, conf: GateConf, seed: int
 ) -> Verdict:
     """Hold a labeler against the limits, and against the admitted version where there is one.
@@ -56,19 +57,21 @@ def judge(
     Raises:
         LabelerError: the gold set lacks a grade, or the answers are not of its pairs.
     """
-    require_all_grades(counts_of(gold.grades), "the gold set")
+    require_all_grades(count_grades(gold.grades), "the gold set")
     if len(candidate.p) != len(gold):
         raise LabelerError(f"{len(candidate.p)} answers to {len(gold)} gold pairs")
-    figures: dict[str, Any] = dict(gold_figures(gold, candidate.p, candidate.grades))
+    figures: dict[str, Any] = dict(compute_gold_figures(gold, candidate.p, candidate.grades))
     query = np.unique(gold.queries, return_inverse=True)[1].astype(np.int64)
-    figures |= within_query(candidate.p.expected, gold.grades.astype(np.float64), query)
-    interval = kappa_interval(gold, candidate.grades, conf.bootstrap, conf.confidence, seed)
+    figures |= measure_within_query(candidate.p.expected, gold.grades.astype(np.float64), query)
+    interval = estimate_kappa(gold, candidate.grades, conf.bootstrap, conf.confidence, seed)
     figures["qwk_interval"] = [interval.low, interval.high]
-    segments = segment_figures(gold, candidate.grades, conf.head_share, conf.min_segment_pairs)
+    segments = compute_segment_figures(
+        gold, candidate.grades, conf.head_share, conf.min_segment_pairs
+    )
     figures["segments"] = segments
-    reasons = [*_limits(figures, conf), *_segment_limits(segments, conf)]
+    reasons = [*_check_limits(figures, conf), *_check_segments(segments, conf)]
     if reference is not None:
-        gap = kappa_difference(
+        gap = estimate_kappa_difference(
             gold, candidate.grades, reference.grades, conf.bootstrap, conf.confidence, seed
         )
         figures["qwk_gain"] = [gap.value, gap.low, gap.high]
@@ -77,7 +80,7 @@ def judge(
                 f"kappa is {-gap.value:.3f} below that of the admitted version, interval "
                 f"{gap.low:.3f} to {gap.high:.3f}"
             )
-    return Verdict(reasons, finite(figures))
+    return Verdict(reasons, drop_nan(figures))
 
 
 def require_unseen(gold: Iterable[str], seen: Iterable[str]) -> None:
@@ -95,7 +98,7 @@ def require_unseen(gold: Iterable[str], seen: Iterable[str]) -> None:
         )
 
 
-def _limits(figures: Mapping[str, Any], conf: GateConf) -> list[str]:
+def _check_limits(figures: Mapping[str, Any], conf: GateConf) -> list[str]:
     least = {
         "within_one": conf.min_within_one,
         "qwk": conf.min_qwk,
@@ -115,29 +118,29 @@ def _limits(figures: Mapping[str, Any], conf: GateConf) -> list[str]:
     return low + high
 
 
-def _segment_limits(segments: Mapping[str, Mapping[str, float]], conf: GateConf) -> list[str]:
+def _check_segments(segments: Mapping[str, Mapping[str, float]], conf: GateConf) -> list[str]:
     limits = {"within_one": conf.min_segment_within_one, "qwk": conf.min_segment_qwk}
     return [
-        f"{segment}: {name} {found[name]:.3f} is below {limit:g} (worst of "
+        f"{segment}: {name} {figures[name]:.3f} is below {limit:g} (worst of "
         f"{len(segments)} segments)"
         for name, limit in limits.items()
-        for segment, found in _worst(segments, name)
-        if not found[name] >= limit
+        for segment, figures in _find_worst(segments, name)
+        if not figures[name] >= limit
     ]
 
 
-def _worst(
+def _find_worst(
     segments: Mapping[str, Mapping[str, float]], name: str
 ) -> list[tuple[str, Mapping[str, float]]]:
-    """The segment with the least figure; none where no segment has one."""
-    known = [(s, found) for s, found in segments.items() if not np.isnan(found[name])]
-    return sorted(known, key=lambda pair: (pair[1][name], pair[0]))[:1]
+    """Find the segment with the least figure; none where no segment has one."""
+    measured = [(s, figures) for s, figures in segments.items() if not np.isnan(figures[name])]
+    return sorted(measured, key=lambda pair: (pair[1][name], pair[0]))[:1]
 
 
-def finite(value: Any) -> Any:
-    """Figures for JSON: NaN, which it has no word for, becomes None."""
+def drop_nan(value: Any) -> Any:
+    """Replace NaN, which JSON has no word for, by None."""
     if isinstance(value, dict):
-        return {key: finite(part) for key, part in value.items()}
+        return {key: drop_nan(part) for key, part in value.items()}
     if isinstance(value, list):
-        return [finite(part) for part in value]
+        return [drop_nan(part) for part in value]
     return None if isinstance(value, float) and not np.isfinite(value) else value

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
 from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Pairs, Probabilities
 from model.labelers.metrics import (
-    agreement_of_confusion,
-    confusion,
-    expected_calibration_error,
-    kappa_of_confusion,
+    compute_agreement,
+    compute_calibration_error,
+    compute_kappa,
+    count_confusion,
 )
 
 LENGTHS = ((1, 2), (3, 4), (5, None))
@@ -52,11 +52,11 @@ class Gold:
     def __len__(self) -> int:
         return len(self.grades)
 
-    def segments(self, head_share: float) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-        """Name and mask [N] of each segment: region, head and tail, query length."""
+    def iterate_segments(self, head_share: float) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+        """Yield name and mask [N] of each segment: region, head and tail, query length."""
         for region in sorted(set(self.regions.tolist())):
             yield f"region {region}", self.regions == region
-        head = self._head(head_share)
+        head = self._mark_head(head_share)
         yield "head queries", head
         yield "tail queries", ~head
         words = np.array([len(text.split()) for text in self.queries.tolist()], np.int64)
@@ -64,47 +64,51 @@ class Gold:
             name = f"queries of {low} to {high} words" if high else f"queries of {low}+ words"
             yield name, (words >= low) & (words <= (high or words.max(initial=low)))
 
-    def _head(self, share: float) -> NDArray[np.bool_]:
-        """[N] pairs of the `share` of the queries that were shown most; ties by text."""
+    def _mark_head(self, share: float) -> NDArray[np.bool_]:
+        """Mark the pairs of the `share` of the queries that were shown most, [N]; ties by text."""
         shown = dict(zip(self.queries.tolist(), self.shown.tolist(), strict=True))
         ranked = sorted(shown, key=lambda text: (-shown[text], text))
         head = ranked[: max(1, round(share * len(ranked)))]
         return np.isin(self.queries, head)
 
 
-def gold_figures(gold: Gold, p: Probabilities, predicted: NDArray[np.int64]) -> dict[str, float]:
-    """qwk, exact, within_one, recall_0 .. recall_2, ece_ge_1, ece_ge_2, weighted.
+def compute_gold_figures(
+    gold: Gold, p: Probabilities, predicted: NDArray[np.int64]
+) -> dict[str, float]:
+    """Compute the weighted figures: qwk, exact, within_one, recall_0 .. recall_2, ece_ge_1,
+    ece_ge_2.
 
     Args:
         p: answers to the gold pairs.
         predicted: [N] the grades that they make.
     """
-    table = confusion(gold.grades, predicted, gold.weight)
-    agreed = {name: float(value) for name, value in agreement_of_confusion(table).items()}
+    table = count_confusion(gold.grades, predicted, gold.weight)
+    agreed = {name: float(value) for name, value in compute_agreement(table).items()}
     return agreed | {
-        "ece_ge_1": expected_calibration_error(p.p_ge_1, _at_least(gold, 1), gold.weight),
-        "ece_ge_2": expected_calibration_error(p.p_ge_2, _at_least(gold, 2), gold.weight),
+        "ece_ge_1": compute_calibration_error(p.p_ge_1, _reach_grade(gold, 1), gold.weight),
+        "ece_ge_2": compute_calibration_error(p.p_ge_2, _reach_grade(gold, 2), gold.weight),
     }
 
 
-def segment_figures(
+def compute_segment_figures(
     gold: Gold, predicted: NDArray[np.int64], head_share: float, least: int
 ) -> dict[str, dict[str, float]]:
-    """Segment -> pairs, qwk and within_one; segments of fewer than `least` pairs are left out."""
-    found: dict[str, dict[str, float]] = {}
-    for name, mask in gold.segments(head_share):
+    """Compute segment -> pairs, qwk and within_one; segments of fewer than `least` pairs are left
+    out."""
+    by_segment: dict[str, dict[str, float]] = {}
+    for name, mask in gold.iterate_segments(head_share):
         if int(mask.sum()) >= least:
-            table = confusion(gold.grades[mask], predicted[mask], gold.weight[mask])
-            figures = agreement_of_confusion(table)
-            found[name] = {
+            table = count_confusion(gold.grades[mask], predicted[mask], gold.weight[mask])
+            figures = compute_agreement(table)
+            by_segment[name] = {
                 "pairs": float(mask.sum()),
                 "qwk": float(figures["qwk"]),
                 "within_one": float(figures["within_one"]),
             }
-    return found
+    return by_segment
 
 
-def kappa_difference(
+def estimate_kappa_difference(
     gold: Gold,
     predicted: NDArray[np.int64],
     reference: NDArray[np.int64],
@@ -112,42 +116,44 @@ def kappa_difference(
     confidence: float,
     seed: int,
 ) -> Estimate:
-    """Kappa of `predicted` less that of `reference`, paired bootstrap over queries."""
+    """Estimate the kappa of `predicted` less that of `reference`, paired bootstrap over queries."""
     names, at = np.unique(gold.queries, return_inverse=True)
-    ours, theirs = (_by_query(gold, grades, at, len(names)) for grades in (predicted, reference))
+    ours, theirs = (
+        _count_by_query(gold, grades, at, len(names)) for grades in (predicted, reference)
+    )
     bootstrap = BlockBootstrap(len(names), replicates, confidence, seed)
-    return bootstrap.estimate(_kappa_gap, np.ones(len(names)), ours, theirs)
+    return bootstrap.estimate(_compute_kappa_gap, np.ones(len(names)), ours, theirs)
 
 
-def kappa_interval(
+def estimate_kappa(
     gold: Gold, predicted: NDArray[np.int64], replicates: int, confidence: float, seed: int
 ) -> Estimate:
-    """Kappa with its interval by bootstrap over queries."""
+    """Estimate kappa with its interval by bootstrap over queries."""
     names, at = np.unique(gold.queries, return_inverse=True)
-    tables = _by_query(gold, predicted, at, len(names))
+    tables = _count_by_query(gold, predicted, at, len(names))
     bootstrap = BlockBootstrap(len(names), replicates, confidence, seed)
-    return bootstrap.estimate(kappa_of_confusion, np.ones(len(names)), tables)
+    return bootstrap.estimate(compute_kappa, np.ones(len(names)), tables)
 
 
-def _kappa_gap(ours: Floats, theirs: Floats) -> Floats:
-    return np.asarray(kappa_of_confusion(ours) - kappa_of_confusion(theirs), np.float64)
+def _compute_kappa_gap(ours: Floats, theirs: Floats) -> Floats:
+    return np.asarray(compute_kappa(ours) - compute_kappa(theirs), np.float64)
 
 
-def _by_query(
+def _count_by_query(
     gold: Gold, predicted: NDArray[np.int64], at: NDArray[np.intp], queries: int
 ) -> Floats:
-    """[queries, 3, 3] confusion of each query."""
+    """Count the confusion of each query, [queries, 3, 3]."""
     tables = np.zeros((queries, GRADE_COUNT, GRADE_COUNT))
     np.add.at(tables, (at, gold.grades, predicted), gold.weight)
     return tables
 
 
-def _at_least(gold: Gold, grade: int) -> Floats:
+def _reach_grade(gold: Gold, grade: int) -> Floats:
     return (gold.grades >= grade).astype(np.float64)
 
 
-def weights_to(masses: Floats, mix: Sequence[float]) -> Floats:
-    """[N] weights that give graded pairs another mix of grades; their mean is 1.
+def compute_weights(masses: Floats, mix: Sequence[float]) -> Floats:
+    """Compute weights [N] that give graded pairs another mix of grades; their mean is 1.
 
     Args:
         masses: [N, 3] P(grade = 0), 1, 2 of the labels (0 and 1 where they are hard).

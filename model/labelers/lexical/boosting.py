@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from conf.sections.labelers.lexical import LexicalConf
 from model.labelers.base import LabelerError, Probabilities, Targets
-from model.labelers.fitting import cross_entropy
+from model.labelers.fitting import compute_cross_entropy
 
 Matrix = NDArray[np.float32]
 
@@ -35,14 +35,14 @@ class Boosters:
         return self.losses[self.leaves]
 
     def predict(self, features: Matrix) -> Probabilities:
-        """Probabilities of the rows [N, F]; one thread."""
+        """Predict the probabilities of the rows [N, F]; one thread."""
         if len(features) == 0:
             return Probabilities(np.zeros(0), np.zeros(0))
-        first, second = (_mean(boosters, features) for boosters in (self.ge_1, self.ge_2))
-        return Probabilities(first, np.minimum(first, second))
+        ge_1, ge_2 = (_average_boosters(boosters, features) for boosters in (self.ge_1, self.ge_2))
+        return Probabilities(ge_1, np.minimum(ge_1, ge_2))
 
     def as_json(self) -> dict[str, Any]:
-        """What `from_json` reads: LightGBM's own text of the trees."""
+        """Give what `from_json` reads: LightGBM's own text of the trees."""
         return {
             "ge_1": [booster.model_to_string() for booster in self.ge_1],
             "ge_2": [booster.model_to_string() for booster in self.ge_2],
@@ -52,7 +52,7 @@ class Boosters:
 
     @classmethod
     def from_json(cls, entries: dict[str, Any]) -> Self:
-        """The boosters that `as_json` wrote.
+        """Give the boosters that `as_json` wrote.
 
         Raises:
             LabelerError: LightGBM cannot read the text of the trees, or there is one booster a
@@ -61,14 +61,14 @@ class Boosters:
         if isinstance(entries.get("ge_1"), str):
             raise LabelerError("another version of this code saved the boosted trees; fit anew")
         try:
-            first, second = (
+            ge_1, ge_2 = (
                 tuple(lightgbm.Booster(model_str=text) for text in entries[side])
                 for side in ("ge_1", "ge_2")
             )
         except (lightgbm.basic.LightGBMError, KeyError) as error:
             raise LabelerError(f"the boosted trees cannot be read: {error}") from error
         losses = {int(leaves): float(loss) for leaves, loss in entries["losses"].items()}
-        return cls(first, second, int(entries["leaves"]), losses)
+        return cls(ge_1, ge_2, int(entries["leaves"]), losses)
 
 
 @dataclass(frozen=True)
@@ -90,54 +90,54 @@ class BagFit:
     names: Sequence[str]
 
     def fit_bag(self) -> Boosters:
-        """All members, of the leaves that the first one chose."""
+        """Fit all members, with the leaves that the first one chose."""
         return self.add_members(self.fit_one())
 
     def fit_one(self) -> Boosters:
-        """The first member, of the leaves that validation chose."""
-        tried = [self._member(leaves, 0) for leaves in self.conf.leaves]
+        """Fit the first member, with the leaves that validation chose."""
+        tried = [self._fit_member(leaves, 0) for leaves in self.conf.leaves]
         best = min(tried, key=lambda boosters: boosters.loss)
         return replace(best, losses={boosters.leaves: boosters.loss for boosters in tried})
 
-    def add_members(self, first: Boosters) -> Boosters:
-        """The first member and the others; the loss of its leaves becomes the bag's."""
-        others = [self._member(first.leaves, number) for number in range(1, self.conf.bag)]
-        bag = [first, *others]
-        whole = replace(
-            first,
+    def add_members(self, member: Boosters) -> Boosters:
+        """Fit the other members; the loss of its leaves becomes the bag's."""
+        others = [self._fit_member(member.leaves, number) for number in range(1, self.conf.bag)]
+        bag = [member, *others]
+        merged = replace(
+            member,
             ge_1=tuple(booster for boosters in bag for booster in boosters.ge_1),
             ge_2=tuple(booster for boosters in bag for booster in boosters.ge_2),
         )
-        return replace(whole, losses=first.losses | {first.leaves: self._loss(whole)})
+        return replace(merged, losses=member.losses | {member.leaves: self._compute_loss(merged)})
 
-    def _member(self, leaves: int, number: int) -> Boosters:
-        """One booster a threshold."""
-        known, labels = self.validation[1], self.targets
+    def _fit_member(self, leaves: int, number: int) -> Boosters:
+        """Fit one booster per threshold."""
+        truths, labels = self.validation[1], self.targets
         grown = Boosters(
-            (self._booster(leaves, number, labels.label_ge_1, known.label_ge_1),),
-            (self._booster(leaves, number, labels.label_ge_2, known.label_ge_2),),
+            (self._fit_booster(leaves, number, labels.label_ge_1, truths.label_ge_1),),
+            (self._fit_booster(leaves, number, labels.label_ge_2, truths.label_ge_2),),
             leaves,
             {},
         )
-        return replace(grown, losses={leaves: self._loss(grown)})
+        return replace(grown, losses={leaves: self._compute_loss(grown)})
 
-    def _booster(
+    def _fit_booster(
         self, leaves: int, number: int, label: NDArray[np.float64], truth: NDArray[np.float64]
     ) -> lightgbm.Booster:
-        judged, known = self.validation
-        train = _dataset(self.features, label, self.targets.weight, self.names)
-        watched = lightgbm.Dataset(judged, truth, weight=known.weight, reference=train)
+        judged, truths = self.validation
+        train = _build_dataset(self.features, label, self.targets.weight, self.names)
+        watched = lightgbm.Dataset(judged, truth, weight=truths.weight, reference=train)
         return lightgbm.train(
-            _parameters(self.conf, leaves, self.seed + number),
+            _build_parameters(self.conf, leaves, self.seed + number),
             train,
             self.conf.rounds,
             valid_sets=[watched],
             callbacks=[lightgbm.early_stopping(self.conf.patience, verbose=False)],
         )
 
-    def _loss(self, boosters: Boosters) -> float:
-        judged, known = self.validation
-        return cross_entropy(boosters.predict(judged), known)
+    def _compute_loss(self, boosters: Boosters) -> float:
+        judged, truths = self.validation
+        return compute_cross_entropy(boosters.predict(judged), truths)
 
 
 def refit_boosters(
@@ -148,21 +148,21 @@ def refit_boosters(
     seed: int,
     names: Sequence[str],
 ) -> Boosters:
-    """The leaves and rounds of fitted boosters grown again, on other pairs without validation."""
+    """Grow as many leaves and rounds as fitted boosters have on other pairs, without validation."""
 
-    def again(boosters: Sequence[lightgbm.Booster], label: NDArray[np.float64]) -> Any:
+    def regrow(boosters: Sequence[lightgbm.Booster], label: NDArray[np.float64]) -> Any:
         grown = []
         for number, booster in enumerate(boosters):
-            parameters = _parameters(conf, chosen.leaves, seed + number)
-            train = _dataset(features, label, targets.weight, names)
+            parameters = _build_parameters(conf, chosen.leaves, seed + number)
+            train = _build_dataset(features, label, targets.weight, names)
             grown.append(lightgbm.train(parameters, train, max(1, booster.num_trees())))
         return tuple(grown)
 
-    first, second = again(chosen.ge_1, targets.label_ge_1), again(chosen.ge_2, targets.label_ge_2)
-    return replace(chosen, ge_1=first, ge_2=second)
+    ge_1, ge_2 = regrow(chosen.ge_1, targets.label_ge_1), regrow(chosen.ge_2, targets.label_ge_2)
+    return replace(chosen, ge_1=ge_1, ge_2=ge_2)
 
 
-def _dataset(
+def _build_dataset(
     features: Matrix,
     label: NDArray[np.float64],
     weight: NDArray[np.float64],
@@ -171,15 +171,18 @@ def _dataset(
     return lightgbm.Dataset(features, label, weight=weight, feature_name=list(names))
 
 
-def _mean(boosters: Sequence[lightgbm.Booster], features: Matrix) -> NDArray[np.float64]:
-    """Added up member by member, so that a pair alone gets what it gets among others."""
+def _average_boosters(
+    boosters: Sequence[lightgbm.Booster], features: Matrix
+) -> NDArray[np.float64]:
+    """Average the boosters member by member, so that a pair alone gets what it gets among
+    others."""
     total = np.zeros(len(features))
     for booster in boosters:
         total += np.asarray(booster.predict(features, num_threads=1), np.float64)
     return (total / len(boosters)).clip(0, 1)
 
 
-def _parameters(conf: LexicalConf, leaves: int, seed: int) -> dict[str, Any]:
+def _build_parameters(conf: LexicalConf, leaves: int, seed: int) -> dict[str, Any]:
     return {
         "objective": "cross_entropy",
         "learning_rate": conf.learning_rate,

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 Floats32 = NDArray[np.float32]
 COUNT = 16
+"""Axes kept of the queries and of the items, each (count)."""
 FEATURES: tuple[str, ...] = tuple(
     f"{side}_direction_{n}" for side in ("query", "item") for n in range(1, COUNT + 1)
 )
@@ -30,23 +31,24 @@ class Directions:
     item_axes: Floats32
 
     @classmethod
-    def of(cls, queries: Floats32, items: Floats32) -> Self:
+    def from_vectors(cls, queries: Floats32, items: Floats32) -> Self:
         """Measure the axes of the pairs' vectors [N, D]."""
-        return cls(*_axes(queries), *_axes(items))
+        return cls(*_measure_axes(queries), *_measure_axes(items))
 
-    def features(self, queries: Floats32, items: Floats32) -> Floats32:
-        """[N, len(FEATURES)] of pairs with the vectors [N, D] of their queries and items."""
+    def compute_features(self, queries: Floats32, items: Floats32) -> Floats32:
+        """Compute the features [N, len(FEATURES)] of pairs with the vectors [N, D] of their queries
+        and items."""
         of_query = (queries - self.query_mean) @ self.query_axes.T
         return np.concatenate([of_query, (items - self.item_mean) @ self.item_axes.T], axis=1)
 
 
-def _axes(vectors: Floats32) -> tuple[Floats32, Floats32]:
-    """Mean [D] and axes [COUNT, D], each with its largest entry positive."""
+def _measure_axes(vectors: Floats32) -> tuple[Floats32, Floats32]:
+    """Measure the mean [D] and the axes [COUNT, D], each with its largest entry positive."""
     mean = vectors.mean(axis=0, dtype=np.float64)
     centred = vectors - mean
-    _, found = np.linalg.eigh(centred.T @ centred)  # [D, D], the largest variance last
+    _, eigenvectors = np.linalg.eigh(centred.T @ centred)  # [D, D], the largest variance last
     axes = np.zeros((COUNT, vectors.shape[1]))
-    kept = found[:, ::-1][:, :COUNT].T
-    largest = np.take_along_axis(kept, np.abs(kept).argmax(axis=1)[:, None], axis=1)
-    axes[: len(kept)] = kept * np.sign(largest)
+    leading = eigenvectors[:, ::-1][:, :COUNT].T
+    largest = np.take_along_axis(leading, np.abs(leading).argmax(axis=1)[:, None], axis=1)
+    axes[: len(leading)] = leading * np.sign(largest)
     return mean.astype(np.float32), axes.astype(np.float32)

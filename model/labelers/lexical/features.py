@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from model.labelers.base import Pairs
 from model.labelers.lexical.normal import is_number
 from model.labelers.lexical.parsed import Parsed, parse_all
-from model.labelers.lexical.similarity import token_similarity
+from model.labelers.lexical.similarity import compare_tokens
 from model.labelers.lexical.vocabulary import Vocabulary
 
 FEATURES_VERSION = 1
+"""Rises when a feature is computed in another way: it is part of a labeler's version."""
 FEATURES: tuple[str, ...] = (
     *("coverage", "idf_coverage", "item_coverage", "fuzzy_coverage", "fuzzy_idf_coverage"),
     *("worst_token", "largest_gap", "core_coverage", "trigram_coverage", "trigram_jaccard"),
@@ -34,115 +35,119 @@ COSINE = "cosine"
 
 
 def fit_vocabulary(items: Iterable[str]) -> Vocabulary:
-    """Token frequencies of the distinct item texts among `items`."""
-    return Vocabulary.of(parsed.words for parsed in parse_all(items).values())
+    """Count the tokens of the distinct item texts among `items`."""
+    return Vocabulary.from_texts(parsed.words for parsed in parse_all(items).values())
 
 
-def lexical_features(pairs: Pairs, vocabulary: Vocabulary) -> NDArray[np.float32]:
-    """[N, len(FEATURES)] features of the pairs, in their order; texts are parsed once each."""
+def compute_lexical_features(pairs: Pairs, vocabulary: Vocabulary) -> NDArray[np.float32]:
+    """Compute the features [N, len(FEATURES)] of the pairs, in their order; each text is parsed
+    once."""
     queries, items = parse_all(pairs.queries), parse_all(pairs.items)
     out = np.zeros((len(pairs), len(FEATURES)), np.float32)
     for row, (query, item) in enumerate(zip(pairs.queries, pairs.items, strict=True)):
-        out[row] = _features(queries[query], items[item], vocabulary)
+        out[row] = _compute_features(queries[query], items[item], vocabulary)
     return out
 
 
-def _features(query: Parsed, item: Parsed, vocabulary: Vocabulary) -> list[float]:
-    idf = [vocabulary.idf(token) for token in query.content]
-    best = [_best(token, item) for token in query.content]
+def _compute_features(query: Parsed, item: Parsed, vocabulary: Vocabulary) -> list[float]:
+    idf = [vocabulary.compute_idf(token) for token in query.content]
+    best = [_find_similarity(token, item) for token in query.content]
     return [
-        *_coverage(query, item, idf, best),
-        *_characters(query, item),
-        *_order(query, item),
-        *_heads(query, item),
-        *_attributes(query, item),
-        *_lengths(query, item, idf, vocabulary),
+        *_compare_words(query, item, idf, best),
+        *_compare_characters(query, item),
+        *_compare_order(query, item),
+        *_compare_heads(query, item),
+        *_compare_attributes(query, item),
+        *_measure_lengths(query, item, idf, vocabulary),
     ]
 
 
-def _best(token: str, item: Parsed) -> float:
-    """Similarity of the item's token that is most alike; joined words count as found."""
+def _find_similarity(token: str, item: Parsed) -> float:
+    """Find how alike the most similar token of the item is; a word within its joined words counts
+    as found."""
     if token in item.content:
         return 1.0
     if len(token) >= 5 and token in item.squeezed:
         return 0.95
-    return max((token_similarity(token, other) for other in item.content), default=0.0)
+    return max((compare_tokens(token, other) for other in item.content), default=0.0)
 
 
-def _coverage(query: Parsed, item: Parsed, idf: list[float], best: list[float]) -> list[float]:
-    """coverage .. core_coverage"""
+def _compare_words(query: Parsed, item: Parsed, idf: list[float], best: list[float]) -> list[float]:
+    """Compute the features coverage to core_coverage."""
     held = set(item.words)
     exact = [float(token in held) for token in query.content]
     asked = set(query.words)
     return [
-        _mean(exact),
-        _weighted(exact, idf),
-        _share(sum(token in asked for token in item.content), len(item.content)),
-        _mean(best),
-        _weighted(best, idf),
+        _average(exact),
+        _average_weighted(exact, idf),
+        _divide(sum(token in asked for token in item.content), len(item.content)),
+        _average(best),
+        _average_weighted(best, idf),
         min(best, default=0.0),
         max((w * (1 - s) for w, s in zip(idf, best, strict=True)), default=1.0),
-        _share(len(item.core & asked), len(item.core)),
+        _divide(len(item.core & asked), len(item.core)),
     ]
 
 
-def _characters(query: Parsed, item: Parsed) -> list[float]:
-    """trigram_coverage, trigram_jaccard"""
+def _compare_characters(query: Parsed, item: Parsed) -> list[float]:
+    """Compute the features trigram_coverage and trigram_jaccard."""
     shared = len(query.trigrams & item.trigrams)
     union = len(query.trigrams) + len(item.trigrams) - shared
-    return [_share(shared, len(query.trigrams)), _share(shared, union)]
+    return [_divide(shared, len(query.trigrams)), _divide(shared, union)]
 
 
-def _order(query: Parsed, item: Parsed) -> list[float]:
-    """bigram_coverage, order, longest_run, squeezed"""
+def _compare_order(query: Parsed, item: Parsed) -> list[float]:
+    """Compute the features bigram_coverage, order, longest_run and squeezed."""
     place = {token: at for at, token in reversed(list(enumerate(item.words)))}
-    found = [place[token] for token in query.content if token in place]
-    rising = sum(a < b for a, b in itertools.pairwise(found))
+    places = [place[token] for token in query.content if token in place]
+    rising = sum(a < b for a, b in itertools.pairwise(places))
     run = longest = 0
-    for earlier, at in zip([-9, *found], found, strict=False):
+    for earlier, at in zip([-9, *places], places, strict=False):
         run = run + 1 if at == earlier + 1 else 1
         longest = max(longest, run)
     return [
-        _share(len(query.bigrams & item.bigrams), len(query.bigrams), empty=float(bool(found))),
-        _share(rising, len(found) - 1),
-        _share(longest, len(query.content)),
+        _divide(len(query.bigrams & item.bigrams), len(query.bigrams), empty=float(bool(places))),
+        _divide(rising, len(places) - 1),
+        _divide(longest, len(query.content)),
         float(bool(query.squeezed) and query.squeezed in item.squeezed),
     ]
 
 
-def _heads(query: Parsed, item: Parsed) -> list[float]:
-    """last_in_item .. first_is_brand"""
-    first = query.content[0] if query.content else ""
+def _compare_heads(query: Parsed, item: Parsed) -> list[float]:
+    """Compute the features last_in_item to first_is_brand."""
+    opening = query.content[0] if query.content else ""
     lead = item.content[:2]
     at = item.words.index(query.last) if query.last in item.words else -1
     return [
-        _best(query.last, item),
-        token_similarity(query.last, item.head),
-        max((token_similarity(item.head, token) for token in query.content), default=0.0),
+        _find_similarity(query.last, item),
+        compare_tokens(query.last, item.head),
+        max((compare_tokens(item.head, token) for token in query.content), default=0.0),
         float(query.last in item.core),
-        _share(at + 1, len(item.words)),
-        _best(first, item),
+        _divide(at + 1, len(item.words)),
+        _find_similarity(opening, item),
         float(any(token in query.content for token in lead)),
-        max((token_similarity(first, token) for token in lead), default=0.0),
+        max((compare_tokens(opening, token) for token in lead), default=0.0),
     ]
 
 
-def _attributes(query: Parsed, item: Parsed) -> list[float]:
-    """number_match .. other_colours"""
+def _compare_attributes(query: Parsed, item: Parsed) -> list[float]:
+    """Compute the features number_match to other_colours."""
     return [
-        _share(len(query.numbers & item.numbers), len(query.numbers), empty=1.0),
-        _share(len(query.measures & item.measures), len(query.measures), empty=1.0),
+        _divide(len(query.numbers & item.numbers), len(query.numbers), empty=1.0),
+        _divide(len(query.measures & item.measures), len(query.measures), empty=1.0),
         len(query.numbers),
         len(query.measures),
         len(item.numbers),
-        _share(len(query.colours & item.colours), len(query.colours), empty=1.0),
+        _divide(len(query.colours & item.colours), len(query.colours), empty=1.0),
         len(query.colours),
         len(item.colours - query.colours),
     ]
 
 
-def _lengths(query: Parsed, item: Parsed, idf: list[float], vocabulary: Vocabulary) -> list[float]:
-    """query_length .. unknown"""
+def _measure_lengths(
+    query: Parsed, item: Parsed, idf: list[float], vocabulary: Vocabulary
+) -> list[float]:
+    """Compute the features query_length to unknown."""
     unknown = [
         float(token not in vocabulary.frequency and not is_number(token)) for token in query.content
     ]
@@ -150,20 +155,20 @@ def _lengths(query: Parsed, item: Parsed, idf: list[float], vocabulary: Vocabula
         len(query.content),
         len(item.content),
         len(query.squeezed),
-        _mean(idf),
+        _average(idf),
         max(idf, default=0.0),
-        _mean(unknown),
+        _average(unknown),
     ]
 
 
-def _mean(values: list[float]) -> float:
+def _average(values: list[float]) -> float:
     return sum(values) / len(values) if values else 0.0
 
 
-def _weighted(values: list[float], weights: list[float]) -> float:
+def _average_weighted(values: list[float], weights: list[float]) -> float:
     total = sum(weights)
     return sum(v * w for v, w in zip(values, weights, strict=True)) / total if total > 0 else 0.0
 
 
-def _share(part: float, whole: float, empty: float = 0.0) -> float:
-    return part / whole if whole > 0 else empty
+def _divide(part: float, total: float, empty: float = 0.0) -> float:
+    return part / total if total > 0 else empty

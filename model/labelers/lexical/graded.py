@@ -15,10 +15,11 @@ from model.labelers.lexical.catalogue import Catalogue
 from model.labelers.lexical.directions import Directions
 from model.labelers.lexical.inputs import LexicalInputs
 from model.labelers.lexical.neighbours import Neighbours
-from model.labelers.lexical.word_grades import WordGrades, surplus_of
+from model.labelers.lexical.word_grades import WordGrades, compute_surplus
 
 Floats32 = NDArray[np.float32]
 VERSION = 2
+"""Rises when a feature is computed in another way: it is part of a labeler's version."""
 FEATURES = (
     *neighbours.FEATURES,
     *directions.FEATURES,
@@ -40,7 +41,7 @@ class GradedPairs:
     words: WordGrades
 
     @classmethod
-    def learn(
+    def learn_pairs(
         cls, pairs: Pairs, targets: Targets, features: Floats32, inputs: LexicalInputs
     ) -> tuple[Self, Floats32]:
         """Take graded pairs with their overlap features [N, F].
@@ -49,30 +50,30 @@ class GradedPairs:
             What was learnt, and the features [N, len(FEATURES)] of these pairs themselves: what
             others' grades say comes from the queries of other folds.
         """
-        queries, items = inputs.vectors(pairs)
-        surplus = surplus_of(targets, features)
-        found = cls(
-            Neighbours.of(pairs, targets, queries, items),
-            Directions.of(queries, items),
-            Catalogue.of(pairs.items),
-            WordGrades.of(pairs, surplus),
+        queries, items = inputs.read_vectors(pairs)
+        surplus = compute_surplus(targets, features)
+        learnt = cls(
+            Neighbours.from_pairs(pairs, targets, queries, items),
+            Directions.from_vectors(queries, items),
+            Catalogue.from_texts(pairs.items),
+            WordGrades.from_pairs(pairs, surplus),
         )
         parts = [
-            neighbours.out_of_fold(pairs, found.neighbours, queries, items),
-            found.directions.features(queries, items),
-            found.catalogue.features(pairs, inputs.vocabulary),
-            word_grades.out_of_fold(pairs, surplus),
+            neighbours.compute_out_of_fold(pairs, learnt.neighbours, queries, items),
+            learnt.directions.compute_features(queries, items),
+            learnt.catalogue.compute_features(pairs, inputs.vocabulary),
+            word_grades.compute_out_of_fold(pairs, surplus),
         ]
-        return found, np.concatenate(parts, axis=1)
+        return learnt, np.concatenate(parts, axis=1)
 
-    def features(self, pairs: Pairs, inputs: LexicalInputs) -> Floats32:
-        """[N, len(FEATURES)] of pairs."""
-        queries, items = inputs.vectors(pairs)
+    def compute_features(self, pairs: Pairs, inputs: LexicalInputs) -> Floats32:
+        """Compute the features [N, len(FEATURES)] of pairs."""
+        queries, items = inputs.read_vectors(pairs)
         parts = [
-            self.neighbours.features(pairs, queries, items),
-            self.directions.features(queries, items),
-            self.catalogue.features(pairs, inputs.vocabulary),
-            self.words.features(pairs),
+            self.neighbours.compute_features(pairs, queries, items),
+            self.directions.compute_features(queries, items),
+            self.catalogue.compute_features(pairs, inputs.vocabulary),
+            self.words.compute_features(pairs),
         ]
         return np.concatenate(parts, axis=1)
 
@@ -88,20 +89,20 @@ class GradedPairs:
 
     @classmethod
     def load(cls, file: Path) -> Self:
-        """What `save` wrote.
+        """Load what `save` wrote.
 
         Raises:
             LabelerError: the file is missing, damaged, of another kind or of another version.
         """
         try:
-            found = load_file(file)
+            tensors = load_file(file)
             for name in _HALF:
-                found[f"neighbours.{name}"] = found[f"neighbours.{name}"].astype(np.float32)
+                tensors[f"neighbours.{name}"] = tensors[f"neighbours.{name}"].astype(np.float32)
             return cls(
-                _part("neighbours", Neighbours, found),
-                _part("directions", Directions, found),
-                _part("catalogue", Catalogue, found),
-                _part("words", WordGrades, found),
+                _build_part("neighbours", Neighbours, tensors),
+                _build_part("directions", Directions, tensors),
+                _build_part("catalogue", Catalogue, tensors),
+                _build_part("words", WordGrades, tensors),
             )
         except (OSError, SafetensorError) as error:
             raise LabelerError(f"graded pairs in {file} cannot be read: {error}") from error
@@ -112,5 +113,5 @@ class GradedPairs:
             ) from error
 
 
-def _part(name: str, kind: Any, found: dict[str, NDArray[Any]]) -> Any:
-    return kind(**{entry.name: found[f"{name}.{entry.name}"] for entry in fields(kind)})
+def _build_part(name: str, kind: Any, tensors: dict[str, NDArray[Any]]) -> Any:
+    return kind(**{entry.name: tensors[f"{name}.{entry.name}"] for entry in fields(kind)})

@@ -15,15 +15,16 @@ from model.labelers.lexical.features import (
     COSINE,
     FEATURES,
     FEATURES_VERSION,
+    compute_lexical_features,
     fit_vocabulary,
-    lexical_features,
 )
-from model.labelers.lexical.normal import valid_text
+from model.labelers.lexical.normal import mend_text
 from model.labelers.lexical.vocabulary import Vocabulary
 from model.labelers.vectors import Vector
 from model.text.encoder import EncoderSpec, find_encoder, load_encoder
 
 _KEPT_VECTORS = 65_536
+"""Texts whose vectors are kept (count): 100 MB at 384 dimensions."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,7 @@ class LexicalInputs:
         """Version of the sentence encoder; None: there is none."""
         return None if self.spec is None else self.spec.version
 
-    def remember(self, vectors: Mapping[str, Vector]) -> None:
+    def add_vectors(self, vectors: Mapping[str, Vector]) -> None:
         """Take vectors of the sentence encoder by text, which are then not computed again.
 
         Raises:
@@ -76,31 +77,34 @@ class LexicalInputs:
         """
         if self.spec is None:
             raise LabelerError("there are no vectors without the sentence encoder")
-        _remember(_known_vectors(self.spec), vectors)
+        _add_to_cache(_open_cache(self.spec), vectors)
 
-    def matrix(self, pairs: Pairs) -> NDArray[np.float32]:
-        """[N, len(names)] features of the pairs, in their order."""
-        overlap = lexical_features(pairs, self.vocabulary)
+    def build_matrix(self, pairs: Pairs) -> NDArray[np.float32]:
+        """Build the features [N, len(names)] of the pairs, in their order."""
+        overlap = compute_lexical_features(pairs, self.vocabulary)
         if self.spec is None:
             return overlap
-        return np.column_stack([overlap, cosines(pairs, self.spec)])
+        return np.column_stack([overlap, compute_cosines(pairs, self.spec)])
 
-    def vectors(self, pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        """[N, D] unit vectors of the pairs' queries and of their items.
+    def read_vectors(self, pairs: Pairs) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Look up the unit vectors [N, D] of the pairs' queries and of their items.
 
         Raises:
             LabelerError: the inputs have no sentence encoder.
         """
         if self.spec is None:
             raise LabelerError("there are no vectors without the sentence encoder")
-        queries, items = _vectors(pairs.queries, self.spec), _vectors(pairs.items, self.spec)
+        queries, items = (
+            _encode_texts(pairs.queries, self.spec),
+            _encode_texts(pairs.items, self.spec),
+        )
         return (
             np.stack([queries[text] for text in pairs.queries]).astype(np.float32),
             np.stack([items[text] for text in pairs.items]).astype(np.float32),
         )
 
     def as_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
+        """Give what `from_json` reads."""
         conf = self.encoder_conf
         return {
             "vocabulary": self.vocabulary.as_json(),
@@ -112,7 +116,7 @@ class LexicalInputs:
 
     @classmethod
     def from_json(cls, entries: dict[str, Any]) -> Self:
-        """The inputs that `as_json` wrote.
+        """Give the inputs that `as_json` wrote.
 
         Raises:
             EncoderError: the encoder is absent.
@@ -130,42 +134,44 @@ class LexicalInputs:
                     f"the encoder in {spec.folder} has sha256 {spec.sha256}, the labeler was "
                     f"fitted with {entries['encoder_sha256']}"
                 )
-        found = cls(vocabulary, conf, spec)
-        if found.version != entries["version"]:
+        inputs = cls(vocabulary, conf, spec)
+        if inputs.version != entries["version"]:
             raise LabelerError("the labeler's features were computed by another version; fit anew")
-        return found
+        return inputs
 
 
-def cosines(pairs: Pairs, spec: EncoderSpec) -> NDArray[np.float32]:
-    """[N] cosine of query and item; each distinct text is encoded once, by length."""
-    queries = _vectors(pairs.queries, spec)
-    items = _vectors(pairs.items, spec)
+def compute_cosines(pairs: Pairs, spec: EncoderSpec) -> NDArray[np.float32]:
+    """Compute the cosine of query and item, [N]; each distinct text is encoded once, by length."""
+    queries = _encode_texts(pairs.queries, spec)
+    items = _encode_texts(pairs.items, spec)
     out = np.empty(len(pairs), np.float32)
     for row, (query, item) in enumerate(zip(pairs.queries, pairs.items, strict=True)):
         out[row] = queries[query] @ items[item]
     return out
 
 
-def _vectors(texts: Sequence[str], spec: EncoderSpec) -> dict[str, Vector]:
-    """Unit vectors by text; those of the last 65,536 texts are not computed again."""
-    known = _known_vectors(spec)
+def _encode_texts(texts: Sequence[str], spec: EncoderSpec) -> dict[str, Vector]:
+    """Encode the texts, unit vectors by text; those of the last 65,536 texts are not computed
+    again."""
+    cache = _open_cache(spec)
     distinct = set(texts)
-    missing = sorted(distinct - known.keys(), key=lambda text: (len(text), text))
-    encoded = load_encoder(spec).encode([valid_text(text) for text in missing]) if missing else ()
+    missing = sorted(distinct - cache.keys(), key=lambda text: (len(text), text))
+    encoded = load_encoder(spec).encode([mend_text(text) for text in missing]) if missing else ()
     vectors = dict(zip(missing, encoded, strict=True))
-    vectors |= {text: known[text] for text in distinct & known.keys()}
-    _remember(known, {text: vectors[text] for text in missing[-_KEPT_VECTORS:]})
+    vectors |= {text: cache[text] for text in distinct & cache.keys()}
+    _add_to_cache(cache, {text: vectors[text] for text in missing[-_KEPT_VECTORS:]})
     return vectors
 
 
-def _remember(known: dict[str, Vector], vectors: Mapping[str, Vector]) -> None:
+def _add_to_cache(cache: dict[str, Vector], vectors: Mapping[str, Vector]) -> None:
     """Add vectors; the oldest go where there are too many."""
-    known.update(vectors)
-    for text in list(islice(known, max(0, len(known) - _KEPT_VECTORS))):
-        del known[text]
+    cache.update(vectors)
+    for text in list(islice(cache, max(0, len(cache) - _KEPT_VECTORS))):
+        del cache[text]
 
 
 @lru_cache(maxsize=1)
-def _known_vectors(spec: EncoderSpec) -> dict[str, Vector]:
-    """Vectors of this process by text, the oldest first; a batch of pairs repeats many texts."""
+def _open_cache(spec: EncoderSpec) -> dict[str, Vector]:
+    """Give this process's vectors by text, the oldest first; a batch of pairs repeats many
+    texts."""
     return {}

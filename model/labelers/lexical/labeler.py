@@ -17,7 +17,8 @@ from conf.sections.features import EncoderConf
 from conf.sections.labelers.lexical import LexicalConf
 from model.files import read_json, write_json
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
-from model.labelers.fitting import check_fit, data_digest, version_of
+from model.labelers.fitting import check_fit, hash_data, hash_parts
+from model.labelers.kinds import LEXICAL
 from model.labelers.lexical.boosting import Boosters
 from model.labelers.lexical.graded import VERSION as GRADED_VERSION
 from model.labelers.lexical.graded import GradedPairs
@@ -25,14 +26,14 @@ from model.labelers.lexical.inputs import LexicalInputs
 from model.labelers.lexical.trees import Trees
 from model.labelers.vectors import Vector
 
-SETTINGS, INPUTS, TREES = "lexical.json", "inputs.json", "trees.json"
+SETTINGS, INPUTS, TREES = f"{LEXICAL}.json", "inputs.json", "trees.json"
 GRADED = "graded.safetensors"
 
 
 class LexicalLabeler:
     """Gradient boosting on overlap features and graded pairs."""
 
-    kind = "lexical"
+    kind = LEXICAL
 
     def __init__(self, conf: LexicalConf, encoder: EncoderConf, seed: int) -> None:
         """Nothing is read before `fit` or `load`; `encoder` is used where `conf.cosine` is true."""
@@ -52,7 +53,7 @@ class LexicalLabeler:
         Raises:
             LabelerError: the labeler is not fitted.
         """
-        trees = self._fitted()
+        trees = self._require_fitted()
         parts = {
             "kind": self.kind,
             "inputs": trees.inputs.version,
@@ -61,7 +62,7 @@ class LexicalLabeler:
             "conf": self._conf.model_dump(mode="json", exclude={"threads"}),
             "seed": self._seed,
         }
-        return version_of(parts)
+        return hash_parts(parts)
 
     def fit(self, pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> FitReport:
         """Count tokens and grow trees; `validation` chooses their number, size and inputs.
@@ -77,21 +78,21 @@ class LexicalLabeler:
         inputs = LexicalInputs.fit(pairs, self._encoder if self._conf.cosine else None)
         trees = Trees.grow(inputs, pairs, targets, validation, self._conf, self._seed)
         self._trees, answers = trees, None
-        self._data = [data_digest(pairs, targets), data_digest(*validation)]
+        self._data = [hash_data(pairs, targets), hash_data(*validation)]
         if self._conf.refit:
             answers = trees.predict(validation[0])
             pairs, targets = pairs.followed_by(validation[0]), targets.followed_by(validation[1])
-            self._trees = trees.grow_again(pairs, targets, self._conf, self._seed)
+            self._trees = trees.regrow(pairs, targets, self._conf, self._seed)
         seconds = time.monotonic() - started
-        return FitReport(len(pairs), seconds, _details(self._trees), answers)
+        return FitReport(len(pairs), seconds, _build_details(self._trees), answers)
 
     def predict(self, pairs: Pairs) -> Probabilities:
-        """Probabilities of the pairs, in their order.
+        """Predict the probabilities of the pairs, in their order.
 
         Raises:
             LabelerError: the labeler is not fitted.
         """
-        return self._fitted().predict(pairs)
+        return self._require_fitted().predict(pairs)
 
     @property
     def encoder_version(self) -> str | None:
@@ -100,19 +101,19 @@ class LexicalLabeler:
         Raises:
             LabelerError: the labeler is not fitted.
         """
-        return self._fitted().inputs.encoder_version
+        return self._require_fitted().inputs.encoder_version
 
-    def remember(self, vectors: Mapping[str, Vector]) -> None:
+    def add_vectors(self, vectors: Mapping[str, Vector]) -> None:
         """Take unit vectors [D] of that encoder by text.
 
         Raises:
             LabelerError: the labeler is not fitted, or reads no vectors.
         """
-        self._fitted().inputs.remember(vectors)
+        self._require_fitted().inputs.add_vectors(vectors)
 
     def save(self, folder: Path) -> None:
         """Write the files."""
-        trees = self._fitted()
+        trees = self._require_fitted()
         settings = {
             "conf": self._conf.model_dump(mode="json"),
             "encoder": self._encoder.model_dump(mode="json"),
@@ -129,19 +130,19 @@ class LexicalLabeler:
         """Take a fitted state."""
         self._trees, self._data = trees, data
 
-    def _fitted(self) -> Trees:
+    def _require_fitted(self) -> Trees:
         if self._trees is None:
             raise LabelerError("the labeler is not fitted")
         return self._trees
 
 
 def build(conf: Conf) -> LexicalLabeler:
-    """An unfitted labeler of a configuration."""
+    """Build an unfitted labeler of a configuration."""
     return LexicalLabeler(conf.labeler.lexical, conf.encoder, conf.seed)
 
 
 def load(folder: Path) -> LexicalLabeler:
-    """The labeler that `save` wrote.
+    """Load the labeler that `save` wrote.
 
     Raises:
         LabelerError: a file cannot be read, or the encoder is not that of the fit.
@@ -159,7 +160,7 @@ def load(folder: Path) -> LexicalLabeler:
     return labeler
 
 
-def _details(trees: Trees) -> dict[str, Any]:
+def _build_details(trees: Trees) -> dict[str, Any]:
     grown = (*trees.boosters.ge_1, *trees.boosters.ge_2)
     gain = np.sum([booster.feature_importance("gain") for booster in grown], axis=0)
     ordered = sorted(zip(trees.names, gain, strict=True), key=lambda entry: -entry[1])

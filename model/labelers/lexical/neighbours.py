@@ -1,8 +1,8 @@
 """Graded pairs like a pair: what people said of near queries and near items.
 
-A nearest-neighbour regression over the sentence encoder's vectors, as features of a labeler. A
-query's own grades are never among its neighbours, neither at the fit nor later, so that the
-features mean the same for a query that people graded and for one that they did not.
+This is a nearest-neighbour regression over the sentence encoder's vectors, whose results are
+features of a labeler. A query's own grades are never among its neighbours, neither at the fit nor
+later: so the features mean the same for a query that people graded and for one that they did not.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.labelers.base import Pairs, Targets
-from model.labelers.lexical.hashes import key_hashes
+from model.labelers.lexical.hashes import hash_keys
 
 Floats32 = NDArray[np.float32]
 FEATURES: tuple[str, ...] = (
@@ -21,11 +21,13 @@ FEATURES: tuple[str, ...] = (
 )
 """Names of the columns, in their order."""
 NEAR_QUERIES = 40
+"""Queries that count as near, at most (count): farther ones weigh next to nothing."""
 _SHARPNESS = 12.0
 """A neighbour weighs exp(sharpness * (cosine - 1)), of the query and of the item."""
 _PRIOR_OF_PAIRS, _PRIOR_OF_QUERIES = 0.02, 0.2
 """Weights of the mean grade in the means over neighbours."""
 _FLOOR = 1e-6
+"""Least sum of weights: keeps logarithms and quotients finite."""
 _TOGETHER = 64
 """Queries whose cosines are computed together (count)."""
 
@@ -53,16 +55,16 @@ class Neighbours:
     surplus: Floats32
 
     @classmethod
-    def of(cls, pairs: Pairs, targets: Targets, queries: Floats32, items: Floats32) -> Self:
+    def from_pairs(cls, pairs: Pairs, targets: Targets, queries: Floats32, items: Floats32) -> Self:
         """Keep graded pairs.
 
         Args:
             queries: [N, D] unit vectors of the pairs' queries.
             items: [N, D] unit vectors of their items.
         """
-        keys = key_hashes(pairs.queries)
+        keys = hash_keys(pairs.queries)
         order = np.argsort(keys, kind="stable")
-        distinct, first = np.unique(keys[order], return_index=True)
+        distinct, openings = np.unique(keys[order], return_index=True)
         rows = {text: row for row, text in enumerate(dict.fromkeys(pairs.items))}
         item = np.array([rows[text] for text in pairs.items], np.int64)
         place = np.zeros(len(rows), np.int64)
@@ -70,18 +72,19 @@ class Neighbours:
         grade = (targets.label_ge_1 + targets.label_ge_2).astype(np.float32)
         return cls(
             keys=distinct,
-            queries=_kept(queries[order[first]]),
-            items=_kept(items[place]),
-            starts=np.append(first, len(order)).astype(np.int64),
+            queries=_round_vectors(queries[order[openings]]),
+            items=_round_vectors(items[place]),
+            starts=np.append(openings, len(order)).astype(np.int64),
             item=item[order],
             grade=grade[order],
-            surplus=_surplus(grade, _cosines(queries, items))[order],
+            surplus=_compute_surplus(grade, _compute_cosines(queries, items))[order],
         )
 
-    def features(self, pairs: Pairs, queries: Floats32, items: Floats32) -> Floats32:
-        """[N, len(FEATURES)] of pairs with the vectors [N, D] of their queries and items."""
+    def compute_features(self, pairs: Pairs, queries: Floats32, items: Floats32) -> Floats32:
+        """Compute the features [N, len(FEATURES)] of pairs with the vectors [N, D] of their queries
+        and items."""
         out = np.zeros((len(pairs), len(FEATURES)), np.float32)
-        keys = key_hashes(pairs.queries)
+        keys = hash_keys(pairs.queries)
         order = np.argsort(keys, kind="stable")
         borders = np.flatnonzero(np.diff(keys[order])) + 1
         groups = np.split(order, borders) if len(order) else []
@@ -89,11 +92,11 @@ class Neighbours:
             block = groups[start : start + _TOGETHER]
             near = queries[[rows[0] for rows in block]] @ self.queries.T  # [_TOGETHER, Q]
             for rows, cosines in zip(block, near, strict=True):
-                out[rows] = self._of_query(int(keys[rows[0]]), cosines, items[rows])
+                out[rows] = self._compare_query(int(keys[rows[0]]), cosines, items[rows])
         return out
 
-    def take(self, queries: NDArray[np.bool_]) -> "Neighbours":
-        """The pairs of some of the queries [Q]; all item vectors stay."""
+    def select_queries(self, queries: NDArray[np.bool_]) -> "Neighbours":
+        """Select the pairs of some of the queries [Q]; all item vectors stay."""
         counts = np.diff(self.starts)
         pairs = np.repeat(queries, counts)
         starts = np.append(0, np.cumsum(counts[queries])).astype(np.int64)
@@ -107,15 +110,16 @@ class Neighbours:
             self.surplus[pairs],
         )
 
-    def _of_query(self, key: int, cosines: Floats32, items: Floats32) -> Floats32:
-        """[M, len(FEATURES)] of one query, its cosines with all [Q], and its items [M, D]."""
+    def _compare_query(self, key: int, cosines: Floats32, items: Floats32) -> Floats32:
+        """Compute the features [M, len(FEATURES)] of one query from its cosines with all [Q] and
+        its items [M, D]."""
         mean = float(self.grade.mean()) if len(self.grade) else 0.0
         near = np.where(self.keys == key, -2.0, cosines)  # [Q]
-        kept = min(NEAR_QUERIES, int((near > -2.0).sum()))
-        if kept == 0:
+        count = min(NEAR_QUERIES, int((near > -2.0).sum()))
+        if count == 0:
             nothing = np.array([mean, np.log(_FLOOR), mean, -1.0, -1.0, 0.0, mean], np.float32)
             return np.tile(nothing, (len(items), 1))
-        top = np.argpartition(-near, kept - 1)[:kept]
+        top = np.argpartition(-near, count - 1)[:count]
         pairs = np.concatenate([np.arange(self.starts[q], self.starts[q + 1]) for q in top])
         of_query = np.repeat(near[top], np.diff(self.starts)[top])  # [P]
         of_item = items @ self.items[self.item[pairs]].T  # [M, P]
@@ -135,35 +139,35 @@ class Neighbours:
         return np.stack([np.broadcast_to(c, len(items)) for c in columns], axis=1)
 
 
-def out_of_fold(
-    pairs: Pairs, known: Neighbours, queries: Floats32, items: Floats32, folds: int = 5
+def compute_out_of_fold(
+    pairs: Pairs, graded: Neighbours, queries: Floats32, items: Floats32, folds: int = 5
 ) -> Floats32:
-    """Features of the graded pairs themselves, from the queries of the other folds.
+    """Compute the features of the graded pairs themselves, from the queries of the other folds.
 
     Later queries have neighbours among all graded pairs, these among (folds - 1) / folds of them.
     """
-    keys = key_hashes(pairs.queries)
+    keys = hash_keys(pairs.queries)
     out = np.zeros((len(pairs), len(FEATURES)), np.float32)
     for fold in range(folds):
         rows = np.flatnonzero(keys % folds == fold)
-        others = known.take(known.keys % folds != fold)
-        out[rows] = others.features(pairs.take(rows), queries[rows], items[rows])
+        others = graded.select_queries(graded.keys % folds != fold)
+        out[rows] = others.compute_features(pairs.select_rows(rows), queries[rows], items[rows])
     return out
 
 
-def _kept(vectors: Floats32) -> Floats32:
-    """Rounded as they are saved, so that a loaded labeler answers as the fitted one."""
+def _round_vectors(vectors: Floats32) -> Floats32:
+    """Round vectors as they are saved, so that a loaded labeler answers as the fitted one."""
     rounded: Floats32 = vectors.astype(np.float16).astype(np.float32)
     return rounded
 
 
-def _cosines(queries: Floats32, items: Floats32) -> Floats32:
+def _compute_cosines(queries: Floats32, items: Floats32) -> Floats32:
     cosines: Floats32 = np.einsum("nd,nd->n", queries, items).astype(np.float32)
     return cosines
 
 
-def _surplus(grade: Floats32, cosine: Floats32) -> Floats32:
-    """Residuals of the least-squares line of the grade on the cosine."""
+def _compute_surplus(grade: Floats32, cosine: Floats32) -> Floats32:
+    """Compute the residuals of the least-squares line of the grade on the cosine."""
     centred = cosine - cosine.mean()
     slope = float(centred @ grade) / max(float(centred @ centred), _FLOOR)
     residual: Floats32 = (grade - grade.mean() - slope * centred).astype(np.float32)

@@ -50,13 +50,13 @@ _NUMBER = regex.compile(r"[0-9./]+")
 _MEASURE = regex.compile(rf"(?:[0-9]+[./])?[0-9]+ (?:{'|'.join(u for u, _ in UNITS)}){_END}")
 
 
-def valid_text(text: str) -> str:
-    """The text with `?` for halves of characters (lone surrogates), which tokenizers refuse."""
+def mend_text(text: str) -> str:
+    """Put `?` in the place of halves of characters (lone surrogates), which tokenizers refuse."""
     return text.encode("utf-8", "replace").decode("utf-8")
 
 
-def tokens(text: str) -> list[str]:
-    """The tokens of a text in their order, repeated ones kept."""
+def split_tokens(text: str) -> list[str]:
+    """Split a text into its tokens, in their order, repeated ones kept."""
     spelt = text.lower()
     for rule, replacement in _RULES:
         spelt = rule.sub(replacement, spelt)
@@ -64,27 +64,27 @@ def tokens(text: str) -> list[str]:
 
 
 def is_number(token: str) -> bool:
-    """Whether a token is a number, with its fraction or without."""
+    """Tell whether a token is a number, with its fraction or without."""
     return _NUMBER.fullmatch(token) is not None
 
 
-def numbers(words: list[str]) -> list[str]:
-    """The distinct tokens that are numbers."""
+def find_numbers(words: list[str]) -> list[str]:
+    """List the distinct tokens that are numbers."""
     return [token for token in dict.fromkeys(words) if is_number(token)]
 
 
-def measures(words: list[str]) -> list[str]:
-    """The distinct numbers with a unit, e.g. `6 ft`."""
+def find_measures(words: list[str]) -> list[str]:
+    """List the distinct numbers with a unit, e.g. `6 ft`."""
     return list(dict.fromkeys(_MEASURE.findall(" ".join(words))))
 
 
-def trigrams(words: list[str]) -> list[str]:
-    """The distinct character trigrams of the tokens, each with a space around."""
+def find_trigrams(words: list[str]) -> list[str]:
+    """List the distinct character trigrams of the tokens, with a space around the whole."""
     padded = f" {' '.join(words)} "
     return list(dict.fromkeys(padded[at : at + 3] for at in range(len(padded) - 2 if words else 0)))
 
 
-def basic_colours(words: list[str]) -> list[str]:
-    """The basic colour words among the tokens; `grey` stands for `gray` too."""
+def find_colours(words: list[str]) -> list[str]:
+    """List the basic colour words among the tokens; `grey` stands for `gray` too."""
     named = ("grey" if token == "gray" else token for token in words if token in _COLOURS)
     return list(dict.fromkeys(named))

@@ -7,17 +7,20 @@ from functools import lru_cache
 
 from model.labelers.lexical.normal import (
     UNIT_NAMES,
-    basic_colours,
+    find_colours,
+    find_measures,
+    find_numbers,
+    find_trigrams,
     is_number,
-    measures,
-    numbers,
-    tokens,
-    trigrams,
+    split_tokens,
 )
 
 _LONGEST = 2_000
+"""Characters read of a text: a bound on the work for a text that is no title or query."""
 _TOKENS = 64
+"""Tokens read of a text, for the same reason."""
 _REMEMBERED = 4_096
+"""Parsed texts kept (count): a part of 2,048 pairs has no more than so many texts."""
 _QUALIFIERS = frozenset({"with", "for", "in", "by", "of", "to", "and", "on"})
 _SMALL = frozenset({"a", "an", "the", "or", "at", "from", *_QUALIFIERS})
 
@@ -48,43 +51,43 @@ class Parsed:
     colours: frozenset[str]
 
     @classmethod
-    def of(cls, text: str) -> "Parsed":
+    def from_text(cls, text: str) -> "Parsed":
         """Take a text apart."""
-        words = tokens(text[:_LONGEST])[:_TOKENS]
-        content = _content(words)
-        core = _content(_before_qualifier(words))
+        words = split_tokens(text[:_LONGEST])[:_TOKENS]
+        content = _select_content(words)
+        core = _select_content(_before_qualifier(words))
         return cls(
             words=tuple(words),
             content=tuple(content),
             core=frozenset(core),
-            head=_last_word(core),
-            last=_last_word(content),
+            head=_find_last_word(core),
+            last=_find_last_word(content),
             squeezed="".join(words),
-            trigrams=frozenset(trigrams(words)),
+            trigrams=frozenset(find_trigrams(words)),
             bigrams=frozenset(itertools.pairwise(content)),
-            numbers=frozenset(numbers(words)),
-            measures=frozenset(measures(words)),
-            colours=frozenset(basic_colours(words)),
+            numbers=frozenset(find_numbers(words)),
+            measures=frozenset(find_measures(words)),
+            colours=frozenset(find_colours(words)),
         )
 
 
 def parse_all(texts: Iterable[str]) -> dict[str, Parsed]:
-    """Every distinct text, taken apart once; those of the last few thousand are remembered."""
-    return {text: _parse(text[:_LONGEST]) for text in dict.fromkeys(texts)}
+    """Parse every distinct text once; those of the last few thousand are remembered."""
+    return {text: _parse_text(text[:_LONGEST]) for text in dict.fromkeys(texts)}
 
 
 @lru_cache(maxsize=_REMEMBERED)
-def _parse(text: str) -> Parsed:
-    return Parsed.of(text)
+def _parse_text(text: str) -> Parsed:
+    return Parsed.from_text(text)
 
 
-def _content(words: list[str]) -> list[str]:
-    kept = [w for w in dict.fromkeys(words) if w not in _SMALL and w not in UNIT_NAMES]
-    return kept or list(dict.fromkeys(words))
+def _select_content(words: list[str]) -> list[str]:
+    chosen = [w for w in dict.fromkeys(words) if w not in _SMALL and w not in UNIT_NAMES]
+    return chosen or list(dict.fromkeys(words))
 
 
 def _before_qualifier(words: list[str]) -> list[str]:
-    """The tokens up to the first qualifier that has a word before it."""
+    """Give the tokens up to the first qualifier that has a word before it."""
     for at, word in enumerate(words):
         inch = word == "in" and at > 0 and is_number(words[at - 1])
         named = any(not is_number(earlier) for earlier in words[:at])
@@ -93,6 +96,6 @@ def _before_qualifier(words: list[str]) -> list[str]:
     return words
 
 
-def _last_word(words: list[str]) -> str:
+def _find_last_word(words: list[str]) -> str:
     named = [word for word in words if not is_number(word)]
     return named[-1] if named else (words[-1] if words else "")

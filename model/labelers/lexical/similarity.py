@@ -3,12 +3,15 @@
 from functools import lru_cache
 
 _PAIRS_KEPT = 1 << 18
+"""Pairs of tokens whose similarity is kept (count): words come back often."""
 _WORTH_EDITING = 0.3
+"""Bigram similarity from which the edit distance, which takes longer, is computed."""
 
 
 @lru_cache(maxsize=_PAIRS_KEPT)
-def token_similarity(a: str, b: str) -> float:
-    """1 for equal tokens, else the better of bigram and edit similarity, in [0, 1).
+def compare_tokens(a: str, b: str) -> float:
+    """Compare two tokens: 1 where they are equal, else the better of bigram and edit similarity, in
+    [0, 1).
 
     Tokens with a digit are alike only where they are equal: `2` is not almost `3`.
     """
@@ -16,12 +19,13 @@ def token_similarity(a: str, b: str) -> float:
         return 1.0
     if any(c.isdigit() for c in a) or any(c.isdigit() for c in b):
         return 0.0
-    shared = _dice(_bigrams(a), _bigrams(b))
+    shared = _compute_dice(_split_bigrams(a), _split_bigrams(b))
     return max(shared, edit_similarity(a, b)) if shared >= _WORTH_EDITING else shared
 
 
 def edit_similarity(a: str, b: str) -> float:
-    """1 - edits / length of the longer; an edit inserts, deletes, replaces or swaps neighbours.
+    """Compute 1 - edits / length of the longer; an edit inserts, deletes, replaces or swaps
+    neighbours.
 
     The restricted Damerau-Levenshtein distance.
     """
@@ -42,10 +46,10 @@ def edit_similarity(a: str, b: str) -> float:
 
 
 @lru_cache(maxsize=1 << 16)
-def _bigrams(token: str) -> frozenset[str]:
+def _split_bigrams(token: str) -> frozenset[str]:
     padded = f"^{token}$"
     return frozenset(padded[at : at + 2] for at in range(len(padded) - 1))
 
 
-def _dice(a: frozenset[str], b: frozenset[str]) -> float:
+def _compute_dice(a: frozenset[str], b: frozenset[str]) -> float:
     return 2 * len(a & b) / (len(a) + len(b))

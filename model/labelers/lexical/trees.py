@@ -39,14 +39,14 @@ class Trees:
         seed: int,
     ) -> Self:
         """Fit on `pairs`; `validation` chooses rounds, leaves and whether graded pairs count."""
-        features, judged = inputs.matrix(pairs), inputs.matrix(validation[0])
+        features, judged = inputs.build_matrix(pairs), inputs.build_matrix(validation[0])
         plain = BagFit(features, targets, (judged, validation[1]), conf, seed, inputs.names)
         one = plain.fit_one()
         if conf.graded and inputs.spec is not None:
-            graded, own = GradedPairs.learn(pairs, targets, features, inputs)
-            seen = np.column_stack([judged, graded.features(validation[0], inputs)])
+            graded, columns = GradedPairs.learn_pairs(pairs, targets, features, inputs)
+            seen = np.column_stack([judged, graded.compute_features(validation[0], inputs)])
             wide = BagFit(
-                np.column_stack([features, own]),
+                np.column_stack([features, columns]),
                 targets,
                 (seen, validation[1]),
                 conf,
@@ -58,13 +58,13 @@ class Trees:
                 return cls(inputs, wide.add_members(one_of_wide), graded)
         return cls(inputs, plain.add_members(one), None)
 
-    def grow_again(self, pairs: Pairs, targets: Targets, conf: LexicalConf, seed: int) -> "Trees":
+    def regrow(self, pairs: Pairs, targets: Targets, conf: LexicalConf, seed: int) -> "Trees":
         """Fit what was chosen once more, on other pairs, without a choice."""
         inputs, graded = LexicalInputs.fit(pairs, self.inputs.encoder_conf), None
-        features = inputs.matrix(pairs)
+        features = inputs.build_matrix(pairs)
         if self.graded is not None:
-            graded, own = GradedPairs.learn(pairs, targets, features, inputs)
-            features = np.column_stack([features, own])
+            graded, columns = GradedPairs.learn_pairs(pairs, targets, features, inputs)
+            features = np.column_stack([features, columns])
         boosters = refit_boosters(self.boosters, features, targets, conf, seed, self.names)
         return Trees(inputs, boosters, graded)
 
@@ -73,17 +73,17 @@ class Trees:
         """Names of the columns that the trees see, in their order."""
         return self.inputs.names if self.graded is None else (*self.inputs.names, *GRADED_FEATURES)
 
-    def features(self, pairs: Pairs) -> Matrix:
-        """[N, len(names)] what the trees see of pairs."""
-        features = self.inputs.matrix(pairs)
+    def compute_features(self, pairs: Pairs) -> Matrix:
+        """Compute what the trees see of pairs, [N, len(names)]."""
+        features = self.inputs.build_matrix(pairs)
         if self.graded is None:
             return features
-        return np.column_stack([features, self.graded.features(pairs, self.inputs)])
+        return np.column_stack([features, self.graded.compute_features(pairs, self.inputs)])
 
     def predict(self, pairs: Pairs) -> Probabilities:
-        """Probabilities of the pairs, in their order."""
+        """Predict the probabilities of the pairs, in their order."""
         parts = [
-            self.boosters.predict(self.features(pairs.take(rows)))
+            self.boosters.predict(self.compute_features(pairs.select_rows(rows)))
             for rows in np.split(np.arange(len(pairs)), range(_PART, len(pairs), _PART))
         ]
         return Probabilities(

@@ -8,6 +8,7 @@ from math import log
 from typing import Any, Self
 
 _KEPT = 200_000
+"""Tokens kept, the most frequent (count): a rarer one counts as if no text held it."""
 
 
 @dataclass(frozen=True)
@@ -23,7 +24,7 @@ class Vocabulary:
     frequency: dict[str, int]
 
     @classmethod
-    def of(cls, texts: Iterable[Sequence[str]]) -> Self:
+    def from_texts(cls, texts: Iterable[Sequence[str]]) -> Self:
         """Count the tokens of distinct item texts; at most 200,000 tokens are kept."""
         seen, documents = Counter[str](), 0
         for words in texts:
@@ -32,8 +33,9 @@ class Vocabulary:
         ordered = sorted(seen.items(), key=lambda entry: (-entry[1], entry[0]))[:_KEPT]
         return cls(documents, {token: count for token, count in ordered if count > 1})
 
-    def idf(self, token: str) -> float:
-        """log(1 + N / (1 + n)) with n of N texts that hold the token, in units of a token in none.
+    def compute_idf(self, token: str) -> float:
+        """Compute log(1 + N / (1 + n)) with n of N texts that hold the token, in units of a token
+        that none holds.
 
         A token that is in no text, or in one alone, counts 1; one in every text next to nothing.
         """
@@ -44,12 +46,12 @@ class Vocabulary:
         return log(1 + max(self.documents, 1))
 
     def as_json(self) -> dict[str, Any]:
-        """What `from_json` reads."""
+        """Give what `from_json` reads."""
         return {"documents": self.documents, "frequency": self.frequency}
 
     @classmethod
     def from_json(cls, entries: dict[str, Any]) -> Self:
-        """The vocabulary that `as_json` wrote."""
+        """Give the vocabulary that `as_json` wrote."""
         return cls(
             int(entries["documents"]), {str(t): int(n) for t, n in entries["frequency"].items()}
         )

@@ -1,8 +1,7 @@
 """What each query word says of the grade, where the item holds it and where it does not.
 
-That `white` is missing costs a little, that `faucet` is missing nearly all; the graded pairs tell,
-word by word.
-"""
+That `white` is missing costs a little, that `faucet` is missing costs nearly all; the graded pairs
+tell so for each word."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.labelers.base import Pairs, Targets
-from model.labelers.lexical.hashes import key_hashes, word_hash
+from model.labelers.lexical.hashes import hash_keys, hash_word
 from model.labelers.lexical.parsed import parse_all
 
 Floats32 = NDArray[np.float32]
@@ -25,11 +24,12 @@ FEATURES: tuple[str, ...] = (
 _PRIOR = 8.0
 """Pairs without a surplus that every word starts with (count)."""
 _RIDGE = 1e-3
+"""Share of the mean square that keeps the regression solvable where features are collinear."""
 
 
 @dataclass(frozen=True)
 class WordGrades:
-    """Surplus grades of graded pairs by query word: see `surplus_of`.
+    """Surplus grades of graded pairs by query word: see `compute_surplus`.
 
     Attributes:
         words: [W] hashes of the words, sorted.
@@ -42,12 +42,12 @@ class WordGrades:
     counts: Floats32
 
     @classmethod
-    def of(cls, pairs: Pairs, surplus: NDArray[np.float64]) -> Self:
+    def from_pairs(cls, pairs: Pairs, surplus: NDArray[np.float64]) -> Self:
         """Add up the surplus [N] of the pairs."""
-        return cls._of(_occurrences(pairs), surplus)
+        return cls._from_occurrences(_list_occurrences(pairs), surplus)
 
     @classmethod
-    def _of(cls, occurrences: Ints, surplus: NDArray[np.float64]) -> Self:
+    def _from_occurrences(cls, occurrences: Ints, surplus: NDArray[np.float64]) -> Self:
         row, hashes, held = occurrences.T
         words, word = np.unique(hashes, return_inverse=True)
         cell, values, shape = word * 2 + held, surplus[row], (len(words), 2)
@@ -55,48 +55,50 @@ class WordGrades:
         counts = np.bincount(cell, minlength=2 * len(words)).reshape(shape)
         return cls(words, sums.astype(np.float32), counts.astype(np.float32))
 
-    def features(self, pairs: Pairs) -> Floats32:
-        """[N, len(FEATURES)]: sum, least and mean of the missing words, sum and mean of the found.
+    def compute_features(self, pairs: Pairs) -> Floats32:
+        """Compute [N, len(FEATURES)]: sum, least and mean of the missing words, sum and mean of
+        those the item has.
 
         A word's figure is its mean surplus, shrunk to 0 by eight pairs.
         """
-        return self._features(_occurrences(pairs), len(pairs))
+        return self._compute_features(_list_occurrences(pairs), len(pairs))
 
-    def _features(self, occurrences: Ints, rows: int) -> Floats32:
+    def _compute_features(self, occurrences: Ints, rows: int) -> Floats32:
         rate = self.sums / (self.counts + _PRIOR)
         missing: list[list[float]] = [[] for _ in range(rows)]
-        found: list[list[float]] = [[] for _ in range(rows)]
+        present: list[list[float]] = [[] for _ in range(rows)]
         place = {int(word): row for row, word in enumerate(self.words)}
         for row, word, held in occurrences.tolist():
             at = place.get(word)
-            (found if held else missing)[row].append(0.0 if at is None else float(rate[at, held]))
+            (present if held else missing)[row].append(0.0 if at is None else float(rate[at, held]))
         return np.array(
             [
-                [sum(lost), min(lost, default=0.0), _mean(lost), sum(kept), _mean(kept)]
-                for lost, kept in zip(missing, found, strict=True)
+                [sum(lost), min(lost, default=0.0), _average(lost), sum(gained), _average(gained)]
+                for lost, gained in zip(missing, present, strict=True)
             ],
             np.float32,
         ).reshape(-1, len(FEATURES))
 
 
-def out_of_fold(pairs: Pairs, surplus: NDArray[np.float64], folds: int = 5) -> Floats32:
-    """Features of the graded pairs themselves, from the queries of the other folds.
+def compute_out_of_fold(pairs: Pairs, surplus: NDArray[np.float64], folds: int = 5) -> Floats32:
+    """Compute the features of the graded pairs themselves, from the queries of the other folds.
 
     Later a graded query's words have its own grades, too.
     """
-    fold = key_hashes(pairs.queries) % folds
-    occurrences = _occurrences(pairs)
+    fold = hash_keys(pairs.queries) % folds
+    occurrences = _list_occurrences(pairs)
     of_fold = fold[occurrences[:, 0]]
     out = np.zeros((len(pairs), len(FEATURES)), np.float32)
     for number in range(folds):
-        others = WordGrades._of(occurrences[of_fold != number], surplus)
-        own = others._features(occurrences[of_fold == number], len(pairs))
-        out[fold == number] = own[fold == number]
+        others = WordGrades._from_occurrences(occurrences[of_fold != number], surplus)
+        columns = others._compute_features(occurrences[of_fold == number], len(pairs))
+        out[fold == number] = columns[fold == number]
     return out
 
 
-def surplus_of(targets: Targets, features: Floats32) -> NDArray[np.float64]:
-    """[N] expected grade less what a ridge regression on the features [N, F] says of it."""
+def compute_surplus(targets: Targets, features: Floats32) -> NDArray[np.float64]:
+    """Compute the expected grade less what a ridge regression on the features [N, F] says of it,
+    [N]."""
     grade = (targets.label_ge_1 + targets.label_ge_2).astype(np.float64)
     scale = features.std(axis=0, dtype=np.float64)
     centred = (features - features.mean(axis=0, dtype=np.float64)) / np.where(scale > 0, scale, 1)
@@ -106,18 +108,19 @@ def surplus_of(targets: Targets, features: Floats32) -> NDArray[np.float64]:
     return residual
 
 
-def _occurrences(pairs: Pairs) -> Ints:
-    """[M, 3]: row of a pair, hash of a word of its query, 1 where the item holds it, else 0."""
-    return np.fromiter(chain.from_iterable(_words(pairs)), np.int64).reshape(-1, 3)
+def _list_occurrences(pairs: Pairs) -> Ints:
+    """List one row per pair and word of its query, [M, 3]: row of the pair, hash of the word, 1
+    where the item holds it, else 0."""
+    return np.fromiter(chain.from_iterable(_iterate_words(pairs)), np.int64).reshape(-1, 3)
 
 
-def _words(pairs: Pairs) -> Iterator[tuple[int, int, int]]:
+def _iterate_words(pairs: Pairs) -> Iterator[tuple[int, int, int]]:
     queries, items = parse_all(pairs.queries), parse_all(pairs.items)
     held = {text: set(parsed.words) for text, parsed in items.items()}
     for row, (query, item) in enumerate(zip(pairs.queries, pairs.items, strict=True)):
         for word in queries[query].content:
-            yield row, word_hash(word), int(word in held[item])
+            yield row, hash_word(word), int(word in held[item])
 
 
-def _mean(values: list[float]) -> float:
+def _average(values: list[float]) -> float:
     return sum(values) / len(values) if values else 0.0

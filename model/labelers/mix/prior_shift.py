@@ -19,13 +19,15 @@ import numpy as np
 from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Probabilities
 
 _TOLERANCE = 1e-6
+"""Change of a share below which the estimate has converged."""
 _ROUNDS = 1_000
+"""Rounds of expectation maximisation at most (count)."""
 
 
-def corrected(
+def correct_mix(
     p: Probabilities, fitted: Sequence[float], production: Sequence[float]
 ) -> Probabilities:
-    """The probabilities under production's mix.
+    """Correct the probabilities to production's mix.
 
     Args:
         p: answers of N pairs.
@@ -36,12 +38,13 @@ def corrected(
         LabelerError: a share is not finite, negative, or the fitted share is 0 where the other
             is not.
     """
-    masses = masses_of(p) * _ratios(fitted, production)
+    masses = compute_masses(p) * _compute_ratios(fitted, production)
     return _from_masses(masses)
 
 
-def estimated_mix(p: Probabilities, fitted: Sequence[float]) -> tuple[float, float, float]:
-    """Production's mix by maximum likelihood from answers to its pairs, without their grades.
+def estimate_mix(p: Probabilities, fitted: Sequence[float]) -> tuple[float, float, float]:
+    """Estimate production's mix by maximum likelihood from answers to its pairs, without their
+    grades.
 
     Expectation maximisation (Saerens et al. 2002, equation 2.9): the answers corrected to the mix
     so far, averaged, are the next mix; it starts at the fitted one.
@@ -57,7 +60,7 @@ def estimated_mix(p: Probabilities, fitted: Sequence[float]) -> tuple[float, flo
         raise LabelerError("production's mix cannot be estimated from no pairs")
     if min(fitted) <= 0:
         raise LabelerError(f"each share of the fitted mix must be above 0: {tuple(fitted)}")
-    masses = masses_of(p)
+    masses = compute_masses(p)
     start = np.asarray(fitted, np.float64) / float(np.sum(fitted))
     mix = start
     for _ in range(_ROUNDS):
@@ -70,13 +73,13 @@ def estimated_mix(p: Probabilities, fitted: Sequence[float]) -> tuple[float, flo
     return float(mix[0]), float(mix[1]), float(mix[2])
 
 
-def masses_of(p: Probabilities) -> Floats:
-    """[N, 3] P(grade = 0), P(grade = 1), P(grade = 2)."""
+def compute_masses(p: Probabilities) -> Floats:
+    """Compute P(grade = 0), P(grade = 1) and P(grade = 2), [N, 3]."""
     masses = np.stack([1.0 - p.p_ge_1, p.p_ge_1 - p.p_ge_2, p.p_ge_2], axis=1)
     return np.asarray(np.maximum(masses, 0.0), np.float64)
 
 
-def _ratios(fitted: Sequence[float], production: Sequence[float]) -> Floats:
+def _compute_ratios(fitted: Sequence[float], production: Sequence[float]) -> Floats:
     before = np.asarray(fitted, np.float64)
     after = np.asarray(production, np.float64)
     both = np.concatenate([before, after])

@@ -12,8 +12,8 @@ Counts = tuple[int, int, int]
 Mix = tuple[float, float, float]
 
 
-def quotas(counts: Sequence[int], conf: MixConf, most: int) -> Counts:
-    """Pairs to draw of grade 0, 1, 2, from so many that there are.
+def compute_quotas(counts: Sequence[int], conf: MixConf, most: int) -> Counts:
+    """Compute how many pairs of grade 0, 1, 2 to draw, from so many that there are.
 
     The shares of the wanted mix are met; the scarcest grade in it, and `most` pairs in all, bound
     the size.
@@ -26,14 +26,14 @@ def quotas(counts: Sequence[int], conf: MixConf, most: int) -> Counts:
         LabelerError: a grade has no pair.
     """
     require_all_grades(counts, "the pairs to fit on")
-    there = np.asarray(counts, np.float64)
+    available = np.asarray(counts, np.float64)
     if conf.sampling == "production":
-        wanted = there / there.sum()
+        wanted = available / available.sum()
     elif conf.sampling == "balanced":
         wanted = np.full(GRADE_COUNT, 1.0 / GRADE_COUNT)
     else:
         wanted = np.asarray(conf.given) / sum(conf.given)
-    size = min(float(most), float((there / wanted).min()))
+    size = min(float(most), float((available / wanted).min()))
     drawn = np.maximum(np.floor(size * wanted + 1e-9), 1).astype(int)
     return int(drawn[0]), int(drawn[1]), int(drawn[2])
 
@@ -52,14 +52,14 @@ def require_all_grades(counts: Sequence[int], what: str) -> None:
         )
 
 
-def mix_of_counts(counts: Sequence[float]) -> Mix:
-    """Shares of grade 0, 1, 2; all must be above 0 in sum."""
+def compute_mix(counts: Sequence[float]) -> Mix:
+    """Compute the shares of grade 0, 1, 2; all must be above 0 in sum."""
     shares = np.asarray(counts, np.float64) / float(np.sum(counts))
     return float(shares[0]), float(shares[1]), float(shares[2])
 
 
-def stratified_mix(graded: Mapping[str, Sequence[float]], population: Mapping[str, float]) -> Mix:
-    """Production's mix from graded pairs that were not drawn as production shows them.
+def stratify_mix(graded: Mapping[str, Sequence[float]], population: Mapping[str, float]) -> Mix:
+    """Estimate production's mix from graded pairs that were not drawn as production shows them.
 
     Post-stratification (Holt and Smith 1979): sum over strata of the stratum's share of the
     population times the mix of its graded pairs. Strata without a graded pair are left out, and
@@ -79,15 +79,16 @@ def stratified_mix(graded: Mapping[str, Sequence[float]], population: Mapping[st
             total += size * counts / counts.sum()
     if not total.sum() > 0:
         raise LabelerError("no stratum that production shows has a graded pair")
-    return mix_of_counts([float(part) for part in total])
+    return compute_mix([float(part) for part in total])
 
 
 def total_variation(a: Sequence[float], b: Sequence[float]) -> float:
-    """Half the sum of |a_g - b_g| of two mixes: the share of pairs that change their grade."""
+    """Compute half the sum of |a_g - b_g| of two mixes: the share of pairs that change their
+    grade."""
     return float(np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64)).sum() / 2)
 
 
-def counts_of(grades: NDArray[np.int64]) -> Counts:
-    """Pairs of grade 0, 1, 2 among graded pairs [N]."""
+def count_grades(grades: NDArray[np.int64]) -> Counts:
+    """Count the pairs of grade 0, 1, 2 among graded pairs [N]."""
     counts = np.bincount(grades, minlength=GRADE_COUNT)
     return int(counts[0]), int(counts[1]), int(counts[2])

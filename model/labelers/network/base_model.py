@@ -36,16 +36,16 @@ class BaseModel:
     layers: int | None = None
 
 
-def weight_files(folder: Path, section: str) -> list[Path]:
-    """The safetensors files of a Hugging Face folder.
+def list_weight_files(folder: Path, section: str) -> list[Path]:
+    """List the safetensors files of a Hugging Face folder.
 
     Raises:
         LabelerError: none, pickle files only, no config, or a file that the index names is missing.
     """
     if not folder.is_dir():
         raise LabelerError(f"no base model at {folder}; set {section}.path to its folder")
-    found = sorted(folder.glob("model*.safetensors"))
-    if not found:
+    files = sorted(folder.glob("model*.safetensors"))
+    if not files:
         pickles = [path.name for pattern in _PICKLES for path in sorted(folder.glob(pattern))]
         if pickles:
             raise LabelerError(
@@ -58,29 +58,29 @@ def weight_files(folder: Path, section: str) -> list[Path]:
     index = folder / _INDEX
     if index.is_file():
         shards = set(read_json(index, LabelerError)["weight_map"].values())
-        missing = sorted(shards - {path.name for path in found})
+        missing = sorted(shards - {path.name for path in files})
         if missing:
             raise LabelerError(f"{folder} lacks {missing[0]}, which {_INDEX} names")
-    return found
+    return files
 
 
-def weights_sha256(files: list[Path]) -> str:
-    """sha256 of the one file, or over name and sha256 of several."""
+def hash_weights(files: list[Path]) -> str:
+    """Hash the weights: sha256 of the one file, or over name and sha256 of several."""
     if len(files) == 1:
         return file_sha256(files[0])
     lines = "".join(f"{path.name} {file_sha256(path)}\n" for path in files)
     return hashlib.sha256(lines.encode()).hexdigest()
 
 
-def check_sha256(place: Path, found: str, expected: str | None, section: str) -> None:
+def check_sha256(place: Path, digest: str, expected: str | None, section: str) -> None:
     """Compare the digest of weights with the one that is expected, if any.
 
     Raises:
         LabelerError: they differ.
     """
-    if expected is not None and found != expected:
+    if expected is not None and digest != expected:
         raise LabelerError(
-            f"weights of {place} have sha256 {found}, expected {expected}; install them anew or "
+            f"weights of {place} have sha256 {digest}, expected {expected}; install them anew or "
             f"correct {section}.sha256"
         )
 
@@ -91,7 +91,7 @@ def read_trunk(
     attention: str | None = None,
     settings: Mapping[str, Any] | None = None,
 ) -> Any:
-    """The base model without a language head, its first layers only, set to predict.
+    """Read the base model without a language head, its first layers only, set to predict.
 
     Args:
         dtype: float32 or bfloat16.
@@ -129,8 +129,8 @@ def read_trunk(
     return trunk.eval()
 
 
-def layer_count(folder: Path) -> int:
-    """Layers of the model in a folder (count).
+def count_layers(folder: Path) -> int:
+    """Count the layers of the model in a folder.
 
     Raises:
         LabelerError: its config cannot be read.
@@ -144,8 +144,8 @@ def layer_count(folder: Path) -> int:
         raise LabelerError(f"the model's config in {folder} cannot be read: {error}") from error
 
 
-def trunk_of_config(folder: Path, attention: str | None = None) -> Any:
-    """A model of the config in a folder, its weights not yet read.
+def build_trunk(folder: Path, attention: str | None = None) -> Any:
+    """Build a model of the config in a folder; its weights are not read yet.
 
     Raises:
         LabelerError: the config cannot be read.
@@ -161,7 +161,7 @@ def trunk_of_config(folder: Path, attention: str | None = None) -> Any:
 
 
 def read_tokenizer(folder: Path) -> Any:
-    """The tokenizer of a folder.
+    """Read the tokenizer of a folder.
 
     Raises:
         LabelerError: there is none, or it cannot be read.
@@ -188,13 +188,13 @@ def be_quiet() -> None:
 
 
 def _cut_config(config: Any, base: BaseModel) -> None:
-    """Leave the first layers, in the lists of one entry a layer, too."""
+    """Leave the first layers, also in the lists that have one entry per layer."""
     if base.layers is None:
         return
-    whole = int(config.num_hidden_layers)
-    if whole < base.layers:
-        raise LabelerError(f"{base.section}.layers is {base.layers}, {base.folder} has {whole}")
+    layers = int(config.num_hidden_layers)
+    if layers < base.layers:
+        raise LabelerError(f"{base.section}.layers is {base.layers}, {base.folder} has {layers}")
     for name, value in list(vars(config).items()):
-        if isinstance(value, list) and len(value) == whole and name.endswith("layer_types"):
+        if isinstance(value, list) and len(value) == layers and name.endswith("layer_types"):
             setattr(config, name, value[: base.layers])
     config.num_hidden_layers = base.layers

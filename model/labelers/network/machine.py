@@ -25,32 +25,33 @@ class FineTuning:
     seed: int
 
 
-def device() -> str:
-    """cuda where torch finds one, else cpu."""
+def choose_device() -> str:
+    """Choose cuda where torch finds one, else cpu."""
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
 @contextmanager
-def seeded(seed: int) -> Iterator[None]:
-    """Torch's draws (dropout) fixed within, untouched outside."""
+def fix_seed(seed: int) -> Iterator[None]:
+    """Fix torch's draws (dropout) within the block; outside they are untouched."""
     with torch.random.fork_rng():
         torch.manual_seed(seed)
         yield
 
 
 @contextmanager
-def on_threads(count: int) -> Iterator[None]:
-    """Torch's threads within; 0: all cores that this process may use."""
+def use_threads(count: int) -> Iterator[None]:
+    """Set torch's threads within the block; 0: all cores that this process may use."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count or _usable_cores())
+    torch.set_num_threads(count or _count_cores())
     try:
         yield
     finally:
         torch.set_num_threads(before)
 
 
-def _usable_cores() -> int:
-    """Cores of this process: of a machine that a container or taskset shares, a part."""
+def _count_cores() -> int:
+    """Count the cores of this process: of a machine that a container or taskset shares, only a
+    part."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1

@@ -7,13 +7,13 @@ import torch
 from torch import Tensor, nn
 
 from model.labelers.base import Floats, Probabilities
-from model.labelers.fitting import pair_losses
+from model.labelers.fitting import compute_pair_losses
 from model.labelers.network.machine import FineTuning
-from model.labelers.network.token_pairs import TokenPairs, sorted_batches
+from model.labelers.network.token_pairs import TokenPairs, cut_sorted_batches
 
 
-def logits_of(network: nn.Module, data: TokenPairs, run: FineTuning) -> Tensor:
-    """[N, 2] logits of all pairs in their order."""
+def compute_logits(network: nn.Module, data: TokenPairs, run: FineTuning) -> Tensor:
+    """Compute the logits of all pairs in their order, [N, 2]."""
     network.eval()
     return read_all(network, data, run)
 
@@ -21,24 +21,25 @@ def logits_of(network: nn.Module, data: TokenPairs, run: FineTuning) -> Tensor:
 def read_all(
     read: Callable[[dict[str, Tensor]], Tensor], data: TokenPairs, run: FineTuning
 ) -> Tensor:
-    """[N, ...] what `read` makes of the model inputs, float32; long pairs are read together."""
+    """Apply `read` to the model inputs of all pairs, [N, ...] in float32; long pairs are read
+    together."""
     parts, order = [torch.zeros(0, 2)], []
     with torch.inference_mode():
-        for rows in sorted_batches(data.lengths, run.conf.predict_batch_size):
+        for rows in cut_sorted_batches(data.lengths, run.conf.predict_batch_size):
             with torch.autocast(run.device, torch.bfloat16, enabled=run.autocast):
-                parts.append(read(data.batch(rows, run.device)).float().cpu())
+                parts.append(read(data.build_batch(rows, run.device)).float().cpu())
             order.append(rows)
     if not order:
         return parts[0]
     return torch.cat(parts[1:])[np.argsort(np.concatenate(order))]
 
 
-def own_losses(logits: Tensor, data: TokenPairs) -> Floats:
-    """[N] cross-entropy of the network's probabilities against soft labels (nats)."""
-    return pair_losses(chain_probabilities(logits), data.targets)
+def compute_losses(logits: Tensor, data: TokenPairs) -> Floats:
+    """Compute the cross-entropy of the network's probabilities against soft labels (nats), [N]."""
+    return compute_pair_losses(compute_probabilities(logits), data.targets)
 
 
-def chain_probabilities(logits: Tensor) -> Probabilities:
-    """Logits [N, 2] -> P(grade >= 1), P(grade >= 2), in float64."""
+def compute_probabilities(logits: Tensor) -> Probabilities:
+    """Map logits [N, 2] to P(grade >= 1), P(grade >= 2), in float64."""
     read = torch.cumprod(torch.sigmoid(logits.double()), dim=1).cpu().numpy()
     return Probabilities(read[:, 0], read[:, 1])

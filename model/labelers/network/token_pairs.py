@@ -35,7 +35,7 @@ class TokenPairs:
     weight: Tensor
 
     @classmethod
-    def of(
+    def from_tokens(
         cls, tokens: list[Tokens], fillers: Mapping[str, int], targets: Targets | None = None
     ) -> "TokenPairs":
         """Put rows and targets side by side; without targets every label and weight is 0."""
@@ -59,8 +59,8 @@ class TokenPairs:
         labels = self.labels.numpy().astype(np.float64)
         return Targets(labels[:, 0], labels[:, 1], self.weight.numpy().astype(np.float64))
 
-    def batch(self, rows: Rows, device: str) -> dict[str, Tensor]:
-        """Model inputs [B, T] of some rows, padded on the right."""
+    def build_batch(self, rows: Rows, device: str) -> dict[str, Tensor]:
+        """Pad the model inputs of some rows on the right: [B, T]."""
         chosen = [self.tokens[row] for row in rows]
         width = max(len(row["input_ids"]) for row in chosen)
         inputs = {}
@@ -71,15 +71,15 @@ class TokenPairs:
         return inputs
 
 
-def sorted_batches(lengths: Rows, size: int) -> Iterator[Rows]:
-    """Row numbers of all pairs, the longest first, `size` at a time."""
+def cut_sorted_batches(lengths: Rows, size: int) -> Iterator[Rows]:
+    """Yield the row numbers of all pairs, the longest first, `size` at a time."""
     order = np.argsort(-lengths, kind="stable")
     for start in range(0, len(order), size):
         yield order[start : start + size]
 
 
-def shuffled_batches(lengths: Rows, size: int, seed: int) -> list[Rows]:
-    """Row numbers of all pairs in random batches of `size` pairs of like length.
+def draw_batches(lengths: Rows, size: int, seed: int) -> list[Rows]:
+    """Draw random batches of the row numbers of all pairs, each of `size` pairs of like length.
 
     Fifty batches are drawn together and sorted by length; then all batches are shuffled.
     """

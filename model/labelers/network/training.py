@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from conf.sections.labelers.fine_tuning import FineTuningConf
 from model.labelers.base import Floats
-from model.labelers.fitting import clearly_worse
-from model.labelers.network.machine import FineTuning, on_threads, seeded
-from model.labelers.network.reading import logits_of, own_losses
+from model.labelers.fitting import is_clearly_worse
+from model.labelers.network.machine import FineTuning, fix_seed, use_threads
+from model.labelers.network.reading import compute_logits, compute_losses
 from model.labelers.network.token_pairs import (
     Rows,
     TokenPairs,
-    shuffled_batches,
+    draw_batches,
 )
 from model.losses import corn_loss
 from model.training.progress import EpochBar
@@ -65,27 +65,27 @@ def fine_tune(
     """
     weight = judged.targets.weight
     history: list[dict[str, float]] = []
-    kept: dict[str, Tensor] = {}
+    weights: dict[str, Tensor] = {}
     lowest: Floats | None = None
     stayed = 0
 
     def judge(epoch: int, **losses_of_epoch: float) -> None:
-        nonlocal kept, lowest, stayed
-        logits = logits_of(network, judged, run)
-        losses = own_losses(logits, judged) if score is None else score(logits)
+        nonlocal weights, lowest, stayed
+        logits = compute_logits(network, judged, run)
+        losses = compute_losses(logits, judged) if score is None else score(logits)
         mean = float(np.average(losses, weights=weight))
         history.append({"epoch": epoch, **losses_of_epoch, "validation_loss": mean})
-        if lowest is None or not clearly_worse(losses, lowest, weight):
-            kept, stayed = learnt_state(network), epoch
+        if lowest is None or not is_clearly_worse(losses, lowest, weight):
+            weights, stayed = learnt_state(network), epoch
         if mean <= min(entry["validation_loss"] for entry in history):
             lowest = losses
 
     network.to(run.device)
     if judge_start:
         judge(0)
-    epochs = max(run.conf.epochs, -(-run.conf.min_steps // _steps(train, run)))
-    _train(network, train, run, epochs, epochs, lambda epoch, loss: judge(epoch, loss=loss))
-    network.load_state_dict(kept, strict=False)
+    epochs = max(run.conf.epochs, -(-run.conf.min_steps // _count_steps(train, run)))
+    _run_epochs(network, train, run, epochs, epochs, lambda epoch, loss: judge(epoch, loss=loss))
+    network.load_state_dict(weights, strict=False)
     return ChosenEpoch(history, stayed, epochs)
 
 
@@ -95,17 +95,19 @@ def repeat_fine_tuning(
     """Train in place as before up to the chosen epoch; training losses (nats) by epoch."""
     losses: list[float] = []
     network.to(run.device)
-    _train(network, train, run, chosen.epoch, chosen.epochs, lambda _, loss: losses.append(loss))
+    _run_epochs(
+        network, train, run, chosen.epoch, chosen.epochs, lambda _, loss: losses.append(loss)
+    )
     return losses
 
 
 def learnt_state(network: nn.Module) -> dict[str, Tensor]:
-    """A copy of the weights that are trained, on the CPU; what is frozen is in the base model."""
+    """Copy the weights that are trained to the CPU; what is frozen is in the base model."""
     trained = ((name, p) for name, p in network.named_parameters() if p.requires_grad)
     return {name: p.detach().cpu().clone() for name, p in trained}
 
 
-def _train(
+def _run_epochs(
     network: nn.Module,
     train: TokenPairs,
     run: FineTuning,
@@ -118,20 +120,22 @@ def _train(
     Args:
         after_epoch: is told the number of each epoch, from 1, and its training loss (nats).
     """
-    optimizer = _optimizer(network, run.conf)
-    schedule = _schedule(optimizer, _steps(train, run) * schedule_length, run.conf.warmup)
-    with seeded(run.seed), on_threads(run.conf.threads):
+    optimizer = _build_optimizer(network, run.conf)
+    schedule = _build_schedule(
+        optimizer, _count_steps(train, run) * schedule_length, run.conf.warmup
+    )
+    with fix_seed(run.seed), use_threads(run.conf.threads):
         for epoch in range(1, count + 1):
-            bar = EpochBar(epoch, schedule_length, _steps(train, run), shown=True)
-            after_epoch(epoch, _epoch(network, train, run, epoch, optimizer, schedule, bar))
+            bar = EpochBar(epoch, schedule_length, _count_steps(train, run), shown=True)
+            after_epoch(epoch, _run_epoch(network, train, run, epoch, optimizer, schedule, bar))
 
 
-def _steps(train: TokenPairs, run: FineTuning) -> int:
-    """Steps of an epoch."""
+def _count_steps(train: TokenPairs, run: FineTuning) -> int:
+    """Count the steps of an epoch."""
     return -(-len(train) // run.conf.batch_size)
 
 
-def _epoch(
+def _run_epoch(
     network: nn.Module,
     train: TokenPairs,
     run: FineTuning,
@@ -140,14 +144,14 @@ def _epoch(
     schedule: torch.optim.lr_scheduler.LRScheduler,
     bar: EpochBar,
 ) -> float:
-    """One pass over the pairs; mean training loss (nats)."""
+    """Run one pass over the pairs; gives the mean training loss (nats)."""
     network.train()
     trained = [p for group in optimizer.param_groups for p in group["params"]]
     total = torch.zeros(())
     with bar:
-        for rows in shuffled_batches(train.lengths, run.conf.batch_size, run.seed * 1_000 + epoch):
+        for rows in draw_batches(train.lengths, run.conf.batch_size, run.seed * 1_000 + epoch):
             optimizer.zero_grad(set_to_none=True)
-            loss = _gradients(network, train, rows, run)
+            loss = _add_gradients(network, train, rows, run)
             nn.utils.clip_grad_norm_(trained, _CLIP)
             optimizer.step()
             schedule.step()
@@ -156,22 +160,23 @@ def _epoch(
     return float(total / train.weight.sum())
 
 
-def _gradients(network: nn.Module, train: TokenPairs, rows: Rows, run: FineTuning) -> Tensor:
+def _add_gradients(network: nn.Module, train: TokenPairs, rows: Rows, run: FineTuning) -> Tensor:
     """Add up the gradients of a step's pairs, a part after the other; the loss, summed (nats)."""
     weight_of_step = train.weight[rows].sum().clamp(min=1e-6)
     total = torch.zeros((), device=run.device)
     for part in np.array_split(rows, min(run.conf.accumulation, len(rows))):
         labels, weight = train.labels[part].to(run.device), train.weight[part].to(run.device)
         with torch.autocast(run.device, torch.bfloat16, enabled=run.autocast):
-            logits = network(train.batch(part, run.device)).float()
+            logits = network(train.build_batch(part, run.device)).float()
         loss = corn_loss(logits, labels, weight).total
         torch.autograd.backward(loss / weight_of_step.to(run.device))
         total += loss.detach()
     return total
 
 
-def _optimizer(network: nn.Module, conf: FineTuningConf) -> torch.optim.Optimizer:
-    """AdamW; decay on matrices only, a step size of its own for what stands beside the trunk."""
+def _build_optimizer(network: nn.Module, conf: FineTuningConf) -> torch.optim.Optimizer:
+    """Build AdamW; decay on matrices only, a step size of its own for what stands beside the
+    trunk."""
     trained = [(name, p) for name, p in network.named_parameters() if p.requires_grad]
     groups = [
         {
@@ -189,13 +194,14 @@ def _optimizer(network: nn.Module, conf: FineTuningConf) -> torch.optim.Optimize
     return torch.optim.AdamW([group for group in groups if group["params"]], fused=True)
 
 
-def _schedule(
+def _build_schedule(
     optimizer: torch.optim.Optimizer, steps: int, warmup: float
 ) -> torch.optim.lr_scheduler.LRScheduler:
-    """Step size rising to the conf's over the warm-up, then falling linearly to 0."""
+    """Build the schedule: the step size rises to the conf's over the warm-up, then falls linearly
+    to 0."""
     rising = max(1, round(warmup * steps))
 
-    def share(step: int) -> float:
+    def compute_factor(step: int) -> float:
         return min((step + 1) / rising, (steps - step) / max(1, steps - rising))
 
-    return torch.optim.lr_scheduler.LambdaLR(optimizer, share)
+    return torch.optim.lr_scheduler.LambdaLR(optimizer, compute_factor)

@@ -15,7 +15,7 @@ from features.evaluation.reliability import (
 )
 from model.evaluation import metrics
 from model.evaluation.bootstrap import BlockBootstrap
-from model.evaluation.reliability import task_metrics
+from model.evaluation.reliability import estimate_task_metrics
 
 Frame = Callable[..., DataFrame]
 SEEN = [1.0, 0.6, 0.3]
@@ -52,13 +52,13 @@ def shown(spark: SparkSession) -> DataFrame:
 
 def test_histogram_metrics_equal_the_exact_ones(shown: DataFrame) -> None:
     histogram = shown.transform(prediction_histogram(0.05, examination_at_position(SEEN)))
-    got = task_metrics(histogram.toPandas(), "click", BOOTSTRAP, groups=15)
+    got = estimate_task_metrics(histogram.toPandas(), "click", BOOTSTRAP, groups=15)
     rows = shown.toPandas()
     p, y = rows["p_click"].to_numpy(), rows["label_click"].to_numpy(float)
     at = p * np.array(SEEN)[rows["position"].to_numpy(int) - 1]
     first = (rows["position"] == 1).to_numpy()
-    assert got["auc_click"].value == pytest.approx(metrics.auc(p, y), abs=1e-3)
-    assert got["log_loss_click_at_position"].value == pytest.approx(metrics.log_loss(at, y))
+    assert got["auc_click"].value == pytest.approx(metrics.compute_auc(p, y), abs=1e-3)
+    assert got["log_loss_click_at_position"].value == pytest.approx(metrics.compute_log_loss(at, y))
     ratio = got["calibration_ratio_click_at_position"]
     assert ratio.value == pytest.approx(at.sum() / y.sum())
     assert ratio.low is not None and ratio.high is not None
@@ -74,7 +74,7 @@ def test_histogram_metrics_equal_the_exact_ones(shown: DataFrame) -> None:
 def test_a_prediction_twice_too_high_shows(shown: DataFrame) -> None:
     double = shown.withColumn("p_click", F.col("p_click") * 2)
     histogram = double.transform(prediction_histogram(0.05, examination_at_position(SEEN)))
-    got = task_metrics(histogram.toPandas(), "click", BOOTSTRAP, groups=15)
+    got = estimate_task_metrics(histogram.toPandas(), "click", BOOTSTRAP, groups=15)
     mean = float(shown.agg(F.avg("label_click")).collect()[0][0])
     assert got["calibration_ratio_click_at_position"].value == pytest.approx(2, abs=0.2)
     assert got["calibration_error_click_at_position"].value == pytest.approx(mean, rel=0.15)
@@ -82,6 +82,6 @@ def test_a_prediction_twice_too_high_shows(shown: DataFrame) -> None:
 
 def test_unknown_labels_do_not_count(shown: DataFrame) -> None:
     histogram = shown.transform(prediction_histogram(0.05, F.lit(1.0)))
-    assert task_metrics(histogram.toPandas(), "cart", BOOTSTRAP, groups=15) == {}
+    assert estimate_task_metrics(histogram.toPandas(), "cart", BOOTSTRAP, groups=15) == {}
     counts = queries_by_task(shown).collect()[0]
     assert (counts["cart"], counts["purchase"]) == (0, counts["click"])

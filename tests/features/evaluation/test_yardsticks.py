@@ -11,8 +11,8 @@ from features.evaluation.served import clear_pair_sums, mixed_lists, pooled_list
 from features.evaluation.sums import ranked_sums
 from features.evaluation.weighed import ratio_sums, weighed_samples
 from model.evaluation.block_sums import ALL, BlockSums
-from model.evaluation.engagement import Shown, debiased, off_policy
-from model.evaluation.relevance import GradedLists, clear_pairs
+from model.evaluation.engagement import Shown, measure_debiased, measure_off_policy
+from model.evaluation.relevance import GradedLists, measure_clear_pairs
 
 K, CAP = 3, 50.0
 SEEN = np.asarray([1.0, 0.5, 0.2])
@@ -56,15 +56,15 @@ def test_ratios_are_those_of_numpy(spark: SparkSession, pages_frame: pd.DataFram
     )
     score = pages_frame["score"].to_numpy()
     expected = {
-        "debiased": debiased(shown, score, SEEN, 0.01),
-        "off_policy": off_policy(shown, score, CAP),
+        "debiased": measure_debiased(shown, score, SEEN, 0.01),
+        "off_policy": measure_off_policy(shown, score, CAP),
     }
     assert expected["off_policy"].share < expected["debiased"].share < 1
     for name, found in expected.items():
         cell = sums.get(ALL, "r", name)
         assert cell is not None
         assert cell.totals.sum() / cell.denominators.sum() == pytest.approx(found.value)
-        by_query = found.by_unit(shown.query, 9)
+        by_query = found.sum_by_unit(shown.query, 9)
         assert cell.totals == pytest.approx(by_query[:, 0])
         assert cell.denominators == pytest.approx(by_query[:, 1])
         assert samples[f"effective_{name}"] == pytest.approx(found.effective)
@@ -84,13 +84,13 @@ def test_lists_are_those_of_numpy(spark: SparkSession) -> None:
     for kind, lists in (("judged_mixed", mixed_lists), ("pooled", pooled_lists)):
         found = lists(frame).transform(ranked_sums(rankers, gains, {"g": kind}, K))
         cell = BlockSums(found.toPandas(), 1).get(ALL, "r", kind)
-        expected = GradedLists.of(kind, query, grade.astype(float), K).ndcg(score)
+        expected = GradedLists.from_grades(kind, query, grade.astype(float), K).measure_ndcg(score)
         assert cell is not None
         assert cell.query_count == expected.effective
         assert cell.totals.sum() / cell.denominators.sum() == pytest.approx(expected.value)
     sums = frame.transform(clear_pair_sums(rankers, "pairs")).toPandas()
     cell = BlockSums(sums, 1).get(ALL, "r", "pairs")
-    expected = clear_pairs(query, grade.astype(float), 2.0, score)
+    expected = measure_clear_pairs(query, grade.astype(float), 2.0, score)
     assert cell is not None
     assert cell.denominators.sum() == expected.effective
     assert cell.totals.sum() / cell.denominators.sum() == pytest.approx(expected.value)

@@ -19,7 +19,7 @@ from features.examples.snapshot import LIST_HASH, PAGE_HASH, TRAINING
 from jobs import build_training_set
 from jobs.experiment import experiment_snapshot
 from jobs.experiments import chain_data
-from jobs.experiments.chain_data import borrow_embeddings, own_root, write_examples
+from jobs.experiments.chain_data import borrow_embeddings, set_root, write_examples
 from jobs.experiments.trivago_data import FILE
 from jobs.platform.runner import open_warehouse
 from jobs.sources.base import SourceError, load_adapter
@@ -135,7 +135,7 @@ def test_training_examples_become_a_snapshot(tiny_run: Any, tmp_path: Path) -> N
     folder = write_examples(tiny_run.warehouse(), tmp_path / "made")
     snapshot = open_snapshot(folder)
     snapshot.verify()
-    assert {split: snapshot.rows(split) for split in SPLITS} == {
+    assert {split: snapshot.count_rows(split) for split in SPLITS} == {
         "train": 8 * 13,
         "validation": 13,
         "test": 13,
@@ -154,13 +154,13 @@ def test_a_chain_has_a_root_named_by_its_data_and_runs_once(
     spark: SparkSession, make_conf: MakeConf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     tiny = ("source.items=50", "source.queries=10", "source.impressions=200", "source.days=2")
-    conf = own_root(make_conf(*tiny))
-    assert own_root(make_conf(*tiny, "model.hidden=[8]")).tree.storage == conf.tree.storage
-    assert own_root(make_conf(*tiny, "seed=3")).tree.storage != conf.tree.storage
+    conf = set_root(make_conf(*tiny))
+    assert set_root(make_conf(*tiny, "model.hidden=[8]")).tree.storage == conf.tree.storage
+    assert set_root(make_conf(*tiny, "seed=3")).tree.storage != conf.tree.storage
     monkeypatch.setattr(chain_data, "STEPS", ("ingest",))
     warehouse = open_warehouse(spark, conf, "test")[0]
     for _ in range(2):
-        chain_data.prepare(warehouse)
+        chain_data.run_steps(warehouse)
         assert warehouse.read_version(IMPRESSIONS) == 1  # made, written once
 
 

@@ -12,11 +12,11 @@ import pyarrow.parquet as pq
 from bench.planted_lists import LIST_ROWS, plant
 from conf.sections.model import ModelConf
 from conf.sections.training import CalibrationConf, FeedConf, TrainerConf
-from jobs.experiments.thin import thinned
+from jobs.experiments.thin import thin_snapshot
 from jobs.experiments.workers import Workers
 from model.experiments.training import Training
 from model.feed import open_snapshot
-from model.standardise import measure
+from model.standardise import measure_inputs
 from model.training.task import TrainTask
 
 EPOCHS = 30
@@ -24,14 +24,16 @@ EPOCHS = 30
 
 def test_a_thinned_snapshot_holds_whole_lists_and_its_share(tmp_path: Path) -> None:
     whole = open_snapshot(plant(tmp_path / "whole"))
-    folder = thinned(whole, 400, tmp_path)
+    folder = thin_snapshot(whole, 400, tmp_path)
     small = open_snapshot(folder)
     small.verify()
-    assert 200 < small.rows("train") < 600 and small.rows("test") < whole.rows("test")
+    assert 200 < small.count_rows("train") < 600 and small.count_rows("test") < whole.count_rows(
+        "test"
+    )
     codes = pq.read_table(folder / "train.parquet").column("list_code").to_numpy()
     assert (np.unique(codes, return_counts=True)[1] == LIST_ROWS).all()
-    assert thinned(whole, 400, tmp_path) == folder and small.version != whole.version
-    assert thinned(whole, 10_000, tmp_path) == whole.folder
+    assert thin_snapshot(whole, 400, tmp_path) == folder and small.version != whole.version
+    assert thin_snapshot(whole, 10_000, tmp_path) == whole.folder
 
 
 def test_a_training_whose_process_is_killed_goes_on_in_another(tmp_path: Path) -> None:
@@ -39,7 +41,7 @@ def test_a_training_whose_process_is_killed_goes_on_in_another(tmp_path: Path) -
     task = TrainTask(
         snapshot=snapshot.folder,
         folder=tmp_path / "run",
-        scale=measure(snapshot),
+        scale=measure_inputs(snapshot),
         model=ModelConf(hidden=(8,), tower=()),
         feed=FeedConf(engine="memory", batch_size=16),
         trainer=TrainerConf(epochs=EPOCHS, min_steps=1, progress=False),
@@ -55,7 +57,7 @@ def test_a_training_whose_process_is_killed_goes_on_in_another(tmp_path: Path) -
         killer.join()
         workers.touch_all([training])
     assert ended == ["finished"] and training.finished
-    assert training.predictions("test", snapshot).rows == snapshot.rows("test")
+    assert training.read_predictions("test", snapshot).rows == snapshot.count_rows("test")
     assert 0 < at[0] < EPOCHS == _epochs(task.folder)
 
 

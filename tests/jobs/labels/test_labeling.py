@@ -103,7 +103,11 @@ def planted(pairs: int) -> tuple[Pairs, Targets, dict[str, np.ndarray]]:
     queries, items = ([f"{word}{n}" for n in range(pairs)] for word in ("ask", "buy"))
     half = (AHEAD + ASIDE) / np.sqrt(np.float32(2))
     vectors = dict(zip(items, (np.stack([ASIDE, half, AHEAD])[g] for g in grades), strict=True))
-    return Pairs(queries, items), Targets.of_grades(grades), vectors | dict.fromkeys(queries, AHEAD)
+    return (
+        Pairs(queries, items),
+        Targets.from_grades(grades),
+        vectors | dict.fromkeys(queries, AHEAD),
+    )
 
 
 def test_a_chunk_is_read_with_the_stored_vectors_of_the_labelers_encoder(
@@ -120,7 +124,7 @@ def test_a_chunk_is_read_with_the_stored_vectors_of_the_labelers_encoder(
     )
     encoder = conf.tree.encoder
     pairs, targets, vectors = planted(240)
-    LexicalInputs.fit(pairs, encoder).remember(vectors)
+    LexicalInputs.fit(pairs, encoder).add_vectors(vectors)
     labeler = build_labeler(conf.tree)
     labeler.fit(pairs, targets, (pairs, targets))
     deployed = Deployed(labeler, Deployment(THIRDS, THIRDS))

@@ -27,7 +27,7 @@ FOLDERS = {"snapshot_dir": "snapshot", "model_dir": "model", "judging_dir": "jud
 BY_NAME = {
     "jobs.sources.base.load_adapter": ("jobs.sources.", ("read", "fingerprint")),
     "model.labelers.build.build_labeler": ("model.labelers.", ("build",)),
-    "model.feed.engines.engine": ("model.feed.", ("read_files",)),
+    "model.feed.engines.load_engine": ("model.feed.", ("read_files",)),
 }
 """Functions that import a module by name: where such modules are, and what is called of them."""
 

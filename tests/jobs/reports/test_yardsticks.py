@@ -28,7 +28,7 @@ def test_items_without_planted_outcomes_are_left_out_of_their_list(
     )
     clicks = Weights(click=1.0, cart=0.0, purchase=0.0, relevance=0.0)
     yard = Yardsticks({"it": F.col("score")}, {}, clicks, [1.0], EvaluationConf())
-    [found] = yard.true(rows, truth, "true_candidates").collect()
+    [found] = yard.sum_true(rows, truth, "true_candidates").collect()
     second = 0.6309
     ndcg = (0.3 + 0.6 * second) / (0.6 + 0.3 * second)
     assert found["total"] == pytest.approx(ndcg, abs=1e-4)

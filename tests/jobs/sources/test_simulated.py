@@ -12,7 +12,7 @@ from conf.load import SIMULATED, ResolvedConf, load_conf
 from conf.sections.market import ShoppersConf
 from jobs.sources.base import SourceError
 from jobs.sources.simulated import distinct_texts, read
-from model.market.clicks import examination
+from model.market.clicks import compute_examination
 
 RUN_DATE = date(2026, 3, 1)
 SIZE = (
@@ -108,7 +108,7 @@ def test_pages_show_popular_misfits(market: Tables) -> None:
 
 def test_clicks_follow_the_planted_truth(market: Tables) -> None:
     shown = market["impressions"].merge(market["market_truth"], on=["query_id", "item_id"])
-    curve = examination(12)
+    curve = compute_examination(12)
     examined = shown.position.map(lambda p: curve[p - 1])
     shown["expected"] = examined * shown.true_p_click
     variance = (shown.expected * (1 - shown.expected)).sum()

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from conf.sections.model import ModelConf
 from model.backbones import Adatt, Backbone, Mmoe, Ple
 from model.backbones.grouped import GroupedLinear
-from model.backbones.mixture import mixtures, softmax_gates
+from model.backbones.mixture import mix_experts, softmax_gates
 
 LOG3 = math.log(3.0)
 """Logits (LOG3, 0) are gates (3/4, 1/4)."""
@@ -104,7 +104,7 @@ def test_adatt_with_one_expert_a_task_has_no_weights_for_it() -> None:
 def test_mixtures_by_hand() -> None:
     gates = torch.tensor([[0.5, 1.0], [0.5, 0.0], [2.0, 3.0]])
     experts = [torch.tensor([[1.0], [2.0]]), torch.tensor([[3.0], [4.0]])]
-    first, second = mixtures(gates, ((0, 0), (0, 1), (1, 1)), experts)
+    first, second = mix_experts(gates, ((0, 0), (0, 1), (1, 1)), experts)
     assert first.tolist() == [[2.0], [2.0]] and second.tolist() == [[6.0], [12.0]]
 
 
@@ -115,7 +115,7 @@ def test_gradients_of_mixtures() -> None:
     plan = ((0, 0), (0, 2), (1, 2), (1, 0))  # expert 1 is in no mixture
 
     def outputs(g: Tensor, *e: Tensor) -> tuple[Tensor, ...]:
-        return tuple(mixtures(g, plan, e))
+        return tuple(mix_experts(g, plan, e))
 
     assert torch.autograd.gradcheck(outputs, (gates, *experts))
 

@@ -22,7 +22,7 @@ from model.backbones import BACKBONES, Aitm, Backbone, Esmm, Mmoe, Ple
 from model.backbones.aitm import Transfer
 from model.backbones.grouped import GroupedLinear
 from model.heads import EngagementHead
-from model.heads.links import link_of
+from model.heads.links import choose_link
 from model.heads.position_bias import NoBias
 from model.losses import LogProb
 
@@ -42,8 +42,8 @@ class Ours(nn.Module):
         super().__init__()
         conf = ModelConf.model_validate(model)
         self.backbone: Backbone = BACKBONES[conf.backbone](dim, tasks, conf)
-        link = link_of(conf, self.backbone)
-        bias = NoBias(link.biased(len(tasks)), 10)
+        link = choose_link(conf, self.backbone)
+        bias = NoBias(link.count_biased(len(tasks)), 10)
         self.head = EngagementHead(self.backbone.out_dim, tasks, conf, bias, link)
         with torch.no_grad():  # so that predictions differ from row to row
             for parameter in self.parameters():

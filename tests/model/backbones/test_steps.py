@@ -41,7 +41,7 @@ def test_esmm_is_a_network_a_task() -> None:
 
 def test_esmm_s_product_of_probabilities() -> None:
     logits = torch.tensor([[0.0, math.log(3.0), -math.log(4.0)]])
-    prob = LINKS["conditional"].log_prob(logits, None, NoBias(1, 10))
+    prob = LINKS["conditional"].compute_log_prob(logits, None, NoBias(1, 10))
     # p_ctr = 1/2, p_ctcvr = 1/2 * 3/4, and the third step 3/8 * 1/5
     assert prob.log_p.exp()[0].tolist() == pytest.approx([0.5, 0.375, 0.075])
     assert prob.log_not_p.exp()[0].tolist() == pytest.approx([0.5, 0.625, 0.925])
@@ -91,7 +91,7 @@ def test_resflow_by_hand() -> None:
 
 
 def test_resflow_s_logits_add_up() -> None:
-    prob = LINKS["residual"].log_prob(torch.tensor([[0.5, -1.0, 2.0]]), None, NoBias(3, 10))
+    prob = LINKS["residual"].compute_log_prob(torch.tensor([[0.5, -1.0, 2.0]]), None, NoBias(3, 10))
     expected = [sigmoid(0.5), sigmoid(-0.5), sigmoid(1.5)]
     assert prob.log_p.exp()[0].tolist() == pytest.approx(expected)
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.baselines.verdict import compare, reasons, warning
+from model.baselines.verdict import compare_rankers, format_warning, select_reasons
 from model.evaluation.block_sums import BlockSums
 from model.evaluation.bootstrap import BlockBootstrap
 
@@ -46,8 +46,8 @@ def _compared(ours: float, theirs: float, relevance: float, cosine: float) -> Bl
 
 def test_a_clear_loss_to_the_best_baseline_is_a_reason() -> None:
     sums = _compared(0.4, 0.45, 0.9, 0.8)
-    found = compare(sums, BOOTSTRAP, ["popularity", "lightgbm"], "e", "r")
-    (lost,) = reasons(found)
+    found = compare_rankers(sums, BOOTSTRAP, ["popularity", "lightgbm"], "e", "r")
+    (lost,) = select_reasons(found)
     assert (lost.check, lost.ranker, lost.baseline) == (
         "engagement_baseline",
         "engagement_only",
@@ -55,23 +55,25 @@ def test_a_clear_loss_to_the_best_baseline_is_a_reason() -> None:
     )
     assert lost.difference == pytest.approx(-0.05) and lost.below and lost.queries == 200
     assert lost.to_json()["below"] is True
-    line = warning(lost, simulated=True)
+    line = format_warning(lost, simulated=True)
     assert "below the baseline lightgbm on e, simulated: -0.0500" in line
     assert line.endswith("(clear of 0)")
 
 
 def test_a_ranker_ahead_is_warned_of_nothing() -> None:
-    found = compare(_compared(0.5, 0.45, 0.9, 0.8), BOOTSTRAP, ["popularity", "lightgbm"], "e", "r")
-    assert len(found) == 2 and reasons(found) == []
+    found = compare_rankers(
+        _compared(0.5, 0.45, 0.9, 0.8), BOOTSTRAP, ["popularity", "lightgbm"], "e", "r"
+    )
+    assert len(found) == 2 and select_reasons(found) == []
 
 
 def test_relevance_level_with_its_own_input_is_a_reason() -> None:
-    found = compare(_compared(0.5, 0.45, 0.8, 0.8), BOOTSTRAP, ["lightgbm"], "e", "r")
-    (level,) = reasons(found)
+    found = compare_rankers(_compared(0.5, 0.45, 0.8, 0.8), BOOTSTRAP, ["lightgbm"], "e", "r")
+    (level,) = select_reasons(found)
     assert (level.check, level.below) == ("relevance_input", False)
-    assert "level with the baseline cosine" in warning(level, simulated=False)
+    assert "level with the baseline cosine" in format_warning(level, simulated=False)
 
 
 def test_what_was_not_measured_is_not_compared() -> None:
     sums = _sums({("engagement_only", "e"): 0.4, ("relevance_only", "r"): 0.5})
-    assert compare(sums, BOOTSTRAP, ["lightgbm"], "e", "r") == []
+    assert compare_rankers(sums, BOOTSTRAP, ["lightgbm"], "e", "r") == []

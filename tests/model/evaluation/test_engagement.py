@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from model.evaluation.currency import currency
-from model.evaluation.engagement import Shown, debiased, doubly_robust, logged, off_policy, true
+from model.evaluation.currency import choose_currency
+from model.evaluation.engagement import (
+    Shown,
+    measure_debiased,
+    measure_doubly_robust,
+    measure_logged,
+    measure_off_policy,
+    measure_true,
+)
 from model.evaluation.measured import Measured
 
 Floats = NDArray[np.float64]
@@ -36,60 +43,60 @@ NO = [-1.0] * 6
 
 
 def test_logged_is_the_mean_of_the_pages() -> None:
-    found = logged(pages(CLICKS, NO), UP)
+    found = measure_logged(pages(CLICKS, NO), UP)
     assert found.value == pytest.approx((1 + SECOND) / 2)
     assert (found.effective, found.share) == (2.0, 1.0)
 
 
 def test_debiased_weighs_a_click_by_its_examination() -> None:
-    found = debiased(pages(CLICKS, NO), UP, np.asarray([1.0, 0.5]), 0.01)
+    found = measure_debiased(pages(CLICKS, NO), UP, np.asarray([1.0, 0.5]), 0.01)
     assert found.value == pytest.approx((1 * 1 + 2 * SECOND) / 3)  # position 3 is seen like 2
     assert found.effective == pytest.approx(3**2 / (1 + 4))
-    bounded = debiased(pages(CLICKS, NO), UP, np.asarray([1.0, 0.5]), 0.8)
+    bounded = measure_debiased(pages(CLICKS, NO), UP, np.asarray([1.0, 0.5]), 0.8)
     assert bounded.value == pytest.approx((1 + SECOND / 0.8) / (1 + 1 / 0.8))
 
 
 def test_off_policy_weighs_by_propensity_within_its_cap() -> None:
     shown = pages(CLICKS, [0.5, 0.5, 0.5, 0.1, 0.1, 0.1])
-    found = off_policy(shown, UP, 100.0)
+    found = measure_off_policy(shown, UP, 100.0)
     assert found.value == pytest.approx((2 * 1 + 10 * SECOND) / 12)
     assert found.effective == pytest.approx(12**2 / (4 + 100))
-    assert off_policy(shown, UP, 5.0).value == pytest.approx((2 + 5 * SECOND) / 7)
+    assert measure_off_policy(shown, UP, 5.0).value == pytest.approx((2 + 5 * SECOND) / 7)
 
 
 def test_a_page_without_all_its_propensities_does_not_count() -> None:
-    found = off_policy(pages(CLICKS, [0.5, 0.5, -1.0, 0.1, 0.1, 0.1]), UP, 100.0)
+    found = measure_off_policy(pages(CLICKS, [0.5, 0.5, -1.0, 0.1, 0.1, 0.1]), UP, 100.0)
     assert found.value == pytest.approx(SECOND)
     assert (found.share, found.effective) == (0.5, pytest.approx(1.0))
-    nothing = off_policy(pages(CLICKS, NO), UP, 100.0)
+    nothing = measure_off_policy(pages(CLICKS, NO), UP, 100.0)
     assert np.isnan(nothing.value)
     assert (nothing.share, nothing.effective) == (0.0, 0.0)
 
 
 def test_doubly_robust_takes_each_page_by_the_clicks_of_the_other() -> None:
     shown = pages(CLICKS, [0.5] * 6)
-    found = doubly_robust(shown, UP, np.ones(3), np.zeros(6), 100.0)
+    found = measure_doubly_robust(shown, UP, np.ones(3), np.zeros(6), 100.0)
     # page 0 is judged by page 1's click on item 1 (second), page 1 by page 0's on item 0 (first)
     assert found.value == pytest.approx((2 * SECOND + 2 * 1) / 4)
-    sure = doubly_robust(shown, UP, np.ones(3), np.asarray([1.0, 0, 0, 0, 1, 0]), 0.0)
+    sure = measure_doubly_robust(shown, UP, np.ones(3), np.asarray([1.0, 0, 0, 0, 1, 0]), 0.0)
     assert sure.value == pytest.approx(1.0)  # no weight on the log: the model's word alone
 
 
 def test_ties_share_their_discounts() -> None:
-    found = off_policy(pages(CLICKS, [0.5] * 6), np.zeros(6), 100.0)
+    found = measure_off_policy(pages(CLICKS, [0.5] * 6), np.zeros(6), 100.0)
     assert found.value == pytest.approx((1 + SECOND + THIRD) / 3)
 
 
 def test_ratio_sums_by_unit() -> None:
-    found = off_policy(pages(CLICKS, [0.5] * 6), UP, 100.0)
-    by_unit = found.by_unit(np.asarray([1, 1, 1, 0, 0, 0]), 3)
+    found = measure_off_policy(pages(CLICKS, [0.5] * 6), UP, 100.0)
+    by_unit = found.sum_by_unit(np.asarray([1, 1, 1, 0, 0, 0]), 3)
     assert by_unit == pytest.approx(np.asarray([[2 * SECOND, 2], [2, 2], [0, 0]]))
 
 
 def test_the_currency_needs_a_sample() -> None:
-    assert currency("auto", 300.0, 200.0) == "off_policy"
-    assert currency("auto", 199.0, 200.0) == "debiased"
-    assert currency("logged", 300.0, 200.0) == "logged"
+    assert choose_currency("auto", 300.0, 200.0) == "off_policy"
+    assert choose_currency("auto", 199.0, 200.0) == "debiased"
+    assert choose_currency("logged", 300.0, 200.0) == "logged"
 
 
 @dataclass(frozen=True)
@@ -147,7 +154,7 @@ def expected(score: Floats, logger: Logger = LOGGER) -> tuple[float, float]:
     items, chance = logger.all_pages()
     shown = logger.shown(items, lambda p: p)
     weight = np.repeat(chance, items.shape[1])
-    disc = shown.pages.ranked(score[shown.pair])
+    disc = shown.pages.compute_discounts(score[shown.pair])
     random = weight * shown.gains / shown.propensity
     as_logged = weight * logger.attraction[shown.pair]
     return float(np.sum(random * disc) / random.sum()), float(
@@ -169,7 +176,9 @@ def over_logs(measure: Yardstick, score: Floats, logger: Logger = LOGGER) -> flo
 @pytest.mark.parametrize("score", [BEST, OWN])
 def test_off_policy_has_no_bias(score: Floats) -> None:
     truth, _ = expected(score)
-    assert over_logs(lambda s, x: off_policy(s, x, 100.0), score) == pytest.approx(truth, abs=0.01)
+    assert over_logs(lambda s, x: measure_off_policy(s, x, 100.0), score) == pytest.approx(
+        truth, abs=0.01
+    )
 
 
 def test_the_logged_pages_prefer_the_loggers_own_order() -> None:
@@ -178,8 +187,8 @@ def test_the_logged_pages_prefer_the_loggers_own_order() -> None:
 
     truth = expected(BEST, ALIKE)[0] - expected(OWN, ALIKE)[0]
     assert truth > 0.05
-    assert gap(logged) < -0.05
-    assert gap(lambda s, x: off_policy(s, x, 100.0)) == pytest.approx(truth, abs=0.02)
+    assert gap(measure_logged) < -0.05
+    assert gap(lambda s, x: measure_off_policy(s, x, 100.0)) == pytest.approx(truth, abs=0.02)
 
 
 @pytest.mark.parametrize("score", [BEST, OWN])
@@ -187,7 +196,7 @@ def test_the_logged_pages_prefer_the_loggers_own_order() -> None:
 def test_doubly_robust_needs_no_right_model(score: Floats, model: float) -> None:
     def measure(shown: Shown, scores: Floats) -> Measured:
         wrong = np.full(len(scores), model)
-        return doubly_robust(shown, scores, np.asarray([1.0, 0.9, 0.8]), wrong, 100.0)
+        return measure_doubly_robust(shown, scores, np.asarray([1.0, 0.9, 0.8]), wrong, 100.0)
 
     assert over_logs(measure, score) == pytest.approx(expected(score)[1], abs=0.015)
 
@@ -197,21 +206,21 @@ def test_doubly_robust_needs_no_right_propensities(score: Floats) -> None:
     def measure(shown: Shown, scores: Floats) -> Measured:
         wrong = replace(shown, propensity=np.full(len(scores), 0.5))
         right = LOGGER.attraction[shown.pair]
-        return doubly_robust(wrong, scores, LOGGER.examination, right, 100.0)
+        return measure_doubly_robust(wrong, scores, LOGGER.examination, right, 100.0)
 
     assert over_logs(measure, score) == pytest.approx(expected(score)[1], abs=0.015)
 
 
 @pytest.mark.parametrize("score", [BEST, OWN])
 def test_debiased_needs_the_right_examination(score: Floats) -> None:
-    found = over_logs(lambda s, x: debiased(s, x, LOGGER.examination, 0.01), score)
+    found = over_logs(lambda s, x: measure_debiased(s, x, LOGGER.examination, 0.01), score)
     assert found == pytest.approx(expected(score)[1], abs=0.01)
 
 
 def test_true_has_the_planted_gains() -> None:
     shown = pages(CLICKS, NO)
-    assert true(shown, UP, UP).value == pytest.approx(1.0)
-    assert true(shown, -UP, UP).value < 0.9
+    assert measure_true(shown, UP, UP).value == pytest.approx(1.0)
+    assert measure_true(shown, -UP, UP).value < 0.9
 
 
 # Query 0 has two randomised pages and one that is not, query 1 a single page, query 2 two longer
@@ -230,18 +239,20 @@ FALLING = np.asarray([1.0, 0.5, 0.25, 0.1])
 
 
 def test_the_models_part_is_over_the_positions_of_the_querys_own_pages() -> None:
-    found = doubly_robust(MIXED, np.zeros(14), FALLING, REWARD, 0.0)  # no weight on the log
+    found = measure_doubly_robust(MIXED, np.zeros(14), FALLING, REWARD, 0.0)  # no weight on the log
     short, long = [0.3 * 1.5, 0.5 * 1.5], [0.1 * 1.75, 0.2 * 1.75, 0.3 * 1.75]
     expected = [*short, *short[::-1], 0, 0, 0, 0, *long, *long]
     assert found.denominator == pytest.approx(expected)
     assert (found.effective, found.share) == (0.0, 0.0)
-    cut = doubly_robust(MIXED, np.zeros(14), FALLING[:2], REWARD, 0.0)  # position 3 is seen like 2
+    cut = measure_doubly_robust(
+        MIXED, np.zeros(14), FALLING[:2], REWARD, 0.0
+    )  # position 3 is seen like 2
     assert cut.denominator[8:11] == pytest.approx([0.1 * 2, 0.2 * 2, 0.3 * 2])
 
 
 def test_the_logs_part_is_what_the_other_page_says_of_the_same_item() -> None:
-    model = doubly_robust(MIXED, np.zeros(14), FALLING, REWARD, 0.0)
-    found = doubly_robust(MIXED, np.zeros(14), FALLING, REWARD, 100.0)
+    model = measure_doubly_robust(MIXED, np.zeros(14), FALLING, REWARD, 0.0)
+    found = measure_doubly_robust(MIXED, np.zeros(14), FALLING, REWARD, 100.0)
     short = [1 - 0.3, -0.5 * 0.5, -0.5, -0.3 * 0.5]
     long = [-0.1, -0.2 * 0.5]
     expected = 4 * np.asarray([*short, 0, 0, 0, 0, *long, 0, *long, 0])
@@ -252,9 +263,9 @@ def test_the_logs_part_is_what_the_other_page_says_of_the_same_item() -> None:
 
 def test_a_page_with_two_clicks_counts_once_in_the_share() -> None:
     shown = pages([1.0, 1.0, 0, 0, 0, 0], [0.5] * 6)
-    assert off_policy(shown, UP, 100.0).share == 0.5
+    assert measure_off_policy(shown, UP, 100.0).share == 0.5
 
 
 def test_a_page_without_a_click_has_no_part_in_the_mean_of_the_pages() -> None:
-    found = logged(pages([1.0, 0, 0, 0, 0, 0], NO), UP)
+    found = measure_logged(pages([1.0, 0, 0, 0, 0, 0], NO), UP)
     assert (found.value, found.effective, found.share) == (1.0, 1.0, 0.5)

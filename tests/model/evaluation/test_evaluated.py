@@ -5,7 +5,7 @@ import pytest
 
 from model.evaluation.block_sums import BlockSums
 from model.evaluation.bootstrap import BlockBootstrap
-from model.evaluation.evaluated import left_out, ranking_rows, task_rows
+from model.evaluation.evaluated import build_ranking_rows, build_task_rows, count_left_out
 
 BOOTSTRAP = BlockBootstrap(20, 100, 0.95, 1)
 
@@ -24,7 +24,8 @@ def _sums() -> BlockSums:
 
 def test_values_and_paired_differences() -> None:
     rows = {
-        (r["region"], r["ranker"]): r for r in ranking_rows(_sums(), BOOTSTRAP, "engagement_only")
+        (r["region"], r["ranker"]): r
+        for r in build_ranking_rows(_sums(), BOOTSTRAP, "engagement_only")
     }
     assert len(rows) == 6
     joint = rows["all", "joint"]
@@ -39,7 +40,7 @@ def test_values_and_paired_differences() -> None:
 
 
 def test_lists_left_out_are_counted_once_for_all_rankers() -> None:
-    assert left_out(_sums()) == {
+    assert count_left_out(_sums()) == {
         "ndcg": {"queries": 16, "lists": 24, "short": 8, "masked": 0, "no_positive": 16}
     }
 
@@ -53,10 +54,10 @@ def test_task_rows_by_region_and_overall() -> None:
         first_rows=0, first_positives=0.0, first_expected=0.0
     )
     queries = pd.DataFrame({"region": ["a", "b"], "click": [5, 6], "cart": 0, "purchase": 0})
-    got = {(r["region"], r["metric"]): r for r in task_rows(histogram, queries, BOOTSTRAP, 5)}
+    got = {(r["region"], r["metric"]): r for r in build_task_rows(histogram, queries, BOOTSTRAP, 5)}
     assert got["all", "log_loss_click_at_position"]["value"] == pytest.approx(0.4)
     assert got["all", "auc_click"]["queries"] == 11
     assert got["a", "calibration_ratio_click_at_position"]["value"] == pytest.approx(1.0)
     assert got["b", "calibration_error_click_at_position"]["value"] == pytest.approx(0.0)
     assert not any("position_1" in metric for _, metric in got)
-    assert task_rows(histogram[:0], queries[:0], BOOTSTRAP, 5) == []
+    assert build_task_rows(histogram[:0], queries[:0], BOOTSTRAP, 5) == []

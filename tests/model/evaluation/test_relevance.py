@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from model.evaluation.relevance import GradedLists, clear_pairs
+from model.evaluation.relevance import GradedLists, measure_clear_pairs
 
 # Query 0: a highly relevant, an irrelevant and an unjudged item; query 1: two relevant items;
 # query 2: nothing relevant.
@@ -14,14 +14,14 @@ SECOND = 1 / np.log2(3)
 
 
 def found(kind: str) -> GradedLists:
-    return GradedLists.of(kind, QUERY, GRADE, 10)
+    return GradedLists.from_grades(kind, QUERY, GRADE, 10)
 
 
 def test_judged_lists_hold_the_judged_items() -> None:
     lists = found("judged")
     assert lists.rows.tolist() == [True, True, False, True, True, True, False]
-    assert lists.ndcg(SCORES).value == pytest.approx(1.0)
-    assert lists.ndcg(-SCORES).value == pytest.approx(
+    assert lists.measure_ndcg(SCORES).value == pytest.approx(1.0)
+    assert lists.measure_ndcg(-SCORES).value == pytest.approx(
         (SECOND + (1 + 3 * SECOND) / (3 + SECOND)) / 2
     )
 
@@ -29,14 +29,14 @@ def test_judged_lists_hold_the_judged_items() -> None:
 def test_mixed_lists_hold_a_relevant_and_an_irrelevant_item() -> None:
     lists = found("judged_mixed")
     assert lists.rows.tolist() == [True, True] + [False] * 5
-    assert lists.random().value == pytest.approx((1 + SECOND) / 2)
+    assert lists.measure_random().value == pytest.approx((1 + SECOND) / 2)
 
 
 def test_pooled_lists_take_the_unjudged_for_irrelevant() -> None:
     lists = found("pooled")
     assert lists.rows.tolist() == [True] * 5 + [False] * 2
-    assert lists.ndcg(SCORES).value == pytest.approx((SECOND + 1) / 2)
-    assert lists.random().value == pytest.approx(
+    assert lists.measure_ndcg(SCORES).value == pytest.approx((SECOND + 1) / 2)
+    assert lists.measure_random().value == pytest.approx(
         ((1 + SECOND + 0.5) / 3 + (1 + SECOND) / 2 * 4 / (3 + SECOND)) / 2
     )
 
@@ -44,28 +44,28 @@ def test_pooled_lists_take_the_unjudged_for_irrelevant() -> None:
 def test_condensed_lists_leave_the_unjudged_out() -> None:
     lists = found("condensed")
     assert lists.rows.tolist() == [True, True, False, True, True, False, False]
-    assert lists.ndcg(SCORES).value == pytest.approx(1.0)
+    assert lists.measure_ndcg(SCORES).value == pytest.approx(1.0)
 
 
 def test_distance_is_the_share_of_the_way_from_random_to_best() -> None:
     lists = found("pooled")
-    assert lists.distance(np.zeros(7)).value == pytest.approx(0.0)
-    assert lists.distance(np.maximum(GRADE, 0)).value == pytest.approx(1.0)
-    x, random = lists.ndcg(SCORES).value, lists.random().value
-    assert lists.distance(SCORES).value == pytest.approx((x - random) / (1 - random))
+    assert lists.measure_distance(np.zeros(7)).value == pytest.approx(0.0)
+    assert lists.measure_distance(np.maximum(GRADE, 0)).value == pytest.approx(1.0)
+    x, random = lists.measure_ndcg(SCORES).value, lists.measure_random().value
+    assert lists.measure_distance(SCORES).value == pytest.approx((x - random) / (1 - random))
 
 
 def test_random_is_the_mean_over_random_orders() -> None:
     lists, rng = found("pooled"), np.random.default_rng(5)
-    drawn = [lists.ndcg(rng.random(7)).value for _ in range(4_000)]
-    assert np.mean(drawn) == pytest.approx(lists.random().value, abs=0.005)
+    drawn = [lists.measure_ndcg(rng.random(7)).value for _ in range(4_000)]
+    assert np.mean(drawn) == pytest.approx(lists.measure_random().value, abs=0.005)
 
 
 def test_clear_pairs_are_two_grades_apart() -> None:
     query = np.asarray([0, 0, 0, 1, 1, 0])
     grade = np.asarray([2.0, 0.0, 1.0, 0.0, 2.0, 0.0])
     scores = np.asarray([1.0, 0.0, 9.0, 5.0, 4.0, 1.0])
-    pairs = clear_pairs(query, grade, 2.0, scores)
+    pairs = measure_clear_pairs(query, grade, 2.0, scores)
     assert pairs.value == pytest.approx((1 + 0.5 + 0) / 3)  # right, tied, wrong
     assert pairs.denominator.tolist() == [2, 0, 0, 0, 1, 0]
     assert pairs.share == 1.0
@@ -73,7 +73,9 @@ def test_clear_pairs_are_two_grades_apart() -> None:
 
 def test_pairs_of_ratings_leave_out_close_ones_and_the_unjudged() -> None:
     rating = np.asarray([3.0, 1.5, 1.6, -1.0])
-    pairs = clear_pairs(np.zeros(4, np.int64), rating, 1.5, np.asarray([1.0, 0.0, 2.0, 3.0]))
+    pairs = measure_clear_pairs(
+        np.zeros(4, np.int64), rating, 1.5, np.asarray([1.0, 0.0, 2.0, 3.0])
+    )
     assert pairs.denominator.sum() == 1
     assert pairs.value == 1.0
 
@@ -82,14 +84,14 @@ def test_thirds_of_a_rating_lose_no_pair_and_queries_without_a_judged_item_do_no
     query = np.asarray([0, 0, 1, 1])
     rating = np.asarray([2 + 2 / 3, 1 + 1 / 6, -1.0, -1.0])
     assert rating[0] - rating[1] < 1.5  # in floating point
-    pairs = clear_pairs(query, rating, 1.5, np.asarray([1.0, 0.0, 0.0, 0.0]))
+    pairs = measure_clear_pairs(query, rating, 1.5, np.asarray([1.0, 0.0, 0.0, 0.0]))
     assert (pairs.value, pairs.share) == (1.0, 1.0)
 
 
 def test_a_partial_match_is_relevant_and_an_unjudged_item_is_not_irrelevant() -> None:
     query, grade = np.asarray([0, 0, 1, 1]), np.asarray([1.0, 0.0, 2.0, -1.0])
     rows = {
-        kind: GradedLists.of(kind, query, grade, 10).rows.tolist()
+        kind: GradedLists.from_grades(kind, query, grade, 10).rows.tolist()
         for kind in ("judged_mixed", "pooled")
     }
     assert rows == {"judged_mixed": [True, True, False, False], "pooled": [True] * 4}

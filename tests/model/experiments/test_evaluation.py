@@ -7,15 +7,15 @@ import pytest
 
 from conf.sections.experiment import RankingConf
 from conf.sections.value import EvaluationConf, ValueConf, Weights
-from model.experiments.evaluation import Evaluation, by_name
+from model.experiments.evaluation import Evaluation, index_figures
 from model.experiments.predictions import Predictions, load_predictions
 from model.experiments.ranking import Ranking
 from model.experiments.rows import judged_rows, pooled_grades
-from model.serving.calibrators import none_fitted
+from model.serving.calibrators import build_identities
 from model.spec import InputFeature, InputSpec
 
 SPEC = InputSpec((InputFeature("x", "item"),), ("click", "cart", "purchase"), ("north", "south"))
-NONE = none_fitted(SPEC.outputs, SPEC.regions)
+NONE = build_identities(SPEC.outputs, SPEC.regions)
 CONF = EvaluationConf(currency="logged")
 CLICKS = Weights(click=1.0, cart=0.0, purchase=0.0, relevance=0.0)
 
@@ -53,7 +53,7 @@ def predictions() -> Predictions:
 
 
 def test_figures_by_hand(predictions: Predictions) -> None:
-    found = by_name(Evaluation(predictions, NONE, CONF).tasks())
+    found = index_figures(Evaluation(predictions, NONE, CONF).build_task_figures())
     second = 1 / np.log2(3)
     assert found["ndcg.click", "all"].value == pytest.approx(1.0)
     assert found["ndcg@10.relevance", "all"].value == pytest.approx(1.0)
@@ -75,8 +75,10 @@ def test_orders_by_hand(predictions: Predictions) -> None:
     figures = {}
     for relevance in ("none", "only", "picked"):
         ranking = Ranking(RankingConf(relevance=relevance), value, CONF)
-        order = ranking.order(predictions, NONE)
-        figures[relevance] = by_name(Evaluation(predictions, NONE, CONF).order(order))
+        order = ranking.choose_order(predictions, NONE)
+        figures[relevance] = index_figures(
+            Evaluation(predictions, NONE, CONF).build_order_figures(order)
+        )
     relevance, engagement = "value.relevance_judged@10", "value.engagement@10"
     assert figures["none"][relevance, "all"].value == pytest.approx((second + 1) / 2)
     assert figures["none"][engagement, "all"].value == pytest.approx(1.0)
@@ -94,9 +96,9 @@ def test_every_yardstick_has_its_figure(predictions: Predictions) -> None:
     }
     planted = Predictions(SPEC, columns)
     ranking = Ranking(RankingConf(relevance="none"), ValueConf(weights=CLICKS), CONF)
-    order = ranking.order(planted, NONE)
+    order = ranking.choose_order(planted, NONE)
     conf = CONF.model_copy(update={"examination": (1.0, 0.5)})
-    found = by_name(Evaluation(planted, NONE, conf).order(order))
+    found = index_figures(Evaluation(planted, NONE, conf).build_order_figures(order))
     second = 1 / np.log2(3)
     # The order puts north's click (position 1) and south's (position 2) first: all give 1.
     for name in ("", "_logged", "_debiased", "_off_policy", "_true"):
@@ -106,7 +108,9 @@ def test_every_yardstick_has_its_figure(predictions: Predictions) -> None:
     assert found["value.relevance_judged_distance@10", "north"].value == pytest.approx(-1.0)
     assert found["value.clear_pairs", "all"].value == pytest.approx(0.5)
     only = Ranking(RankingConf(relevance="only"), ValueConf(weights=CLICKS), CONF)
-    turned = by_name(Evaluation(planted, NONE, conf).order(only.order(planted, NONE)))
+    turned = index_figures(
+        Evaluation(planted, NONE, conf).build_order_figures(only.choose_order(planted, NONE))
+    )
     assert turned["value.engagement_debiased@10", "all"].value == pytest.approx((second + 2) / 3)
     assert turned["value.engagement_off_policy@10", "all"].value == pytest.approx(
         (2 * second + 4) / 6
@@ -119,7 +123,7 @@ def test_the_pick_is_judged_in_the_currency(predictions: Predictions) -> None:
     seen = EvaluationConf(currency="debiased", examination=(1.0, 0.5))
     for conf, weight in ((CONF, 0.0), (seen, 2.0)):
         ranking = Ranking(RankingConf(relevance="picked"), value, conf)
-        assert ranking.order(predictions, NONE).w_relevance[0] == weight
+        assert ranking.choose_order(predictions, NONE).w_relevance[0] == weight
 
 
 def test_a_pooled_list_has_an_item_once_and_with_its_grade(predictions: Predictions) -> None:
@@ -138,13 +142,13 @@ def test_a_region_takes_a_weight_of_its_own_where_it_has_enough_lists(
 ) -> None:
     value = ValueConf(weights=CLICKS, sweep=(0.0, 2.0), min_queries=1)
     conf = RankingConf(relevance="picked", by_region=True, engagement_loss=1.0)
-    assert Ranking(conf, value, CONF).order(predictions, NONE).w_relevance == {
+    assert Ranking(conf, value, CONF).choose_order(predictions, NONE).w_relevance == {
         0: 2.0,
         1: 2.0,
         2: 0.0,
     }
     few = value.model_copy(update={"min_queries": 2})
-    assert Ranking(conf, few, CONF).order(predictions, NONE).w_relevance == {0: 2.0}
+    assert Ranking(conf, few, CONF).choose_order(predictions, NONE).w_relevance == {0: 2.0}
 
 
 def test_an_item_that_is_judged_twice_in_a_list_counts_once(predictions: Predictions) -> None:
@@ -156,8 +160,8 @@ def test_predictions_come_back_as_they_were_saved(predictions: Predictions, tmp_
     predictions.save(tmp_path / "p.parquet")
     again = load_predictions(tmp_path / "p.parquet", SPEC)
     assert set(again.columns) == set(predictions.columns)
-    assert again.codes("unit_code").tolist() == [3, 3, 4, 4]
-    assert again.p("p_click") == pytest.approx(predictions.p("p_click"))
+    assert again.get_codes("unit_code").tolist() == [3, 3, 4, 4]
+    assert again.get_probability("p_click") == pytest.approx(predictions.get_probability("p_click"))
 
 
 def test_the_pooled_truth_ranks_what_was_never_shown(predictions: Predictions) -> None:
@@ -177,7 +181,9 @@ def test_the_pooled_truth_ranks_what_was_never_shown(predictions: Predictions) -
     planted = {f"p_true_{task}": np.zeros(5) for task in ("cart", "purchase")}
     more = Predictions(SPEC, columns | planted)
     ranking = Ranking(RankingConf(relevance="none"), ValueConf(weights=CLICKS), CONF)
-    found = by_name(Evaluation(more, NONE, CONF).order(ranking.order(more, NONE)))
+    found = index_figures(
+        Evaluation(more, NONE, CONF).build_order_figures(ranking.choose_order(more, NONE))
+    )
     second, third = 1 / np.log2(3), 0.5
     north = (0.7 + 0.5 * second + 0.9 * third) / (0.9 + 0.7 * second + 0.5 * third)
     pooled = found["value.engagement_true_pooled@10", "north"].value

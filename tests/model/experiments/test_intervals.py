@@ -4,16 +4,16 @@ import numpy as np
 import pytest
 
 from model.evaluation.bootstrap import Estimate
-from model.experiments.figures import Figure, Rows
-from model.experiments.intervals import TwoLevels, compare, detectable
-from model.experiments.verdict import verdict
+from model.experiments.figures import Figure, UnitRows
+from model.experiments.intervals import TwoLevels, compare_arms, compute_detectable
+from model.experiments.verdict import decide_verdict
 
 UNITS = 200
 
 
 def figures(values: list[np.ndarray]) -> list[Figure]:
     """One figure a seed: the mean of a value a unit."""
-    return [Rows(np.arange(UNITS), UNITS, "all").mean("ndcg.x", v) for v in values]
+    return [UnitRows(np.arange(UNITS), UNITS, "all").build_mean("ndcg.x", v) for v in values]
 
 
 def noise(seed: int) -> np.ndarray:
@@ -23,7 +23,7 @@ def noise(seed: int) -> np.ndarray:
 def test_the_interval_of_one_seed_is_the_bootstrap_of_a_mean() -> None:
     values = noise(1)
     levels = TwoLevels(UNITS, 1, 4_000, 0.95, 17)
-    (one,) = compare({"a": figures([values])}, {}, levels)
+    (one,) = compare_arms({"a": figures([values])}, {}, levels)
     assert one.estimate.value == pytest.approx(values.mean())
     assert one.difference is None
     half = 1.96 * values.std() / np.sqrt(UNITS)
@@ -34,7 +34,7 @@ def test_seeds_widen_the_interval() -> None:
     values = noise(1)
     levels = TwoLevels(UNITS, 4, 4_000, 0.95, 17)
     shifts = np.asarray([-0.5, 0.5, -0.5, 0.5])
-    (one,) = compare({"a": figures([values + s for s in shifts])}, {}, levels)
+    (one,) = compare_arms({"a": figures([values + s for s in shifts])}, {}, levels)
     half = 1.96 * np.sqrt(values.var() / UNITS + shifts.var() / 4)
     assert one.estimate.high - one.estimate.low == pytest.approx(2 * half, rel=0.08)  # type: ignore[operator]
 
@@ -44,7 +44,8 @@ def test_a_difference_is_paired_by_unit_and_seed() -> None:
     better = [v + 0.01 for v in by_seed]
     levels = TwoLevels(UNITS, 3, 500, 0.95, 17)
     found = {
-        c.arm: c for c in compare({"r": figures(by_seed), "a": figures(better)}, {"a": "r"}, levels)
+        c.arm: c
+        for c in compare_arms({"r": figures(by_seed), "a": figures(better)}, {"a": "r"}, levels)
     }
     gap = found["a"].difference
     assert gap is not None
@@ -54,18 +55,18 @@ def test_a_difference_is_paired_by_unit_and_seed() -> None:
 
 def test_the_smallest_detectable_difference_is_seen_in_eight_of_ten_runs() -> None:
     error, draws = 0.3, np.random.default_rng(5).normal(size=20_000)
-    true = detectable(error, 0.95)
+    true = compute_detectable(error, 0.95)
     assert true == pytest.approx((1.959964 + 0.841621) * error)
     seen = true + error * draws > 1.959964 * error
     assert seen.mean() == pytest.approx(0.8, abs=0.01)
-    assert detectable(error, 0.95, 4) > 1.3 * true
+    assert compute_detectable(error, 0.95, 4) > 1.3 * true
 
 
 def test_a_comparison_tells_what_it_could_have_seen() -> None:
     other = noise(2)
     levels = TwoLevels(UNITS, 1, 4_000, 0.95, 17)
     arms = {"r": figures([noise(1)]), "a": figures([noise(1) + other])}
-    found = {c.arm: c for c in compare(arms, {"a": "r"}, levels)}
+    found = {c.arm: c for c in compare_arms(arms, {"a": "r"}, levels)}
     error = other.std() / np.sqrt(UNITS)
     assert found["a"].detectable == pytest.approx(2.8016 * error, rel=0.04)
     assert (found["a"].reference, found["r"].detectable) == ("r", None)
@@ -73,7 +74,7 @@ def test_a_comparison_tells_what_it_could_have_seen() -> None:
 
 def test_without_the_reference_there_are_no_differences() -> None:
     levels = TwoLevels(UNITS, 1, 50, 0.95, 17)
-    (one,) = compare({"a": figures([noise(1)])}, {"a": "gone"}, levels)
+    (one,) = compare_arms({"a": figures([noise(1)])}, {"a": "gone"}, levels)
     assert one.difference is None
 
 
@@ -90,4 +91,4 @@ def test_without_the_reference_there_are_no_differences() -> None:
     ],
 )
 def test_verdicts(metric: str, low: float | None, high: float | None, expected: str) -> None:
-    assert verdict(metric, Estimate(0.02, low, high)) == expected
+    assert decide_verdict(metric, Estimate(0.02, low, high)) == expected

@@ -11,13 +11,19 @@ import pytest
 from bench.planted_lists import plant
 from conf.sections.baselines import BaselinesConf
 from conf.sections.value import EvaluationConf, Weights
-from model.experiments.evaluation import Evaluation, by_name
-from model.experiments.figures import Rows
+from model.experiments.evaluation import Evaluation, index_figures
+from model.experiments.figures import UnitRows
 from model.experiments.predictions import Predictions
-from model.experiments.scorers import Baseline, Oracle, ScorerError, as_predicted, kept_figures
+from model.experiments.scorers import (
+    Baseline,
+    Oracle,
+    ScorerError,
+    build_predicted_columns,
+    select_figures,
+)
 from model.feed import Snapshot, open_snapshot
 from model.files import file_sha256
-from model.serving.calibrators import none_fitted
+from model.serving.calibrators import build_identities
 
 TASKS = ("click", "cart", "purchase")
 
@@ -40,16 +46,23 @@ def with_truth(folder: Path) -> Snapshot:
 
 def test_an_oracle_ranks_by_what_it_knows(tmp_path: Path) -> None:
     snapshot = with_truth(tmp_path / "data")
-    none = none_fitted(snapshot.spec.outputs, snapshot.spec.regions)
+    none = build_identities(snapshot.spec.outputs, snapshot.spec.regions)
     values = {}
     for knows in ("truth", "blind"):
         (_, _, _), (split, predictions, scores) = Oracle(knows).score(snapshot)  # type: ignore[arg-type]
-        assert (split, scores, predictions.rows) == ("test", ["engagement"], snapshot.rows("test"))
-        np.testing.assert_array_equal(
-            predictions.p("p_cart"), predictions.columns[f"p_{knows}_cart".replace("truth", "true")]
+        assert (split, scores, predictions.rows) == (
+            "test",
+            ["engagement"],
+            snapshot.count_rows("test"),
         )
-        figures = by_name(
-            kept_figures(Evaluation(predictions, none, EvaluationConf(k=10)).tasks(), scores)
+        np.testing.assert_array_equal(
+            predictions.get_probability("p_cart"),
+            predictions.columns[f"p_{knows}_cart".replace("truth", "true")],
+        )
+        figures = index_figures(
+            select_figures(
+                Evaluation(predictions, none, EvaluationConf(k=10)).build_task_figures(), scores
+            )
         )
         assert "auc.click" not in {metric for metric, _ in figures}
         assert "ndcg@10.relevance" not in {metric for metric, _ in figures}
@@ -69,17 +82,23 @@ def test_a_baseline_is_fitted_and_scores_both_splits(tmp_path: Path) -> None:
     baseline = Baseline("lightgbm", conf, Weights(), seed=1)
     validation, (split, predictions, scores) = baseline.score(snapshot)
     assert (validation[0], split, scores) == ("validation", "test", ["engagement", "relevance"])
-    assert predictions.rows == snapshot.rows("test")
-    none = none_fitted(snapshot.spec.outputs, snapshot.spec.regions)
-    figures = by_name(
-        kept_figures(Evaluation(predictions, none, EvaluationConf(k=10)).tasks(), scores)
+    assert predictions.rows == snapshot.count_rows("test")
+    none = build_identities(snapshot.spec.outputs, snapshot.spec.regions)
+    figures = index_figures(
+        select_figures(
+            Evaluation(predictions, none, EvaluationConf(k=10)).build_task_figures(), scores
+        )
     )
     constant = predictions.columns | {"first.p_click": np.ones(predictions.rows)}
-    blind = Evaluation(Predictions(snapshot.spec, constant), none, EvaluationConf(k=10)).tasks()
-    assert figures["ndcg.click", "all"].value > by_name(blind)["ndcg.click", "all"].value + 0.01
-    assert baseline.fingerprint(snapshot) != Baseline(
+    blind = Evaluation(
+        Predictions(snapshot.spec, constant), none, EvaluationConf(k=10)
+    ).build_task_figures()
+    assert (
+        figures["ndcg.click", "all"].value > index_figures(blind)["ndcg.click", "all"].value + 0.01
+    )
+    assert baseline.compute_fingerprint(snapshot) != Baseline(
         "lightgbm", conf, Weights(), seed=2
-    ).fingerprint(snapshot)
+    ).compute_fingerprint(snapshot)
 
 
 def test_a_baseline_that_cannot_be_fitted_says_why(tmp_path: Path) -> None:
@@ -90,17 +109,22 @@ def test_a_baseline_that_cannot_be_fitted_says_why(tmp_path: Path) -> None:
 
 def test_the_two_oracles_are_two_trainings(tmp_path: Path) -> None:
     snapshot = open_snapshot(plant(tmp_path / "data"))
-    assert Oracle("truth").fingerprint(snapshot) != Oracle("blind").fingerprint(snapshot)
+    assert Oracle("truth").compute_fingerprint(snapshot) != Oracle("blind").compute_fingerprint(
+        snapshot
+    )
 
 
 def test_one_score_stands_for_every_task_and_half_of_relevance_for_a_grade(tmp_path: Path) -> None:
     snapshot = open_snapshot(plant(tmp_path / "data"))
     own, score, relevance = (np.full(2, x) for x in (0.7, 3.0, 1.2))
     scores = {"p_cart": own, "engagement": score, "relevance": relevance}
-    found = as_predicted(scores, snapshot)
+    found = build_predicted_columns(scores, snapshot)
     assert [found[f"first.p_{t}"][0] for t in TASKS] == [3.0, 0.7, 3.0]
     assert found["first.p_ge_1"][0] == found["logged.p_ge_2"][0] == pytest.approx(0.6)
-    assert as_predicted({"engagement": score}, snapshot)["first.p_ge_1"].tolist() == [0.0, 0.0]
+    assert build_predicted_columns({"engagement": score}, snapshot)["first.p_ge_1"].tolist() == [
+        0.0,
+        0.0,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -119,5 +143,5 @@ def test_one_score_stands_for_every_task_and_half_of_relevance_for_a_grade(tmp_p
     ],
 )
 def test_figures_that_a_score_has(metric: str, scores: list[str], kept: bool) -> None:
-    figure = Rows(np.zeros(1, np.int64), 1, "all").mean(metric, np.ones(1))
-    assert bool(kept_figures([figure], scores)) is kept
+    figure = UnitRows(np.zeros(1, np.int64), 1, "all").build_mean(metric, np.ones(1))
+    assert bool(select_figures([figure], scores)) is kept

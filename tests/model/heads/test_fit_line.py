@@ -7,7 +7,7 @@ import torch
 
 from conf.sections.model import ModelConf
 from conf.sections.training import FeedConf
-from model.feed import Rows, Snapshot, batches
+from model.feed import RowSelection, Snapshot, read_batches
 from model.heads import LINE
 from model.ranker import Ranker, build_ranker
 from model.spec import RELEVANCE, InputFeature, InputSpec
@@ -77,7 +77,9 @@ def test_without_a_line_that_suits_there_is_none(
 
 
 def test_training_does_not_see_the_line(snapshot: Snapshot, scale: Standardisation) -> None:
-    batch = next(batches(snapshot, Rows("train"), FeedConf(batch_size=32, engine="pyarrow")))
+    batch = next(
+        read_batches(snapshot, RowSelection("train"), FeedConf(batch_size=32, engine="pyarrow"))
+    )
     with_line, without = build(snapshot, scale), build(snapshot, scale, text_fit_share=0.0)
     assert with_line.line is not None
     assert with_line.state_dict().keys() == without.state_dict().keys()
@@ -93,5 +95,5 @@ def test_the_snapshot_gives_a_line_and_candidates_read_the_same(
     assert ranker.line is not None
     features = torch.randn(5, len(snapshot.spec.features)).abs()
     candidates = features[:, snapshot.spec.candidate_positions]
-    read = ranker.line.read_candidates(candidates)
+    read = ranker.line.compute_candidate_logits(candidates)
     torch.testing.assert_close(read, ranker.represent(features)[LINE])

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from conf.sections.model import ModelConf
 from model.backbones import BACKBONES
 from model.heads import EngagementHead
-from model.heads.links import LINKS, descending_weight, link_of
+from model.heads.links import LINKS, choose_descending_weight, choose_link
 from model.heads.position_bias import AdditiveBias, MultiplicativeBias, NoBias
 from model.losses import descending_loss
-from model.losses.descending import violation
+from model.losses.descending import compute_violation
 
 TASKS = ("click", "cart", "purchase")
 LOGITS = st.lists(st.floats(-80, 80), min_size=3, max_size=3)
@@ -24,7 +24,7 @@ def head_of(link: str, bias: str = "additive", tower: tuple[int, ...] = (3,)) ->
     kinds = {"additive": AdditiveBias, "multiplicative": MultiplicativeBias, "none": NoBias}
     found = LINKS[link]
     conf = ModelConf(hidden=(4,), tower=tower)
-    return EngagementHead(4, TASKS, conf, kinds[bias](found.biased(3), 20), found)
+    return EngagementHead(4, TASKS, conf, kinds[bias](found.count_biased(3), 20), found)
 
 
 @pytest.mark.parametrize("link", LINKS)
@@ -32,7 +32,7 @@ def head_of(link: str, bias: str = "additive", tower: tuple[int, ...] = (3,)) ->
 def test_at_position_1_all_ways_give_the_same(link: str, bias: str) -> None:
     head = head_of(link, bias)
     by_task = {task: torch.randn(6, 4) for task in TASKS}
-    served = head.probabilities(head.logits(by_task))
+    served = head.compute_probabilities(head.compute_logits(by_task))
     for position in (None, torch.ones(6)):
         prob = head(by_task, position)
         torch.testing.assert_close(prob.log_p.exp(), served)
@@ -63,9 +63,9 @@ def test_conditional_steps_never_rise(logits: list[float], position: int) -> Non
     link = LINKS["conditional"]
     row = torch.tensor([logits])
     for bias in (AdditiveBias(1, 20), MultiplicativeBias(1, 20)):
-        at = link.log_prob(row, torch.tensor([float(position)]), bias).log_p.exp()[0]
+        at = link.compute_log_prob(row, torch.tensor([float(position)]), bias).log_p.exp()[0]
         assert bool((at[1:] <= at[:-1]).all())
-    served = link.probabilities(row)[0]
+    served = link.compute_probabilities(row)[0]
     assert bool((served[1:] <= served[:-1]).all())
 
 
@@ -73,7 +73,7 @@ def test_conditional_steps_never_rise(logits: list[float], position: int) -> Non
 @given(LOGITS)
 def test_log_probabilities_are_of_probabilities(logits: list[float]) -> None:
     for link in LINKS.values():
-        prob = link.log_prob(torch.tensor([logits]), None, NoBias(link.biased(3), 20))
+        prob = link.compute_log_prob(torch.tensor([logits]), None, NoBias(link.count_biased(3), 20))
         total = prob.log_p.exp() + prob.log_not_p.exp()
         assert torch.isfinite(prob.log_p).all() and torch.isfinite(prob.log_not_p).all()
         torch.testing.assert_close(total, torch.ones_like(total), atol=3e-6, rtol=0)
@@ -83,7 +83,8 @@ def test_the_position_counts_in_the_first_conditional_step_only() -> None:
     logits = torch.tensor([[0.4, -0.3, 1.1]])
     bias = AdditiveBias(1, 20)
     first, fifth = (
-        LINKS["conditional"].log_prob(logits, torch.tensor([p]), bias).log_p for p in (1.0, 5.0)
+        LINKS["conditional"].compute_log_prob(logits, torch.tensor([p]), bias).log_p
+        for p in (1.0, 5.0)
     )
     lost = (first - fifth)[0]
     assert lost[0].item() > 0.1
@@ -98,7 +99,7 @@ def test_residual_towers_add_the_layers_of_the_step_before() -> None:
         linear, relu, last = head.towers[task].children()
         before = relu(linear(hidden[task])) + before
         expected.append(last(before))
-    torch.testing.assert_close(head.logits(hidden), torch.cat(expected, dim=1))
+    torch.testing.assert_close(head.compute_logits(hidden), torch.cat(expected, dim=1))
 
 
 @pytest.mark.parametrize(
@@ -119,23 +120,23 @@ def test_what_a_backbone_comes_with(
 ) -> None:
     conf = ModelConf.model_validate({"backbone": backbone, "link": named})
     made = BACKBONES[backbone](4, TASKS, conf)
-    assert link_of(conf, made) is LINKS[expected]
-    assert descending_weight(conf, made) == weight
+    assert choose_link(conf, made) is LINKS[expected]
+    assert choose_descending_weight(conf, made) == weight
 
 
 def test_the_penalty_s_weight_can_be_set() -> None:
     conf = ModelConf.model_validate({"backbone": "aitm", "descending": 0.0})
     backbone = BACKBONES["aitm"](4, TASKS, conf)
-    assert descending_weight(conf, backbone) == 0.0
-    assert descending_weight(conf.model_copy(update={"descending": 2.5}), backbone) == 2.5
+    assert choose_descending_weight(conf, backbone) == 0.0
+    assert choose_descending_weight(conf.model_copy(update={"descending": 2.5}), backbone) == 2.5
 
 
 def test_violations_by_hand() -> None:
     prob = torch.tensor([[0.5, 0.7, 0.4], [0.9, 0.3, 0.1], [0.1, 0.2, 0.5], [0.1, 0.9, 0.1]])
-    assert violation(prob).tolist() == pytest.approx([0.2, 0.0, 0.4, 0.8])
+    assert compute_violation(prob).tolist() == pytest.approx([0.2, 0.0, 0.4, 0.8])
     loss = descending_loss(prob, torch.tensor([1.0, 1.0, 1.0, 0.0]), 0.6)
     assert loss.total.item() == pytest.approx(0.6 * (0.2 + 0.4)) and loss.weight.item() == 3.0
-    assert violation(prob[:, :1]).tolist() == [0.0] * 4
+    assert compute_violation(prob[:, :1]).tolist() == [0.0] * 4
 
 
 def test_the_penalty_pushes_the_later_step_down() -> None:

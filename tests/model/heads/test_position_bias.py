@@ -46,7 +46,7 @@ def test_seen_never_exceeds_one() -> None:
     bias = MultiplicativeBias(3, 20)
     for parameter in bias.parameters():
         torch.nn.init.normal_(parameter, std=5.0)
-    assert float(bias.log_seen(torch.arange(21)).detach().max()) <= 0.0
+    assert float(bias.compute_log_seen(torch.arange(21)).detach().max()) <= 0.0
 
 
 @pytest.mark.parametrize("kind", ["additive", "multiplicative"])
@@ -80,8 +80,8 @@ def test_both_forms_start_at_one_over_the_position() -> None:
     position = torch.tensor([0, 1, 2, 5])
     expected = torch.tensor([1.0, 1.0, 1 / 2, 1 / 5]).log().unsqueeze(1).expand(4, 2)
     with torch.no_grad():
-        torch.testing.assert_close(AdditiveBias(2, 5).bias(position), expected)
-        torch.testing.assert_close(MultiplicativeBias(2, 5).log_seen(position), expected)
+        torch.testing.assert_close(AdditiveBias(2, 5).compute_bias(position), expected)
+        torch.testing.assert_close(MultiplicativeBias(2, 5).compute_log_seen(position), expected)
 
 
 def test_a_larger_entry_of_the_multiplicative_table_hides_its_position() -> None:
@@ -89,7 +89,7 @@ def test_a_larger_entry_of_the_multiplicative_table_hides_its_position() -> None
     with torch.no_grad():
         bias.slope.zero_()
         bias.table[3] = 0.5
-        seen = bias.log_seen(torch.tensor([2, 3])).squeeze(1).tolist()
+        seen = bias.compute_log_seen(torch.tensor([2, 3])).squeeze(1).tolist()
     expected = [-math.log(2.0) * math.log(2.0), -math.log(3.0) * math.log(1 + math.exp(0.5))]
     assert seen == pytest.approx(expected)
 

@@ -21,4 +21,4 @@ def toy_pairs() -> tuple[Pairs, Targets]:
         queries.append(f"{trait} {noun}")
         items.append(f"Acme {other_trait.title()} {other_noun.title()} for Home")
         grades.append(int(noun == other_noun) + int(noun == other_noun and trait == other_trait))
-    return Pairs(queries, items), Targets.of_grades(np.array(grades))
+    return Pairs(queries, items), Targets.from_grades(np.array(grades))

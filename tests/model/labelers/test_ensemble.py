@@ -10,12 +10,12 @@ import pytest
 from conf.load import SIMULATED, load_conf
 from conf.sections.labelers import EnsembleConf
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
-from model.labelers.ensemble import Ensemble, build, possible_shares, weighted_mean
+from model.labelers.ensemble import Ensemble, average_answers, build, list_shares
 from model.labelers.partial import Answers
 from model.labelers.store import load_labeler, save_labeler
 from model.labelers.vectors import Vector
 
-TRUTH = Targets.of_grades(np.array([0, 1, 2]))
+TRUTH = Targets.from_grades(np.array([0, 1, 2]))
 PAIRS = Pairs(["q", "q", "q"], ["none", "some", "all"])
 CONF = EnsembleConf()
 
@@ -62,15 +62,15 @@ def fitted(*members: Says, conf: EnsembleConf = CONF) -> tuple[Ensemble, FitRepo
 
 
 def test_shares_are_tenths_that_add_up_to_one() -> None:
-    assert possible_shares(2, 2) == [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)]
-    three = possible_shares(3, 10)
+    assert list_shares(2, 2) == [(0.0, 1.0), (0.5, 0.5), (1.0, 0.0)]
+    three = list_shares(3, 10)
     assert len(three) == len(set(three)) == 66
     assert all(sum(shares) == pytest.approx(1) and min(shares) >= 0 for shares in three)
 
 
 def test_a_mean_by_hand_keeps_the_order_of_the_thresholds() -> None:
     one, two = (Probabilities(np.array([p]), np.array([p])) for p in (0.3, 0.7))
-    found = weighted_mean([one, two], (0.75, 0.25))
+    found = average_answers([one, two], (0.75, 0.25))
     assert found.p_ge_1.tolist() == found.p_ge_2.tolist() == [pytest.approx(0.4)]
 
 
@@ -138,7 +138,7 @@ def test_vectors_go_to_the_members_that_read_any() -> None:
     reader.encoder_version = "minilm"
     ensemble, _ = fitted(blind, reader, conf=EnsembleConf(shares=(0.5, 0.5)))
     assert ensemble.encoder_version == "minilm"
-    ensemble.remember({"sofa": np.ones(2, np.float32)})
+    ensemble.add_vectors({"sofa": np.ones(2, np.float32)})
     assert list(reader.vectors) == ["sofa"] and not blind.vectors
 
 
@@ -157,7 +157,7 @@ def test_saved_and_loaded_it_predicts_the_same(tiny_encoder: str, tmp_path: Path
     ensemble = build(load_conf([SIMULATED], settings=settings).tree)
     grades = np.arange(60) % 3
     pairs = Pairs([f"q {at % 7}" for at in range(60)], ["xyz"[grade] * 3 for grade in grades])
-    ensemble.fit(pairs, Targets.of_grades(grades), (pairs, Targets.of_grades(grades)))
+    ensemble.fit(pairs, Targets.from_grades(grades), (pairs, Targets.from_grades(grades)))
     ensemble.restore((0.4, 0.6))
     other = ensemble.version
     ensemble.restore((0.5, 0.5))

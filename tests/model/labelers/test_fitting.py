@@ -6,15 +6,15 @@ import pytest
 from model.labelers.base import LabelerError, Pairs, Probabilities, Targets
 from model.labelers.fitting import (
     check_fit,
-    clearly_worse,
-    cross_entropy,
-    data_digest,
+    compute_cross_entropy,
     grade_masses,
-    version_of,
+    hash_data,
+    hash_parts,
+    is_clearly_worse,
 )
 
 PAIRS = Pairs(["a", "b", "c"], ["x", "y", "z"])
-TARGETS = Targets.of_grades(np.array([0, 1, 2]))
+TARGETS = Targets.from_grades(np.array([0, 1, 2]))
 
 
 def test_soft_labels_spread_their_mass() -> None:
@@ -31,7 +31,7 @@ def test_labels_out_of_order_are_refused() -> None:
 
 
 def test_absent_grades_are_all_named() -> None:
-    ones = Targets.of_grades(np.array([1, 1, 1]))
+    ones = Targets.from_grades(np.array([1, 1, 1]))
     with pytest.raises(LabelerError, match="no training pair has grade 0, 2"):
         check_fit(PAIRS, ones, (PAIRS, TARGETS))
 
@@ -41,33 +41,33 @@ def test_cross_entropy_by_hand() -> None:
     targets = Targets(np.array([1.0, 1.0]), np.array([0.0, 0.5]), np.array([1.0, 3.0]))
     first = np.log(2) / 4
     second = (-np.log(0.75) + 3 * np.log(2)) / 4
-    assert cross_entropy(p, targets) == pytest.approx(first + second, abs=1e-6)
+    assert compute_cross_entropy(p, targets) == pytest.approx(first + second, abs=1e-6)
 
 
 def test_clearly_worse_by_hand() -> None:
     than, ones, heavy = np.ones(2), np.ones(2), np.array([3.0, 1.0])
     wide, narrow = than + np.array([-0.05, 0.15]), than + np.array([-0.01, 0.11])
-    assert not clearly_worse(wide, than, ones)  # .05, its error .071
-    assert clearly_worse(narrow, than, ones)  # .05, its error .042
-    assert not clearly_worse(than - 0.05, than, ones)
-    assert not clearly_worse(than, than, ones)
-    assert not clearly_worse(wide, than, heavy)  # 0
-    assert clearly_worse(wide[::-1], than, heavy)  # .1, its error .053
+    assert not is_clearly_worse(wide, than, ones)  # .05, its error .071
+    assert is_clearly_worse(narrow, than, ones)  # .05, its error .042
+    assert not is_clearly_worse(than - 0.05, than, ones)
+    assert not is_clearly_worse(than, than, ones)
+    assert not is_clearly_worse(wide, than, heavy)  # 0
+    assert is_clearly_worse(wide[::-1], than, heavy)  # .1, its error .053
 
 
 def test_of_a_single_pair_any_loss_more_is_clear() -> None:
     one = np.ones(1)
-    assert clearly_worse(one + 1e-9, one, one) and not clearly_worse(one, one, one)
+    assert is_clearly_worse(one + 1e-9, one, one) and not is_clearly_worse(one, one, one)
 
 
 def test_a_version_follows_from_every_part_of_the_data() -> None:
     moved = Pairs(["a", "b", "cz"], ["x", "y", ""])
     heavier = Targets(TARGETS.label_ge_1, TARGETS.label_ge_2, np.array([1.0, 1, 2]))
     digests = {
-        data_digest(PAIRS, TARGETS),
-        data_digest(moved, TARGETS),
-        data_digest(PAIRS, heavier),
-        data_digest(PAIRS, Targets.of_grades(np.array([0, 1, 1]))),
+        hash_data(PAIRS, TARGETS),
+        hash_data(moved, TARGETS),
+        hash_data(PAIRS, heavier),
+        hash_data(PAIRS, Targets.from_grades(np.array([0, 1, 1]))),
     }
     assert len(digests) == 4
-    assert version_of({"a": 1, "b": 2}) == version_of({"b": 2, "a": 1}) != version_of({"a": 2})
+    assert hash_parts({"a": 1, "b": 2}) == hash_parts({"b": 2, "a": 1}) != hash_parts({"a": 2})

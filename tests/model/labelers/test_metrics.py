@@ -8,14 +8,14 @@ from sklearn.metrics import cohen_kappa_score
 
 from model.labelers.base import LabelerError, Probabilities
 from model.labelers.metrics import (
-    confusion,
-    cut_points,
-    expected_calibration_error,
-    grades_by_cuts,
-    kappa_of_confusion,
-    label_metrics,
-    mix_of,
-    quadratic_kappa,
+    compute_calibration_error,
+    compute_kappa,
+    compute_label_metrics,
+    compute_mix,
+    compute_quadratic_kappa,
+    count_confusion,
+    cut_grades,
+    find_cut_points,
 )
 
 TRUE = np.array([0, 1, 1, 2, 2, 2])
@@ -24,10 +24,10 @@ TRUE = np.array([0, 1, 1, 2, 2, 2])
 def test_kappa_by_hand() -> None:
     """Observed d^2: 1 + 4 = 5. Expected: margins a (1, 2, 3), b (2, 2, 2) over 6: 44 / 6."""
     guess = np.array([0, 0, 1, 0, 2, 2])
-    table = confusion(TRUE, guess)
+    table = count_confusion(TRUE, guess)
     margins = np.outer(table.sum(axis=1), table.sum(axis=0))
     expected = sum(margins[i, j] * (i - j) ** 2 for i in range(3) for j in range(3)) / 6
-    assert quadratic_kappa(TRUE, guess) == pytest.approx(1 - 5 / expected)
+    assert compute_quadratic_kappa(TRUE, guess) == pytest.approx(1 - 5 / expected)
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=40))
@@ -36,19 +36,19 @@ def test_kappa_is_that_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
     if len(set(a)) < 2 or len(set(b)) < 2:
         return
     theirs = cohen_kappa_score(a, b, weights="quadratic", labels=[0, 1, 2])
-    assert quadratic_kappa(a, b) == pytest.approx(theirs)
+    assert compute_quadratic_kappa(a, b) == pytest.approx(theirs)
 
 
 def test_kappa_of_many_tables_at_once() -> None:
-    tables = np.stack([confusion(TRUE, TRUE), confusion(TRUE, TRUE[::-1])])
-    assert kappa_of_confusion(tables) == pytest.approx([1.0, quadratic_kappa(TRUE, TRUE[::-1])])
+    tables = np.stack([count_confusion(TRUE, TRUE), count_confusion(TRUE, TRUE[::-1])])
+    assert compute_kappa(tables) == pytest.approx([1.0, compute_quadratic_kappa(TRUE, TRUE[::-1])])
 
 
 def test_all_figures_of_a_small_prediction() -> None:
     p = Probabilities(
         np.array([0.2, 0.9, 0.6, 0.9, 0.8, 0.4]), np.array([0.1, 0.1, 0.5, 0.8, 0.1, 0.3])
     )
-    found = label_metrics(p, TRUE)
+    found = compute_label_metrics(p, TRUE)
     assert p.grades.tolist() == [0, 1, 2, 2, 1, 0]
     assert found["exact"] == pytest.approx(3 / 6)
     assert found["within_one"] == pytest.approx(5 / 6)
@@ -61,7 +61,7 @@ def test_all_figures_of_a_small_prediction() -> None:
 
 def test_cuts_replace_the_most_probable_grade() -> None:
     p = Probabilities(np.array([0.9, 0.95]), np.array([0.4, 0.45]))
-    found = label_metrics(p, np.array([1, 2]), cuts=(0.5, 1.35))
+    found = compute_label_metrics(p, np.array([1, 2]), cuts=(0.5, 1.35))
     assert found["exact"] == 1.0
     assert np.isnan(found["recall_0"])
 
@@ -70,21 +70,21 @@ def test_cuts_replace_the_most_probable_grade() -> None:
 def test_cut_points_give_the_mix(count: int, seed: int) -> None:
     mix = (0.07, 0.47, 0.46)
     values = np.random.default_rng(seed).beta(2, 1, count) * 2
-    made = mix_of(grades_by_cuts(values, cut_points(values, mix)))
+    made = compute_mix(cut_grades(values, find_cut_points(values, mix)))
     assert made == pytest.approx(mix, abs=2 / len(values))
 
 
 def test_calibration_error_is_zero_where_groups_are_right() -> None:
     p = np.repeat([0.25, 0.75], 40)
     label = np.concatenate([np.tile([1.0, 0, 0, 0], 10), np.tile([1.0, 1, 1, 0], 10)])
-    assert expected_calibration_error(p, label) == pytest.approx(0)
-    assert expected_calibration_error(p + 0.1, label) == pytest.approx(0.1)
+    assert compute_calibration_error(p, label) == pytest.approx(0)
+    assert compute_calibration_error(p + 0.1, label) == pytest.approx(0.1)
 
 
 def test_wrong_input_is_named() -> None:
     with pytest.raises(LabelerError, match="not one of 0 to 2"):
-        quadratic_kappa(np.array([3]), np.array([0]))
+        compute_quadratic_kappa(np.array([3]), np.array([0]))
     with pytest.raises(LabelerError, match="2 grades beside 1"):
-        quadratic_kappa(np.array([0, 1]), np.array([0]))
+        compute_quadratic_kappa(np.array([0, 1]), np.array([0]))
     with pytest.raises(LabelerError, match="add up to 0"):
-        cut_points(np.array([1.0]), (0, 0, 0))
+        find_cut_points(np.array([1.0]), (0, 0, 0))

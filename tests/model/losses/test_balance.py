@@ -13,7 +13,7 @@ from model.losses.balance import (
     PcgradBalance,
     StaticBalance,
     UncertaintyBalance,
-    projected,
+    project_conflicts,
 )
 from model.training.distributed import Ranks
 
@@ -96,19 +96,19 @@ def test_uncertainty_of_two_processes_adds_up_to_that_of_one() -> None:
         for task in TASKS
     }
     both = Ranks(0, 2, torch.device("cpu"))
-    added = sum(balance.combined(part, behind(whole), both) for part in parts)
-    torch.testing.assert_close(added, balance.combined(whole, behind(whole), ALONE))
+    added = sum(balance.combine_losses(part, behind(whole), both) for part in parts)
+    torch.testing.assert_close(added, balance.combine_losses(whole, behind(whole), ALONE))
 
 
 def test_projection_by_hand() -> None:
-    found = projected(torch.tensor([[1.0, 0.0], [-1.0, 1.0]]))
+    found = project_conflicts(torch.tensor([[1.0, 0.0], [-1.0, 1.0]]))
     # (1, 0) + 1/2 (-1, 1) and (-1, 1) + 1 (1, 0)
     assert found.tolist() == [[0.5, 0.5], [0.0, 1.0]]
 
 
 def test_gradients_without_conflict_stay() -> None:
     agreed = torch.tensor([[1.0, 0.5], [0.0, 0.0], [0.0, 2.0]])
-    assert torch.equal(projected(agreed), agreed)
+    assert torch.equal(project_conflicts(agreed), agreed)
 
 
 def test_pcgrad_projects_shared_parameters_only() -> None:

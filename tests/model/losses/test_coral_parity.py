@@ -48,11 +48,13 @@ def test_coral_layer_loss_and_probabilities(hidden: Tensor, grades: Tensor) -> N
         last.bias.fill_(0.8)
     ours.gap.start_at(0.8 + 0.6)
     expected, logits = theirs(hidden), ours(hidden)
-    torch.testing.assert_close(ours.thresholds(logits), expected, rtol=1e-5, atol=1e-5)
     torch.testing.assert_close(
-        ours.probabilities(logits), torch.sigmoid(expected), rtol=1e-5, atol=1e-5
+        ours.compute_threshold_logits(logits), expected, rtol=1e-5, atol=1e-5
     )
-    found = ours.loss(logits, label_ge(grades), torch.ones(ROWS), torch.zeros(ROWS))
+    torch.testing.assert_close(
+        ours.compute_probabilities(logits), torch.sigmoid(expected), rtol=1e-5, atol=1e-5
+    )
+    found = ours.compute_loss(logits, label_ge(grades), torch.ones(ROWS), torch.zeros(ROWS))
     torch.testing.assert_close(
         found.total / found.weight,
         losses.coral_loss(expected, label_ge(grades)),
@@ -77,7 +79,7 @@ def test_corn_loss_and_probabilities(hidden: Tensor, grades: Tensor) -> None:
     theirs = losses.corn_loss(logits, grades, GRADES)
     torch.testing.assert_close(found.total / found.weight, theirs, rtol=1e-5, atol=1e-5)
     assert float(found.weight) == ROWS + int((grades >= 1).sum())
-    read = head.probabilities(logits)
+    read = head.compute_probabilities(logits)
     labels = dataset.corn_label_from_logits(logits)
     torch.testing.assert_close((read > 0.5).sum(dim=1), labels)
     torch.testing.assert_close(read, torch.cumprod(torch.sigmoid(logits), dim=1))

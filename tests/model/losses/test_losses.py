@@ -7,7 +7,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from model.losses import LogProb, TaskLoss, corn_loss, log1m_exp, masked_bce, of_logit, total_loss
+from model.losses import (
+    LogProb,
+    TaskLoss,
+    corn_loss,
+    log1m_exp,
+    log_prob_of,
+    masked_bce,
+    total_loss,
+)
 
 
 def sigmoid(x: float) -> float:
@@ -17,7 +25,7 @@ def sigmoid(x: float) -> float:
 def test_masked_bce_counts_known_rows_only() -> None:
     logit = torch.tensor([0.3, -1.2, 5.0])
     label, weight = torch.tensor([1.0, 0.0, float("nan")]), torch.tensor([1.0, 2.0, 0.0])
-    loss = masked_bce(of_logit(logit), label, weight)
+    loss = masked_bce(log_prob_of(logit), label, weight)
     expected = -math.log(sigmoid(0.3)) - 2 * math.log(1 - sigmoid(-1.2))
     assert float(loss.total) == pytest.approx(expected, rel=1e-6)
     assert float(loss.weight) == 3.0
@@ -25,7 +33,7 @@ def test_masked_bce_counts_known_rows_only() -> None:
 
 def test_a_task_without_labels_adds_nothing_and_no_nan_gradient() -> None:
     logit = torch.tensor([0.3, 0.1], requires_grad=True)
-    none = masked_bce(of_logit(logit), torch.tensor([float("nan")] * 2), torch.zeros(2))
+    none = masked_bce(log_prob_of(logit), torch.tensor([float("nan")] * 2), torch.zeros(2))
     ge = torch.full((2, 2), float("nan"))
     both = torch.stack([logit, logit], dim=1)
     loss = total_loss({"click": none, "relevance": corn_loss(both, ge, torch.zeros(2))}, {})
@@ -90,7 +98,7 @@ def test_log1m_exp(x: float) -> None:
 
 
 def test_log_prob_of_certain_rows_is_finite() -> None:
-    prob = of_logit(torch.tensor([500.0]))
+    prob = log_prob_of(torch.tensor([500.0]))
     loss = masked_bce(LogProb(*prob), torch.zeros(1), torch.ones(1))
     assert float(loss.total) == pytest.approx(500.0)
 
@@ -101,7 +109,7 @@ def test_shards_divided_by_the_weight_of_all_add_up_to_the_whole() -> None:
     label, weight = torch.tensor([1.0, 0, 0, 1, 0, 1]), torch.tensor([1.0, 1, 1, 1, 0, 0])
 
     def losses(rows: slice, x: torch.Tensor) -> dict[str, TaskLoss]:
-        return {"click": masked_bce(of_logit(x[rows]), label[rows], weight[rows])}
+        return {"click": masked_bce(log_prob_of(x[rows]), label[rows], weight[rows])}
 
     def gradient(rows: slice, behind: dict[str, torch.Tensor] | None) -> torch.Tensor:
         x = logit.clone().requires_grad_()

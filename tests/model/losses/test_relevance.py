@@ -15,7 +15,7 @@ from model.losses import (
     squared_error,
     thresholds_loss,
 )
-from model.losses.grade_entropy import grade_probabilities
+from model.losses.grade_entropy import compute_grade_probabilities
 
 NAN = float("nan")
 
@@ -40,7 +40,9 @@ def test_thresholds_add_the_cross_entropies_of_all_grades() -> None:
 
 
 def test_grade_probabilities_of_hard_and_soft_labels() -> None:
-    found = grade_probabilities(torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.75, 0.5]]))
+    found = compute_grade_probabilities(
+        torch.tensor([[0.0, 0.0], [1.0, 0.0], [1.0, 1.0], [0.75, 0.5]])
+    )
     assert found.tolist() == [[1, 0, 0], [0, 1, 0], [0, 0, 1], [0.25, 0.25, 0.5]]
 
 

@@ -9,18 +9,18 @@ import pytest
 
 from conf.sections.market import MarketSource, ShoppersConf
 from model.market.catalogue import ATTRIBUTES
-from model.market.clicks import examination
-from model.market.draws import Draws, Keys, as_keys, choose, zipf_rank
-from model.market.pools import mismatches
-from model.market.shoppers import Pairs, funnel, price_sensitivity
-from model.market.traffic import WEEKDAY_TRAFFIC, region_shares, searches, slots
+from model.market.clicks import compute_examination
+from model.market.draws import Draws, Keys, as_keys, choose_index, zipf_rank
+from model.market.pools import count_mismatches
+from model.market.shoppers import MarketPairs, compute_funnel, price_sensitivity
+from model.market.traffic import WEEKDAY_TRAFFIC, count_slots, draw_searches, region_shares
 
 DRAWS = Draws(3)
 RUN_DATE = date(2026, 3, 1)
 
 
 def test_examination_passes_the_measured_points_and_is_geometric_between() -> None:
-    curve = examination(25)
+    curve = compute_examination(25)
     assert curve[0] == 1.0
     assert curve[1] == pytest.approx(0.106 / 0.310)
     assert curve[2] == pytest.approx(0.077 / 0.310)
@@ -31,7 +31,7 @@ def test_examination_passes_the_measured_points_and_is_geometric_between() -> No
 
 
 def test_examination_falls_on_behind_the_last_point() -> None:
-    curve = examination(40)
+    curve = compute_examination(40)
     assert all(a > b > 0 for a, b in pairwise(curve))
 
 
@@ -54,35 +54,37 @@ def test_draws_have_their_moments_and_depend_on_seed_purpose_and_key() -> None:
     key = np.arange(40_000)
     drawn = pd.DataFrame(
         {
-            "u": DRAWS.uniform("u", key),
-            "other_purpose": DRAWS.uniform("other", key),
-            "other_seed": Draws(4).uniform("u", key),
-            "next_key": DRAWS.uniform("u", key + 1),
-            "second_key": DRAWS.uniform("u", key, 1),
+            "u": DRAWS.draw_uniform("u", key),
+            "other_purpose": DRAWS.draw_uniform("other", key),
+            "other_seed": Draws(4).draw_uniform("u", key),
+            "next_key": DRAWS.draw_uniform("u", key + 1),
+            "second_key": DRAWS.draw_uniform("u", key, 1),
         }
     )
     assert drawn.u.min() > 0 and drawn.u.max() < 1
     assert drawn.u.mean() == pytest.approx(0.5, abs=0.006)
     assert drawn.corr().abs().to_numpy()[0, 1:].max() < 0.02
-    normal = DRAWS.normal("n", key)
+    normal = DRAWS.draw_normal("n", key)
     assert normal.mean() == pytest.approx(0, abs=0.02) and normal.std() == pytest.approx(
         1, abs=0.02
     )
-    assert np.unique(DRAWS.below(3, "b", key)).tolist() == [0, 1, 2]
-    assert (choose([3, 1], DRAWS.uniform("c", key)) == 0).mean() == pytest.approx(0.75, abs=0.01)
+    assert np.unique(DRAWS.draw_below(3, "b", key)).tolist() == [0, 1, 2]
+    assert (choose_index([3, 1], DRAWS.draw_uniform("c", key)) == 0).mean() == pytest.approx(
+        0.75, abs=0.01
+    )
 
 
 def test_a_draw_is_the_same_in_any_batch_and_of_text_as_of_its_key() -> None:
     key = np.arange(100)
-    whole = DRAWS.uniform("u", key[:, None], ["a", "b"])
+    whole = DRAWS.draw_uniform("u", key[:, None], ["a", "b"])
     assert whole.shape == (100, 2)
-    assert (whole[40:] == DRAWS.uniform("u", key[40:, None], as_keys(["a", "b"]))).all()
-    assert DRAWS.uniform("u", 7, "b") == whole[7, 1]
+    assert (whole[40:] == DRAWS.draw_uniform("u", key[40:, None], as_keys(["a", "b"]))).all()
+    assert DRAWS.draw_uniform("u", 7, "b") == whole[7, 1]
 
 
 @pytest.mark.parametrize("exponent", [0.0, 0.9, 1.0])
 def test_zipf_head_has_its_share(exponent: float) -> None:
-    ranks = zipf_rank(DRAWS.uniform("z", np.arange(40_000)), 500, exponent)
+    ranks = zipf_rank(DRAWS.draw_uniform("z", np.arange(40_000)), 500, exponent)
 
     def integral(x: float) -> float:
         return float(np.log(x) if exponent == 1.0 else (x ** (1 - exponent) - 1) / (1 - exponent))
@@ -97,7 +99,7 @@ def test_an_item_misses_the_named_attributes_that_it_does_not_have() -> None:
     assert len(ATTRIBUTES) == 4
     item = np.array([5, 3, 2, 8])
     wants = [[-1, -1, -1, -1], [5, 3, 2, 8], [5, -1, 2, 9], [0, 3, -1, 9], [6, 4, 3, 9]]
-    assert mismatches(np.array(wants), item).tolist() == [0, 0, 1, 2, 4]
+    assert count_mismatches(np.array(wants), item).tolist() == [0, 0, 1, 2, 4]
 
 
 def test_probabilities_are_the_planted_logits() -> None:
@@ -113,7 +115,9 @@ def test_probabilities_are_the_planted_logits() -> None:
         brand_taste_sd=0.0,
         pair_noise_sd=0.0,
     )
-    told = funnel(_pairs([2.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0]), conf, ("a", "b"), DRAWS)
+    told = compute_funnel(
+        _pairs([2.0, 0.0], [1.0, 0.0], [2.0, 0.0], [3.0, 0.0]), conf, ("a", "b"), DRAWS
+    )
     click = _sigmoid(-1 + 0.5 + 0.4 + 0.4 + 0.3 * 3)
     later = _sigmoid(0.5 + 0.4 + 0.5 * 0.3 * 3)
     found = [told.p_click[1, 0], told.p_cart[1, 0], told.p_purchase[1, 0]]
@@ -124,18 +128,20 @@ def test_probabilities_are_the_planted_logits() -> None:
 def test_tastes_belong_to_region_and_brand_and_noise_to_text_and_item() -> None:
     zeros = dict.fromkeys(ShoppersConf.model_fields, 0.0)
     pairs = _pairs([1.0] * 3, [0.0] * 3, [0.0] * 3, [0.0] * 3)
-    tastes = funnel(pairs, ShoppersConf(**zeros | {"brand_taste_sd": 1.0}), ("a", "b"), DRAWS)
+    tastes = compute_funnel(
+        pairs, ShoppersConf(**zeros | {"brand_taste_sd": 1.0}), ("a", "b"), DRAWS
+    )
     assert (tastes.click_logit[:, 1] == 0).all()  # no brand
     assert tastes.click_logit[0, 0] == tastes.click_logit[0, 2] != tastes.click_logit[1, 0]
-    noise = funnel(pairs, ShoppersConf(**zeros | {"pair_noise_sd": 1.0}), ("a", "b"), DRAWS)
+    noise = compute_funnel(pairs, ShoppersConf(**zeros | {"pair_noise_sd": 1.0}), ("a", "b"), DRAWS)
     assert (noise.click_logit[0] == noise.click_logit[1]).all()
     assert len(set(noise.click_logit[0])) == 3
 
 
 def test_searches_fall_on_their_days_and_regions() -> None:
     source = MarketSource(days=14, impressions=12_000, page_size=6, region_skew=1.0)
-    slot = np.arange(slots(source))
-    found = searches(slot, source, ("a", "b"), 50, RUN_DATE, DRAWS)
+    slot = np.arange(count_slots(source))
+    found = draw_searches(slot, source, ("a", "b"), 50, RUN_DATE, DRAWS)
     assert len(found) == pytest.approx(2_000, abs=14)
     assert found.search_id.is_unique
     assert (found.region == "a").mean() == pytest.approx(2 / 3, abs=0.06)
@@ -143,9 +149,11 @@ def test_searches_fall_on_their_days_and_regions() -> None:
     assert (day == pd.to_datetime(found.day, unit="D").dt.date).all()
     assert (day.astype(str).str.replace("-", "") == found.search_id.str[:8]).all()
     assert day.min() == date(2026, 2, 15) and day.max() == date(2026, 2, 28)
-    parts = [searches(s, source, ("a", "b"), 50, RUN_DATE, DRAWS) for s in np.split(slot, [7, 900])]
+    parts = [
+        draw_searches(s, source, ("a", "b"), 50, RUN_DATE, DRAWS) for s in np.split(slot, [7, 900])
+    ]
     assert pd.concat(parts, ignore_index=True).equals(found)
-    later = searches(slot, source, ("a", "b"), 50, date(2026, 3, 2), DRAWS)
+    later = draw_searches(slot, source, ("a", "b"), 50, date(2026, 3, 2), DRAWS)
     assert (
         found[day > date(2026, 2, 15)]
         .reset_index(drop=True)
@@ -163,11 +171,11 @@ def _keys(count: int) -> Keys:
 
 def _pairs(
     relevance: list[float], popularity: list[float], quality: list[float], cheapness: list[float]
-) -> Pairs:
+) -> MarketPairs:
     """Pairs of one text with items of one brand, the second without a brand."""
     count = len(relevance)
     numbers = (np.array(values) for values in (relevance, popularity, quality, cheapness))
     has_brand = np.arange(count) != 1
-    return Pairs(
+    return MarketPairs(
         np.zeros(count, np.uint64), _keys(count), np.full(count, 9, np.uint64), has_brand, *numbers
     )

@@ -8,12 +8,12 @@ import pytest
 from conf.sections.market import PolicyConf, ShoppersConf
 from model.market.draws import Draws
 from model.market.logger import WORDS_MEAN, WORDS_SD, logger_score, model_score
-from model.market.shoppers import Pairs
+from model.market.shoppers import MarketPairs
 
 
 def test_each_term_has_its_weight() -> None:
     key, numbers = np.array([1], np.uint64), (np.array([x]) for x in (0.5, 1.0, 9.0, 2.0))
-    pairs = Pairs(key, key, key, np.array([True]), *numbers)
+    pairs = MarketPairs(key, key, key, np.array([True]), *numbers)
     policy = PolicyConf(popularity=1.0, price=0.5, match=0.4, text=2.0, model=3.0)
     told = 1 + 1 + 0.2 + 2 * (0.75 - WORDS_MEAN) / WORDS_SD - 3
     assert logger_score(policy, pairs, 0.75, -1.0) == pytest.approx(told)
@@ -28,7 +28,7 @@ def test_last_nights_model_is_the_click_logit_with_one_error_a_pair() -> None:
     assert exact == pytest.approx(seen / spread)
     wrong = model_score(PolicyConf(model_error_sd=2.0), shoppers, logits, draws, *keys)
     errors = wrong * hypot(spread, 2.0) - seen
-    assert errors == pytest.approx(2.0 * draws.normal("last night", *keys))
+    assert errors == pytest.approx(2.0 * draws.draw_normal("last night", *keys))
 
 
 def _spread(conf: ShoppersConf) -> float:

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from conf.sections.market import MarketSource, PolicyConf
-from model.market.clicks import examination
+from model.market.clicks import compute_examination
 from model.market.draws import Draws, Keys
-from model.market.pages import Outcomes, Pages, outcomes, ranked_pages
+from model.market.pages import Outcomes, Pages, draw_outcomes, draw_pages
 
 DRAWS, DAY = Draws(3), 86_400
 
@@ -33,7 +33,7 @@ def test_propensity_is_the_frequency_of_an_item_at_a_position() -> None:
 def test_a_short_pool_fills_the_first_places() -> None:
     base = np.array([[1.0, 0.0, np.nan], [0.0, 1.0, 2.0]])
     source = _source(exploration=1e-9)
-    shown = ranked_pages(base, _items(2, 3), _keys(2), np.array([1, 1]), source, DRAWS)
+    shown = draw_pages(base, _items(2, 3), _keys(2), np.array([1, 1]), source, DRAWS)
     assert shown.choice.tolist() == [[0, 1, -1], [2, 1, 0]]
 
 
@@ -41,7 +41,7 @@ def test_random_pages_show_the_examination_curve() -> None:
     source = _source(exploration=1.0)
     shown = _shown(source, 8_000)
     p_click = np.array([0.2, 0.4, 0.6, 0.8])[shown.choice]
-    log = outcomes(
+    log = draw_outcomes(
         (p_click, p_click, p_click),
         shown.choice.astype(np.uint64),
         _keys(8_000),
@@ -50,7 +50,7 @@ def test_random_pages_show_the_examination_curve() -> None:
         source,
         DRAWS,
     )
-    assert log.clicked.mean(axis=0) / 0.5 == pytest.approx(examination(3), abs=0.03)
+    assert log.clicked.mean(axis=0) / 0.5 == pytest.approx(compute_examination(3), abs=0.03)
 
 
 def test_later_steps_follow_the_page() -> None:
@@ -90,14 +90,14 @@ def _shown(source: MarketSource, pages: int) -> Pages:
     """Pages of one query over a pool of four items with scores 0, 1, 2, 3."""
     base = np.broadcast_to(np.arange(4.0), (pages, 4))
     day = np.zeros(pages, np.int64)
-    return ranked_pages(base, _items(pages, 4), _keys(pages), day, source, DRAWS)
+    return draw_pages(base, _items(pages, 4), _keys(pages), day, source, DRAWS)
 
 
 def _log(cutoff: int) -> tuple[Outcomes, np.ndarray]:
     """4,000 pages of two days, where whatever is examined is clicked, and when they were shown."""
     second = np.arange(4_000) * 30
     sure, likely = np.ones((4_000, 3)), np.full((4_000, 3), 0.9)
-    did = outcomes(
+    did = draw_outcomes(
         (sure, likely, likely), _items(4_000, 3), _keys(4_000), second, cutoff, _source(1.0), DRAWS
     )
     return did, second[:, None]

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from model.market.draws import Draws
-from model.market.raters import RATING_MEAN, RATING_SD, latent_relevance, rated_grade
+from model.market.raters import RATING_MEAN, RATING_SD, draw_latent_relevance, draw_rated_grade
 
 DRAWS = Draws(7)
 PAIRS = 20_000
@@ -18,16 +18,16 @@ PAIRS = 20_000
 def drawn() -> pd.DataFrame:
     """Ratings that are normal, the relevance behind them, and noisy grades of a known one."""
     key = np.arange(PAIRS)
-    rating, grade = RATING_MEAN + RATING_SD * DRAWS.normal("rating", key), key % 3
+    rating, grade = RATING_MEAN + RATING_SD * DRAWS.draw_normal("rating", key), key % 3
     return pd.DataFrame(
         {
             "rating": rating,
             "grade": grade,
-            "half": latent_relevance(rating, 0.5, DRAWS, key),
-            "sure": latent_relevance(rating, 1.0, DRAWS, key),
-            "none": latent_relevance(rating, 0.0, DRAWS, key),
-            "quiet": rated_grade(grade, 0.0, DRAWS, key),
-            "noisy": rated_grade(grade, 0.8, DRAWS, key),
+            "half": draw_latent_relevance(rating, 0.5, DRAWS, key),
+            "sure": draw_latent_relevance(rating, 1.0, DRAWS, key),
+            "none": draw_latent_relevance(rating, 0.0, DRAWS, key),
+            "quiet": draw_rated_grade(grade, 0.0, DRAWS, key),
+            "noisy": draw_rated_grade(grade, 0.8, DRAWS, key),
         }
     )
 

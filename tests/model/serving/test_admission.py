@@ -6,32 +6,32 @@ import pytest
 
 from conf.sections.admission import AdmissionConf
 from model.evaluation.bootstrap import Estimate
-from model.serving.admission import CalibrationFigure, Evidence, RankingFigure, judge
+from model.serving.admission import CalibrationFigure, GateEvidence, RankingFigure, judge_candidate
 
 CONF = AdmissionConf()
 RANKING = RankingFigure("relevance", "all", 100, 0.8, 0.3)
 CALIBRATION = CalibrationFigure("click", "all", 100, Estimate(0.01, 0.005, 0.02))
-GOOD = Evidence((RANKING,), (CALIBRATION,), {"p_cart > p_click": 0.0}, 1_000, 100)
+GOOD = GateEvidence((RANKING,), (CALIBRATION,), {"p_cart > p_click": 0.0}, 1_000, 100)
 
 
-def reasons(evidence: Evidence) -> list[str]:
-    return judge(evidence, CONF, min_queries=50).reasons
+def reasons(evidence: GateEvidence) -> list[str]:
+    return judge_candidate(evidence, CONF, min_queries=50).reasons
 
 
-def with_ranking(**changed: object) -> Evidence:
+def with_ranking(**changed: object) -> GateEvidence:
     return replace(GOOD, rankings=(replace(RANKING, **changed),))
 
 
-def with_gain(value: float, low: float, high: float, region: str = "all") -> Evidence:
+def with_gain(value: float, low: float, high: float, region: str = "all") -> GateEvidence:
     return with_ranking(gain=Estimate(value, low, high), region=region)
 
 
-def with_calibration(**changed: object) -> Evidence:
+def with_calibration(**changed: object) -> GateEvidence:
     return replace(GOOD, calibration=(replace(CALIBRATION, **changed),))
 
 
 def test_the_first_model_needs_no_other() -> None:
-    verdict = judge(GOOD, CONF, min_queries=50)
+    verdict = judge_candidate(GOOD, CONF, min_queries=50)
     assert verdict.admitted and verdict.unjudged == []
 
 
@@ -46,7 +46,7 @@ def test_the_first_model_needs_no_other() -> None:
         with_ranking(gain=Estimate(-0.2, -0.3, -0.1), queries=49),
     ],
 )
-def test_what_is_better_or_cannot_be_told_is_admitted(gain: Evidence) -> None:
+def test_what_is_better_or_cannot_be_told_is_admitted(gain: GateEvidence) -> None:
     assert reasons(gain) == []
 
 
@@ -76,14 +76,14 @@ def test_a_cart_that_is_likelier_than_a_click_is_refused() -> None:
 
 
 def test_few_queries_are_said_and_refuse_nothing() -> None:
-    few = Evidence(
+    few = GateEvidence(
         (replace(RANKING, queries=3, over_random=-1.0),),
         (replace(CALIBRATION, queries=3, error=Estimate(0.9, 0.8, 1.0)),),
         {"p_cart > p_click": 0.5},
         9,
         3,
     )
-    verdict = judge(few, CONF, min_queries=50)
+    verdict = judge_candidate(few, CONF, min_queries=50)
     assert verdict.admitted
     assert verdict.unjudged == [
         "fewer than 50 validation queries: relevance, click calibration, order of the funnel"

@@ -13,7 +13,7 @@ from model.feed import Snapshot
 from model.ranker import build_ranker
 from model.serving.artifact import Artifact, ModelError, load_model, save_model
 from model.serving.calibration import Platt
-from model.serving.calibrators import Calibrators, none_fitted
+from model.serving.calibrators import Calibrators, build_identities
 from model.standardise import Standardisation
 
 SMALL = ModelConf(hidden=(16, 8), tower=(4,))
@@ -24,7 +24,7 @@ def artifact(snapshot: Snapshot, scale: Standardisation) -> Artifact:
     torch.manual_seed(3)
     ranker = build_ranker(snapshot.spec, scale, SMALL)
     spec = snapshot.spec
-    common = dict(none_fitted(spec.outputs, spec.regions).common)
+    common = dict(build_identities(spec.outputs, spec.regions).common)
     calibrators = Calibrators(
         common | {"p_click": Platt(0.5, -1.0)},
         {"p_click": {"south": Platt(2.0, 0.0)}},

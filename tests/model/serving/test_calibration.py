@@ -14,12 +14,17 @@ from model.serving.calibration import (
     Identity,
     Knots,
     Platt,
-    fit,
     fit_isotonic,
+    fit_map,
     fit_platt,
     from_json,
 )
-from model.serving.calibrators import Calibrators, Known, fit_all, none_fitted
+from model.serving.calibrators import (
+    Calibrators,
+    LabelledPredictions,
+    build_identities,
+    fit_calibrators,
+)
 
 ONE_BIN_A_ROW = CalibrationConf(min_positives=1, bin_rows=1, bins=10_000)
 
@@ -61,7 +66,7 @@ def test_maps_keep_the_order_strictly(seed: int, method: str) -> None:
     p = rng.random(300) ** 2
     label = (rng.random(300) < p**0.5).astype(float)
     conf = ONE_BIN_A_ROW.model_copy(update={"method": method})
-    found = fit(p, label, rng.random(300) + 0.1, conf)
+    found = fit_map(p, label, rng.random(300) + 0.1, conf)
     assert found is not None
     inside = np.linspace(0.001, 0.999, 200)
     assert bool((np.diff(found(inside)) > 0).all())
@@ -88,9 +93,9 @@ def test_platt_does_not_turn_the_order_round() -> None:
 def test_too_few_positives_or_negatives_give_no_map() -> None:
     conf = CalibrationConf(min_positives=3)
     p, weight = np.full(10, 0.5), np.ones(10)
-    assert fit(p, np.r_[np.ones(2), np.zeros(8)], weight, conf) is None
-    assert fit(p, np.r_[np.ones(8), np.zeros(2)], weight, conf) is None
-    assert fit(p, np.r_[np.ones(5), np.zeros(5)], np.r_[np.zeros(3), np.ones(7)], conf) is None
+    assert fit_map(p, np.r_[np.ones(2), np.zeros(8)], weight, conf) is None
+    assert fit_map(p, np.r_[np.ones(8), np.zeros(2)], weight, conf) is None
+    assert fit_map(p, np.r_[np.ones(5), np.zeros(5)], np.r_[np.zeros(3), np.ones(7)], conf) is None
 
 
 @pytest.mark.parametrize(
@@ -110,21 +115,21 @@ def test_json_that_cannot_be_a_map() -> None:
         from_json({"kind": "knots", "x": [0.0, 0.5, 0.5], "y": [0.0, 0.1, 1.0]})
 
 
-def planted_known() -> tuple[dict[str, Known], np.ndarray]:
+def planted_known() -> tuple[dict[str, LabelledPredictions], np.ndarray]:
     """Region 1 has twice the predicted rate, region 2 half of it, region 3 few rows."""
     rng = np.random.default_rng(1)
     region = np.repeat([1, 2, 3], [20_000, 20_000, 50])
     p = rng.uniform(0.05, 0.4, len(region))
     factor = np.array([0.0, 2.0, 0.5, 1.0])[region]
     label = (rng.random(len(region)) < factor * p).astype(float)
-    rows = Known(p, label, np.ones(len(region)))
-    grades = Known(p, (label > 0).astype(float), np.zeros(len(region)))
+    rows = LabelledPredictions(p, label, np.ones(len(region)))
+    grades = LabelledPredictions(p, (label > 0).astype(float), np.zeros(len(region)))
     return {"p_click": rows, "p_ge_1": grades, "p_ge_2": grades}, region
 
 
 def test_regions_get_a_map_of_their_own_where_data_allow() -> None:
     known, region = planted_known()
-    found = fit_all(known, region, ("a", "b", "c"), CalibrationConf())
+    found = fit_calibrators(known, region, ("a", "b", "c"), CalibrationConf())
     assert set(found.by_region["p_click"]) == {"a", "b"}
     assert isinstance(found.common["p_ge_1"], Identity)
     raw = {name: np.array([0.2, 0.2, 0.2, 0.2], np.float32) for name in known}
@@ -148,12 +153,12 @@ def test_grades_stay_ordered_after_calibration() -> None:
 def test_no_rows_and_no_maps() -> None:
     outputs = ("p_ge_1", "p_ge_2")
     raw = {name: np.zeros(0, np.float32) for name in outputs}
-    assert none_fitted(outputs, ("a", "b")).apply(raw, np.zeros(0))["p_ge_1"].shape == (0,)
+    assert build_identities(outputs, ("a", "b")).apply(raw, np.zeros(0))["p_ge_1"].shape == (0,)
 
 
 def test_as_many_positives_as_conf_says_are_enough() -> None:
     label = np.r_[np.ones(3), np.zeros(3)]
-    assert fit(np.full(6, 0.5), label, np.ones(6), CalibrationConf(min_positives=3)) is not None
+    assert fit_map(np.full(6, 0.5), label, np.ones(6), CalibrationConf(min_positives=3)) is not None
 
 
 def test_a_row_of_weight_3_counts_as_three_rows() -> None:
@@ -190,7 +195,7 @@ def test_unknown_regions_take_the_common_map_whichever_regions_have_their_own() 
 )
 def test_no_maps_by_region(settings: dict[str, object], regions: tuple[str, ...]) -> None:
     known, region = planted_known()
-    found = fit_all(known, region, regions, CalibrationConf.model_validate(settings))
+    found = fit_calibrators(known, region, regions, CalibrationConf.model_validate(settings))
     assert found.by_region["p_click"] == {}
     plain = isinstance(found.common["p_click"], Identity)
     assert plain == (settings.get("method") == "none")

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from conf.sections.model import ModelConf
 from model.feed import Snapshot
 from model.ranker import Ranker, build_ranker
-from model.serving.network import CHUNK_ROWS, ServingNetwork, _pieces, side_by_side
+from model.serving.network import CHUNK_ROWS, ServingNetwork, _cut_pieces, stack_towers
 from model.standardise import Standardisation
 
 
@@ -36,7 +36,7 @@ def test_fused_towers_in_pieces(
     features = features_of(snapshot, CHUNK_ROWS + 7)
     with torch.no_grad():
         expected = torch.stack(list(ranker.predict(features).values()), dim=1)
-    torch.testing.assert_close(network.pairs(features), expected)
+    torch.testing.assert_close(network.predict_pairs(features), expected)
 
 
 def test_candidates_in_pieces(snapshot: Snapshot, scale: Standardisation) -> None:
@@ -47,7 +47,7 @@ def test_candidates_in_pieces(snapshot: Snapshot, scale: Standardisation) -> Non
     queries = features_of(snapshot, len(counts))[:, snapshot.spec.query_positions]
     whole = ranker.inputs.joined(queries.repeat_interleave(counts, dim=0), candidates)
     torch.testing.assert_close(
-        network.candidates(queries, candidates, counts), network.pairs(whole)
+        network.predict_candidates(queries, candidates, counts), network.predict_pairs(whole)
     )
 
 
@@ -60,13 +60,13 @@ def test_a_backbone_that_does_not_share_is_read_out_tower_by_tower(
     apart = ServingNetwork(ranker)
     assert apart.towers is None
     features = features_of(snapshot, 9)
-    torch.testing.assert_close(apart.pairs(features), fused.pairs(features))
+    torch.testing.assert_close(apart.predict_pairs(features), fused.predict_pairs(features))
 
 
 def test_towers_side_by_side_by_hand() -> None:
     towers = [torch.nn.Linear(2, 1), torch.nn.Linear(2, 2)]
     x = torch.tensor([[0.5, -1.0]])
-    found = side_by_side(towers)(x)
+    found = stack_towers(towers)(x)
     torch.testing.assert_close(found, torch.cat([t(x) for t in towers], dim=1))
 
 
@@ -74,7 +74,7 @@ def test_towers_side_by_side_by_hand() -> None:
 @given(st.lists(st.integers(0, 2 * CHUNK_ROWS), max_size=12))
 def test_pieces_cover_every_candidate_with_its_query(counts: list[int]) -> None:
     row = 0
-    for queries, rows in _pieces(counts):
+    for queries, rows in _cut_pieces(counts):
         assert rows.start == row and rows.stop - rows.start == sum(counts[queries])
         assert sum(counts[queries]) <= CHUNK_ROWS or len([c for c in counts[queries] if c]) == 1
         row = rows.stop

@@ -11,7 +11,7 @@ import torch
 from conf.sections.model import ModelConf
 from conf.sections.training import FeedConf
 from model.backbones import BACKBONES
-from model.feed import Batch, Rows, Snapshot, batches
+from model.feed import Batch, RowSelection, Snapshot, read_batches
 from model.heads import POSITION_BIASES, RELEVANCE_HEADS
 from model.losses import total_loss
 from model.ranker import build_ranker
@@ -30,7 +30,7 @@ PARTS_TOGETHER = [
 def lists(listed: Snapshot) -> Batch:
     """The first 100 rows, whole lists."""
     conf = FeedConf(batch_size=100, engine="pyarrow", group_by_list=True, shuffle_files=3)
-    return next(batches(listed, Rows("train"), conf))
+    return next(read_batches(listed, RowSelection("train"), conf))
 
 
 @pytest.mark.parametrize("parts", PARTS_TOGETHER, ids=lambda parts: "-".join(parts.values()))

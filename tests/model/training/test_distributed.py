@@ -16,9 +16,9 @@ from model.feed import Snapshot
 from model.standardise import Standardisation
 from model.training.distributed import (
     DeviceError,
-    arithmetic,
-    joined,
-    resolved_device,
+    choose_arithmetic,
+    join_ranks,
+    resolve_device,
     uses_bfloat16,
 )
 from model.training.launcher import launch
@@ -65,7 +65,7 @@ def test_one_rule_decides(
     gpus: Callable[[int], None], conf: TrainerConf, seen: int, of_spark: int | None, device: str
 ) -> None:
     gpus(seen)
-    assert resolved_device(conf, of_spark) == device
+    assert resolve_device(conf, of_spark) == device
 
 
 @pytest.mark.parametrize(
@@ -84,13 +84,13 @@ def test_gpus_that_are_not_there_are_refused(
 ) -> None:
     gpus(seen)
     with pytest.raises(DeviceError, match=reason):
-        resolved_device(conf, of_spark)
+        resolve_device(conf, of_spark)
 
 
 def test_a_gpu_that_spark_does_not_know_of_is_told(gpus: Callable[[int], None]) -> None:
     gpus(2)
     with pytest.warns(RuntimeWarning, match="training on the CPU: Spark knows of no GPU"):
-        assert resolved_device(several(), 0) == "cpu"
+        assert resolve_device(several(), 0) == "cpu"
 
 
 @pytest.fixture
@@ -106,7 +106,9 @@ def launched(
 
         def run(self, train: object, task: TrainTask) -> None:
             told["device"] = task.trainer.device
-            told["same task"] = task.fingerprint(snapshot) == given[0].fingerprint(snapshot)
+            told["same task"] = task.compute_fingerprint(snapshot) == given[0].compute_fingerprint(
+                snapshot
+            )
 
     given: list[TrainTask] = []
     monkeypatch.setattr(pyspark.ml.torch.distributor, "TorchDistributor", Recorder)
@@ -152,13 +154,13 @@ def test_each_process_takes_the_gpu_of_its_rank(
     gpus(2)
     monkeypatch.setenv("LOCAL_RANK", "1")
     before = torch.get_float32_matmul_precision()
-    with joined(several(device="cuda")) as ranks:
+    with join_ranks(several(device="cuda")) as ranks:
         assert ranks.device == torch.device("cuda", 1)
         assert torch.get_float32_matmul_precision() == "high"
-    with joined(trainer()) as ranks:
+    with join_ranks(trainer()) as ranks:
         assert ranks.device == torch.device("cuda", 0)
     assert torch.get_float32_matmul_precision() == before
-    with joined(trainer(device="cpu")) as ranks:
+    with join_ranks(trainer(device="cpu")) as ranks:
         assert ranks.device.type == "cpu" and torch.get_float32_matmul_precision() == before
 
 
@@ -167,5 +169,5 @@ def test_bfloat16_is_for_wide_layers_on_a_gpu() -> None:
     cuda, cpu = torch.device("cuda"), torch.device("cpu")
     assert [uses_bfloat16(cuda, narrow), uses_bfloat16(cuda, wide)] == [False, True]
     assert not uses_bfloat16(cpu, wide)
-    with arithmetic(cpu, wide):
+    with choose_arithmetic(cpu, wide):
         assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == torch.float32

@@ -14,7 +14,7 @@ from model.standardise import Standardisation
 from model.training.checkpoint import load_checkpoint
 from model.training.launcher import launch
 from model.training.task import TrainTask
-from model.training.trainer import trained
+from model.training.trainer import load_trained
 
 
 def task(
@@ -43,7 +43,7 @@ def task(
 
 def gradients(done: TrainTask, snapshot: Snapshot) -> dict[str, Tensor]:
     """Running mean of each parameter's gradients at the end, linear in them."""
-    checkpoint = load_checkpoint(done.folder, done.fingerprint(snapshot))
+    checkpoint = load_checkpoint(done.folder, done.compute_fingerprint(snapshot))
     assert checkpoint is not None
     return {name: t for name, t in checkpoint.optimizer.items() if name.endswith("exp_avg")}
 
@@ -65,7 +65,7 @@ def test_two_processes_train_as_one(
     both = task(snapshot, scale, tmp_path / "both", 667, balance="uncertainty", **several)
     launch(alone)
     launch(both)
-    one, two = trained(alone), trained(both)
+    one, two = load_trained(alone), load_trained(both)
     assert [record["rows"]["train"] for record in two[1].history] == [1_000] * 3
     for record, other in zip(one[1].history, two[1].history, strict=True):
         assert other["validation_loss"] == pytest.approx(record["validation_loss"], rel=1e-4)

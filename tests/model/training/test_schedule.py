@@ -18,12 +18,12 @@ from model.training.schedule import Schedule
 )
 def test_epochs_fit_the_rows(steps: int, epochs: int) -> None:
     conf = TrainerConf(epochs=8, min_steps=400, max_steps=200_000)
-    assert Schedule.of(conf, steps).epochs == epochs
+    assert Schedule.from_conf(conf, steps).epochs == epochs
 
 
 def test_the_cosine_falls_from_1_to_0() -> None:
     schedule = Schedule(epochs=2, steps=4, shape="cosine")
-    assert schedule.factor(1, 0) == 1.0
-    assert schedule.factor(2, 0) == pytest.approx(0.5)
-    assert schedule.factor(2, 2) == pytest.approx(0.5 * (1 - 2**-0.5))
-    assert Schedule(2, 4, "constant").factor(2, 3) == 1.0
+    assert schedule.compute_factor(1, 0) == 1.0
+    assert schedule.compute_factor(2, 0) == pytest.approx(0.5)
+    assert schedule.compute_factor(2, 2) == pytest.approx(0.5 * (1 - 2**-0.5))
+    assert Schedule(2, 4, "constant").compute_factor(2, 3) == 1.0

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 
 from conf.sections.platform import TrackingConf
-from model.training.tracking import TrackingError, _experiment, flat, log_to_mlflow, write_lines
+from model.training.tracking import (
+    TrackingError,
+    _find_experiment,
+    flatten_record,
+    log_to_mlflow,
+    write_lines,
+)
 
 HISTORY = [
     {"epoch": 1, "train": {"click": 0.5, "cart": None}, "validation_loss": 1.5},
@@ -21,7 +27,7 @@ def log(conf: TrackingConf, root: Path, version: str = "v1") -> str | None:
 
 def test_flat_names_and_numbers_only() -> None:
     record = {"a": 1, "b": {"c": 0.5, "d": None}, "e": "text", "f": True}
-    assert flat(record) == {"a": 1.0, "b/c": 0.5}
+    assert flatten_record(record) == {"a": 1.0, "b/c": 0.5}
 
 
 def test_lines_are_written_anew(tmp_path: Path) -> None:
@@ -71,7 +77,7 @@ class _Store:
 def test_only_the_store_of_its_own_keeps_artifacts_under_the_root(tmp_path: Path) -> None:
     store = _Store()
     for conf in (TrackingConf(), TrackingConf(uri="databricks", experiment="/Shared/x")):
-        assert _experiment(store, conf, tmp_path) == "7"
+        assert _find_experiment(store, conf, tmp_path) == "7"
     assert store.made == [
         ("counterpoise", (tmp_path / "mlflow").as_uri()),
         ("/Shared/x", None),

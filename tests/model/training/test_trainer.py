@@ -17,19 +17,19 @@ from bench.synthetic import Planted, write_snapshot
 from conf.load import SIMULATED, load_conf
 from conf.sections.model import ModelConf
 from conf.sections.training import FeedConf, TrainerConf
-from model.evaluation.metrics import auc
-from model.feed import Batch, Rows, Snapshot, batches, open_snapshot
+from model.evaluation.metrics import compute_auc
+from model.feed import Batch, RowSelection, Snapshot, open_snapshot, read_batches
 from model.losses import TaskLoss
 from model.losses.balance import BALANCES, Losses, StaticBalance
 from model.ranker import Ranker, build_ranker
 from model.serving.artifact import Artifact, load_model, save_model
-from model.standardise import Standardisation, measure
+from model.standardise import Standardisation, measure_inputs
 from model.training.checkpoint import Progress, load_checkpoint
 from model.training.distributed import Ranks
 from model.training.epoch import TrainingError
-from model.training.fit import fit
+from model.training.fit import fit_ranker
 from model.training.task import TrainTask
-from model.training.trainer import train, trained
+from model.training.trainer import load_trained, train
 
 Make = Callable[..., TrainTask]
 Fit = tuple[Snapshot, Progress, dict[str, Any], Artifact]
@@ -64,7 +64,7 @@ def _fresh(task: TrainTask) -> Ranker:
 
 
 def weights(task: TrainTask) -> dict[str, torch.Tensor]:
-    return trained(task)[0].state_dict()
+    return load_trained(task)[0].state_dict()
 
 
 def same(a: dict[str, torch.Tensor], b: dict[str, torch.Tensor]) -> bool:
@@ -79,14 +79,14 @@ def kill_in(monkeypatch: pytest.MonkeyPatch, epoch: int, step: int) -> None:
     """Make the feed raise at one step of one epoch."""
 
     def interrupted(
-        snapshot: Snapshot, rows: Rows, conf: FeedConf, device: torch.device
+        snapshot: Snapshot, rows: RowSelection, conf: FeedConf, device: torch.device
     ) -> Iterator[Batch]:
-        for i, batch in enumerate(batches(snapshot, rows, conf, device)):
+        for i, batch in enumerate(read_batches(snapshot, rows, conf, device)):
             if rows.split == "train" and (rows.epoch, i) == (epoch, step):
                 raise KilledError
             yield batch
 
-    monkeypatch.setattr(model.training.trainer, "batches", interrupted)
+    monkeypatch.setattr(model.training.trainer, "read_batches", interrupted)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +102,13 @@ def test_killed_and_resumed_is_undisturbed_bit_for_bit(
         kill_in(patched, epoch=3, step=4)
         with pytest.raises(KilledError):
             train(killed)
-    checkpoint = load_checkpoint(killed.folder, killed.fingerprint(open_snapshot(killed.snapshot)))
+    checkpoint = load_checkpoint(
+        killed.folder, killed.compute_fingerprint(open_snapshot(killed.snapshot))
+    )
     assert checkpoint is not None and checkpoint.progress.epoch == 2
     train(killed)
     assert same(weights(whole), weights(killed))
-    assert trained(killed)[1].history[0]["rows"] == {"train": 1_000, "validation": 300}
+    assert load_trained(killed)[1].history[0]["rows"] == {"train": 1_000, "validation": 300}
     lines = (killed.folder / "metrics.jsonl").read_text().splitlines()
     assert [json.loads(line)["epoch"] for line in lines] == [1, 2, 3]
 
@@ -118,7 +120,7 @@ def test_a_finished_training_is_not_trained_again(
     train(task)
     kill_in(monkeypatch, epoch=1, step=0)
     train(task)
-    assert trained(task)[1].epoch == 3
+    assert load_trained(task)[1].epoch == 3
 
 
 def test_a_checkpoint_of_another_task_is_not_resumed(make_task: Make) -> None:
@@ -126,10 +128,10 @@ def test_a_checkpoint_of_another_task_is_not_resumed(make_task: Make) -> None:
     train(task)
     other = make_task("shared", epochs=1, learning_rate=0.02)
     with pytest.raises(TrainingError, match="no finished training"):
-        trained(other)
+        load_trained(other)
     train(other)
     with pytest.raises(TrainingError, match="no finished training"):
-        trained(task)
+        load_trained(task)
 
 
 def test_the_callers_random_state_and_threads_are_left_alone(make_task: Make) -> None:
@@ -146,7 +148,7 @@ def test_it_stops_early_and_keeps_the_best_weights(make_task: Make) -> None:
         "early", epochs=40, patience=1, learning_rate=0.1, keep="best", schedule="constant"
     )
     train(task)
-    ranker, progress = trained(task)
+    ranker, progress = load_trained(task)
     losses = [record["validation_loss"] for record in progress.history]
     assert len(losses) == progress.best_epoch + 1 < 40
     assert progress.best_loss == min(losses) == losses[-2]
@@ -176,14 +178,14 @@ def test_a_task_without_any_label_trains_the_others(own_snapshot: Path, tmp_path
     task = TrainTask(
         snapshot.folder,
         tmp_path / "t",
-        measure(snapshot),
+        measure_inputs(snapshot),
         ModelConf(hidden=(4,), tower=()),
         FeedConf(engine="pyarrow", batch_size=16),
         TrainerConf(epochs=2, min_steps=1, progress=False),
         3,
     )
     train(task)
-    history = trained(task)[1].history
+    history = load_trained(task)[1].history
     assert [record["validation"]["relevance"] for record in history] == [None, None]
     assert np.isfinite(history[-1]["validation_loss"])
 
@@ -204,7 +206,7 @@ def planted_fit(
             "feed.batch_size=256",
         ],
     )
-    found = fit(snapshot, conf.tree, folder / "scratch", "x: 1\n", {"conf_hash": conf.hash})
+    found = fit_ranker(snapshot, conf.tree, folder / "scratch", "x: 1\n", {"conf_hash": conf.hash})
     return snapshot, found.progress, found.metrics, found.artifact
 
 
@@ -222,7 +224,7 @@ def test_it_finds_the_planted_effects(planted_fit: Fit) -> None:
 def test_metrics_carry_their_counts(planted_fit: Fit) -> None:
     snapshot, _, metrics, _ = planted_fit
     found = metrics["validation"]["p_click"]
-    assert found["n"] == snapshot.rows("validation") == 6_000
+    assert found["n"] == snapshot.count_rows("validation") == 6_000
     assert found["calibrated_loss"] <= found["loss"] + 1e-3
     assert found["calibration_ratio"] == pytest.approx(1.0, abs=0.05)
     assert metrics["rows"] == {"train": 20_000, "validation": 6_000}
@@ -232,34 +234,34 @@ def test_serving_predictions_are_calibrated_at_position_1(planted_fit: Fit, tmp_
     snapshot, _, _, artifact = planted_fit
     save_model(artifact, tmp_path / "m")
     conf = FeedConf(engine="pyarrow", batch_size=6_000)
-    batch = next(batches(snapshot, Rows("validation"), conf))
+    batch = next(read_batches(snapshot, RowSelection("validation"), conf))
     out = load_model(tmp_path / "m").predict(batch.features.numpy())
     first = (batch.position == 1).numpy()
-    clicks = batch.label("label_click").numpy()[first]
+    clicks = batch.get_label("label_click").numpy()[first]
     assert out["p_click"][first].mean() == pytest.approx(clicks.mean(), rel=0.12)
-    assert auc(out["p_click"][first], clicks) > 0.7
+    assert compute_auc(out["p_click"][first], clicks) > 0.7
 
 
 def test_additive_bias_trains_too(make_task: Make) -> None:
     task = make_task("tower", epochs=2)
     task = replace(task, model=task.model.model_copy(update={"position_bias": "additive"}))
     train(task)
-    assert trained(task)[1].epoch == 2
+    assert load_trained(task)[1].epoch == 2
 
 
 def test_the_last_weights_are_kept_by_default(make_task: Make) -> None:
     last, best = make_task("last"), make_task("best", keep="best", patience=3)
     train(last)
     train(best)
-    assert trained(last)[1].best_epoch == trained(last)[1].epoch == 3
-    losses = [record["validation_loss"] for record in trained(best)[1].history]
-    assert trained(best)[1].best_epoch == 1 + int(np.argmin(losses))
+    assert load_trained(last)[1].best_epoch == load_trained(last)[1].epoch == 3
+    losses = [record["validation_loss"] for record in load_trained(best)[1].history]
+    assert load_trained(best)[1].best_epoch == 1 + int(np.argmin(losses))
 
 
 def test_the_position_tower_moves_faster_and_never_decays(make_task: Make) -> None:
     ranker = _fresh(make_task("rate"))
     conf = TrainerConf(learning_rate=0.01, position_rate=7.0, weight_decay=0.5)
-    groups = model.training.trainer._optimizer([ranker], conf).param_groups
+    groups = model.training.trainer._build_optimizer([ranker], conf).param_groups
     tower = {id(p) for p in ranker.engagement.bias.parameters()}
     for group in groups:
         for parameter in group["params"]:
@@ -281,7 +283,7 @@ def test_every_step_has_the_step_size_of_the_schedule(
 
 def test_the_step_size_of_each_group_falls_from_its_own_start(make_task: Make) -> None:
     conf = TrainerConf(learning_rate=0.01, position_rate=7.0)
-    optimizer = model.training.trainer._optimizer([_fresh(make_task("falls"))], conf)
+    optimizer = model.training.trainer._build_optimizer([_fresh(make_task("falls"))], conf)
     for factor in (0.5, 0.25):
         model.training.trainer._set_step_size(optimizer, factor)
         found = [group["lr"] for group in optimizer.param_groups]
@@ -319,7 +321,7 @@ def test_each_step_divides_by_what_conf_says_and_starts_without_gradients(
 def test_the_validation_loss_has_the_weights_of_the_training(make_task: Make) -> None:
     task = make_task("weighed", epochs=1, loss_weights={"click": 2.0, "relevance": 0.25})
     train(task)
-    record = trained(task)[1].history[0]
+    record = load_trained(task)[1].history[0]
     weights = {"click": 2.0, "cart": 1.0, "purchase": 1.0, "relevance": 0.25}
     expected = sum(weight * record["validation"][name] for name, weight in weights.items())
     assert record["validation_loss"] == pytest.approx(expected)
@@ -333,16 +335,16 @@ def test_training_rows_are_mixed_anew_in_every_epoch_and_dropout_is_theirs_alone
     forward = Ranker.forward
 
     def noted_rows(
-        snapshot: Snapshot, rows: Rows, conf: FeedConf, device: torch.device
+        snapshot: Snapshot, rows: RowSelection, conf: FeedConf, device: torch.device
     ) -> Iterator[Batch]:
         read.append((rows.split, rows.epoch, rows.shuffle))
-        return batches(snapshot, rows, conf, device)
+        return read_batches(snapshot, rows, conf, device)
 
     def noted_mode(ranker: Ranker, batch: Batch) -> dict[str, TaskLoss]:
         modes.append(ranker.training)
         return forward(ranker, batch)
 
-    monkeypatch.setattr(model.training.trainer, "batches", noted_rows)
+    monkeypatch.setattr(model.training.trainer, "read_batches", noted_rows)
     monkeypatch.setattr(Ranker, "forward", noted_mode)
     train(make_task("mixed", epochs=2))
     splits = [("train", True), ("validation", False)]

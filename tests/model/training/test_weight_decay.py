@@ -9,7 +9,7 @@ from model.backbones.grouped import GroupedLinear
 from model.feed import Snapshot
 from model.ranker import build_ranker
 from model.standardise import Standardisation
-from model.training.trainer import _optimizer
+from model.training.trainer import _build_optimizer
 
 CONF = TrainerConf(learning_rate=0.1, weight_decay=0.5)
 FACTOR = 1.0 - CONF.learning_rate * CONF.weight_decay
@@ -25,7 +25,7 @@ def moved(modules: list[nn.Module]) -> list[dict[str, float]]:
     for module in modules:
         for parameter in module.parameters():
             parameter.grad = torch.zeros_like(parameter)
-    _optimizer(modules, CONF).step()
+    _build_optimizer(modules, CONF).step()
     return [
         {k: p.detach().norm().item() / sizes[k] for k, p in m.named_parameters()}
         for m, sizes in zip(modules, before, strict=True)

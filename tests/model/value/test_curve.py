@@ -6,14 +6,14 @@ import pytest
 
 from model.evaluation.block_sums import ALL, BlockSums
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
-from model.value.curve import PickRule, SweptPoint, pick_all, swept_curve
-from model.value.kept import Kept
+from model.value.curve import RegionPickRule, SweptPoint, compute_curve, pick_all
+from model.value.shares import EngagementShare
 
-RULE = PickRule("max_relevance", tau=0.9, engagement_loss=0.02, min_queries=10, k=10)
+RULE = RegionPickRule("max_relevance", tau=0.9, engagement_loss=0.02, min_queries=10, k=10)
 
 
-def _kept_share(engagement: float) -> Kept:
-    return Kept(engagement / 0.5, 0.001, measured=True)
+def _kept_share(engagement: float) -> EngagementShare:
+    return EngagementShare(engagement / 0.5, 0.001, measured=True)
 
 
 def _point(weight: float, relevance: float, engagement: float, queries: int = 100) -> SweptPoint:
@@ -28,7 +28,7 @@ def test_a_region_with_enough_queries_picks_for_itself() -> None:
     }
     picks = pick_all(curves, RULE)
     assert (picks[ALL].w_relevance, picks["us"].w_relevance) == (1.0, 0.0)
-    assert picks["us"].own
+    assert picks["us"].regional
 
 
 def test_a_region_with_few_queries_takes_the_common_pick() -> None:
@@ -37,7 +37,7 @@ def test_a_region_with_few_queries_takes_the_common_pick() -> None:
         "us": [_point(0.0, 0.8, 0.5, queries=9), _point(1.0, 0.9, 0.4, queries=9)],
     }
     us = pick_all(curves, RULE)["us"]
-    assert (us.w_relevance, us.own) == (1.0, False)
+    assert (us.w_relevance, us.regional) == (1.0, False)
     assert "pick of all regions: 9 < 10" in us.words
 
 
@@ -49,7 +49,7 @@ def test_without_a_figure_nothing_is_picked() -> None:
 
 
 def test_a_rule_out_of_reach_says_how_close_it_came() -> None:
-    rule = PickRule("max_engagement", 0.99, 0.0, 10, 10)
+    rule = RegionPickRule("max_engagement", 0.99, 0.0, 10, 10)
     pick = pick_all({ALL: [_point(0.0, 0.8, 0.5), _point(1.0, 0.9, 0.4)]}, rule)[ALL]
     assert (pick.w_relevance, pick.satisfied) == (1.0, False)
     assert "no weight reaches it, the closest is 0.9000" in pick.words
@@ -66,8 +66,8 @@ def test_curve_from_block_sums() -> None:
     frame["denominator"] = frame["queries"]
     sums = BlockSums(frame.assign(lists=1, short=0, masked=2, no_positive=0), blocks=20)
     bootstrap = BlockBootstrap(20, 50, 0.95, 1)
-    us = swept_curve(sums, "us", [(0.0, "0")], bootstrap, 0.01)[0]
-    every = swept_curve(sums, ALL, [(0.0, "0")], bootstrap, 0.01)[0]
+    us = compute_curve(sums, "us", [(0.0, "0")], bootstrap, 0.01)[0]
+    every = compute_curve(sums, ALL, [(0.0, "0")], bootstrap, 0.01)[0]
     assert us.relevance is not None and every.relevance is not None
     assert us.relevance.value == pytest.approx(0.8)
     assert every.relevance.value == pytest.approx(2.6 / 4)
@@ -92,7 +92,7 @@ def test_every_figure_of_every_weight_needs_its_queries(
         for (w, r, e), n, m in zip(known, relevance, engagement, strict=True)
     ]
     curves = {ALL: [_point(0.0, 0.8, 0.5), _point(1.0, 0.9, 0.495)], "us": us}
-    assert pick_all(curves, RULE)["us"].own is own
+    assert pick_all(curves, RULE)["us"].regional is own
 
 
 def test_one_weight_without_a_figure_is_enough_to_pick_nothing() -> None:
@@ -104,10 +104,10 @@ def test_one_weight_without_a_figure_is_enough_to_pick_nothing() -> None:
 
 
 def test_a_region_that_takes_the_common_pick_takes_over_that_the_rule_is_not_met() -> None:
-    rule = PickRule("max_engagement", 0.99, 0.0, 10, 10)
+    rule = RegionPickRule("max_engagement", 0.99, 0.0, 10, 10)
     few = [_point(0.0, 0.8, 0.5, queries=3)]
     us = pick_all({ALL: [_point(0.0, 0.8, 0.5)], "us": few}, rule)["us"]
-    assert (us.own, us.satisfied) == (False, False)
+    assert (us.regional, us.satisfied) == (False, False)
 
 
 def _sums(clicks: list[tuple[float, float]], expected: tuple[float, float]) -> BlockSums:
@@ -137,15 +137,17 @@ def test_a_loss_that_the_log_says_inexactly_is_the_expected_one(
 ) -> None:
     bootstrap = BlockBootstrap(20, 50, 0.95, 1)
     sums = _sums(clicks, expected=(1.0, 0.97))
-    curve = swept_curve(sums, "us", [(0.0, "0"), (1.0, "1")], bootstrap, 0.01)
-    kept = curve[1].kept
+    curve = compute_curve(sums, "us", [(0.0, "0"), (1.0, "1")], bootstrap, 0.01)
+    kept = curve[1].engagement_share
     assert kept is not None and kept.share == pytest.approx(share) and kept.measured is measured
     assert pick_all({ALL: curve}, RULE)[ALL].w_relevance == picked
 
 
 def _two_weights(expected: tuple[float, float]) -> list[SweptPoint]:
     sums = _sums([(5.0, 4.5)] * 10, expected)
-    return swept_curve(sums, "us", [(0.0, "0"), (1.0, "1")], BlockBootstrap(20, 50, 0.95, 1), 0.01)
+    return compute_curve(
+        sums, "us", [(0.0, "0"), (1.0, "1")], BlockBootstrap(20, 50, 0.95, 1), 0.01
+    )
 
 
 def test_engagement_is_over_its_denominators_and_not_over_the_queries() -> None:
@@ -155,5 +157,5 @@ def test_engagement_is_over_its_denominators_and_not_over_the_queries() -> None:
 
 def test_a_ranker_that_expects_no_engagement_says_nothing_of_a_loss() -> None:
     curve = _two_weights((0.0, 0.0))
-    assert [point.kept for point in curve] == [None, None]
+    assert [point.engagement_share for point in curve] == [None, None]
     assert pick_all({ALL: curve}, RULE)[ALL].w_relevance is None

@@ -16,7 +16,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaConfig, Llama
 from conf.sections.labelers import CausalLmConf
 from model.files import file_sha256
 from model.labelers.base import LabelerError
-from model.labelers.causal_lm.base import cache_folder, find_base, gguf_file
+from model.labelers.causal_lm.base import choose_cache_folder, find_base, find_gguf
 from model.labelers.network.base_model import read_tokenizer, read_trunk
 
 WEIGHTS = "model.safetensors"
@@ -123,10 +123,10 @@ def test_a_package_that_is_not_installed() -> None:
 
 def test_the_cache_follows_xdg(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
-    assert cache_folder(CausalLmConf()) == tmp_path / "counterpoise" / "models"
+    assert choose_cache_folder(CausalLmConf()) == tmp_path / "counterpoise" / "models"
     monkeypatch.delenv("XDG_CACHE_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
-    assert cache_folder(CausalLmConf()) == tmp_path / ".cache" / "counterpoise" / "models"
+    assert choose_cache_folder(CausalLmConf()) == tmp_path / ".cache" / "counterpoise" / "models"
 
 
 def write_gguf(path: Path) -> None:
@@ -180,7 +180,7 @@ def test_a_gguf_file_is_converted_once(gguf: Path, tmp_path: Path) -> None:
     model = AutoModelForCausalLM.from_pretrained(str(base.folder))
     assert model.config.num_hidden_layers == 1
     assert AutoTokenizer.from_pretrained(str(base.folder))("<|im_end|>")["input_ids"] == [1]
-    assert gguf_file(gguf.parent) == gguf
+    assert find_gguf(gguf.parent) == gguf
 
 
 def test_a_damaged_cache_is_named(gguf: Path, tmp_path: Path) -> None:

@@ -97,7 +97,7 @@ def toy(count: int = 48) -> tuple[Pairs, Targets]:
     """Grade 0 items are made of z, grade 1 of m, grade 2 of a."""
     grades = np.arange(count) % 3
     items = ["zma"[grade] * (4 + at % 5) for at, grade in enumerate(grades)]
-    return Pairs([f"q{at % 7}" for at in range(count)], items), Targets.of_grades(grades)
+    return Pairs([f"q{at % 7}" for at in range(count)], items), Targets.from_grades(grades)
 
 
 def data() -> Fit:
@@ -137,10 +137,10 @@ def test_the_prefix_once_is_the_whole_prompt_each_time(
     base = find_base(settings)
     prompts = PromptTokens(read_tokenizer(base.folder), SHORT, settings)
     pairs = Pairs(["lamp", "a red sofa"], ["Lamp", "Sofa, red, with legs"])
-    tokens = TokenPairs.of(prompts.tokens(pairs), prompts.fillers)
+    tokens = TokenPairs.from_tokens(prompts.tokenise(pairs), prompts.fillers)
     network = PromptReader(read_trunk(base, "float32"), prompts.prefix, False).eval()
     with torch.inference_mode():
-        found = network.pooled_states(tokens.batch(np.arange(2), "cpu"))
+        found = network.pool_states(tokens.build_batch(np.arange(2), "cpu"))
         for at, row in enumerate(tokens.tokens):
             whole = network.trunk(torch.tensor([prompts.prefix + row["input_ids"]]))
             own = whole.last_hidden_state[0, len(prompts.prefix) :]
@@ -160,7 +160,7 @@ def test_it_learns_and_answers_in_order_whatever_the_batch(fitted: CausalLm) -> 
     pairs, _ = toy(31)
     found = fitted.predict(pairs)
     assert (found.grades == np.arange(31) % 3).mean() > 0.95
-    turned = fitted.predict(pairs.take(np.arange(31)[::-1]))
+    turned = fitted.predict(pairs.select_rows(np.arange(31)[::-1]))
     np.testing.assert_allclose(turned.p_ge_1[::-1], found.p_ge_1, atol=1e-5)
     assert len(fitted.predict(Pairs([], []))) == 0
 
@@ -266,7 +266,7 @@ def test_an_unfitted_labeler_says_so(tiny_models: dict[str, str]) -> None:
 
 def test_a_grade_that_is_absent(tiny_models: dict[str, str]) -> None:
     pairs, _ = toy(40)
-    targets = Targets.of_grades(np.arange(40) % 2)
+    targets = Targets.from_grades(np.arange(40) % 2)
     with pytest.raises(LabelerError, match="grade 2"):
         labeler_of(conf(tiny_models["llama"])).fit(pairs, targets, (pairs, targets))
 

@@ -20,7 +20,7 @@ def prompts(tokenizer: PreTrainedTokenizerFast) -> PromptTokens:
 
 
 def ids_of(prompts: PromptTokens, query: str, item: str) -> list[int]:
-    (row,) = prompts.tokens(Pairs([query], [item]))
+    (row,) = prompts.tokenise(Pairs([query], [item]))
     assert row["attention_mask"] == [1] * len(row["input_ids"])
     return row["input_ids"]
 

@@ -17,7 +17,7 @@ from model.labelers.cross_encoder.network import PairEncoder
 from model.labelers.cross_encoder.tokens import MARKS, PairTokenizer
 from model.labelers.network.base_model import read_tokenizer
 from model.labelers.network.machine import FineTuning
-from model.labelers.network.reading import logits_of
+from model.labelers.network.reading import compute_logits
 from model.labelers.network.token_pairs import TokenPairs
 from model.labelers.network.training import fine_tune
 from model.labelers.store import load_labeler, save_labeler
@@ -29,7 +29,7 @@ def letters(count: int = 120) -> Toy:
     """Grade 0 items read x, grade 1 y, grade 2 z."""
     grades = np.arange(count) % 3
     items = ["xyz"[grade] * (1 + at % 4) for at, grade in enumerate(grades)]
-    return Pairs([f"q{at % 5}" for at in range(count)], items), Targets.of_grades(grades)
+    return Pairs([f"q{at % 5}" for at in range(count)], items), Targets.from_grades(grades)
 
 
 def conf_of(encoder: str, **settings: object) -> CrossEncoderConf:
@@ -117,18 +117,20 @@ def test_marks_start_as_nothing_and_are_learnt(tiny_encoder: str) -> None:
     without = PairEncoder(with_marks.trunk, conf_of(tiny_encoder, marks=False, dropout=0))
     without.head.load_state_dict(with_marks.head.state_dict())
     pairs = Pairs(["red sofa", "oak desk"], ["Red Lamp", "Oak Desk"])
-    targets = Targets.of_grades(np.array([0, 2]))
-    data = TokenPairs.of(tokenizer.tokens(pairs), tokenizer.fillers, targets)
+    targets = Targets.from_grades(np.array([0, 2]))
+    data = TokenPairs.from_tokens(tokenizer.tokenise(pairs), tokenizer.fillers, targets)
     assert {mark for row in data.tokens for mark in row[MARKS]} == {0, 1, 2, 3, 4}
     run = FineTuning(marked, autocast=False, device="cpu", seed=1)
-    before = logits_of(with_marks, data, run)
-    torch.testing.assert_close(before, logits_of(without, data, run), atol=1e-6, rtol=1e-5)
+    before = compute_logits(with_marks, data, run)
+    torch.testing.assert_close(before, compute_logits(without, data, run), atol=1e-6, rtol=1e-5)
     fine_tune(with_marks, data, data, run)
     assert with_marks.marks is not None
     learnt = with_marks.marks.weight.abs().sum(dim=1)
     assert learnt[0] == 0 and (learnt[1:] > 0).all()
     without.head.load_state_dict(with_marks.head.state_dict())
-    assert not torch.allclose(logits_of(with_marks, data, run), logits_of(without, data, run))
+    assert not torch.allclose(
+        compute_logits(with_marks, data, run), compute_logits(without, data, run)
+    )
 
 
 def test_the_head_starts_at_the_rates_of_the_labels(tiny_encoder: str) -> None:
@@ -145,7 +147,7 @@ def test_the_head_starts_at_the_rates_of_the_labels(tiny_encoder: str) -> None:
 def test_parts_are_frozen_from_below(deep_encoder: str) -> None:
     conf = conf_of(deep_encoder)
     network = PairEncoder(read_encoder(find_base(conf, EncoderConf()), conf), conf)
-    network.freeze(2)
+    network.freeze_parts(2)
     layers = [next(layer.parameters()).requires_grad for layer in network.trunk.encoder.layer]
     embeddings = {p.requires_grad for p in network.trunk.embeddings.parameters()}
     assert embeddings == {False} and layers == [False, True, True]
@@ -213,7 +215,7 @@ def test_what_cannot_be_learnt_from_is_refused(tiny_encoder: str) -> None:
         unfitted.predict(pairs)
     without = targets.label_ge_1 == 1
     with pytest.raises(LabelerError, match="no training pair has grade 0"):
-        unfitted.fit(pairs.take(without), targets.take(without), letters())
+        unfitted.fit(pairs.select_rows(without), targets.select_rows(without), letters())
 
 
 @pytest.mark.parametrize(

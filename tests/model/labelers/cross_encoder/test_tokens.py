@@ -13,25 +13,27 @@ from model.labelers.network.token_pairs import TokenPairs
 
 def test_padding_and_truncation(tiny_encoder: str) -> None:
     tokenizer = PairTokenizer(read_tokenizer(Path(tiny_encoder)), 10)
-    rows = tokenizer.tokens(Pairs(["a", "b " * 500], ["b", "c d"]))
-    data = TokenPairs.of(rows, tokenizer.fillers)
+    rows = tokenizer.tokenise(Pairs(["a", "b " * 500], ["b", "c d"]))
+    data = TokenPairs.from_tokens(rows, tokenizer.fillers)
     assert data.lengths.tolist() == [5, 10]
-    padded = data.batch(np.arange(2), "cpu")
+    padded = data.build_batch(np.arange(2), "cpu")
     assert padded["input_ids"].shape == (2, 10)
     assert padded["attention_mask"][0].tolist() == [1] * 5 + [0] * 5
     # [CLS] b b b b b [SEP] c d [SEP]: the longer text gave way.
     assert padded["token_type_ids"][1].tolist() == [0] * 7 + [1] * 3
-    assert tokenizer.tokens(Pairs([], [])) == []
+    assert tokenizer.tokenise(Pairs([], [])) == []
 
 
 def test_marks_say_whose_a_token_is_and_who_else_has_it(tiny_encoder: str) -> None:
     tokenizer = PairTokenizer(read_tokenizer(Path(tiny_encoder)), 16)
-    same, none = tokenizer.tokens(Pairs(["a b", "a"], ["b c b", "b c d e"]))
+    same, none = tokenizer.tokenise(Pairs(["a b", "a"], ["b c b", "b c d e"]))
     # [CLS] a b [SEP] b c b [SEP]
     assert same[MARKS] == [0, 1, 2, 0, 4, 3, 4, 0]
     assert none[MARKS] == [0, 1, 0, 3, 3, 3, 3, 0]
-    shorter = tokenizer.tokens(Pairs(["a"], ["a"]))[0]
-    padded = TokenPairs.of([same, shorter], tokenizer.fillers).batch(np.arange(2), "cpu")
+    shorter = tokenizer.tokenise(Pairs(["a"], ["a"]))[0]
+    padded = TokenPairs.from_tokens([same, shorter], tokenizer.fillers).build_batch(
+        np.arange(2), "cpu"
+    )
     assert padded[MARKS].tolist() == [same[MARKS], [0, 2, 0, 4, 0, 0, 0, 0]]
 
 
@@ -48,4 +50,4 @@ def test_a_tokenizer_that_cannot_tell_whose_a_token_is_reads_without_marks() -> 
     with pytest.raises(LabelerError, match=r"Slow does not say .*cross_encoder\.marks=false"):
         PairTokenizer(Slow(), 8)
     plain = PairTokenizer(Slow(), 8, marks=False)
-    assert plain.tokens(Pairs(["a"], ["bc"])) == [{"input_ids": [1, 2]}]
+    assert plain.tokenise(Pairs(["a"], ["bc"])) == [{"input_ids": [1, 2]}]

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from model.labelers.endpoint.answer import Graded, NoGradeError, read_reply, tokens_of
+from model.labelers.endpoint.answer import GradedReply, NoGradeError, read_reply, read_token_count
 
 
 def reply(content: object, logprobs: Any = None, finish: str = "stop") -> bytes:
@@ -34,7 +34,7 @@ def token(text: str, *others: tuple[str, float]) -> dict[str, Any]:
     ],
 )
 def test_grades_are_read(content: str, grade: int) -> None:
-    assert read_reply(reply(content)) == Graded(grade, None)
+    assert read_reply(reply(content)) == GradedReply(grade, None)
 
 
 @pytest.mark.parametrize(
@@ -82,7 +82,7 @@ def test_masses_come_from_the_token_of_the_grade() -> None:
     graded = read_reply(reply('{"grade": 1}', {"content": tokens}))
     assert graded.grade == 1
     assert graded.masses == pytest.approx((0.1 / 0.9, 0.5 / 0.9, 0.3 / 0.9))
-    assert graded.cumulative(0.5) == pytest.approx((0.8 / 0.9, 0.3 / 0.9))
+    assert graded.compute_cumulative(0.5) == pytest.approx((0.8 / 0.9, 0.3 / 0.9))
 
 
 @pytest.mark.parametrize(
@@ -105,10 +105,10 @@ def test_unusable_log_probabilities_leave_the_grade(logprobs: Any) -> None:
 
 
 def test_smoothing_spreads_a_hard_grade() -> None:
-    assert Graded(0, None).cumulative(0.3) == pytest.approx((0.2, 0.1))
-    assert Graded(1, None).cumulative(0.3) == pytest.approx((0.9, 0.1))
-    assert Graded(2, None).cumulative(0.3) == pytest.approx((0.9, 0.8))
-    assert Graded(2, None).cumulative(0.0) == (1.0, 1.0)
+    assert GradedReply(0, None).compute_cumulative(0.3) == pytest.approx((0.2, 0.1))
+    assert GradedReply(1, None).compute_cumulative(0.3) == pytest.approx((0.9, 0.1))
+    assert GradedReply(2, None).compute_cumulative(0.3) == pytest.approx((0.9, 0.8))
+    assert GradedReply(2, None).compute_cumulative(0.0) == (1.0, 1.0)
 
 
 @pytest.mark.parametrize(
@@ -116,4 +116,4 @@ def test_smoothing_spreads_a_hard_grade() -> None:
     [(reply("x"), 40), (b"{}", None), (b"cut", None), (b'{"usage": {"total_tokens": "9"}}', None)],
 )
 def test_tokens_as_counted(body: bytes, tokens: int | None) -> None:
-    assert tokens_of(body) == tokens
+    assert read_token_count(body) == tokens

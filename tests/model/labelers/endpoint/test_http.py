@@ -7,7 +7,7 @@ import pytest
 
 from conf.sections.labelers import EndpointConf
 from model.labelers.base import LabelerError
-from model.labelers.endpoint.http import open_client, retry_after
+from model.labelers.endpoint.http import open_client, parse_retry_after
 
 KEY = "sk-very-secret"
 
@@ -17,13 +17,13 @@ KEY = "sk-very-secret"
     [(None, None), ("7", 7.0), (" 0 ", 0.0), ("soon", None), ("-1", None), ("", None), ("²", None)],
 )
 def test_retry_after_in_seconds(value: str | None, seconds: float | None) -> None:
-    assert retry_after(value) == seconds
+    assert parse_retry_after(value) == seconds
 
 
 def test_retry_after_as_a_date() -> None:
     later = datetime.now(UTC) + timedelta(seconds=30)
-    assert retry_after(format_datetime(later, usegmt=True)) == pytest.approx(30.0, abs=2.0)
-    assert retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
+    assert parse_retry_after(format_datetime(later, usegmt=True)) == pytest.approx(30.0, abs=2.0)
+    assert parse_retry_after("Wed, 21 Oct 2015 07:28:00 GMT") == 0.0
 
 
 @pytest.mark.parametrize(

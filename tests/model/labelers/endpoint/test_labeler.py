@@ -275,14 +275,14 @@ def test_the_budget_of_calls(server: Server, when_spent: str) -> None:
         answers = labeler.predict_some(pairs(10))
     assert answers.answered.sum() == 4 and answers.missing == {"budget spent": 6}
     assert len(server.payloads) == 4
-    assert labeler.budget.spent() == {"calls": 4, "tokens": 200}
+    assert labeler.budget.count_spent() == {"calls": 4, "tokens": 200}
 
 
 def test_the_budget_of_tokens_learns_what_a_call_takes(server: Server) -> None:
     server.behaviour = lambda number, payload: graded(2, tokens=1000)
     labeler = Endpoint(conf(server, budget={"tokens": 4500}, concurrency=1))
     answers = labeler.predict_some(pairs(30))
-    assert labeler.budget.spent() == {"calls": 4, "tokens": 4000}
+    assert labeler.budget.count_spent() == {"calls": 4, "tokens": 4000}
     assert answers.answered.sum() == 4
     assert set(answers.missing) == {"budget spent"}
 
@@ -302,7 +302,7 @@ def training(title: str = "item 0") -> tuple[Pairs, Targets, tuple[Pairs, Target
     count = 36
     texts = pairs(count)
     texts = Pairs(texts.queries, [title, *texts.items[1:]])
-    targets = Targets.of_grades(np.arange(count) % 3)
+    targets = Targets.from_grades(np.arange(count) % 3)
     return texts, targets, (texts, targets)
 
 
@@ -344,7 +344,7 @@ def test_calibration_needs_enough_answers(server: Server) -> None:
 
 def test_a_grade_that_is_absent(server: Server) -> None:
     texts = pairs(40)
-    targets = Targets.of_grades(np.arange(40) % 2)
+    targets = Targets.from_grades(np.arange(40) % 2)
     with pytest.raises(LabelerError, match="grade 2"):
         Endpoint(conf(server)).fit(texts, targets, (texts, targets))
 

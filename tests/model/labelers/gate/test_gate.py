@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 
 from conf.sections.labeling import GateConf
 from model.labelers.base import LabelerError, Pairs, Probabilities
-from model.labelers.gate.gate import Graded, judge, require_unseen
+from model.labelers.gate.gate import Graded, judge_labeler, require_unseen
 from model.labelers.gate.gold import (
     Gold,
-    gold_figures,
-    kappa_difference,
-    segment_figures,
-    weights_to,
+    compute_gold_figures,
+    compute_segment_figures,
+    compute_weights,
+    estimate_kappa_difference,
 )
 
 Grades = NDArray[np.int64]
@@ -50,7 +50,7 @@ def noisy(true: Grades, share: float, seed: int) -> Grades:
 
 def test_a_good_labeler_is_admitted() -> None:
     true = drawn(1)
-    verdict = judge(gold_set(true), said(noisy(true, 0.05, 2)), None, LENIENT, 7)
+    verdict = judge_labeler(gold_set(true), said(noisy(true, 0.05, 2)), None, LENIENT, 7)
     assert verdict.admitted
     assert verdict.figures["exact"] > 0.9
     assert {"region uk", "region us", "head queries", "tail queries"} <= set(
@@ -61,7 +61,7 @@ def test_a_good_labeler_is_admitted() -> None:
 
 def test_a_coin_is_refused_and_every_limit_says_why() -> None:
     true = drawn(1)
-    verdict = judge(gold_set(true), said(noisy(true, 1.0, 2)), None, LENIENT, 7)
+    verdict = judge_labeler(gold_set(true), said(noisy(true, 1.0, 2)), None, LENIENT, 7)
     assert not verdict.admitted
     words = " ".join(verdict.reasons)
     for name in ("within_one", "qwk", "exact"):
@@ -72,7 +72,7 @@ def test_a_coin_is_refused_and_every_limit_says_why() -> None:
 def test_a_grade_never_given_is_refused() -> None:
     true = drawn(1)
     given = np.where(true == 0, 1, true).astype(np.int64)
-    verdict = judge(gold_set(true), said(given), None, LENIENT, 7)
+    verdict = judge_labeler(gold_set(true), said(given), None, LENIENT, 7)
     assert verdict.reasons == ["recall_0 0.000 is below 0.1"]
 
 
@@ -82,7 +82,7 @@ def test_a_bad_segment_is_refused() -> None:
     coin = noisy(true, 1.0, 5)
     given = np.where(gold.regions == "uk", coin, true).astype(np.int64)
     conf = LENIENT.model_copy(update={"min_within_one": 0.5, "min_qwk": 0.0, "min_exact": 0.0})
-    reasons = judge(gold, said(given), None, conf, 7).reasons
+    reasons = judge_labeler(gold, said(given), None, conf, 7).reasons
     assert reasons
     assert all(reason.startswith("region uk: ") for reason in reasons)
 
@@ -91,7 +91,7 @@ def test_wrong_probabilities_are_refused() -> None:
     true = drawn(1)
     p = Probabilities(np.full(len(true), 0.3), np.full(len(true), 0.3))
     conf = LENIENT.model_copy(update={"max_calibration_error": 0.1})
-    reasons = judge(gold_set(true), Graded(p, true), None, conf, 7).reasons
+    reasons = judge_labeler(gold_set(true), Graded(p, true), None, conf, 7).reasons
     assert [reason.split()[0] for reason in reasons] == ["ece_ge_1"]
 
 
@@ -99,19 +99,19 @@ def test_worse_than_the_admitted_one_is_refused_and_noise_is_not() -> None:
     true = drawn(1)
     gold = gold_set(true)
     good, worse = said(noisy(true, 0.05, 2)), said(noisy(true, 0.2, 3))
-    refused = judge(gold, worse, good, LENIENT, 7)
+    refused = judge_labeler(gold, worse, good, LENIENT, 7)
     assert len(refused.reasons) == 1
     assert "below that of the admitted version" in refused.reasons[0]
-    assert judge(gold, good, worse, LENIENT, 7).admitted
-    assert judge(gold, said(noisy(true, 0.05, 4)), good, LENIENT, 7).admitted
+    assert judge_labeler(gold, good, worse, LENIENT, 7).admitted
+    assert judge_labeler(gold, said(noisy(true, 0.05, 4)), good, LENIENT, 7).admitted
 
 
 def test_the_paired_difference_is_that_of_the_kappas() -> None:
     true = drawn(1)
     gold = gold_set(true)
     a, b = noisy(true, 0.1, 2), noisy(true, 0.3, 3)
-    gap = kappa_difference(gold, a, b, 300, 0.95, 7)
-    expected = [gold_figures(gold, said(x).p, x)["qwk"] for x in (a, b)]
+    gap = estimate_kappa_difference(gold, a, b, 300, 0.95, 7)
+    expected = [compute_gold_figures(gold, said(x).p, x)["qwk"] for x in (a, b)]
     assert gap.value == pytest.approx(expected[0] - expected[1])
     assert gap.low is not None
     assert gap.high is not None
@@ -121,7 +121,7 @@ def test_the_paired_difference_is_that_of_the_kappas() -> None:
 def test_a_gold_set_without_a_grade_is_an_error() -> None:
     true = np.maximum(drawn(1), 1)
     with pytest.raises(LabelerError, match="grade 0 is absent from the gold set"):
-        judge(gold_set(true), said(true), None, LENIENT, 7)
+        judge_labeler(gold_set(true), said(true), None, LENIENT, 7)
 
 
 def test_a_gold_set_that_was_fitted_on_is_an_error() -> None:
@@ -132,7 +132,7 @@ def test_a_gold_set_that_was_fitted_on_is_an_error() -> None:
 
 def test_segments_by_hand() -> None:
     gold = gold_set(drawn(1, 60))
-    found: dict[str, Any] = segment_figures(gold, gold.grades, 0.25, 5)
+    found: dict[str, Any] = compute_segment_figures(gold, gold.grades, 0.25, 5)
     # 12 queries of 5 pairs: 3 are head; lengths go 2, 4, 7 words
     assert found["head queries"]["pairs"] == 15
     assert found["tail queries"]["pairs"] == 45
@@ -143,7 +143,7 @@ def test_segments_by_hand() -> None:
 
 def test_weights_give_another_mix() -> None:
     grades = np.array([0, 1, 1, 2, 2, 2, 2, 2, 2, 2], np.int64)
-    weight = weights_to(np.eye(3)[grades], (0.5, 0.3, 0.2))
+    weight = compute_weights(np.eye(3)[grades], (0.5, 0.3, 0.2))
     shares = np.bincount(grades, weight) / weight.sum()
     np.testing.assert_allclose(shares, (0.5, 0.3, 0.2))
     assert weight.mean() == pytest.approx(1.0)

@@ -11,18 +11,18 @@ from model.labelers.lexical.features import fit_vocabulary
 
 ITEMS = ["red saw", "blue saw", "saw blade", "rope", "red rope"]
 VOCABULARY = fit_vocabulary(ITEMS)
-KNOWN = Catalogue.of([*ITEMS, *ITEMS])
+KNOWN = Catalogue.from_texts([*ITEMS, *ITEMS])
 WORDS = ("red", "blue", "saw", "rope", "blade")
 
 
 def asked(query: str, item: str) -> dict[str, float]:
-    row = KNOWN.features(Pairs([query], [item]), VOCABULARY)[0]
+    row = KNOWN.compute_features(Pairs([query], [item]), VOCABULARY)[0]
     return dict(zip(FEATURES, row.tolist(), strict=True))
 
 
 def share(query: str, item: str) -> float:
     words = query.split()
-    weights = [VOCABULARY.idf(word) for word in words]
+    weights = [VOCABULARY.compute_idf(word) for word in words]
     return sum(w for word, w in zip(words, weights, strict=True) if word in item.split()) / sum(
         weights
     )
@@ -81,12 +81,12 @@ def test_counts_are_those_of_a_loop_over_the_items(query: list[str], item: list[
 def test_rows_come_in_the_order_of_the_pairs() -> None:
     queries = [f"{WORDS[n % 5]} {WORDS[n % 3]} tool" for n in range(20)]
     items = [ITEMS[n % 4] if n % 3 else f"{WORDS[n % 5]} {n}" for n in range(20)]
-    together = KNOWN.features(Pairs(queries, items), VOCABULARY)
+    together = KNOWN.compute_features(Pairs(queries, items), VOCABULARY)
     alone = [list(asked(q, i).values()) for q, i in zip(queries, items, strict=True)]
     np.testing.assert_array_equal(together, np.array(alone, np.float32))
 
 
 def test_no_pairs_and_no_items() -> None:
-    assert KNOWN.features(Pairs([], []), VOCABULARY).shape == (0, len(FEATURES))
-    empty = Catalogue.of([]).features(Pairs(["saw"], ["saw"]), VOCABULARY)
+    assert KNOWN.compute_features(Pairs([], []), VOCABULARY).shape == (0, len(FEATURES))
+    empty = Catalogue.from_texts([]).compute_features(Pairs(["saw"], ["saw"]), VOCABULARY)
     assert empty[0].tolist() == pytest.approx([0.0, 0.0, np.log(2), 1.0, np.log(2), np.log(2)])

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from conf.sections.features import EncoderConf
 from model.labelers.base import Pairs
 from model.labelers.lexical import inputs as lexical_inputs
-from model.labelers.lexical.features import FEATURES, fit_vocabulary, lexical_features
+from model.labelers.lexical.features import FEATURES, compute_lexical_features, fit_vocabulary
 from model.labelers.lexical.parsed import Parsed, parse_all
-from model.labelers.lexical.similarity import edit_similarity, token_similarity
+from model.labelers.lexical.similarity import compare_tokens, edit_similarity
 from model.labelers.lexical.vocabulary import Vocabulary
 from model.text.encoder import find_encoder
 
@@ -19,7 +19,7 @@ VOCABULARY = fit_vocabulary(ITEMS)
 
 
 def features(query: str, item: str) -> dict[str, float]:
-    row = lexical_features(Pairs([query], [item]), VOCABULARY)[0]
+    row = compute_lexical_features(Pairs([query], [item]), VOCABULARY)[0]
     return dict(zip(FEATURES, row.tolist(), strict=True))
 
 
@@ -62,21 +62,21 @@ def test_colours() -> None:
 def test_other_number_is_no_match() -> None:
     f = features("8 ft ladder", ITEMS[0])
     assert (f["number_match"], f["measure_match"]) == (0.0, 0.0)
-    assert token_similarity("8", "6") == 0.0
+    assert compare_tokens("8", "6") == 0.0
 
 
 def test_similarities() -> None:
     assert edit_similarity("toliet", "toilet") == pytest.approx(1 - 1 / 6)
     assert edit_similarity("vinal", "vinyl") == pytest.approx(1 - 1 / 5)
     assert edit_similarity("", "") == 1.0
-    assert token_similarity("dish", "dish") == 1.0
+    assert compare_tokens("dish", "dish") == 1.0
 
 
 def test_heads() -> None:
-    assert Parsed.of("Bel Lamp for Desk").head == "lamp"
-    assert Parsed.of("2 in. Pipe in White").head == "pipe"
-    assert Parsed.of("desk lamp 60").last == "lamp"
-    assert (Parsed.of("").head, Parsed.of("12 34").head) == ("", "34")
+    assert Parsed.from_text("Bel Lamp for Desk").head == "lamp"
+    assert Parsed.from_text("2 in. Pipe in White").head == "pipe"
+    assert Parsed.from_text("desk lamp 60").last == "lamp"
+    assert (Parsed.from_text("").head, Parsed.from_text("12 34").head) == ("", "34")
 
 
 @given(st.lists(st.tuples(st.text(max_size=30), st.text(max_size=40)), min_size=1, max_size=5))
@@ -85,8 +85,8 @@ def test_any_text_gives_finite_features_that_do_not_depend_on_others(
 ) -> None:
     queries, items = zip(*texts, strict=True)
     pairs = Pairs(queries, items)
-    all_at_once = lexical_features(pairs, VOCABULARY)
-    alone = [lexical_features(Pairs([q], [i]), VOCABULARY)[0] for q, i in texts]
+    all_at_once = compute_lexical_features(pairs, VOCABULARY)
+    alone = [compute_lexical_features(Pairs([q], [i]), VOCABULARY)[0] for q, i in texts]
     assert np.all(np.isfinite(all_at_once))
     np.testing.assert_array_equal(all_at_once, np.stack(alone))
 
@@ -94,7 +94,7 @@ def test_any_text_gives_finite_features_that_do_not_depend_on_others(
 def test_vocabulary_keeps_its_numbers() -> None:
     assert VOCABULARY.documents == 3
     assert VOCABULARY.frequency == {"acme": 2}
-    assert VOCABULARY.idf("chair") == pytest.approx(1.0)
+    assert VOCABULARY.compute_idf("chair") == pytest.approx(1.0)
     assert Vocabulary.from_json(VOCABULARY.as_json()) == VOCABULARY
 
 
@@ -102,21 +102,21 @@ def test_vectors_are_kept_and_stay_bounded(
     tiny_encoder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lexical_inputs, "_KEPT_VECTORS", 3)
-    lexical_inputs._known_vectors.cache_clear()
+    lexical_inputs._open_cache.cache_clear()
     spec = find_encoder(EncoderConf(path=tiny_encoder, dtype="float32"))
-    first = lexical_inputs.cosines(Pairs(["a b", "c"], ["c", "a b"]), spec)
-    known = lexical_inputs._known_vectors(spec)
+    first = lexical_inputs.compute_cosines(Pairs(["a b", "c"], ["c", "a b"]), spec)
+    known = lexical_inputs._open_cache(spec)
     kept = known["c"]
-    again = lexical_inputs.cosines(Pairs(["c", "d", "e"], ["a b", "d", "f"]), spec)
+    again = lexical_inputs.compute_cosines(Pairs(["c", "d", "e"], ["a b", "d", "f"]), spec)
     assert again[0] == pytest.approx(first[1], abs=1e-6)
     assert again[1] == pytest.approx(1.0, abs=1e-6)
     assert len(known) == 3 and "c" not in known
     assert kept.shape == (16,)
-    lexical_inputs._known_vectors.cache_clear()
+    lexical_inputs._open_cache.cache_clear()
 
 
 def test_of_an_over_long_text_no_more_is_remembered_than_is_read() -> None:
     head = "saw " * 500
     found = parse_all([head + "rope", head + "axe " * 25_000, head])
     assert len(found) == 3 and len({id(parsed) for parsed in found.values()}) == 1
-    assert found[head] == Parsed.of(head + "rope")
+    assert found[head] == Parsed.from_text(head + "rope")

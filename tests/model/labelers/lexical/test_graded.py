@@ -11,18 +11,18 @@ from model.labelers.base import LabelerError, Pairs, Targets
 from model.labelers.lexical import catalogue, directions, word_grades
 from model.labelers.lexical.directions import COUNT, Directions
 from model.labelers.lexical.graded import FEATURES, GradedPairs
-from model.labelers.lexical.hashes import key_hashes
+from model.labelers.lexical.hashes import hash_keys
 from model.labelers.lexical.inputs import LexicalInputs
 
 
 class Inputs(LexicalInputs):
     """Random unit vectors by text."""
 
-    def vectors(self, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
+    def read_vectors(self, pairs: Pairs) -> tuple[np.ndarray, np.ndarray]:
         return self._unit(pairs.queries), self._unit(pairs.items)
 
     def _unit(self, texts: Sequence[str]) -> np.ndarray:
-        seeds = key_hashes(texts) % 2**32
+        seeds = hash_keys(texts) % 2**32
         drawn = np.stack([np.random.default_rng(seed).normal(size=24) for seed in seeds])
         unit: np.ndarray = drawn / np.linalg.norm(drawn, axis=1, keepdims=True)
         return unit.astype(np.float32)
@@ -30,16 +30,16 @@ class Inputs(LexicalInputs):
 
 def learnt(toy: tuple[Pairs, Targets]) -> tuple[GradedPairs, np.ndarray, LexicalInputs]:
     inputs = Inputs.fit(toy[0], None)
-    return *GradedPairs.learn(*toy, inputs.matrix(toy[0]), inputs), inputs
+    return *GradedPairs.learn_pairs(*toy, inputs.build_matrix(toy[0]), inputs), inputs
 
 
 def test_directions_are_those_of_the_largest_variance() -> None:
     """Points on a line: the first axis is the line, its sign the one of its largest entry."""
     along = np.linspace(-1.0, 1.0, 9, dtype=np.float32)[:, None]
     line = along * np.array([[0.6, -0.8]], np.float32) + 1.0
-    found = Directions.of(line, line)
+    found = Directions.from_vectors(line, line)
     np.testing.assert_allclose(found.query_axes[0], [-0.6, 0.8], atol=1e-6)
-    features = found.features(line, line)
+    features = found.compute_features(line, line)
     np.testing.assert_allclose(features[:, 0], -along[:, 0], atol=1e-6)
     np.testing.assert_allclose(features[:, 2:COUNT], 0.0)
     np.testing.assert_allclose(features[:, :COUNT], features[:, COUNT:])
@@ -53,8 +53,8 @@ def test_saved_and_loaded_it_answers_the_same(
     made.save(tmp_path / "graded.safetensors")
     again = GradedPairs.load(tmp_path / "graded.safetensors")
     asked = Pairs(["new"] * 600, toy_pairs[0].items)
-    found = made.features(asked, inputs)
-    np.testing.assert_array_equal(found, again.features(asked, inputs))
+    found = made.compute_features(asked, inputs)
+    np.testing.assert_array_equal(found, again.compute_features(asked, inputs))
 
 
 def test_own_features_differ_from_later_ones_in_what_others_said_alone(
@@ -62,7 +62,7 @@ def test_own_features_differ_from_later_ones_in_what_others_said_alone(
 ) -> None:
     """Neighbours and words are heard out of fold; directions and catalogue need no fold."""
     made, own, inputs = learnt(toy_pairs)
-    later = made.features(toy_pairs[0], inputs)
+    later = made.compute_features(toy_pairs[0], inputs)
     same = {n for at, n in enumerate(FEATURES) if np.array_equal(own[:, at], later[:, at])}
     assert same >= {*directions.FEATURES, *catalogue.FEATURES}
     assert not same & {"near_grade", "near_query_grade", "near_surplus", *word_grades.FEATURES}

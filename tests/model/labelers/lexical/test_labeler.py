@@ -13,7 +13,7 @@ from model.labelers.lexical import inputs as lexical_inputs
 from model.labelers.lexical.boosting import Boosters
 from model.labelers.lexical.inputs import LexicalInputs
 from model.labelers.lexical.labeler import LexicalLabeler
-from model.labelers.metrics import label_metrics
+from model.labelers.metrics import compute_label_metrics
 from model.labelers.store import load_labeler, save_labeler
 
 SMALL = LexicalConf(cosine=False, rounds=60, min_leaf=5, bag=5, threads=1)
@@ -25,7 +25,11 @@ def fitted(toy: Toy, conf: LexicalConf = SMALL, seed: int = 1) -> LexicalLabeler
     labeler = LexicalLabeler(conf, EncoderConf(), seed)
     rows = np.arange(len(pairs))
     last = rows >= 450
-    labeler.fit(pairs.take(~last), targets.take(~last), (pairs.take(last), targets.take(last)))
+    labeler.fit(
+        pairs.select_rows(~last),
+        targets.select_rows(~last),
+        (pairs.select_rows(last), targets.select_rows(last)),
+    )
     return labeler
 
 
@@ -38,7 +42,7 @@ def labeler(toy_pairs: Toy) -> LexicalLabeler:
 def test_it_learns_what_words_say(labeler: LexicalLabeler, toy_pairs: Toy) -> None:
     pairs, targets = toy_pairs
     grades = (targets.label_ge_1 + targets.label_ge_2).astype(int)
-    assert label_metrics(labeler.predict(pairs), grades)["qwk"] > 0.95
+    assert compute_label_metrics(labeler.predict(pairs), grades)["qwk"] > 0.95
 
 
 def test_saved_and_loaded_it_predicts_the_same(
@@ -68,7 +72,10 @@ def test_what_was_chosen_is_grown_again_on_all_pairs(toy_pairs: Toy) -> None:
     pairs, targets = toy_pairs
     last = np.arange(len(pairs)) >= 300
     turned = Targets(1 - targets.label_ge_2, 1 - targets.label_ge_1, targets.weight)
-    known, judged = (pairs.take(~last), targets.take(~last)), (pairs.take(last), turned.take(last))
+    known, judged = (
+        (pairs.select_rows(~last), targets.select_rows(~last)),
+        (pairs.select_rows(last), turned.select_rows(last)),
+    )
     once, again = (
         LexicalLabeler(SMALL.model_copy(update={"refit": refit, "bag": 2}), EncoderConf(), 1)
         for refit in (False, True)
@@ -102,7 +109,7 @@ def test_the_cosine_is_a_feature(toy_pairs: Toy, tiny_encoder: str, tmp_path: Pa
     conf = SMALL.model_copy(update={"cosine": True, "rounds": 5})
     labeler = LexicalLabeler(conf, EncoderConf(path=tiny_encoder), 1)
     few = np.arange(120)
-    data = toy_pairs[0].take(few), toy_pairs[1].take(few)
+    data = toy_pairs[0].select_rows(few), toy_pairs[1].select_rows(few)
     labeler.fit(*data, data)
     save_labeler(labeler, tmp_path / "cosine")
     settings = json.loads((tmp_path / "cosine" / "inputs.json").read_text())
@@ -123,12 +130,14 @@ def test_graded_pairs_are_seen_where_they_help(
     grades = np.arange(300) % 3
     words = [f"{'xyz'[grade]} {draw.integers(90)}" for grade in grades]
     pairs = Pairs(words, [f"{draw.integers(9)} a" for _ in grades])
-    targets = Targets.of_grades(grades)
+    targets = Targets.from_grades(grades)
     settings = {"cosine": True, "rounds": 20, "bag": 1, "leaves": (6,), "refit": refit}
     labeler = LexicalLabeler(SMALL.model_copy(update=settings), EncoderConf(path=tiny_encoder), 1)
     last = np.arange(300) >= 200
     report = labeler.fit(
-        pairs.take(~last), targets.take(~last), (pairs.take(last), targets.take(last))
+        pairs.select_rows(~last),
+        targets.select_rows(~last),
+        (pairs.select_rows(last), targets.select_rows(last)),
     )
     assert report.details["graded_pairs"] and report.pairs == (300 if refit else 200)
     save_labeler(labeler, tmp_path / "graded")
@@ -146,12 +155,12 @@ def test_what_cannot_be_learnt_from_is_refused(toy_pairs: Toy) -> None:
     with pytest.raises(LabelerError, match="not fitted"):
         labeler.predict(pairs)
     with pytest.raises(LabelerError, match="no training pairs"):
-        labeler.fit(Pairs([], []), targets.take(np.arange(0)), toy_pairs)
+        labeler.fit(Pairs([], []), targets.select_rows(np.arange(0)), toy_pairs)
     with pytest.raises(LabelerError, match="600 training pairs beside 5 labels"):
-        labeler.fit(pairs, targets.take(np.arange(5)), toy_pairs)
+        labeler.fit(pairs, targets.select_rows(np.arange(5)), toy_pairs)
     without = targets.label_ge_1 == 1
     with pytest.raises(LabelerError, match="no training pair has grade 0"):
-        labeler.fit(pairs.take(without), targets.take(without), toy_pairs)
+        labeler.fit(pairs.select_rows(without), targets.select_rows(without), toy_pairs)
 
 
 def test_the_second_threshold_is_cut_off_at_the_first() -> None:
@@ -170,9 +179,9 @@ def test_the_second_threshold_is_cut_off_at_the_first() -> None:
 def test_a_bag_is_the_mean_of_its_members(toy_pairs: Toy) -> None:
     """Three members of other seeds; the first is what a bag of one has."""
     conf = SMALL.model_copy(update={"leaves": (6,), "bag": 3})
-    one = fitted(toy_pairs, conf.model_copy(update={"bag": 1}))._fitted().boosters
-    trees = fitted(toy_pairs, conf)._fitted()
-    features, three = trees.features(toy_pairs[0]), trees.boosters
+    one = fitted(toy_pairs, conf.model_copy(update={"bag": 1}))._require_fitted().boosters
+    trees = fitted(toy_pairs, conf)._require_fitted()
+    features, three = trees.compute_features(toy_pairs[0]), trees.boosters
     members = [Boosters((a,), (b,), 6, {}) for a, b in zip(three.ge_1, three.ge_2, strict=True)]
     said = [member.predict(features).p_ge_1 for member in members]
     assert len(said) == 3 and not np.array_equal(said[0], said[1])
@@ -212,16 +221,16 @@ def test_stored_vectors_are_not_computed_again(
 ) -> None:
     pairs = Pairs(["red sofa", "red sofa"], ["blue lamp", "green rug"])
     inputs = LexicalInputs.fit(pairs, EncoderConf(path=tiny_encoder))
-    computed = inputs.matrix(pairs)[:, -1]
+    computed = inputs.build_matrix(pairs)[:, -1]
     known = {"red sofa": [1.0, 0.0], "blue lamp": [0.6, 0.8], "green rug": [0.0, 1.0]}
-    inputs.remember({text: np.array(vector, np.float32) for text, vector in known.items()})
+    inputs.add_vectors({text: np.array(vector, np.float32) for text, vector in known.items()})
     monkeypatch.setattr(lexical_inputs, "load_encoder", lambda _: pytest.fail("encoder was read"))
-    stored = inputs.matrix(pairs)[:, -1]
+    stored = inputs.build_matrix(pairs)[:, -1]
     np.testing.assert_allclose(stored, [0.6, 0.0], atol=1e-6)
     assert not np.allclose(stored, computed)
-    np.testing.assert_allclose(inputs.vectors(pairs)[1], [[0.6, 0.8], [0.0, 1.0]], atol=1e-6)
+    np.testing.assert_allclose(inputs.read_vectors(pairs)[1], [[0.6, 0.8], [0.0, 1.0]], atol=1e-6)
     with pytest.raises(LabelerError, match="no vectors without the sentence encoder"):
-        LexicalInputs.fit(pairs, None).remember({})
+        LexicalInputs.fit(pairs, None).add_vectors({})
 
 
 def test_of_very_many_vectors_the_last_are_kept(
@@ -231,8 +240,8 @@ def test_of_very_many_vectors_the_last_are_kept(
     inputs = LexicalInputs.fit(Pairs(["a"], ["b"]), EncoderConf(path=tiny_encoder, max_tokens=9))
     assert inputs.spec is not None
     for text in ("x", "y", "z"):
-        inputs.remember({text: np.zeros(2, np.float32)})
-    assert list(lexical_inputs._known_vectors(inputs.spec)) == ["y", "z"]
+        inputs.add_vectors({text: np.zeros(2, np.float32)})
+    assert list(lexical_inputs._open_cache(inputs.spec)) == ["y", "z"]
 
 
 def test_the_encoder_of_its_vectors_is_named(labeler: LexicalLabeler) -> None:

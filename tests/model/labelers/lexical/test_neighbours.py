@@ -6,18 +6,18 @@ import numpy as np
 import pytest
 
 from model.labelers.base import Pairs, Targets
-from model.labelers.lexical.hashes import key_hashes
-from model.labelers.lexical.neighbours import FEATURES, Neighbours, out_of_fold
+from model.labelers.lexical.hashes import hash_keys
+from model.labelers.lexical.neighbours import FEATURES, Neighbours, compute_out_of_fold
 
 EAST, NORTH = np.array([1.0, 0.0], np.float32), np.array([0.0, 1.0], np.float32)
 GRADED = Pairs(["saw", "saw", "rope"], ["red saw", "blue saw", "rope"])
 QUERIES = np.stack([EAST, EAST, NORTH])
 ITEMS = np.stack([EAST, NORTH, NORTH])
-TARGETS = Targets.of_grades(np.array([2, 1, 0]))
+TARGETS = Targets.from_grades(np.array([2, 1, 0]))
 
 
 def known() -> Neighbours:
-    return Neighbours.of(GRADED, TARGETS, QUERIES, ITEMS)
+    return Neighbours.from_pairs(GRADED, TARGETS, QUERIES, ITEMS)
 
 
 def units(draw: np.random.Generator, *shape: int) -> np.ndarray:
@@ -36,7 +36,7 @@ def test_hand_worked() -> None:
     grade is 1. The cosines are 1, 0, 1 and the grades 2, 1, 0, so the line of the grade on the
     cosine is flat and the surplus is the grade less 1.
     """
-    found = named(known().features(Pairs(["hand saw"], ["saw"]), EAST[None], EAST[None])[0])
+    found = named(known().compute_features(Pairs(["hand saw"], ["saw"]), EAST[None], EAST[None])[0])
     far = np.exp(-12.0)
     assert found["near_grade"] == pytest.approx((2 + far + 0.02) / (1 + far + far**2 + 0.02))
     assert found["near_weight"] == pytest.approx(np.log(1 + far + far**2 + 1e-6), abs=1e-6)
@@ -49,14 +49,14 @@ def test_hand_worked() -> None:
 def test_a_query_has_no_neighbour_in_itself() -> None:
     """Asked for "saw" only "rope" counts, however the query is written."""
     for text in ("saw", " SAW "):
-        found = named(known().features(Pairs([text], ["saw"]), EAST[None], EAST[None])[0])
+        found = named(known().compute_features(Pairs([text], ["saw"]), EAST[None], EAST[None])[0])
         assert found["near_query"] == found["near_item"] == 0.0
         assert found["nearest_grade"] == 0.0
 
 
 def test_nothing_graded_but_the_query_itself() -> None:
-    one = known().take(known().keys == key_hashes(["saw"])[0])
-    found = named(one.features(Pairs(["saw"], ["saw"]), EAST[None], EAST[None])[0])
+    one = known().select_queries(known().keys == hash_keys(["saw"])[0])
+    found = named(one.compute_features(Pairs(["saw"], ["saw"]), EAST[None], EAST[None])[0])
     assert found["near_grade"] == found["near_query_grade"] == pytest.approx(1.5)
     assert found["near_query"] == -1.0 and np.isfinite(list(found.values())).all()
 
@@ -67,10 +67,13 @@ def test_rows_come_in_the_order_of_the_pairs() -> None:
     queries = units(draw, 7, 8)[np.arange(40) % 7]
     items = units(draw, 40, 8)
     pairs = Pairs(texts, [f"i{n}" for n in range(40)])
-    graded = Neighbours.of(pairs, Targets.of_grades(draw.integers(0, 3, 40)), queries, items)
-    together = graded.features(pairs, queries, items)
+    graded = Neighbours.from_pairs(
+        pairs, Targets.from_grades(draw.integers(0, 3, 40)), queries, items
+    )
+    together = graded.compute_features(pairs, queries, items)
     alone = [
-        graded.features(pairs.take(np.array([n])), queries[[n]], items[[n]])[0] for n in range(40)
+        graded.compute_features(pairs.select_rows(np.array([n])), queries[[n]], items[[n]])[0]
+        for n in range(40)
     ]
     np.testing.assert_allclose(together, np.stack(alone), rtol=1e-5, atol=1e-6)
 
@@ -84,10 +87,10 @@ def test_training_features_do_not_know_their_own_query() -> None:
     own = np.array([text == "q3" for text in texts])
     other = np.where(own, 2 - grades, grades)
     mine, theirs = (
-        out_of_fold(
+        compute_out_of_fold(
             pairs,
             replace(
-                Neighbours.of(pairs, Targets.of_grades(g), queries, items),
+                Neighbours.from_pairs(pairs, Targets.from_grades(g), queries, items),
                 surplus=np.zeros(80, np.float32),
             ),
             queries,

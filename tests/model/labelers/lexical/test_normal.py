@@ -7,11 +7,11 @@ from features.text import normal_form as spark_text
 from model.labelers.lexical.normal import (
     COLOURS,
     UNITS,
-    basic_colours,
-    measures,
-    numbers,
-    tokens,
-    trigrams,
+    find_colours,
+    find_measures,
+    find_numbers,
+    find_trigrams,
+    split_tokens,
 )
 
 TEXTS = (
@@ -54,9 +54,9 @@ def test_every_text_becomes_the_same(spark: SparkSession) -> None:
     )
     assert len(rows) == len(TEXTS)
     for text, row in zip(TEXTS, rows, strict=True):
-        own = tokens(text)
+        own = split_tokens(text)
         assert own == row["tokens"]
-        assert numbers(own) == row["numbers"]
-        assert measures(own) == row["measures"]
-        assert trigrams(own) == row["trigrams"]
-        assert basic_colours(own) == row["colours"]
+        assert find_numbers(own) == row["numbers"]
+        assert find_measures(own) == row["measures"]
+        assert find_trigrams(own) == row["trigrams"]
+        assert find_colours(own) == row["colours"]

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.labelers.base import LabelerError, Probabilities
-from model.labelers.mix.prior_shift import corrected, estimated_mix, masses_of
+from model.labelers.mix.prior_shift import compute_masses, correct_mix, estimate_mix
 
 BALANCED = (1 / 3, 1 / 3, 1 / 3)
 masses = st.lists(
@@ -24,7 +24,7 @@ def answers(rows: list[tuple[float, ...]]) -> Probabilities:
 
 def test_by_hand() -> None:
     # masses .2 .3 .5 times (.1 .4 .5) * 3 = .02 .12 .25, sum .39
-    p = corrected(answers([(0.2, 0.3, 0.5)]), BALANCED, (0.1, 0.4, 0.5))
+    p = correct_mix(answers([(0.2, 0.3, 0.5)]), BALANCED, (0.1, 0.4, 0.5))
     assert p.p_ge_1 == pytest.approx([0.37 / 0.39])
     assert p.p_ge_2 == pytest.approx([0.25 / 0.39])
 
@@ -32,25 +32,27 @@ def test_by_hand() -> None:
 @given(masses, mixes, mixes)
 def test_there_and_back_again(rows: list[tuple[float, ...]], a: tuple, b: tuple) -> None:
     p = answers(rows)
-    back = corrected(corrected(p, a, b), b, a)
-    np.testing.assert_allclose(masses_of(back), masses_of(p), atol=1e-9)
+    back = correct_mix(correct_mix(p, a, b), b, a)
+    np.testing.assert_allclose(compute_masses(back), compute_masses(p), atol=1e-9)
 
 
 @given(masses, mixes)
 def test_the_same_mix_changes_nothing(rows: list[tuple[float, ...]], mix: tuple) -> None:
     p = answers(rows)
-    np.testing.assert_allclose(masses_of(corrected(p, mix, mix)), masses_of(p), atol=1e-12)
+    np.testing.assert_allclose(
+        compute_masses(correct_mix(p, mix, mix)), compute_masses(p), atol=1e-12
+    )
 
 
 @given(masses)
 def test_more_of_a_grade_means_more_of_it(rows: list[tuple[float, ...]]) -> None:
     p = answers(rows)
-    moved = corrected(p, BALANCED, (0.1, 0.2, 0.7))
+    moved = correct_mix(p, BALANCED, (0.1, 0.2, 0.7))
     assert np.all(moved.p_ge_2 >= p.p_ge_2 - 1e-12)
 
 
 def test_a_grade_that_production_lacks_gets_no_mass_and_no_nan() -> None:
-    moved = corrected(answers([(1.0, 0.0, 0.0), (0.5, 0.3, 0.2)]), BALANCED, (0.0, 0.5, 0.5))
+    moved = correct_mix(answers([(1.0, 0.0, 0.0), (0.5, 0.3, 0.2)]), BALANCED, (0.0, 0.5, 0.5))
     assert moved.p_ge_1[1] == pytest.approx(1.0)
     assert np.all(np.isfinite(moved.p_ge_1))
 
@@ -66,7 +68,7 @@ def test_a_grade_that_production_lacks_gets_no_mass_and_no_nan() -> None:
 )
 def test_mixes_that_cannot_be_moved(fitted: tuple, production: tuple) -> None:
     with pytest.raises(LabelerError):
-        corrected(answers([(0.2, 0.3, 0.5)]), fitted, production)
+        correct_mix(answers([(0.2, 0.3, 0.5)]), fitted, production)
 
 
 def test_the_estimate_finds_the_mix_of_calibrated_answers() -> None:
@@ -77,12 +79,12 @@ def test_the_estimate_finds_the_mix_of_calibrated_answers() -> None:
     x = rng.normal(grades, 1.0)
     likelihood = np.exp(-0.5 * (x[:, None] - np.arange(3)) ** 2)
     table = likelihood / likelihood.sum(axis=1, keepdims=True)
-    found = estimated_mix(Probabilities(table[:, 1] + table[:, 2], table[:, 2]), BALANCED)
+    found = estimate_mix(Probabilities(table[:, 1] + table[:, 2], table[:, 2]), BALANCED)
     np.testing.assert_allclose(found, true, atol=0.02)
 
 
 def test_no_estimate_from_nothing() -> None:
     with pytest.raises(LabelerError, match="no pairs"):
-        estimated_mix(Probabilities(np.empty(0), np.empty(0)), BALANCED)
+        estimate_mix(Probabilities(np.empty(0), np.empty(0)), BALANCED)
     with pytest.raises(LabelerError, match="above 0"):
-        estimated_mix(answers([(0.2, 0.3, 0.5)]), (0.0, 0.5, 0.5))
+        estimate_mix(answers([(0.2, 0.3, 0.5)]), (0.0, 0.5, 0.5))

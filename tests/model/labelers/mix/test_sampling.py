@@ -5,7 +5,7 @@ import pytest
 
 from conf.sections.labeling import MixConf
 from model.labelers.base import LabelerError
-from model.labelers.mix.sampling import counts_of, quotas, stratified_mix, total_variation
+from model.labelers.mix.sampling import compute_quotas, count_grades, stratify_mix, total_variation
 
 COUNTS = (70, 470, 460)
 
@@ -24,23 +24,23 @@ COUNTS = (70, 470, 460)
     ],
 )
 def test_quotas(conf: MixConf, most: int, expected: tuple[int, int, int]) -> None:
-    assert quotas(COUNTS, conf, most) == expected
+    assert compute_quotas(COUNTS, conf, most) == expected
 
 
 def test_an_absent_grade_is_named() -> None:
     with pytest.raises(LabelerError, match="grade 0 is absent from the pairs to fit on"):
-        quotas((0, 5, 5), MixConf(), 10)
+        compute_quotas((0, 5, 5), MixConf(), 10)
 
 
 def test_stratified_mix_by_hand() -> None:
     graded = {"head": (1, 1, 8), "tail": (5, 3, 2), "empty": (0, 0, 0)}
     # .25 x (.1 .1 .8) + .75 x (.5 .3 .2); the stratum without grades is left out
-    found = stratified_mix(graded, {"head": 100, "tail": 300, "empty": 50, "unknown": 7})
+    found = stratify_mix(graded, {"head": 100, "tail": 300, "empty": 50, "unknown": 7})
     assert found == pytest.approx((0.4, 0.25, 0.35))
     with pytest.raises(LabelerError, match="no stratum"):
-        stratified_mix(graded, {"empty": 3})
+        stratify_mix(graded, {"empty": 3})
 
 
 def test_counts_and_distance() -> None:
-    assert counts_of(np.array([0, 2, 2])) == (1, 0, 2)
+    assert count_grades(np.array([0, 2, 2])) == (1, 0, 2)
     assert total_variation((0.1, 0.4, 0.5), (0.3, 0.3, 0.4)) == pytest.approx(0.2)

@@ -13,8 +13,13 @@ from torch import Tensor, nn
 from conf.sections.labelers import FineTuningConf
 from model.labelers.base import Targets
 from model.labelers.network import training
-from model.labelers.network.machine import FineTuning, on_threads
-from model.labelers.network.reading import chain_probabilities, logits_of, own_losses, read_all
+from model.labelers.network.machine import FineTuning, use_threads
+from model.labelers.network.reading import (
+    compute_logits,
+    compute_losses,
+    compute_probabilities,
+    read_all,
+)
 from model.labelers.network.token_pairs import TokenPairs
 from model.labelers.network.training import fine_tune, learnt_state, repeat_fine_tuning
 
@@ -38,7 +43,7 @@ class Counting(nn.Module):
 def pairs(grades: np.ndarray) -> TokenPairs:
     """Pairs of three tokens, all of the number that the grade has by their place."""
     tokens = [{"input_ids": [at % 3] * 3} for at in range(len(grades))]
-    return TokenPairs.of(tokens, {}, Targets.of_grades(grades))
+    return TokenPairs.from_tokens(tokens, {}, Targets.from_grades(grades))
 
 
 def run(**settings: Any) -> FineTuning:
@@ -55,7 +60,7 @@ def test_it_learns() -> None:
     fast = run(epochs=30, learning_rate=0.1, head_learning_rate=0.1)
     chosen = fine_tune(network, TRAIN, TRAIN, fast)
     assert chosen.epoch == chosen.epochs == 30
-    found = chain_probabilities(logits_of(network, TRAIN, run()))
+    found = compute_probabilities(compute_logits(network, TRAIN, run()))
     np.testing.assert_array_equal(found.grades, np.arange(PAIRS) % 3)
 
 
@@ -67,7 +72,7 @@ def test_an_epoch_that_is_clearly_worse_is_dropped() -> None:
     losses = [entry["validation_loss"] for entry in history]
     best = min(losses)
     assert losses[-1] > 1.1 * best
-    assert own_losses(logits_of(network, judged, run()), judged).mean() < 1.1 * best
+    assert compute_losses(compute_logits(network, judged, run()), judged).mean() < 1.1 * best
 
 
 def test_an_epoch_a_little_worse_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -78,11 +83,11 @@ def test_an_epoch_a_little_worse_is_kept(monkeypatch: pytest.MonkeyPatch) -> Non
         seen.append(logits.clone())
         return np.ones(PAIRS) + (len(seen) - 1) * np.where(np.arange(PAIRS) % 2, 0.1, -0.09)
 
-    monkeypatch.setattr(training, "own_losses", losses)
+    monkeypatch.setattr(training, "compute_losses", losses)
     network = Counting()
     chosen = fine_tune(network, TRAIN, TRAIN, run())
     assert [e["validation_loss"] for e in chosen.history] == pytest.approx([1.0, 1.005])
-    torch.testing.assert_close(logits_of(network, TRAIN, run()), seen[1])
+    torch.testing.assert_close(compute_logits(network, TRAIN, run()), seen[1])
     assert chosen.epoch == 2 and not torch.equal(seen[0], seen[1])
 
 
@@ -137,7 +142,7 @@ def test_step_sizes_of_trunk_and_head_are_their_own() -> None:
 
 def test_answers_come_in_the_order_of_the_pairs() -> None:
     tokens = [{"input_ids": [0] * length} for length in (2, 9, 1, 5)]
-    data = TokenPairs.of(tokens, {"input_ids": 1})
+    data = TokenPairs.from_tokens(tokens, {"input_ids": 1})
     numbers: Iterator[int] = count()
     found = read_all(
         lambda batch: torch.tensor([[float(next(numbers)), float(len(batch["input_ids"]))]]),
@@ -145,20 +150,20 @@ def test_answers_come_in_the_order_of_the_pairs() -> None:
         run(predict_batch_size=1),
     )
     assert found[:, 0].tolist() == [2.0, 0.0, 3.0, 1.0]
-    assert read_all(lambda _: torch.zeros(0), TokenPairs.of([], {}), run()).shape == (0, 2)
+    assert read_all(lambda _: torch.zeros(0), TokenPairs.from_tokens([], {}), run()).shape == (0, 2)
 
 
 def test_a_fit_takes_the_cores_that_its_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: 16)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {4, 5, 7}, raising=False)
     before = torch.get_num_threads()
-    with on_threads(0):
+    with use_threads(0):
         within = torch.get_num_threads()
     assert (within, torch.get_num_threads()) == (3, before)
 
 
 def test_conf_names_the_threads_of_a_fit() -> None:
     before = torch.get_num_threads()
-    with on_threads(before + 1):
+    with use_threads(before + 1):
         within = torch.get_num_threads()
     assert (within, torch.get_num_threads()) == (before + 1, before)

@@ -3,12 +3,14 @@
 import numpy as np
 import pytest
 
-from model.value.kept import Floats, Kept, kept_shares
+from model.value.shares import EngagementShare, Floats, choose_shares
 
 
-def kept_share(under: Floats, without: Floats, expected: float, largest_error: float) -> Kept:
+def kept_share(
+    under: Floats, without: Floats, expected: float, largest_error: float
+) -> EngagementShare:
     """A weight beside the smallest one."""
-    return kept_shares([without, under], [1.0, expected], largest_error)[1]
+    return choose_shares([without, under], [1.0, expected], largest_error)[1]
 
 
 def test_the_error_is_that_of_a_ratio_over_units() -> None:
@@ -51,8 +53,8 @@ def test_the_error_by_hand_over_units_with_engagement_under_either_weight() -> N
 def test_one_inexact_weight_gives_the_ranker_the_whole_curve() -> None:
     without, close, far = np.array([2.0, 2.0]), np.array([2.02, 2.0]), np.array([1.0, 3.5])
     expected = [1.0, 0.99, 0.9]
-    found = kept_shares([without, close, far], expected, largest_error=0.1)
+    found = choose_shares([without, close, far], expected, largest_error=0.1)
     assert [kept.share for kept in found] == expected
     assert found[1].error < 0.1 < found[2].error
-    exact = kept_shares([without, close], expected[:2], largest_error=0.1)
+    exact = choose_shares([without, close], expected[:2], largest_error=0.1)
     assert [kept.share for kept in exact] == pytest.approx([1.0, 1.005])
