@@ -111,9 +111,9 @@ class DeltaTables:
         return table.complete(reader.load(str(self.locate_table(table))))
 
     def create(self, table: Table) -> None:
-        """Create the table from its contract; one of an older contract gets its columns and checks.
+        """Create the table from its contract; a table of an older contract gets what it lacks.
 
-        New columns are null in the rows that are there: only optional ones can be added.
+        New columns are null in existing rows, so only optional ones can be added.
         """
         if table.name not in self._made:
             if self.exists(table):
@@ -125,7 +125,7 @@ class DeltaTables:
             self._made.add(table.name)
 
     def _clear_torn(self, table: Table) -> None:
-        """Remove the log that a run left which was killed before the table's first commit.
+        """Remove the log of a run that was killed before the table's first commit.
 
         Delta makes no table in a folder that holds anything. A log with a commit is never touched.
         """

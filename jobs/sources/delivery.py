@@ -135,7 +135,7 @@ def last_run(warehouse: Warehouse) -> LastRun | None:
     """Find the newest run date that `ingest` finished over these tables, by its saved reports.
 
     Raises:
-        DamagedRecordError: that report is no whole JSON.
+        DamagedRecordError: that report is not complete JSON.
     """
     reports = sorted(warehouse.report_dir().parent.glob("*/ingest.json"))
     if not reports:

@@ -15,9 +15,9 @@ from jobs.sources.window import within_history
 def read_once(spark: SparkSession, conf: ResolvedConf, stack: ExitStack) -> RawFrames:
     """Read the raw frames of the conf's source, impressions of `ingest.history_days` only.
 
-    What a closed source draws has a long plan, which every step after would carry: it is cut. Its
-    rows cannot be made again should a worker be lost; the job is then run again. The frames of an
-    open source are cached, and read again where a worker is lost.
+    The frames of a closed source have long plans, which every later step would repeat: the plans
+    are cut. If a worker is lost, cut rows cannot be made again, and the job must be run again. The
+    frames of an open source are cached, and read again where a worker is lost.
 
     Raises:
         SourceError: a file or a required column is missing.
