@@ -27,7 +27,8 @@ class DeltaTables:
     """Tables by path under storage.root, or by name in storage.database.
 
     Attributes:
-        session: Spark, or what starts it: of tables by path, versions are known without it.
+        session: Spark, or a function that starts it: versions of tables by path are read without
+            it.
         conf: where the tables are.
     """
 
