@@ -46,7 +46,7 @@ class ResolvedConf:
     """A validated tree, where its values came from, and how this run was asked for.
 
     `allow_shrink` names the tables that may lose rows this once. It is no part of the tree, so that
-    the hash, and what the next night makes of it, stay the same.
+    the hash stays the same, and the next night does not allow it.
     """
 
     tree: Conf

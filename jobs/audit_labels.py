@@ -53,7 +53,7 @@ from udfs.reread import READ_COLUMNS, make_reader
 class Reading:
     """What a model said of units (see `features.audit.reading.with_reading`).
 
-    `held_out`: it never saw the grades that it read again.
+    `held_out`: the model was not fitted on the grades that it read again.
     """
 
     read: DataFrame

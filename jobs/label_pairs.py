@@ -157,7 +157,7 @@ def _copy_known(
     totals: Totals,
     stack: ExitStack,
 ) -> DataFrame:
-    """Give pairs whose texts the version labelled before that answer; the texts that are left."""
+    """Copy answers to pairs whose texts the version has labelled; return the texts left over."""
     texts = keep_frame(text_pairs(pairs), stack)
     of_version = labels_of(labels, str(chunks.version["labeler_version"]))
     if of_version.isEmpty():

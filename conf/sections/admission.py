@@ -12,8 +12,8 @@ class AdmissionConf(Section):
 
     A figure counts where `value.min_queries` queries stand behind it. A loss against the model in
     force counts where its whole paired interval (`evaluation.confidence`) lies on the wrong side of
-    0 and it is larger than the allowed one: noise alone refuses nothing, nor does a loss that is
-    certain and too small to matter.
+    0 and it is larger than the allowed one: so neither noise alone nor a certain but small loss
+    refuses a model.
     """
 
     max_loss: float = Field(

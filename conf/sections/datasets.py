@@ -12,8 +12,8 @@ Grade = Literal[0, 1, 2]
 class EsciGrades(Section):
     """Grades of the ESCI labels: our own choice.
 
-    A substitute fits in part. A complement goes with what was asked for and is not it, so it is as
-    irrelevant as the rest; the set's own gain of a complement, 0.01, says much the same.
+    A substitute fits in part. A complement goes with what was asked for but is not it, so it counts
+    as irrelevant, like the rest; the data set's own gain of a complement, 0.01, agrees.
     """
 
     exact: Grade = Field(2, description="grade of label E (0..2)")

@@ -83,7 +83,7 @@ class FeedConf(Section):
 
 
 class TrainerConf(Section):
-    """Optimisation."""
+    """How the ranker is optimised."""
 
     backend: Literal["inprocess", "distributor"] = Field(
         "inprocess", description="inprocess, or Spark's TorchDistributor"

@@ -6,8 +6,8 @@ clicks (and purchases among n carts) have mean n * rate and the binomial varianc
 1 + (n - 1) * correlation.
 
 Rates are ratios of sums. A spread is the least of a grid under which half of the units lie between
-their distribution's quartiles. Moments would not do: wrong grades lie far out, widen them, and so
-hide themselves; of the middle half a few wrong grades move little.
+their distribution's quartiles. Moments would not do: wrong grades lie far out, widen the spread and
+so hide themselves; the middle half is hardly moved by a few wrong grades.
 """
 
 import math

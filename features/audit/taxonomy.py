@@ -50,7 +50,7 @@ def named_types(units: DataFrame, types: DataFrame) -> DataFrame:
     """Return text_key and item_type: the types all of whose words stand in the text.
 
     Where a text names a type and a longer one that contains its words, as `hose` and `garden hose`,
-    the longer one is meant. Types are met by their last word, so the join grows with the texts.
+    the longer one is meant. Types are joined by their last word, so the join grows with the texts.
     """
     last_words = (
         types.where("item_type IS NOT NULL")

@@ -44,7 +44,7 @@ from features.contracts.scored import (
     VALUE_CURVE,
     VALUE_WEIGHTS,
 )
-from features.contracts.table import Check, Column, Table
+from features.contracts.table import Column, Constraint, Table
 from features.contracts.training import RELEVANCE_LABELS, SCORING_ROWS, TRAINING_EXAMPLES
 
 ALL_TABLES: tuple[Table, ...] = (
@@ -124,7 +124,7 @@ __all__ = [
     "VALUE_WEIGHTS",
     "WEIGHT_DECISIONS",
     "WEIGHT_TRIALS",
-    "Check",
     "Column",
+    "Constraint",
     "Table",
 ]

@@ -1,6 +1,6 @@
 """The audit of human grades, and the judgments of raters."""
 
-from features.contracts.table import Check, Table, declare_optional, declare_required
+from features.contracts.table import Constraint, Table, declare_optional, declare_required
 
 _PAIR = (("query_id", "string", "query"), ("item_id", "string", "item"))
 
@@ -46,14 +46,14 @@ LABEL_AUDIT = Table(
     ),
     key=("run_date", "query_id", "item_id"),
     checks=(
-        Check("grades_in_range", "grade IN (0, 1, 2) AND audited_grade IN (0, 1, 2)"),
-        Check("decision_known", "decision IN ('kept', 'raised', 'lowered')"),
-        Check(
+        Constraint("grades_in_range", "grade IN (0, 1, 2) AND audited_grade IN (0, 1, 2)"),
+        Constraint("decision_known", "decision IN ('kept', 'raised', 'lowered')"),
+        Constraint(
             "decision_true",
             "decision = CASE WHEN audited_grade > grade THEN 'raised' "
             "WHEN audited_grade < grade THEN 'lowered' ELSE 'kept' END",
         ),
-        Check("flag_known", "flagged_by IN ('none', 'engagement', 'model', 'both')"),
+        Constraint("flag_known", "flagged_by IN ('none', 'engagement', 'model', 'both')"),
     ),
     cluster_by=("run_date", "query_id"),
 )
@@ -83,7 +83,7 @@ JUDGMENT_SAMPLE = Table(
         ),
     ),
     key=("run_date", "query_id", "item_id"),
-    checks=(Check("reason_known", "reason IN ('uncertain', 'contradicted', 'coverage')"),),
+    checks=(Constraint("reason_known", "reason IN ('uncertain', 'contradicted', 'coverage')"),),
     cluster_by=("run_date",),
 )
 
@@ -101,7 +101,7 @@ RATER_ANSWERS = Table(
         ),
     ),
     key=("run_date", "query_id", "item_id", "rater"),
-    checks=(Check("grade_in_range", "grade IN (0, 1, 2)"),),
+    checks=(Constraint("grade_in_range", "grade IN (0, 1, 2)"),),
     cluster_by=("run_date",),
 )
 
@@ -124,9 +124,9 @@ RESOLVED_JUDGMENTS = Table(
     ),
     key=("run_date", "query_id", "item_id"),
     checks=(
-        Check("grade_in_range", "grade IS NULL OR grade IN (0, 1, 2)"),
-        Check("outcome_known", "outcome IN ('resolved', 'too few raters', 'spread')"),
-        Check("resolved_has_grade", "(outcome = 'resolved') = (grade IS NOT NULL)"),
+        Constraint("grade_in_range", "grade IS NULL OR grade IN (0, 1, 2)"),
+        Constraint("outcome_known", "outcome IN ('resolved', 'too few raters', 'spread')"),
+        Constraint("resolved_has_grade", "(outcome = 'resolved') = (grade IS NOT NULL)"),
     ),
     cluster_by=("run_date",),
 )

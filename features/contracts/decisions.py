@@ -1,6 +1,6 @@
 """Trials of weights, and who decided which weights and which model are in force."""
 
-from features.contracts.table import Check, Table, declare_optional, declare_required
+from features.contracts.table import Constraint, Table, declare_optional, declare_required
 
 _RUN = ("run_date", "date", "run whose scores were ranked anew")
 _TRIAL = ("trial", "string", "name of the trial")
@@ -20,7 +20,7 @@ SCORE_TRIALS = Table(
         ]
     ),
     key=("run_date", "trial", "query_id", "item_id"),
-    checks=(Check("rank_from_one", "rank >= 1"),),
+    checks=(Constraint("rank_from_one", "rank >= 1"),),
     cluster_by=("run_date", "trial"),
 )
 
@@ -66,8 +66,8 @@ WEIGHT_DECISIONS = Table(
     ),
     key=("decision_no",),
     checks=(
-        Check("decision_known", "decision IN ('adopted', 'tuned')"),
-        Check("weights_given", "decision = 'tuned' OR weights IS NOT NULL"),
+        Constraint("decision_known", "decision IN ('adopted', 'tuned')"),
+        Constraint("weights_given", "decision = 'tuned' OR weights IS NOT NULL"),
     ),
     cluster_by=("decision_no",),
 )
@@ -92,8 +92,8 @@ MODEL_DECISIONS = Table(
     ),
     key=("decision_no",),
     checks=(
-        Check("decision_known", "decision IN ('admitted', 'refused', 'revoked')"),
-        Check("reasoned", "decision = 'admitted' OR size(reasons) > 0"),
+        Constraint("decision_known", "decision IN ('admitted', 'refused', 'revoked')"),
+        Constraint("reasoned", "decision = 'admitted' OR size(reasons) > 0"),
     ),
     cluster_by=("decision_no",),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from features.contracts.table import Check, Column, Table, declare_optional, declare_required
+from features.contracts.table import Column, Constraint, Table, declare_optional, declare_required
 from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
 from features.spec import Feature
 
@@ -51,7 +51,7 @@ CANDIDATES = Table(
         ]
     ),
     key=("run_date", "query_id", "item_id"),
-    checks=(Check("has_an_origin", "from_log OR from_judgment OR from_retrieval"),),
+    checks=(Constraint("has_an_origin", "from_log OR from_judgment OR from_retrieval"),),
     cluster_by=("run_date", "query_id"),
 )
 

@@ -1,6 +1,6 @@
 """Labeler versions, what they were fitted on, what the gate decided, and the chunks labelled."""
 
-from features.contracts.table import Check, Table, declare_optional, declare_required
+from features.contracts.table import Constraint, Table, declare_optional, declare_required
 
 _VERSION = ("labeler_version", "string", "version of the labeler, its correction included")
 
@@ -42,7 +42,7 @@ LABELER_QUERIES = Table(
         ]
     ),
     key=("labeler_version", "text_key"),
-    checks=(Check("role_known", "role IN ('fit', 'choose')"),),
+    checks=(Constraint("role_known", "role IN ('fit', 'choose')"),),
     cluster_by=("labeler_version",),
 )
 
@@ -68,8 +68,8 @@ LABELER_DECISIONS = Table(
     ),
     key=("decision_no",),
     checks=(
-        Check("decision_known", "decision IN ('admitted', 'refused', 'revoked')"),
-        Check("reasoned", "decision = 'admitted' OR size(reasons) > 0"),
+        Constraint("decision_known", "decision IN ('admitted', 'refused', 'revoked')"),
+        Constraint("reasoned", "decision = 'admitted' OR size(reasons) > 0"),
     ),
     cluster_by=("decision_no",),
 )

@@ -1,6 +1,6 @@
 """The raw tables that `ingest` writes, the quarantine, and the simulator's planted truth."""
 
-from features.contracts.table import Check, Table, declare_optional, declare_required
+from features.contracts.table import Constraint, Table, declare_optional, declare_required
 
 _DATASET = ("dataset", "string", "source adapter that the row came through")
 
@@ -31,7 +31,7 @@ ITEMS = Table(
         ),
     ),
     key=("item_id",),
-    checks=(Check("price_positive", "price IS NULL OR (price > 0 AND price < 1e12)"),),
+    checks=(Constraint("price_positive", "price IS NULL OR (price > 0 AND price < 1e12)"),),
     cluster_by=("item_id",),
 )
 
@@ -49,7 +49,7 @@ QUERIES = Table(
         ]
     ),
     key=("query_id",),
-    checks=(Check("bucket_not_negative", "bucket >= 0"),),
+    checks=(Constraint("bucket_not_negative", "bucket >= 0"),),
     cluster_by=("query_id",),
 )
 
@@ -87,10 +87,12 @@ IMPRESSIONS = Table(
     ),
     key=("search_id", "item_id"),
     checks=(
-        Check("position_from_one", "position >= 1"),
-        Check("price_shown_positive", "price > 0 AND price < 1e12"),
-        Check("known_not_before_event", "known_at >= event_time"),
-        Check("propensity_in_unit", "propensity IS NULL OR (propensity > 0 AND propensity <= 1)"),
+        Constraint("position_from_one", "position >= 1"),
+        Constraint("price_shown_positive", "price > 0 AND price < 1e12"),
+        Constraint("known_not_before_event", "known_at >= event_time"),
+        Constraint(
+            "propensity_in_unit", "propensity IS NULL OR (propensity > 0 AND propensity <= 1)"
+        ),
     ),
     cluster_by=("event_date", "query_id"),
 )
@@ -119,8 +121,8 @@ JUDGMENTS = Table(
     ),
     key=("query_id", "item_id", "source"),
     checks=(
-        Check("grade_in_range", "grade IN (0, 1, 2)"),
-        Check("source_known", "source IN ('human', 'assumed')"),
+        Constraint("grade_in_range", "grade IN (0, 1, 2)"),
+        Constraint("source_known", "source IN ('human', 'assumed')"),
     ),
     cluster_by=("query_id",),
 )
@@ -179,7 +181,9 @@ MARKET_TRUTH = Table(
     ),
     key=("query_id", "item_id"),
     checks=(
-        Check("funnel_order", "true_p_purchase <= true_p_cart AND true_p_cart <= true_p_click"),
+        Constraint(
+            "funnel_order", "true_p_purchase <= true_p_cart AND true_p_cart <= true_p_click"
+        ),
     ),
     cluster_by=("query_id",),
 )

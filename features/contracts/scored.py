@@ -1,6 +1,6 @@
 """Predictions, value weights, scores and metrics."""
 
-from features.contracts.table import Check, Table, declare_optional, declare_required
+from features.contracts.table import Constraint, Table, declare_optional, declare_required
 
 _PROBABILITIES = (
     ("p_click", "float", "calibrated P(click) when shown at position 1"),
@@ -10,7 +10,7 @@ _PROBABILITIES = (
     ("p_ge_2", "float", "P(grade >= 2)"),
     ("relevance", "float", "p_ge_1 + p_ge_2, the expected grade"),
 )
-_ORDERED = Check("grades_ordered", "p_ge_2 <= p_ge_1")
+_ORDERED = Constraint("grades_ordered", "p_ge_2 <= p_ge_1")
 
 EXAMPLE_SCORES = Table(
     name="example_scores",
@@ -140,7 +140,7 @@ SCORES = Table(
         ]
     ),
     key=("run_date", "query_id", "item_id"),
-    checks=(_ORDERED, Check("rank_from_one", "rank >= 1")),
+    checks=(_ORDERED, Constraint("rank_from_one", "rank >= 1")),
     cluster_by=("run_date", "query_id"),
 )
 

@@ -32,7 +32,7 @@ class Column:
 
 
 @dataclass(frozen=True)
-class Check:
+class Constraint:
     """A CHECK constraint: `expression` is SQL that must not be false for a row."""
 
     name: str
@@ -53,7 +53,7 @@ class Table:
     grain: str
     columns: tuple[Column, ...]
     key: tuple[str, ...]
-    checks: tuple[Check, ...] = ()
+    checks: tuple[Constraint, ...] = ()
     cluster_by: tuple[str, ...] = ()
 
     @property

@@ -1,7 +1,7 @@
 """Labels, training examples and the packed rows that scoring reads."""
 
 from features.contracts.feature_tables import OWN, feature_columns
-from features.contracts.table import Check, Table, declare_optional, declare_required
+from features.contracts.table import Constraint, Table, declare_optional, declare_required
 from features.declarations import FEATURES
 
 RELEVANCE_LABELS = Table(
@@ -33,9 +33,9 @@ RELEVANCE_LABELS = Table(
     ),
     key=("query_id", "item_id", "source", "labeler_version"),
     checks=(
-        Check("grade_in_range", "grade IN (0, 1, 2)"),
-        Check("probabilities_ordered", "0 <= p_ge_2 AND p_ge_2 <= p_ge_1 AND p_ge_1 <= 1"),
-        Check("source_known", "source IN ('human', 'llm', 'model', 'assumed')"),
+        Constraint("grade_in_range", "grade IN (0, 1, 2)"),
+        Constraint("probabilities_ordered", "0 <= p_ge_2 AND p_ge_2 <= p_ge_1 AND p_ge_1 <= 1"),
+        Constraint("source_known", "source IN ('human', 'llm', 'model', 'assumed')"),
     ),
     cluster_by=("query_id",),
 )
@@ -86,9 +86,9 @@ TRAINING_EXAMPLES = Table(
     ),
     key=("run_date", "example_id"),
     checks=(
-        Check("split_known", "split IN ('train', 'validation', 'test')"),
-        Check("labels_ordered", "label_ge_2 <= label_ge_1"),
-        Check(
+        Constraint("split_known", "split IN ('train', 'validation', 'test')"),
+        Constraint("labels_ordered", "label_ge_2 <= label_ge_1"),
+        Constraint(
             "labeler_admitted",
             "label_source IS NULL OR label_source NOT IN ('llm', 'model') "
             "OR coalesce(label_admitted, false)",

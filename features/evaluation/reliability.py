@@ -9,7 +9,7 @@ from features.evaluation.lists import mask_label
 from features.evaluation.rankers import TASKS
 
 _LEAST, _MOST = -12.0, 6.0
-"""Bounds of the bins (logits), probabilities of 6e-6 and 0.998; the outer bins take the rest."""
+"""Bounds of the bins (logits), as probabilities 6e-6 and 0.998: the outer bins hold the rest."""
 _TINY = 1e-7
 """Distance kept from 0 and 1, where a logit is infinite: about the precision of 32 bits."""
 

@@ -24,7 +24,8 @@ def pair_code(query_id: Column, item_id: Column) -> Column:
 def checked_answers(raw: DataFrame, sample: DataFrame, run_date: date, dataset: str) -> DataFrame:
     """Return the answers as RATER_ANSWERS, with `dataset` and a verdict on every raw row.
 
-    Of equal rows of one rater for one pair the first is kept; where they differ none is.
+    Of several rows of one rater for one pair the first is kept where all are equal, and none where
+    they differ.
 
     Args:
         raw: text columns pair, rater, grade (and the line itself where it does not parse).
@@ -52,8 +53,8 @@ def checked_answers(raw: DataFrame, sample: DataFrame, run_date: date, dataset: 
 def resolve_answers(answers: DataFrame, conf: JudgingConf) -> DataFrame:
     """Resolve the answers of each pair to one row of RESOLVED_JUDGMENTS.
 
-    median: the middle answer, of two the lower. majority: the most frequent answer, of a tie the
-    lower. drop_spread: the median, and none where the answers lie two grades apart.
+    median: the middle answer, or the lower of two middle ones. majority: the most frequent answer,
+    or the lowest of a tie. drop_spread: the median, or no grade where answers lie two grades apart.
 
     Args:
         answers: rows of rater_answers.

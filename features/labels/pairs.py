@@ -73,7 +73,7 @@ def distinct_texts(graded: DataFrame) -> DataFrame:
     """Return one row per pair of texts and role, with the mean grade and probabilities of its
     labels.
 
-    Regions that share a pair of texts grade it apart; a labeler reads texts alone.
+    Regions that share a pair of texts may grade it differently; a labeler sees only the texts.
 
     Returns:
         TEXT_PAIR, role, query_text, item_text, grade, p_ge_1, p_ge_2.

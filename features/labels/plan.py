@@ -21,8 +21,8 @@ _KEPT = ("p_ge_1", "p_ge_2", "grade")
 
 @dataclass(frozen=True)
 class Step:
-    """A part of the plan: pairs of texts shown `shown` times go, by hash, to the `parts` chunks
-    from `first_chunk` on.
+    """Part of a plan: pairs of texts shown `shown` times go, by hash, to the `parts` chunks from
+    `first_chunk` on.
     """
 
     shown: int

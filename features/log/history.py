@@ -37,7 +37,7 @@ def effective_events(log: DataFrame) -> DataFrame:
 
     A page counts on the later of event_time and known_at; a click, a cart and a purchase on the
     latest of that, their own time and the time that they were first known. The log may hold events
-    whose time lies ahead of it: they count for no day until then.
+    whose time is still to come: they count for no day before it.
 
     Args:
         log: rows of the impressions table.

@@ -62,7 +62,7 @@ class LookBack:
         return rule == "leave_out" or covered / self.examples >= LEAST_COVERED
 
     def describe(self, left_out: bool) -> str:
-        """Say in one line what became of the short ones."""
+        """Say in one line what became of the examples with a short look-back."""
         what = (
             f"{self.short} of {self.examples} examples look back {LOOK_BACK_DAYS} days to before "
             f"the log, which starts on {self.log_starts}"

@@ -44,9 +44,10 @@ def judge_references(
 def judge_duplicates(df: DataFrame, table: Table, newest: Sequence[str] = ()) -> DataFrame:
     """Judge all rows of a key but one, so that what passes is unique by the table's key.
 
-    Kept is, among the rows that break no other rule, the one that is latest by the `newest`
-    columns; ties go by the values of all columns, so that order and partitioning never matter. The
-    others are OLDER where those columns differ from its own, else DUPLICATE.
+    Of the rows that break no other rule, the one that is latest by the `newest` columns is kept;
+    ties are broken by the values of all columns, so that order and partitioning never matter. The
+    other rows are OLDER where their `newest` columns differ from those of the kept row, else
+    DUPLICATE.
     """
     order = [F.col(RULE).isNull().desc(), *(F.col(name).desc_nulls_last() for name in newest)]
     window = _by_key(table).orderBy(*order, *table.column_names)

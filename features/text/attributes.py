@@ -13,8 +13,8 @@ from features.text.normal_form import basic_colours, extract_measures, split_tok
 def query_attributes(texts: DataFrame, items: DataFrame) -> DataFrame:
     """Find the colours and sizes that each text names.
 
-    Values of the catalogue are met by their first token: the join is an equality and grows with
-    the texts, not with texts x values.
+    Values of the catalogue are joined by their first token: an equality join, which grows with the
+    texts, not with texts x values.
 
     Args:
         texts: text, tokens; one row per text.

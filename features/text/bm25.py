@@ -128,8 +128,8 @@ def rank_terms(texts: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
 def retrieve_items(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
     """Retrieve the best items of each query text by BM25.
 
-    The terms that generate find items, a head term only those of its heaviest postings; the terms
-    that are left only re-score.
+    Generating terms find items (a head term only those of its heaviest postings); the other terms
+    only add to the scores of items that were found.
 
     Args:
         ranked: of `rank_terms`; worth persisting, it is read several times.

@@ -28,8 +28,8 @@ def find_changes(
         prune: SQL over the table: such rows without a new row are deleted.
 
     Returns:
-        The columns of the table and CHANGE: INSERT, UPDATE, DELETE or SAME. A row that is the same,
-        or to be deleted, has its key alone.
+        The columns of the table and CHANGE: INSERT, UPDATE, DELETE or SAME. Of a row that is the
+        same, or to be deleted, only the key is filled.
     """
     old = stored.select(
         *(F.col(name).alias(_name_old(name)) for name in table.column_names),

@@ -27,7 +27,7 @@ Action = Mapping[str, Any]
 
 
 class UnreadableLogError(RuntimeError):
-    """The log is of a form that is not read here (a checkpoint of another kind); ask Spark."""
+    """The log has a form that is not read here (a checkpoint of another kind); ask Spark."""
 
 
 @dataclass(frozen=True)

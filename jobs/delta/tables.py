@@ -27,7 +27,8 @@ class DeltaTables:
     """Tables by path under storage.root, or by name in storage.database.
 
     Attributes:
-        session: Spark, or what starts it: of tables by path, versions are known without it.
+        session: Spark, or a function that starts it: versions of tables by path are read without
+            it.
         conf: where the tables are.
     """
 
@@ -111,9 +112,9 @@ class DeltaTables:
         return table.complete(reader.load(str(self.locate_table(table))))
 
     def create(self, table: Table) -> bool:
-        """Create the table from its contract; one of an older contract gets its columns and checks.
+        """Create the table from its contract; a table of an older contract gets what it lacks.
 
-        New columns are null in the rows that are there: only optional ones can be added.
+        New columns are null in existing rows, so only optional ones can be added.
 
         Returns:
             Whether there was none before.
@@ -131,7 +132,7 @@ class DeltaTables:
         return is_new
 
     def _clear_torn(self, table: Table) -> None:
-        """Remove the log that a run left which was killed before the table's first commit.
+        """Remove the log of a run that was killed before the table's first commit.
 
         Delta makes no table in a folder that holds anything. A log with a commit is never touched.
         """

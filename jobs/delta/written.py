@@ -23,7 +23,7 @@ class TableLog:
     _missing: dict[tuple[str, int], list[str]] = field(default_factory=dict)
 
     def forget(self) -> None:
-        """Look again from now on: somebody wrote."""
+        """Forget the commits that were looked up, because somebody wrote."""
         self._commits.clear()
 
     def list_commits(self, table: Table) -> list[Commit]:

@@ -11,7 +11,7 @@ _GRADES = ("grade_0", "grade_1", "grade_2")
 
 
 def tell_mix(warehouse: Warehouse, version: Row, counts: dict[str, int]) -> None:
-    """Note this run's mix, production's as the labeler was fitted for, and the last run's."""
+    """Note the mix of grades of this run, of the last one, and the labeler's production mix."""
     report, limit = warehouse.report, warehouse.conf.tree.labeling.mix_shift
     mix = compute_mix([counts[name] for name in _GRADES])
     words = [f"grades {_format_mix(mix)}", f"human grades {_format_mix(version['production_mix'])}"]

@@ -24,8 +24,9 @@ from jobs.platform.warehouse import Warehouse
 Row = dict[str, Any]
 
 _BESIDE = ("seed", "split", "labels")
-"""Beside the sections that the job declares: those that count for every job, and what the grades
-mean, which the fit reads in their rows."""
+"""Sections that count besides those that the job declares: those of every job, and `labels`, which
+decides what the grades in the rows mean.
+"""
 
 _OF_THE_RUN = "whether and when a labeler is fitted, not what it becomes"
 _OF_THE_GATE = "judges a labeler that is fitted"
@@ -57,8 +58,9 @@ MAY_DIFFER = {
     "training_set.rows_per_file": _OF_THE_RANKER,
     "training_set.compression": _OF_THE_RANKER,
 }
-"""Keys of conf that leave a fitted labeler as it is, with the reason: every other one of a section
-that the fit reads makes it be fitted again."""
+"""Keys of conf that may change without a new fit, each with its reason; a change of any other key
+in a section that the fit reads makes the labeler be fitted again.
+"""
 
 
 def labeler_dir(warehouse: Warehouse, version: str) -> Path:

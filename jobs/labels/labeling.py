@@ -100,7 +100,8 @@ class Chunks:
         totals.add_chunk(figures)
 
     def complete_chunks(self) -> None:
-        """Add the rows of label_chunks that a run lacks which was killed after a chunk's labels.
+        """Add the rows of label_chunks that are missing since a run was killed after a chunk's
+        labels.
 
         The commit of the labels carries the figures of its chunk.
         """

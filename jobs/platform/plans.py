@@ -47,7 +47,7 @@ def keep_frame(
 def cut_plan(df: DataFrame) -> DataFrame:
     """Put the rows on the workers' disks, without the plan that made them.
 
-    For rows that later steps read more than once: their plans would repeat this one each time.
-    Should a worker be lost, the job is run again.
+    For rows that later steps read more than once: each plan would otherwise repeat the one that
+    made them. If a worker is lost, the job must be run again.
     """
     return df.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)

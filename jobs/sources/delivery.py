@@ -135,7 +135,7 @@ def last_run(warehouse: Warehouse, job: str = "ingest") -> LastRun | None:
     """The newest run date that a job finished over these tables, by its saved reports.
 
     Raises:
-        DamagedRecordError: that report is no whole JSON.
+        DamagedRecordError: that report is not complete JSON.
     """
     reports = sorted(warehouse.report_dir().parent.glob(f"*/{job}.json"))
     if not reports:

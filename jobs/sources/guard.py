@@ -75,7 +75,7 @@ def require_some_rows(rows: Mapping[Table, int], conf: ResolvedConf) -> None:
 
 
 def require_whole(delivery: Delivery) -> None:
-    """Stop at an outage; put into the report what is missing without being one.
+    """Stop at an outage; note in the report what is missing but is no outage.
 
     Raises:
         InputRefusedError: an input is empty, lost too much or ended early; all of them are named.

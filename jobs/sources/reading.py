@@ -11,7 +11,7 @@ from jobs.sources.window import within_history
 
 
 def read_raw(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
-    """The raw frames of the conf's source, impressions of `ingest.history_days` only; all lazy.
+    """Read the raw frames of the source, impressions of `ingest.history_days` only; all are lazy.
 
     Raises:
         SourceError: a file or a required column is missing.

@@ -19,7 +19,7 @@ def read_record(path: Path) -> dict[str, Any] | None:
     """Read the record, or None where there is none.
 
     Raises:
-        DamagedRecordError: the file is no whole record.
+        DamagedRecordError: the file is not a complete record.
     """
     if not path.exists():
         return None

@@ -43,8 +43,9 @@ _COMPUTING = (
     "torch",
     "transformers",
 )
-"""Those of our requirements that decide values; a table's layout or a test does not hang on the
-others. By name, because a wheel for a platform requires none of what the platform brings."""
+"""Requirements that decide values; the others do not. They are listed by name, because a wheel for
+a platform does not require what the platform brings.
+"""
 ALWAYS = ("seed", "regions", "split", "storage")
 
 

@@ -35,7 +35,7 @@ class LoraConf(Section):
 
 
 class CausalLmConf(FineTuningConf):
-    """A causal language model, read behind one of its layers, with an ordinal head and LoRA."""
+    """A causal language model, read after one of its layers, with an ordinal head and LoRA."""
 
     path: str | None = Field(
         None,

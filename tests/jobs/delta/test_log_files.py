@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import Table
-from features.contracts.table import Check, Column, declare_required
+from features.contracts.table import Column, Constraint, declare_required
 from jobs.delta.history import commits_by_spark
 from jobs.delta.log_files import UnreadableLogError, is_table, newest_commits, read_state
 from jobs.platform.runner import open_warehouse
@@ -23,7 +23,7 @@ NOTES = Table(
         Column("note", "string", "", required=False),
     ),
     key=("run_date", "item_id"),
-    checks=(Check("item_is_named", "item_id <> ''"),),
+    checks=(Constraint("item_is_named", "item_id <> ''"),),
 )
 
 

@@ -14,7 +14,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
-from features.contracts import ALL_TABLES, SCORES, Check, Table
+from features.contracts import ALL_TABLES, SCORES, Constraint, Table
 from features.contracts.table import ContractError, declare_optional, declare_required
 from jobs.delta.commits import RivalRunError, retry_commit
 from jobs.delta.difference import CHANGE, find_changes
@@ -28,7 +28,7 @@ PRICES = Table(
     grain="one row per item",
     columns=declare_required([("item_id", "string", "item's id"), ("price", "double", "price")]),
     key=("item_id",),
-    checks=(Check("price_positive", "price > 0"),),
+    checks=(Constraint("price_positive", "price > 0"),),
     cluster_by=("item_id",),
 )
 DAILY = Table(
@@ -277,7 +277,7 @@ def test_contract_becomes_the_table(spark: SparkSession, make_conf: MakeConf) ->
 def test_a_table_of_an_older_contract_gets_the_checks_of_this_one(
     spark: SparkSession, make_conf: MakeConf
 ) -> None:
-    older = replace(PRICES, checks=(Check("price_positive", "price > 10"),))
+    older = replace(PRICES, checks=(Constraint("price_positive", "price > 10"),))
     open_warehouse(spark, make_conf(), "test")[0].merge(older, prices(spark, ("a", 11.0)))
     warehouse, _ = open_warehouse(spark, make_conf(), "test")
     warehouse.merge(PRICES, prices(spark, ("b", 2.0)))
