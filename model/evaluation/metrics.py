@@ -16,17 +16,17 @@ _TINY = 1e-7
 many."""
 
 
-def log_discounts(k: int) -> Floats:
+def compute_log_discounts(k: int) -> Floats:
     """Give discounts 1 / log2, [k](rank + 1) of DCG (Järvelin and Kekäläinen 2002)."""
     return np.asarray(1.0 / np.log2(np.arange(2, k + 2)), dtype=np.float64)
 
 
-def exponential_gain(grades: Floats) -> Floats:
+def compute_exponential_gains(grades: Floats) -> Floats:
     """Give 2^grade - 1, the gain of relevance NDCG (Burges et al. 2005)."""
     return np.asarray(np.exp2(grades) - 1.0, dtype=np.float64)
 
 
-def expected_discounts(scores: Floats, discounts: Floats) -> Floats:
+def average_discounts(scores: Floats, discounts: Floats) -> Floats:
     """Give discount that each item gets on average over all orders of its ties, [N].
 
     Items of equal score share the mean discount of the ranks that they fill together (McSherry
@@ -46,7 +46,7 @@ def expected_discounts(scores: Floats, discounts: Floats) -> Floats:
 
 def compute_dcg(scores: Floats, gains: Floats, discounts: Floats) -> float:
     """Sum gain x expected discount over the items of one list, [N] each."""
-    return float(np.sum(gains * expected_discounts(scores, discounts)))
+    return float(np.sum(gains * average_discounts(scores, discounts)))
 
 
 def compute_ndcg(scores: Floats, gains: Floats, k: int) -> float | None:
@@ -54,7 +54,7 @@ def compute_ndcg(scores: Floats, gains: Floats, k: int) -> float | None:
 
     That is where fewer than two items stand in the list, or none has a positive gain.
     """
-    discounts = log_discounts(k)
+    discounts = compute_log_discounts(k)
     ideal = float(np.sum(np.sort(gains)[::-1][:k] * discounts[: len(gains)]))
     if len(gains) < 2 or ideal <= 0:
         return None

@@ -37,7 +37,7 @@ class Link:
     def compute_start_logits(self, rates: Sequence[float]) -> list[float]:
         """Compute the logits at which the steps have the given rates (kept within 1e-4 of 0 and
         1)."""
-        return [log_odds(rate) for rate in rates]
+        return [compute_log_odds(rate) for rate in rates]
 
     def compute_log_prob(
         self, logits: Tensor, position: Tensor | None, bias: PositionBias
@@ -62,7 +62,7 @@ class ResidualLink(Link):
 
     def compute_start_logits(self, rates: Sequence[float]) -> list[float]:
         """Compute the differences of the log-odds from step to step."""
-        odds = [log_odds(rate) for rate in rates]
+        odds = [compute_log_odds(rate) for rate in rates]
         return [odd - before for odd, before in zip(odds, [0.0, *odds[:-1]], strict=True)]
 
     def compute_log_prob(
@@ -96,7 +96,7 @@ class ConditionalLink(Link):
         This link cannot make a step likelier than the step before it: a step that is more frequent
         in the log starts at nearly the same rate."""
         pairs = zip(rates, [1.0, *rates[:-1]], strict=True)
-        return [log_odds(rate / before if before > 0 else 0.5) for rate, before in pairs]
+        return [compute_log_odds(rate / before if before > 0 else 0.5) for rate, before in pairs]
 
     def compute_log_prob(
         self, logits: Tensor, position: Tensor | None, bias: PositionBias
@@ -134,7 +134,7 @@ def choose_descending_weight(conf: ModelConf, backbone: Backbone) -> float:
     return backbone.own_descending if conf.descending is None else conf.descending
 
 
-def log_odds(rate: float) -> float:
+def compute_log_odds(rate: float) -> float:
     """Compute log(rate / (1 - rate)), the rate kept within 1e-4 of 0 and 1."""
     clipped = min(max(rate, _LOWEST), 1.0 - _LOWEST)
     return math.log(clipped / (1.0 - clipped))

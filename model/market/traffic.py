@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from conf.sections.market import MarketSource
-from model.market.draws import Draws, Ints, choose_index, zipf_rank
+from model.market.draws import Draws, Ints, choose_index, draw_zipf_ranks
 
 WEEKDAY_TRAFFIC = (0.95, 0.9, 0.9, 0.95, 1.0, 1.15, 1.15)
 """Pages of a day over the mean day, Monday first; they add up to 7."""
@@ -65,13 +65,13 @@ def draw_searches(
     session, page = (day, block, _SPLITS[split, place]), _PAGES[split, place]
     moves_on = (page > 0) & (draws.draw_uniform("moves on", *session, page) < 0.5)
     intent = draws.draw_uniform("intent", *session, np.where(moves_on, page, 0))
-    shares = list(region_shares(source, regions).values())
+    shares = list(compute_region_shares(source, regions).values())
     noon = (draws.draw_uniform("start/a", *session) + draws.draw_uniform("start/b", *session)) / 2
     pause = 30 + draws.draw_below(120, "pause", *session)
     return pd.DataFrame(
         {
             "search_id": _search_ids(day, slot),
-            "text_number": zipf_rank(intent, texts, source.zipf_exponent),
+            "text_number": draw_zipf_ranks(intent, texts, source.zipf_exponent),
             "region": np.array(regions, object)[
                 choose_index(shares, draws.draw_uniform("region", *session))
             ],
@@ -82,7 +82,7 @@ def draw_searches(
     )
 
 
-def region_shares(source: MarketSource, regions: Sequence[str]) -> dict[str, float]:
+def compute_region_shares(source: MarketSource, regions: Sequence[str]) -> dict[str, float]:
     """Compute each region's share of the traffic (fractions that add up to 1)."""
     weights = [(i + 1) ** -source.region_skew for i in range(len(regions))]
     return {r: w / sum(weights) for r, w in zip(regions, weights, strict=True)}

@@ -10,7 +10,7 @@ from conf.sections.model import ModelConf
 from conf.sections.training import FeedConf
 from model.feed import Batch, RowSelection, Snapshot, read_batches
 from model.heads import CornHead
-from model.inputs import FeatureBlock, Piecewise, embedding_width
+from model.inputs import FeatureBlock, Piecewise, choose_width
 from model.losses import total_loss
 from model.ranker import Ranker, build_ranker
 from model.spec import InputFeature, SpecError
@@ -175,7 +175,7 @@ def test_a_feature_left_out_changes_nothing(snapshot: Snapshot, scale: Standardi
 
 
 def test_embedding_width() -> None:
-    assert [embedding_width(n, 16) for n in (2, 6, 100, 4096)] == [2, 3, 10, 16]
+    assert [choose_width(n, 16) for n in (2, 6, 100, 4096)] == [2, 3, 10, 16]
 
 
 def test_the_ordinal_head_is_a_chain_for_any_logits() -> None:
