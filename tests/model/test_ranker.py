@@ -133,7 +133,7 @@ def test_the_query_part_once_gives_the_same(ranker: Ranker, batch: Batch) -> Non
     counts = torch.tensor([3, 0, 2])
     queries = batch.features[:3][:, spec.query_positions]
     candidates = batch.features[:5][:, spec.candidate_positions]
-    whole = ranker.inputs.joined(queries.repeat_interleave(counts, dim=0), candidates)
+    whole = ranker.inputs.join_blocks(queries.repeat_interleave(counts, dim=0), candidates)
     split = ranker.read_out(ranker.represent_candidates(queries, candidates, counts))
     for name, p in ranker.predict(whole).items():
         torch.testing.assert_close(split[name], p)
