@@ -13,7 +13,7 @@ from torch import Tensor
 from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
 from model.heads.position_bias import PositionBias
-from model.losses.bernoulli import LogProb, log1m_exp, log_prob_of
+from model.losses.bernoulli import LogProb, compute_log1m_exp, log_prob_of
 
 _LOWEST = 1e-4
 """Distance that a rate keeps from 0 and 1, so that its log-odds are finite."""
@@ -105,7 +105,9 @@ class ConditionalLink(Link):
         first_step: LogProb = bias(logits[:, :1], position)
         later = log_prob_of(logits[:, 1:]).log_p
         log_p = torch.cat([first_step.log_p, later], dim=1).cumsum(dim=1)
-        return LogProb(log_p, torch.cat([first_step.log_not_p, log1m_exp(log_p[:, 1:])], dim=1))
+        return LogProb(
+            log_p, torch.cat([first_step.log_not_p, compute_log1m_exp(log_p[:, 1:])], dim=1)
+        )
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
         """Map [B, T] to probabilities at position 1 [B, T]."""

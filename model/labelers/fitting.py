@@ -50,7 +50,7 @@ def compute_cross_entropy(p: Probabilities, targets: Targets) -> float:
 
 
 def compute_pair_losses(p: Probabilities, targets: Targets) -> Floats:
-    """Compute the cross-entropy of both thresholds together of each pair , [N](nats)."""
+    """Compute the cross-entropy (nats) of both thresholds together for each pair, [N]."""
     total = np.zeros(len(p))
     for predicted, label in ((p.p_ge_1, targets.label_ge_1), (p.p_ge_2, targets.label_ge_2)):
         safe = predicted.clip(_TINY, 1 - _TINY)
