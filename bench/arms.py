@@ -38,7 +38,7 @@ from jobs.nightly import Nightly
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.registry import CHAIN, load_job
-from model.evaluation.metrics import compute_ndcg, exponential_gain
+from model.evaluation.metrics import compute_exponential_gains, compute_ndcg
 from model.feed import open_snapshot
 from model.labelers.base import Floats
 from model.labelers.kinds import ENSEMBLE
@@ -159,7 +159,11 @@ def _measure_queries(queries: NDArray[np.object_], scores: Floats, grades: Float
     """Measure NDCG@K of each query that has one: two judged items, one of them not irrelevant."""
     values = []
     for at in np.split(np.arange(len(queries)), np.flatnonzero(queries[1:] != queries[:-1]) + 1):
-        value = compute_ndcg(scores[at], exponential_gain(grades[at]), K) if len(at) > 1 else None
+        value = (
+            compute_ndcg(scores[at], compute_exponential_gains(grades[at]), K)
+            if len(at) > 1
+            else None
+        )
         if value is not None:
             values.append(value)
     return np.asarray(values, np.float64)

@@ -89,7 +89,7 @@ def measure() -> list[Result]:
     graded = read_pairs(path, range(bucket), limit, seed=SEED, brands=True)
     sample = _read_count("COUNTERPOISE_LABELER_TEST_PAIRS")
     test = read_pairs(path, [bucket], sample, seed=SEED, brands=True)
-    held = np.array([_held_out(query) for query in graded.pairs.queries])
+    held = np.array([_is_held_out(query) for query in graded.pairs.queries])
     draws = _draw_queries(test)
     outcomes: dict[str, Outcome] = {}
     results: list[Result] = []
@@ -110,7 +110,7 @@ def _read_count(variable: str) -> int | None:
     return int(os.environ.get(variable, "0")) or None
 
 
-def _held_out(query: str) -> bool:
+def _is_held_out(query: str) -> bool:
     """Tell whether a query chooses: a tenth of them do, whatever their bucket."""
     return zlib.crc32(query.strip().lower().encode()) // 10 % 10 == 0
 

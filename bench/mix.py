@@ -33,8 +33,8 @@ from model.labelers.mix.sampling import (
     Mix,
     compute_mix,
     compute_quotas,
+    compute_total_variation,
     count_grades,
-    total_variation,
 )
 
 REPLICATES = 200
@@ -139,7 +139,7 @@ def _measure_once(
         compute_calibration_error(prob, (true >= k).astype(np.float64), weight)
         for k, prob in ((1, p.p_ge_1), (2, p.p_ge_2))
     )
-    off = total_variation(
+    off = compute_total_variation(
         compute_mix(table.sum(axis=0).tolist()), compute_mix(table.sum(axis=1).tolist())
     )
     return float(agreed["qwk"]), float(agreed["exact"]), ece_1, ece_2, off

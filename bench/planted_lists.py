@@ -15,7 +15,7 @@ LIST_ROWS = 8
 """Rows of a list."""
 
 
-def plant(folder: Path, rows: tuple[int, int, int] = (800, 240, 400)) -> Path:
+def plant_lists(folder: Path, rows: tuple[int, int, int] = (800, 240, 400)) -> Path:
     """Write planted rows of train, validation and test in lists of LIST_ROWS rows; returns
     `folder`."""
     parts = {

@@ -33,7 +33,7 @@ from jobs.platform.job import Job, Work
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.deciders import require_decider
-from jobs.serving.in_force import weights_served_before
+from jobs.serving.in_force import find_weights_before
 from jobs.serving.model_gate import gather_evidence
 from jobs.serving.model_report import format_decision, write_model_section
 from jobs.serving.models import (
@@ -107,7 +107,7 @@ def _judge_candidate(warehouse: Warehouse, version: str, number: int) -> Row | N
     if last and _still_holds(last[-1], before, criteria, warehouse.conf):
         return None
     candidate, tree = warehouse.model_dir(), warehouse.conf.tree
-    weights = weights_served_before(warehouse)
+    weights = find_weights_before(warehouse)
     evidence = gather_evidence(
         warehouse, candidate, _find_comparable(warehouse, candidate, before), weights
     )

@@ -55,10 +55,10 @@ from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.baselines import RunBaselines, prepare_baselines
 from jobs.reports.evaluation_report import format_side_by_side, write_evaluation_section
-from jobs.reports.examination import examination_in_force
+from jobs.reports.examination import find_examination
 from jobs.reports.simulated import rests_on_simulation
 from jobs.reports.yardsticks import Yardsticks, add_distances
-from jobs.serving.in_force import weights_in_force
+from jobs.serving.in_force import find_weights_in_force
 from model.baselines.verdict import Comparison, compare_rankers, select_reasons
 from model.evaluation.block_sums import BlockSums
 from model.evaluation.bootstrap import BlockBootstrap
@@ -93,7 +93,7 @@ def measure_rankers(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
     """Measure all figures, and what a reader must know of them."""
     tree, e = conf.tree, conf.tree.evaluation
     facts = example_facts(inputs.test, inputs.queries, tree.split.test).collect()[0]
-    curve = examination_in_force(inputs.validation, e)
+    curve = find_examination(inputs.validation, e)
     bootstrap = BlockBootstrap(e.blocks, e.bootstrap, e.confidence, tree.seed)
     blocked = with_block(inputs.queries, tree.seed, e.blocks)
     rows = inputs.test.transform(blocked)
@@ -152,7 +152,7 @@ def run(run: Run) -> None:
 def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
     """Read the tables at their pinned versions."""
     examples = warehouse.read_run(EXAMPLE_SCORES)
-    weights, baselines = weights_in_force(warehouse), prepare_baselines(warehouse)
+    weights, baselines = find_weights_in_force(warehouse), prepare_baselines(warehouse)
     return EvaluationInputs(
         test=baselines.join_examples(examples.where("split = 'test'")),
         validation=examples.where("split = 'validation'"),

@@ -32,7 +32,7 @@ from features.contracts import (
 from features.rerank import with_rank, with_value
 from jobs.platform.job import Job, Work
 from jobs.platform.run import Run
-from jobs.serving.in_force import WeightsInForce, weights_in_force
+from jobs.serving.in_force import WeightsInForce, find_weights_in_force
 from jobs.serving.trials import (
     TrialError,
     check_name,
@@ -75,7 +75,7 @@ def try_weights(trial: str) -> Work:
         report.count_rows(SCORE_TRIALS.name, scores.count(), written.rows)
         if not conf.dry_run:
             ranked = warehouse.read(SCORE_TRIALS).where(where)
-        served = weights_in_force(warehouse)
+        served = find_weights_in_force(warehouse)
         row = {
             "run_date": conf.run_date,
             "trial": trial,

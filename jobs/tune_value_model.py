@@ -29,7 +29,7 @@ from features.evaluation.rankers import sweep_name, sweep_rankers
 from features.evaluation.sums import ranked_sums
 from jobs.platform.job import Job
 from jobs.platform.run import Run
-from jobs.reports.examination import examination_in_force
+from jobs.reports.examination import find_examination
 from jobs.reports.value_report import format_curve_notes, write_curve_section
 from jobs.reports.yardsticks import Yardsticks
 from model.evaluation.block_sums import ALL, BlockSums
@@ -139,7 +139,7 @@ def picked_weights(curve: Sequence[Row], conf: ResolvedConf) -> list[dict[str, A
 def _build_yardsticks(rows: DataFrame, tree: Conf) -> Yardsticks:
     value = tree.value
     rankers = sweep_rankers(value.by_region, value.weights, value.sweep)
-    curve = examination_in_force(rows, tree.evaluation)
+    curve = find_examination(rows, tree.evaluation)
     return Yardsticks(rankers, value.by_region, value.weights, curve, tree.evaluation)
 
 

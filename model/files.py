@@ -41,7 +41,7 @@ def source_hash(packages: tuple[str, ...] = PACKAGES) -> str:
     """
     digest = hashlib.sha256()
     for package in packages:
-        for name, content in _sources(files(package), package):
+        for name, content in _list_sources(files(package), package):
             digest.update(name.encode())
             digest.update(content)
     return digest.hexdigest()[:SHORT]
@@ -132,11 +132,11 @@ def read_json(path: Path, error: type[Exception], mend: str = "") -> Any:
         raise error(f"{path} is damaged ({fault}){mend and f': {mend}'}") from fault
 
 
-def _sources(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
+def _list_sources(folder: Traversable, name: str) -> Iterator[tuple[str, bytes]]:
     """Yield (path below the top folder, content) of each module, in the order of the paths."""
     for entry in sorted(folder.iterdir(), key=lambda entry: entry.name):
         path = f"{name}/{entry.name}"
         if entry.is_dir():
-            yield from _sources(entry, path)
+            yield from _list_sources(entry, path)
         elif path.endswith(".py"):
             yield path, entry.read_bytes()

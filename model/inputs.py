@@ -15,7 +15,7 @@ _EMBEDDING_STD = 0.05
 """Spread of a new embedding, small beside the standardised numbers of spread 1."""
 
 
-def embedding_width(buckets: int, limit: int) -> int:
+def choose_width(buckets: int, limit: int) -> int:
     """Compute the width of a category's embedding: the square root of its ids, at most `limit`
     (units)."""
     return min(limit, math.ceil(math.sqrt(buckets)))
@@ -48,7 +48,7 @@ class FeatureBlock(nn.Module):
         self.clip = conf.clip
         self.category_positions = [order[f.name] for f in categories]
         self.embeddings = nn.ModuleList(
-            nn.Embedding(f.buckets, embedding_width(f.buckets, conf.embedding_width))
+            nn.Embedding(f.buckets, choose_width(f.buckets, conf.embedding_width))
             for f in categories
         )
         for table in self.embeddings.parameters():

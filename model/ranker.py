@@ -94,9 +94,11 @@ class Ranker(nn.Module):
         """Compute the loss of every task; a label that is not known counts nowhere."""
         by_task = self.represent(batch.features, batch.position)
         prob = self.engagement(by_task, batch.position)
-        losses = self._engagement_losses(prob, batch)
+        losses = self._compute_engagement_losses(prob, batch)
         if self.relevance is not None:
-            losses[RELEVANCE] = self._relevance_loss(self.relevance, by_task[RELEVANCE], batch)
+            losses[RELEVANCE] = self._compute_relevance_loss(
+                self.relevance, by_task[RELEVANCE], batch
+            )
         if self.descending > 0:
             losses[DESCENDING] = descending_loss(prob.log_p.exp(), batch.weight, self.descending)
         return losses
@@ -145,7 +147,7 @@ class Ranker(nn.Module):
         """Mix the line's logits into the tower's [B, outputs]: what a prediction reads."""
         return of_tower if self.line is None else self.line.mix_logits(of_tower, by_task[LINE])
 
-    def _engagement_losses(self, prob: LogProb, batch: Batch) -> dict[str, TaskLoss]:
+    def _compute_engagement_losses(self, prob: LogProb, batch: Batch) -> dict[str, TaskLoss]:
         label, mask = (
             batch.labels[:, [batch.label_names.index(f"{kind}_{t}") for t in self.spec.tasks]]
             for kind in ("label", "mask")
@@ -154,7 +156,9 @@ class Ranker(nn.Module):
         pairs = zip(loss.total.unbind(), loss.weight.unbind(), strict=True)
         return {t: TaskLoss(*pair) for t, pair in zip(self.spec.tasks, pairs, strict=True)}
 
-    def _relevance_loss(self, head: RelevanceHead, hidden: Tensor, batch: Batch) -> TaskLoss:
+    def _compute_relevance_loss(
+        self, head: RelevanceHead, hidden: Tensor, batch: Batch
+    ) -> TaskLoss:
         label_ge = torch.stack([batch.get_label(f"label_{g}") for g in self.spec.grades], dim=1)
         label_weight = batch.get_label(f"mask_{RELEVANCE}") * batch.get_label(f"weight_{RELEVANCE}")
         return head.compute_loss(

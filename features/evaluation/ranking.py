@@ -20,7 +20,7 @@ def discounted_gains(
     """Turn rows of items into one row per list and ranker, with its discounted gains.
 
     The items of equal score share the mean discount of the ranks that they fill (McSherry and
-    Najork 2008; `model.evaluation.metrics.expected_discounts`): nothing depends on the order of
+    Najork 2008; `model.evaluation.metrics.average_discounts`): nothing depends on the order of
     rows.
     Lists are brought together once, before the rankers multiply the rows.
 

@@ -19,7 +19,7 @@ from features.declarations import declare_features
 from features.examples.experiment_rows import BLIND, LOGGED, TRUTH, chain_rows
 from features.examples.training_rows import TASKS
 from features.spec import spec_json
-from jobs.experiments.snapshot import Contents, snapshot_folder, write_experiment_snapshot
+from jobs.experiments.snapshot import Contents, name_snapshot_folder, write_experiment_snapshot
 from jobs.labels.labelers import read_optional
 from jobs.platform.feature_reads import read_examples
 from jobs.platform.runner import open_warehouse, run_job
@@ -62,7 +62,7 @@ def make_chain_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
     """
     rooted = set_root(conf)
     warehouse, _ = open_warehouse(spark, rooted, "experiment")
-    folder = snapshot_folder(warehouse, (), "chain")
+    folder = name_snapshot_folder(warehouse, (), "chain")
     if folder.exists() or conf.dry_run:
         return folder
     run_steps(warehouse)

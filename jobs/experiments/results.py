@@ -150,10 +150,10 @@ def build_comparison_rows(results: StudyResults | PooledResults) -> Iterator[dic
             if one.arm in conf.references
             else "reference",
             "simulated": results.simulated,
-            "value": _none_for_nan(one.estimate.value),
+            "value": _replace_nan(one.estimate.value),
             "low": one.estimate.low,
             "high": one.estimate.high,
-            "difference": _none_for_nan(one.difference.value) if one.difference else None,
+            "difference": _replace_nan(one.difference.value) if one.difference else None,
             "difference_low": one.difference.low if one.difference else None,
             "difference_high": one.difference.high if one.difference else None,
             "smallest_detectable": one.detectable,
@@ -228,5 +228,5 @@ def _find_figure(
     return None
 
 
-def _none_for_nan(value: float) -> float | None:
+def _replace_nan(value: float) -> float | None:
     return value if np.isfinite(value) else None

@@ -45,7 +45,7 @@ class Contents:
     notes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def snapshot_folder(warehouse: Warehouse, sections: Sequence[str], data: str) -> Path:
+def name_snapshot_folder(warehouse: Warehouse, sections: Sequence[str], data: str) -> Path:
     """Name the folder of the snapshot of these conf sections, seed, split and data."""
     tree = warehouse.conf.tree.model_dump(mode="json")
     chosen = {name: tree[name] for name in ("seed", "split", "training_set", *sections)}

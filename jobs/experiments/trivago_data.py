@@ -31,7 +31,7 @@ from features.trivago.actions import ACTIONS, checked_actions
 from features.trivago.declarations import declare_features
 from features.trivago.features import OTHER, largest_sites, with_features, with_history
 from features.trivago.rows import TASKS, engagements_of, impression_rows, pages_of
-from jobs.experiments.snapshot import Contents, snapshot_folder, write_experiment_snapshot
+from jobs.experiments.snapshot import Contents, name_snapshot_folder, write_experiment_snapshot
 from jobs.platform.plans import keep_frame
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
@@ -59,7 +59,7 @@ def make_trivago_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
     """
     warehouse, _ = open_warehouse(spark, conf, "experiment")
     source = _require_section(conf)
-    folder = snapshot_folder(warehouse, ("source",), files_fingerprint([_locate_file(conf)]))
+    folder = name_snapshot_folder(warehouse, ("source",), files_fingerprint([_locate_file(conf)]))
     if folder.exists() or conf.dry_run:
         return folder
     with ExitStack() as stack:

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 from features.contracts import LABEL_CHUNKS
 from jobs.labels.labelers import Row
 from jobs.platform.warehouse import Warehouse
-from model.labelers.mix.sampling import compute_mix, total_variation
+from model.labelers.mix.sampling import compute_mix, compute_total_variation
 
 _GRADES = ("grade_0", "grade_1", "grade_2")
 
@@ -19,7 +19,7 @@ def tell_mix(warehouse: Warehouse, version: Row, counts: dict[str, int]) -> None
     last = _last_run(warehouse)
     if last is not None:
         before = compute_mix([float(last[name]) for name in _GRADES])
-        shift = total_variation(mix, before)
+        shift = compute_total_variation(mix, before)
         words.append(f"last run ({last['run_date']}) {_format_mix(before)}")
         report.details |= {"last_mix": list(before), "mix_shift": shift}
         if shift > limit:

@@ -34,7 +34,7 @@ from model.labelers.base import (
 )
 from model.labelers.build import build_labeler
 from model.labelers.deployed import Deployed, Deployment, match_cuts
-from model.labelers.fitting import grade_masses
+from model.labelers.fitting import sum_grade_masses
 from model.labelers.gate.gold import compute_weights
 from model.labelers.metrics import compute_label_metrics
 from model.labelers.mix.prior_shift import compute_masses, estimate_mix
@@ -42,8 +42,8 @@ from model.labelers.mix.sampling import (
     Mix,
     compute_mix,
     compute_quotas,
+    compute_total_variation,
     stratify_mix,
-    total_variation,
 )
 
 _NEGLIGIBLE = 0.005
@@ -96,7 +96,7 @@ def fit_labeler(
     choices = texts.where(f"role = '{CHOOSE}'")
     choose = draw_at_most(choices, labeling.max_judging_pairs, tree.seed).toPandas()
     more = _draw_assumed(assumed, len(fit), tree)
-    fitted_mix = compute_mix(grade_masses(targets_of(fit)))
+    fitted_mix = compute_mix(sum_grade_masses(targets_of(fit)))
     labeler = build_labeler(tree)
     report = labeler.fit(
         pairs_of(fit).followed_by(pairs_of(more)),
@@ -109,7 +109,7 @@ def fit_labeler(
     production = fitted_mix
     if labeling.mix.correct:
         production = _production_mix(warehouse, graded, texts, labeler, fitted_mix)
-    if total_variation(production, fitted_mix) < _NEGLIGIBLE:
+    if compute_total_variation(production, fitted_mix) < _NEGLIGIBLE:
         production = fitted_mix
     deployment = _with_cuts(Deployment(fitted_mix, production), answers, choose, tree)
     metrics = compute_label_metrics(deployment.apply(answers), grades_of(choose), deployment.cuts)
@@ -155,7 +155,7 @@ def _in_mix(targets: Targets, mix: Mix) -> Targets:
 
     So the loss that chooses is that of the mix, and a fit on both keeps it.
     """
-    if total_variation(compute_mix(grade_masses(targets)), mix) < _NEGLIGIBLE:
+    if compute_total_variation(compute_mix(sum_grade_masses(targets)), mix) < _NEGLIGIBLE:
         return targets
     labels = Probabilities(targets.label_ge_1, targets.label_ge_2)
     return replace(targets, weight=compute_weights(compute_masses(labels), mix))

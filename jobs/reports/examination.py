@@ -8,7 +8,7 @@ from features.evaluation.examination import PAIRS, pair_places, position_pairs
 from model.evaluation.examination import estimate_examination
 
 
-def examination_in_force(rows: DataFrame, conf: EvaluationConf) -> list[float]:
+def find_examination(rows: DataFrame, conf: EvaluationConf) -> list[float]:
     """Give the relative examination by position: conf's, else estimated from the pages of the rows.
 
     Args:

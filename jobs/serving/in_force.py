@@ -38,7 +38,7 @@ class WeightsInForce:
         return {region: Weights(**asdict(w)) for region, w in self.table.by_region.items()}
 
 
-def model_in_force(warehouse: Warehouse) -> Path:
+def find_model_in_force(warehouse: Warehouse) -> Path:
     """Find the directory of the model that serves: the one that was admitted last.
 
     Without any decision of `admit_model`: the model of the run date, else the latest earlier one.
@@ -96,7 +96,7 @@ def _find_latest_model(warehouse: Warehouse) -> Path:
     return earlier[-1]
 
 
-def weights_in_force(warehouse: Warehouse) -> WeightsInForce:
+def find_weights_in_force(warehouse: Warehouse) -> WeightsInForce:
     """Find the weights in force: adopted by hand, else those of `tune_value_model`, else those of
     conf.
 
@@ -109,7 +109,7 @@ def weights_in_force(warehouse: Warehouse) -> WeightsInForce:
     )
 
 
-def weights_served_before(warehouse: Warehouse) -> WeightsInForce:
+def find_weights_before(warehouse: Warehouse) -> WeightsInForce:
     """Find the weights in force, but with tuned ones of the latest run date before this one.
 
     What a model of tonight is judged under: tonight's weights are tuned for the model that is
@@ -127,7 +127,7 @@ def weights_served_before(warehouse: Warehouse) -> WeightsInForce:
 
 
 def _read_adopted_weights(warehouse: Warehouse) -> WeightsInForce | None:
-    decision = weights_decision(warehouse)
+    decision = read_weights_decision(warehouse)
     if decision is None or decision["decision"] != "adopted":
         return None
     words = _format_adoption(decision)
@@ -136,7 +136,7 @@ def _read_adopted_weights(warehouse: Warehouse) -> WeightsInForce | None:
     return WeightsInForce(table, str(decision["weights_version"]), words)
 
 
-def weights_decision(warehouse: Warehouse) -> Decision | None:
+def read_weights_decision(warehouse: Warehouse) -> Decision | None:
     """Read the last decision on weights up to the run date; None: there is none."""
     if not warehouse.exists(WEIGHT_DECISIONS):
         return None

@@ -74,14 +74,14 @@ def build_revocation(warehouse: Warehouse, number: int, by: str, why: str) -> Ro
     }
 
 
-def admitted_dir(warehouse: Warehouse, version: str) -> Path:
+def name_admitted_dir(warehouse: Warehouse, version: str) -> Path:
     """Name the folder of an admitted model: a later training of its run date does not touch it."""
     return warehouse.root / "admitted" / version
 
 
 def keep_admitted(warehouse: Warehouse, version: str) -> None:
     """Copy the run date's model there; a copy that was cut off is made anew."""
-    place = admitted_dir(warehouse, version)
+    place = name_admitted_dir(warehouse, version)
     if holds_version(place, version):
         return
     with new_folder(place) as new:
@@ -103,7 +103,7 @@ def require_admitted(warehouse: Warehouse, decision: Row) -> Path:
         ModelGoneError: it is not there.
     """
     version = str(decision["model_version"])
-    place = admitted_dir(warehouse, version)
+    place = name_admitted_dir(warehouse, version)
     if not holds_version(place, version):
         raise ModelGoneError(
             f"model {version}, in force by decision {decision['decision_no']} of "

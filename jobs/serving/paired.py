@@ -10,7 +10,7 @@ from conf.schema import Conf
 from conf.sections.value import Weights
 from features.evaluation.lists import with_block
 from features.evaluation.names import engagement_metric
-from jobs.reports.examination import examination_in_force
+from jobs.reports.examination import find_examination
 from jobs.reports.yardsticks import Yardsticks
 from model.evaluation.block_sums import BlockSums
 from model.evaluation.currency import Currency
@@ -48,7 +48,7 @@ def sum_paired(
     """
     e = tree.evaluation
     blocked = with_block(queries, tree.seed, e.blocks)
-    curve = examination_in_force(shown.rows, e)
+    curve = find_examination(shown.rows, e)
     lists = Yardsticks(served.rankers, weights, tree.value.weights, curve, e)
     pages = Yardsticks(shown.rankers, weights, tree.value.weights, curve, e)
     rows = shown.rows.transform(blocked)

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
 from model.backbones.grouped import GroupedLinear, split_groups
-from model.backbones.mixture import mix_experts, softmax_gates
+from model.backbones.mixture import apply_softmax, mix_experts
 
 
 class Extraction(Backbone):
@@ -96,12 +96,12 @@ class Extraction(Backbone):
         """
         active = self.dropout(torch.relu(units))
         experts = [e for task in active.unbind(0) for e in task.chunk(self.task_experts, dim=1)]
-        gates, plan = self.weight_experts(depth, softmax_gates(logits)), self.plan
+        gates, plan = self.weight_experts(depth, apply_softmax(logits)), self.plan
         if self.common:
             width = self.common * self.hidden[depth]
             common, logits = torch.split(shared, [width, shared.shape[1] - width], dim=1)
             experts += self.dropout(torch.relu(common)).chunk(self.common, dim=1)
             if logits.shape[1]:
-                gates = torch.cat([gates, softmax_gates(logits.unsqueeze(0))])
+                gates = torch.cat([gates, apply_softmax(logits.unsqueeze(0))])
                 plan = plan + self.shared_plan
         return mix_experts(gates, plan, experts)

@@ -26,7 +26,7 @@ def mix_experts(gates: Tensor, plan: Plan, experts: Sequence[Tensor]) -> list[Te
     return list(apply(gates.to(experts[0].dtype), plan, *experts))
 
 
-def softmax_gates(logits: Tensor) -> Tensor:
+def apply_softmax(logits: Tensor) -> Tensor:
     """Apply the softmax to G groups of E gates: [G, B, E] -> [G * E, B].
 
     Over the middle dimension torch takes many rows at a time: over the last one it is a tenth as

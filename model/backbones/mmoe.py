@@ -6,7 +6,7 @@ from torch import Tensor, nn
 from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
 from model.backbones.grouped import GroupedStack, split_groups
-from model.backbones.mixture import mix_experts, softmax_gates
+from model.backbones.mixture import apply_softmax, mix_experts
 
 
 class Mmoe(Backbone):
@@ -32,5 +32,5 @@ class Mmoe(Backbone):
         """Map [B, E * hidden[0] + T * E] to [B, out_dim] by task."""
         units, logits = torch.split(hidden, self.widths, dim=1)
         experts = self.stack(units).unbind(0)  # E times [B, out_dim]
-        gates = softmax_gates(split_groups(logits, len(self.tasks)))
+        gates = apply_softmax(split_groups(logits, len(self.tasks)))
         return dict(zip(self.tasks, mix_experts(gates, self.plan, experts), strict=True))

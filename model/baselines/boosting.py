@@ -161,10 +161,10 @@ class Tuner:
             columns = self._select_columns(train.features.shape[1], point)
             if columns not in binned:
                 binned[columns] = self._build_datasets(train, validation, columns)
-            tried.append(self._fit(binned[columns], columns, point, fixed))
+            tried.append(self._fit_point(binned[columns], columns, point, fixed))
         return best(tried, key=lambda trees: trees.figure)
 
-    def _fit(
+    def _fit_point(
         self,
         data: tuple[lightgbm.Dataset, lightgbm.Dataset],
         columns: tuple[int, ...],

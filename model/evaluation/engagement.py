@@ -55,7 +55,7 @@ class Shown:
         return np.asarray(logged & (missing == 0)[self.pages.index])
 
     def compute_weights(self, cap: float) -> Floats:
-        """Compute inverse propensity, [N], at most `cap`; 0 on pages that were not randomised."""
+        """Compute the inverse propensity [N], at most `cap`; 0 on pages that are not randomised."""
         inverse = 1.0 / np.where(self.randomised, self.propensity, 1.0)
         return np.asarray(np.where(self.randomised, np.minimum(inverse, cap), 0.0))
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from model.evaluation.metrics import log_discounts
+from model.evaluation.metrics import compute_log_discounts
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -42,7 +42,7 @@ class RankedLists:
             codes, return_index=True, return_inverse=True, return_counts=True
         )
         starts = np.cumsum(counts) - counts
-        discounts = log_discounts(k)
+        discounts = compute_log_discounts(k)
         order = np.lexsort((-gains, index))
         rank = np.arange(len(gains)) - np.repeat(starts, counts)
         best = np.where(rank < k, gains[order] * discounts[np.minimum(rank, k - 1)], 0.0)

@@ -16,18 +16,18 @@ _TINY = 1e-7
 many."""
 
 
-def log_discounts(k: int) -> Floats:
-    """Give discounts 1 / log2, [k](rank + 1) of DCG (Järvelin and Kekäläinen 2002)."""
+def compute_log_discounts(k: int) -> Floats:
+    """Compute the discounts 1 / log2(rank + 1) of DCG, [k] (Järvelin and Kekäläinen 2002)."""
     return np.asarray(1.0 / np.log2(np.arange(2, k + 2)), dtype=np.float64)
 
 
-def exponential_gain(grades: Floats) -> Floats:
-    """Give 2^grade - 1, the gain of relevance NDCG (Burges et al. 2005)."""
+def compute_exponential_gains(grades: Floats) -> Floats:
+    """Compute 2^grade - 1, the gain of relevance NDCG (Burges et al. 2005)."""
     return np.asarray(np.exp2(grades) - 1.0, dtype=np.float64)
 
 
-def expected_discounts(scores: Floats, discounts: Floats) -> Floats:
-    """Give discount that each item gets on average over all orders of its ties, [N].
+def average_discounts(scores: Floats, discounts: Floats) -> Floats:
+    """Average the discount of each item over all orders of its ties, [N].
 
     Items of equal score share the mean discount of the ranks that they fill together (McSherry
     and Najork 2008), so that no figure depends on the order of the input.
@@ -46,7 +46,7 @@ def expected_discounts(scores: Floats, discounts: Floats) -> Floats:
 
 def compute_dcg(scores: Floats, gains: Floats, discounts: Floats) -> float:
     """Sum gain x expected discount over the items of one list, [N] each."""
-    return float(np.sum(gains * expected_discounts(scores, discounts)))
+    return float(np.sum(gains * average_discounts(scores, discounts)))
 
 
 def compute_ndcg(scores: Floats, gains: Floats, k: int) -> float | None:
@@ -54,7 +54,7 @@ def compute_ndcg(scores: Floats, gains: Floats, k: int) -> float | None:
 
     That is where fewer than two items stand in the list, or none has a positive gain.
     """
-    discounts = log_discounts(k)
+    discounts = compute_log_discounts(k)
     ideal = float(np.sum(np.sort(gains)[::-1][:k] * discounts[: len(gains)]))
     if len(gains) < 2 or ideal <= 0:
         return None
@@ -62,7 +62,7 @@ def compute_ndcg(scores: Floats, gains: Floats, k: int) -> float | None:
 
 
 def compute_auc(scores: Floats, labels: Floats) -> float:
-    """Compute area under the ROC curve, ties counted half; nan without both classes. [N] each."""
+    """Compute the area under the ROC curve, ties counted half; nan without both classes. [N]."""
     positives = labels > 0.5
     n_pos, n_neg = int(positives.sum()), int((~positives).sum())
     if n_pos == 0 or n_neg == 0:
@@ -88,7 +88,7 @@ def compute_histogram_auc(positives: NDArray[Any], negatives: NDArray[Any]) -> F
 
 
 def compute_log_losses(probabilities: Floats, labels: Floats) -> Floats:
-    """Compute the binary cross-entropy of each row , [N](nats), probabilities kept 1e-7 away from 0
+    """Compute the binary cross-entropy (nats) of each row, [N]; probabilities stay 1e-7 away from 0
     and 1."""
     p = np.clip(probabilities, _TINY, 1.0 - _TINY)
     return np.asarray(-(labels * np.log(p) + (1.0 - labels) * np.log1p(-p)), np.float64)
@@ -111,7 +111,7 @@ def assign_equal_mass_groups(counts: NDArray[Any], groups: int) -> NDArray[np.in
 def compute_calibration_error(
     counts: NDArray[Any], expected: NDArray[Any], observed: NDArray[Any], group: NDArray[np.int64]
 ) -> Floats:
-    """Compute expected calibration error: sum over groups of |expected - observed| / all rows.
+    """Compute the expected calibration error: sum over groups of |expected - observed| / all rows.
 
     Args:
         counts, expected, observed: [..., bins] rows, sum of probabilities, sum of labels.

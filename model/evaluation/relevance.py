@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured, measure_ndcg
-from model.evaluation.metrics import exponential_gain
+from model.evaluation.metrics import compute_exponential_gains
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
@@ -57,7 +57,7 @@ class GradedLists:
             "pooled": has_relevant,
             "condensed": judged & has_relevant,
         }[kind]
-        gains = exponential_gain(np.maximum(grade[rows], 0.0))
+        gains = compute_exponential_gains(np.maximum(grade[rows], 0.0))
         return cls(rows, RankedLists.from_codes(query[rows], gains, k))
 
     def measure_ndcg(self, scores: Floats) -> Measured:

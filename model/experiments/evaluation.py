@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from conf.sections.value import EvaluationConf
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured, measure_ndcg
-from model.evaluation.metrics import compute_log_losses, exponential_gain
+from model.evaluation.metrics import compute_exponential_gains, compute_log_losses
 from model.evaluation.relevance import CLEAR_GRADES, KINDS, GradedLists, measure_clear_pairs
 from model.experiments.figures import ALL, Figure, UnitRows
 from model.experiments.judge import Judge
@@ -19,10 +19,10 @@ from model.experiments.predictions import LIST, LOGGED, PAGE, TRUTH, UNIT, Predi
 from model.experiments.ranking import EVERY, Order, compute_probabilities
 from model.experiments.rows import (
     compute_grades,
-    judged_rows,
-    planted_pool,
-    pooled_grades,
-    shown_rows,
+    mark_judged,
+    mark_shown,
+    pool_grades,
+    pool_planted,
 )
 from model.serving.calibrators import Calibrators
 from model.spec import GRADES
@@ -77,7 +77,7 @@ class Evaluation:
         region."""
         spec = self.predictions.spec
         figures = [f for output in spec.outputs for f in self._build_output(output)]
-        shown = shown_rows(self.predictions)
+        shown = mark_shown(self.predictions)
         for task in spec.tasks:
             gains = self.predictions.columns[f"label_{task}"][shown]
             lists = RankedLists.from_codes(
@@ -87,8 +87,8 @@ class Evaluation:
                 f"ndcg.{task}", lists, shown, self.predictions.get_probability(f"p_{task}")
             )
         if spec.relevance:
-            graded = judged_rows(self.predictions)
-            gains = exponential_gain(compute_grades(self.predictions)[graded])
+            graded = mark_judged(self.predictions)
+            gains = compute_exponential_gains(compute_grades(self.predictions)[graded])
             lists = RankedLists.from_codes(self.predictions.get_codes(LIST)[graded], gains, self.k)
             expected = np.sum([self.predictions.get_probability(f"p_{g}") for g in GRADES], axis=0)
             figures += self._build_ndcg(f"ndcg@{self.k}.relevance", lists, graded, expected)
@@ -122,7 +122,7 @@ class Evaluation:
         )
         for name, each in measured.items():
             yield from self._build_ratio(f"value.engagement_{name}@{self.k}", judge.shown, each)
-        planted = planted_pool(self.predictions, judge.weights)
+        planted = pool_planted(self.predictions, judge.weights)
         if planted is not None:
             rows, gains = planted
             lists = RankedLists.from_codes(
@@ -138,7 +138,7 @@ class Evaluation:
     def _build_relevance(self, scores: Floats) -> Iterator[Figure]:
         if not self.predictions.spec.relevance:
             return
-        rows, grade = pooled_grades(self.predictions)
+        rows, grade = pool_grades(self.predictions)
         query, pooled = self.predictions.get_codes(LIST)[rows], scores[rows]
         for kind in KINDS:
             lists = GradedLists.from_grades(kind, query, grade[rows], self.k)
@@ -164,7 +164,7 @@ class Evaluation:
         name = output.removeprefix("p_")
         counted = labelled.weight > 0
         if name in GRADES:
-            counted &= judged_rows(self.predictions)
+            counted &= mark_judged(self.predictions)
         p = self._calibrate(LOGGED)[output]
         for rows, mask in self._split_rows(counted):
             label, weight = labelled.label[mask], labelled.weight[mask]
@@ -194,7 +194,7 @@ class Evaluation:
                 continue
             size = np.mean(rise, axis=0)
             share = np.mean([r > _TINY for r in rise], axis=0)
-            for rows, mask in self._split_rows(shown_rows(self.predictions)):
+            for rows, mask in self._split_rows(mark_shown(self.predictions)):
                 yield rows.build_mean(f"{kind}.share", share[mask])
                 yield rows.build_mean(f"{kind}.size", size[mask])
 
@@ -204,7 +204,7 @@ class Evaluation:
             truth = self.predictions.columns.get(f"{TRUTH}{task}")
             if truth is None:
                 continue
-            planted = shown_rows(self.predictions) & (truth >= 0)
+            planted = mark_shown(self.predictions) & (truth >= 0)
             lists = RankedLists.from_codes(
                 self.predictions.get_codes(PAGE)[planted], truth[planted], len(truth)
             )

@@ -20,7 +20,7 @@ from model.evaluation.engagement import (
 from model.evaluation.examination import estimate_examination
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured
-from model.evaluation.metrics import exponential_gain
+from model.evaluation.metrics import compute_exponential_gains
 from model.experiments.predictions import (
     LIST,
     PAGE,
@@ -32,11 +32,11 @@ from model.experiments.predictions import (
 )
 from model.experiments.rows import (
     TASKS,
+    compute_engagement_gains,
     compute_grades,
-    engagement_gains,
-    judged_rows,
-    pair_codes,
-    shown_rows,
+    mark_judged,
+    mark_shown,
+    number_pairs,
     sum_weighted,
 )
 from model.value.shares import choose_shares
@@ -73,7 +73,7 @@ class Judge:
         rows: Mask | None = None,
     ) -> "Judge":
         """Judge by the lists among the rows [N] (all by default)."""
-        graded, shown = judged_rows(predictions), shown_rows(predictions)
+        graded, shown = mark_judged(predictions), mark_shown(predictions)
         if rows is not None:
             graded, shown = graded & rows, shown & rows
         return cls(predictions, weights, conf, graded, shown)
@@ -81,7 +81,7 @@ class Judge:
     @cached_property
     def relevance(self) -> RankedLists:
         """The graded rows by query, gains 2^grade - 1."""
-        gains = exponential_gain(compute_grades(self.predictions)[self.graded])
+        gains = compute_exponential_gains(compute_grades(self.predictions)[self.graded])
         return RankedLists.from_codes(
             self.predictions.get_codes(LIST)[self.graded], gains, self.conf.k
         )
@@ -94,9 +94,9 @@ class Judge:
         return Shown(
             page=of.get_codes(PAGE)[self.shown],
             query=listed,
-            pair=pair_codes(of)[self.shown],
+            pair=number_pairs(of)[self.shown],
             position=of.get_codes(POSITION)[self.shown],
-            gains=engagement_gains(of, self.weights)[self.shown],
+            gains=compute_engagement_gains(of, self.weights)[self.shown],
             propensity=of.columns.get(PROPENSITY, np.full(of.rows, -1.0))[self.shown],
             k=self.conf.k,
         )

@@ -14,7 +14,7 @@ Ints = NDArray[np.int64]
 TASKS = tuple(name.removeprefix("p_") for name in PROBABILITIES)
 
 
-def judged_rows(predictions: Predictions) -> Mask:
+def mark_judged(predictions: Predictions) -> Mask:
     """Mark the rows whose grade counts, [N]: those marked as judged, else every one with a
     relevance label.
 
@@ -27,22 +27,22 @@ def judged_rows(predictions: Predictions) -> Mask:
     return _mark_first_of_pair(predictions, judged) if ITEM in predictions.columns else judged
 
 
-def pooled_grades(predictions: Predictions) -> tuple[Mask, Floats]:
+def pool_grades(predictions: Predictions) -> tuple[Mask, Floats]:
     """Mark one row per item of a list, its judged one where it has one, [N]; and give its grade,
     else -1, [N].
 
     The pool is what the split's rows hold of the query: shown, judged, or added as assumed.
     """
-    judged = judged_rows(predictions)
+    judged = mark_judged(predictions)
     grade = np.where(judged, compute_grades(predictions), -1.0)
     if ITEM not in predictions.columns:
         return judged, grade
-    pair = pair_codes(predictions)
+    pair = number_pairs(predictions)
     other = ~np.isin(pair, pair[judged])
     return judged | _mark_first_of_pair(predictions, other), grade
 
 
-def planted_pool(predictions: Predictions, weights: Weights) -> tuple[Mask, Floats] | None:
+def pool_planted(predictions: Predictions, weights: Weights) -> tuple[Mask, Floats] | None:
     """Mark one row per item of a query that has a planted outcome, [N]; and give sum_t w_t P_t,
     [N].
 
@@ -58,7 +58,7 @@ def planted_pool(predictions: Predictions, weights: Weights) -> tuple[Mask, Floa
     return rows, sum_weighted(planted, weights)
 
 
-def shown_rows(predictions: Predictions) -> Mask:
+def mark_shown(predictions: Predictions) -> Mask:
     """Mark the rows of a page whose labels are known for every task, [N]."""
     masks = [predictions.columns[f"mask_{task}"] > 0 for task in predictions.spec.tasks]
     return np.asarray(np.logical_and.reduce(masks))
@@ -72,7 +72,7 @@ def compute_grades(predictions: Predictions) -> Floats:
     return ge_1 + ge_2
 
 
-def engagement_gains(predictions: Predictions, weights: Weights) -> Floats:
+def compute_engagement_gains(predictions: Predictions, weights: Weights) -> Floats:
     """Compute sum_t w_t y_t of click, cart and purchase, [N]."""
     labels = np.stack([predictions.columns[f"label_{task}"] for task in TASKS])
     return sum_weighted(labels, weights)
@@ -86,7 +86,7 @@ def sum_weighted(by_task: Floats, weights: Weights) -> Floats:
     )
 
 
-def pair_codes(predictions: Predictions) -> Ints:
+def number_pairs(predictions: Predictions) -> Ints:
     """Give the code of list and item, [N]; a row without an item code stands for itself."""
     if ITEM not in predictions.columns:
         return np.arange(predictions.rows)
@@ -97,7 +97,7 @@ def pair_codes(predictions: Predictions) -> Ints:
 def _mark_first_of_pair(predictions: Predictions, rows: Mask) -> Mask:
     """Mark the first row of each pair, [N]."""
     at = np.flatnonzero(rows)
-    _, earliest = np.unique(pair_codes(predictions)[at], return_index=True)
+    _, earliest = np.unique(number_pairs(predictions)[at], return_index=True)
     mask = np.zeros(predictions.rows, bool)
     mask[at[earliest]] = True
     return mask

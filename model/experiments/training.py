@@ -62,14 +62,14 @@ class Training:
     def read_predictions(self, split: str, snapshot: Snapshot) -> Predictions:
         """Read the saved predictions of a finished training; those of test are there after
         `touch_test`."""
-        return load_predictions(self._predictions_path(split), snapshot.spec)
+        return load_predictions(self._locate_predictions(split), snapshot.spec)
 
     def read_calibrators(self, snapshot: Snapshot) -> Calibrators:
         """Read the calibrators of a finished training."""
         content = json.loads((self.folder / CALIBRATORS).read_text(encoding="utf-8"))
         return Calibrators.from_json(content, snapshot.spec.regions)
 
-    def _predictions_path(self, split: str) -> Path:
+    def _locate_predictions(self, split: str) -> Path:
         return self.folder / f"predictions-{split}.parquet"
 
 
@@ -110,7 +110,7 @@ def run_training(training: Training) -> dict[str, Any]:
 
 def touch_test(training: Training) -> None:
     """Predict the test split of a finished training, once."""
-    path = training._predictions_path("test")
+    path = training._locate_predictions("test")
     if path.is_file():
         return
     snapshot = open_snapshot(training.task.snapshot)
@@ -129,7 +129,7 @@ def _train_network(training: Training) -> dict[str, Any]:
         labelled, predictions.get_codes("region"), regions, training.calibration
     )
     write_json(training.folder / CALIBRATORS, calibrators.to_json())
-    predictions.save(training._predictions_path("validation"))
+    predictions.save(training._locate_predictions("validation"))
     return {
         "parameters": sum(p.numel() for p in ranker.parameters() if p.requires_grad),
         "epochs": progress.epoch,
@@ -146,7 +146,7 @@ def _score_arm(training: Training) -> dict[str, Any]:
     snapshot = open_snapshot(training.task.snapshot)
     scores: list[str] = []
     for split, predictions, had in training.scorer.score(snapshot):
-        predictions.save(training._predictions_path(split))
+        predictions.save(training._locate_predictions(split))
         scores = had
     spec = snapshot.spec
     write_json(

@@ -8,7 +8,7 @@ from torch import Tensor
 from conf.sections.model import ModelConf
 from model.heads.base import RelevanceHead
 from model.heads.engagement import set_bias
-from model.heads.links import log_odds
+from model.heads.links import compute_log_odds
 from model.heads.ordered import Gap
 from model.losses import TaskLoss, thresholds_loss
 from model.spec import GRADES
@@ -31,7 +31,7 @@ class CoralHead(RelevanceHead):
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set b_1 and b_2 to the log-odds of the label rates."""
         if all(grade in rates for grade in GRADES):
-            ge_1, ge_2 = (log_odds(rates[grade]) for grade in GRADES)
+            ge_1, ge_2 = (compute_log_odds(rates[grade]) for grade in GRADES)
             set_bias(self.tower, [ge_1])
             self.gap.start_at(ge_1 - ge_2)
 

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from conf.sections.model import ModelConf
-from model.heads.links import Link, log_odds
+from model.heads.links import Link, compute_log_odds
 from model.heads.position_bias import PositionBias
 from model.layers import build_mlp, split_blocks
 from model.losses.bernoulli import LogProb
@@ -83,7 +83,7 @@ def build_tower(in_dim: int, outputs: int, conf: ModelConf) -> nn.Sequential:
 
 def start_tower(module: nn.Module, rates: list[float]) -> None:
     """Set the output biases of a tower to the log-odds of `rates` (kept within 1e-4 of 0, 1)."""
-    set_bias(module, [log_odds(rate) for rate in rates])
+    set_bias(module, [compute_log_odds(rate) for rate in rates])
 
 
 def set_bias(module: nn.Module, values: list[float]) -> None:

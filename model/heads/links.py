@@ -13,7 +13,7 @@ from torch import Tensor
 from conf.sections.model import ModelConf
 from model.backbones.base import Backbone
 from model.heads.position_bias import PositionBias
-from model.losses.bernoulli import LogProb, log1m_exp, log_prob_of
+from model.losses.bernoulli import LogProb, compute_log1m_exp, log_prob_of
 
 _LOWEST = 1e-4
 """Distance that a rate keeps from 0 and 1, so that its log-odds are finite."""
@@ -37,7 +37,7 @@ class Link:
     def compute_start_logits(self, rates: Sequence[float]) -> list[float]:
         """Compute the logits at which the steps have the given rates (kept within 1e-4 of 0 and
         1)."""
-        return [log_odds(rate) for rate in rates]
+        return [compute_log_odds(rate) for rate in rates]
 
     def compute_log_prob(
         self, logits: Tensor, position: Tensor | None, bias: PositionBias
@@ -62,7 +62,7 @@ class ResidualLink(Link):
 
     def compute_start_logits(self, rates: Sequence[float]) -> list[float]:
         """Compute the differences of the log-odds from step to step."""
-        odds = [log_odds(rate) for rate in rates]
+        odds = [compute_log_odds(rate) for rate in rates]
         return [odd - before for odd, before in zip(odds, [0.0, *odds[:-1]], strict=True)]
 
     def compute_log_prob(
@@ -96,7 +96,7 @@ class ConditionalLink(Link):
         This link cannot make a step likelier than the step before it: a step that is more frequent
         in the log starts at nearly the same rate."""
         pairs = zip(rates, [1.0, *rates[:-1]], strict=True)
-        return [log_odds(rate / before if before > 0 else 0.5) for rate, before in pairs]
+        return [compute_log_odds(rate / before if before > 0 else 0.5) for rate, before in pairs]
 
     def compute_log_prob(
         self, logits: Tensor, position: Tensor | None, bias: PositionBias
@@ -105,7 +105,9 @@ class ConditionalLink(Link):
         first_step: LogProb = bias(logits[:, :1], position)
         later = log_prob_of(logits[:, 1:]).log_p
         log_p = torch.cat([first_step.log_p, later], dim=1).cumsum(dim=1)
-        return LogProb(log_p, torch.cat([first_step.log_not_p, log1m_exp(log_p[:, 1:])], dim=1))
+        return LogProb(
+            log_p, torch.cat([first_step.log_not_p, compute_log1m_exp(log_p[:, 1:])], dim=1)
+        )
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
         """Map [B, T] to probabilities at position 1 [B, T]."""
@@ -134,7 +136,7 @@ def choose_descending_weight(conf: ModelConf, backbone: Backbone) -> float:
     return backbone.own_descending if conf.descending is None else conf.descending
 
 
-def log_odds(rate: float) -> float:
+def compute_log_odds(rate: float) -> float:
     """Compute log(rate / (1 - rate)), the rate kept within 1e-4 of 0 and 1."""
     clipped = min(max(rate, _LOWEST), 1.0 - _LOWEST)
     return math.log(clipped / (1.0 - clipped))

@@ -10,7 +10,7 @@ from torch.nn import functional
 from conf.sections.model import ModelConf
 from model.heads.base import RelevanceHead
 from model.heads.engagement import set_bias
-from model.heads.links import log_odds
+from model.heads.links import compute_log_odds
 from model.heads.ordered import Gap
 from model.losses import TaskLoss, squared_error, thresholds_loss
 from model.spec import GRADES
@@ -39,7 +39,7 @@ class MseHead(RelevanceHead):
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set e to the mean grade, and the thresholds so that its read-out gives the rates."""
         if all(grade in rates for grade in GRADES):
-            ge_1, ge_2 = (log_odds(rates[grade]) for grade in GRADES)
+            ge_1, ge_2 = (compute_log_odds(rates[grade]) for grade in GRADES)
             mean = sum(rates[grade] for grade in GRADES)
             set_bias(self.tower, [mean])
             with torch.no_grad():

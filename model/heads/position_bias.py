@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from model.losses.bernoulli import LogProb, log1m_exp, log_prob_of
+from model.losses.bernoulli import LogProb, compute_log1m_exp, log_prob_of
 
 _STRETCHES = (2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64)
 """Ends of the stretches of positions: finer on top, where positions differ most."""
@@ -116,4 +116,4 @@ class MultiplicativeBias(PositionBias):
         attractive = log_prob_of(logits)
         log_p = attractive.log_p + self.compute_log_seen(position)
         on_top = (position <= 1).unsqueeze(1)
-        return LogProb(log_p, torch.where(on_top, attractive.log_not_p, log1m_exp(log_p)))
+        return LogProb(log_p, torch.where(on_top, attractive.log_not_p, compute_log1m_exp(log_p)))

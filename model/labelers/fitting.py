@@ -31,13 +31,13 @@ def check_fit(pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets])
         ge_1, ge_2 = labels.label_ge_1, labels.label_ge_2
         if not np.all((ge_2 >= 0) & (ge_2 <= ge_1 + _ORDER_SLACK) & (ge_1 <= 1)):
             raise LabelerError(f"a {what} label breaks 0 <= P(>= 2) <= P(>= 1) <= 1")
-    masses = grade_masses(targets)
+    masses = sum_grade_masses(targets)
     absent = [str(grade) for grade in range(GRADE_COUNT) if not masses[grade] > 0]
     if absent:
         raise LabelerError(f"no training pair has grade {', '.join(absent)}; add some or resample")
 
 
-def grade_masses(targets: Targets) -> list[float]:
+def sum_grade_masses(targets: Targets) -> list[float]:
     """Sum the weight of grade 0, 1 and 2 in (soft) targets."""
     ge_1, ge_2, weight = targets.label_ge_1, targets.label_ge_2, targets.weight
     return [float((weight * mass).sum()) for mass in (1 - ge_1, ge_1 - ge_2, ge_2)]
@@ -50,7 +50,7 @@ def compute_cross_entropy(p: Probabilities, targets: Targets) -> float:
 
 
 def compute_pair_losses(p: Probabilities, targets: Targets) -> Floats:
-    """Compute the cross-entropy of both thresholds together of each pair , [N](nats)."""
+    """Compute the cross-entropy (nats) of both thresholds together for each pair, [N]."""
     total = np.zeros(len(p))
     for predicted, label in ((p.p_ge_1, targets.label_ge_1), (p.p_ge_2, targets.label_ge_2)):
         safe = predicted.clip(_TINY, 1 - _TINY)

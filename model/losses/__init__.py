@@ -1,7 +1,7 @@
 """Losses, one per file; each gives a sum and the weight behind it."""
 
 from model.losses.base import TaskLoss, total_loss
-from model.losses.bernoulli import LogProb, log1m_exp, log_prob_of, masked_bce
+from model.losses.bernoulli import LogProb, compute_log1m_exp, log_prob_of, masked_bce
 from model.losses.corn import corn_loss
 from model.losses.descending import descending_loss
 from model.losses.grade_entropy import grade_entropy
@@ -13,12 +13,12 @@ from model.losses.thresholds import thresholds_loss
 __all__ = [
     "LogProb",
     "TaskLoss",
+    "compute_log1m_exp",
     "corn_loss",
     "descending_loss",
     "grade_entropy",
     "lambda_rank_loss",
     "listnet_loss",
-    "log1m_exp",
     "log_prob_of",
     "masked_bce",
     "squared_error",

@@ -23,7 +23,7 @@ def log_prob_of(logit: Tensor) -> LogProb:
     return LogProb(functional.logsigmoid(wide), functional.logsigmoid(-wide))
 
 
-def log1m_exp(x: Tensor) -> Tensor:
+def compute_log1m_exp(x: Tensor) -> Tensor:
     """Compute log(1 - exp(x)) for x < 0, [B] -> [B] (Maechler 2012, eq. 7); x is cut at -1e-6."""
     x = x.clamp(max=-1e-6)
     near = x > -math.log(2.0)

@@ -56,7 +56,7 @@ def as_keys(values: ArrayLike) -> Keys:
     return np.asarray(hash_array(texts, categorize=False)).reshape(array.shape)
 
 
-def zipf_rank(uniform: Floats, count: int, exponent: float) -> Ints:
+def draw_zipf_ranks(uniform: Floats, count: int, exponent: float) -> Ints:
     """Turn uniform draws into ranks from 0 whose frequency falls about as (rank + 1)^-exponent.
 
     Inverse of the distribution function with density x^-exponent on [1, count + 1):

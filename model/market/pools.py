@@ -10,7 +10,7 @@ from conf.sections.source import SimulatedSource
 from model.market.catalogue import SHARD_ITEMS, count_shards, draw_items
 from model.market.draws import Bools, Draws, Floats, Ints
 from model.market.intents import Intents
-from model.market.logger import shelf_score
+from model.market.logger import score_shelf
 from model.market.vocabulary import TYPES
 
 MISFIT_CHOICE = 10
@@ -71,7 +71,7 @@ def _build_shelf(
 ) -> list[tuple[Ints, Ints, Floats]]:
     """List a shard's items by type: number, attributes, shelf score."""
     items = draw_items(np.arange(shard, source.items, count), draws)
-    score = shelf_score(source.policy, items.latents.popularity, items.latents.cheapness)
+    score = score_shelf(source.policy, items.latents.popularity, items.latents.cheapness)
     of_type = (np.flatnonzero(items.type_index == kind) for kind in range(len(TYPES)))
     return [(items.number[at], items.attributes[at], score[at]) for at in of_type]
 
@@ -105,7 +105,7 @@ def _draw_misfits(intents: Intents, source: SimulatedSource, draws: Draws) -> Ca
     items = draw_items(number.ravel(), draws)
     attributes = items.attributes.reshape(*number.shape, -1)
     shared = (intents.wants[:, None, None] == attributes).sum(axis=-1)
-    liked = shelf_score(source.policy, items.latents.popularity, items.latents.cheapness)
+    liked = score_shelf(source.policy, items.latents.popularity, items.latents.cheapness)
     noise = draws.draw_normal("misfit", text[..., None], number)
     score = liked.reshape(number.shape) + shared + 0.5 * noise
     is_other = items.type_index.reshape(number.shape) != intents.type_index[:, None, None]

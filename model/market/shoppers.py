@@ -20,7 +20,7 @@ RELEVANCE_SD = 0.7
 """Spread of the planted relevance among the items that compete for a page, about (grades)."""
 
 
-def price_sensitivity(conf: ShoppersConf, regions: Sequence[str]) -> dict[str, float]:
+def spread_sensitivity(conf: ShoppersConf, regions: Sequence[str]) -> dict[str, float]:
     """Spread the effect of cheapness evenly over the regions (logit per sd), in the order of
     `regions`."""
     low, high = conf.price_sensitivity_min, conf.price_sensitivity_max
@@ -28,12 +28,12 @@ def price_sensitivity(conf: ShoppersConf, regions: Sequence[str]) -> dict[str, f
     return {region: low + (high - low) * i / steps for i, region in enumerate(regions)}
 
 
-def brand_taste(conf: ShoppersConf, draws: Draws, regions: Keys, brands: Keys) -> Floats:
+def draw_taste(conf: ShoppersConf, draws: Draws, regions: Keys, brands: Keys) -> Floats:
     """Draw a region's liking of a brand (logit)."""
     return conf.brand_taste_sd * draws.draw_normal("taste", regions, brands)
 
 
-def price_level(draws: Draws, regions: Keys) -> Floats:
+def draw_price_level(draws: Draws, regions: Keys) -> Floats:
     """Draw a region's prices over the catalogue's, between 0.9 and 1.1."""
     return 0.9 + 0.2 * draws.draw_uniform("price level", regions)
 
@@ -77,12 +77,12 @@ def compute_funnel(
 ) -> Funnel:
     """Compute the funnel: a pure function of query text, region, item and relevance, whatever the
     page and the day."""
-    sensitivity = np.array(list(price_sensitivity(conf, regions).values()))[:, None]
+    sensitivity = np.array(list(spread_sensitivity(conf, regions).values()))[:, None]
     cheap = sensitivity * pairs.cheapness
     fit = conf.relevance_strength * (pairs.relevance - 1)
     quality = conf.quality * pairs.quality
     unexplained = conf.pair_noise_sd * draws.draw_normal("unexplained", pairs.text, pairs.item)
-    taste = brand_taste(conf, draws, as_keys(regions)[:, None], pairs.brand)
+    taste = draw_taste(conf, draws, as_keys(regions)[:, None], pairs.brand)
     click = (
         conf.click_intercept
         + fit
@@ -97,7 +97,7 @@ def compute_funnel(
     return Funnel(click, compute_sigmoid(click), compute_sigmoid(cart), compute_sigmoid(purchase))
 
 
-def click_spread(conf: ShoppersConf) -> float:
+def estimate_click_spread(conf: ShoppersConf) -> float:
     """Compute the spread of the click logit over pairs, about: the planted effects as if
     independent."""
     price = (conf.price_sensitivity_min + conf.price_sensitivity_max) / 2

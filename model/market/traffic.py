@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from conf.sections.market import MarketSource
-from model.market.draws import Draws, Ints, choose_index, zipf_rank
+from model.market.draws import Draws, Ints, choose_index, draw_zipf_ranks
 
 WEEKDAY_TRAFFIC = (0.95, 0.9, 0.9, 0.95, 1.0, 1.15, 1.15)
 """Pages of a day over the mean day, Monday first; they add up to 7."""
@@ -31,7 +31,7 @@ _DAY = 86_400
 
 def count_slots(source: MarketSource) -> int:
     """Count the places for pages over all days, more than there are pages."""
-    return source.days * _slots_a_day(source)
+    return source.days * _count_slots_a_day(source)
 
 
 def draw_searches(
@@ -56,22 +56,22 @@ def draw_searches(
         draws: of the market's seed.
     """
     first_day = (run_date - timedelta(days=source.days) - date(1970, 1, 1)).days
-    day, slot = first_day + slot // _slots_a_day(source), slot % _slots_a_day(source)
+    day, slot = first_day + slot // _count_slots_a_day(source), slot % _count_slots_a_day(source)
     weekday = (day + 3) % 7  # 1970 began on a Thursday
-    pages = _pages_a_day(source) * np.array(WEEKDAY_TRAFFIC)[weekday]
+    pages = _count_pages_a_day(source) * np.array(WEEKDAY_TRAFFIC)[weekday]
     day, slot = (x[slot + draws.draw_uniform("traffic", day) < pages] for x in (day, slot))
     block, place = slot // _SESSION_BLOCK, slot % _SESSION_BLOCK
     split = draws.draw_below(len(_SPLITS), "split", day, block)
     session, page = (day, block, _SPLITS[split, place]), _PAGES[split, place]
     moves_on = (page > 0) & (draws.draw_uniform("moves on", *session, page) < 0.5)
     intent = draws.draw_uniform("intent", *session, np.where(moves_on, page, 0))
-    shares = list(region_shares(source, regions).values())
+    shares = list(compute_region_shares(source, regions).values())
     noon = (draws.draw_uniform("start/a", *session) + draws.draw_uniform("start/b", *session)) / 2
     pause = 30 + draws.draw_below(120, "pause", *session)
     return pd.DataFrame(
         {
-            "search_id": _search_ids(day, slot),
-            "text_number": zipf_rank(intent, texts, source.zipf_exponent),
+            "search_id": _format_search_ids(day, slot),
+            "text_number": draw_zipf_ranks(intent, texts, source.zipf_exponent),
             "region": np.array(regions, object)[
                 choose_index(shares, draws.draw_uniform("region", *session))
             ],
@@ -82,20 +82,20 @@ def draw_searches(
     )
 
 
-def region_shares(source: MarketSource, regions: Sequence[str]) -> dict[str, float]:
+def compute_region_shares(source: MarketSource, regions: Sequence[str]) -> dict[str, float]:
     """Compute each region's share of the traffic (fractions that add up to 1)."""
     weights = [(i + 1) ** -source.region_skew for i in range(len(regions))]
     return {r: w / sum(weights) for r, w in zip(regions, weights, strict=True)}
 
 
-def _pages_a_day(source: MarketSource) -> float:
+def _count_pages_a_day(source: MarketSource) -> float:
     return source.impressions / source.page_size / source.days
 
 
-def _slots_a_day(source: MarketSource) -> int:
-    return ceil(max(WEEKDAY_TRAFFIC) * _pages_a_day(source))
+def _count_slots_a_day(source: MarketSource) -> int:
+    return ceil(max(WEEKDAY_TRAFFIC) * _count_pages_a_day(source))
 
 
-def _search_ids(day: Ints, slot: Ints) -> list[str]:
+def _format_search_ids(day: Ints, slot: Ints) -> list[str]:
     dates = np.char.replace(day.astype("datetime64[D]").astype(str), "-", "")
     return [f"{on}-{n + 1:09d}" for on, n in zip(dates.tolist(), slot.tolist(), strict=True)]

@@ -95,9 +95,9 @@ def judge_candidate(
     counted = [f for f in evidence.rankings if f.queries >= min_queries]
     calibrated = [f for f in evidence.calibration if f.queries >= min_queries]
     reasons = [
-        *(line for f in counted for line in _ranking_reasons(f, conf)),
-        *(line for f in calibrated for line in _calibration_reasons(f, conf)),
-        *(_disorder_reasons(evidence, conf) if evidence.queries >= min_queries else ()),
+        *(line for f in counted for line in _list_ranking_reasons(f, conf)),
+        *(line for f in calibrated for line in _list_calibration_reasons(f, conf)),
+        *(_list_disorder_reasons(evidence, conf) if evidence.queries >= min_queries else ()),
     ]
     few = [f.metric for f in evidence.rankings if f not in counted and f.region == ALL]
     few += [f"{f.task} calibration" for f in evidence.calibration if _has_few(f, calibrated)]
@@ -110,7 +110,7 @@ def _has_few(figure: CalibrationFigure, calibrated: Iterable[CalibrationFigure])
     return figure.region == ALL and figure not in calibrated
 
 
-def _ranking_reasons(f: RankingFigure, conf: AdmissionConf) -> list[str]:
+def _list_ranking_reasons(f: RankingFigure, conf: AdmissionConf) -> list[str]:
     where, reasons = f"{f.metric}, {f.region}, {f.queries:,} queries", []
     if f.region == ALL and f.over_random <= 0:
         reasons.append(f"{where}: no better than a random order ({f.over_random:+.4f})")
@@ -122,7 +122,7 @@ def _ranking_reasons(f: RankingFigure, conf: AdmissionConf) -> list[str]:
     return reasons
 
 
-def _calibration_reasons(f: CalibrationFigure, conf: AdmissionConf) -> list[str]:
+def _list_calibration_reasons(f: CalibrationFigure, conf: AdmissionConf) -> list[str]:
     where, reasons = f"calibration of {f.task}, {f.region}, {f.queries:,} queries", []
     least = f.error.value if f.error.low is None else f.error.low
     if least > conf.max_calibration_error:
@@ -136,7 +136,7 @@ def _calibration_reasons(f: CalibrationFigure, conf: AdmissionConf) -> list[str]
     return reasons
 
 
-def _disorder_reasons(evidence: GateEvidence, conf: AdmissionConf) -> list[str]:
+def _list_disorder_reasons(evidence: GateEvidence, conf: AdmissionConf) -> list[str]:
     return [
         f"{pair} in {share:.2%} of {evidence.rows:,} rows, allowed {conf.max_disorder:.2%}"
         for pair, share in evidence.disorder.items()

@@ -20,7 +20,7 @@ from model.serving.calibrators import Calibrators, LabelledPredictions, fit_cali
 from model.spec import RELEVANCE, InputSpec
 from model.standardise import Standardisation, measure_inputs
 from model.training.checkpoint import Progress
-from model.training.launcher import launch
+from model.training.launcher import launch_training
 from model.training.task import TrainTask
 from model.training.tracking import LINES
 from model.training.trainer import load_trained
@@ -57,7 +57,7 @@ def fit_ranker(
     """
     scale = measure_inputs(snapshot)
     task = TrainTask(snapshot.folder, folder, scale, conf.model, conf.feed, conf.trainer, conf.seed)
-    launch(task)
+    launch_training(task)
     ranker, progress = load_trained(task)
     validated = predict_split(ranker, snapshot, conf.feed)
     calibrators = fit_calibrators(

@@ -7,7 +7,7 @@ from model.training.task import TrainTask
 from model.training.trainer import train
 
 
-def launch(task: TrainTask) -> None:
+def launch_training(task: TrainTask) -> None:
     """Train to the end; the result lies in `task.folder`.
 
     Through the distributor, its processes exchange gradients with gloo, or nccl on GPUs, and

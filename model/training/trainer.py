@@ -48,7 +48,7 @@ def train(task: TrainTask) -> None:
         ListError: the relevance head needs whole lists, which conf or snapshot do not give.
         TrainingError: the loss is not finite.
     """
-    with join_ranks(task.trainer) as ranks, torch.random.fork_rng(_cuda_devices(ranks)):
+    with join_ranks(task.trainer) as ranks, torch.random.fork_rng(_list_cuda_devices(ranks)):
         training = _Training(task, ranks)
         while not training.progress.finished:
             training.run_epoch()
@@ -211,5 +211,5 @@ def _set_step_size(optimizer: torch.optim.Optimizer, factor: float) -> None:
         group["lr"] = group["initial_lr"] * factor
 
 
-def _cuda_devices(ranks: Ranks) -> list[torch.device]:
+def _list_cuda_devices(ranks: Ranks) -> list[torch.device]:
     return [ranks.device] if ranks.device.type == "cuda" else []

@@ -13,12 +13,12 @@ from conf.errors import GateRefusedError
 from features.contracts import MODEL_DECISIONS, SCORES
 from jobs import admit_model, build_scoring_rows, build_training_set, score_catalog
 from jobs.platform.job import Job
-from jobs.serving.in_force import model_in_force
+from jobs.serving.in_force import find_model_in_force
 from jobs.serving.models import (
     ModelGoneError,
     NoRollbackError,
-    admitted_dir,
     find_in_force,
+    name_admitted_dir,
 )
 from udfs.model_files import model_version
 
@@ -44,7 +44,7 @@ def decisions(run: Any) -> list[Any]:
 
 
 def served(run: Any) -> str:
-    return model_version(model_in_force(run.warehouse()))
+    return model_version(find_model_in_force(run.warehouse()))
 
 
 def test_a_refused_night_scores_with_the_model_before_and_a_rollback_goes_back(
@@ -93,9 +93,9 @@ def test_a_refused_night_scores_with_the_model_before_and_a_rollback_goes_back(
     with pytest.raises(NoRollbackError, match="no model was admitted before"):
         Job(admit_model.roll_back("Ada", "again"), "").run(spark, own_run.conf())
 
-    shutil.rmtree(admitted_dir(warehouse, first))
+    shutil.rmtree(name_admitted_dir(warehouse, first))
     with pytest.raises(ModelGoneError, match=f"model {first}, in force by decision 1"):
-        model_in_force(own_run.warehouse())
+        find_model_in_force(own_run.warehouse())
 
 
 def test_the_steps_that_serve_see_that_another_model_is_in_force() -> None:

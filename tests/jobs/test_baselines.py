@@ -45,7 +45,7 @@ def test_scores_in_spark_equal_those_of_plain_rows(tiny_run: Any, prepared: Any)
     warehouse = tiny_run.warehouse(*SETTINGS)
     test = warehouse.read_run(EXAMPLE_SCORES).where("split = 'test'")
     examples = warehouse.read_run(TRAINING_EXAMPLES).where("split = 'test'")
-    rows = prepared.beside_examples(test).toPandas().sort_values("example_id")
+    rows = prepared.join_examples(test).toPandas().sort_values("example_id")
     plain = examples.toPandas().sort_values("example_id")
     assert len(rows) == len(plain) > 0
     _require_equal(prepared.baselines, rows, plain[NAMES].to_numpy(np.float32))
@@ -64,7 +64,7 @@ def test_candidates_are_unpacked_in_their_order(tiny_run: Any, prepared: Any) ->
         matrices.append(matrix)
         pairs += [(row.query_id, item) for item in row.item_ids]
     keys = tiny_run.spark.createDataFrame(pairs, "query_id string, item_id string")
-    rows = prepared.beside_served(keys).toPandas().sort_values(["query_id", "item_id"])
+    rows = prepared.join_served(keys).toPandas().sort_values(["query_id", "item_id"])
     _require_equal(prepared.baselines, rows, np.concatenate(matrices))
 
 

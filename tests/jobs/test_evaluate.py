@@ -20,7 +20,7 @@ from features.contracts import (
 )
 from jobs import evaluate
 from jobs.platform.runner import open_warehouse
-from model.evaluation.metrics import log_discounts
+from model.evaluation.metrics import compute_log_discounts
 
 Frame = Callable[..., DataFrame]
 MakeConf = Callable[..., ResolvedConf]
@@ -104,7 +104,7 @@ def test_relevance_is_judged_on_what_is_served(
     _scored(warehouse, table_frame)
     findings = evaluate.measure_rankers(evaluate.read_inputs(warehouse), conf)
     found = findings.by_name()
-    second, third = (float(d) for d in log_discounts(3)[1:])
+    second, third = (float(d) for d in compute_log_discounts(3)[1:])
     assert findings.as_served
     assert found["relevance_only", "relevance_ndcg@10_exp"]["value"] == pytest.approx(1.0)
     assert found["relevance_only", "relevance_ndcg@10_judged_mixed"]["queries"] == 1
@@ -134,7 +134,7 @@ def test_run_measures_dry_then_twice_the_same(
         report = evaluate.JOB.run(spark, conf)
     rows = warehouse.read(METRICS).collect()
     by_name = {(r["ranker"], r["metric"], r["region"]): r for r in rows}
-    second, third = (float(d) for d in log_discounts(3)[1:])
+    second, third = (float(d) for d in compute_log_discounts(3)[1:])
     joint = by_name["joint", "relevance_ndcg@10_exp", "all"]
     assert (joint["value"], joint["queries"], joint["split"]) == (1.0, 10, "test")
     assert joint["difference"] == pytest.approx(1 - second)

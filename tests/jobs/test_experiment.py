@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 
-from bench.planted_lists import plant
+from bench.planted_lists import plant_lists
 from conf.experiment import load_experiment
 from conf.load import SIMULATED, load_conf
 from features.contracts import EXPERIMENT_COMPARISONS, EXPERIMENT_RESULTS
@@ -53,7 +53,7 @@ CONTENT: dict[str, Any] = {
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("experiment")
-    plant(folder / "data", (400, 160, 160))
+    plant_lists(folder / "data", (400, 160, 160))
     data = {"planted": {"simulated": True, "folder": str(folder / "data"), "rows": 300}}
     (folder / "tiny.yaml").write_text(yaml.safe_dump(CONTENT | {"data": data}))
     return folder

@@ -26,7 +26,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.deciders import DeciderError
-from jobs.serving.in_force import weights_in_force
+from jobs.serving.in_force import find_weights_in_force
 from jobs.serving.trials import TrialError
 
 MakeConf = Callable[..., ResolvedConf]
@@ -107,19 +107,19 @@ def test_a_trial_is_compared_adopted_reverted_and_dropped(
     assert judged["engagement_debiased@1"]["difference"] <= 0.0
     assert report.notes[-1].strip() in " ".join(_do(reweight.JOB, spark, conf, "--list").notes)
 
-    assert weights_in_force(warehouse).version == "t"
+    assert find_weights_in_force(warehouse).version == "t"
     _do(adopt_weights.JOB, spark, conf, "--trial", "fit-up", "--by", "Ada", "--why", "misfits")
-    found = weights_in_force(warehouse)
+    found = find_weights_in_force(warehouse)
     assert (found.version, found.table.get_region("us").relevance) == (row["weights_version"], 5.0)
     assert "adopted by Ada from 2026-03-01 on: misfits" in warehouse.report.notes[-1]
     earlier, _ = open_warehouse(spark, make_conf(*SETTINGS, "run_date=2026-02-28"), "test")
-    assert weights_in_force(earlier).version != row["weights_version"]
+    assert find_weights_in_force(earlier).version != row["weights_version"]
 
     _do(adopt_weights.JOB, spark, conf, "--back-to-tuned", "--by", "Bo", "--why", "sold less")
-    assert weights_in_force(warehouse).version == "t"
+    assert find_weights_in_force(warehouse).version == "t"
     again = ("--version", row["weights_version"], "--by", "Ada", "--why", "it was the sale")
     _do(adopt_weights.JOB, spark, conf, *again)
-    assert weights_in_force(warehouse).version == row["weights_version"]
+    assert find_weights_in_force(warehouse).version == row["weights_version"]
     decisions = warehouse.read(WEIGHT_DECISIONS).orderBy("decision_no").collect()
     assert [d["decision"] for d in decisions] == ["adopted", "tuned", "adopted"]
     assert _do(adopt_weights.JOB, spark, conf, "--list").notes[1].startswith("2: tuned")

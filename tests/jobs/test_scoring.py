@@ -16,7 +16,7 @@ from jobs import build_scoring_rows, build_training_set, reweight, score_catalog
 from jobs.platform.feature_reads import read_features
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
-from jobs.serving.in_force import NoModelError, model_in_force, weights_in_force
+from jobs.serving.in_force import NoModelError, find_model_in_force, find_weights_in_force
 from model.serving.artifact import load_model
 
 CONF_WEIGHTS = "value.tuned=false"
@@ -93,23 +93,23 @@ def test_a_trial_ranks_as_scoring_with_its_weights_does(tiny_run: Any, scored: J
 
 def test_tuned_weights_are_taken_where_they_exist(tiny_run: Any, table_frame: Any) -> None:
     warehouse = tiny_run.warehouse()
-    assert weights_in_force(warehouse).table.get_region("us").relevance == 0.1
+    assert find_weights_in_force(warehouse).table.get_region("us").relevance == 0.1
     assert "those of conf" in warehouse.report.notes[0]
     tuned = {"region": "us", "w_relevance": 2.0, "weights_version": "v", "origin": "tuned"}
     warehouse.replace_run(VALUE_WEIGHTS, table_frame(VALUE_WEIGHTS, [tuned]))
-    found = weights_in_force(warehouse)
+    found = find_weights_in_force(warehouse)
     assert found.version == "v"
     assert found.table.get_region("us").as_tuple() == (0, 0, 0, 2.0)
     assert found.table.get_region("fr").relevance == 0.1
-    assert weights_in_force(tiny_run.warehouse(CONF_WEIGHTS)).table.by_region == {}
+    assert find_weights_in_force(tiny_run.warehouse(CONF_WEIGHTS)).table.by_region == {}
 
 
 def test_the_latest_earlier_model_stands_in_and_is_noted(tiny_run: Any) -> None:
     later = tiny_run.warehouse("run_date=2026-03-05")
-    assert model_in_force(later).name == "2026-03-01"
+    assert find_model_in_force(later).name == "2026-03-01"
     assert later.report.notes == ["no model of 2026-03-05: scored with that of 2026-03-01"]
     with pytest.raises(NoModelError, match="counterpoise train"):
-        model_in_force(tiny_run.warehouse("run_date=2026-02-01"))
+        find_model_in_force(tiny_run.warehouse("run_date=2026-02-01"))
 
 
 def test_a_model_trained_anew_is_loaded_by_workers_that_live_on(

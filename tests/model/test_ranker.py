@@ -10,7 +10,7 @@ from conf.sections.model import ModelConf
 from conf.sections.training import FeedConf
 from model.feed import Batch, RowSelection, Snapshot, read_batches
 from model.heads import CornHead
-from model.inputs import FeatureBlock, Piecewise, embedding_width
+from model.inputs import FeatureBlock, Piecewise, choose_width
 from model.losses import total_loss
 from model.ranker import Ranker, build_ranker
 from model.spec import InputFeature, SpecError
@@ -133,7 +133,7 @@ def test_the_query_part_once_gives_the_same(ranker: Ranker, batch: Batch) -> Non
     counts = torch.tensor([3, 0, 2])
     queries = batch.features[:3][:, spec.query_positions]
     candidates = batch.features[:5][:, spec.candidate_positions]
-    whole = ranker.inputs.joined(queries.repeat_interleave(counts, dim=0), candidates)
+    whole = ranker.inputs.join_blocks(queries.repeat_interleave(counts, dim=0), candidates)
     split = ranker.read_out(ranker.represent_candidates(queries, candidates, counts))
     for name, p in ranker.predict(whole).items():
         torch.testing.assert_close(split[name], p)
@@ -175,7 +175,7 @@ def test_a_feature_left_out_changes_nothing(snapshot: Snapshot, scale: Standardi
 
 
 def test_embedding_width() -> None:
-    assert [embedding_width(n, 16) for n in (2, 6, 100, 4096)] == [2, 3, 10, 16]
+    assert [choose_width(n, 16) for n in (2, 6, 100, 4096)] == [2, 3, 10, 16]
 
 
 def test_the_ordinal_head_is_a_chain_for_any_logits() -> None:

@@ -91,7 +91,7 @@ def test_scoring_gives_what_the_ranker_predicts(ranker: Ranker, batch: Batch) ->
     queries = batch.features[:3][:, spec.query_positions]
     candidates = batch.features[:9][:, spec.candidate_positions]
     counts = torch.tensor([4, 0, 5])
-    whole = ranker.inputs.joined(queries.repeat_interleave(counts, dim=0), candidates)
+    whole = ranker.inputs.join_blocks(queries.repeat_interleave(counts, dim=0), candidates)
     torch.testing.assert_close(
         network.predict_candidates(queries, candidates, counts), network.predict_pairs(whole)
     )

@@ -92,7 +92,7 @@ def test_stored_vectors_reach_a_labeler_that_reads_them() -> None:
         def __init__(self) -> None:
             self.known: dict[str, list[float]] = {}
 
-        def remember(self, vectors: Mapping[str, np.ndarray]) -> None:
+        def add_vectors(self, vectors: Mapping[str, np.ndarray]) -> None:
             self.known |= {text: vector.tolist() for text, vector in vectors.items()}
 
     texts, vectors = pd.Series(["drill", "saw"]), pd.Series([np.array([1.0, 0.0]), None])

@@ -8,9 +8,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from model.market.draws import Bools, Floats, Ints, as_keys
-from model.market.logger import logger_score, model_score
+from model.market.logger import score_by_model, score_pairs
 from model.market.pages import draw_outcomes, draw_pages
-from model.market.shoppers import MarketPairs, compute_funnel, price_level
+from model.market.shoppers import MarketPairs, compute_funnel, draw_price_level
 from udfs.market.world import Source, World, pairs_of, query_ids
 
 LOG = (
@@ -66,7 +66,7 @@ def _draw_log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> 
     is_logged = (shown.choice >= 0) & (did.known_second < cutoff)
     page, place = np.nonzero(is_logged)
     pair, in_region = at[is_logged], region[page, 0]
-    level = price_level(draws, as_keys(world.regions))
+    level = draw_price_level(draws, as_keys(world.regions))
     return pd.DataFrame(
         {
             "search_id": pages["search_id"].to_numpy()[page],
@@ -97,8 +97,8 @@ def _score_offers(
     if policy.model:
         keys = pairs.text, as_keys(world.regions)[:, None], pairs.item
         shoppers = world.source.shoppers
-        terms["model_score"] = model_score(policy, shoppers, click_logit, world.draws, *keys)
-    return np.broadcast_to(logger_score(policy, pairs, **terms), click_logit.shape)
+        terms["model_score"] = score_by_model(policy, shoppers, click_logit, world.draws, *keys)
+    return np.broadcast_to(score_pairs(policy, pairs, **terms), click_logit.shape)
 
 
 def _pool_places(pool_text: Ints, page_text: Ints) -> Ints:

@@ -10,7 +10,7 @@ from model.market.intents import draw_intents, write_texts
 from model.market.offers import compute_prices, draw_latents, draw_listing_days
 from model.market.pools import draw_pools
 from model.market.raters import draw_latent_relevance, draw_rated_grade
-from model.market.shoppers import brand_taste, compute_funnel
+from model.market.shoppers import compute_funnel, draw_taste
 from model.market.traffic import draw_searches
 from udfs.market.world import Source, World, pairs_of, query_ids
 
@@ -101,7 +101,7 @@ def latent_rows(world: World[HomeDepotSource], pairs: pd.DataFrame) -> pd.DataFr
 def taste_rows(world: World[Source], brands: pd.DataFrame) -> pd.DataFrame:
     """Draw TASTES, one row per region and `brand`."""
     regions = as_keys(world.regions)[:, None]
-    tastes = brand_taste(world.source.shoppers, world.draws, regions, as_keys(brands["brand"]))
+    tastes = draw_taste(world.source.shoppers, world.draws, regions, as_keys(brands["brand"]))
     names = [f"brand_taste.{region}.{b}" for region in world.regions for b in brands["brand"]]
     meaning = "a region's liking of a brand (logit of a click)"
     return pd.DataFrame({"name": names, "value": tastes.ravel(), "meaning": meaning})

@@ -10,8 +10,8 @@ from conf.sections.base import Section
 from conf.sections.market import MarketSource
 from model.market.clicks import compute_examination
 from model.market.draws import as_keys
-from model.market.shoppers import price_level, price_sensitivity
-from model.market.traffic import region_shares
+from model.market.shoppers import draw_price_level, spread_sensitivity
+from model.market.traffic import compute_region_shares
 from udfs.market.rows import TASTES, taste_rows
 from udfs.market.world import World
 
@@ -66,12 +66,12 @@ def _of_positions(source: MarketSource) -> Iterator[Parameter]:
 
 def _of_regions(world: World[MarketSource]) -> Iterator[Parameter]:
     regions = world.regions
-    for region, effect in price_sensitivity(world.source.shoppers, regions).items():
+    for region, effect in spread_sensitivity(world.source.shoppers, regions).items():
         meaning = "effect of a low price on clicks (logit per sd); half of it on later steps"
         yield Parameter(f"price_sensitivity.{region}", effect, meaning)
-    for region, share in region_shares(world.source, regions).items():
+    for region, share in compute_region_shares(world.source, regions).items():
         yield Parameter(f"traffic.{region}", share, "share of the traffic (fraction)")
-    levels = price_level(world.draws, as_keys(regions)).tolist()
+    levels = draw_price_level(world.draws, as_keys(regions)).tolist()
     for region, level in zip(regions, levels, strict=True):
         meaning = "price shown in a region over the catalogue's (ratio)"
         yield Parameter(f"price_level.{region}", level, meaning)

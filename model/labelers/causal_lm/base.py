@@ -39,7 +39,7 @@ def find_base(conf: CausalLmConf) -> BaseModel:
     place = Path(conf.path) if conf.path is not None else find_package_folder(conf.package)
     gguf = find_gguf(place)
     digest = file_sha256(gguf) if gguf else hash_weights(list_weight_files(place, SECTION))
-    check_sha256(place, digest, conf.sha256 or _default_sha256(conf), SECTION)
+    check_sha256(place, digest, conf.sha256 or _choose_sha256(conf), SECTION)
     folder = _convert_once(gguf, digest, choose_cache_folder(conf)) if gguf else place
     layers = conf.layers or max(1, round(MIDDLE * count_layers(folder)))
     return BaseModel(folder, digest, SECTION, layers)
@@ -84,7 +84,7 @@ def find_package_folder(package: str) -> Path:
     return Path(next(iter(spec.submodule_search_locations)))
 
 
-def _default_sha256(conf: CausalLmConf) -> str | None:
+def _choose_sha256(conf: CausalLmConf) -> str | None:
     default = CausalLmConf.model_fields["package"].default
     return SMOLLM2_SHA256 if conf.path is None and conf.package == default else None
 

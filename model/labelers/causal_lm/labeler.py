@@ -34,7 +34,7 @@ from model.labelers.network.reading import (
     read_all,
 )
 from model.labelers.network.token_pairs import TokenPairs
-from model.labelers.network.training import fine_tune, learnt_state
+from model.labelers.network.training import copy_learnt, fine_tune
 from model.labelers.partial import Answers
 from model.labelers.prompt import Template, mark_suspected, read_template
 from model.text.encoder import resolve_dtype
@@ -159,7 +159,7 @@ class CausalLm:
 
     def _list_learnt(self) -> dict[str, Tensor]:
         standardising = {"mean": self._network.mean.cpu(), "scale": self._network.scale.cpu()}
-        return learnt_state(self._network) | standardising
+        return copy_learnt(self._network) | standardising
 
     def _tokenise(self, pairs: Pairs, targets: Targets | None = None) -> TokenPairs:
         return TokenPairs.from_tokens(self._prompts.tokenise(pairs), self._prompts.fillers, targets)

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import measure_ndcg
-from model.evaluation.metrics import compute_pearson, exponential_gain
+from model.evaluation.metrics import compute_exponential_gains, compute_pearson
 from model.evaluation.relevance import CLEAR_GRADES, measure_clear_pairs
 from model.labelers.base import Floats
 
@@ -32,7 +32,7 @@ def measure_within_query(
         query: [N] code of the query.
         apart: in units of the level.
     """
-    lists = RankedLists.from_codes(query, exponential_gain(level), _K)
+    lists = RankedLists.from_codes(query, compute_exponential_gains(level), _K)
     return {
         "within_query_correlation": _average_correlation(expected, level, query),
         f"ndcg@{_K}": measure_ndcg(lists, expected).value,

@@ -47,7 +47,7 @@ class Catalogue:
 
     @classmethod
     def from_texts(cls, items: Iterable[str]) -> Self:
-        """Give index the distinct texts."""
+        """Index the distinct texts."""
         parsed = parse_all(items)
         held = [sorted({hash_word(word) for word in entry.words}) for entry in parsed.values()]
         rows = np.repeat(np.arange(len(held), dtype=np.int32), [len(words) for words in held])

@@ -55,7 +55,7 @@ class Parsed:
         """Take a text apart."""
         words = split_tokens(text[:_LONGEST])[:_TOKENS]
         content = _select_content(words)
-        core = _select_content(_before_qualifier(words))
+        core = _select_content(_cut_qualifiers(words))
         return cls(
             words=tuple(words),
             content=tuple(content),
@@ -86,7 +86,7 @@ def _select_content(words: list[str]) -> list[str]:
     return chosen or list(dict.fromkeys(words))
 
 
-def _before_qualifier(words: list[str]) -> list[str]:
+def _cut_qualifiers(words: list[str]) -> list[str]:
     """Give the tokens up to the first qualifier that has a word before it."""
     for at, word in enumerate(words):
         inch = word == "in" and at > 0 and is_number(words[at - 1])

@@ -20,10 +20,10 @@ def compare_tokens(a: str, b: str) -> float:
     if any(c.isdigit() for c in a) or any(c.isdigit() for c in b):
         return 0.0
     shared = _compute_dice(_split_bigrams(a), _split_bigrams(b))
-    return max(shared, edit_similarity(a, b)) if shared >= _WORTH_EDITING else shared
+    return max(shared, compare_edits(a, b)) if shared >= _WORTH_EDITING else shared
 
 
-def edit_similarity(a: str, b: str) -> float:
+def compare_edits(a: str, b: str) -> float:
     """Compute 1 - edits / length of the longer; an edit inserts, deletes, replaces or swaps
     neighbours.
 

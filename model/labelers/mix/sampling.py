@@ -82,7 +82,7 @@ def stratify_mix(graded: Mapping[str, Sequence[float]], population: Mapping[str,
     return compute_mix([float(part) for part in total])
 
 
-def total_variation(a: Sequence[float], b: Sequence[float]) -> float:
+def compute_total_variation(a: Sequence[float], b: Sequence[float]) -> float:
     """Compute half the sum of |a_g - b_g| of two mixes: the share of pairs that change their
     grade."""
     return float(np.abs(np.asarray(a, np.float64) - np.asarray(b, np.float64)).sum() / 2)

@@ -76,7 +76,7 @@ def fine_tune(
         mean = float(np.average(losses, weights=weight))
         history.append({"epoch": epoch, **losses_of_epoch, "validation_loss": mean})
         if lowest is None or not is_clearly_worse(losses, lowest, weight):
-            weights, stayed = learnt_state(network), epoch
+            weights, stayed = copy_learnt(network), epoch
         if mean <= min(entry["validation_loss"] for entry in history):
             lowest = losses
 
@@ -101,7 +101,7 @@ def repeat_fine_tuning(
     return losses
 
 
-def learnt_state(network: nn.Module) -> dict[str, Tensor]:
+def copy_learnt(network: nn.Module) -> dict[str, Tensor]:
     """Copy the weights that are trained to the CPU; what is frozen is in the base model."""
     trained = ((name, p) for name, p in network.named_parameters() if p.requires_grad)
     return {name: p.detach().cpu().clone() for name, p in trained}

@@ -43,7 +43,7 @@ def test_equals_the_reference_on_random_lists_with_ties(spark: SparkSession) -> 
         discounted_gains(
             {"a": F.col("a"), "b": F.col("b")},
             {"exp": F.pow(F.lit(2.0), F.col("g")) - 1, "linear": F.col("g")},
-            metrics.log_discounts(3).tolist(),
+            metrics.compute_log_discounts(3).tolist(),
         )
     ).transform(normalise_gains(["exp", "linear"]))
     frame = rows.toPandas()
@@ -51,7 +51,7 @@ def test_equals_the_reference_on_random_lists_with_ties(spark: SparkSession) -> 
         items = frame[frame["unit"] == got["unit"]]
         scores, grades = items[got["ranker"]].to_numpy(), items["g"].to_numpy(float)
         assert got["exp"] == pytest.approx(
-            metrics.compute_ndcg(scores, metrics.exponential_gain(grades), 3)
+            metrics.compute_ndcg(scores, metrics.compute_exponential_gains(grades), 3)
         )
         assert got["linear"] == pytest.approx(metrics.compute_ndcg(scores, grades, 3))
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from bench.planted_lists import LIST_ROWS, plant
+from bench.planted_lists import LIST_ROWS, plant_lists
 from conf.sections.model import ModelConf
 from conf.sections.training import CalibrationConf, FeedConf, TrainerConf
 from jobs.experiments.thin import thin_snapshot
@@ -23,7 +23,7 @@ EPOCHS = 30
 
 
 def test_a_thinned_snapshot_holds_whole_lists_and_its_share(tmp_path: Path) -> None:
-    whole = open_snapshot(plant(tmp_path / "whole"))
+    whole = open_snapshot(plant_lists(tmp_path / "whole"))
     folder = thin_snapshot(whole, 400, tmp_path)
     small = open_snapshot(folder)
     small.verify()
@@ -37,7 +37,7 @@ def test_a_thinned_snapshot_holds_whole_lists_and_its_share(tmp_path: Path) -> N
 
 
 def test_a_training_whose_process_is_killed_goes_on_in_another(tmp_path: Path) -> None:
-    snapshot = open_snapshot(plant(tmp_path / "data"))
+    snapshot = open_snapshot(plant_lists(tmp_path / "data"))
     task = TrainTask(
         snapshot=snapshot.folder,
         folder=tmp_path / "run",

@@ -7,7 +7,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from bench.planted_lists import plant
+from bench.planted_lists import plant_lists
 from conf.experiment import Experiment, load_experiment
 from jobs.experiments.progress import Clock
 from jobs.experiments.report import format_report
@@ -76,7 +76,7 @@ def ran(folder: Path) -> tuple[list[Arm], StudyResults, str]:
 @pytest.fixture(scope="module")
 def once(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[Arm], StudyResults, str]:
     folder = tmp_path_factory.mktemp("study")
-    plant(folder / "data")
+    plant_lists(folder / "data")
     return folder, *ran(folder)
 
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from conf.sections.model import ModelConf
 from model.backbones import Adatt, Backbone, Mmoe, Ple
 from model.backbones.grouped import GroupedLinear
-from model.backbones.mixture import mix_experts, softmax_gates
+from model.backbones.mixture import apply_softmax, mix_experts
 
 LOG3 = math.log(3.0)
 """Logits (LOG3, 0) are gates (3/4, 1/4)."""
@@ -123,4 +123,4 @@ def test_gradients_of_mixtures() -> None:
 def test_gates_are_softmaxes_of_each_group() -> None:
     logits = torch.tensor([[[0.0, LOG3], [0.0, 0.0]], [[LOG3, 0.0], [5.0, 5.0]]])  # [G, B, E]
     expected = [[0.25, 0.5], [0.75, 0.5], [0.75, 0.5], [0.25, 0.5]]  # [G * E, B]
-    torch.testing.assert_close(softmax_gates(logits), torch.tensor(expected))
+    torch.testing.assert_close(apply_softmax(logits), torch.tensor(expected))

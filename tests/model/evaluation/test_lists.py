@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from model.evaluation.lists import RankedLists
-from model.evaluation.metrics import compute_ndcg, exponential_gain
+from model.evaluation.metrics import compute_exponential_gains, compute_ndcg
 
 ROWS = st.lists(
     st.tuples(st.integers(0, 3), st.integers(0, 4), st.integers(0, 2)), min_size=1, max_size=30
@@ -47,10 +47,14 @@ def test_scikit_learn_gives_the_same_with_ties() -> None:
     codes = np.repeat(np.arange(20), 12)
     grades = rng.integers(0, 3, len(codes)).astype(float)
     scores = rng.integers(0, 6, len(codes)).astype(float)
-    found = RankedLists.from_codes(codes, exponential_gain(grades), 10).compute_ndcg(scores)
+    found = RankedLists.from_codes(codes, compute_exponential_gains(grades), 10).compute_ndcg(
+        scores
+    )
     for code in range(20):
         rows = codes == code
-        outside = metrics.ndcg_score([exponential_gain(grades[rows])], [scores[rows]], k=10)
+        outside = metrics.ndcg_score(
+            [compute_exponential_gains(grades[rows])], [scores[rows]], k=10
+        )
         assert found[code] == pytest.approx(outside)
 
 

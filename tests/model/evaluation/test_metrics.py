@@ -15,15 +15,15 @@ _SCORES = st.lists(st.sampled_from([0.0, 0.25, 0.5, 1.0, 2.0]), min_size=2, max_
 
 def test_ndcg_by_hand() -> None:
     scores, grades = np.array([3.0, 2.0, 1.0]), np.array([1.0, 2.0, 0.0])
-    gains = metrics.exponential_gain(grades)
+    gains = metrics.compute_exponential_gains(grades)
     expected = (1 + 3 / math.log2(3)) / (3 + 1 / math.log2(3))
     assert metrics.compute_ndcg(scores, gains, 10) == pytest.approx(expected)
     assert metrics.compute_ndcg(scores, grades, 1) == pytest.approx(1 / 2)
 
 
 def test_ties_share_the_discounts_of_their_ranks() -> None:
-    d = metrics.log_discounts(2)
-    shared = metrics.expected_discounts(np.array([1.0, 1.0, 1.0, 5.0]), d)
+    d = metrics.compute_log_discounts(2)
+    shared = metrics.average_discounts(np.array([1.0, 1.0, 1.0, 5.0]), d)
     assert shared == pytest.approx([d[1] / 3, d[1] / 3, d[1] / 3, d[0]])
 
 
@@ -35,11 +35,11 @@ def test_lists_that_say_nothing(gains: list[float]) -> None:
 @given(scores=_SCORES, seed=st.integers(0, 99), k=st.integers(1, 12))
 def test_ndcg_is_that_of_scikit_learn(scores: list[float], seed: int, k: int) -> None:
     grades = np.random.default_rng(seed).integers(0, 3, len(scores)).astype(float)
-    ours = metrics.compute_ndcg(np.array(scores), metrics.exponential_gain(grades), k)
+    ours = metrics.compute_ndcg(np.array(scores), metrics.compute_exponential_gains(grades), k)
     if ours is None:
         assert grades.max() == 0
     else:
-        theirs = sk.ndcg_score([metrics.exponential_gain(grades)], [scores], k=k)
+        theirs = sk.ndcg_score([metrics.compute_exponential_gains(grades)], [scores], k=k)
         assert ours == pytest.approx(theirs)
 
 

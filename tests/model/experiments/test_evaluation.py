@@ -10,7 +10,7 @@ from conf.sections.value import EvaluationConf, ValueConf, Weights
 from model.experiments.evaluation import Evaluation, index_figures
 from model.experiments.predictions import Predictions, load_predictions
 from model.experiments.ranking import Ranking
-from model.experiments.rows import judged_rows, pooled_grades
+from model.experiments.rows import mark_judged, pool_grades
 from model.serving.calibrators import build_identities
 from model.spec import InputFeature, InputSpec
 
@@ -132,7 +132,7 @@ def test_a_pooled_list_has_an_item_once_and_with_its_grade(predictions: Predicti
         "grade": np.asarray([-1.0, 2.0, -1.0, -1.0]),
         "item_code": np.asarray([0.0, 0.0, 1.0, 1.0]),
     }
-    rows, grade = pooled_grades(Predictions(SPEC, columns))
+    rows, grade = pool_grades(Predictions(SPEC, columns))
     assert rows.tolist() == [False, True, True, False]
     assert grade[rows].tolist() == [2.0, -1.0]
 
@@ -153,7 +153,7 @@ def test_a_region_takes_a_weight_of_its_own_where_it_has_enough_lists(
 
 def test_an_item_that_is_judged_twice_in_a_list_counts_once(predictions: Predictions) -> None:
     columns = dict(predictions.columns) | {"item_code": np.asarray([0.0, 0.0, 0.0, 1.0])}
-    assert judged_rows(Predictions(SPEC, columns)).tolist() == [True, False, True, True]
+    assert mark_judged(Predictions(SPEC, columns)).tolist() == [True, False, True, True]
 
 
 def test_predictions_come_back_as_they_were_saved(predictions: Predictions, tmp_path: Path) -> None:

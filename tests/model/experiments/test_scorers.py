@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.planted_lists import plant
+from bench.planted_lists import plant_lists
 from conf.sections.baselines import BaselinesConf
 from conf.sections.value import EvaluationConf, Weights
 from model.experiments.evaluation import Evaluation, index_figures
@@ -30,7 +30,7 @@ TASKS = ("click", "cart", "purchase")
 
 def with_truth(folder: Path) -> Snapshot:
     """A planted snapshot in which the truth is p and what is blind to the region ranks reversed."""
-    content = json.loads((plant(folder) / "manifest.json").read_text())
+    content = json.loads((plant_lists(folder) / "manifest.json").read_text())
     for split in content["splits"].values():
         (file,) = split["files"]
         table = pq.read_table(folder / file["path"])
@@ -71,13 +71,13 @@ def test_an_oracle_ranks_by_what_it_knows(tmp_path: Path) -> None:
 
 
 def test_an_oracle_needs_a_planted_truth(tmp_path: Path) -> None:
-    snapshot = open_snapshot(plant(tmp_path / "data"))
+    snapshot = open_snapshot(plant_lists(tmp_path / "data"))
     with pytest.raises(ScorerError, match="take a simulated market"):
         list(Oracle("truth").score(snapshot))
 
 
 def test_a_baseline_is_fitted_and_scores_both_splits(tmp_path: Path) -> None:
-    snapshot = open_snapshot(plant(tmp_path / "data"))
+    snapshot = open_snapshot(plant_lists(tmp_path / "data"))
     conf = BaselinesConf(rounds=20, threads=1)
     baseline = Baseline("lightgbm", conf, Weights(), seed=1)
     validation, (split, predictions, scores) = baseline.score(snapshot)
@@ -102,20 +102,20 @@ def test_a_baseline_is_fitted_and_scores_both_splits(tmp_path: Path) -> None:
 
 
 def test_a_baseline_that_cannot_be_fitted_says_why(tmp_path: Path) -> None:
-    snapshot = open_snapshot(plant(tmp_path / "data"))
+    snapshot = open_snapshot(plant_lists(tmp_path / "data"))
     with pytest.raises(ScorerError, match="no column item_region_popularity"):
         list(Baseline("popularity", BaselinesConf(), Weights(), seed=1).score(snapshot))
 
 
 def test_the_two_oracles_are_two_trainings(tmp_path: Path) -> None:
-    snapshot = open_snapshot(plant(tmp_path / "data"))
+    snapshot = open_snapshot(plant_lists(tmp_path / "data"))
     assert Oracle("truth").compute_fingerprint(snapshot) != Oracle("blind").compute_fingerprint(
         snapshot
     )
 
 
 def test_one_score_stands_for_every_task_and_half_of_relevance_for_a_grade(tmp_path: Path) -> None:
-    snapshot = open_snapshot(plant(tmp_path / "data"))
+    snapshot = open_snapshot(plant_lists(tmp_path / "data"))
     own, score, relevance = (np.full(2, x) for x in (0.7, 3.0, 1.2))
     scores = {"p_cart": own, "engagement": score, "relevance": relevance}
     found = build_predicted_columns(scores, snapshot)

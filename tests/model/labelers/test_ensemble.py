@@ -48,7 +48,7 @@ class Says:
     def save(self, folder: Path) -> None:
         raise NotImplementedError
 
-    def remember(self, vectors: Mapping[str, Vector]) -> None:
+    def add_vectors(self, vectors: Mapping[str, Vector]) -> None:
         self.vectors |= vectors
 
 

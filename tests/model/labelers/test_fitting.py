@@ -7,10 +7,10 @@ from model.labelers.base import LabelerError, Pairs, Probabilities, Targets
 from model.labelers.fitting import (
     check_fit,
     compute_cross_entropy,
-    grade_masses,
     hash_data,
     hash_parts,
     is_clearly_worse,
+    sum_grade_masses,
 )
 
 PAIRS = Pairs(["a", "b", "c"], ["x", "y", "z"])
@@ -19,7 +19,7 @@ TARGETS = Targets.from_grades(np.array([0, 1, 2]))
 
 def test_soft_labels_spread_their_mass() -> None:
     soft = Targets(np.array([0.75, 1.0]), np.array([0.0, 0.25]), np.array([1.0, 2.0]))
-    assert grade_masses(soft) == pytest.approx([0.25, 0.75 + 1.5, 0.5])
+    assert sum_grade_masses(soft) == pytest.approx([0.25, 0.75 + 1.5, 0.5])
 
 
 def test_labels_out_of_order_are_refused() -> None:

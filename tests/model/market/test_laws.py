@@ -10,10 +10,10 @@ import pytest
 from conf.sections.market import MarketSource, ShoppersConf
 from model.market.catalogue import ATTRIBUTES
 from model.market.clicks import compute_examination
-from model.market.draws import Draws, Keys, as_keys, choose_index, zipf_rank
+from model.market.draws import Draws, Keys, as_keys, choose_index, draw_zipf_ranks
 from model.market.pools import count_mismatches
-from model.market.shoppers import MarketPairs, compute_funnel, price_sensitivity
-from model.market.traffic import WEEKDAY_TRAFFIC, count_slots, draw_searches, region_shares
+from model.market.shoppers import MarketPairs, compute_funnel, spread_sensitivity
+from model.market.traffic import WEEKDAY_TRAFFIC, compute_region_shares, count_slots, draw_searches
 
 DRAWS = Draws(3)
 RUN_DATE = date(2026, 3, 1)
@@ -37,12 +37,14 @@ def test_examination_falls_on_behind_the_last_point() -> None:
 
 def test_price_sensitivity_is_spread_evenly() -> None:
     conf = ShoppersConf(price_sensitivity_min=0.2, price_sensitivity_max=0.6)
-    assert price_sensitivity(conf, ("a", "b", "c")) == pytest.approx({"a": 0.2, "b": 0.4, "c": 0.6})
-    assert price_sensitivity(conf, ("a",)) == {"a": 0.2}
+    assert spread_sensitivity(conf, ("a", "b", "c")) == pytest.approx(
+        {"a": 0.2, "b": 0.4, "c": 0.6}
+    )
+    assert spread_sensitivity(conf, ("a",)) == {"a": 0.2}
 
 
 def test_region_shares_follow_the_skew() -> None:
-    shares = region_shares(MarketSource(region_skew=1.0), ("a", "b"))
+    shares = compute_region_shares(MarketSource(region_skew=1.0), ("a", "b"))
     assert shares == pytest.approx({"a": 2 / 3, "b": 1 / 3})
 
 
@@ -84,7 +86,7 @@ def test_a_draw_is_the_same_in_any_batch_and_of_text_as_of_its_key() -> None:
 
 @pytest.mark.parametrize("exponent", [0.0, 0.9, 1.0])
 def test_zipf_head_has_its_share(exponent: float) -> None:
-    ranks = zipf_rank(DRAWS.draw_uniform("z", np.arange(40_000)), 500, exponent)
+    ranks = draw_zipf_ranks(DRAWS.draw_uniform("z", np.arange(40_000)), 500, exponent)
 
     def integral(x: float) -> float:
         return float(np.log(x) if exponent == 1.0 else (x ** (1 - exponent) - 1) / (1 - exponent))

@@ -7,7 +7,7 @@ from conf.sections.source import SimulatedSource
 from model.market.catalogue import ATTRIBUTES, NAMES, draw_items
 from model.market.draws import Draws
 from model.market.intents import draw_intents, write_texts
-from model.market.logger import shelf_score
+from model.market.logger import score_shelf
 from model.market.pools import count_mismatches, draw_pools
 from model.market.vocabulary import TYPES
 
@@ -27,7 +27,7 @@ def test_a_pool_has_the_best_matches_the_popular_and_misfits(text: int) -> None:
     differ = count_mismatches(intents.wants[0], shelf.attributes)
     grades = np.where(fits, np.where(differ == 0, 2, 1), 0)
     assert (found.grade == grades[found.item]).all()
-    score = shelf_score(SOURCE.policy, shelf.latents.popularity, shelf.latents.cheapness)
+    score = score_shelf(SOURCE.policy, shelf.latents.popularity, shelf.latents.cheapness)
     popular = np.flatnonzero(fits)[np.argsort(-score[fits])[:4]]
     others = np.setdiff1d(found.item[found.grade > 0], popular)
     assert np.isin(popular, found.item).all() and 2 <= len(others) <= 6

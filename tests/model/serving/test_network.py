@@ -45,7 +45,7 @@ def test_candidates_in_pieces(snapshot: Snapshot, scale: Standardisation) -> Non
     counts = torch.tensor([0, CHUNK_ROWS - 1, 3, 0, CHUNK_ROWS + 5, 1, 0])
     candidates = features_of(snapshot, int(counts.sum()))[:, snapshot.spec.candidate_positions]
     queries = features_of(snapshot, len(counts))[:, snapshot.spec.query_positions]
-    whole = ranker.inputs.joined(queries.repeat_interleave(counts, dim=0), candidates)
+    whole = ranker.inputs.join_blocks(queries.repeat_interleave(counts, dim=0), candidates)
     torch.testing.assert_close(
         network.predict_candidates(queries, candidates, counts), network.predict_pairs(whole)
     )

@@ -21,7 +21,7 @@ from model.training.distributed import (
     resolve_device,
     uses_bfloat16,
 )
-from model.training.launcher import launch
+from model.training.launcher import launch_training
 from model.training.task import TrainTask
 
 Launched = Callable[..., dict[str, Any]]
@@ -118,7 +118,7 @@ def launched(
         monkeypatch.setattr(SparkSession, "active", lambda: session)
         task = TrainTask(snapshot.folder, tmp_path, scale, ModelConf(), FeedConf(), conf, 1)
         given.append(task)
-        launch(task)
+        launch_training(task)
         return told
 
     return once

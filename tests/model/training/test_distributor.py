@@ -12,7 +12,7 @@ from conf.sections.training import FeedConf, TrainerConf
 from model.feed import Snapshot
 from model.standardise import Standardisation
 from model.training.checkpoint import load_checkpoint
-from model.training.launcher import launch
+from model.training.launcher import launch_training
 from model.training.task import TrainTask
 from model.training.trainer import load_trained
 
@@ -63,8 +63,8 @@ def test_two_processes_train_as_one(
     several = {"backend": "distributor", "processes": 2, "device": "cpu"}
     alone = task(snapshot, scale, tmp_path / "alone", 1_000, balance="uncertainty")
     both = task(snapshot, scale, tmp_path / "both", 667, balance="uncertainty", **several)
-    launch(alone)
-    launch(both)
+    launch_training(alone)
+    launch_training(both)
     one, two = load_trained(alone), load_trained(both)
     assert [record["rows"]["train"] for record in two[1].history] == [1_000] * 3
     for record, other in zip(one[1].history, two[1].history, strict=True):

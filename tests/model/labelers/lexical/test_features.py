@@ -10,7 +10,7 @@ from model.labelers.base import Pairs
 from model.labelers.lexical import inputs as lexical_inputs
 from model.labelers.lexical.features import FEATURES, compute_lexical_features, fit_vocabulary
 from model.labelers.lexical.parsed import Parsed, parse_all
-from model.labelers.lexical.similarity import compare_tokens, edit_similarity
+from model.labelers.lexical.similarity import compare_edits, compare_tokens
 from model.labelers.lexical.vocabulary import Vocabulary
 from model.text.encoder import find_encoder
 
@@ -66,9 +66,9 @@ def test_other_number_is_no_match() -> None:
 
 
 def test_similarities() -> None:
-    assert edit_similarity("toliet", "toilet") == pytest.approx(1 - 1 / 6)
-    assert edit_similarity("vinal", "vinyl") == pytest.approx(1 - 1 / 5)
-    assert edit_similarity("", "") == 1.0
+    assert compare_edits("toliet", "toilet") == pytest.approx(1 - 1 / 6)
+    assert compare_edits("vinal", "vinyl") == pytest.approx(1 - 1 / 5)
+    assert compare_edits("", "") == 1.0
     assert compare_tokens("dish", "dish") == 1.0
 
 

@@ -5,7 +5,12 @@ import pytest
 
 from conf.sections.labeling import MixConf
 from model.labelers.base import LabelerError
-from model.labelers.mix.sampling import compute_quotas, count_grades, stratify_mix, total_variation
+from model.labelers.mix.sampling import (
+    compute_quotas,
+    compute_total_variation,
+    count_grades,
+    stratify_mix,
+)
 
 COUNTS = (70, 470, 460)
 
@@ -43,4 +48,4 @@ def test_stratified_mix_by_hand() -> None:
 
 def test_counts_and_distance() -> None:
     assert count_grades(np.array([0, 2, 2])) == (1, 0, 2)
-    assert total_variation((0.1, 0.4, 0.5), (0.3, 0.3, 0.4)) == pytest.approx(0.2)
+    assert compute_total_variation((0.1, 0.4, 0.5), (0.3, 0.3, 0.4)) == pytest.approx(0.2)

@@ -21,7 +21,7 @@ from model.labelers.network.reading import (
     read_all,
 )
 from model.labelers.network.token_pairs import TokenPairs
-from model.labelers.network.training import fine_tune, learnt_state, repeat_fine_tuning
+from model.labelers.network.training import copy_learnt, fine_tune, repeat_fine_tuning
 
 PAIRS = 64
 
@@ -93,10 +93,10 @@ def test_an_epoch_a_little_worse_is_kept(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_start_may_be_chosen() -> None:
     network, judged = Counting(), pairs(2 - np.arange(PAIRS) % 3)
-    before = learnt_state(network)
+    before = copy_learnt(network)
     wild = run(learning_rate=9.0, head_learning_rate=9.0)
     assert fine_tune(network, TRAIN, judged, wild, judge_start=True).epoch == 0
-    for name, tensor in learnt_state(network).items():
+    for name, tensor in copy_learnt(network).items():
         assert torch.equal(tensor, before[name])
 
 
@@ -112,16 +112,16 @@ def test_what_was_chosen_is_repeated() -> None:
     chosen = fine_tune(one, TRAIN, TRAIN, run())
     losses = repeat_fine_tuning(other, TRAIN, run(), chosen)
     assert losses == [entry["loss"] for entry in chosen.history]
-    for name, tensor in learnt_state(one).items():
-        assert torch.equal(tensor, learnt_state(other)[name])
+    for name, tensor in copy_learnt(one).items():
+        assert torch.equal(tensor, copy_learnt(other)[name])
 
 
 def test_a_step_in_parts_is_the_step() -> None:
     whole, parts = Counting(), Counting()
     for network, accumulation in ((whole, 1), (parts, 5)):
         fine_tune(network, TRAIN, TRAIN, run(accumulation=accumulation))
-    for name, tensor in learnt_state(whole).items():
-        torch.testing.assert_close(tensor, learnt_state(parts)[name])
+    for name, tensor in copy_learnt(whole).items():
+        torch.testing.assert_close(tensor, copy_learnt(parts)[name])
 
 
 def test_what_is_frozen_is_neither_trained_nor_kept() -> None:
@@ -130,7 +130,7 @@ def test_what_is_frozen_is_neither_trained_nor_kept() -> None:
     before = network.trunk.weight.clone()
     fine_tune(network, TRAIN, TRAIN, run())
     assert torch.equal(network.trunk.weight, before)
-    assert set(learnt_state(network)) == {"head.weight", "head.bias"}
+    assert set(copy_learnt(network)) == {"head.weight", "head.bias"}
 
 
 def test_step_sizes_of_trunk_and_head_are_their_own() -> None:
