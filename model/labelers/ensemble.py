@@ -26,7 +26,7 @@ from model.labelers.vectors import ReadsVectors, Vector
 
 SETTINGS = f"{ENSEMBLE}.json"
 STEPS = 10
-"""Shares are tenths: a hundredth more of a member changes no figure that an interval could hold."""
+"""Shares are tenths: a hundredth more of a member changes no figure by more than its interval."""
 Shares = tuple[float, ...]
 
 

@@ -36,7 +36,7 @@ class RankingFigure:
 
 @dataclass(frozen=True)
 class CalibrationFigure:
-    """Calibration error of a task, lower is better, and what it is above that in force."""
+    """Calibration error of a task (lower is better), and its excess over the model in force."""
 
     task: str
     region: str

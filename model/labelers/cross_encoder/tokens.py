@@ -1,7 +1,7 @@
 """Query and item as one sequence of tokens.
 
-By wish every token has a mark: whether it is of the query or of the item, and whether the other has
-it, too.
+Where conf asks for marks, each token has one: whether it is of the query or of the item, and
+whether the other text has it, too.
 """
 
 from collections.abc import Mapping, Sequence

@@ -13,7 +13,7 @@ from model.labelers.lexical.graded import GradedPairs
 from model.labelers.lexical.inputs import LexicalInputs
 
 _PART = 2_048
-"""Pairs that are read together: of so many the texts taken apart are remembered (count)."""
+"""Pairs that are read together: the parsed texts of so many are remembered (count)."""
 
 
 @dataclass(frozen=True)

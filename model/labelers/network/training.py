@@ -54,9 +54,9 @@ def fine_tune(
 ) -> ChosenEpoch:
     """Train in place; validation chooses the epoch.
 
-    The weights of the last epoch stay whose validation loss is not worse than the lowest by more
-    than a standard error: the step size falls to nothing, and a mixture gains from the ranking of
-    the last steps what they lose in calibration.
+    Of the epochs whose validation loss is within a standard error of the lowest, the weights of the
+    last one stay: the step size falls to nothing, and what the last steps lose in calibration a
+    mixture gains from their better ranking.
 
     Args:
         score: logits [N, 2] of the judged pairs -> losses [N] that choose the epoch; None: the
