@@ -7,7 +7,9 @@ import atexit
 import os
 import shutil
 import socket
-from contextlib import suppress
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from conf.load import ConfError
@@ -36,8 +38,25 @@ def open_scratch(root: Path) -> Path:
             f"storage.root: {root} cannot be written ({error.strerror}); name a folder that can be"
         ) from error
     _OPEN.add(folder)
+    # Where torch would make a folder of its own for all runs of a user, beside other users' files.
+    os.environ.setdefault("TORCHINDUCTOR_CACHE_DIR", str(folder / "torchinductor"))
     atexit.register(_remove_folder, folder, root)
     return folder
+
+
+@contextmanager
+def temporary_files_in(folder: Path) -> Iterator[None]:
+    """Make Python's temporary files of the block in this folder.
+
+    While Spark starts they hold how its JVM is reached; a run that is killed then cannot remove
+    them.
+    """
+    before = tempfile.tempdir
+    tempfile.tempdir = str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _sweep_dead(scratch: Path) -> None:

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from contextlib import nullcontext
 from importlib.metadata import version
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from conf.load import load_conf
 from conf.schema import Conf
-from jobs.platform.scratch import open_scratch
+from jobs.platform.scratch import open_scratch, temporary_files_in
 
 _DELTA_SETTINGS = {
     "spark.sql.extensions": "io.delta.sql.DeltaSparkSessionExtension",
@@ -56,15 +57,18 @@ def get_session(conf: Conf) -> SparkSession:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
     builder = SparkSession.builder.appName(f"counterpoise-{conf.name}")
     settings = _collect_settings(conf)
+    scratch = None
     if _is_local(conf) and SparkSession.getActiveSession() is None:
-        settings |= _of_scratch(conf, settings)
+        scratch = open_scratch(Path(conf.storage.root).absolute())
+        settings |= _of_scratch(conf, settings, scratch)
     for key, value in (settings | conf.spark.options).items():
         builder = builder.config(key, value)
     if conf.spark.delta_jars == "ivy" and not cached_jars():
         from delta import configure_spark_with_delta_pip  # a cluster's own delta may lack it
 
         builder = configure_spark_with_delta_pip(builder)
-    session = builder.getOrCreate()
+    with temporary_files_in(scratch) if scratch else nullcontext():
+        session = builder.getOrCreate()
     session.conf.set("spark.sql.session.timeZone", "UTC")
     return session
 
@@ -93,12 +97,11 @@ def _is_local(conf: Conf) -> bool:
     return conf.spark.master is not None and conf.spark.master.startswith("local")
 
 
-def _of_scratch(conf: Conf, settings: dict[str, str]) -> dict[str, str]:
+def _of_scratch(conf: Conf, settings: dict[str, str], scratch: Path) -> dict[str, str]:
     """Put blocks, spills and temporary files in one private place; the catalog's own folder, too,
     unless it holds our tables.
     """
     root, java = Path(conf.storage.root).absolute(), "spark.driver.extraJavaOptions"
-    scratch = open_scratch(root)
     quoted = str(scratch).replace("\\", "\\\\")
     catalog = root / "tables" if conf.storage.database else scratch / "warehouse"
     return {

@@ -372,8 +372,8 @@ def test_a_run_killed_twice_goes_on_and_never_labels_twice(
             label_pairs.JOB.run(spark, conf_of(fresh))
         return model_labels(spark, fresh).count()
 
-    first = after(2, "_figures")
-    second = after(2, "_guard")
+    first = after(2, "_sum_figures")
+    second = after(2, "_refuse_rival")
     assert 0 < first < second < 640
     label_pairs.JOB.run(spark, conf_of(fresh))
     labels = model_labels(spark, fresh)

@@ -91,7 +91,9 @@ def test_saved_loaded_and_served(
     counts = np.array([2, 0, 3])
     queries = batch.features[:3][:, spec.query_positions]
     candidates = batch.features[:5][:, spec.candidate_positions]
-    rows = ranker.inputs.joined(queries.repeat_interleave(torch.from_numpy(counts), 0), candidates)
+    rows = ranker.inputs.join_blocks(
+        queries.repeat_interleave(torch.from_numpy(counts), 0), candidates
+    )
     split = loaded.predict_candidates(queries.numpy(), candidates.numpy(), counts)
     for name, p in loaded.predict(rows.numpy()).items():
         np.testing.assert_allclose(split[name], p, rtol=1e-5, atol=1e-7)

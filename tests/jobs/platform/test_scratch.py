@@ -3,12 +3,13 @@
 import socket
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
 
 from conf.load import ConfError
-from jobs.platform.scratch import _remove_folder, open_scratch
+from jobs.platform.scratch import _remove_folder, open_scratch, temporary_files_in
 
 
 def test_only_folders_of_dead_processes_of_this_host_are_swept(tmp_path: Path) -> None:
@@ -30,6 +31,13 @@ def test_nothing_is_left_of_a_run_that_wrote_nothing(tmp_path: Path) -> None:
     (folder / "blockmgr-1").mkdir()
     _remove_folder(folder, root)
     assert not root.exists()
+
+
+def test_temporary_files_go_where_they_are_swept_and_only_meanwhile(tmp_path: Path) -> None:
+    with temporary_files_in(tmp_path):
+        folder = Path(tempfile.mkdtemp())
+    assert folder.parent == tmp_path
+    assert Path(tempfile.gettempdir()) != tmp_path
 
 
 def test_a_root_that_cannot_be_written_is_named(tmp_path: Path) -> None:
