@@ -216,7 +216,7 @@ def test_it_finds_the_planted_effects(planted_fit: Fit) -> None:
     assert metrics["validation"]["p_ge_2"]["auc"] > 0.78
     assert progress.history[-1]["train"]["click"] < progress.history[0]["train"]["click"]
     with torch.no_grad():
-        bias = artifact.ranker.engagement.bias.log_seen(torch.tensor([1, 2, 5, 10]))[:, 0]
+        bias = artifact.ranker.engagement.bias.compute_log_seen(torch.tensor([1, 2, 5, 10]))[:, 0]
     assert bool((bias[1:] < bias[:-1]).all()), "clicks fall with the position"
     assert float(bias[3]) < -1.5  # planted: log(1 / 10) = -2.3
 
