@@ -31,7 +31,7 @@ decides what the grades in the rows mean.
 _OF_THE_RUN = "whether and when a labeler is fitted, not what it becomes"
 _OF_THE_GATE = "judges a labeler that is fitted"
 _OF_LABELING = "how its labels are made and kept"
-_OF_THE_RANKER = "examples and features of the ranker"
+_OF_THE_RANKER = "examples of the ranker"
 MAY_DIFFER = {
     "labeling.enabled": _OF_THE_RUN,
     "labeling.required": _OF_THE_RUN,
@@ -48,7 +48,6 @@ MAY_DIFFER = {
     "labeling.budget_minutes": _OF_LABELING,
     "labeling.partitions": _OF_LABELING,
     "labeling.mix_shift": _OF_LABELING,
-    "features.own": _OF_THE_RANKER,
     "training_set.attribution_days": _OF_THE_RANKER,
     "training_set.short_look_back": _OF_THE_RANKER,
     "training_set.version_weights": _OF_THE_RANKER,

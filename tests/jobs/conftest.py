@@ -24,6 +24,7 @@ from features.contracts import (
     Table,
 )
 from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL, declare_features
+from features.own.declared import VALUES
 from features.spec import Feature, spec_json
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
@@ -189,7 +190,8 @@ def _write_features(warehouse: Warehouse) -> None:
     ):
         frame = warehouse.spark.createDataFrame(keys, f"as_of_date date, {names}")
         drawn = {f.name: _drawn(f, table.key[1:]) for f in features}
-        warehouse.replace_run(table, frame.withColumns({**drawn, "run_date": F.lit(RUN)}))
+        beside = {"run_date": F.lit(RUN), "own": F.lit(None).cast(VALUES)}
+        warehouse.replace_run(table, frame.withColumns(drawn | beside))
 
 
 def _drawn(feature: Feature, key: tuple[str, ...]) -> Any:
