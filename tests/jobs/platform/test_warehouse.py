@@ -254,11 +254,26 @@ def test_commits_say_who_wrote_them(spark: SparkSession, make_conf: MakeConf) ->
     conf = make_conf()
     warehouse, _ = open_warehouse(spark, conf, "some_job")
     warehouse.merge(PRICES, prices(spark, ("a", 1.0)))
+    warehouse.merge(PRICES, prices(spark, ("a", 2.0)))
     history = spark.sql(f"DESCRIBE HISTORY {warehouse.build_identifier(PRICES)}")
-    metadata = json.loads(history.where("operation = 'MERGE'").first()["userMetadata"])
-    assert metadata["job"] == "some_job"
-    assert metadata["conf_hash"] == conf.hash
+    for operation in ("WRITE", "MERGE"):
+        metadata = json.loads(history.where(f"operation = '{operation}'").first()["userMetadata"])
+        assert metadata["job"] == "some_job"
+        assert metadata["conf_hash"] == conf.hash
     assert spark.conf.get("spark.databricks.delta.commitInfo.userMetadata", None) is None
+
+
+def test_of_two_runs_that_fill_a_new_table_at_once_the_second_one_merges(
+    spark: SparkSession, make_conf: MakeConf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ours, _ = open_warehouse(spark, make_conf(), "ours")
+    rival, _ = open_warehouse(spark, make_conf(), "rival")
+    rival.merge(PRICES, prices(spark, ("a", 1.0), ("b", 1.0)))
+    monkeypatch.setattr(ours, "create", lambda table: True)  # it saw no table a moment ago
+    written = ours.merge(PRICES, prices(spark, ("a", 1.0), ("b", 2.0)))
+    assert written.rows == 2
+    found = {row["item_id"]: row["price"] for row in ours.read(PRICES).collect()}
+    assert found == {"a": 1.0, "b": 2.0}
 
 
 def test_contract_becomes_the_table(spark: SparkSession, make_conf: MakeConf) -> None:
