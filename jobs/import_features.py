@@ -16,7 +16,7 @@ from functools import reduce
 from pyspark.sql import DataFrame
 
 from conf.load import ResolvedConf
-from conf.sections.own import OwnTable
+from conf.sections.features import OwnTable
 from features.contracts import OWN_VALUES, QUARANTINE
 from features.declarations import declare_own_features
 from features.own.checks import LATE, check_values

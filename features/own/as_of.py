@@ -7,7 +7,7 @@ from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
-from conf.sections.own import OwnTable
+from conf.sections.features import OwnTable
 from features.own.checks import parse_number, select_text
 from features.own.declared import VALUES
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import StringType
 
 from conf.schema import Conf
-from conf.sections.own import OwnFeature, OwnTable
+from conf.sections.features import OwnFeature, OwnTable
 from features.contracts import OWN_VALUES
 from features.quality.rule import Rule, all_failures
 from features.quality.tables import checked_rows

@@ -7,7 +7,7 @@ from pyspark.sql import functions as F
 
 from conf.errors import ConfError
 from conf.schema import Conf
-from conf.sections.own import OwnFeature, OwnTable
+from conf.sections.features import OwnFeature, OwnTable
 from features.spec import Feature
 
 VALUES = "map<string,float>"

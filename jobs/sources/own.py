@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.types import ArrayType, BinaryType, MapType, StructType
 
 from conf.load import ResolvedConf, section_hash
-from conf.sections.own import OwnTable
+from conf.sections.features import OwnTable
 from features.own.checks import bring_to_common_form
 from features.quality.typed import MALFORMED
 from jobs.sources.base import SourceError, require_columns

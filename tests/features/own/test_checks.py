@@ -8,7 +8,7 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf
-from conf.sections.own import OwnTable
+from conf.sections.features import OwnTable
 from features.own.checks import bring_to_common_form, check_values
 from features.quality.rule import RAW_ROW, REASON, RULE
 from features.quality.verdicts import select_accepted
