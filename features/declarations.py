@@ -11,7 +11,17 @@ WINDOWS = (1, 7, LOOK_BACK_DAYS)
 COLUMNS_BESIDE = (
     *("run_date", "split", "example_id", "query_id", "item_id", "region", "as_of_date", "position"),
     *("search_id", "propensity", "label_source", "grade", "labeler_version", "label_admitted"),
-    *("simulated_engagement", "own", "day", "hash", "hash_range", "place", "file"),
+    *(
+        "simulated_engagement",
+        "own",
+        "as_of",
+        "query_text",
+        "day",
+        "hash",
+        "hash_range",
+        "place",
+        "file",
+    ),
     *(f"{kind}_{task}" for kind in ("label", "mask") for task in ("click", "cart", "purchase")),
     *("label_ge_1", "label_ge_2", "mask_relevance", "weight_relevance"),
     *("page_high", "page_low", "list_high", "list_low"),
@@ -151,7 +161,7 @@ def declare_features(conf: Conf) -> tuple[Feature, ...]:
 
 
 def declare_own_features(conf: Conf) -> tuple[Feature, ...]:
-    """The declarations of conf `features.own`.
+    """Declare the features of conf `features.own`.
 
     Raises:
         OwnFeatureError: a name is taken.

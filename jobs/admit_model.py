@@ -161,7 +161,7 @@ def _go_on(warehouse: Warehouse, mine: Row, current: Row | None) -> None:
         raise GateRefusedError(f"{refusal}; no other model was admitted, so nothing can be served")
     if mine["decision"] == "refused" and warehouse.conf.tree.admission.on_refusal == "stop":
         raise GateRefusedError(
-            f"{refusal}; admission.on_refusal is stop: mend it, widen the conf section "
+            f"{refusal}; admission.on_refusal is stop: train a better model, relax conf section "
             "`admission`, or set score_with_last to go on with the model in force"
         )
     place = require_admitted(warehouse, current)

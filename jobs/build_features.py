@@ -171,7 +171,7 @@ def build(inputs: FeatureInputs, conf: Conf) -> dict[Table, DataFrame]:
 
 
 def _with_own(frame: DataFrame, level: str, inputs: FeatureInputs, conf: Conf) -> DataFrame:
-    """The rows of a feature table with the column `own`."""
+    """Add the column `own` to the rows of a feature table."""
     own = None
     if inputs.own is not None:
         own = find_own_values(level, inputs.spine, inputs.queries, inputs.own, conf)

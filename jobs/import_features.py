@@ -70,7 +70,7 @@ def run(run: Run) -> None:
 
 
 def build(raw: DataFrame, table: OwnTable, conf: ResolvedConf) -> DataFrame:
-    """The checked rows of one own table: the contract's columns and a verdict on each row."""
+    """Check the rows of one own table: the contract's columns and a verdict on each row."""
     return check_values(raw, table, conf.tree, conf.run_date)
 
 
@@ -115,7 +115,7 @@ def _write_quarantine(
 
 
 def _merge(warehouse: Warehouse, name: str, rows: DataFrame, update: bool, prunes: bool) -> int:
-    """Merge the rows of one own table; rows of `rows` that own_values now holds (count)."""
+    """Merge the rows of one own table, and count those of them that own_values now holds."""
     prune = None
     if prunes and OWN_VALUES.name not in warehouse.conf.tree.ingest.incremental:
         days = _list_given_days(rows)
@@ -125,7 +125,7 @@ def _merge(warehouse: Warehouse, name: str, rows: DataFrame, update: bool, prune
 
 
 def _list_given_days(rows: DataFrame) -> list[date]:
-    """Days of which there are rows, one entry a day."""
+    """List the days of which there are rows, in order."""
     days = rows.select("as_of_date").distinct().orderBy("as_of_date").collect()
     return [row["as_of_date"] for row in days]
 

@@ -102,7 +102,7 @@ class OwnTable(TableInput):
     )
 
     @model_validator(mode="after")
-    def _a_key(self) -> Self:
+    def _check_key(self) -> Self:
         named = set(self.key)
         if named == {"region"}:
             raise ValueError("a key needs item_id, query_id or query_text; region alone is none")

@@ -54,7 +54,7 @@ def find_own_values(
 def _find_newest(
     asked: DataFrame, keys: Sequence[str], values: DataFrame, table: OwnTable, conf: Conf
 ) -> DataFrame:
-    """The keys and `own`: the values of the newest row of the key whose first day is not after.
+    """Find the keys and `own`: the values of the newest row whose first day is not later.
 
     Values and asked days of a key stand in one window in the order of days, so that each row is
     read once, however many days are asked for. Of one day the values come before the question.
@@ -80,7 +80,7 @@ def _find_newest(
 
 
 def _select_fresh(table: OwnTable) -> Column:
-    """The values of the newest row, unless it is too old."""
+    """Take the values of the newest row, unless it is too old."""
     own = F.col("newest.own")
     if table.max_age_days is None:
         return own
@@ -89,7 +89,7 @@ def _select_fresh(table: OwnTable) -> Column:
 
 
 def _build_numbers(table: OwnTable, conf: Conf) -> Column:
-    """The values as numbers by feature; those that are not given are left out."""
+    """Turn the values into numbers by feature; those that are not given are left out."""
     buckets = conf.features.hash_buckets
     entries = [
         part

@@ -22,13 +22,19 @@ LATE = "as_of_after_run_date"
 """Rule of values that may be used only after the run date: a later run brings them in."""
 
 _INFINITE = float("inf")
+"""What a number beyond the range of 32 bits becomes."""
 _SPARK_TYPES = {"float": "double", "int": "long", "boolean": "boolean"}
 
 
 def bring_to_common_form(rows: DataFrame, name: str, table: OwnTable) -> DataFrame:
-    """Columns of own_values from rows that have our names of the key, `as_of` and the features.
+    """Make rows of own_values, unchecked, from rows that have our names of key, day and features.
 
-    `values` holds what is given as text; a blank value is left out.
+    Args:
+        rows: columns of the key, `as_of` and the features, under the names that they have here.
+        name: of the table in conf `features.own`.
+
+    Returns:
+        The columns of own_values; `values` holds as text what is given, without blank values.
     """
     given = F.create_map(
         *(part for f in table.features for part in (F.lit(f), F.col(f).cast("string")))
@@ -47,10 +53,10 @@ def bring_to_common_form(rows: DataFrame, name: str, table: OwnTable) -> DataFra
 
 
 def check_values(raw: DataFrame, table: OwnTable, conf: Conf, run_date: date) -> DataFrame:
-    """Rows of own_values and their verdicts; of one key and day one row passes.
+    """Judge the rows of one own table; of one key and day one row passes.
 
     Args:
-        raw: of `common_form`, for one table.
+        raw: of `bring_to_common_form`.
     """
     rules = [_wrong_type(table), _rule_on_days(run_date)]
     if "region" in table.key:
@@ -59,14 +65,14 @@ def check_values(raw: DataFrame, table: OwnTable, conf: Conf, run_date: date) ->
 
 
 def parse_number(text: Column, feature: OwnFeature, buckets: int) -> Column:
-    """The value of a feature from its text (float): null where it is none; a category's id."""
+    """Read a feature's value (float) from its text, of a category its id; null where it is none."""
     if feature.dtype == "category":
         return hashed_category(text, buckets).cast("float")
     return try_cast(text, StringType(), _SPARK_TYPES[feature.dtype]).cast("float")
 
 
 def select_text(name: str) -> Column:
-    """The text of a feature in the column `values`; null where it is not given."""
+    """Take the text of a feature out of the column `values`; null where it is not given."""
     return F.get_json_object("values", f"$.{name}")
 
 
@@ -81,7 +87,7 @@ def _key_part(column: str, table: OwnTable) -> Column:
 
 
 def _find_first_day(rows: DataFrame) -> Column:
-    """First day on which a row's values may be used: a time within a day is known the day after.
+    """Find the first day on which a row's values may be used: after a time within a day, the next.
 
     What is no time stays as it is, for the rule on types to name.
     """

@@ -22,7 +22,7 @@ class OwnFeatureError(ConfError):
 
 
 def declare_own(conf: Conf, taken: Iterable[str]) -> tuple[Feature, ...]:
-    """Declarations of the own features, in the order of conf.
+    """Declare the own features, in the order of conf.
 
     Args:
         taken: names that a feature must not have.
@@ -58,19 +58,19 @@ def _declaration(name: str, table: OwnTable, feature: OwnFeature, buckets: int) 
 
 
 def select_own_value(feature: Feature) -> Column:
-    """The value of an own feature out of the column `own` (float); its default where unknown."""
+    """Take the value of an own feature (float) out of the column `own`; its default if unknown."""
     known = F.col("own")[feature.name]
     return F.coalesce(known, F.lit(feature.default)).cast("float").alias(feature.name)
 
 
 def pack_own_values(own: Iterable[Feature]) -> Column:
-    """The column `own` of rows that have a column per own feature; null where there is none."""
+    """Pack the columns of the own features into the column `own`; null where there are none."""
     entries = [part for f in own for part in (F.lit(f.name), F.col(f.name).cast("float"))]
     packed = F.create_map(*entries) if entries else F.lit(None).cast(VALUES)
     return packed.alias("own")
 
 
 def unpack_own_values(rows: DataFrame, own: Iterable[Feature]) -> DataFrame:
-    """The rows with a column per own feature beside the column `own`."""
+    """Add a column per own feature to rows with the column `own`."""
     columns = {feature.name: select_own_value(feature) for feature in own}
     return rows.withColumns(columns) if columns else rows

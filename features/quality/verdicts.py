@@ -62,7 +62,7 @@ def by_rule(checked: DataFrame) -> dict[str, int]:
 
 
 def count_verdicts(checked: Mapping[Table, DataFrame]) -> dict[Table, Tally]:
-    """Rows of several checked frames, all and by rule as `by_rule` has them, in one query."""
+    """Count the rows of several checked frames, all and by rule, in one query."""
     verdicts = [df.select(F.lit(table.name).alias(_OF), RULE) for table, df in checked.items()]
     found = reduce(DataFrame.unionByName, verdicts).groupBy(_OF, RULE).count().collect()
     counts: dict[str, dict[str | None, int]] = {table.name: {} for table in checked}

@@ -26,11 +26,13 @@ from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.warehouse import Warehouse
 from jobs.registry import load_job
 from jobs.sources.base import load_adapter
+from jobs.sources.own import compute_own_fingerprint
 from jobs.state.run_state import RunState
 from model.files import new_folder
 
 STEPS = (
     "ingest",
+    "import_features",
     "import_labels",
     "build_candidates",
     "embed_texts",
@@ -94,8 +96,8 @@ def set_root(conf: ResolvedConf) -> ResolvedConf:
     """Give the conf another storage root, that of its data, below its own; tables stand there by
     path."""
     tree = conf.tree.model_dump(mode="json")
-    data = load_adapter(conf.source.kind).fingerprint(conf)
-    key = section_hash([data, *(tree[name] for name in _SECTIONS)])
+    data = [load_adapter(conf.source.kind).fingerprint(conf), compute_own_fingerprint(conf)]
+    key = section_hash([*data, *(tree[name] for name in _SECTIONS)])
     root = Path(conf.tree.storage.root).absolute() / "experiments" / "chains" / key
     storage = StorageConf(root=str(root))
     written = {name: section for name, section in conf.written.items() if name != "storage"}

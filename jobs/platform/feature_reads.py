@@ -28,7 +28,7 @@ def read_features(warehouse: Warehouse) -> FeatureTables:
 
 
 def read_examples(warehouse: Warehouse) -> DataFrame:
-    """The training examples of the run, with a column per feature, own ones among them."""
+    """Read the training examples of the run, with a column per feature, own ones among them."""
     examples = warehouse.read_run(TRAINING_EXAMPLES)
     return unpack_own_values(examples, declare_own_features(warehouse.conf.tree))
 

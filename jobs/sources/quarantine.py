@@ -1,4 +1,4 @@
-"""How much of an input may be quarantined before a job stops."""
+"""Stops a job where too much of its input would be quarantined."""
 
 from collections.abc import Mapping
 
@@ -37,5 +37,5 @@ def limit_quarantined(
 
 
 def list_rules(rules: Mapping[str, int]) -> str:
-    """The most frequent rules with their rows, for a line."""
+    """Name the most frequent rules with their rows (count), for one line."""
     return ", ".join(f"{rule} {n}" for rule, n in list(rules.items())[:_SHOWN_RULES])

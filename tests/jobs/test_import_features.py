@@ -37,7 +37,7 @@ class Shop:
         conf = self.make_conf(*self.settings, *settings)
         self.report = run_job(import_features.JOB, self.spark, replace(conf, **changes))
 
-    def kept(self) -> dict[tuple[str, str], str]:
+    def read_stock(self) -> dict[tuple[str, str], str]:
         """Stock as it is stored, by item and day."""
         warehouse, _ = open_warehouse(self.spark, self.make_conf(*self.settings), "test")
         stock = F.get_json_object("values", "$.stock")
@@ -53,9 +53,9 @@ def shop(spark: SparkSession, make_conf: MakeConf, tmp_path: Path) -> Shop:
 def test_values_of_each_night_add_up_and_a_day_that_is_given_is_whole(shop: Shop) -> None:
     shop.run([("a", "2026-02-27", 1), ("b", "2026-02-27", 2)])
     shop.run([("a", "2026-02-28", 3), ("b", "2026-02-28", 4)])
-    assert len(shop.kept()) == 4
+    assert len(shop.read_stock()) == 4
     shop.run([("a", "2026-02-28", 5), ("c", "2026-02-28", 6)])
-    assert shop.kept() == {
+    assert shop.read_stock() == {
         ("a", "2026-02-27"): "1",
         ("b", "2026-02-27"): "2",
         ("a", "2026-02-28"): "5",
@@ -78,9 +78,9 @@ def test_a_feed_that_broke_off_stops_the_night_unless_it_is_meant(shop: Shop) ->
         shop.run(whole[:7])
     with pytest.raises(InputRefusedError, match=r"gives no rows, 10 in the last run"):
         shop.run([])
-    assert len(shop.kept()) == 10
+    assert len(shop.read_stock()) == 10
     shop.run(whole[:7], allow_shrink=frozenset({"own_values"}))
-    assert len(shop.kept()) == 7
+    assert len(shop.read_stock()) == 7
 
 
 def test_an_earlier_run_date_adds_and_changes_nothing_that_is_there(shop: Shop) -> None:
@@ -89,7 +89,7 @@ def test_an_earlier_run_date_adds_and_changes_nothing_that_is_there(shop: Shop) 
         [("a", "2026-02-20", 9), ("c", "2026-02-20", 3), ("a", "2026-02-28", 4)],
         "run_date=2026-02-21",
     )
-    assert shop.kept() == {
+    assert shop.read_stock() == {
         ("a", "2026-02-20"): "1",
         ("b", "2026-02-20"): "2",
         ("c", "2026-02-20"): "3",
@@ -103,7 +103,7 @@ def test_a_table_that_went_away_is_named(shop: Shop) -> None:
     conf = shop.make_conf(*shop.settings)
     with pytest.raises(SourceError, match=r"stock.csv does not exist; set features.own.shop.path"):
         import_features.JOB.run(shop.spark, conf)
-    assert shop.kept() == {("a", "2026-02-28"): "1"}
+    assert shop.read_stock() == {("a", "2026-02-28"): "1"}
 
 
 def test_a_column_of_lists_is_no_feature(

@@ -1,12 +1,14 @@
 """Declarations of a team's own features: names, levels, and the column `own`."""
 
 from collections.abc import Callable
+from typing import get_args
 
 import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ConfError, ResolvedConf
+from conf.sections.features import KeyColumn
 from features.contracts import EXAMPLE_SCORES, TRAINING_EXAMPLES
 from features.declarations import COLUMNS_BESIDE, FEATURES, declare_features, declare_own_features
 from features.examples.snapshot import TRAINING
@@ -48,7 +50,13 @@ def test_own_features_come_last_with_their_level_kind_and_region(make_conf: Make
     assert [f.name for f in declare_features(conf)[:-3]] == [f.name for f in FEATURES]
 
 
-@pytest.mark.parametrize("name", ["item_brand", "position", "weight_relevance", "p_click", "value"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("item_brand", "position", "weight_relevance", "p_click", "value"),
+        *("as_of", "query_text"),
+    ],
+)
 def test_a_name_that_is_taken_is_an_error(make_conf: MakeConf, name: str) -> None:
     conf = make_conf(own("shop", "item_id", f"{{{name}: {{}}}}")).tree
     with pytest.raises(OwnFeatureError, match=rf"features.own.shop.features.{name}: .*taken"):
@@ -64,7 +72,8 @@ def test_two_own_tables_cannot_share_a_name(make_conf: MakeConf) -> None:
 def test_no_column_beside_the_features_is_free_as_a_name() -> None:
     features = {f.name for f in FEATURES}
     beside = {*TRAINING_EXAMPLES.column_names, *EXAMPLE_SCORES.column_names, *TRAINING.columns}
-    assert {*beside, *OUTPUTS} - features <= {*COLUMNS_BESIDE}
+    keys = {*get_args(KeyColumn), "as_of"}
+    assert {*beside, *OUTPUTS, *keys} - features <= {*COLUMNS_BESIDE}
 
 
 @pytest.mark.parametrize(
