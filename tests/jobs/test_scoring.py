@@ -1,5 +1,6 @@
 """The scoring jobs end to end on the tiny run: scoring rows, scores, reweighting, examples."""
 
+import datetime as dt
 from collections.abc import Callable
 from typing import Any
 
@@ -9,7 +10,14 @@ from chispa import assert_df_equality
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from features.contracts import EXAMPLE_SCORES, SCORE_TRIALS, SCORES, SCORING_ROWS, VALUE_WEIGHTS
+from features.contracts import (
+    EXAMPLE_SCORES,
+    SCORE_TRIALS,
+    SCORES,
+    SCORING_ROWS,
+    VALUE_WEIGHTS,
+    WEIGHT_DECISIONS,
+)
 from features.declarations import FEATURES, ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
 from features.lookup import FeatureTables, with_features
 from jobs import build_scoring_rows, build_training_set, reweight, score_catalog, score_examples
@@ -18,6 +26,7 @@ from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.serving.in_force import NoModelError, find_model_in_force, find_weights_in_force
 from model.serving.artifact import load_model
+from model.value.weights import WeightTable
 
 CONF_WEIGHTS = "value.tuned=false"
 OTHER_WEIGHTS = (CONF_WEIGHTS, "value.weights.relevance=5", "value.by_region={fr: {click: 7}}")
@@ -155,6 +164,31 @@ def test_pairs_that_the_region_part_leaves_as_they_are(
     )
     found = rows.agg(F.sum(score_catalog.neutral_pairs(taught))).collect()[0][0]
     assert found == neutral
+
+
+def test_the_report_says_who_adopted_the_weights_while_they_are_in_force(
+    tiny_run: Any, packed: JobReport, table_frame: Any
+) -> None:
+    warehouse = tiny_run.warehouse()
+    weights = WeightTable.from_conf(warehouse.conf.tree.value)
+    adopted = {
+        "decision_no": 1,
+        "decision": "adopted",
+        "decided_by": "Ada",
+        "why": "misfits on top",
+        "decided_at": dt.datetime(2026, 3, 1),
+        "trial": "fit-up",
+        "weights": weights.to_json(),
+        "weights_version": weights.version,
+    }
+    ended = adopted | {"decision_no": 2, "decision": "tuned"}
+    texts = []
+    for decision in (adopted, ended):
+        warehouse.merge(WEIGHT_DECISIONS, table_frame(WEIGHT_DECISIONS, [decision]))
+        score_catalog.JOB.run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS))
+        texts.append((warehouse.report_dir() / "report.md").read_text(encoding="utf-8"))
+    assert "adopted by Ada from 2026-03-01 on: misfits on top" in texts[0]
+    assert "Ada" not in texts[1]
 
 
 def test_dry_runs_write_nothing(tiny_run: Any, scored: JobReport) -> None:
