@@ -3,9 +3,10 @@
 Grain: one row per own table, key and day as of which its values hold.
 Inputs: those tables or files. Without any, the job writes nothing.
 Idempotency: rows are merged on their key. A day of which an own table gives rows is taken to be
-whole, and what it no longer holds is removed; days of which it gives none keep their rows, so that
-a table of today's values alone adds to those of yesterday. Nothing is removed where a line cannot
-be read, where `ingest.incremental` names own_values, or in a run for an earlier date than served.
+whole: what it no longer holds is removed, but never a row whose new version is quarantined. Days of
+which it gives none keep their rows, so that a table of today's values alone adds to those of
+yesterday. Nothing is removed where a line cannot be read, where `ingest.incremental` names
+own_values, or in a run for an earlier date than served.
 Run: counterpoise import_features --conf FILE [--run-date DATE] [--allow-shrink own_values]
 """
 
@@ -21,7 +22,7 @@ from features.contracts import OWN_VALUES, QUARANTINE
 from features.declarations import declare_own_features
 from features.own.checks import LATE, check_values
 from features.quality.typed import MALFORMED_LINE
-from features.quality.verdicts import build_quarantine, by_rule, select_accepted
+from features.quality.verdicts import build_quarantine, by_rule, select_accepted, select_standing
 from jobs.platform.job import Job
 from jobs.platform.plans import keep_frame
 from jobs.platform.run import Run
@@ -65,7 +66,12 @@ def run(run: Run) -> None:
     for name, frame in checked.items():
         quarantine = sum(broken[name].values())
         prunes = not is_backfill and not broken[name].get(MALFORMED_LINE)
-        out = _merge(warehouse, name, select_accepted(frame), not is_backfill, prunes)
+        rows = select_accepted(frame).select(*OWN_VALUES.column_names)
+        stay = 0
+        if quarantine and warehouse.exists(OWN_VALUES):
+            standing = keep_frame(select_standing(warehouse.read(OWN_VALUES), frame, OWN_VALUES))
+            rows, stay = rows.unionByName(standing), standing.count()
+        out = _merge(warehouse, name, rows, not is_backfill, prunes) - stay
         report.count_rows(f"{OWN_VALUES.name}.{name}", rows_in[name], out, quarantine)
 
 

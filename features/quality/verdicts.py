@@ -29,6 +29,15 @@ def select_accepted(checked: DataFrame) -> DataFrame:
     return checked.where(F.col(RULE).isNull())
 
 
+def select_standing(stored: DataFrame, checked: DataFrame, table: Table) -> DataFrame:
+    """Select the stored rows that stay as they are, because their new version did not pass."""
+    key = list(table.key)
+    failed = checked.where(F.col(RULE).isNotNull()).select(*key)
+    passed = select_accepted(checked).select(*key)
+    standing = stored.join(failed, on=key, how="left_semi").join(passed, on=key, how="left_anti")
+    return standing.select(*table.column_names)
+
+
 def build_quarantine(checked: Mapping[Table, DataFrame], run_date: date, source: str) -> DataFrame:
     """Build rows of the quarantine from the rows of the checked frames that did not pass.
 

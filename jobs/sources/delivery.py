@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from features.contracts import IMPRESSIONS, JUDGMENTS, Table
 from features.quality.rule import RULE
 from features.quality.typed import MALFORMED_LINE
-from features.quality.verdicts import select_accepted
+from features.quality.verdicts import select_standing
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import RawFrames
 from jobs.sources.window import replaced_days
@@ -99,13 +99,10 @@ class Delivery:
         """
         if not self.broken[table] or not self.warehouse.exists(table):
             return None
-        key = list(table.key)
-        failed = self.checked[table].where(F.col(RULE).isNotNull()).select(*key)
-        passed = select_accepted(self.checked[table]).select(*key)
-        rows = self.warehouse.read(table).join(failed, on=key, how="left_semi")
+        rows = self.warehouse.read(table)
         if table is IMPRESSIONS:
             rows = rows.where(replaced_days(self.warehouse.conf))
-        return rows.join(passed, on=key, how="left_anti").select(*table.column_names)
+        return select_standing(rows, self.checked[table], table)
 
     def build_removal_sql(self, table: Table) -> str | None:
         """Build SQL for the table's rows that are removed where the source lacks their key; None:

@@ -1,6 +1,6 @@
 """A team's own features: read, kept over nights, and refused where the feed broke."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -30,7 +30,9 @@ class Shop:
         ]
         self.make_conf = make_conf
 
-    def run(self, rows: list[tuple[str, str, int]], *settings: str, **changes: object) -> None:
+    def run(
+        self, rows: Sequence[tuple[str, str, object]], *settings: str, **changes: object
+    ) -> None:
         """Write (item, day, stock) as the file and run the job."""
         lines = [f"{item},us,{day},{stock}" for item, day, stock in rows]
         self.file.write_text("\n".join(["item_id,region,day,stock", *lines]))
@@ -61,6 +63,18 @@ def test_values_of_each_night_add_up_and_a_day_that_is_given_is_whole(shop: Shop
         ("a", "2026-02-28"): "5",
         ("c", "2026-02-28"): "6",
     }
+
+
+def test_a_value_whose_new_version_is_quarantined_stays(shop: Shop) -> None:
+    shop.run([("a", "2026-02-28", 1), ("b", "2026-02-28", 2), ("c", "2026-02-28", 3)])
+    shop.run([("a", "2026-02-28", "many"), ("b", "2026-02-28", 5), ("d", "2026-02-28", 6)])
+    assert shop.read_stock() == {
+        ("a", "2026-02-28"): "1",
+        ("b", "2026-02-28"): "5",
+        ("d", "2026-02-28"): "6",
+    }
+    (count,) = (c for c in shop.report.counts if c.table == "own_values.shop")
+    assert (count.rows_in, count.rows_out, count.rows_quarantined) == (3, 2, 1)
 
 
 def test_equal_values_write_nothing(shop: Shop) -> None:
