@@ -32,7 +32,7 @@ from bench.result import Result
 from conf.load import ResolvedConf, load_conf
 from features.contracts import QUERIES, RELEVANCE_LABELS, TRAINING_EXAMPLES
 from features.labels.judged import MODEL_SOURCES
-from features.text.normal_form import text_key
+from features.text.texts import text_key
 from jobs import admit_labeler, build_training_set, finetune_labeler, label_pairs
 from jobs.nightly import Nightly
 from jobs.platform.runner import open_warehouse

@@ -18,6 +18,7 @@ from conf.sections.features import (
 from conf.sections.ingest import IngestConf, LabelsConf
 from conf.sections.labelers import LabelerConf
 from conf.sections.labeling import LabelingConf
+from conf.sections.language import LanguageConf, read_english
 from conf.sections.model import ModelConf
 from conf.sections.platform import SparkConf, SplitConf, StorageConf, TrackingConf
 from conf.sections.source import SourceConf
@@ -52,6 +53,9 @@ class Conf(Section):
     audit: AuditConf = Field(default_factory=AuditConf, description="audit of human grades")
     judging: JudgingConf = Field(default_factory=JudgingConf, description="grades by raters")
     encoder: EncoderConf = Field(default_factory=EncoderConf, description="sentence encoder")
+    language: LanguageConf = Field(
+        default_factory=read_english, description="rules of the texts' language; English"
+    )
     features: FeaturesConf = Field(default_factory=FeaturesConf, description="features")
     candidates: CandidatesConf = Field(default_factory=CandidatesConf, description="candidates")
     training_set: TrainingSetConf = Field(

@@ -6,8 +6,7 @@ from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
-from features.pair import query_texts
-from features.text.normal_form import text_key
+from features.text.texts import query_hash, text_key
 
 ORIGINS = ("from_log", "from_judgment", "from_retrieval")
 
@@ -84,9 +83,16 @@ def active_queries(recent: DataFrame, judged: DataFrame, queries: DataFrame) -> 
     )
 
 
-def distinct_terms(active: DataFrame) -> DataFrame:
-    """Return text and terms (array<string>, distinct): one row per text of the active queries."""
-    return query_texts(active).select("text", F.array_distinct("tokens").alias("terms"))
+def distinct_terms(active: DataFrame, readings: DataFrame) -> DataFrame:
+    """Return text and terms (array<string>, distinct): one row per text of the active queries.
+
+    Args:
+        readings: text_hash, tokens; of all query texts.
+    """
+    texts = active.select("text", query_hash(F.col("text")).alias("text_hash")).distinct()
+    return texts.join(readings, on="text_hash", how="inner").select(
+        "text", F.array_distinct("tokens").alias("terms")
+    )
 
 
 def _by_query(retrieved: DataFrame, active: DataFrame) -> DataFrame:

@@ -107,7 +107,7 @@ ITEM_LEVEL: tuple[Feature, ...] = (
     Feature("item_region_ctr_28d", "item", "smoothed click rate in the region", regional=True),
 )
 
-PAIR_LEVEL: tuple[Feature, ...] = (
+FIT_LEVEL: tuple[Feature, ...] = (
     Feature("pair_bm25", "query_item", "BM25 of the query over the catalogue's titles and brands"),
     Feature(
         "pair_token_overlap", "query_item", "share of query tokens in the item's text (fraction)"
@@ -131,6 +131,11 @@ PAIR_LEVEL: tuple[Feature, ...] = (
     Feature(
         "pair_last_match", "query_item", "1 where the query's last word is the item's head noun"
     ),
+)
+"""How well the texts of a query and an item fit; the log has no part in it."""
+
+PAIR_LEVEL: tuple[Feature, ...] = (
+    *FIT_LEVEL,
     Feature(
         "pair_impressions_28d",
         "query_item",

@@ -17,7 +17,7 @@ from features.regional import (
     regional_prices,
     type_prices,
 )
-from features.text.normal_form import hashed_category
+from features.text.texts import hashed_category
 
 WINDOW = LOOK_BACK_DAYS
 

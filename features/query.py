@@ -10,7 +10,7 @@ from conf.sections.features import LOOK_BACK_DAYS
 from features.declarations import QUERY_LEVEL
 from features.frame import finish_features, to_flag
 from features.log.history import ENGAGEMENT, RATES, daily_counts, smooth_rate, sum_windows
-from features.text.normal_form import extract_measures, select_numbers, split_tokens
+from features.text.texts import query_hash
 
 WINDOW = LOOK_BACK_DAYS
 
@@ -18,6 +18,7 @@ WINDOW = LOOK_BACK_DAYS
 def query_features(
     spine: DataFrame,
     queries: DataFrame,
+    readings: DataFrame,
     daily: DataFrame,
     pages: DataFrame,
     items: DataFrame,
@@ -33,6 +34,7 @@ def query_features(
     Args:
         spine: query_id, day.
         queries: rows of the queries table.
+        readings: text_hash and the columns of a reading; of all query texts.
         daily: query_id, item_id, day and the ENGAGEMENT counts.
         pages: query_id, day, pages (long): result pages by effective day.
         items: item_id, item_type.
@@ -44,7 +46,7 @@ def query_features(
     measured = sum_windows(traffic, days, ["query_id"], [*ENGAGEMENT, "pages"], [WINDOW])
     entropy = click_entropy(daily, items, days)
     return (
-        measured.join(queries.transform(text_features, conf), on="query_id", how="inner")
+        measured.join(text_features(queries, readings, conf), on="query_id", how="inner")
         .join(entropy, on=["query_id", "day"], how="left")
         .join(F.broadcast(priors), on=["day", "region"], how="left")
         .withColumns(_derive_engagement(conf))
@@ -52,21 +54,21 @@ def query_features(
     )
 
 
-def text_features(queries: DataFrame, conf: Conf) -> DataFrame:
-    """Return query_id, region and the features of the text alone."""
-    words = queries.select(
-        "query_id", "region", "query_text", split_tokens(F.col("query_text")).alias("t")
-    )
-    return words.select(
+def text_features(queries: DataFrame, readings: DataFrame, conf: Conf) -> DataFrame:
+    """Return query_id, region and the features of the text alone.
+
+    Args:
+        readings: text_hash and the columns of a reading.
+    """
+    hashed = queries.withColumn("text_hash", query_hash(F.col("query_text")))
+    return hashed.join(readings, on="text_hash", how="inner").select(
         "query_id",
         "region",
         _region_index(conf).alias("region_index"),
         F.length("query_text").alias("query_chars"),
-        F.size("t").alias("query_tokens"),
-        to_flag(F.exists("t", lambda token: token.rlike(r"\d"))).alias("query_has_number"),
-        to_flag(
-            (F.size(extract_measures(F.col("t"))) > 0) | (F.size(select_numbers(F.col("t"))) > 1)
-        ).alias("query_has_size"),
+        F.size("tokens").alias("query_tokens"),
+        to_flag(F.exists("tokens", lambda token: token.rlike(r"\d"))).alias("query_has_number"),
+        to_flag((F.size("sizes") > 0) | (F.size("numbers") > 1)).alias("query_has_size"),
     )
 
 

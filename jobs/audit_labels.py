@@ -46,6 +46,7 @@ from model.labelers.build import build_labeler
 from model.labelers.out_of_fold import FoldLabelers, fit_out_of_fold
 from model.labelers.store import read_description
 from udfs.contradiction import centre_udf, contradiction_udf, p_value_udf
+from udfs.read_texts import split_udf
 from udfs.reread import READ_COLUMNS, make_reader
 
 
@@ -78,8 +79,9 @@ class AuditEvidence:
 def build(evidence: AuditEvidence, conf: ResolvedConf) -> DataFrame:
     """Build the rows of label_audit: taxonomy and decision of each pair."""
     audit = conf.tree.audit
+    split = split_udf(conf.tree.language)
     decided = evidence.units.transform(
-        lambda df: with_type_evidence(df, evidence.types, audit.taxonomy)
+        lambda df: with_type_evidence(df, evidence.types, audit.taxonomy, split)
     ).transform(lambda df: with_decisions(df, audit))
     return audit_rows(evidence.pairs, decided, conf.run_date)
 
@@ -132,7 +134,9 @@ def gather_evidence(
 ) -> AuditEvidence:
     """Gather all evidence; a pair is read by the model once, a title is parsed once."""
     units_read = cut_plan(with_reading(checked, reading.read, reading.held_out))
-    return AuditEvidence(pairs, units_read, cut_plan(item_types(items, conf.tree.audit.taxonomy)))
+    language = conf.tree.language
+    types = item_types(items, conf.tree.audit.taxonomy, language, split_udf(language))
+    return AuditEvidence(pairs, units_read, cut_plan(types))
 
 
 def tested_units(
@@ -216,5 +220,5 @@ JOB = Job(
     summary="find human grades that engagement, a model and the query's types contradict",
     reads=(RELEVANCE_LABELS, QUERIES, ITEMS, IMPRESSIONS),
     writes=(LABEL_AUDIT,),
-    sections=("audit", "labeler", "encoder", "features"),
+    sections=("audit", "labeler", "encoder", "features", "language"),
 )

@@ -1,6 +1,7 @@
 """Makes `candidates`: the items to be scored for each query.
 
-Grain: one row per run date, query and item. Inputs: items, queries, impressions, judgments.
+Grain: one row per run date, query and item. Inputs: items, queries, impressions, judgments,
+texts.
 Idempotent by run date: the rows of the run date are replaced.
 Run: counterpoise build_candidates --conf FILE --run-date 2026-03-01
 """
@@ -22,23 +23,26 @@ from features.candidates import (
     recent_log,
     seen_pairs,
 )
-from features.contracts import CANDIDATES, IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES
+from features.contracts import CANDIDATES, IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, TEXTS
 from features.log.history import visible_log
-from features.pair import item_tokens
+from features.text.blocks import check_read
 from features.text.bm25 import build_postings, rank_terms, retrieve_items
+from features.text.texts import item_texts, query_texts
 from jobs.platform import plans
 from jobs.platform.job import Job
 from jobs.platform.run import Run
+from jobs.text.versions import read_readings
 
 Keep = Callable[[DataFrame], DataFrame]
 
 
 @dataclass(frozen=True)
 class CandidateInputs:
-    """Rows of the raw tables, and the run date."""
+    """Rows of the raw tables, what was read off their texts, and the run date."""
 
     items: DataFrame
     queries: DataFrame
+    readings: DataFrame
     impressions: DataFrame
     judgments: DataFrame
     run_date: date
@@ -53,8 +57,10 @@ def list_origins(inputs: CandidateInputs, conf: Conf, keep: Keep) -> DataFrame:
     recent = recent_log(log, inputs.run_date, conf)
     judged = keep(known_judgments(inputs.judgments, inputs.run_date))
     active = keep(active_queries(recent, judged, inputs.queries))
-    postings = keep(build_postings(item_tokens(inputs.items), conf))
-    ranked = keep(rank_terms(distinct_terms(active), postings, conf))
+    words = item_texts(inputs.items).select("item_id", "text_hash")
+    words = words.join(inputs.readings, on="text_hash", how="inner").select("item_id", "tokens")
+    postings = keep(build_postings(words, conf))
+    ranked = keep(rank_terms(distinct_terms(active, inputs.readings), postings, conf))
     retrieved = retrieve_items(ranked, postings, conf)
     return keep(candidate_origins(seen_pairs(recent, conf), judged, active, retrieved))
 
@@ -74,10 +80,13 @@ def run(run: Run) -> None:
     inputs = CandidateInputs(
         items=warehouse.read(ITEMS),
         queries=warehouse.read(QUERIES),
+        readings=read_readings(warehouse),
         impressions=warehouse.read(IMPRESSIONS),
         judgments=warehouse.read(JUDGMENTS),
         run_date=conf.run_date,
     )
+    needed = query_texts(inputs.queries).select("text_hash")
+    check_read(needed.union(item_texts(inputs.items).select("text_hash")), inputs.readings)
     with ExitStack() as stack:
         reasons = list_origins(inputs, conf.tree, lambda df: plans.keep_frame(df, stack))
         pairs = reasons.select("query_id", "item_id").distinct().count()
@@ -90,7 +99,7 @@ def run(run: Run) -> None:
 JOB = Job(
     run,
     summary="which items are scored for which queries",
-    reads=(ITEMS, QUERIES, IMPRESSIONS, JUDGMENTS),
+    reads=(ITEMS, QUERIES, IMPRESSIONS, JUDGMENTS, TEXTS),
     writes=(CANDIDATES,),
-    sections=("candidates", "features"),
+    sections=("candidates", "features", "language"),
 )

@@ -3,7 +3,8 @@
 Grain: one row per run date, as-of day and key. As of the run date: the candidates' queries, items
 (in the regions where they are candidates) and pairs. As of each of the `features.training_days`
 days before: the keys that were shown on that day. Inputs: items, queries, impressions,
-candidates, text_embeddings. Idempotent by run date: the rows of the run date are replaced.
+candidates, texts, text_statistics, text_pairs. Idempotent by run date: the rows of the run date
+are replaced.
 Run: counterpoise build_features --conf FILE --run-date 2026-03-01
 """
 
@@ -12,7 +13,6 @@ from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
-from pyspark.sql.types import FloatType, StructField, StructType
 
 from conf.load import ResolvedConf
 from conf.schema import Conf
@@ -26,7 +26,9 @@ from features.contracts import (
     QUERIES,
     QUERY_FEATURES,
     QUERY_ITEM_FEATURES,
-    TEXT_EMBEDDINGS,
+    TEXT_PAIRS,
+    TEXT_STATISTICS,
+    TEXTS,
     Table,
 )
 from features.declarations import declare_own_features
@@ -41,18 +43,17 @@ from features.log.history import (
 )
 from features.own.as_of import find_own_values
 from features.own.declared import VALUES
-from features.pair import item_tokens, pair_features, query_texts, text_features
+from features.pair import pair_features
 from features.query import daily_pages, query_features
 from features.regional import with_price_ratio
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS, feature_spine
-from features.text.cosine import assign_block, blocked_vectors, check_embedded
-from features.text.normal_form import text_key
+from features.text.blocks import check_read
+from features.text.texts import query_texts
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.own_features import report_coverage, write_feature_page
-from model.text.encoder import find_encoder
-from udfs.cosine import add_cosines
+from jobs.text.versions import comparer_version, read_readings, require_statistics
 
 PRIOR_WINDOW = LOOK_BACK_DAYS
 MEASURES = (*ENGAGEMENT, "examined", "price_ratio", "priced")
@@ -67,10 +68,9 @@ class FeatureInputs:
     Attributes:
         items, queries: rows of the raw tables.
         pages: query_id, day, pages.
-        embeddings: text_hash, embedding of the encoder in use.
-        words: item_id, tokens.
+        readings: text_hash and what was read off each text.
+        compared: query_hash, item_hash and how well the two texts fit.
         spine: query_id, item_id, region, day.
-        pairs: text, item_id; the distinct ones of the spine.
         daily: query_id, item_id, region, day and the MEASURES (long).
         priors: the rates that smoothing pulls towards.
         own: rows of own_values; None: conf names no features of a team's own.
@@ -79,10 +79,9 @@ class FeatureInputs:
     items: DataFrame
     queries: DataFrame
     pages: DataFrame
-    embeddings: DataFrame
-    words: DataFrame
+    readings: DataFrame
+    compared: DataFrame
     spine: DataFrame
-    pairs: DataFrame
     daily: DataFrame
     priors: DataFrame
     run_date: date
@@ -90,7 +89,7 @@ class FeatureInputs:
 
     def list_shared(self) -> tuple[DataFrame, ...]:
         """List the frames that several tables are made of."""
-        return self.words, self.spine, self.pairs, self.daily, self.priors
+        return self.spine, self.daily, self.priors
 
 
 @dataclass(frozen=True)
@@ -100,21 +99,23 @@ class SourceTables:
     items: DataFrame
     queries: DataFrame
     log: DataFrame
-    embeddings: DataFrame
+    readings: DataFrame
+    compared: DataFrame
     candidates: DataFrame
     run_date: date
     own: DataFrame | None = None
 
 
 def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> SourceTables:
-    """Read the run's rows, and the embeddings of the encoder in use."""
-    version = find_encoder(conf.tree.encoder).version
-    embeddings = warehouse.read(TEXT_EMBEDDINGS).where(F.col("encoder_version") == version)
+    """Read the run's rows, and the readings and comparisons by the versions in use."""
+    version = comparer_version(conf.tree, require_statistics(warehouse))
+    compared = warehouse.read(TEXT_PAIRS).where(F.col("comparer_version") == version)
     return SourceTables(
         items=warehouse.read(ITEMS),
         queries=warehouse.read(QUERIES),
         log=visible_log(warehouse.read(IMPRESSIONS), conf.run_date),
-        embeddings=embeddings.select("text_hash", "embedding"),
+        readings=read_readings(warehouse).drop("run_date"),
+        compared=compared.drop("run_date"),
         candidates=warehouse.read_run(CANDIDATES),
         run_date=conf.run_date,
         own=warehouse.read(OWN_VALUES) if conf.tree.features.own else None,
@@ -123,19 +124,16 @@ def read_tables(warehouse: Warehouse, conf: ResolvedConf) -> SourceTables:
 
 def prepare_inputs(tables: SourceTables, asked: DataFrame, conf: Conf) -> FeatureInputs:
     """Prepare what the feature tables share, for a spine; it is kept in memory."""
-    query_keys = tables.queries.select("query_id", text_key(F.col("query_text")).alias("text"))
     spine = asked.persist()
     daily = daily_log(tables.log, tables.items, conf).persist()
-    pairs = spine.join(query_keys, on="query_id", how="inner").select("text", "item_id").distinct()
     priors = prior_rates(daily, spine.select("day").distinct(), PRIOR_WINDOW, conf)
     return FeatureInputs(
         items=tables.items,
         queries=tables.queries,
         pages=daily_pages(tables.log),
-        embeddings=tables.embeddings,
-        words=item_tokens(tables.items).persist(),
+        readings=tables.readings,
+        compared=tables.compared,
         spine=spine,
-        pairs=pairs.persist(),
         daily=daily,
         priors=priors.persist(),
         run_date=tables.run_date,
@@ -156,13 +154,14 @@ def daily_log(log: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
 def build(inputs: FeatureInputs, conf: Conf) -> dict[Table, DataFrame]:
     """Build the three feature tables of the run date."""
     i, day = inputs, inputs.run_date
-    texts = pair_texts(inputs, conf)
     built = {
         QUERY_FEATURES: query_features(
-            i.spine, i.queries, i.daily, i.pages, i.items, i.priors, day, conf
+            i.spine, i.queries, i.readings, i.daily, i.pages, i.items, i.priors, day, conf
         ),
         ITEM_FEATURES: item_features(i.spine, i.items, i.daily, i.priors, day, conf),
-        QUERY_ITEM_FEATURES: pair_features(i.spine, i.queries, texts, i.daily, i.priors, day, conf),
+        QUERY_ITEM_FEATURES: pair_features(
+            i.spine, i.queries, i.items, i.compared, i.daily, i.priors, day, conf
+        ),
     }
     return {
         table: table.conform(_with_own(frame, LEVELS[table], inputs, conf))
@@ -181,26 +180,11 @@ def _with_own(frame: DataFrame, level: str, inputs: FeatureInputs, conf: Conf) -
     return frame.join(own.withColumnRenamed("day", "as_of_date"), ["as_of_date", *keys], "left")
 
 
-def pair_texts(inputs: FeatureInputs, conf: Conf) -> DataFrame:
-    """Return text, item_id and all text features of the distinct pairs, the cosine among them."""
-    blocks = conf.features.cosine_blocks
-    texts = query_texts(inputs.queries)
-    fit = text_features(inputs.pairs, texts, inputs.items, inputs.words, conf)
-    vectors = blocked_vectors(inputs.pairs, texts, inputs.items, inputs.embeddings, blocks)
-    schema = StructType([*fit.schema.fields, StructField("pair_cosine", FloatType())])
-    return (
-        assign_block(fit, blocks)
-        .groupBy("block")
-        .cogroup(vectors.groupBy("block"))
-        .applyInPandas(add_cosines, schema=schema)
-    )
-
-
 def run(run: Run) -> None:
     """Read, build, write; rows in are the distinct keys of each table's spine."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
     tables = read_tables(warehouse, conf)
-    check_embedded(query_texts(tables.queries), tables.items, tables.embeddings)
+    check_read(query_texts(tables.queries), tables.readings)
     spine = feature_spine(tables.log, tables.candidates, conf.run_date, conf.tree)
     inputs = prepare_inputs(tables, spine, conf.tree)
     for table, features in build(inputs, conf.tree).items():
@@ -219,8 +203,8 @@ def run(run: Run) -> None:
 JOB = Job(
     run,
     summary="features of queries, items and pairs, as of the days that need them",
-    reads=(ITEMS, QUERIES, IMPRESSIONS, CANDIDATES, TEXT_EMBEDDINGS, OWN_VALUES),
+    reads=(ITEMS, QUERIES, IMPRESSIONS, CANDIDATES, TEXTS, TEXT_STATISTICS, TEXT_PAIRS, OWN_VALUES),
     may_lack=(OWN_VALUES,),
     writes=(QUERY_FEATURES, ITEM_FEATURES, QUERY_ITEM_FEATURES),
-    sections=("encoder", "features"),
+    sections=("encoder", "features", "language"),
 )

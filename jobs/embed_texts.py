@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from features.contracts import ITEMS, QUERIES, TEXT_EMBEDDINGS
-from features.text.normal_form import encoder_text, item_title, text_hash
+from features.text.texts import encoder_text, item_title, text_hash
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from model.text.encoder import EncoderSpec, find_encoder

@@ -214,5 +214,5 @@ JOB = Job(
     reads=(RELEVANCE_LABELS, QUERIES, ITEMS, IMPRESSIONS, LABEL_AUDIT, LABELER_DECISIONS),
     may_lack=(LABEL_AUDIT, LABELER_DECISIONS),
     writes=(LABELER_VERSIONS, LABELER_QUERIES),
-    sections=("labeler", "labeling", "encoder", "training_set"),
+    sections=("labeler", "labeling", "encoder", "language", "training_set"),
 )

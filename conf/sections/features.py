@@ -145,11 +145,18 @@ class FeaturesConf(Section):
     hash_buckets: int = Field(
         4_096, ge=2, le=2**24, description="buckets of hashed brand and type (count)"
     )
-    cosine_blocks: int = Field(
-        8,
+    statistics_renewal: float = Field(
+        0.1,
+        ge=0,
+        le=1,
+        description="share of the catalogue's texts that may change before its word statistics are "
+        "counted anew, and all pairs compared anew with them (fraction); 0: at every change",
+    )
+    kept_versions: int = Field(
+        2,
         ge=1,
-        description="blocks of items whose embeddings are in a worker's memory at once, about "
-        "items x 1.5 kB / blocks each (count)",
+        description="versions of readings, word statistics and compared pairs that are kept; the "
+        "longest unused go (count)",
     )
     own: dict[OwnName, OwnTable] = Field(
         default_factory=dict,

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 from conf.schema import Conf
 from features.log.examination import examination_curve
 from features.log.history import MICRO, visible_log
-from features.text.normal_form import text_key
+from features.text.texts import text_key
 
 UNIT = ("text_key", "item_id", "grade")
 COUNTS = ("impressions", "clicks", "carts", "purchases")

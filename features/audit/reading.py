@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 
 from conf.sections.audit import RereadConf
 from features.audit.evidence import UNIT
-from features.text.normal_form import item_title
+from features.text.texts import item_title
 
 _VALIDATION_PARTS = 10
 """One part in so many of the query texts validates: a tenth."""

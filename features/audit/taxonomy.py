@@ -4,10 +4,12 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.audit import TaxonomyConf
-from features.text.normal_form import split_tokens
+from features.text.texts import SplitTokens
 
 
-def with_type_evidence(units: DataFrame, types: DataFrame, conf: TaxonomyConf) -> DataFrame:
+def with_type_evidence(
+    units: DataFrame, types: DataFrame, conf: TaxonomyConf, split: SplitTokens
+) -> DataFrame:
     """Add item_type, type_share and type_votes to the units.
 
     A type gets votes of a text from each of its items that has grade 2 (unless its engagement
@@ -18,12 +20,13 @@ def with_type_evidence(units: DataFrame, types: DataFrame, conf: TaxonomyConf) -
     Args:
         units: text_key, item_id, grade, query_text, carts, contradicts.
         types: item_id, item_type.
+        split: splits a text into its tokens.
     """
     typed = units.join(types, on="item_id", how="left").withColumn("_own", _weigh_vote(conf))
     voted = typed.where("item_type IS NOT NULL AND _own > 0")
     by_item = voted.groupBy("text_key", "item_type", "item_id").agg(F.max("_own").alias("_item"))
     votes = by_item.groupBy("text_key", "item_type").agg(F.sum("_item").alias("_votes"))
-    named = named_types(units, types).withColumn("_named", F.lit(conf.text_weight))
+    named = named_types(units, types, split).withColumn("_named", F.lit(conf.text_weight))
     both = votes.join(named, on=["text_key", "item_type"], how="full").select(
         "text_key",
         "item_type",
@@ -46,7 +49,7 @@ def with_type_evidence(units: DataFrame, types: DataFrame, conf: TaxonomyConf) -
     ).drop("_type", "_all", "_item")
 
 
-def named_types(units: DataFrame, types: DataFrame) -> DataFrame:
+def named_types(units: DataFrame, types: DataFrame, split: SplitTokens) -> DataFrame:
     """Return text_key and item_type: the types all of whose words stand in the text.
 
     Where a text names a type and a longer one that contains its words, as `hose` and `garden hose`,
@@ -56,13 +59,13 @@ def named_types(units: DataFrame, types: DataFrame) -> DataFrame:
         types.where("item_type IS NOT NULL")
         .select("item_type")
         .distinct()
-        .withColumn("_parts", split_tokens(F.col("item_type")))
+        .withColumn("_parts", split(F.col("item_type")))
         .where(F.size("_parts") > 0)
         .withColumn("_word", F.element_at("_parts", -1))
     )
     texts = units.groupBy("text_key").agg(F.min("query_text").alias("query_text"))
     met = (
-        texts.select("text_key", split_tokens(F.col("query_text")).alias("_tokens"))
+        texts.select("text_key", split(F.col("query_text")).alias("_tokens"))
         .withColumn("_word", F.explode(F.array_distinct("_tokens")))
         .join(last_words, on="_word", how="inner")
         .where(F.size(F.array_except("_parts", "_tokens")) == 0)

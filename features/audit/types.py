@@ -11,19 +11,22 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.audit import TaxonomyConf
-from features.text.normal_form import COLOURS, UNITS, normal_text
+from conf.sections.language import LanguageConf
+from features.text.texts import SplitTokens
 
 _STOP = r"(?i)\s(?:with|without|for|in|by)\s|[,;(\[]|\s[-–—]\s"
 _MAX_WORDS = 3
 """Words of a type at most: longer endings mostly name single products."""
-_NO_TYPE = (*(unit for unit, _ in UNITS), *COLOURS)
 
 
-def item_types(items: DataFrame, conf: TaxonomyConf) -> DataFrame:
+def item_types(
+    items: DataFrame, conf: TaxonomyConf, language: LanguageConf, split: SplitTokens
+) -> DataFrame:
     """Return item_id and item_type (lower case; null where neither the source nor the title tells).
 
     Args:
         items: rows of the items table.
+        split: splits a text into its tokens by the rules of `language`.
     """
     source_type = F.nullif(F.lower(F.trim("item_type")), F.lit(""))
     if conf.types == "source":
@@ -31,21 +34,24 @@ def item_types(items: DataFrame, conf: TaxonomyConf) -> DataFrame:
             "item_id", source_type.alias("item_type")
         )
         unnamed = items.where(source_type.isNull())
-        return named.unionByName(derived_types(unnamed, items, conf.min_type_items))
-    return derived_types(items, items, conf.min_type_items)
+    else:
+        named, unnamed = None, items
+    words = _extract_phrase(F.col("title"), language, split)
+    derived = derived_types(
+        unnamed.withColumn("phrase", words), items.withColumn("phrase", words), conf.min_type_items
+    )
+    return derived if named is None else named.unionByName(derived)
 
 
 def derived_types(items: DataFrame, catalogue: DataFrame, min_items: int) -> DataFrame:
     """Derive item_type from titles, by a lexicon of the endings of the catalogue's titles.
 
     Args:
-        items: item_id, title.
-        catalogue: title; the items whose endings are counted.
+        items: item_id, phrase (array<string>).
+        catalogue: phrase; the items whose endings are counted.
         min_items: an ending of two or three words needs so many titles.
     """
-    # Through an array of one, the words are found once, not once per ending.
-    phrase = F.array(_extract_phrase(F.col("title")))
-    endings = F.explode_outer(F.flatten(F.transform(phrase, _cut_endings)))
+    endings = F.explode_outer(_cut_endings(F.col("phrase")))
     counted = (
         catalogue.select(endings.alias("ending"))
         .where("ending IS NOT NULL")
@@ -62,15 +68,11 @@ def derived_types(items: DataFrame, catalogue: DataFrame, min_items: int) -> Dat
     )
 
 
-def _extract_phrase(title: Column) -> Column:
-    """Extract the last words (array) before the first stop, without numbers, units and colours."""
+def _extract_phrase(title: Column, language: LanguageConf, split: SplitTokens) -> Column:
+    """Extract the words (array) before the first stop, without numbers, units and colours."""
     before = F.get(F.split(title, _STOP, 2), F.lit(0))
-    words = F.split(normal_text(before), " ")
-    return F.filter(words, lambda word: _is_word(word))
-
-
-def _is_word(word: Column) -> Column:
-    return word.rlike(r"^\p{L}{2,}$") & ~word.isin(*_NO_TYPE)
+    no_types = [*language.units, *language.colours]
+    return F.filter(split(before), lambda word: word.rlike(r"^\p{L}{2,}$") & ~word.isin(*no_types))
 
 
 def _cut_endings(words: Column) -> Column:

@@ -18,7 +18,6 @@ from features.contracts.feature_tables import (
     ITEM_FEATURES,
     QUERY_FEATURES,
     QUERY_ITEM_FEATURES,
-    TEXT_EMBEDDINGS,
 )
 from features.contracts.labeling import (
     LABEL_CHUNKS,
@@ -45,6 +44,7 @@ from features.contracts.scored import (
     VALUE_WEIGHTS,
 )
 from features.contracts.table import Column, Constraint, Table
+from features.contracts.texts import TEXT_EMBEDDINGS, TEXT_PAIRS, TEXT_STATISTICS, TEXTS
 from features.contracts.training import RELEVANCE_LABELS, SCORING_ROWS, TRAINING_EXAMPLES
 
 ALL_TABLES: tuple[Table, ...] = (
@@ -57,7 +57,10 @@ ALL_TABLES: tuple[Table, ...] = (
     MARKET_TRUTH,
     MARKET_PARAMETERS,
     TEXT_EMBEDDINGS,
+    TEXTS,
     CANDIDATES,
+    TEXT_STATISTICS,
+    TEXT_PAIRS,
     QUERY_FEATURES,
     ITEM_FEATURES,
     QUERY_ITEM_FEATURES,
@@ -118,7 +121,10 @@ __all__ = [
     "SCORES",
     "SCORE_TRIALS",
     "SCORING_ROWS",
+    "TEXTS",
     "TEXT_EMBEDDINGS",
+    "TEXT_PAIRS",
+    "TEXT_STATISTICS",
     "TRAINING_EXAMPLES",
     "VALUE_CURVE",
     "VALUE_WEIGHTS",

@@ -1,4 +1,4 @@
-"""Embeddings, candidates and the three feature tables."""
+"""Candidates and the three feature tables."""
 
 from collections.abc import Sequence
 
@@ -21,20 +21,6 @@ def feature_columns(features: Sequence[Feature]) -> tuple[Column, ...]:
     """Return one NOT NULL float column per feature, its description as the comment."""
     return declare_required((f.name, f.sql_type, f.description) for f in features)
 
-
-TEXT_EMBEDDINGS = Table(
-    name="text_embeddings",
-    grain="one row per distinct text and encoder version",
-    columns=declare_required(
-        [
-            ("text_hash", "string", "sha256 of the normalised text"),
-            ("encoder_version", "string", "hash of the encoder's weights and settings"),
-            ("embedding", "array<float>", "unit-length sentence embedding"),
-        ]
-    ),
-    key=("text_hash", "encoder_version"),
-    cluster_by=("text_hash",),
-)
 
 CANDIDATES = Table(
     name="candidates",

@@ -10,7 +10,7 @@ from conf.sections.ingest import LabelsConf
 from features.contracts import RATER_ANSWERS, RELEVANCE_LABELS
 from features.quality.rule import RAW_ROW, REASON, RULE, Rule, judge_rows
 from features.quality.typed import MALFORMED, quote_value
-from features.text.normal_form import text_key
+from features.text.texts import text_key
 
 PAIR_CODE = "pair"
 VERSION_PREFIX = "judging-"

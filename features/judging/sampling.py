@@ -18,7 +18,7 @@ from conf.sections.audit import JudgingConf
 from features.contracts import JUDGMENT_SAMPLE
 from features.labels.judged import MODEL_SOURCES
 from features.log.history import visible_log
-from features.text.normal_form import text_key
+from features.text.texts import text_key
 
 PAIR = ["query_id", "item_id"]
 _UNSURE_PATHS = ("taxonomy_unknown", "model_agrees", "unread", "taxonomy_higher", "taxonomy_lower")

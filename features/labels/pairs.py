@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from features.log.history import visible_log
-from features.text.normal_form import encoder_text, item_title, text_key
+from features.text.texts import encoder_text, item_title, text_key
 
 Counts = tuple[int, int, int]
 Masses = tuple[float, float, float]

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from features.contracts import RELEVANCE_LABELS
 from features.labels.judged import MODEL_SOURCES
 from features.labels.pairs import TEXT_PAIR, item_texts, query_texts
-from features.text.normal_form import text_hash
+from features.text.texts import text_hash
 
 PAIR = ("query_id", "item_id")
 MOST_SHOWN = 1_000

@@ -14,7 +14,7 @@ from features.quality.tables import checked_rows
 from features.quality.typed import MALFORMED, quote_value, try_cast
 from features.quality.values import require_member
 from features.split import normalise_text
-from features.text.normal_form import hashed_category
+from features.text.texts import hashed_category
 
 ANY = "*"
 """In a column of the key that a table does not have: its values hold for all of them."""

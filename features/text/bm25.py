@@ -43,64 +43,6 @@ def build_postings(items: DataFrame, conf: Conf) -> DataFrame:
     )
 
 
-def item_weights(postings: DataFrame) -> DataFrame:
-    """Turn the index round: item_id, weights (map term -> weight)."""
-    entry = F.struct("term", "weight")
-    return postings.groupBy("item_id").agg(
-        F.map_from_entries(F.collect_list(entry)).alias("weights")
-    )
-
-
-def term_idf(words: DataFrame) -> DataFrame:
-    """Return the catalogue's terms: term, idf (long, BM25's idf * SCALE).
-
-    Args:
-        words: item_id, tokens (array<string>).
-    """
-    frequencies = (
-        words.select(F.explode(F.array_distinct("tokens")).alias("term"))
-        .groupBy("term")
-        .agg(F.count("*").alias("df"))
-    )
-    catalogue = words.agg(F.count("*").alias("items"))
-    return frequencies.join(F.broadcast(catalogue), how="cross").select(
-        "term", _scale_weight(_compute_idf(F.col("df"))).alias("idf")
-    )
-
-
-def query_idf(texts: DataFrame, words: DataFrame) -> DataFrame:
-    """Return text and idf (map term -> idf * SCALE) of the distinct tokens of each text.
-
-    A term that the catalogue does not know has the idf of one that no item holds.
-
-    Args:
-        texts: text, tokens; one row per text.
-        words: item_id, tokens of the catalogue.
-    """
-    unknown = words.agg(_scale_weight(F.log1p((F.count("*") + 0.5) / 0.5)).alias("unknown"))
-    entry = F.struct("term", F.coalesce("idf", "unknown"))
-    return (
-        texts.select("text", F.explode(F.array_distinct("tokens")).alias("term"))
-        .join(term_idf(words), on="term", how="left")
-        .join(F.broadcast(unknown), how="cross")
-        .groupBy("text")
-        .agg(F.map_from_entries(F.collect_list(entry)).alias("idf"))
-    )
-
-
-def total_weight(terms: Column, weights: Column) -> Column:
-    """Sum of the weights of some terms (array) in a map; long, in units of 1/SCALE."""
-    zero = F.lit(0).cast("long")
-    return F.aggregate(
-        terms, zero, lambda total, term: total + F.coalesce(F.try_element_at(weights, term), zero)
-    )
-
-
-def score_bm25(terms: Column, weights: Column) -> Column:
-    """Score distinct query terms (array) against an item's weights (map) by BM25 (double)."""
-    return F.coalesce(total_weight(terms, weights), F.lit(0)) / SCALE
-
-
 def rank_terms(texts: DataFrame, postings: DataFrame, conf: Conf) -> DataFrame:
     """Rank the terms of each text that the catalogue knows, and mark those that generate items.
 

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import IMPRESSIONS, ITEMS, LABEL_AUDIT, QUERIES, RELEVANCE_LABELS
-from features.text.normal_form import text_key
+from features.text.texts import text_key
 from jobs.audit_labels import JOB
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse

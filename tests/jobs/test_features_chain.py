@@ -23,7 +23,7 @@ from features.contracts import (
     Table,
 )
 from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
-from features.text.cosine import MissingEmbeddingsError
+from features.text.blocks import MissingEmbeddingsError
 from jobs import build_candidates, build_features, embed_texts
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse

@@ -6,13 +6,14 @@ from functools import cached_property, partial
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.sections.language import read_english
 from conf.sections.market import MarketSource
-from features.text.normal_form import split_tokens
 from jobs.sources.base import query_key
 from model.market.traffic import count_slots
 from udfs.market.log import LOG, log_rows
 from udfs.market.rows import SEARCHES, TRUTH, search_rows, truth_rows
 from udfs.market.world import World
+from udfs.read_texts import split_udf
 
 
 @dataclass(frozen=True)
@@ -94,4 +95,5 @@ class MarketEngine:
 
 def _split_words(*texts: str) -> Column:
     """Split the text columns into their different tokens (array<string>)."""
-    return F.array_distinct(split_tokens(F.concat_ws(" ", *texts)))
+    split = split_udf(read_english())  # the market's texts are English
+    return F.array_distinct(split(F.concat_ws(" ", *texts)))

@@ -9,8 +9,8 @@ from typing import Any
 
 from model.labelers.base import LabelerError, Pairs
 from model.labelers.cross_encoder.base import SECTION
-from model.labelers.lexical.normal import mend_text
 from model.labelers.network.token_pairs import Tokens
+from model.text.rules import mend_text
 
 MARKS = "marks"
 """Beside the model inputs: 0 a special token; 1, 2 of the query, the item lacks (1) or has it (2);

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from model.labelers.base import Pairs
 from model.labelers.lexical.hashes import hash_keys, hash_text, hash_word
-from model.labelers.lexical.parsed import Parsed, parse_all
+from model.labelers.lexical.parsed import Parsed, TextParser
 from model.labelers.lexical.vocabulary import Vocabulary
 
 Floats = NDArray[np.float64]
@@ -46,9 +46,9 @@ class Catalogue:
     known: Ints
 
     @classmethod
-    def from_texts(cls, items: Iterable[str]) -> Self:
+    def from_texts(cls, items: Iterable[str], parser: TextParser) -> Self:
         """Index the distinct texts."""
-        parsed = parse_all(items)
+        parsed = parser.parse_all(items)
         held = [sorted({hash_word(word) for word in entry.words}) for entry in parsed.values()]
         rows = np.repeat(np.arange(len(held), dtype=np.int32), [len(words) for words in held])
         flat = np.array([word for words in held for word in words], np.int64)
@@ -58,14 +58,16 @@ class Catalogue:
         hashes = np.array(sorted(hash_text(text) for text in parsed), np.int64)
         return cls(words, starts, rows[order], hashes)
 
-    def compute_features(self, pairs: Pairs, vocabulary: Vocabulary) -> Floats32:
+    def compute_features(
+        self, pairs: Pairs, vocabulary: Vocabulary, parser: TextParser
+    ) -> Floats32:
         """Compute the features [N, len(FEATURES)] of the pairs.
 
         With s the share of the query's words that an item holds, each word weighted by its idf,
         over the known items and the pair's own: s less the best s, log(1 + items of a larger s),
         log(1 + items of at least s), the best s, log(1 + items of that s), log(1 + items of s = 1).
         """
-        queries, items = parse_all(pairs.queries), parse_all(pairs.items)
+        queries, items = parser.parse_all(pairs.queries), parser.parse_all(pairs.items)
         listed = {text: self._is_listed(text) for text in items}
         keys = hash_keys(pairs.queries)
         order = np.argsort(keys, kind="stable")

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from model.labelers.base import Pairs
-from model.labelers.lexical.normal import is_number
-from model.labelers.lexical.parsed import Parsed, parse_all
+from model.labelers.lexical.parsed import Parsed, TextParser
 from model.labelers.lexical.similarity import compare_tokens
 from model.labelers.lexical.vocabulary import Vocabulary
+from model.text.rules import is_number
 
-FEATURES_VERSION = 1
+FEATURES_VERSION = 2
 """Rises when a feature is computed in another way: it is part of a labeler's version."""
 FEATURES: tuple[str, ...] = (
     *("coverage", "idf_coverage", "item_coverage", "fuzzy_coverage", "fuzzy_idf_coverage"),
@@ -34,15 +34,17 @@ COSINE = "cosine"
 """Name of the column that the sentence encoder adds."""
 
 
-def fit_vocabulary(items: Iterable[str]) -> Vocabulary:
+def fit_vocabulary(items: Iterable[str], parser: TextParser) -> Vocabulary:
     """Count the tokens of the distinct item texts among `items`."""
-    return Vocabulary.from_texts(parsed.words for parsed in parse_all(items).values())
+    return Vocabulary.from_texts(parsed.words for parsed in parser.parse_all(items).values())
 
 
-def compute_lexical_features(pairs: Pairs, vocabulary: Vocabulary) -> NDArray[np.float32]:
+def compute_lexical_features(
+    pairs: Pairs, vocabulary: Vocabulary, parser: TextParser
+) -> NDArray[np.float32]:
     """Compute the features [N, len(FEATURES)] of the pairs, in their order; each text is parsed
     once."""
-    queries, items = parse_all(pairs.queries), parse_all(pairs.items)
+    queries, items = parser.parse_all(pairs.queries), parser.parse_all(pairs.items)
     out = np.zeros((len(pairs), len(FEATURES)), np.float32)
     for row, (query, item) in enumerate(zip(pairs.queries, pairs.items, strict=True)):
         out[row] = _compute_features(queries[query], items[item], vocabulary)

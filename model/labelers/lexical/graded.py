@@ -55,14 +55,14 @@ class GradedPairs:
         learnt = cls(
             Neighbours.from_pairs(pairs, targets, queries, items),
             Directions.from_vectors(queries, items),
-            Catalogue.from_texts(pairs.items),
-            WordGrades.from_pairs(pairs, surplus),
+            Catalogue.from_texts(pairs.items, inputs.parser),
+            WordGrades.from_pairs(pairs, surplus, inputs.parser),
         )
         parts = [
             neighbours.compute_out_of_fold(pairs, learnt.neighbours, queries, items),
             learnt.directions.compute_features(queries, items),
-            learnt.catalogue.compute_features(pairs, inputs.vocabulary),
-            word_grades.compute_out_of_fold(pairs, surplus),
+            learnt.catalogue.compute_features(pairs, inputs.vocabulary, inputs.parser),
+            word_grades.compute_out_of_fold(pairs, surplus, inputs.parser),
         ]
         return learnt, np.concatenate(parts, axis=1)
 
@@ -72,8 +72,8 @@ class GradedPairs:
         parts = [
             self.neighbours.compute_features(pairs, queries, items),
             self.directions.compute_features(queries, items),
-            self.catalogue.compute_features(pairs, inputs.vocabulary),
-            self.words.compute_features(pairs),
+            self.catalogue.compute_features(pairs, inputs.vocabulary, inputs.parser),
+            self.words.compute_features(pairs, inputs.parser),
         ]
         return np.concatenate(parts, axis=1)
 

@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from itertools import islice
 from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.load import section_hash
 from conf.sections.features import EncoderConf
+from conf.sections.language import LanguageConf
 from model.labelers.base import LabelerError, Pairs
 from model.labelers.lexical.features import (
     COSINE,
@@ -18,10 +20,11 @@ from model.labelers.lexical.features import (
     compute_lexical_features,
     fit_vocabulary,
 )
-from model.labelers.lexical.normal import mend_text
+from model.labelers.lexical.parsed import TextParser
 from model.labelers.lexical.vocabulary import Vocabulary
 from model.labelers.vectors import Vector
 from model.text.encoder import EncoderSpec, find_encoder, load_encoder
+from model.text.rules import TextRules, mend_text
 
 _KEPT_VECTORS = 65_536
 """Texts whose vectors are kept (count): 100 MB at 384 dimensions."""
@@ -33,23 +36,31 @@ class LexicalInputs:
 
     Attributes:
         vocabulary: how rare the tokens of items are.
+        language: what the texts are read by.
         encoder_conf: the sentence encoder of the cosine; None: no cosine.
         spec: that encoder, found and checked.
     """
 
     vocabulary: Vocabulary
+    language: LanguageConf
     encoder_conf: EncoderConf | None
     spec: EncoderSpec | None = field(default=None)
 
     @classmethod
-    def fit(cls, pairs: Pairs, encoder_conf: EncoderConf | None) -> Self:
+    def fit(cls, pairs: Pairs, encoder_conf: EncoderConf | None, language: LanguageConf) -> Self:
         """Count the items' tokens; find the encoder.
 
         Raises:
             EncoderError: the encoder is absent or not the expected one.
         """
         spec = None if encoder_conf is None else find_encoder(encoder_conf)
-        return cls(fit_vocabulary(pairs.items), encoder_conf, spec)
+        vocabulary = fit_vocabulary(pairs.items, TextParser(TextRules(language)))
+        return cls(vocabulary, language, encoder_conf, spec)
+
+    @cached_property
+    def parser(self) -> TextParser:
+        """Takes texts apart by the rules of the language."""
+        return TextParser(TextRules(self.language))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -61,6 +72,7 @@ class LexicalInputs:
         """What the features of a pair depend on beside the vocabulary."""
         return {
             "features": FEATURES_VERSION,
+            "language": section_hash(self.language.model_dump(mode="json")),
             "encoder": self.encoder_version,
         }
 
@@ -81,7 +93,7 @@ class LexicalInputs:
 
     def build_matrix(self, pairs: Pairs) -> NDArray[np.float32]:
         """Build the features [N, len(names)] of the pairs, in their order."""
-        overlap = compute_lexical_features(pairs, self.vocabulary)
+        overlap = compute_lexical_features(pairs, self.vocabulary, self.parser)
         if self.spec is None:
             return overlap
         return np.column_stack([overlap, compute_cosines(pairs, self.spec)])
@@ -108,6 +120,7 @@ class LexicalInputs:
         conf = self.encoder_conf
         return {
             "vocabulary": self.vocabulary.as_json(),
+            "language": self.language.model_dump(mode="json"),
             "encoder": None if conf is None else conf.model_dump(mode="json"),
             "encoder_sha256": None if self.spec is None else self.spec.sha256,
             "dtype": None if self.spec is None else self.spec.dtype,
@@ -123,7 +136,10 @@ class LexicalInputs:
             LabelerError: it has other weights than at the fit, or the features are computed in
                 another way now.
         """
+        if entries["version"].get("features") != FEATURES_VERSION:
+            raise LabelerError("the labeler's features were computed by another version; fit anew")
         vocabulary = Vocabulary.from_json(entries["vocabulary"])
+        language = LanguageConf(**entries["language"])
         conf = spec = None
         if entries["encoder"] is not None:
             # The arithmetic of the fit, whatever `auto` would mean on this machine.
@@ -134,7 +150,7 @@ class LexicalInputs:
                     f"the encoder in {spec.folder} has sha256 {spec.sha256}, the labeler was "
                     f"fitted with {entries['encoder_sha256']}"
                 )
-        inputs = cls(vocabulary, conf, spec)
+        inputs = cls(vocabulary, language, conf, spec)
         if inputs.version != entries["version"]:
             raise LabelerError("the labeler's features were computed by another version; fit anew")
         return inputs

@@ -15,6 +15,7 @@ import numpy as np
 from conf.schema import Conf
 from conf.sections.features import EncoderConf
 from conf.sections.labelers.lexical import LexicalConf
+from conf.sections.language import LanguageConf
 from model.files import read_json, write_json
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
 from model.labelers.fitting import check_fit, hash_data, hash_parts
@@ -35,9 +36,11 @@ class LexicalLabeler:
 
     kind = LEXICAL
 
-    def __init__(self, conf: LexicalConf, encoder: EncoderConf, seed: int) -> None:
+    def __init__(
+        self, conf: LexicalConf, encoder: EncoderConf, language: LanguageConf, seed: int
+    ) -> None:
         """Nothing is read before `fit` or `load`; `encoder` is used where `conf.cosine` is true."""
-        self._conf, self._encoder, self._seed = conf, encoder, seed
+        self._conf, self._encoder, self._language, self._seed = conf, encoder, language, seed
         self._trees: Trees | None = None
         self._data: list[str] = []
 
@@ -75,7 +78,8 @@ class LexicalLabeler:
         """
         check_fit(pairs, targets, validation)
         started = time.monotonic()
-        inputs = LexicalInputs.fit(pairs, self._encoder if self._conf.cosine else None)
+        encoder = self._encoder if self._conf.cosine else None
+        inputs = LexicalInputs.fit(pairs, encoder, self._language)
         trees = Trees.grow(inputs, pairs, targets, validation, self._conf, self._seed)
         self._trees, answers = trees, None
         self._data = [hash_data(pairs, targets), hash_data(*validation)]
@@ -138,7 +142,7 @@ class LexicalLabeler:
 
 def build(conf: Conf) -> LexicalLabeler:
     """Build an unfitted labeler of a configuration."""
-    return LexicalLabeler(conf.labeler.lexical, conf.encoder, conf.seed)
+    return LexicalLabeler(conf.labeler.lexical, conf.encoder, conf.language, conf.seed)
 
 
 def load(folder: Path) -> LexicalLabeler:
@@ -148,11 +152,15 @@ def load(folder: Path) -> LexicalLabeler:
         LabelerError: a file cannot be read, or the encoder is not that of the fit.
     """
     settings = read_json(folder / SETTINGS, LabelerError)
+    inputs = LexicalInputs.from_json(read_json(folder / INPUTS, LabelerError))
     labeler = LexicalLabeler(
-        LexicalConf(**settings["conf"]), EncoderConf(**settings["encoder"]), settings["seed"]
+        LexicalConf(**settings["conf"]),
+        EncoderConf(**settings["encoder"]),
+        inputs.language,
+        settings["seed"],
     )
     trees = Trees(
-        LexicalInputs.from_json(read_json(folder / INPUTS, LabelerError)),
+        inputs,
         Boosters.from_json(read_json(folder / TREES, LabelerError)),
         GradedPairs.load(folder / GRADED) if (folder / GRADED).is_file() else None,
     )

@@ -1,19 +1,11 @@
 """A text taken apart once, for every comparison that it enters."""
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
-from model.labelers.lexical.normal import (
-    UNIT_NAMES,
-    find_colours,
-    find_measures,
-    find_numbers,
-    find_trigrams,
-    is_number,
-    split_tokens,
-)
+from model.text.rules import TextRules, find_numbers, find_trigrams, is_number
 
 _LONGEST = 2_000
 """Characters read of a text: a bound on the work for a text that is no title or query."""
@@ -21,8 +13,6 @@ _TOKENS = 64
 """Tokens read of a text, for the same reason."""
 _REMEMBERED = 4_096
 """Parsed texts kept (count): a part of 2,048 pairs has no more than so many texts."""
-_QUALIFIERS = frozenset({"with", "for", "in", "by", "of", "to", "and", "on"})
-_SMALL = frozenset({"a", "an", "the", "or", "at", "from", *_QUALIFIERS})
 
 
 @dataclass(frozen=True)
@@ -51,11 +41,11 @@ class Parsed:
     colours: frozenset[str]
 
     @classmethod
-    def from_text(cls, text: str) -> "Parsed":
-        """Take a text apart."""
-        words = split_tokens(text[:_LONGEST])[:_TOKENS]
-        content = _select_content(words)
-        core = _select_content(_cut_qualifiers(words))
+    def from_text(cls, text: str, rules: TextRules) -> "Parsed":
+        """Take a text apart by the rules of its language."""
+        words = rules.split_tokens(text[:_LONGEST])[:_TOKENS]
+        content = _select_content(words, rules)
+        core = _select_content(_cut_qualifiers(words, rules), rules)
         return cls(
             words=tuple(words),
             content=tuple(content),
@@ -66,32 +56,36 @@ class Parsed:
             trigrams=frozenset(find_trigrams(words)),
             bigrams=frozenset(itertools.pairwise(content)),
             numbers=frozenset(find_numbers(words)),
-            measures=frozenset(find_measures(words)),
-            colours=frozenset(find_colours(words)),
+            measures=frozenset(rules.find_measures(words)),
+            colours=frozenset(rules.find_colours(words)),
         )
 
 
-def parse_all(texts: Iterable[str]) -> dict[str, Parsed]:
-    """Parse every distinct text once; those of the last few thousand are remembered."""
-    return {text: _parse_text(text[:_LONGEST]) for text in dict.fromkeys(texts)}
+class TextParser:
+    """Takes texts of one language apart; those of the last few thousand are remembered."""
+
+    def __init__(self, rules: TextRules) -> None:
+        """Remember no text yet."""
+        self.rules = rules
+        self._parse = lru_cache(maxsize=_REMEMBERED)(lambda text: Parsed.from_text(text, rules))
+
+    def parse_all(self, texts: Iterable[str]) -> dict[str, Parsed]:
+        """Parse every distinct text once."""
+        return {text: self._parse(text[:_LONGEST]) for text in dict.fromkeys(texts)}
 
 
-@lru_cache(maxsize=_REMEMBERED)
-def _parse_text(text: str) -> Parsed:
-    return Parsed.from_text(text)
+def _select_content(words: Sequence[str], rules: TextRules) -> list[str]:
+    language = rules.language
+    empty = {*language.small_words, *language.qualifiers, *language.units}
+    return [w for w in dict.fromkeys(words) if w not in empty] or list(dict.fromkeys(words))
 
 
-def _select_content(words: list[str]) -> list[str]:
-    chosen = [w for w in dict.fromkeys(words) if w not in _SMALL and w not in UNIT_NAMES]
-    return chosen or list(dict.fromkeys(words))
-
-
-def _cut_qualifiers(words: list[str]) -> list[str]:
+def _cut_qualifiers(words: list[str], rules: TextRules) -> list[str]:
     """Give the tokens up to the first qualifier that has a word before it."""
     for at, word in enumerate(words):
-        inch = word == "in" and at > 0 and is_number(words[at - 1])
+        is_unit = word in rules.language.units and at > 0 and is_number(words[at - 1])
         named = any(not is_number(earlier) for earlier in words[:at])
-        if word in _QUALIFIERS and named and not inch:
+        if word in rules.language.qualifiers and named and not is_unit:
             return words[:at]
     return words
 

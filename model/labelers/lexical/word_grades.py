@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from model.labelers.base import Pairs, Targets
 from model.labelers.lexical.hashes import hash_keys, hash_word
-from model.labelers.lexical.parsed import parse_all
+from model.labelers.lexical.parsed import TextParser
 
 Floats32 = NDArray[np.float32]
 Ints = NDArray[np.int64]
@@ -42,9 +42,9 @@ class WordGrades:
     counts: Floats32
 
     @classmethod
-    def from_pairs(cls, pairs: Pairs, surplus: NDArray[np.float64]) -> Self:
+    def from_pairs(cls, pairs: Pairs, surplus: NDArray[np.float64], parser: TextParser) -> Self:
         """Add up the surplus [N] of the pairs."""
-        return cls._from_occurrences(_list_occurrences(pairs), surplus)
+        return cls._from_occurrences(_list_occurrences(pairs, parser), surplus)
 
     @classmethod
     def _from_occurrences(cls, occurrences: Ints, surplus: NDArray[np.float64]) -> Self:
@@ -55,13 +55,13 @@ class WordGrades:
         counts = np.bincount(cell, minlength=2 * len(words)).reshape(shape)
         return cls(words, sums.astype(np.float32), counts.astype(np.float32))
 
-    def compute_features(self, pairs: Pairs) -> Floats32:
+    def compute_features(self, pairs: Pairs, parser: TextParser) -> Floats32:
         """Compute [N, len(FEATURES)]: sum, least and mean of the missing words, sum and mean of
         those the item has.
 
         A word's figure is its mean surplus, shrunk to 0 by eight pairs.
         """
-        return self._compute_features(_list_occurrences(pairs), len(pairs))
+        return self._compute_features(_list_occurrences(pairs, parser), len(pairs))
 
     def _compute_features(self, occurrences: Ints, rows: int) -> Floats32:
         rate = self.sums / (self.counts + _PRIOR)
@@ -80,13 +80,15 @@ class WordGrades:
         ).reshape(-1, len(FEATURES))
 
 
-def compute_out_of_fold(pairs: Pairs, surplus: NDArray[np.float64], folds: int = 5) -> Floats32:
+def compute_out_of_fold(
+    pairs: Pairs, surplus: NDArray[np.float64], parser: TextParser, folds: int = 5
+) -> Floats32:
     """Compute the features of the graded pairs themselves, from the queries of the other folds.
 
     Later a graded query's words have its own grades, too.
     """
     fold = hash_keys(pairs.queries) % folds
-    occurrences = _list_occurrences(pairs)
+    occurrences = _list_occurrences(pairs, parser)
     of_fold = fold[occurrences[:, 0]]
     out = np.zeros((len(pairs), len(FEATURES)), np.float32)
     for number in range(folds):
@@ -108,14 +110,14 @@ def compute_surplus(targets: Targets, features: Floats32) -> NDArray[np.float64]
     return residual
 
 
-def _list_occurrences(pairs: Pairs) -> Ints:
+def _list_occurrences(pairs: Pairs, parser: TextParser) -> Ints:
     """List one row per pair and word of its query, [M, 3]: row of the pair, hash of the word, 1
     where the item holds it, else 0."""
-    return np.fromiter(chain.from_iterable(_iterate_words(pairs)), np.int64).reshape(-1, 3)
+    return np.fromiter(chain.from_iterable(_iterate_words(pairs, parser)), np.int64).reshape(-1, 3)
 
 
-def _iterate_words(pairs: Pairs) -> Iterator[tuple[int, int, int]]:
-    queries, items = parse_all(pairs.queries), parse_all(pairs.items)
+def _iterate_words(pairs: Pairs, parser: TextParser) -> Iterator[tuple[int, int, int]]:
+    queries, items = parser.parse_all(pairs.queries), parser.parse_all(pairs.items)
     held = {text: set(parsed.words) for text, parsed in items.items()}
     for row, (query, item) in enumerate(zip(pairs.queries, pairs.items, strict=True)):
         for word in queries[query].content:

@@ -23,7 +23,7 @@ from features.labels.plan import (
     with_texts,
     with_vectors,
 )
-from features.text.normal_form import text_hash
+from features.text.texts import text_hash
 
 RUN = dt.date(2026, 3, 1)
 sizes = st.dictionaries(st.integers(0, 1000), st.integers(1, 500), min_size=1, max_size=20)

@@ -5,7 +5,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from features.text.attributes import item_attributes, query_attributes, three_way
-from features.text.normal_form import split_tokens
+from features.text.texts import split_tokens
 
 
 @pytest.fixture(scope="module")

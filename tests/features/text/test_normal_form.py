@@ -6,7 +6,7 @@ import pytest
 from pyspark.sql import Row, SparkSession
 from pyspark.sql import functions as F
 
-from features.text.normal_form import (
+from features.text.texts import (
     basic_colours,
     encoder_text,
     extract_measures,

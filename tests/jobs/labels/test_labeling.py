@@ -9,7 +9,7 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import LABEL_CHUNKS, RELEVANCE_LABELS, TEXT_EMBEDDINGS, Table
-from features.text.normal_form import text_hash
+from features.text.texts import text_hash
 from jobs import label_pairs
 from jobs.labels import labeling
 from jobs.labels.labelers import labeler_dir

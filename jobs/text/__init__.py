@@ -1,0 +1,1 @@
+"""Texts that were read, catalogue statistics and compared pairs, by the versions in use."""
