@@ -43,13 +43,13 @@ def _render_rows(
         if only is not None and name not in only:
             continue
         nested = _list_sections(field)
-        by_name = get_origin(field.annotation) is dict
-        if by_name or len(nested) != 1:
+        each = {dict: "NAME.", tuple: "N."}.get(get_origin(field.annotation) or object, "")
+        if each or len(nested) != 1:
             kind, default = _describe_type(field.annotation), _describe_default(field)
             description = _escape_cell(field.description or "")
             yield f"| `{prefix}{name}` | {kind} | {default} | {description} |\n"
         if len(nested) == 1:
-            yield from _render_rows(nested[0], f"{prefix}{name}.{'NAME.' if by_name else ''}")
+            yield from _render_rows(nested[0], f"{prefix}{name}.{each}")
 
 
 def _list_sections(field: FieldInfo) -> list[type[BaseModel]]:

@@ -26,13 +26,6 @@ def to_flag(condition: Column) -> Column:
     return F.when(condition, F.lit(1.0)).otherwise(F.lit(0.0))
 
 
-def compute_share(part: Column, total: Column) -> Column:
-    """Divide the size of array `part` by the size of array `total` (fraction); 0 where `total` is
-    empty.
-    """
-    return F.when(F.size(total) > 0, F.size(part) / F.size(total)).otherwise(F.lit(0.0))
-
-
 def _fill_default(feature: Feature) -> Column:
     """Fill the declared default where a value is unknown (null)."""
     value = F.col(feature.name).cast("float")

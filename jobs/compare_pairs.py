@@ -60,7 +60,7 @@ from jobs.text.versions import (
     reader_version,
     require_statistics,
 )
-from udfs.compare_pairs import COMPARED, PairComparer
+from udfs.compare_pairs import COMPARED, make_comparer
 
 
 @dataclass(frozen=True)
@@ -129,7 +129,7 @@ def build(
         assign_block(pairs, blocks)
         .groupBy("block")
         .cogroup(needed.groupBy("block"))
-        .applyInPandas(PairComparer(statistics.weigh_by(conf)), COMPARED)
+        .applyInPandas(make_comparer(statistics.weigh_by(conf)), COMPARED)
     )
 
 

@@ -16,7 +16,7 @@ from features.text.texts import item_texts, query_texts
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.text.versions import forget_versions, read_readings, reader_version
-from udfs.read_texts import READING, ItemReader, QueryReader
+from udfs.read_texts import READING, make_item_reader, make_query_reader
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,8 @@ def find_unread(queries: DataFrame, items: DataFrame, read: DataFrame | None) ->
 def build(unread: UnreadTexts, conf: ResolvedConf) -> DataFrame:
     """Read the texts in Spark's Python workers."""
     language = conf.tree.language
-    read = unread.queries.mapInPandas(QueryReader(language), READING).unionByName(
-        unread.items.mapInPandas(ItemReader(language), READING)
+    read = unread.queries.mapInPandas(make_query_reader(language), READING).unionByName(
+        unread.items.mapInPandas(make_item_reader(language), READING)
     )
     return read.withColumns(
         {"reader_version": F.lit(reader_version(conf.tree)), "run_date": F.lit(conf.run_date)}

@@ -59,6 +59,7 @@ def test_no_job_imports_another_job() -> None:
         "reports",
         "serving",
         "sources",
+        "text",
     )
     shared = (*(f"jobs.{room}" for room in rooms), "jobs.registry")
     wrong = [

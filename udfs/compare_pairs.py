@@ -1,6 +1,7 @@
 """Compares pairs of texts in Spark's Python workers, block by block."""
 
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -24,47 +25,46 @@ Vectors = NDArray[np.float32]
 Rows = NDArray[np.intp]
 
 
-@dataclass(frozen=True)
-class PairComparer:
-    """Compares the pairs of a block, for `applyInPandas` on cogrouped frames.
+CompareBlock = Callable[[tuple[Any, ...], pd.DataFrame, pd.DataFrame], pd.DataFrame]
 
-    Attributes:
+
+def make_comparer(figures: CatalogueFigures) -> CompareBlock:
+    """Make what compares the pairs of one block, for `applyInPandas` on cogrouped frames.
+
+    It takes the block's key; pairs: query_hash, item_hash; texts: all that the pairs need, as
+    `features.text.blocks.block_texts` lays it out. It returns one row per pair, the columns of
+    COMPARED, and raises KeyError where a pair's text is missing.
+
+    Args:
         figures: of the catalogue, without the frequencies of terms: each block brings its own.
     """
 
-    figures: CatalogueFigures
-
-    def __call__(
-        self, block: tuple[Any, ...], pairs: pd.DataFrame, texts: pd.DataFrame
+    def compare_block(
+        block: tuple[Any, ...], pairs: pd.DataFrame, texts: pd.DataFrame
     ) -> pd.DataFrame:
-        """Return one row per pair: the columns of COMPARED.
+        return _compare_pairs(pairs, texts, figures)
 
-        Args:
-            block: the block's key.
-            pairs: query_hash, item_hash.
-            texts: kind, text_hash, the fields of a reading, embedding (unit length), items: all
-                that the pairs need; see `features.text.blocks.block_texts`.
+    return compare_block
 
-        Raises:
-            KeyError: a pair's text is missing.
-        """
-        terms = texts[texts["kind"] == "term"]
-        frequencies = dict(zip(terms["text_hash"], terms["items"].astype(int), strict=True))
-        queries, at_query = _find_rows(texts, "query", pairs["query_hash"])
-        items, at_item = _find_rows(texts, "item", pairs["item_hash"])
-        fit = compare_readings(
-            _collect_readings(queries),
-            _collect_readings(items),
-            at_query,
-            at_item,
-            replace(self.figures, frequencies=frequencies),
-        )
-        compared = pairs[["query_hash", "item_hash"]].reset_index(drop=True)
-        compared[list(FIT_FEATURES)] = fit
-        cosines = _compute_cosines(
-            _stack_vectors(queries), _stack_vectors(items), at_query, at_item
-        )
-        return compared.assign(pair_cosine=cosines)
+
+def _compare_pairs(
+    pairs: pd.DataFrame, texts: pd.DataFrame, figures: CatalogueFigures
+) -> pd.DataFrame:
+    terms = texts[texts["kind"] == "term"]
+    frequencies = dict(zip(terms["text_hash"], terms["items"].astype(int), strict=True))
+    queries, at_query = _find_rows(texts, "query", pairs["query_hash"])
+    items, at_item = _find_rows(texts, "item", pairs["item_hash"])
+    fit = compare_readings(
+        _collect_readings(queries),
+        _collect_readings(items),
+        at_query,
+        at_item,
+        replace(figures, frequencies=frequencies),
+    )
+    compared = pairs[["query_hash", "item_hash"]].reset_index(drop=True)
+    compared[list(FIT_FEATURES)] = fit
+    cosines = _compute_cosines(_stack_vectors(queries), _stack_vectors(items), at_query, at_item)
+    return compared.assign(pair_cosine=cosines)
 
 
 def _find_rows(texts: pd.DataFrame, kind: str, wanted: pd.Series) -> tuple[pd.DataFrame, Rows]:
@@ -89,7 +89,8 @@ def _collect_readings(rows: pd.DataFrame) -> list[Reading]:
 def _stack_vectors(rows: pd.DataFrame) -> Vectors:
     if not len(rows):
         return np.empty((0, 0), np.float32)
-    return np.stack(rows["embedding"].to_list()).astype(np.float32, copy=False)
+    stacked: Vectors = np.stack(rows["embedding"].to_list()).astype(np.float32, copy=False)
+    return stacked
 
 
 def _compute_cosines(queries: Vectors, items: Vectors, at_query: Rows, at_item: Rows) -> Vectors:

@@ -1,14 +1,13 @@
 """Reads texts in Spark's Python workers."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 import pandas as pd
 from pyspark.sql.pandas.functions import pandas_udf
 
 from conf.sections.language import LanguageConf
-from model.text.reading import FIELDS, Reading, read_item, read_query
+from model.text.reading import FIELDS, ItemText, Reading, read_item, read_query
 from model.text.rules import TextRules
 
 READING = (
@@ -17,34 +16,32 @@ READING = (
     "own_size string"
 )
 """Schema of what both readers return."""
-_ITEM_TEXTS = ("text", "title", "brand", "item_type", "colour", "size")
+_ITEM_TEXTS = ItemText._fields
+ReadBatches = Callable[[Iterable[pd.DataFrame]], Iterable[pd.DataFrame]]
 
 
-@dataclass(frozen=True)
-class QueryReader:
-    """Reads rows of text_hash and text, for `mapInPandas`."""
+def make_query_reader(language: LanguageConf) -> ReadBatches:
+    """Make what reads rows of text_hash and text, for `mapInPandas`: the columns of READING."""
 
-    language: LanguageConf
-
-    def __call__(self, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """Return one row per query text: the columns of READING."""
-        rules = TextRules(self.language)
+    def read_queries(batches: Iterable[pd.DataFrame]) -> Iterable[pd.DataFrame]:
+        rules = TextRules(language)
         for rows in batches:
             yield _build_frame(rows["text_hash"], (read_query(t, rules) for t in rows["text"]))
 
+    return read_queries
 
-@dataclass(frozen=True)
-class ItemReader:
-    """Reads rows of text_hash and an item's texts, for `mapInPandas`."""
 
-    language: LanguageConf
+def make_item_reader(language: LanguageConf) -> ReadBatches:
+    """Make what reads rows of text_hash and an item's texts, for `mapInPandas`: the columns of
+    READING."""
 
-    def __call__(self, batches: Iterator[pd.DataFrame]) -> Iterator[pd.DataFrame]:
-        """Return one row per item: the columns of READING."""
-        rules = TextRules(self.language)
+    def read_items(batches: Iterable[pd.DataFrame]) -> Iterable[pd.DataFrame]:
+        rules = TextRules(language)
         for rows in batches:
-            texts = zip(*(rows[name] for name in _ITEM_TEXTS), strict=True)
-            yield _build_frame(rows["text_hash"], (read_item(*t, rules) for t in texts))
+            texts = rows[list(_ITEM_TEXTS)].itertuples(index=False)
+            yield _build_frame(rows["text_hash"], (read_item(ItemText(*t), rules) for t in texts))
+
+    return read_items
 
 
 def split_udf(language: LanguageConf) -> Any:

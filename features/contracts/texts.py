@@ -53,8 +53,8 @@ TEXT_STATISTICS = Table(
             ("statistics_version", "string", "hash of all rows of the run"),
             ("kind", "string", "catalogue, item, term, colour or size"),
             ("value", "string", "the term, colour or size; of kind item the hash of its text"),
-            ("items", "bigint", "items that have it (count)"),
-            ("tokens", "bigint", "tokens of all items (count); 0 but for the catalogue"),
+            ("items", "long", "items that have it (count)"),
+            ("tokens", "long", "tokens of all items (count); 0 but for the catalogue"),
         ]
     ),
     key=("run_date", "kind", "value"),

@@ -18,7 +18,7 @@ def count_words(items: DataFrame) -> DataFrame:
     catalogue = items.agg(
         F.lit("").alias("value"),
         F.count(F.lit(1)).alias("items"),
-        F.coalesce(F.sum(F.size("tokens")), F.lit(0)).cast("bigint").alias("tokens"),
+        F.coalesce(F.sum(F.size("tokens")), F.lit(0)).cast("long").alias("tokens"),
     )
     return (
         catalogue.withColumn("kind", F.lit(CATALOGUE))
@@ -57,5 +57,5 @@ def _count_values(values: DataFrame, kind: str) -> DataFrame:
         values.where(F.col("value") != "")
         .groupBy("value")
         .agg(F.count(F.lit(1)).alias("items"))
-        .withColumns({"kind": F.lit(kind), "tokens": F.lit(0).cast("bigint")})
+        .withColumns({"kind": F.lit(kind), "tokens": F.lit(0).cast("long")})
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
+from typing import NamedTuple
 
 from model.text.rules import TextRules, find_numbers
 
@@ -48,26 +49,31 @@ def read_query(text: str, rules: TextRules) -> Reading:
     )
 
 
-def read_item(
-    text: str, title: str, brand: str, item_type: str, colour: str, size: str, rules: TextRules
-) -> Reading:
-    """Read an item's text and its attributes, each '' where the item has none.
+class ItemText(NamedTuple):
+    """The texts of an item, each '' where it has none; `text` is title, brand and type."""
 
-    Args:
-        text: title, brand and type, none of them twice.
-    """
-    words, of_title = rules.split_tokens(text), rules.split_tokens(title)
-    colours, sizes = rules.split_tokens(colour), rules.split_tokens(size)
+    text: str
+    title: str
+    brand: str
+    item_type: str
+    colour: str
+    size: str
+
+
+def read_item(item: ItemText, rules: TextRules) -> Reading:
+    """Read an item's texts."""
+    words, of_title = rules.split_tokens(item.text), rules.split_tokens(item.title)
+    colours, sizes = rules.split_tokens(item.colour), rules.split_tokens(item.size)
     own_colours = [" ".join(colours), *rules.find_colours(colours)]
     own_sizes = [" ".join(sizes), *rules.find_measures(sizes)]
-    named = rules.find_head(rules.split_tokens(item_type))
+    named = rules.find_head(rules.split_tokens(item.item_type))
     return Reading(
         tokens=words,
-        head=named or rules.find_head(rules.split_tokens(rules.cut_title(title))),
+        head=named or rules.find_head(rules.split_tokens(rules.cut_title(item.title))),
         numbers=find_numbers(words),
         colours=_make_distinct(own_colours) if colours else rules.find_colours(of_title),
         sizes=_make_distinct(own_sizes) if sizes else rules.find_measures(of_title),
-        brand=_make_distinct(rules.split_tokens(brand)),
+        brand=_make_distinct(rules.split_tokens(item.brand)),
         own_colour=" ".join(colours),
         own_size=" ".join(sizes),
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, Row, SparkSession
 from pyspark.sql import functions as F
 
@@ -20,16 +21,22 @@ from features.contracts import (
     QUERY_FEATURES,
     QUERY_ITEM_FEATURES,
     TEXT_EMBEDDINGS,
+    TEXT_PAIRS,
+    TEXT_STATISTICS,
+    TEXTS,
     Table,
 )
 from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL
-from features.text.blocks import MissingEmbeddingsError
-from jobs import build_candidates, build_features, embed_texts
+from features.text.blocks import MissingEmbeddingsError, MissingReadingsError
+from features.text.texts import item_hash, query_hash
+from jobs import build_candidates, build_features, compare_pairs, embed_texts, read_texts
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
+from jobs.text.versions import MissingStatisticsError
 
 RUN = dt.date(2026, 3, 1)
+JOBS = (embed_texts, read_texts, build_candidates, compare_pairs, build_features)
 TABLES = {QUERY_FEATURES: QUERY_LEVEL, ITEM_FEATURES: ITEM_LEVEL, QUERY_ITEM_FEATURES: PAIR_LEVEL}
 MADE = {"dataset": "test", "simulated": True}
 TITLES = [
@@ -92,7 +99,7 @@ class Market:
             "encoder.max_tokens=32",
             "regions=[us, uk]",
             "candidates.retrieved=2",
-            "features.cosine_blocks=2",
+            "spark.shuffle_partitions=2",
         ]
         return load_conf(
             [SIMULATED], settings=[*fixed, *settings], run_date=str(RUN), dry_run=dry_run
@@ -135,12 +142,9 @@ def market(
 
 @pytest.fixture(scope="module")
 def reports(market: Market) -> dict[str, JobReport]:
-    """The three jobs, run once."""
+    """The jobs, run once."""
     conf = market.conf()
-    return {
-        job.JOB.name: job.JOB.run(market.spark, conf)
-        for job in (build_candidates, embed_texts, build_features)
-    }
+    return {job.JOB.name: job.JOB.run(market.spark, conf) for job in JOBS}
 
 
 def test_candidates_are_seen_judged_and_retrieved(
@@ -168,6 +172,28 @@ def test_only_new_texts_are_embedded(market: Market, reports: dict[str, JobRepor
     assert again.counts[0].rows_out == 0 and "text_embeddings" not in again.outputs
     assert market.rows(TEXT_EMBEDDINGS) == first
     assert {len(row["embedding"]) for row in first} == {16}
+
+
+def test_only_new_texts_are_read(market: Market, reports: dict[str, JobReport]) -> None:
+    assert reports["read_texts"].counts[0].rows_out == len(TITLES) + 3
+    first = market.rows(TEXTS)
+    again = read_texts.JOB.run(market.spark, market.conf())
+    assert again.counts[0].rows_out == 0 and "texts" not in again.outputs
+    assert market.rows(TEXTS) == first
+    assert {tuple(row["tokens"]) for row in first} >= {("red", "sofa"), ("belux", "desk", "lamp")}
+
+
+def test_only_new_pairs_are_compared(market: Market, reports: dict[str, JobReport]) -> None:
+    """Both regions' queries are one text: a pair of texts is compared once."""
+    first = market.rows(TEXT_PAIRS)
+    pairs = {(r["query_id"].split("|")[0], r["item_id"]) for r in market.rows(QUERY_ITEM_FEATURES)}
+    assert len(first) == len(pairs) == reports["compare_pairs"].counts[-1].rows_out
+    statistics = market.rows(TEXT_STATISTICS)
+    assert {r["items"] for r in statistics if r["kind"] == "catalogue"} == {len(TITLES)}
+    again = compare_pairs.JOB.run(market.spark, market.conf())
+    assert again.counts[0].rows_out == 0 and not again.outputs
+    assert again.details["catalogue_changed"] == 0.0
+    assert market.rows(TEXT_PAIRS) == first
 
 
 def test_features_have_a_row_a_spine_key(market: Market, reports: dict[str, JobReport]) -> None:
@@ -237,14 +263,41 @@ def test_run_twice_gives_the_same_rows_in_one_more_version(
 def test_dry_run_writes_nothing(market: Market, reports: dict[str, JobReport]) -> None:
     before = {table: market.warehouse().read_version(table) for table in (CANDIDATES, *TABLES)}
     conf = market.conf(dry_run=True)
-    for job in (build_candidates, embed_texts, build_features):
+    for job in JOBS:
         assert job.JOB.run(market.spark, conf).outputs.keys() <= {t.name for t in before}
     assert {table: market.warehouse().read_version(table) for table in before} == before
 
 
 def test_features_need_the_embeddings(market: Market, reports: dict[str, JobReport]) -> None:
     with pytest.raises(MissingEmbeddingsError, match="run `counterpoise embed_texts`"):
-        build_features.JOB.run(market.spark, market.conf("encoder.max_tokens=16"))
+        compare_pairs.JOB.run(market.spark, market.conf("encoder.max_tokens=16"))
+
+
+def test_texts_of_another_language_are_read_first(
+    market: Market, reports: dict[str, JobReport]
+) -> None:
+    conf = market.conf("language={name: other}")
+    for job in (build_candidates, compare_pairs):
+        with pytest.raises(MissingReadingsError, match="run `counterpoise read_texts`"):
+            job.JOB.run(market.spark, conf)
+    with pytest.raises(MissingStatisticsError, match="run `counterpoise compare_pairs`"):
+        build_features.JOB.run(market.spark, conf)
+
+
+def test_pairs_are_compared_before_they_get_features(
+    market: Market, reports: dict[str, JobReport]
+) -> None:
+    conf = market.conf()
+    tables = build_features.read_tables(market.warehouse(), conf)
+    spine = market.spark.createDataFrame(
+        [("red sofa|us", "sofa3", "us", RUN)],
+        "query_id string, item_id string, region string, day date",
+    )
+    inputs = build_features.prepare_inputs(tables, spine, conf.tree)
+    with pytest.raises(PySparkException, match="run `counterpoise compare_pairs`"):
+        build_features.build(inputs, conf.tree)[QUERY_ITEM_FEATURES].collect()
+    for frame in inputs.list_shared():
+        frame.unpersist()
 
 
 def test_no_feature_moves_with_late_or_future_events(
@@ -280,8 +333,16 @@ def as_of(
     conf = market.conf()
     shown_items = ("sofa1", "sofa2", "sofa3", "lamp1")
     keys = [("red sofa|us", item, "us", day) for item in shown_items for day in days]
+    read = build_features.read_tables(market.warehouse(), conf)
+    items = read.items.where("item_id = 'sofa3'").select(
+        item_hash().alias("item_hash"), query_hash(F.lit("red sofa")).alias("query_hash")
+    )
+    # Nobody compared `red sofa` with sofa3: it fits as well as any other.
+    any_fit = read.compared.limit(1).drop("item_hash", "query_hash")
     tables = replace(
-        build_features.read_tables(market.warehouse(), conf), log=market.frame(IMPRESSIONS, rows)
+        read,
+        log=market.frame(IMPRESSIONS, rows),
+        compared=read.compared.unionByName(items.join(any_fit, how="cross")),
     )
     spine = market.spark.createDataFrame(
         keys, "query_id string, item_id string, region string, day date"

@@ -9,10 +9,10 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.load import section_hash
 from conf.sections.features import EncoderConf
 from conf.sections.language import LanguageConf
 from model.labelers.base import LabelerError, Pairs
+from model.labelers.fitting import hash_parts
 from model.labelers.lexical.features import (
     COSINE,
     FEATURES,
@@ -72,7 +72,7 @@ class LexicalInputs:
         """What the features of a pair depend on beside the vocabulary."""
         return {
             "features": FEATURES_VERSION,
-            "language": section_hash(self.language.model_dump(mode="json")),
+            "language": hash_parts(self.language.model_dump(mode="json")),
             "encoder": self.encoder_version,
         }
 

@@ -60,11 +60,8 @@ class Trees:
 
     def regrow(self, pairs: Pairs, targets: Targets, conf: LexicalConf, seed: int) -> "Trees":
         """Fit what was chosen once more, on other pairs, without a choice."""
-        inputs, graded = (
-            LexicalInputs.fit(pairs, self.inputs.encoder_conf, self.inputs.language),
-            None,
-        )
-        features = inputs.build_matrix(pairs)
+        inputs = LexicalInputs.fit(pairs, self.inputs.encoder_conf, self.inputs.language)
+        features, graded = inputs.build_matrix(pairs), None
         if self.graded is not None:
             graded, columns = GradedPairs.learn_pairs(pairs, targets, features, inputs)
             features = np.column_stack([features, columns])

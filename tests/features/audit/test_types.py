@@ -5,8 +5,10 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 
 from conf.sections.audit import TaxonomyConf
+from conf.sections.language import read_english
 from features.audit.types import item_types
 from features.contracts import ITEMS
+from udfs.read_texts import split_udf
 
 TableFrame = Callable[..., DataFrame]
 TITLES = {
@@ -20,7 +22,8 @@ TITLES = {
 
 
 def types_of(frame: DataFrame, **conf: object) -> dict[str, str | None]:
-    found = item_types(frame, TaxonomyConf.model_validate(conf))
+    english = read_english()
+    found = item_types(frame, TaxonomyConf.model_validate(conf), english, split_udf(english))
     return {r["item_id"]: r["item_type"] for r in found.collect()}
 
 

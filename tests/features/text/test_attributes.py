@@ -1,50 +1,32 @@
-"""Colours, sizes and brands that a query names, against those of an item."""
+"""Colours and sizes of the catalogue that a query names."""
 
-import pytest
-from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
+from pyspark.sql import SparkSession
 
-from features.text.attributes import item_attributes, query_attributes, three_way
-from features.text.texts import split_tokens
+from features.text.attributes import name_attributes
+
+VALUES = [
+    *[("colour", value) for value in ("navy blue", "red")],
+    *[("size", value) for value in ("queen", "6 ft")],
+    *[("term", value) for value in ("sofa", "queen")],
+]
+QUERIES = {
+    "blue sofa navy": ["blue", "navy"],
+    "blue 6 ft bed": ["blue"],
+    "queen lamp": [],
+    "sofa": [],
+}
 
 
-@pytest.fixture(scope="module")
-def items(spark: SparkSession) -> DataFrame:
-    return spark.createDataFrame(
-        [
-            ("own", "Sofa in red", "Acme Home", "Navy Blue", "Queen"),
-            ("titled", "Gray bed 6 ft. wide", None, None, None),
-            ("plain", "Lamp", "Bel", None, None),
-        ],
-        "item_id string, title string, brand string, colour string, size string",
+def test_a_query_names_a_value_by_all_its_tokens(spark: SparkSession) -> None:
+    readings = spark.createDataFrame(
+        [(text, text.split(), colours, []) for text, colours in QUERIES.items()],
+        "text_hash string, tokens array<string>, colours array<string>, sizes array<string>",
     )
-
-
-def test_item_attributes_come_from_their_columns_else_the_title(items: DataFrame) -> None:
-    rows = {r["item_id"]: r for r in item_attributes(items).collect()}
-    own, titled, plain = rows["own"], rows["titled"], rows["plain"]
-    assert own["brand_tokens"] == ["acme", "home"]
-    assert set(own["colours"]) == {"navy blue", "navy", "blue"}
-    assert own["sizes"] == ["queen"]
-    assert (titled["colours"], titled["sizes"]) == (["grey"], ["6 ft"])
-    assert plain["colours"] == plain["sizes"] == titled["brand_tokens"] == []
-
-
-def test_a_query_names_a_value_by_all_its_tokens(spark: SparkSession, items: DataFrame) -> None:
-    texts = spark.createDataFrame(
-        [("blue sofa navy",), ("blue 6 foot bed",), ("queen lamp",), ("sofa",)], "text string"
-    ).withColumn("tokens", split_tokens(F.col("text")))
-    rows = {r["text"]: r for r in query_attributes(texts, items).collect()}
-    assert set(rows["blue sofa navy"]["colours"]) == {"blue", "navy", "navy blue"}
-    assert rows["blue 6 foot bed"]["colours"] == ["blue"]
-    assert rows["blue 6 foot bed"]["sizes"] == ["6 ft"]
-    assert rows["queen lamp"]["sizes"] == ["queen"]
+    values = spark.createDataFrame(VALUES, "kind string, value string")
+    rows = {r["text_hash"]: r for r in name_attributes(readings, values).collect()}
+    assert set(rows) == set(QUERIES)
+    assert rows["blue sofa navy"]["colours"] == ["blue", "navy", "navy blue"]
+    assert rows["blue 6 ft bed"]["colours"] == ["blue"]
+    assert rows["blue 6 ft bed"]["sizes"] == ["6 ft"]
+    assert (rows["queen lamp"]["sizes"], rows["queen lamp"]["colours"]) == (["queen"], [])
     assert rows["sofa"]["colours"] == rows["sofa"]["sizes"] == []
-
-
-def test_three_way(spark: SparkSession) -> None:
-    rows = spark.createDataFrame(
-        [(["a"], ["a", "b"]), (["a"], ["b"]), ([], ["a"]), (["a"], [])],
-        "named array<string>, owned array<string>",
-    ).select(three_way(F.col("named"), F.col("owned")))
-    assert [r[0] for r in rows.collect()] == [1.0, -1.0, 0.0, 0.0]

@@ -2,22 +2,20 @@
 
 import math
 
+import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
-from pyspark.sql import functions as F
 
 import features.text.bm25
 from conf.schema import Conf
 from features.text.bm25 import (
     SCALE,
     build_postings,
-    item_weights,
-    query_idf,
     rank_terms,
     retrieve_items,
-    score_bm25,
-    total_weight,
 )
+from model.text.comparing import CatalogueFigures, compare_readings
+from model.text.reading import Reading
 
 ITEMS = {
     "i1": ["red", "sofa"],
@@ -66,16 +64,20 @@ def test_postings_hold_the_bm25_weight(postings: DataFrame) -> None:
     assert rows[("red", "i1")]["df"] == 3
 
 
-def test_bm25_sums_the_terms_that_the_item_has(postings: DataFrame) -> None:
-    terms = F.array(*map(F.lit, ["red", "sofa", "unheard"]))
-    scored = item_weights(postings).select(
-        "item_id", score_bm25(terms, F.col("weights")).alias("score")
-    )
-    scores = {r["item_id"]: r["score"] for r in scored.collect()}
-    for item in ("i1", "i2"):
-        expected = expected_weight("red", item) + expected_weight("sofa", item)
-        assert scores[item] == pytest.approx(expected, abs=3e-6)
-    assert scores["i4"] == 0.0
+def test_pairs_are_compared_by_the_same_weights(postings: DataFrame) -> None:
+    """The index of retrieval and the comparison of pairs are two engines with one formula."""
+    by_item = {(r["item_id"], r["term"]): r["weight"] for r in postings.collect()}
+    df = {r["term"]: r["df"] for r in postings.collect()}
+    names = list(ITEMS)
+    items = [Reading(ITEMS[name], "", [], [], []) for name in names]
+    asked = Reading(["red", "sofa", "unheard"], "", [], [], [])
+    rows = np.arange(len(items))
+    average = sum(map(len, ITEMS.values())) / len(ITEMS)
+    figures = CatalogueFigures(len(ITEMS), average, df, 1.2, 0.75)
+    scores = compare_readings([asked], items, np.zeros_like(rows), rows, figures)[:, 0]
+    for name, score in zip(names, scores, strict=True):
+        weight = sum(by_item.get((name, term), 0) for term in asked.tokens)
+        assert score == pytest.approx(weight / SCALE, abs=3e-6)
 
 
 def test_retrieval_takes_the_best(spark: SparkSession, postings: DataFrame) -> None:
@@ -112,22 +114,3 @@ def test_splitting_a_term_into_chunks_changes_nothing(
         "red": {"i1", "i2", "i3"},
         "blue": {"i4"},
     }
-
-
-def test_idf_of_a_query_counts_terms_that_no_item_holds(spark: SparkSession) -> None:
-    items = spark.createDataFrame(list(ITEMS.items()), "item_id string, tokens array<string>")
-    texts = spark.createDataFrame(
-        [("a", ["red", "sofa", "red"]), ("b", ["zebra"])], "text string, tokens array<string>"
-    )
-    found = {row["text"]: row["idf"] for row in query_idf(texts, items).collect()}
-    wanted = {"red": math.log(1 + 1.5 / 3.5), "sofa": math.log(1 + 2.5 / 2.5)}
-    assert {t: v / SCALE for t, v in found["a"].items()} == pytest.approx(wanted, abs=1e-6)
-    assert found["b"]["zebra"] / SCALE == pytest.approx(math.log(1 + 4.5 / 0.5), abs=1e-6)
-
-
-def test_total_weight_sums_what_the_map_knows(spark: SparkSession) -> None:
-    weights = F.create_map(
-        F.lit("red"), F.lit(2).cast("long"), F.lit("sofa"), F.lit(3).cast("long")
-    )
-    terms = F.array(F.lit("red"), F.lit("sofa"), F.lit("lamp"))
-    assert spark.range(1).select(total_weight(terms, weights)).first()[0] == 5

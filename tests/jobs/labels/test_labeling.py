@@ -8,6 +8,7 @@ import pytest
 from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
+from conf.sections.language import read_english
 from features.contracts import LABEL_CHUNKS, RELEVANCE_LABELS, TEXT_EMBEDDINGS, Table
 from features.text.texts import text_hash
 from jobs import label_pairs
@@ -124,7 +125,7 @@ def test_a_chunk_is_read_with_the_stored_vectors_of_the_labelers_encoder(
     )
     encoder = conf.tree.encoder
     pairs, targets, vectors = planted(240)
-    LexicalInputs.fit(pairs, encoder).add_vectors(vectors)
+    LexicalInputs.fit(pairs, encoder, read_english()).add_vectors(vectors)
     labeler = build_labeler(conf.tree)
     labeler.fit(pairs, targets, (pairs, targets))
     deployed = Deployed(labeler, Deployment(THIRDS, THIRDS))

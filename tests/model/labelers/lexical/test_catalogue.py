@@ -5,18 +5,22 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from conf.sections.language import read_english
 from model.labelers.base import Pairs
 from model.labelers.lexical.catalogue import FEATURES, Catalogue
 from model.labelers.lexical.features import fit_vocabulary
+from model.labelers.lexical.parsed import TextParser
+from model.text.rules import TextRules
 
 ITEMS = ["red saw", "blue saw", "saw blade", "rope", "red rope"]
-VOCABULARY = fit_vocabulary(ITEMS)
-KNOWN = Catalogue.from_texts([*ITEMS, *ITEMS])
+PARSER = TextParser(TextRules(read_english()))
+VOCABULARY = fit_vocabulary(ITEMS, PARSER)
+KNOWN = Catalogue.from_texts([*ITEMS, *ITEMS], PARSER)
 WORDS = ("red", "blue", "saw", "rope", "blade")
 
 
 def asked(query: str, item: str) -> dict[str, float]:
-    row = KNOWN.compute_features(Pairs([query], [item]), VOCABULARY)[0]
+    row = KNOWN.compute_features(Pairs([query], [item]), VOCABULARY, PARSER)[0]
     return dict(zip(FEATURES, row.tolist(), strict=True))
 
 
@@ -81,12 +85,14 @@ def test_counts_are_those_of_a_loop_over_the_items(query: list[str], item: list[
 def test_rows_come_in_the_order_of_the_pairs() -> None:
     queries = [f"{WORDS[n % 5]} {WORDS[n % 3]} tool" for n in range(20)]
     items = [ITEMS[n % 4] if n % 3 else f"{WORDS[n % 5]} {n}" for n in range(20)]
-    together = KNOWN.compute_features(Pairs(queries, items), VOCABULARY)
+    together = KNOWN.compute_features(Pairs(queries, items), VOCABULARY, PARSER)
     alone = [list(asked(q, i).values()) for q, i in zip(queries, items, strict=True)]
     np.testing.assert_array_equal(together, np.array(alone, np.float32))
 
 
 def test_no_pairs_and_no_items() -> None:
-    assert KNOWN.compute_features(Pairs([], []), VOCABULARY).shape == (0, len(FEATURES))
-    empty = Catalogue.from_texts([]).compute_features(Pairs(["saw"], ["saw"]), VOCABULARY)
+    assert KNOWN.compute_features(Pairs([], []), VOCABULARY, PARSER).shape == (0, len(FEATURES))
+    empty = Catalogue.from_texts([], PARSER).compute_features(
+        Pairs(["saw"], ["saw"]), VOCABULARY, PARSER
+    )
     assert empty[0].tolist() == pytest.approx([0.0, 0.0, np.log(2), 1.0, np.log(2), np.log(2)])

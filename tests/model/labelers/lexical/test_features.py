@@ -6,20 +6,24 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from conf.sections.features import EncoderConf
+from conf.sections.language import read_english
 from model.labelers.base import Pairs
 from model.labelers.lexical import inputs as lexical_inputs
 from model.labelers.lexical.features import FEATURES, compute_lexical_features, fit_vocabulary
-from model.labelers.lexical.parsed import Parsed, parse_all
+from model.labelers.lexical.parsed import Parsed, TextParser
 from model.labelers.lexical.similarity import compare_edits, compare_tokens
 from model.labelers.lexical.vocabulary import Vocabulary
 from model.text.encoder import find_encoder
+from model.text.rules import TextRules
 
 ITEMS = ["Acme 6 ft. Step Ladder with Tray", "Acme Red Sofa", "Bel Lamp for Desk"]
-VOCABULARY = fit_vocabulary(ITEMS)
+RULES = TextRules(read_english())
+PARSER = TextParser(RULES)
+VOCABULARY = fit_vocabulary(ITEMS, PARSER)
 
 
 def features(query: str, item: str) -> dict[str, float]:
-    row = compute_lexical_features(Pairs([query], [item]), VOCABULARY)[0]
+    row = compute_lexical_features(Pairs([query], [item]), VOCABULARY, PARSER)[0]
     return dict(zip(FEATURES, row.tolist(), strict=True))
 
 
@@ -73,10 +77,10 @@ def test_similarities() -> None:
 
 
 def test_heads() -> None:
-    assert Parsed.from_text("Bel Lamp for Desk").head == "lamp"
-    assert Parsed.from_text("2 in. Pipe in White").head == "pipe"
-    assert Parsed.from_text("desk lamp 60").last == "lamp"
-    assert (Parsed.from_text("").head, Parsed.from_text("12 34").head) == ("", "34")
+    assert Parsed.from_text("Bel Lamp for Desk", RULES).head == "lamp"
+    assert Parsed.from_text("2 in. Pipe in White", RULES).head == "pipe"
+    assert Parsed.from_text("desk lamp 60", RULES).last == "lamp"
+    assert (Parsed.from_text("", RULES).head, Parsed.from_text("12 34", RULES).head) == ("", "34")
 
 
 @given(st.lists(st.tuples(st.text(max_size=30), st.text(max_size=40)), min_size=1, max_size=5))
@@ -85,8 +89,8 @@ def test_any_text_gives_finite_features_that_do_not_depend_on_others(
 ) -> None:
     queries, items = zip(*texts, strict=True)
     pairs = Pairs(queries, items)
-    all_at_once = compute_lexical_features(pairs, VOCABULARY)
-    alone = [compute_lexical_features(Pairs([q], [i]), VOCABULARY)[0] for q, i in texts]
+    all_at_once = compute_lexical_features(pairs, VOCABULARY, PARSER)
+    alone = [compute_lexical_features(Pairs([q], [i]), VOCABULARY, PARSER)[0] for q, i in texts]
     assert np.all(np.isfinite(all_at_once))
     np.testing.assert_array_equal(all_at_once, np.stack(alone))
 
@@ -117,6 +121,6 @@ def test_vectors_are_kept_and_stay_bounded(
 
 def test_of_an_over_long_text_no_more_is_remembered_than_is_read() -> None:
     head = "saw " * 500
-    found = parse_all([head + "rope", head + "axe " * 25_000, head])
+    found = PARSER.parse_all([head + "rope", head + "axe " * 25_000, head])
     assert len(found) == 3 and len({id(parsed) for parsed in found.values()}) == 1
-    assert found[head] == Parsed.from_text(head + "rope")
+    assert found[head] == Parsed.from_text(head + "rope", RULES)

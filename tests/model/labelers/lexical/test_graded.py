@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from conf.sections.language import read_english
 from model.labelers.base import LabelerError, Pairs, Targets
 from model.labelers.lexical import catalogue, directions, word_grades
 from model.labelers.lexical.directions import COUNT, Directions
@@ -29,7 +30,7 @@ class Inputs(LexicalInputs):
 
 
 def learnt(toy: tuple[Pairs, Targets]) -> tuple[GradedPairs, np.ndarray, LexicalInputs]:
-    inputs = Inputs.fit(toy[0], None)
+    inputs = Inputs.fit(toy[0], None, read_english())
     return *GradedPairs.learn_pairs(*toy, inputs.build_matrix(toy[0]), inputs), inputs
 
 

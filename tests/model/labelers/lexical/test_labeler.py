@@ -8,6 +8,7 @@ import pytest
 
 from conf.sections.features import EncoderConf
 from conf.sections.labelers import LexicalConf
+from conf.sections.language import read_english
 from model.labelers.base import LabelerError, Pairs, Targets
 from model.labelers.lexical import inputs as lexical_inputs
 from model.labelers.lexical.boosting import Boosters
@@ -16,13 +17,14 @@ from model.labelers.lexical.labeler import LexicalLabeler
 from model.labelers.metrics import compute_label_metrics
 from model.labelers.store import load_labeler, save_labeler
 
+ENGLISH = read_english()
 SMALL = LexicalConf(cosine=False, rounds=60, min_leaf=5, bag=5, threads=1)
 Toy = tuple[Pairs, Targets]
 
 
 def fitted(toy: Toy, conf: LexicalConf = SMALL, seed: int = 1) -> LexicalLabeler:
     pairs, targets = toy
-    labeler = LexicalLabeler(conf, EncoderConf(), seed)
+    labeler = LexicalLabeler(conf, EncoderConf(), ENGLISH, seed)
     rows = np.arange(len(pairs))
     last = rows >= 450
     labeler.fit(
@@ -77,7 +79,9 @@ def test_what_was_chosen_is_grown_again_on_all_pairs(toy_pairs: Toy) -> None:
         (pairs.select_rows(last), turned.select_rows(last)),
     )
     once, again = (
-        LexicalLabeler(SMALL.model_copy(update={"refit": refit, "bag": 2}), EncoderConf(), 1)
+        LexicalLabeler(
+            SMALL.model_copy(update={"refit": refit, "bag": 2}), EncoderConf(), ENGLISH, 1
+        )
         for refit in (False, True)
     )
     first, second = once.fit(*known, judged), again.fit(*known, judged)
@@ -107,7 +111,7 @@ def test_odd_texts_get_probabilities_in_their_order(labeler: LexicalLabeler) -> 
 
 def test_the_cosine_is_a_feature(toy_pairs: Toy, tiny_encoder: str, tmp_path: Path) -> None:
     conf = SMALL.model_copy(update={"cosine": True, "rounds": 5})
-    labeler = LexicalLabeler(conf, EncoderConf(path=tiny_encoder), 1)
+    labeler = LexicalLabeler(conf, EncoderConf(path=tiny_encoder), ENGLISH, 1)
     few = np.arange(120)
     data = toy_pairs[0].select_rows(few), toy_pairs[1].select_rows(few)
     labeler.fit(*data, data)
@@ -132,7 +136,9 @@ def test_graded_pairs_are_seen_where_they_help(
     pairs = Pairs(words, [f"{draw.integers(9)} a" for _ in grades])
     targets = Targets.from_grades(grades)
     settings = {"cosine": True, "rounds": 20, "bag": 1, "leaves": (6,), "refit": refit}
-    labeler = LexicalLabeler(SMALL.model_copy(update=settings), EncoderConf(path=tiny_encoder), 1)
+    labeler = LexicalLabeler(
+        SMALL.model_copy(update=settings), EncoderConf(path=tiny_encoder), ENGLISH, 1
+    )
     last = np.arange(300) >= 200
     report = labeler.fit(
         pairs.select_rows(~last),
@@ -145,13 +151,13 @@ def test_graded_pairs_are_seen_where_they_help(
     np.testing.assert_array_equal(loaded.predict(pairs).p_ge_1, labeler.predict(pairs).p_ge_1)
     assert loaded.version == labeler.version
     without = SMALL.model_copy(update={**settings, "graded": False})
-    plain = LexicalLabeler(without, EncoderConf(path=tiny_encoder), 1)
+    plain = LexicalLabeler(without, EncoderConf(path=tiny_encoder), ENGLISH, 1)
     assert not plain.fit(*(data := (pairs, targets)), data).details["graded_pairs"]
 
 
 def test_what_cannot_be_learnt_from_is_refused(toy_pairs: Toy) -> None:
     pairs, targets = toy_pairs
-    labeler = LexicalLabeler(SMALL, EncoderConf(), 1)
+    labeler = LexicalLabeler(SMALL, EncoderConf(), ENGLISH, 1)
     with pytest.raises(LabelerError, match="not fitted"):
         labeler.predict(pairs)
     with pytest.raises(LabelerError, match="no training pairs"):
@@ -220,7 +226,7 @@ def test_stored_vectors_are_not_computed_again(
     tiny_encoder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pairs = Pairs(["red sofa", "red sofa"], ["blue lamp", "green rug"])
-    inputs = LexicalInputs.fit(pairs, EncoderConf(path=tiny_encoder))
+    inputs = LexicalInputs.fit(pairs, EncoderConf(path=tiny_encoder), ENGLISH)
     computed = inputs.build_matrix(pairs)[:, -1]
     known = {"red sofa": [1.0, 0.0], "blue lamp": [0.6, 0.8], "green rug": [0.0, 1.0]}
     inputs.add_vectors({text: np.array(vector, np.float32) for text, vector in known.items()})
@@ -230,14 +236,16 @@ def test_stored_vectors_are_not_computed_again(
     assert not np.allclose(stored, computed)
     np.testing.assert_allclose(inputs.read_vectors(pairs)[1], [[0.6, 0.8], [0.0, 1.0]], atol=1e-6)
     with pytest.raises(LabelerError, match="no vectors without the sentence encoder"):
-        LexicalInputs.fit(pairs, None).add_vectors({})
+        LexicalInputs.fit(pairs, None, ENGLISH).add_vectors({})
 
 
 def test_of_very_many_vectors_the_last_are_kept(
     tiny_encoder: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lexical_inputs, "_KEPT_VECTORS", 2)
-    inputs = LexicalInputs.fit(Pairs(["a"], ["b"]), EncoderConf(path=tiny_encoder, max_tokens=9))
+    inputs = LexicalInputs.fit(
+        Pairs(["a"], ["b"]), EncoderConf(path=tiny_encoder, max_tokens=9), ENGLISH
+    )
     assert inputs.spec is not None
     for text in ("x", "y", "z"):
         inputs.add_vectors({text: np.zeros(2, np.float32)})
