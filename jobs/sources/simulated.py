@@ -19,7 +19,7 @@ from jobs.sources.market import MARKET_VERSION
 from jobs.sources.market.engine import Market, MarketEngine
 from jobs.sources.market.parameters import list_parameters
 from model.market.vocabulary import MODIFIERS
-from udfs.market.rows import ITEMS, PAIRS, TEXTS, item_rows, pair_rows, text_rows
+from udfs.market.rows import ITEMS, PAIRS, QUERY_TEXTS, item_rows, pair_rows, text_rows
 from udfs.market.world import World
 
 DATASET = "simulated"
@@ -40,7 +40,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
     tasks = conf.tree.spark.shuffle_partitions
     items = spark.range(source.items).mapInPandas(world.map_batches(item_rows), ITEMS)
-    typed = spark.range(source.queries).mapInPandas(world.map_batches(text_rows), TEXTS)
+    typed = spark.range(source.queries).mapInPandas(world.map_batches(text_rows), QUERY_TEXTS)
     texts = keep_frame(distinct_texts(typed))
     # A shard's catalogue is drawn once per task that meets it, so its texts come together.
     by_shard = texts.repartition(tasks, "shard", F.pmod("text_number", F.lit(tasks)))

@@ -18,7 +18,7 @@ def text(kind: str, name: str, tokens: str, *vector: float) -> dict[str, Any]:
     return {
         "kind": kind,
         "text_hash": name,
-        "tokens": tokens.split(),
+        "tokens": np.array(tokens.split(), object),
         "head": tokens.split()[-1],
         "numbers": [],
         "colours": [],

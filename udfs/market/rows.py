@@ -19,7 +19,7 @@ ITEMS = (
     "size string, material string, listed_on date"
 )
 LATENTS = "popularity double, quality double, cheapness double"
-TEXTS = "text_number long, shard long, typed string"
+QUERY_TEXTS = "text_number long, shard long, typed string"
 PAIRS = (
     "text_number long, text_key string, item_id string, grade int, relevance double, "
     f"judged_grade int, brand string, price double, {LATENTS}"
@@ -39,7 +39,7 @@ def item_rows(world: World[SimulatedSource], numbers: pd.DataFrame) -> pd.DataFr
 
 
 def text_rows(world: World[SimulatedSource], numbers: pd.DataFrame) -> pd.DataFrame:
-    """Draw TEXTS, one row per number in `id`: what is typed, which two texts may share."""
+    """Draw QUERY_TEXTS, one row per number in `id`: what is typed, which two texts may share."""
     number = numbers["id"].to_numpy()
     typed = write_texts(draw_intents(number, world.source, world.draws), world.source, world.draws)
     shard = number % count_shards(world.source)
