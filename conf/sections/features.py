@@ -30,7 +30,7 @@ class EncoderConf(Section):
         "package, not checked for another path or package",
     )
     max_tokens: int = Field(64, ge=8, le=512, description="tokens kept of a text (count)")
-    batch_size: int = Field(64, ge=1, description="texts a forward pass (count)")
+    batch_size: int = Field(64, ge=1, description="texts per forward pass (count)")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(
         "auto",
         description="arithmetic of the forward pass; auto: bfloat16 where the driver's CPU "
@@ -167,11 +167,11 @@ class FeaturesConf(Section):
 class CandidatesConf(Section):
     """Which (query, region, item) are scored."""
 
-    seen_days: int = Field(28, ge=1, description="pairs shown within so many days (days)")
+    seen_days: int = Field(28, ge=1, description="pairs shown within this many days are candidates (days)")
     seen: int = Field(
-        100, ge=0, description="items a query at most that come from the log, most shown first"
+        100, ge=0, description="items per query at most that come from the log, most shown first"
     )
-    retrieved: int = Field(50, ge=0, description="items retrieved a query by BM25 (count)")
+    retrieved: int = Field(50, ge=0, description="items retrieved per query by BM25 (count)")
     max_postings: int = Field(
         5_000,
         ge=1,

@@ -14,7 +14,7 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf, section_hash
 from conf.sections.platform import StorageConf
-from features.contracts import MARKET_TRUTH, QUERIES, TEXT_EMBEDDINGS
+from features.contracts import MARKET_TRUTH, QUERIES, TEXT_EMBEDDINGS, TEXTS
 from features.declarations import declare_features
 from features.examples.experiment_rows import BLIND, LOGGED, TRUTH, chain_rows
 from features.examples.training_rows import TASKS
@@ -34,8 +34,10 @@ STEPS = (
     "ingest",
     "import_features",
     "import_labels",
-    "build_candidates",
     "embed_texts",
+    "read_texts",
+    "build_candidates",
+    "compare_pairs",
     "build_features",
     "build_training_set",
 )
@@ -48,6 +50,7 @@ _SECTIONS = (
     "ingest",
     "labels",
     "encoder",
+    "language",
     "features",
     "candidates",
     "training_set",
@@ -107,7 +110,7 @@ def set_root(conf: ResolvedConf) -> ResolvedConf:
 def run_steps(warehouse: Warehouse) -> None:
     """Run the steps that did not yet finish on this code, conf and data."""
     state = RunState(warehouse)
-    borrow_embeddings(warehouse.root)
+    borrow_texts(warehouse.root)
     jobs = [load_job(name) for name in STEPS]
     for job in jobs:
         fingerprint = state.fingerprint_step(job, jobs)
@@ -116,10 +119,12 @@ def run_steps(warehouse: Warehouse) -> None:
             state.record_success(job, fingerprint, report)
 
 
-def borrow_embeddings(root: Path) -> None:
-    """Take the embeddings that a chain beside this one has made: texts are the same in all."""
-    place = Path("tables") / TEXT_EMBEDDINGS.name
-    lenders = [] if (root / place).exists() else sorted(root.parent.glob(f"*/{place}"))
-    if lenders:
-        with new_folder(root / place) as new:
-            shutil.copytree(lenders[0], new, dirs_exist_ok=True)
+def borrow_texts(root: Path) -> None:
+    """Take the embeddings and readings that a chain beside this one has made: most texts are the
+    same in all."""
+    for table in (TEXT_EMBEDDINGS, TEXTS):
+        place = Path("tables") / table.name
+        lenders = [] if (root / place).exists() else sorted(root.parent.glob(f"*/{place}"))
+        if lenders:
+            with new_folder(root / place) as new:
+                shutil.copytree(lenders[0], new, dirs_exist_ok=True)
