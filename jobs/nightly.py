@@ -23,7 +23,7 @@ from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.runner import claim_run, open_warehouse, run_job, trace_path
 from jobs.platform.session import get_session
-from jobs.registry import CHAIN, load_job
+from jobs.registry import CHAIN, load_job, read_job
 from jobs.state.run_state import RunState
 
 
@@ -180,12 +180,22 @@ def _asks_spark(conf: ResolvedConf) -> bool:
     return by_name or (conf.tree.source is not None and conf.tree.source.kind == "tables")
 
 
+def _start_work(names: Sequence[str], conf: ResolvedConf) -> SparkSession:
+    """Load the modules of all steps, so that one that is broken stops the night before its first
+    step runs, and open the session.
+    """
+    for name in names:
+        load_job(name)
+    return get_session(conf.tree)
+
+
 def _run_chain(arguments: argparse.Namespace, conf: ResolvedConf) -> int:
-    chain = [load_job(name) for name in CHAIN]
+    chain = [read_job(name) for name in CHAIN]
     names = select_steps(arguments.first, arguments.only)
     steps = [job for job in chain if job.name in names]
     started = time.monotonic()
-    session = get_session(conf.tree) if _asks_spark(conf) else cache(lambda: get_session(conf.tree))
+    start = cache(lambda: _start_work(names, conf))
+    session = start() if _asks_spark(conf) else start
     nightly = Nightly(session, conf, steps, chain, arguments.force)
     nightly.print_plan()
     if conf.dry_run:

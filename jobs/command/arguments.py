@@ -4,9 +4,10 @@ a wrong argument are answered at once."""
 import argparse
 import ast
 from collections.abc import Callable
-from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from jobs.registry import parse_declaration
 
 if TYPE_CHECKING:
     from conf.load import ResolvedConf
@@ -125,11 +126,8 @@ def resolve_for_run(arguments: argparse.Namespace) -> "ResolvedConf":
 
 def summary_of(name: str) -> str:
     """Read the `summary` of the job in jobs/NAME.py without running its imports."""
-    tree = ast.parse(files("jobs").joinpath(f"{name}.py").read_text(encoding="utf-8"))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.keyword) and node.arg == "summary":
-            return str(ast.literal_eval(node.value))
-    raise LookupError(f"jobs/{name}.py has no Job(summary=...)")
+    _, call = parse_declaration(name)
+    return str(ast.literal_eval({k.arg: k.value for k in call.keywords}["summary"]))
 
 
 def add_decider(parser: argparse.ArgumentParser) -> None:

@@ -19,7 +19,8 @@ class Job:
     """A job and what it depends on; `nightly` skips it where none of that changed.
 
     A job is a module `jobs/NAME.py` that ends in `JOB = Job(run, summary=..., ...)`, and NAME in
-    `jobs.registry`: its command is `counterpoise NAME`.
+    `jobs.registry`: its command is `counterpoise NAME`. Values that are literals or imported by
+    name are read without the module (`jobs.registry.read_job`), any other loads it.
 
     Attributes:
         work: does the work, as `nightly` asks for it.

@@ -17,6 +17,7 @@ Items, impressions and fillers are marked simulated, queries and human judgments
 """
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
@@ -37,12 +38,12 @@ from jobs.sources.base import (
 )
 from jobs.sources.files import read_delimited
 from jobs.sources.market import MARKET_VERSION
-from jobs.sources.market.engine import Market, MarketEngine
 from jobs.sources.market.fillers import draw_fillers, draw_uniform
-from jobs.sources.market.parameters import list_parameters
 from jobs.sources.titles import colour_in, head_noun, material_in, size_in
-from udfs.market.rows import ITEMS, LATENTS, latent_rows, offered_rows
-from udfs.market.world import World
+
+if TYPE_CHECKING:
+    from jobs.sources.market.engine import MarketEngine
+    from udfs.market.world import World
 
 DATASET = "homedepot"
 PAIRS_FILE, BRANDS_FILE = "homedepot_pairs.csv.gz", "homedepot_brands.csv.gz"
@@ -62,6 +63,12 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     Raises:
         SourceError: a file or column is missing, or the delimiter is not a comma.
     """
+    # These load pandas, which a night that asks for the fingerprint alone does without.
+    from jobs.sources.market.engine import Market, MarketEngine
+    from jobs.sources.market.parameters import list_parameters
+    from udfs.market.rows import ITEMS, LATENTS, offered_rows
+    from udfs.market.world import World
+
     source = _require_section(conf)
     world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
     rated = _select_rated(_load_file(spark, source, PAIRS_FILE))
@@ -164,9 +171,11 @@ def _describe_items(rated: DataFrame, brands: DataFrame) -> DataFrame:
 
 
 def _draw_pairs(
-    rated: DataFrame, texts: DataFrame, items: DataFrame, world: World[HomeDepotSource]
+    rated: DataFrame, texts: DataFrame, items: DataFrame, world: "World[HomeDepotSource]"
 ) -> DataFrame:
     """Return PAIRS and is_filler: the pairs that can be read, and fillers."""
+    from udfs.market.rows import LATENTS, latent_rows  # pandas, as in `read`
+
     keyed = texts.select("text_number", normalise_text(F.col("query_text")).alias("text_key"))
     judged = (
         rated.where(F.col("grade").isNotNull() & F.col("item_id").isNotNull())
@@ -194,7 +203,7 @@ def _draw_pairs(
 
 
 def _select_judgments(
-    rated: DataFrame, pairs: DataFrame, engine: MarketEngine, conf: ResolvedConf
+    rated: DataFrame, pairs: DataFrame, engine: "MarketEngine", conf: ResolvedConf
 ) -> DataFrame:
     """Select every line of the pairs file in every region, and the fillers as assumed grades."""
     region = F.explode(F.array(*map(F.lit, conf.tree.regions))).alias("region")

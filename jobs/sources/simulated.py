@@ -6,6 +6,8 @@ of them may be noisy. Impressions, judgments and grades are marked simulated. Th
 to `market_truth` and `market_parameters`, which no feature or trainer reads.
 """
 
+from typing import TYPE_CHECKING
+
 from pyspark.sql import DataFrame, SparkSession, Window
 from pyspark.sql import functions as F
 
@@ -16,11 +18,10 @@ from features.split import normalise_text
 from jobs.platform.plans import keep_frame
 from jobs.sources.base import RawFrames, SourceError
 from jobs.sources.market import MARKET_VERSION
-from jobs.sources.market.engine import Market, MarketEngine
-from jobs.sources.market.parameters import list_parameters
 from model.market.vocabulary import MODIFIERS
-from udfs.market.rows import ITEMS, PAIRS, QUERY_TEXTS, item_rows, pair_rows, text_rows
-from udfs.market.world import World
+
+if TYPE_CHECKING:
+    from jobs.sources.market.engine import Market, MarketEngine
 
 DATASET = "simulated"
 _MAX_WORDS = 5
@@ -36,6 +37,12 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     Raises:
         SourceError: conf `source` is of another kind.
     """
+    # These load pandas, which a night that asks for the fingerprint alone does without.
+    from jobs.sources.market.engine import Market, MarketEngine
+    from jobs.sources.market.parameters import list_parameters
+    from udfs.market.rows import ITEMS, PAIRS, QUERY_TEXTS, item_rows, pair_rows, text_rows
+    from udfs.market.world import World
+
     source = _require_section(conf)
     world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
     tasks = conf.tree.spark.shuffle_partitions
@@ -97,7 +104,7 @@ def distinct_texts(typed: DataFrame) -> DataFrame:
     )
 
 
-def _select_judgments(engine: MarketEngine, market: Market) -> DataFrame:
+def _select_judgments(engine: "MarketEngine", market: "Market") -> DataFrame:
     """Select raters' grades of part of the pools of part of the texts, in every region with
     traffic.
     """

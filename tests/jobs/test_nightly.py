@@ -3,6 +3,8 @@
 import datetime as dt
 import hashlib
 import json
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from io import StringIO
@@ -12,15 +14,19 @@ import pytest
 from pyspark.sql import DataFrame, SparkSession
 from rich.console import Console
 
-from conf.load import ConfError, ResolvedConf
-from features.contracts import Table
+import jobs.nightly
+from conf.load import SIMULATED, ConfError, ResolvedConf
+from features.contracts import ITEMS, Table
 from features.contracts.table import declare_required
+from jobs.command.arguments import parser_of
 from jobs.command.exits import StepFailedError
 from jobs.nightly import Nightly, closing_table, select_steps
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from jobs.platform.runner import open_warehouse, run_job, state_path
+from jobs.registry import CHAIN, read_job
+from jobs.state.run_state import RunState
 
 A = Table("a", "one row per a", declare_required([("a", "long", "a")]), key=("a",))
 DATED = Table(
@@ -102,6 +108,70 @@ def test_a_night_in_which_nothing_changed_starts_no_spark(
     again.print_plan()
     assert all(report.skipped for report in again.run())
     assert asked == []
+
+
+def record_whole_night(conf: ResolvedConf) -> None:
+    """Record every step of the chain as done, with a table, a snapshot and a model to look at."""
+
+    def no_session() -> SparkSession:
+        raise AssertionError("Spark was asked for")
+
+    warehouse = open_warehouse(no_session, conf, "test")[0]
+    log = warehouse.locate_table(ITEMS) / "_delta_log"
+    commit = {"commitInfo": {"operation": "WRITE", "userMetadata": '{"job": "ingest"}'}}
+    schema = {"metaData": {"schemaString": '{"fields": []}', "configuration": {}}}
+    log.mkdir(parents=True)
+    (log / f"{0:020}.json").write_text(f"{json.dumps(commit)}\n{json.dumps(schema)}\n")
+    for name, folder in (
+        ("snapshot", warehouse.snapshot_dir()),
+        ("model", warehouse.model_dir()),
+    ):
+        folder.mkdir(parents=True)
+        (folder / "manifest.json").write_text(json.dumps({f"{name}_version": "v1"}))
+    chain, state = [read_job(name) for name in CHAIN], RunState(warehouse)
+    for job in chain:
+        report = JobReport(job.name, conf.run_date.isoformat(), conf.hash)
+        report.outputs = {ITEMS.name: 0} if ITEMS in job.writes else {}
+        state.record_success(job, state.fingerprint_step(job, chain), report)
+
+
+def test_a_night_in_which_nothing_changed_loads_nothing_that_computes(
+    make_conf: MakeConf,
+) -> None:
+    """Most of such a night would be spent on loading what no step then asks for."""
+    conf = make_conf()
+    record_whole_night(conf)
+    script = (
+        "import sys\n"
+        "from jobs.command.cli import run_command\n"
+        "assert run_command(sys.argv[1:]) == 0\n"
+        "heavy = {'torch', 'pandas', 'scipy', 'sklearn', 'transformers'} & set(sys.modules)\n"
+        "assert not heavy, heavy\n"
+    )
+    settings = (f"storage.root={conf.tree.storage.root}", "tracking.mlflow=false")
+    night = ["nightly", "--conf", str(SIMULATED), *(x for s in settings for x in ("--set", s))]
+    done = subprocess.run([sys.executable, "-c", script, *night], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count("skipped, unchanged") == len(CHAIN)
+
+
+def test_a_module_that_is_broken_stops_a_night_before_its_first_step(
+    make_conf: MakeConf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    conf, loaded = make_conf(), []
+
+    def load(name: str) -> None:
+        loaded.append(name)
+        if name == "train":
+            raise ImportError("no torch")
+
+    monkeypatch.setattr(jobs.nightly, "load_job", load)
+    monkeypatch.setattr(jobs.nightly, "run_job", lambda *given: loaded.append("ran"))
+    settings = (f"storage.root={conf.tree.storage.root}", "tracking.mlflow=false")
+    given = ["--conf", str(SIMULATED), *(x for s in settings for x in ("--set", s))]
+    with pytest.raises(StepFailedError, match="no torch"):
+        jobs.nightly.main(parser_of("nightly").parse_args(given))
+    assert loaded == list(CHAIN[: CHAIN.index("train") + 1])
 
 
 def test_changed_conf_reruns_the_step_and_what_hangs_on_it(

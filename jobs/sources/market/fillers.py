@@ -1,16 +1,19 @@
 """Popular items of other kinds that fill up the pools of real queries."""
 
 from math import pi
+from typing import TYPE_CHECKING
 
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.source import HomeDepotSource
-from udfs.market.world import World
+
+if TYPE_CHECKING:
+    from udfs.market.world import World
 
 
 def draw_fillers(
-    texts: DataFrame, judged: DataFrame, items: DataFrame, world: World[HomeDepotSource]
+    texts: DataFrame, judged: DataFrame, items: DataFrame, world: "World[HomeDepotSource]"
 ) -> DataFrame:
     """Draw one row per text and filler: text_number, item_id, grade 0.
 
@@ -57,7 +60,7 @@ def _judged_types(judged: DataFrame, shelf: DataFrame) -> DataFrame:
     )
 
 
-def _drawn_groups(texts: DataFrame, types: DataFrame, world: World[HomeDepotSource]) -> DataFrame:
+def _drawn_groups(texts: DataFrame, types: DataFrame, world: "World[HomeDepotSource]") -> DataFrame:
     count = world.source.fillers
     draw = F.explode(F.sequence(F.lit(1), F.lit(count)))
     return (
@@ -79,7 +82,7 @@ def draw_uniform(seed: int, purpose: str, *keys: str) -> Column:
     return (F.shiftrightunsigned(hashed, 12) + F.lit(0.5)) * F.lit(2.0**-52)
 
 
-def _draw_group(world: World[HomeDepotSource], purpose: str, *keys: str) -> Column:
+def _draw_group(world: "World[HomeDepotSource]", purpose: str, *keys: str) -> Column:
     drawn = draw_uniform(world.seed, purpose, *keys) * world.source.filler_groups
     return F.floor(drawn).alias("group")
 
