@@ -10,7 +10,7 @@ from matplotlib.figure import Figure as Canvas
 
 from conf.sections.experiment import ExperimentConf
 from jobs.experiments.results import TEST, PooledResults, StudyResults, add_pools
-from model.experiments.figures import ALL
+from model.evaluation.block_sums import ALL
 from model.experiments.intervals import ComparedFigure
 from model.experiments.verdict import lower_is_better
 

@@ -11,8 +11,8 @@ from jobs.experiments.results import TEST, PooledResults, StudyResults, add_pool
 from jobs.experiments.rule import format_rule_tables
 from jobs.experiments.study import Arm
 from jobs.reports.markdown import format_table
+from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import Estimate
-from model.experiments.figures import ALL
 from model.experiments.intervals import POWER
 from model.experiments.verdict import decide_verdict, lower_is_better
 

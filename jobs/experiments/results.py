@@ -9,7 +9,8 @@ import numpy as np
 from conf.sections.experiment import ExperimentConf
 from jobs.command.version import code_version
 from jobs.experiments.study import Arm, Study
-from model.experiments.figures import ALL, Figure
+from model.evaluation.block_sums import ALL
+from model.experiments.figures import Figure
 from model.experiments.intervals import ComparedFigure, TwoLevels, compare_arms
 from model.experiments.pooling import pool_draws
 from model.experiments.predictions import UNIT

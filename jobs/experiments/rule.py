@@ -9,8 +9,9 @@ import numpy as np
 from jobs.experiments.results import PooledResults, StudyResults
 from jobs.experiments.study import PICKED, Study
 from jobs.reports.markdown import format_table
+from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import Estimate
-from model.experiments.figures import ALL, CHANGE, ENGAGEMENT, Figure
+from model.experiments.figures import CHANGE, ENGAGEMENT, Figure
 from model.value.tradeoff import Rule, describe_rule
 
 _HEADERS = (

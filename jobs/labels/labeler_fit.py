@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
 from conf.schema import Conf
+from conf.sections.labeling import Mix
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES
 from features.labels.pairs import (
     CHOOSE,
@@ -39,7 +40,6 @@ from model.labelers.gate.gold import compute_weights
 from model.labelers.metrics import compute_label_metrics
 from model.labelers.mix.prior_shift import compute_masses, estimate_mix
 from model.labelers.mix.sampling import (
-    Mix,
     compute_mix,
     compute_quotas,
     compute_total_variation,

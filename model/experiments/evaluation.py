@@ -9,11 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.sections.value import EvaluationConf
+from model.evaluation.block_sums import ALL
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured, measure_ndcg
 from model.evaluation.metrics import compute_exponential_gains, compute_log_losses
 from model.evaluation.relevance import CLEAR_GRADES, KINDS, GradedLists, measure_clear_pairs
-from model.experiments.figures import ALL, Figure, UnitRows
+from model.experiments.figures import Figure, UnitRows
 from model.experiments.judge import Judge
 from model.experiments.predictions import LIST, LOGGED, PAGE, TRUTH, UNIT, Predictions
 from model.experiments.ranking import EVERY, Order, compute_probabilities

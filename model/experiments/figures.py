@@ -19,7 +19,6 @@ from model.evaluation.metrics import (
 Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Kind = Literal["mean", "auc", "calibration", "constant"]
-ALL = "all"
 ENGAGEMENT, CHANGE = "value.engagement", "change.engagement"
 _AUC_BINS = 500
 """Bins of the replicates' AUC, of equal mass: ties within a bin change it by less than 1 / 500."""

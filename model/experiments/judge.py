@@ -21,15 +21,7 @@ from model.evaluation.examination import estimate_examination
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured
 from model.evaluation.metrics import compute_exponential_gains
-from model.experiments.predictions import (
-    LIST,
-    PAGE,
-    POSITION,
-    PROPENSITY,
-    TRUTH,
-    UNIT,
-    Predictions,
-)
+from model.experiments.predictions import LIST, PAGE, PROPENSITY, TRUTH, UNIT, Predictions
 from model.experiments.rows import (
     TASKS,
     compute_engagement_gains,
@@ -39,6 +31,7 @@ from model.experiments.rows import (
     number_pairs,
     sum_weighted,
 )
+from model.feed.base import POSITION
 from model.value.shares import choose_shares
 from model.value.tradeoff import CurvePoint
 

@@ -11,13 +11,13 @@ import torch
 from numpy.typing import NDArray
 
 from model.feed import Snapshot, TrainingSnapshotError
+from model.feed.base import POSITION
 from model.files import new_file
 from model.ranker import Ranker
 from model.serving.calibrators import LabelledPredictions
 from model.spec import GRADES, RELEVANCE, InputSpec
 
 LIST, PAGE, UNIT, ITEM = "list_code", "page_code", "unit_code", "item_code"
-POSITION = "position"
 JUDGED, GRADE, PROPENSITY = "judged", "grade", "propensity"
 TRUTH, BLIND = "p_true_", "p_blind_"
 LOGGED, FIRST = "logged", "first"
