@@ -29,11 +29,11 @@ from features.split import normalise_text
 from jobs.platform.plans import keep_frame
 from jobs.sources.base import (
     RawFrames,
-    SourceError,
     files_fingerprint,
     query_key,
     require_columns,
     require_file,
+    require_section,
 )
 from jobs.sources.files import read_delimited
 from jobs.sources.market import MARKET_VERSION
@@ -62,7 +62,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     Raises:
         SourceError: a file or column is missing, or the delimiter is not a comma.
     """
-    source = _require_section(conf)
+    source = require_section(conf, HomeDepotSource)
     world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
     rated = _select_rated(_load_file(spark, source, PAIRS_FILE))
     described = _describe_items(rated, _select_brands(_load_file(spark, source, BRANDS_FILE)))
@@ -89,7 +89,9 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 
 def fingerprint(conf: ResolvedConf) -> str:
     """Hash of the files' names, sizes and times, and the version of the drawn part."""
-    files = files_fingerprint(_require_file(_require_section(conf), name) for name in _COLUMNS)
+    files = files_fingerprint(
+        _require_file(require_section(conf, HomeDepotSource), name) for name in _COLUMNS
+    )
     return f"{files} market {MARKET_VERSION}"
 
 
@@ -222,13 +224,6 @@ def _load_file(spark: SparkSession, source: HomeDepotSource, name: str) -> DataF
 def _require_file(source: HomeDepotSource, name: str) -> Path:
     mend = "set source.path or COUNTERPOISE_DATA to the folder of the Home Depot files"
     return require_file(Path(source.path) / name, mend)
-
-
-def _require_section(conf: ResolvedConf) -> HomeDepotSource:
-    source = conf.source
-    if not isinstance(source, HomeDepotSource):
-        raise SourceError(f"source.kind is {source.kind!r}, not 'homedepot'")
-    return source
 
 
 def _mark_rows(df: DataFrame, simulated: bool) -> DataFrame:

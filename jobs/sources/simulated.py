@@ -14,7 +14,7 @@ from conf.sections.source import SimulatedSource
 from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
 from features.split import normalise_text
 from jobs.platform.plans import keep_frame
-from jobs.sources.base import RawFrames, SourceError
+from jobs.sources.base import RawFrames, require_section
 from jobs.sources.market import MARKET_VERSION
 from jobs.sources.market.engine import Market, MarketEngine
 from jobs.sources.market.parameters import list_parameters
@@ -36,7 +36,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     Raises:
         SourceError: conf `source` is of another kind.
     """
-    source = _require_section(conf)
+    source = require_section(conf, SimulatedSource)
     world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
     tasks = conf.tree.spark.shuffle_partitions
     items = spark.range(source.items).mapInPandas(world.map_batches(item_rows), ITEMS)
@@ -62,13 +62,6 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 def fingerprint(conf: ResolvedConf) -> str:
     """Return the version of the market's code: all else is in conf."""
     return f"market {MARKET_VERSION}"
-
-
-def _require_section(conf: ResolvedConf) -> SimulatedSource:
-    source = conf.source
-    if not isinstance(source, SimulatedSource):
-        raise SourceError(f"source.kind is {source.kind}; set it to simulated")
-    return source
 
 
 def distinct_texts(typed: DataFrame) -> DataFrame:

@@ -231,8 +231,3 @@ class Evaluation:
         }
         calibrated = self.calibrators.apply(raw, self.predictions.get_codes("region"))
         return {name: np.asarray(p, np.float64) for name, p in calibrated.items()}
-
-
-def index_figures(figures: list[Figure]) -> dict[tuple[str, str], Figure]:
-    """Index figures by metric and region."""
-    return {(f.metric, f.region): f for f in figures}
