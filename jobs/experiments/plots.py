@@ -77,7 +77,9 @@ def _plot_curves(results: StudyResults) -> Canvas:
         axis.plot(mean[:, 0], mean[:, 1], marker=".", linewidth=1, label=arm)
     axis.set_xlabel("engagement NDCG")
     axis.set_ylabel("relevance NDCG")
-    axis.set_title(f"{format_title(results)}: test, mean over seeds, one point a relevance weight")
+    axis.set_title(
+        f"{format_title(results)}: test, mean over seeds, one point per relevance weight"
+    )
     axis.legend(fontsize="x-small")
     return canvas
 

@@ -1,4 +1,4 @@
-"""A model's predictions on training examples, a page of examples to the model together."""
+"""A model's predictions on training examples; the examples of a page go to the model together."""
 
 from pathlib import Path
 

@@ -97,7 +97,7 @@ class PcgradBalance(StaticBalance):
 
     Yu et al. (NeurIPS 2020, arXiv 2001.06782, algorithm 1) on the gradients of w_t * mean loss_t.
     Only parameters that more than one task reaches take part, as one long vector; others get
-    their task's gradient, and penalties are added as they are. It costs one backward pass a loss,
+    their task's gradient, and penalties are added as they are. It costs one backward pass per loss,
     and needs one process alone: `TrainerConf` refuses more.
     """
 
