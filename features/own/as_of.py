@@ -75,7 +75,7 @@ def _find_newest(
         .select(*on, "day", _select_fresh(table).alias("own"))
     )
     return wanted.join(answered, on=[*on, "day"], how="left").select(
-        *keys, F.coalesce("own", _build_empty_values()).alias("own")
+        *keys, F.coalesce("own", F.create_map().cast(VALUES)).alias("own")
     )
 
 
@@ -98,7 +98,3 @@ def _build_numbers(table: OwnTable, conf: Conf) -> Column:
     ]
     given = F.map_filter(F.create_map(*entries), lambda _, value: value.isNotNull())
     return given.cast(VALUES)
-
-
-def _build_empty_values() -> Column:
-    return F.create_map().cast(VALUES)

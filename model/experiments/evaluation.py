@@ -26,7 +26,7 @@ from model.experiments.rows import (
     pool_planted,
 )
 from model.serving.calibrators import Calibrators
-from model.spec import GRADES
+from model.spec import THRESHOLDS
 
 Floats = NDArray[np.float64]
 Mask = NDArray[np.bool_]
@@ -91,7 +91,9 @@ class Evaluation:
             graded = mark_judged(self.predictions)
             gains = compute_exponential_gains(compute_grades(self.predictions)[graded])
             lists = RankedLists.from_codes(self.predictions.get_codes(LIST)[graded], gains, self.k)
-            expected = np.sum([self.predictions.get_probability(f"p_{g}") for g in GRADES], axis=0)
+            expected = np.sum(
+                [self.predictions.get_probability(f"p_{g}") for g in THRESHOLDS], axis=0
+            )
             figures += self._build_ndcg(f"ndcg@{self.k}.relevance", lists, graded, expected)
         return [*figures, *self._build_violations(), *self._build_truths()]
 
@@ -164,7 +166,7 @@ class Evaluation:
         labelled = self.predictions.get_labelled(output, LOGGED)
         name = output.removeprefix("p_")
         counted = labelled.weight > 0
-        if name in GRADES:
+        if name in THRESHOLDS:
             counted &= mark_judged(self.predictions)
         p = self._calibrate(LOGGED)[output]
         for rows, mask in self._split_rows(counted):

@@ -15,7 +15,7 @@ from model.feed.base import POSITION
 from model.files import new_file
 from model.ranker import Ranker
 from model.serving.calibrators import LabelledPredictions
-from model.spec import GRADES, RELEVANCE, InputSpec
+from model.spec import RELEVANCE, THRESHOLDS, InputSpec
 
 LIST, PAGE, UNIT, ITEM = "list_code", "page_code", "unit_code", "item_code"
 JUDGED, GRADE, PROPENSITY = "judged", "grade", "propensity"
@@ -61,7 +61,7 @@ class Predictions:
         name = output.removeprefix("p_")
         weight = (
             self.columns[f"mask_{RELEVANCE}"] * self.columns[f"weight_{RELEVANCE}"]
-            if name in GRADES
+            if name in THRESHOLDS
             else self.columns[f"mask_{name}"]
         )
         return LabelledPredictions(

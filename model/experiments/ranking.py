@@ -11,7 +11,7 @@ from conf.sections.value import EvaluationConf, ValueConf, Weights
 from model.experiments.judge import Judge
 from model.experiments.predictions import FIRST, Predictions
 from model.serving.calibrators import Calibrators
-from model.spec import GRADES, RELEVANCE
+from model.spec import RELEVANCE, THRESHOLDS
 from model.value.tradeoff import CurvePoint, pick_point
 from model.value.weights import ValueWeights, compute_value
 
@@ -110,7 +110,7 @@ def compute_probabilities(
     applied = calibrators.apply(raw, predictions.get_codes("region")) if calibrated else raw
     by_output = {name: np.asarray(p, np.float64) for name, p in applied.items()}
     if predictions.spec.relevance:
-        by_output[RELEVANCE] = np.sum([by_output[f"p_{grade}"] for grade in GRADES], axis=0)
+        by_output[RELEVANCE] = np.sum([by_output[f"p_{grade}"] for grade in THRESHOLDS], axis=0)
     return by_output
 
 
