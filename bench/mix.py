@@ -19,7 +19,8 @@ from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
 from bench.result import Result
 from conf.load import SIMULATED, load_conf
 from conf.sections.labeling import Mix, MixConf
-from model.labelers.base import Floats, Labeler, Pairs, Probabilities, Targets
+from model.arrays import Floats
+from model.labelers.base import Labeler, Pairs, Probabilities, Targets
 from model.labelers.build import build_labeler
 from model.labelers.deployed import match_cuts
 from model.labelers.metrics import (

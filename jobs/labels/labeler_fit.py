@@ -24,15 +24,8 @@ from features.labels.pairs import (
     ungraded_texts,
 )
 from jobs.platform.warehouse import Warehouse
-from model.labelers.base import (
-    GRADE_COUNT,
-    FitReport,
-    Floats,
-    Labeler,
-    Pairs,
-    Probabilities,
-    Targets,
-)
+from model.arrays import Floats
+from model.labelers.base import GRADE_COUNT, FitReport, Labeler, Pairs, Probabilities, Targets
 from model.labelers.build import build_labeler
 from model.labelers.deployed import Deployed, Deployment, match_cuts
 from model.labelers.fitting import sum_grade_masses

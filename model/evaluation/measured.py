@@ -4,12 +4,10 @@ again."""
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from model.arrays import Floats
 from model.evaluation.lists import RankedLists
 from model.evaluation.metrics import divide_sums
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-Floats = NDArray[np.float64]
+from model.arrays import Floats
+
 _TINY = 1e-7
 """Distance that a probability keeps from 0 and 1: one sure error costs 16 nats, not infinitely
 many."""

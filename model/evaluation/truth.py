@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from model.arrays import Floats
 from model.evaluation.metrics import compute_auc, compute_pearson, compute_spearman
 from model.spec import FUNNEL
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.sections.value import EvaluationConf
+from model.arrays import Floats, Mask
 from model.evaluation.block_sums import ALL
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured, measure_ndcg
@@ -28,8 +29,6 @@ from model.experiments.rows import (
 from model.serving.calibrators import Calibrators
 from model.spec import THRESHOLDS
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 UNKNOWN = "unknown"
 _TINY = 1e-7
 """Least rise of a step that counts as a violation: a smaller one is rounding."""

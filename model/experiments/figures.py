@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from model.arrays import Floats, Ints
 from model.evaluation.metrics import (
     assign_equal_mass_groups,
     compute_auc,
@@ -16,8 +17,6 @@ from model.evaluation.metrics import (
     divide_sums,
 )
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Kind = Literal["mean", "auc", "calibration", "constant"]
 ENGAGEMENT, CHANGE = "value.engagement", "change.engagement"
 _AUC_BINS = 500

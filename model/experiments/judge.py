@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.sections.value import EvaluationConf, Weights
+from model.arrays import Floats, Mask
 from model.evaluation.currency import Currency, choose_currency
 from model.evaluation.engagement import (
     Shown,
@@ -34,10 +34,6 @@ from model.experiments.rows import (
 from model.feed.base import POSITION
 from model.value.shares import choose_shares
 from model.value.tradeoff import CurvePoint
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
+from model.arrays import Floats, Ints
 from model.feed import Snapshot, TrainingSnapshotError
 from model.feed.base import POSITION
 from model.files import new_file
@@ -24,8 +25,6 @@ LOGGED, FIRST = "logged", "first"
 _OPTIONAL = {PAGE: LIST, UNIT: LIST, ITEM: None, JUDGED: None, GRADE: None, PROPENSITY: None}
 _BATCH = 8_192
 """Rows of a forward pass: the hidden layers of so many stay small in memory (count)."""
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.sections.experiment import RankingConf
 from conf.sections.value import EvaluationConf, ValueConf, Weights
+from model.arrays import Floats, Mask
 from model.experiments.judge import Judge
 from model.experiments.predictions import FIRST, Predictions
 from model.serving.calibrators import Calibrators
@@ -15,8 +15,6 @@ from model.spec import RELEVANCE, THRESHOLDS
 from model.value.tradeoff import CurvePoint, pick_point
 from model.value.weights import ValueWeights, compute_value
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 EVERY = 0
 """Key of the weight of all regions without one of their own: the id of the unknown region."""
 

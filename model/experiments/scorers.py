@@ -5,20 +5,18 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.errors import UserError
 from conf.load import section_hash
 from conf.sections.baselines import Arm, BaselinesConf
 from conf.sections.value import Weights
+from model.arrays import Floats
 from model.baselines import fit_baselines
 from model.experiments.figures import Figure
 from model.experiments.predictions import BLIND, FIRST, LOGGED, TRUTH, Predictions, read_split_rows
 from model.feed import Snapshot
 from model.spec import RELEVANCE, THRESHOLDS
 from model.value.weights import ValueWeights
-
-Floats = NDArray[np.float64]
 
 ENGAGEMENT = "engagement"
 _PLANTED = {"truth": TRUTH, "blind": BLIND}

@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.errors import UserError
+from model.arrays import Floats
 
-Floats = NDArray[np.float64]
 GRADE_COUNT = 3
 """Grades 0, 1 and 2."""
 ORDER_SLACK = 1e-6

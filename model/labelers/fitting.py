@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
+from model.arrays import Floats
 from model.evaluation.metrics import compute_log_losses
 from model.files import short_hash
 from model.labelers.base import (
     GRADE_COUNT,
     ORDER_SLACK,
-    Floats,
     LabelerError,
     Pairs,
     Probabilities,

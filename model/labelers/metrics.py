@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arrays import Floats
 from model.evaluation.metrics import (
     assign_equal_size_groups,
     compute_calibration_error,
     compute_spearman,
 )
-from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Probabilities
+from model.labelers.base import GRADE_COUNT, LabelerError, Probabilities
 
 Grades = NDArray[np.int64]
 _GROUPS = 10

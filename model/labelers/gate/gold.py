@@ -6,8 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arrays import Floats
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
-from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Pairs, Probabilities
+from model.labelers.base import GRADE_COUNT, LabelerError, Pairs, Probabilities
 from model.labelers.metrics import (
     compute_agreement,
     compute_calibration_errors,

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.sections.labeling import Mix, MixConf
-from model.labelers.base import GRADE_COUNT, Floats, LabelerError
+from model.arrays import Floats
+from model.labelers.base import GRADE_COUNT, LabelerError
 
 Counts = tuple[int, int, int]
 

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from conf.sections.labelers.fine_tuning import FineTuningConf
-from model.labelers.base import Floats
+from model.arrays import Floats
 from model.labelers.fitting import is_clearly_worse
 from model.labelers.network.machine import FineTuning, fix_seed, use_threads
 from model.labelers.network.reading import compute_logits, compute_losses
