@@ -38,9 +38,9 @@ from jobs.nightly import Nightly
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.registry import CHAIN, load_job
+from model.arrays import Floats
 from model.evaluation.metrics import compute_exponential_gains, compute_ndcg
 from model.feed import open_snapshot
-from model.labelers.base import Floats
 from model.labelers.kinds import ENSEMBLE
 from model.serving.artifact import load_model, save_model
 from model.training.fit import fit_ranker

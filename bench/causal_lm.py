@@ -22,7 +22,9 @@ from model.evaluation.metrics import compute_spearman
 from model.labelers.base import Pairs, Probabilities
 from model.labelers.causal_lm.base import find_base
 from model.labelers.causal_lm.labeler import CausalLm
-from model.labelers.metrics import compute_mix, compute_quadratic_kappa, cut_grades, find_cut_points
+from model.labelers.deployed import match_cuts
+from model.labelers.metrics import compute_kappa, count_confusion, cut_grades
+from model.labelers.mix.sampling import compute_mix, count_grades
 from model.labelers.network.base_model import read_tokenizer
 from model.labelers.prompt import neutralise_pairs, read_template
 from model.text.encoder import resolve_dtype
@@ -67,9 +69,10 @@ def _list_confs() -> dict[str, CausalLmConf]:
 def _format_agreement(p: Probabilities, test: GradedPairs, fit: GradedPairs) -> str:
     """Format kappa and within-one, with cuts that give the mix of the fitted grades, and
     Spearman."""
-    cuts = find_cut_points(p.expected, compute_mix(fit.grades))
+    mix = compute_mix(count_grades(fit.grades))
+    cuts = match_cuts(p.expected, np.ones(len(p)), mix)
     grades = cut_grades(p.expected, cuts)
-    kappa = compute_quadratic_kappa(grades, test.grades)
+    kappa = float(compute_kappa(count_confusion(grades, test.grades)))
     near = np.mean(np.abs(grades - test.grades) <= 1)
     rank = compute_spearman(p.expected, test.ratings)
     return f"QWK {kappa:.3f}, Spearman {rank:.3f}, within one {near:.3f}"

@@ -120,7 +120,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=ROWS, help="rows of the snapshot")
     parser.add_argument("--features", type=int, default=FEATURES, help="2 of them categories")
     parser.add_argument("--files", type=int, default=FILES)
-    parser.add_argument("--batch", type=int, default=BATCH, help="rows a batch")
+    parser.add_argument("--batch", type=int, default=BATCH, help="rows per batch")
     parser.add_argument("--repeats", type=int, default=REPEATS)
     a = parser.parse_args()
     rates = measure_planted_rates(a.rows, a.features, a.files, a.batch, a.repeats)

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 
-from model.labelers.base import Floats, Pairs, Targets
+from model.arrays import Floats
+from model.labelers.base import Pairs, Targets
 from model.labelers.metrics import Grades
 
 FILE, BRANDS = "homedepot_pairs.csv.gz", "homedepot_brands.csv.gz"

@@ -13,7 +13,8 @@ from rich.console import Console
 from bench.endpoint_server import SLOTS, find_lacking, serve_model
 from bench.homedepot_pairs import GradedPairs
 from conf.load import SIMULATED, load_conf
-from model.labelers.base import FitReport, Floats, Pairs, Probabilities
+from model.arrays import Floats
+from model.labelers.base import FitReport, Pairs, Probabilities
 from model.labelers.build import build_labeler
 from model.labelers.kinds import ENDPOINT
 from model.labelers.partial import Answers, predict_some

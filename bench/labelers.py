@@ -41,9 +41,11 @@ from bench.yardstick import LEARNT, READ, measure_bare_rates
 from model.evaluation.metrics import compute_spearman
 from model.evaluation.relevance import CLEAR_RATINGS
 from model.labelers.base import Probabilities
+from model.labelers.deployed import match_cuts
 from model.labelers.gate.within import measure_within_query
 from model.labelers.kinds import ENSEMBLE, LEXICAL
-from model.labelers.metrics import compute_label_metrics, compute_mix, find_cut_points
+from model.labelers.metrics import compute_label_metrics
+from model.labelers.mix.sampling import compute_mix, count_grades
 
 REPLICATES = 300
 """Draws of queries behind an interval."""
@@ -97,7 +99,9 @@ def measure() -> list[Result]:
         ran = run_labeler(kind, graded, held, test.pairs)
         if ran is None:
             continue
-        outcomes[kind] = _judge_outcome(ran.p, test, compute_mix(graded.grades), draws)
+        outcomes[kind] = _judge_outcome(
+            ran.p, test, compute_mix(count_grades(graded.grades)), draws
+        )
         results += [*_judge_speed(kind, ran), _describe_test(kind, ran, test)]
         if kind == JUDGED and len(graded.pairs) >= LEARNT + READ:
             results.append(_compare_with_bare(kind, ran, graded))
@@ -137,7 +141,7 @@ def _list_keys(test: GradedPairs) -> list[str]:
 def _judge_outcome(
     p: Probabilities, test: GradedPairs, mix: tuple[float, float, float], draws: Draws
 ) -> Outcome:
-    cuts = find_cut_points(p.expected, mix)
+    cuts = match_cuts(p.expected, np.ones(len(p)), mix)
 
     def compute_figures(rows: NDArray[np.int64], query: NDArray[np.int64]) -> dict[str, float]:
         some = Probabilities(p.p_ge_1[rows], p.p_ge_2[rows])

@@ -59,7 +59,7 @@ KILLED_PAIRS, KILLS = 12_000, int(os.environ.get("COUNTERPOISE_LABEL_KILLS", "2"
 FIT, CHOOSE = int(os.environ.get("COUNTERPOISE_LABEL_FIT", "20000")), 1_000
 """Pairs to fit on, and to choose on."""
 CHUNK, LARGE_CHUNK, LIMIT = 2_000, 20_000, 450.0
-"""Pairs of a chunk in the killed run and in the fast one; least pairs a second."""
+"""Pairs of a chunk in the killed run and in the fast one; least pairs per second."""
 OF_BARE = LIMIT / 550.0
 """The limit over the rate of the forward pass alone where it was set."""
 RUN_DATE = "2026-03-01"

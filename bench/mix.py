@@ -18,23 +18,24 @@ from rich.console import Console
 from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
 from bench.result import Result
 from conf.load import SIMULATED, load_conf
-from conf.sections.labeling import MixConf
-from model.labelers.base import Floats, Labeler, Pairs, Probabilities, Targets
+from conf.sections.labeling import Mix, MixConf
+from model.arrays import Floats
+from model.labelers.base import Labeler, Pairs, Probabilities, Targets
 from model.labelers.build import build_labeler
+from model.labelers.deployed import match_cuts
 from model.labelers.metrics import (
     compute_agreement,
-    compute_calibration_error,
+    compute_calibration_errors,
     count_confusion,
     cut_grades,
-    find_cut_points,
 )
 from model.labelers.mix.prior_shift import correct_mix, estimate_mix
 from model.labelers.mix.sampling import (
-    Mix,
     compute_mix,
     compute_quotas,
     compute_total_variation,
     count_grades,
+    format_mix,
 )
 
 REPLICATES = 200
@@ -53,7 +54,7 @@ def measure() -> list[Result]:
         return []
     fit, choose, test = (read_pairs(path, buckets) for buckets in (range(5), [5], [6]))
     true_mix = compute_mix(count_grades(test.grades))
-    results = [Result("true mix of bucket 6", _format_mix(true_mix), "none", True)]
+    results = [Result("true mix of bucket 6", format_mix(true_mix, 1), "none", True)]
     for arm in ("production", "balanced"):
         labeler, fitted = _fit_arm(arm, fit, choose)
         results += list(_judge_arm(arm, labeler, fitted, fit, choose, test))
@@ -103,12 +104,13 @@ def _judge_arm(
     moves: dict[str, Callable[[Probabilities], Probabilities]] = {
         "not corrected": lambda p: p,
         "corrected": lambda p: correct_mix(p, fitted, production),
-        f"corrected, EM {_format_mix(estimated)}": lambda p: correct_mix(p, fitted, estimated),
+        f"corrected, EM {format_mix(estimated, 1)}": lambda p: correct_mix(p, fitted, estimated),
     }
     for name, move in moves.items():
         p = move(raw)
         yield Result(f"{arm}, {name}", format_figures(p, p.grades, test), "none", True)
-        cuts = find_cut_points(move(chosen).expected, count_grades(choose.grades))
+        mix = compute_mix(count_grades(choose.grades))
+        cuts = match_cuts(move(chosen).expected, np.ones(len(chosen)), mix)
         matched = cut_grades(p.expected, cuts)
         yield Result(f"{arm}, {name}, matched", format_figures(p, matched, test), "none", True)
 
@@ -127,7 +129,7 @@ def format_figures(p: Probabilities, predicted: Grades, test: GradedPairs) -> st
         low, high = np.quantile([row[at] for row in rows[1:]], (0.025, 0.975))
         words.append(f"{name} {rows[0][at]:.3f} ({low:.3f}-{high:.3f})")
     produced = compute_mix(count_grades(predicted))
-    return f"{', '.join(words)}; produced {_format_mix(produced)}"
+    return f"{', '.join(words)}; produced {format_mix(produced, 1)}"
 
 
 def _measure_once(
@@ -135,15 +137,8 @@ def _measure_once(
 ) -> tuple[float, float, float, float, float]:
     table = count_confusion(true, predicted, weight)
     agreed = compute_agreement(table)
-    ece_1, ece_2 = (
-        compute_calibration_error(prob, (true >= k).astype(np.float64), weight)
-        for k, prob in ((1, p.p_ge_1), (2, p.p_ge_2))
-    )
+    ece_1, ece_2 = compute_calibration_errors(p, true, weight).values()
     off = compute_total_variation(
         compute_mix(table.sum(axis=0).tolist()), compute_mix(table.sum(axis=1).tolist())
     )
     return float(agreed["qwk"]), float(agreed["exact"]), ece_1, ece_2, off
-
-
-def _format_mix(mix: Mix) -> str:
-    return "/".join(f"{100 * share:.1f}" for share in mix) + " %"

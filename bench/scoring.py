@@ -36,7 +36,7 @@ COPIES = replace(SCORES, name="scores_copy")
 def measure(
     queries: int = QUERIES, candidates: int = CANDIDATES, rounds: int = ROUNDS
 ) -> list[Result]:
-    """Measure the median pairs a second of the scoring job and of the copy, and their ratio."""
+    """Measure the median pairs per second of the scoring job and of the copy, and their ratio."""
     with tempfile.TemporaryDirectory(prefix="counterpoise-bench-") as folder:
         conf = load_conf(
             [SIMULATED], settings=[f"storage.root={folder}/warehouse", "value.tuned=false"]

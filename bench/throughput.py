@@ -145,7 +145,7 @@ def build_results(rates: dict[str, float], seconds: dict[str, tuple[float, int]]
         lines.append(
             Result(
                 f"forward and backward of {name} over shared_bottom",
-                f"{second / shared:.2f} ({second * 1e3:.1f} ms a batch of {BATCH:,}, "
+                f"{second / shared:.2f} ({second * 1e3:.1f} ms per batch of {BATCH:,}, "
                 f"{count:,} parameters)",
                 f"<= {SLOWER:g}",
                 second <= SLOWER * shared,

@@ -23,8 +23,8 @@ from bench.result import Result
 from conf.experiment import load_experiment
 from jobs.experiment import FAILED, NAME, run
 from jobs.platform.session import get_session
+from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import Estimate
-from model.experiments.figures import ALL
 from model.experiments.pooling import average_draws
 
 FILE = Path(__file__).parents[1] / "conf" / "experiments" / "worlds.yaml"

@@ -31,7 +31,7 @@ SETTINGS = ("labeler.kind=cross_encoder", "labeler.cross_encoder.min_steps=1")
 
 @dataclass(frozen=True)
 class Yardstick:
-    """Pairs a second of the bare network on all cores.
+    """Pairs per second of the bare network on all cores.
 
     Attributes:
         learning: forward, backward and step, batches by length.
@@ -83,7 +83,7 @@ def measure_bare_rates(pairs: Pairs, targets: Targets, settings: Sequence[str] =
 
 
 def _measure_rate(pairs: int, work: Callable[[], object]) -> float:
-    """Measure pairs a second."""
+    """Measure pairs per second."""
     started = time.monotonic()
     work()
     return pairs / (time.monotonic() - started)

@@ -3,10 +3,7 @@
 from pyspark.sql import Column
 from pyspark.sql import functions as F
 
-
-def normalise_text(text: Column) -> Column:
-    """Normalise the text for its hash: no blanks around it, lower case."""
-    return F.lower(F.trim(text))
+from features.text.texts import text_key
 
 
 def assign_bucket(text: Column, buckets: int) -> Column:
@@ -14,4 +11,4 @@ def assign_bucket(text: Column, buckets: int) -> Column:
 
     A query has the same bucket in every region, so its text is never in train and test at once.
     """
-    return (F.crc32(normalise_text(text)) % buckets).cast("int")
+    return (F.crc32(text_key(text)) % buckets).cast("int")

@@ -61,7 +61,7 @@ def _note_cut(
     report.details["candidates"] = {"given": pairs, "packed": packed}
     if packed < pairs:
         report.notes.append(
-            f"{pairs - packed} of {pairs} candidates are beyond the {max_candidates} a query of "
+            f"{pairs - packed} of {pairs} candidates are beyond the {max_candidates} per query of "
             f"scoring.max_candidates and are not scored"
         )
 

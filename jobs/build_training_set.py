@@ -29,11 +29,11 @@ from features.contracts import (
     RELEVANCE_LABELS,
     TRAINING_EXAMPLES,
 )
+from features.contracts.training import TASKS
 from features.declarations import declare_features
 from features.examples.snapshot import training_layout
 from features.examples.training_rows import (
     PAIR,
-    TASKS,
     TrainingInputs,
     labelled_pairs,
     shown_rows,

@@ -28,7 +28,8 @@ from features.contracts import (
     SCORES,
     VALUE_CURVE,
 )
-from features.evaluation.rankers import TASKS, sweep_name, sweep_rankers, weigh_engagement
+from features.contracts.training import TASKS
+from features.evaluation.rankers import sweep_name, sweep_rankers, weigh_engagement
 from features.evaluation.truth import (
     beside_truth,
     grade_confusion,

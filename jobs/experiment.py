@@ -41,7 +41,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.platform.warehouse import Warehouse
-from model.experiments.figures import ALL
+from model.evaluation.block_sums import ALL
 from model.experiments.training import hash_training_source
 from model.feed import open_snapshot
 from model.training.tracking import log_to_mlflow

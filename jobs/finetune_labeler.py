@@ -14,7 +14,7 @@ Which pairs are drawn, and of what grades, is up to conf `labeling`. Where label
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from conf.load import ResolvedConf
@@ -54,7 +54,7 @@ from jobs.platform.warehouse import Warehouse
 from model.labelers.base import LabelerError
 from model.labelers.deployed import save_deployed
 from model.labelers.gate.gate import drop_nan
-from model.labelers.mix.sampling import require_all_grades
+from model.labelers.mix.sampling import format_mix, require_all_grades
 
 _SETS = {FIT: "the pairs to fit on", CHOOSE: "the pairs that choose", GOLD: "the gold set"}
 
@@ -189,8 +189,8 @@ def _write_version(warehouse: Warehouse, fitted: FittedLabeler, row: Row) -> Non
     )
     if row["corrected"]:
         report.notes.append(
-            f"answers corrected from the mix {_format_mix(row['fitted_mix'])} to "
-            f"{_format_mix(row['production_mix'])}"
+            f"answers corrected from the mix {format_mix(row['fitted_mix'])} to "
+            f"{format_mix(row['production_mix'])}"
         )
 
 
@@ -202,10 +202,6 @@ def _query_rows(fitted: FittedLabeler, version: str) -> list[dict[str, Any]]:
         {"labeler_version": version, "text_key": text, "role": role}
         for text, role in sorted(texts.items())
     ]
-
-
-def _format_mix(mix: Sequence[float]) -> str:
-    return "/".join(f"{100 * share:.0f}" for share in mix) + " %"
 
 
 JOB = Job(

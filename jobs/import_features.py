@@ -27,12 +27,10 @@ from jobs.platform.job import Job
 from jobs.platform.plans import keep_frame
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
-from jobs.sources.delivery import LastRun, last_run
+from jobs.sources.delivery import LastRun, RuleCounts, last_run
 from jobs.sources.guard import InputRefusedError
 from jobs.sources.own import compute_own_fingerprint, read_own_table
 from jobs.sources.quarantine import limit_quarantined, list_rules
-
-RuleCounts = Mapping[str, int]
 
 
 def run(run: Run) -> None:

@@ -43,7 +43,6 @@ def size_conf(
     conf: ModelConf,
     target: int,
     scale: Standardisation | None = None,
-    tolerance: float = TOLERANCE,
 ) -> ModelConf:
     """Scale `hidden` of the conf so that the ranker has about `target` parameters.
 
@@ -54,7 +53,6 @@ def size_conf(
     Args:
         target: parameters wanted (count), as of `count_parameters`.
         scale: as of `count_parameters`.
-        tolerance: greatest deviation from it (fraction).
 
     Raises:
         SizingError: no such widths are found.
@@ -72,11 +70,11 @@ def size_conf(
 
     scaled = _bisect_widths(conf.hidden, target, lambda hidden: count_of(hidden + conf.tower))
     for widths in _generate_neighbours(scaled, conf.tower):
-        if abs(count_of(widths) - target) <= tolerance * target:
+        if abs(count_of(widths) - target) <= TOLERANCE * target:
             return with_widths(widths)
     nearest = min(counts, key=lambda widths: abs(counts[widths] - target))
     raise SizingError(
-        f"backbone {conf.backbone}: no widths within {tolerance:.0%} of {target:,} parameters; "
+        f"backbone {conf.backbone}: no widths within {TOLERANCE:.0%} of {target:,} parameters; "
         f"nearest: hidden {list(nearest[:depth])}, tower {list(nearest[depth:])} with "
         f"{counts[nearest]:,}"
     )

@@ -10,7 +10,8 @@ from conf.errors import UserError
 REGION_FEATURE = "region_index"
 RELEVANCE = "relevance"
 DESCENDING = "descending"
-GRADES = ("ge_1", "ge_2")
+THRESHOLDS = ("ge_1", "ge_2")
+"""Of the relevance grade: each has a probability, P(grade >= 1) and P(grade >= 2)."""
 FUNNEL = ("click", "cart", "purchase")
 """Steps whose order is known."""
 
@@ -152,7 +153,7 @@ class InputSpec:
     @property
     def grades(self) -> tuple[str, ...]:
         """Thresholds of the relevance grade that the model predicts: ge_1, ge_2, or none."""
-        return GRADES if self.relevance else ()
+        return THRESHOLDS if self.relevance else ()
 
     @property
     def label_columns(self) -> list[str]:

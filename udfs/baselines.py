@@ -1,6 +1,6 @@
 """Scores of the fitted baselines in Spark: of flat rows of features, and of packed scoring rows."""
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,7 @@ from pyspark.sql import DataFrame
 
 from model.baselines.arms import RANKED, Baselines, load_baselines
 from model.spec import InputSpec
-from udfs.scoring import as_matrix
-
-Batches = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+from udfs.scoring import BatchScorer, read_matrix
 
 PACKED = ("query_id", "item_ids", "query_values", "candidate_values")
 
@@ -73,7 +71,7 @@ def _load_once(path: str) -> Baselines:
     return load_baselines(Path(path))
 
 
-def _make_flat_scorer(path: str, keys: tuple[str, ...]) -> Batches:
+def _make_flat_scorer(path: str, keys: tuple[str, ...]) -> BatchScorer:
     def score_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         baselines = _load_once(path)
         for batch in batches:
@@ -84,7 +82,7 @@ def _make_flat_scorer(path: str, keys: tuple[str, ...]) -> Batches:
     return score_batches
 
 
-def _make_packed_scorer(path: str, spec: InputSpec) -> Batches:
+def _make_packed_scorer(path: str, spec: InputSpec) -> BatchScorer:
     def score_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         baselines = _load_once(path)
         for batch in batches:
@@ -105,24 +103,16 @@ def _unpack_features(
     total = int(counts.sum())
     if total == 0:
         return np.empty((0, len(spec.names)), np.float32)
-    query = as_matrix(_read_values(batch, "query_values"), len(counts), "query_values")
+    query = read_matrix(batch, "query_values", len(counts))
     features = np.empty((total, len(spec.names)), np.float32)
     features[:, spec.query_positions] = np.repeat(np.asarray(query), counts, axis=0)
-    features[:, spec.candidate_positions] = as_matrix(
-        _read_values(batch, "candidate_values"), total, "candidate_values"
-    )
+    features[:, spec.candidate_positions] = read_matrix(batch, "candidate_values", total)
     return features
 
 
 def _read_column(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
     values: NDArray[np.float32] = batch.column(name).to_numpy(zero_copy_only=False)
     return values.astype(np.float32)
-
-
-def _read_values(batch: pa.RecordBatch, name: str) -> NDArray[np.float32]:
-    flat = batch.column(name).flatten()
-    values: NDArray[np.float32] = flat.to_numpy(zero_copy_only=False, writable=True)
-    return values
 
 
 def _score_batch(

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from pyspark.sql.pandas.functions import pandas_udf
 from scipy.special import betainc, ndtr, ndtri
 
-Floats = NDArray[np.float64]
+from model.arrays import Floats
+
 TINY = 1e-300
 """Keeps divisors and tails above 0: near the least positive double, so that no other value
 changes."""

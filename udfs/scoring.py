@@ -4,11 +4,12 @@ The model is loaded once per Python worker, and stays loaded while the same vers
 torch runs one thread there, because Spark gives each core a worker of its own.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
 import numpy as np
+import pyarrow as pa
 from numpy.typing import NDArray
 
 from conf.errors import UserError
@@ -19,6 +20,7 @@ FLOAT_OUTPUTS = (*PROBABILITIES, "relevance", "value")
 OUTPUTS = (*FLOAT_OUTPUTS, "rank")
 
 Floats = NDArray[np.float32]
+BatchScorer = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
 class CandidateRanker(Protocol):
@@ -95,6 +97,17 @@ def score_candidates(
     result["value"] = compute_value(result, np.repeat(by_query, counts, axis=0))
     result["rank"] = compute_ranks(result["value"], counts)
     return result
+
+
+def read_matrix(batch: pa.RecordBatch, name: str, rows: int) -> Floats:
+    """Read all floats of a list column as `rows` equal rows, copied once: torch wants to own what
+    it is given.
+
+    Raises:
+        ScoringError: the values do not divide into that many rows.
+    """
+    flat = batch.column(name).flatten().to_numpy(zero_copy_only=False, writable=True)
+    return as_matrix(flat, rows, name)
 
 
 def as_matrix(flat: Floats, rows: int, what: str) -> Floats:

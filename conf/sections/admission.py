@@ -33,8 +33,9 @@ class AdmissionConf(Section):
         0.05,
         ge=0,
         le=1,
-        description="largest calibration error of a task, clear of its interval (fraction); a "
-        "trained ranker has about .01 over all regions, an untrained one .2 and more",
+        description="largest calibration error of a task, judged by the lower end of its interval "
+        "(fraction); a trained ranker has about .01 over all regions, an untrained one .2 and "
+        "more",
     )
     max_calibration_loss: float = Field(
         0.02,

@@ -18,7 +18,10 @@ class ContradictionConf(Section):
         0.1, gt=0, lt=1, description="false discovery rate of the flagged pairs (fraction)"
     )
     min_expected_clicks: float = Field(
-        3.0, gt=0, description="a pair is tested from so many clicks expected of its grade (clicks)"
+        3.0,
+        gt=0,
+        description="a pair is tested where at least this many clicks are expected of its grade "
+        "(clicks)",
     )
     prior_clicks: float = Field(
         5.0,
@@ -32,7 +35,9 @@ class ContradictionConf(Section):
         lt=0.5,
         description="pairs below this p-value are left out when the rates are estimated again",
     )
-    passes: int = Field(3, ge=1, le=10, description="estimates of rates and spreads (count)")
+    passes: int = Field(
+        3, ge=1, le=10, description="rounds of estimating rates and spreads (count)"
+    )
 
 
 class RereadConf(Section):
@@ -45,8 +50,8 @@ class RereadConf(Section):
     )
     held_out: bool = Field(
         False,
-        description="the labeler of `labeler` never saw the audited grades; false: every decision "
-        "that rests on it says so",
+        description="true: the labeler of `labeler` never saw the audited grades; false: it may "
+        "have, and every decision that rests on it says so",
     )
     kind: LabelerKind = Field("lexical", description="labeler that is fitted out of fold")
     folds: int = Field(3, ge=2, le=20, description="folds of query texts (count)")
@@ -54,7 +59,9 @@ class RereadConf(Section):
         50_000, ge=10, description="pairs that a fold's labeler is fitted on at most (count)"
     )
     scope: Literal["flagged", "all"] = Field(
-        "all", description="which pairs are read again; all: the model finds wrong grades too"
+        "all",
+        description="pairs that are read again; flagged: those that engagement contradicts; all: "
+        "every tested pair, so that the model finds wrong grades by itself, too",
     )
     doubt: float = Field(
         0.05,
@@ -72,7 +79,7 @@ class TaxonomyConf(Section):
         "source", description="item types of the source, or derived from the titles for all items"
     )
     min_type_items: int = Field(
-        5, ge=1, description="a phrase of a title is a type from so many items on (count)"
+        5, ge=1, description="a phrase of titles counts as a type from this many items on (count)"
     )
     grade_weight: float = Field(1.0, ge=0, description="evidence of an item of grade 2 (votes)")
     cart_weight: float = Field(0.5, ge=0, description="evidence of an item that was carted (votes)")
@@ -86,7 +93,10 @@ class TaxonomyConf(Section):
         0.2, gt=0, le=1, description="share of the votes from which the item's type fits (fraction)"
     )
     misfit_to: float = Field(
-        0.05, ge=0, lt=1, description="share of the votes up to which it does not (fraction)"
+        0.05,
+        ge=0,
+        lt=1,
+        description="share of the votes up to which the item's type does not fit (fraction)",
     )
 
     @model_validator(mode="after")
@@ -124,7 +134,7 @@ class JudgingConf(Section):
     head_share: float = Field(
         0.5, gt=0, lt=1, description="head queries: the most shown that make this share of the log"
     )
-    long_query: int = Field(3, ge=1, description="a query is long from so many words on (count)")
+    long_query: int = Field(3, ge=1, description="a query is long from this many words on (count)")
     rule: Resolution = Field(
         "median",
         description="median (of two middle answers the lower); majority, of a tie the lower; "

@@ -30,9 +30,9 @@ class BaselinesConf(Section):
             "lightgbm_position",
             "lambdamart_engagement",
         ),
-        description="baselines measured; popularity, bm25, cosine: that feature; lightgbm: a "
-        "binary model a task and grade under the value formula, lightgbm_position with the logged "
-        "position as a feature; lambdamart_*: LambdaMART on engagement, grades or both",
+        description="baselines measured; popularity, bm25, cosine: that feature; lightgbm: one "
+        "binary model per task and grade under the value formula, lightgbm_position with the "
+        "logged position as a feature; lambdamart_*: LambdaMART on engagement, grades or both",
     )
     trials: int = Field(
         1,
@@ -47,8 +47,9 @@ class BaselinesConf(Section):
     threads: int = Field(
         1,
         ge=1,
-        description="threads of a fit (count). Figures differ in the last bits with it; more than "
-        "the idle cores make a fit many times slower, since LightGBM's threads wait for each other",
+        description="threads of a fit (count). Figures differ in the last bits by it; more "
+        "threads than idle cores make a fit many times slower, since LightGBM's threads wait for "
+        "each other",
     )
     max_rows: int = Field(
         2_000_000,

@@ -59,7 +59,7 @@ class TableInput(Section):
     """One of a team's own tables or files, and the names of its columns."""
 
     format: Literal["delta", "parquet", "csv", "json"] = Field(
-        "delta", description="format of `path`; json: one object a line"
+        "delta", description="format of `path`; json: one object per line"
     )
     path: str | None = Field(None, description="file or folder; either this or `table`")
     table: str | None = Field(None, description="catalog.schema.name; either this or `path`")
@@ -100,7 +100,9 @@ class TablesSource(Section):
     impressions: TableInput | None = Field(None, description="the log of result pages")
     judgments: TableInput | None = Field(None, description="graded pairs")
     grades: dict[str, Grade] = Field(
-        default_factory=dict, description="grade of each label of the judgments, if not 0..2 (0..2)"
+        default_factory=dict,
+        description="grade of each label of the judgments, where the labels are not 0..2 already "
+        "(0..2)",
     )
     as_of_run_date: bool = Field(
         False,
@@ -124,8 +126,8 @@ class TrivagoSource(Section):
     largest_sites: int = Field(
         16,
         ge=1,
-        description="country sites that are a region each, those with the most training sessions; "
-        "all others are the region `other` (count)",
+        description="number of country sites, those with the most training sessions, that are a "
+        "region each; all others form the region `other` (count)",
     )
     prior_impressions: float = Field(
         20.0, gt=0, description="strength of the prior of a hotel's rates (impressions)"

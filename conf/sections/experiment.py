@@ -89,7 +89,8 @@ class ArmConf(Section):
         default_factory=dict, description="settings of the training, by dotted key of the conf"
     )
     ranking: RankingConf | None = Field(
-        None, description="the order that `value` figures judge; null: tasks are judged alone"
+        None,
+        description="the order that the `value` figures judge; null: only the tasks are judged",
     )
     choose: tuple[str, ...] | None = Field(
         None, description="validation figures of the search; null: the experiment's"
@@ -129,7 +130,7 @@ class SearchConf(Section):
         default_factory=dict, description="values tried, by dotted key of the conf"
     )
     trials: int = Field(
-        1, ge=1, description="points of the grid tried an arm (count); the first is the conf's own"
+        1, ge=1, description="points of the grid tried per arm (count); the first is the conf's own"
     )
     seed: int = Field(101, ge=1, description="seed of the trials' trainings and of their draw")
     choose: tuple[str, ...] = Field(

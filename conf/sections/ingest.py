@@ -50,8 +50,8 @@ class IngestConf(Section):
     history_days: int | None = Field(
         None,
         ge=1,
-        description="impressions of so many days before the run date are read and replaced (days); "
-        "null: all that the source gives",
+        description="impressions of this many days before the run date are read and replaced "
+        "(days); null: all that the source gives",
     )
     withdrawn_events: Literal["keep", "remove"] = Field(
         "keep",
@@ -69,8 +69,8 @@ class IngestConf(Section):
     max_lag_days: int | None = Field(
         0,
         ge=0,
-        description="days that a team's log may end before the day before the run date (days); "
-        "null: it may end on any day",
+        description="a team's log should end the day before the run date; it may end this many "
+        "days earlier (days); null: it may end on any day",
     )
     incremental: tuple[RawTable, ...] = Field(
         (),

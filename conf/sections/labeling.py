@@ -62,17 +62,20 @@ class GateConf(Section):
         0.1, ge=-1, le=1, description="least quadratic weighted kappa of the worst segment"
     )
     min_segment_pairs: int = Field(
-        100, ge=1, description="gold pairs from which a segment counts (count)"
+        100, ge=1, description="gold pairs that a segment needs to be judged (count)"
     )
     head_share: float = Field(
-        0.2, gt=0, lt=1, description="share of the gold queries, most shown first, that are head"
+        0.2,
+        gt=0,
+        lt=1,
+        description="share of the gold queries, most shown first, that count as head queries",
     )
     confidence: float = Field(
         0.95,
         gt=0.5,
         lt=1,
-        description="refused where the interval of the paired difference of kappa to the admitted "
-        "version lies below 0 at this level (fraction)",
+        description="level of the interval of the paired difference in kappa from the admitted "
+        "version; a version whose whole interval lies below 0 is refused (fraction)",
     )
     bootstrap: int = Field(500, ge=10, description="bootstrap replicates over queries (count)")
 
@@ -115,9 +118,10 @@ class LabelingConf(Section):
         0.25,
         ge=0,
         le=10,
-        description="pairs of training queries assumed irrelevant (source `assumed`) that are "
-        "fitted on, too, as a share of the graded ones (fraction); each weighs "
-        "training_set.source_weights.assumed. So a labeler has seen what nobody would have judged",
+        description="pairs of training queries, assumed irrelevant (source `assumed`), that are "
+        "added to the fit, as a share of the graded ones (fraction); each weighs "
+        "training_set.source_weights.assumed. They show the labeler pairs that nobody would have "
+        "sent to a rater",
     )
     max_judging_pairs: int = Field(
         20_000, ge=100, description="pairs to choose on, and of gold, at most (count)"
@@ -134,14 +138,14 @@ class LabelingConf(Section):
     )
     relabel: Literal["all", "differing"] = Field(
         "all",
-        description="after a new version; all: every pair is labelled again; differing: those of "
-        "the version before stay but where its grade was in doubt",
+        description="pairs that a new version labels again; all: every pair; differing: only "
+        "those whose grade under the version before was in doubt",
     )
     doubt: float = Field(
         0.8,
         ge=0,
-        description="relabel differing: least entropy of the grade under the version before (nats, "
-        "at most 1.1)",
+        description="relabel differing: a grade is in doubt from this entropy on (nats, at most "
+        "1.1)",
     )
     chunk_pairs: int = Field(
         20_000, ge=1, description="pairs of texts labelled between two commits, about (count)"
@@ -149,27 +153,27 @@ class LabelingConf(Section):
     budget_pairs: int | None = Field(
         None,
         ge=1,
-        description="pairs of texts labelled a run at most, about, the same ones on every machine "
-        "(count); null: all",
+        description="pairs of texts labelled per run at most, about; the same ones on every "
+        "machine (count); null: all",
     )
     budget_minutes: float | None = Field(
         None,
         gt=0,
-        description="counted from the first pair that is read; no chunk but the first is begun "
-        "that would end later (minutes); null: no limit",
+        description="time from the first pair that is read (minutes); after the first chunk, none "
+        "is begun that would end later; null: no limit",
     )
     partitions: int | None = Field(
         None,
         ge=1,
-        description="tasks of a chunk (count), as many as processes label at once; null: "
+        description="tasks per chunk, which is how many processes label at once (count); null: "
         "spark.shuffle_partitions",
     )
     mix_shift: float = Field(
         0.1,
         gt=0,
         le=1,
-        description="total variation between the mix of grades of this run and of the last one "
-        "that is worth a warning (fraction)",
+        description="a run warns where its mix of grades differs from the last run's by more than "
+        "this total variation (fraction)",
     )
 
     revoke: str | None = Field(

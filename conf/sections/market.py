@@ -15,12 +15,13 @@ class PolicyConf(Section):
     )
     popularity: float = Field(1.0, description="weight of the item's popularity (z-score)")
     price: float = Field(0.6, description="weight of a price below the type's usual one (z-score)")
-    match: float = Field(0.3, description="weight of a step of the planted relevance (grades)")
+    match: float = Field(0.3, description="weight of the planted relevance (per grade)")
     text: float = Field(
         0.0, description="weight of the share of the query's words in title and brand (z-score)"
     )
     model: float = Field(
-        0.0, description="weight of last night's model: the planted click logit with an error (z)"
+        0.0,
+        description="weight of last night's model: the planted click logit with an error (z-score)",
     )
     model_error_sd: float = Field(
         1.0, ge=0, description="error of last night's model, fixed by query and item (logit, sd)"
@@ -39,34 +40,41 @@ class ClicksConf(Section):
     examination_power: float = Field(
         1.0,
         ge=0,
-        description="power of the measured examination curve: 0 all is examined, 0.5 flat, "
-        "1 as measured, 1.5 steep",
+        description="power of the measured examination curve: 0 every position is examined, 0.5 a "
+        "flat curve, 1 as measured, 1.5 a steep curve",
     )
     stop_after_click: float = Field(
         0.7,
         ge=0,
         le=1,
-        description="cascade: shoppers who read no further after a click (fraction)",
+        description="cascade: share of shoppers who read no further after a click (fraction)",
     )
     trust_bias: float = Field(
         0.0,
         ge=0,
         le=1,
-        description="examined items at position 1 that are clicked although they do not attract; "
-        "falls as 1 / position; 0 none (fraction)",
+        description="share of the examined items at position 1 that are clicked although they do "
+        "not attract; it falls as 1 / position; 0: none (fraction)",
     )
 
 
 class ShoppersConf(Section):
     """Planted behaviour. Terms add up on the logit of each step of the funnel."""
 
-    click_intercept: float = Field(-1.5, description="click of an average item (logit)")
-    cart_intercept: float = Field(-1.2, description="cart given click of an average item (logit)")
-    purchase_intercept: float = Field(-0.5, description="purchase given cart (logit)")
+    click_intercept: float = Field(
+        -1.5, description="probability that an average item, once examined, is clicked (logit)"
+    )
+    cart_intercept: float = Field(
+        -1.2, description="probability that an average item, once clicked, is carted (logit)"
+    )
+    purchase_intercept: float = Field(
+        -0.5, description="probability that an average item, once carted, is bought (logit)"
+    )
     relevance_strength: float = Field(
         1.2,
         ge=0,
-        description="effect of a step of the planted relevance; 0 none, 0.5 weak, 2 strong (logit)",
+        description="effect of one grade of the planted relevance; 0 none, 0.5 weak, 2 strong "
+        "(logit)",
     )
     popularity: float = Field(0.5, description="effect of popularity on clicks (logit per sd)")
     quality: float = Field(0.3, description="effect of quality on every step (logit per sd)")
@@ -105,16 +113,26 @@ class MarketSource(Section):
     )
     page_size: int = Field(12, ge=1, le=100, description="items of a result page (count)")
     zipf_exponent: float = Field(
-        0.9, ge=0, le=3, description="query traffic falls as rank to the minus this"
+        0.9,
+        ge=0,
+        le=3,
+        description="a query's traffic is proportional to its rank to the power of minus this",
     )
     region_skew: float = Field(
-        0.5, ge=0, description="region traffic falls as place in `regions` to the minus this"
+        0.5,
+        ge=0,
+        description="a region's traffic is proportional to its place in `regions` to the power of "
+        "minus this",
     )
     late_share: float = Field(
-        0.02, ge=0, le=1, description="rows that reach the log 1 to 3 days late (fraction)"
+        0.02, ge=0, le=1, description="share of rows that reach the log 1 to 3 days late (fraction)"
     )
     delayed_share: float = Field(
-        0.2, ge=0, le=1, description="carts and purchases up to 3 days after the step before"
+        0.2,
+        ge=0,
+        le=1,
+        description="share of carts and purchases that come up to 36 hours after the step before, "
+        "the others within 30 minutes (fraction)",
     )
     policy: PolicyConf = Field(default_factory=PolicyConf, description="logging policy")
     clicks: ClicksConf = Field(default_factory=ClicksConf, description="how pages are read")

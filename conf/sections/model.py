@@ -22,8 +22,8 @@ class ModelConf(Section):
         None,
         ge=0,
         allow_inf_nan=False,
-        description="weight of the penalty on steps likelier than the step before (loss a unit of "
-        "probability); null: the backbone's own",
+        description="weight of the penalty on steps likelier than the step before (loss per unit "
+        "of probability); null: the backbone's own",
     )
     experts: int = Field(4, ge=1, description="mmoe: experts (count)")
     shared_experts: int = Field(
@@ -92,7 +92,7 @@ class ModelConf(Section):
         8, ge=2, le=64, description="piecewise: bins of a feature at most, of equal mass (count)"
     )
     clip: float = Field(
-        8.0, gt=0, description="standardised inputs are cut at so many standard deviations"
+        8.0, gt=0, description="standardised inputs are cut at this many standard deviations"
     )
     leave_out: tuple[str, ...] = Field(
         (),
@@ -107,5 +107,5 @@ class ModelConf(Section):
         "scores",
     )
     max_position: int = Field(
-        100, ge=1, description="positions behind it share its bias (ranks from 1)"
+        100, ge=1, description="positions beyond this one share its bias (ranks from 1)"
     )

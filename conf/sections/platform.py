@@ -15,7 +15,7 @@ class SparkConf(Section):
     )
     driver_memory: str = Field("3g", description="driver heap, a JVM size such as 3g")
     shuffle_partitions: int = Field(
-        4, ge=1, description="tasks a shuffle (count); adaptive execution may coalesce them"
+        4, ge=1, description="tasks per shuffle (count); Spark's adaptive execution may merge them"
     )
     delta_jars: Literal["ivy", "provided"] = Field(
         "ivy",

@@ -19,9 +19,11 @@ class SimulatedSource(MarketSource):
         description="query texts (count); a few fall out: they repeat another text "
         "and are too long for a further word",
     )
-    typo_share: float = Field(0.08, ge=0, le=1, description="query texts with a typo (fraction)")
+    typo_share: float = Field(
+        0.08, ge=0, le=1, description="share of query texts with a typo (fraction)"
+    )
     synonym_share: float = Field(
-        0.25, ge=0, le=1, description="words that shoppers replace by a synonym (fraction)"
+        0.25, ge=0, le=1, description="share of words that shoppers replace by a synonym (fraction)"
     )
     pool_matches: int = Field(
         20, ge=1, description="items of a query's pool that match it best (count)"
@@ -32,8 +34,10 @@ class SimulatedSource(MarketSource):
     pool_misfits: int = Field(
         10, ge=0, description="popular items of other types in a query's pool (count)"
     )
-    judged_share: float = Field(0.6, ge=0, le=1, description="query texts judged (fraction)")
-    judged_items: int = Field(32, ge=1, description="items judged a judged query, about (count)")
+    judged_share: float = Field(
+        0.6, ge=0, le=1, description="share of query texts that are judged (fraction)"
+    )
+    judged_items: int = Field(32, ge=1, description="items judged per judged query, about (count)")
     rater_noise_sd: float = Field(
         0.0,
         ge=0,
@@ -61,10 +65,10 @@ class HomeDepotSource(MarketSource):
         0.5,
         ge=0,
         le=1,
-        description="share of the variance of mean ratings that the relevance explains which "
-        "shoppers and the logger follow. Unknown: the ratings allow .78 at most (44 % of the means "
-        "are whole, so no more than that were unanimous) and .40 if raters err by proportional "
-        "odds (fraction)",
+        description="share of the variance of mean ratings that comes from the relevance which "
+        "shoppers and the logger follow (fraction). Nobody knows it: the ratings allow .78 at "
+        "most (44 % of the means are whole, so no more than that were unanimous), and .40 if "
+        "raters err by proportional odds",
     )
 
 

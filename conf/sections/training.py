@@ -28,7 +28,8 @@ class TrainingSetConf(Section):
     attribution_days: int = Field(
         7,
         ge=0,
-        description="a cart or purchase counts so long after the day of its impression (days)",
+        description="a cart or purchase counts up to this many days after the day of its "
+        "impression (days)",
     )
     short_look_back: ShortLookBack = Field(
         "auto",
@@ -73,7 +74,7 @@ class FeedConf(Section):
         ge=0,
         description="memory: a larger split is kept in main memory, not on the GPU (bytes)",
     )
-    batch_size: int = Field(1_024, ge=1, description="rows a batch and shard (count)")
+    batch_size: int = Field(1_024, ge=1, description="rows per batch and shard (count)")
     shuffle_files: int = Field(4, ge=1, description="files whose rows are mixed (count)")
     group_by_list: bool = Field(
         False,
@@ -100,10 +101,14 @@ class TrainerConf(Section):
     threads: int = Field(
         1,
         ge=0,
-        description="torch threads a process (count); 0: what torch chooses. More than 1 pays "
-        "for wide layers on idle cores only",
+        description="torch threads per process (count); 0: what torch chooses. More than 1 pays "
+        "off only for wide layers on idle cores",
     )
-    epochs: int = Field(6, ge=1, description="epochs, `min_steps` and `max_steps` aside (count)")
+    epochs: int = Field(
+        6,
+        ge=1,
+        description="epochs, unless `min_steps` or `max_steps` asks for more or fewer (count)",
+    )
     min_steps: int = Field(
         400, ge=1, description="steps at least: few rows are read more often (count)"
     )
@@ -145,7 +150,7 @@ class TrainerConf(Section):
     balance: Literal["static", "uncertainty", "pcgrad"] = Field(
         "static",
         description="static: the weights above; uncertainty: times a learnt noise of each task; "
-        "pcgrad: conflicting gradients are projected (one process, a backward pass a task)",
+        "pcgrad: conflicting gradients are projected (one process, one backward pass per task)",
     )
     progress: bool = Field(True, description="progress bar on the terminal")
 
@@ -173,11 +178,11 @@ class CalibrationConf(Section):
     """Calibration of each task's probability on validation queries."""
 
     method: Literal["isotonic", "platt", "none"] = Field("isotonic", description="form of the map")
-    by_region: bool = Field(True, description="one map a region where data allow")
+    by_region: bool = Field(True, description="one map per region where the data allow it")
     min_positives: int = Field(
         200, ge=1, description="positives, and negatives, that a map needs (count)"
     )
     bins: int = Field(
         200, ge=2, description="isotonic: bins of equal weight before pooling, at most (count)"
     )
-    bin_rows: int = Field(50, ge=1, description="isotonic: rows a bin, at least (count)")
+    bin_rows: int = Field(50, ge=1, description="isotonic: least number of rows per bin (count)")

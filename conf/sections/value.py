@@ -40,9 +40,9 @@ class ValueConf(Section):
     noise: float = Field(
         0.5,
         ge=0,
-        description="largest standard error, among the weights of the sweep, of a loss that the "
-        "log measures, over engagement_loss; beyond it the losses are those that the ranker's own "
-        "calibrated probabilities expect (ratio)",
+        description="how uncertain the losses measured on the log may be: their largest standard "
+        "error over the weights of the sweep, as a multiple of engagement_loss (ratio); above it "
+        "the losses are taken from the ranker's own calibrated probabilities",
     )
     min_queries: int = Field(
         50,
@@ -68,13 +68,13 @@ class ValueConf(Section):
 class ScoringConf(Section):
     """The nightly scoring."""
 
-    batch_queries: int = Field(64, ge=1, description="queries a batch sent to a worker (count)")
+    batch_queries: int = Field(64, ge=1, description="queries per batch sent to a worker (count)")
     max_candidates: int = Field(
         2_000,
         ge=1,
         le=100_000,
-        description="candidates scored a query at most (count); judged ones and then the best by "
-        "BM25 are kept, the rest is noted in the report",
+        description="candidates scored per query at most (count); judged ones and then the best "
+        "by BM25 are kept, the rest is noted in the report",
     )
 
 
@@ -93,10 +93,16 @@ class EvaluationConf(Section):
         "estimated from validation pages",
     )
     max_position: int = Field(
-        100, ge=1, le=1_000, description="positions beyond are examined like this one (rank)"
+        100,
+        ge=1,
+        le=1_000,
+        description="positions beyond this one are examined as much as it is (rank)",
     )
     min_examination: float = Field(
-        0.02, gt=0, le=1, description="least examination used, bounds its inverse (fraction)"
+        0.02,
+        gt=0,
+        le=1,
+        description="least examination that is used, so that its inverse stays bounded (fraction)",
     )
     currency: Literal["auto", "off_policy", "debiased", "logged"] = Field(
         "auto",

@@ -23,17 +23,6 @@ from conf.sections.audit import AuditConf, TaxonomyConf
 from features.audit.evidence import UNIT
 from features.contracts import LABEL_AUDIT
 
-PATHS = (
-    "untested",
-    "consistent",
-    "unread",
-    "model_agrees",
-    "model_and_engagement",
-    "taxonomy_higher",
-    "taxonomy_lower",
-    "taxonomy_unknown",
-)
-
 
 def with_decisions(units: DataFrame, conf: AuditConf) -> DataFrame:
     """Add flagged_by, path, audited_grade and decision.

@@ -11,11 +11,10 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from features.log.examination import examination_curve
-from features.log.history import MICRO, visible_log
+from features.log.history import ENGAGEMENT, MICRO, visible_log
 from features.text.texts import text_key
 
 UNIT = ("text_key", "item_id", "grade")
-COUNTS = ("impressions", "clicks", "carts", "purchases")
 
 
 def audited_pairs(labels: DataFrame, queries: DataFrame) -> DataFrame:
@@ -43,8 +42,8 @@ def audited_pairs(labels: DataFrame, queries: DataFrame) -> DataFrame:
 
 
 def pair_engagement(impressions: DataFrame, conf: Conf, run_date: date) -> DataFrame:
-    """Return one row per pair of the log: query_id, item_id, COUNTS (long), examined (long, micro)
-    and simulated.
+    """Return one row per pair of the log: query_id, item_id, ENGAGEMENT (long), examined (long,
+    micro) and simulated.
 
     `examined` is the sum of the examination probabilities of the positions where it was shown. The
     audit looks back, so one curve over the whole window holds for every day of it (see
@@ -67,7 +66,7 @@ def pair_engagement(impressions: DataFrame, conf: Conf, run_date: date) -> DataF
         events.join(F.broadcast(window_curve(events, conf, run_date)), on="position", how="inner")
         .groupBy("query_id", "item_id")
         .agg(
-            *(F.sum(name).cast("long").alias(name) for name in COUNTS),
+            *(F.sum(name).cast("long").alias(name) for name in ENGAGEMENT),
             F.sum("examination").alias("examined"),
             F.max("simulated").alias("simulated"),
         )
@@ -92,13 +91,14 @@ def window_curve(events: DataFrame, conf: Conf, run_date: date) -> DataFrame:
 
 
 def build_units(pairs: DataFrame, engagement: DataFrame) -> DataFrame:
-    """Return one row per unit: UNIT, query_text, COUNTS, expected (long, micro clicks), simulated.
+    """Return one row per unit: UNIT, query_text, ENGAGEMENT, expected (long, micro clicks) and
+    simulated.
 
     `expected` is what its impressions would bring at the click rate of its grade in each region:
     sum over the pairs of examined * clicks(grade, region) / examined(grade, region). A unit that
     was never shown has zeros.
     """
-    nothing = {name: F.coalesce(name, F.lit(0)) for name in (*COUNTS, "examined")}
+    nothing = {name: F.coalesce(name, F.lit(0)) for name in (*ENGAGEMENT, "examined")}
     shown = (
         pairs.join(engagement, on=["query_id", "item_id"], how="left")
         .withColumns(nothing)
@@ -113,7 +113,7 @@ def build_units(pairs: DataFrame, engagement: DataFrame) -> DataFrame:
         .groupBy(*UNIT)
         .agg(
             F.min("query_text").alias("query_text"),
-            *(F.sum(name).alias(name) for name in COUNTS),
+            *(F.sum(name).alias(name) for name in ENGAGEMENT),
             F.sum(expected).alias("expected"),
             F.max("simulated").alias("simulated"),
         )

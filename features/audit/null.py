@@ -29,15 +29,15 @@ class Null:
     width: float
 
 
-def fit_null(scored: DataFrame, z: str = "z") -> dict[int, Null]:
+def fit_null(scored: DataFrame) -> dict[int, Null]:
     """Fit the null of each grade; counts by steps of 0.05 reach the driver.
 
     Of a grade with fewer than 30 units nothing is estimated: centre 0, width 1.
 
     Args:
-        scored: grade and the score, of the units that are tested.
+        scored: grade and the score z, of the units that are tested.
     """
-    step = F.floor(F.col(z) / _STEP).cast("int").alias("step")
+    step = F.floor(F.col("z") / _STEP).cast("int").alias("step")
     counts: dict[int, dict[int, int]] = {}
     for row in scored.groupBy("grade", step).count().collect():
         counts.setdefault(row["grade"], {})[row["step"]] = int(row["count"])

@@ -5,6 +5,7 @@ from pyspark.sql import functions as F
 
 from conf.sections.audit import RereadConf
 from features.audit.evidence import UNIT
+from features.draws import draw_hash
 from features.text.texts import item_title
 
 _VALIDATION_PARTS = 10
@@ -31,8 +32,8 @@ def pairs_to_fit(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: in
     that all folds but one hold `max_fit_pairs` rows together; a tenth of the query texts validates.
     """
     most = conf.max_fit_pairs * conf.folds // (conf.folds - 1)
-    chance = F.xxhash64(F.lit(seed), F.lit("audit/fit"), *UNIT)
-    part = F.pmod(F.xxhash64(F.lit(seed), F.lit("audit/validate"), "text_key"), _VALIDATION_PARTS)
+    chance = draw_hash(seed, "audit/fit", *UNIT)
+    part = F.pmod(draw_hash(seed, "audit/validate", "text_key"), _VALIDATION_PARTS)
     return (
         with_texts(tested.where("contradicts = 0"), items)
         .orderBy(chance, *UNIT)
@@ -55,7 +56,7 @@ def with_texts(units: DataFrame, items: DataFrame) -> DataFrame:
 
 def assign_fold(folds: int, seed: int) -> Column:
     """Assign a unit its fold (int, 0 .. folds - 1): all units of a query text share it."""
-    return F.pmod(F.xxhash64(F.lit(seed), F.lit("audit/fold"), "text_key"), folds).cast("int")
+    return F.pmod(draw_hash(seed, "audit/fold", "text_key"), folds).cast("int")
 
 
 def with_reading(tested: DataFrame, read: DataFrame, held_out: bool) -> DataFrame:

@@ -4,6 +4,9 @@ from features.contracts.feature_tables import OWN, feature_columns
 from features.contracts.table import Constraint, Table, declare_optional, declare_required
 from features.declarations import FEATURES
 
+TASKS = ("click", "cart", "purchase")
+"""Steps of engagement, in the order of the funnel."""
+
 RELEVANCE_LABELS = Table(
     name="relevance_labels",
     grain="one row per query, item, source and labeler version",

@@ -5,13 +5,12 @@ from collections.abc import Callable
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
+from features.draws import take_share
 from features.evaluation.lists import mask_label
 
 PAIRS = 50_000
 """Pairs taken at most, chosen by hash: with the 2 to 12 positions of a pair they leave the curve a
 standard error below .01, and they fit the driver whatever the log's size."""
-_STEPS = 1_000_000
-"""Steps that a share is cut to: finer than any share that is asked for."""
 
 
 def position_pairs(max_position: int) -> Callable[[DataFrame], DataFrame]:
@@ -46,5 +45,5 @@ def pair_places(share: float) -> Callable[[DataFrame], DataFrame]:
     """Turn rows of `position_pairs` into pair, position, views and clicks, for about `share` of
     them.
     """
-    drawn = F.pmod(F.col("pair"), F.lit(_STEPS)) < F.lit(int(share * _STEPS))
+    drawn = take_share(F.col("pair"), share)
     return lambda pairs: pairs.where(drawn).select("pair", F.inline("places"))

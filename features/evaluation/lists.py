@@ -6,15 +6,17 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.value import Weights
-from features.evaluation.rankers import TASKS, weigh_engagement
-from features.split import normalise_text
+from features.contracts.training import TASKS
+from features.draws import draw_hash
+from features.evaluation.rankers import weigh_engagement
+from features.text.texts import text_key
 
 
 def with_block(queries: DataFrame, seed: int, blocks: int) -> Callable[[DataFrame], DataFrame]:
     """Add `block`: a hash of the query's text, so that a text's regions are drawn together."""
-    texts = queries.select("query_id", normalise_text(F.col("query_text")).alias("text"))
+    texts = queries.select("query_id", text_key(F.col("query_text")).alias("text"))
     text = F.coalesce("text", "query_id")
-    block = F.pmod(F.xxhash64(F.lit(seed), F.lit("block"), text), F.lit(blocks)).cast("int")
+    block = F.pmod(draw_hash(seed, "block", text), F.lit(blocks)).cast("int")
 
     def transform(rows: DataFrame) -> DataFrame:
         joined = rows.join(texts, on="query_id", how="left")

@@ -1,6 +1,6 @@
 """Names of the metrics: what is ranked, the cut-off, the gain."""
 
-from features.evaluation.rankers import TASKS
+from features.contracts.training import TASKS
 
 
 def relevance_metrics(k: int, *, human_only: bool) -> dict[str, str]:

@@ -6,9 +6,11 @@ from pyspark.sql import Column
 from pyspark.sql import functions as F
 
 from conf.sections.value import Weights
+from features.contracts.training import TASKS
 
-TASKS = ("click", "cart", "purchase")
 REFERENCE = "engagement_only"
+BASELINES = {"bm25": "pair_bm25", "popularity": "item_region_popularity"}
+"""Rankers that are one feature each."""
 LOG_FED = frozenset({"engagement_only", "joint", "relevance_only", "popularity", "logged"})
 """Rankers that learn from or count the log: with simulated engagement they rest on it."""
 

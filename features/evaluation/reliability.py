@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from features.contracts.training import TASKS
 from features.evaluation.lists import mask_label
-from features.evaluation.rankers import TASKS
 
 _LEAST, _MOST = -12.0, 6.0
 """Bounds of the bins (logits), as probabilities 6e-6 and 0.998: the outer bins hold the rest."""

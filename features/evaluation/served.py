@@ -9,13 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from features.evaluation.rankers import BASELINES
 from features.lookup import ITEM_KEY as ITEM
 from features.lookup import PAIR_KEY as PAIR
 from features.lookup import FeatureTables
 
 CLEAR_GRADES = 2
 """Grades between the items of a clear pair: irrelevant against highly relevant."""
-_BASELINES = {"bm25": "pair_bm25", "popularity": "item_region_popularity"}
 
 
 def served_rows(
@@ -29,8 +29,8 @@ def served_rows(
         queries: the table queries.
         test_buckets: buckets of the test split.
     """
-    words = features.query_item.select(*PAIR[1:], F.col(_BASELINES["bm25"]).alias("bm25"))
-    shelf = features.item.select(*ITEM[1:], F.col(_BASELINES["popularity"]).alias("popularity"))
+    words = features.query_item.select(*PAIR[1:], F.col(BASELINES["bm25"]).alias("bm25"))
+    shelf = features.item.select(*ITEM[1:], F.col(BASELINES["popularity"]).alias("popularity"))
 
     def transform(scores: DataFrame) -> DataFrame:
         return (

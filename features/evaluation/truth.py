@@ -5,12 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from features.contracts.training import TASKS
+from features.draws import draw_hash, take_share
 from features.evaluation.lists import relevance_gains
-from features.evaluation.rankers import TASKS
 from features.evaluation.ranking import discounted_gains, log_discounts, normalise_gains
-
-_STEPS = 1_000_000
-"""Steps that a share is cut to: finer than any share that is asked for."""
 
 
 def beside_truth(
@@ -29,8 +27,8 @@ def beside_truth(
 
 def pair_sample(seed: int, share: float) -> Callable[[DataFrame], DataFrame]:
     """Draw about `share` of the pairs, by a hash of (seed, query, item)."""
-    draw = F.pmod(F.xxhash64(F.lit(seed), F.lit("truth"), "query_id", "item_id"), F.lit(_STEPS))
-    return lambda pairs: pairs.where(draw < F.lit(int(share * _STEPS)))
+    drawn = take_share(draw_hash(seed, "truth", "query_id", "item_id"), share)
+    return lambda pairs: pairs.where(drawn)
 
 
 def true_outcomes(

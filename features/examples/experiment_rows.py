@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from features.examples.snapshot import RANGE_BITS
 from features.lookup import Transform
-from features.split import normalise_text
+from features.text.texts import text_key
 
 SPLITS = ("train", "validation", "test")
 CODE_LIMIT = 2**24
@@ -95,7 +95,7 @@ def chain_rows(examples: DataFrame, queries: DataFrame, truth: DataFrame | None)
         truth: the table market_truth, one row per query and item; None: nothing is planted.
     """
     codes = {"list_code": "query_id", "page_code": "search_id", "item_code": "item_id"}
-    texts = queries.select("query_id", normalise_text(F.col("query_text")).alias("unit"))
+    texts = queries.select("query_id", text_key(F.col("query_text")).alias("unit"))
     rows = (
         examples.join(texts, on="query_id", how="left")
         .transform(with_codes(codes, examples))

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from features.contracts.training import LABEL_COLUMNS
 from features.declarations import FEATURES
+from features.draws import draw_hash
 from features.lookup import Transform
 from features.spec import Feature
 
@@ -57,7 +58,7 @@ def shuffled_rows(seed: int, layout: Layout = TRAINING) -> Transform:
     Adds `hash` (order within a split) and `hash_range` (its leading RANGE_BITS, in that order).
     """
     hashes = _split_hash("search_id", PAGE_HASH) | _split_hash("query_id", LIST_HASH)
-    hashed = F.xxhash64(F.lit(seed), F.lit("snapshot"), F.col("example_id"))
+    hashed = draw_hash(seed, "snapshot", F.col("example_id"))
     return lambda examples: (
         examples.where(F.col("split").isin(*layout.splits))
         .withColumn("hash", hashed)

@@ -15,13 +15,13 @@ from pyspark.sql import functions as F
 from conf.schema import Conf
 from conf.sections.platform import SplitConf
 from conf.sections.training import TrainingSetConf
+from features.contracts.training import TASKS
 from features.labels.admitted import with_admission
 from features.log.history import visible_log
 from features.lookup import FeatureTables, Transform, with_features
 from features.own.declared import pack_own_values
 
 PAIR = ["query_id", "item_id"]
-TASKS = ("click", "cart", "purchase")
 SOURCES = ("human", "llm", "model", "assumed")
 _SHOWN_KEY = ["search_id", "item_id"]
 _LABEL_COLUMNS = [

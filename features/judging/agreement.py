@@ -9,7 +9,8 @@ from itertools import combinations
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-GRADES = (0, 1, 2)
+from features.labels.grades import GRADES
+
 Confusion = Mapping[tuple[int, int], int]
 """Pairs by the grades of two raters."""
 

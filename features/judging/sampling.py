@@ -10,12 +10,14 @@ the regions; one that raters answered before is not asked for again.
 from dataclasses import dataclass
 from datetime import date
 
-from pyspark.sql import Column, DataFrame, Window
+from pyspark.sql import DataFrame, Window
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from conf.sections.audit import JudgingConf
 from features.contracts import JUDGMENT_SAMPLE
+from features.draws import draw_hash
+from features.labels.grades import compute_grade_entropy
 from features.labels.judged import MODEL_SOURCES
 from features.log.history import visible_log
 from features.text.texts import text_key
@@ -73,7 +75,7 @@ def draw_sample(pairs: DataFrame, conf: Conf, run_date: date) -> DataFrame:
     What `contradicted` and `uncertain` leave of their share goes to `coverage`.
     """
     judging = conf.judging
-    chance = F.pmod(F.xxhash64(F.lit(conf.seed), F.lit("judge"), *PAIR), F.lit(10**9)) / 1e9
+    chance = F.pmod(draw_hash(conf.seed, "judge", *PAIR), F.lit(10**9)) / 1e9
     drawn = pairs.withColumn("_chance", chance)
     contradicted = _take_best(
         drawn.where("contradicted").withColumn("priority", 1 - F.coalesce("q_value", F.lit(1.0))),
@@ -110,16 +112,15 @@ def _known_pairs(inputs: SamplingInputs) -> DataFrame:
         (F.col("source") == "human").cast("int"), "labelled_at", "labeler_version"
     )
     labels = inputs.labels.where("source != 'assumed'").groupBy(*PAIR)
-    probabilities = F.when(
-        F.col("source").isin(*MODEL_SOURCES), _compute_entropy(F.col("p_ge_1"), F.col("p_ge_2"))
-    )
+    entropy = compute_grade_entropy(F.col("p_ge_1"), F.col("p_ge_2"))
+    of_models = F.when(F.col("source").isin(*MODEL_SOURCES), entropy)
     pairs = labels.agg(
-        F.max_by("grade", human_first).alias("grade"), F.max(probabilities).alias("_entropy")
+        F.max_by("grade", human_first).alias("grade"), F.max(of_models).alias("_entropy")
     )
     if inputs.audit is None:
         empty = {"q_value": F.lit(None).cast("double"), "contradicted": F.lit(False)}
         return pairs.withColumnRenamed("_entropy", "entropy").withColumns(empty)
-    read = _compute_entropy(F.col("model_p_ge_1"), F.col("model_p_ge_2"))
+    read = compute_grade_entropy(F.col("model_p_ge_1"), F.col("model_p_ge_2"))
     unsure = (F.col("flagged_by") != "none") & F.col("path").isin(*_UNSURE_PATHS)
     audited = inputs.audit.select(
         *PAIR, read.alias("_read"), "q_value", unsure.alias("_contradicted")
@@ -175,10 +176,3 @@ def _take_best(pairs: DataFrame, reason: str, count: int) -> DataFrame:
         .limit(count)
         .withColumn("reason", F.lit(reason))
     )
-
-
-def _compute_entropy(p_ge_1: Column, p_ge_2: Column) -> Column:
-    """Compute the entropy of the three grades (nats); null where a probability is."""
-    masses = (1 - p_ge_1, p_ge_1 - p_ge_2, p_ge_2)
-    terms = [F.when(p > 0, -p * F.ln(p)).when(p.isNotNull(), F.lit(0.0)) for p in masses]
-    return terms[0] + terms[1] + terms[2]

@@ -10,7 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 COLUMNS = ("pair", "query", "item", "rater", "grade")
-GRADES = (
+_MEANINGS = (
     (2, "highly relevant", "what the shopper asked for: the right kind of thing, and every "
      "brand, size, colour or material that the query names is met"),
     (1, "moderately relevant", "the right kind of thing or a near substitute, but something that "
@@ -52,7 +52,7 @@ def sheet_html(pairs: Iterable[SheetPair], title: str) -> str:
     rows = [_render_row(number, pair) for number, pair in enumerate(pairs, start=1)]
     rules = "".join(
         f"<dt>{grade} {html.escape(name)}</dt><dd>{html.escape(meaning)}</dd>"
-        for grade, name, meaning in GRADES
+        for grade, name, meaning in _MEANINGS
     )
     return _PAGE.format(
         title=html.escape(title), rules=rules, count=len(rows), rows="\n".join(rows)
@@ -63,7 +63,7 @@ def _render_row(number: int, pair: SheetPair) -> str:
     code = html.escape(pair.code, quote=True)
     choices = "".join(
         f'<label><input type="radio" name="{code}" value="{grade}"> {grade} {name}</label>'
-        for grade, name, _ in GRADES
+        for grade, name, _ in _MEANINGS
     )
     return (
         f'<fieldset data-pair="{code}"><legend>{number}</legend>'

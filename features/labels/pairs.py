@@ -13,6 +13,8 @@ from pyspark.sql import Column, DataFrame, Row
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
+from features.draws import draw_hash, take_share
+from features.labels.grades import split_masses
 from features.log.history import visible_log
 from features.text.texts import encoder_text, item_title, text_key
 
@@ -21,8 +23,6 @@ Masses = tuple[float, float, float]
 FIT, CHOOSE, GOLD = "fit", "choose", "gold"
 TEXT_PAIR = ("text_key", "item_key")
 """What makes two pairs of texts the same: the query in lower case, the item as encoders see it."""
-_PARTS = 1_000_000
-"""Steps that the share of the gold set is cut to."""
 _DIGITS = 6
 """Decimal places that are kept, so that the order in which Spark adds does not show."""
 _MOST_SHOWN_BAND = 8
@@ -123,7 +123,7 @@ def counts_by_role(texts: DataFrame) -> dict[str, Counts]:
 
 def draw_by_grade(texts: DataFrame, quotas: Sequence[int], seed: int) -> DataFrame:
     """Draw so many pairs of grade 0, 1, 2 by hash, in the order of the hash."""
-    chance = _hash_chance(seed, "labeler/drawn", *TEXT_PAIR)
+    chance = draw_hash(seed, "labeler/drawn", *TEXT_PAIR)
     parts = [
         texts.where(F.col("grade") == grade).orderBy(chance, *TEXT_PAIR).limit(quota)
         for grade, quota in enumerate(quotas)
@@ -134,7 +134,7 @@ def draw_by_grade(texts: DataFrame, quotas: Sequence[int], seed: int) -> DataFra
 
 def draw_at_most(rows: DataFrame, most: int, seed: int) -> DataFrame:
     """Draw at most so many rows of texts by hash, in the order of the hash."""
-    return rows.orderBy(_hash_chance(seed, "labeler/sampled", *TEXT_PAIR), *TEXT_PAIR).limit(most)
+    return rows.orderBy(draw_hash(seed, "labeler/sampled", *TEXT_PAIR), *TEXT_PAIR).limit(most)
 
 
 def data_key(texts: DataFrame) -> str:
@@ -222,20 +222,16 @@ def _with_texts(pairs: DataFrame, queries: DataFrame, items: DataFrame, conf: Co
 
 
 def _assign_role(conf: Conf) -> Column:
-    part = F.pmod(_hash_chance(conf.seed, "labeler/gold", "text_key"), F.lit(_PARTS))
-    is_gold = part < int(conf.labeling.gold_share * _PARTS)
+    drawn = draw_hash(conf.seed, "labeler/gold", "text_key")
+    is_gold = take_share(drawn, conf.labeling.gold_share)
     return F.when(F.col("bucket").isin(*conf.split.train), FIT).when(
         F.col("bucket").isin(*conf.split.validation), F.when(is_gold, GOLD).otherwise(CHOOSE)
     )
 
 
-def _hash_chance(seed: int, purpose: str, *keys: str) -> Column:
-    return F.xxhash64(F.lit(seed), F.lit(purpose), *keys)
-
-
 def _mass_sums() -> list[Column]:
     """Sum the three masses, rounded, so that the order in which Spark adds does not show."""
-    masses = (1 - F.col("p_ge_1"), F.col("p_ge_1") - F.col("p_ge_2"), F.col("p_ge_2"))
+    masses = split_masses(F.col("p_ge_1"), F.col("p_ge_2"))
     return [F.round(F.sum(mass), _DIGITS - 2).alias(f"m{at}") for at, mass in enumerate(masses)]
 
 

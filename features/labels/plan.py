@@ -9,6 +9,8 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from features.contracts import RELEVANCE_LABELS
+from features.draws import draw_hash
+from features.labels.grades import compute_grade_entropy
 from features.labels.judged import MODEL_SOURCES
 from features.labels.pairs import TEXT_PAIR, item_texts, query_texts
 from features.text.texts import text_hash
@@ -76,9 +78,7 @@ def labels_of(labels: DataFrame, version: str) -> DataFrame:
 
 def select_certain(labels: DataFrame, doubt: float) -> DataFrame:
     """Select the labels whose grade has an entropy below `doubt` (nats)."""
-    masses = (1 - F.col("p_ge_1"), F.col("p_ge_1") - F.col("p_ge_2"), F.col("p_ge_2"))
-    parts = [F.when(mass > 0, -mass * F.log(mass)).otherwise(0.0) for mass in masses]
-    return labels.where(parts[0] + parts[1] + parts[2] < doubt)
+    return labels.where(compute_grade_entropy(F.col("p_ge_1"), F.col("p_ge_2")) < doubt)
 
 
 def with_texts(
@@ -188,7 +188,7 @@ def with_chunk(texts: DataFrame, plan: Plan, seed: int) -> DataFrame:
     """Add the chunk of each pair of texts."""
     rows = [(step.shown, step.first_chunk, step.parts) for step in plan.steps]
     steps = texts.sparkSession.createDataFrame(rows, "rank int, first int, parts int")
-    part = F.pmod(F.xxhash64(F.lit(seed), F.lit("label/chunk"), *TEXT_PAIR), F.col("parts"))
+    part = F.pmod(draw_hash(seed, "label/chunk", *TEXT_PAIR), F.col("parts"))
     return (
         texts.join(F.broadcast(steps), on="rank", how="inner")
         .withColumn("chunk", (F.col("first") + part).cast("int"))

@@ -27,7 +27,9 @@ def with_examination(events: DataFrame, conf: Conf) -> DataFrame:
     Args:
         events: of `effective_events`.
     """
-    placed = events.withColumn("position", _cap_position(conf))
+    placed = events.withColumn(
+        "position", F.least(F.col("position"), F.lit(conf.features.max_position))
+    )
     curve = examination_curve(placed, conf)
     return (
         placed.join(F.broadcast(curve), on=["day", "position"], how="left")
@@ -59,10 +61,6 @@ def examination_curve(events: DataFrame, conf: Conf) -> DataFrame:
         "position",
         F.round(_estimate_examination(conf) * MICRO).cast("long").alias("examination"),
     )
-
-
-def _cap_position(conf: Conf) -> Column:
-    return F.least(F.col("position"), F.lit(conf.features.max_position))
 
 
 def _click_rate() -> Column:

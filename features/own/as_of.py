@@ -11,7 +11,7 @@ from conf.sections.features import OwnTable
 from features.own.checks import parse_number, select_text
 from features.own.declared import VALUES
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS
-from features.split import normalise_text
+from features.text.texts import text_key
 
 KEYS = {"query": QUERY_KEYS, "item": ITEM_KEYS, "query_item": PAIR_KEYS}
 _STORED_AS = {"query_id": "query", "query_text": "query", "item_id": "item_id", "region": "region"}
@@ -39,7 +39,7 @@ def find_own_values(
     keys = list(KEYS[level])
     asked = spine.select(*dict.fromkeys([*keys, "region"])).distinct()
     if level != "item":
-        texts = queries.select("query_id", normalise_text(F.col("query_text")).alias("query_text"))
+        texts = queries.select("query_id", text_key(F.col("query_text")).alias("query_text"))
         asked = asked.join(texts, on="query_id", how="left")
     answers = [
         _find_newest(asked, keys, values.where(F.col("dataset") == name), table, conf)
@@ -75,7 +75,7 @@ def _find_newest(
         .select(*on, "day", _select_fresh(table).alias("own"))
     )
     return wanted.join(answered, on=[*on, "day"], how="left").select(
-        *keys, F.coalesce("own", _build_empty_values()).alias("own")
+        *keys, F.coalesce("own", F.create_map().cast(VALUES)).alias("own")
     )
 
 
@@ -98,7 +98,3 @@ def _build_numbers(table: OwnTable, conf: Conf) -> Column:
     ]
     given = F.map_filter(F.create_map(*entries), lambda _, value: value.isNotNull())
     return given.cast(VALUES)
-
-
-def _build_empty_values() -> Column:
-    return F.create_map().cast(VALUES)

@@ -13,7 +13,7 @@ from features.quality.rule import Rule, all_failures
 from features.quality.tables import checked_rows
 from features.quality.typed import MALFORMED, quote_value, try_cast
 from features.quality.values import require_member
-from features.split import normalise_text
+from features.text.texts import text_key
 from features.text.texts import hashed_category
 
 ANY = "*"
@@ -79,7 +79,7 @@ def select_text(name: str) -> Column:
 def _query_part(table: OwnTable) -> Column:
     if "query_text" not in table.key:
         return _key_part("query_id", table)
-    return normalise_text(F.col("query_text").cast("string"))
+    return text_key(F.col("query_text").cast("string"))
 
 
 def _key_part(column: str, table: OwnTable) -> Column:

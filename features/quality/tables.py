@@ -14,6 +14,8 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
+from features.labels.grades import GRADES
+from features.labels.judged import JUDGED_SOURCES
 from features.log.first_known import KNOWN, over_versions, with_events_known
 from features.quality.across import (
     DUPLICATE,
@@ -54,10 +56,6 @@ from features.split import assign_bucket
 DERIVED = ("bucket", "event_date")
 """Columns that are made here, whatever the source gives."""
 
-GRADES = (0, 1, 2)
-JUDGMENT_SOURCES = ("human", "assumed")
-
-
 _FREE_TEXT = ("description", "values")
 """Columns of a limit of their own, in which one bad character is not worth an item."""
 
@@ -95,8 +93,8 @@ def checked_judgments(
 ) -> DataFrame:
     """Return judgments and their verdicts; all rows of a key with conflicting grades fail."""
     rules = [
-        require_member("grade_range", "grade", GRADES, "0, 1, 2"),
-        require_member("judgment_source", "source", JUDGMENT_SOURCES, "human, assumed"),
+        require_member("grade_range", "grade", GRADES, ", ".join(map(str, GRADES))),
+        require_member("judgment_source", "source", JUDGED_SOURCES, ", ".join(JUDGED_SOURCES)),
         event_after_run_date(run_date, "judged_at"),
     ]
     return (

@@ -59,13 +59,12 @@ def text_length(limits: Mapping[str, int], filled: Iterable[str]) -> Rule:
     return Rule("text_length", all_failures([*blank, *long]))
 
 
-def price_positive(column: str = "price") -> Rule:
+def price_positive() -> Rule:
     """Refuse a price that is not positive, not finite, or beyond MAX_PRICE; null passes."""
-    price = F.col(column)
+    price = F.col("price")
     wrong = F.isnan(price) | ~((price > 0) & (price < MAX_PRICE))
-    return Rule(
-        "price_positive", _describe_failure(column, price, wrong, "is not positive and finite")
-    )
+    reason = _describe_failure("price", price, wrong, "is not positive and finite")
+    return Rule("price_positive", reason)
 
 
 def in_unit(column: str) -> Rule:

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pyspark.sql import Column, DataFrame, Window, WindowSpec
 from pyspark.sql import functions as F
 
+from features.log.history import MICRO
 from features.trivago.declarations import DEVICES
 
-MICRO = 1_000_000
-"""Fractions are stored as whole millionths, whose sums are exact in any order."""
 MEASURES = ("impressions", "clickouts", "engagements", "log_price_micro")
 OTHER = "other"
 _FULL_LIST = 25

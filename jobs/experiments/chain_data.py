@@ -15,9 +15,9 @@ from pyspark.sql import SparkSession
 from conf.load import ResolvedConf, section_hash
 from conf.sections.platform import StorageConf
 from features.contracts import MARKET_TRUTH, QUERIES, TEXT_EMBEDDINGS, TEXTS
+from features.contracts.training import TASKS
 from features.declarations import declare_features
 from features.examples.experiment_rows import BLIND, LOGGED, TRUTH, chain_rows
-from features.examples.training_rows import TASKS
 from features.spec import spec_json
 from jobs.experiments.snapshot import Contents, name_snapshot_folder, write_experiment_snapshot
 from jobs.labels.labelers import read_optional

@@ -9,8 +9,14 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from conf.sections.experiment import ExperimentConf
-from jobs.experiments.results import TEST, PooledResults, StudyResults, add_pools
-from model.experiments.figures import ALL
+from jobs.experiments.results import (
+    TEST,
+    PooledResults,
+    StudyResults,
+    add_pools,
+    find_figure,
+    format_title,
+)
 from model.experiments.intervals import ComparedFigure
 from model.experiments.verdict import lower_is_better
 
@@ -39,12 +45,12 @@ def _plot_headline(results: StudyResults | PooledResults) -> Canvas:
     canvas = Canvas(figsize=(_INCHES * len(conf.headline), 1.2 + 0.32 * len(arms)))
     axes = canvas.subplots(1, len(conf.headline), sharey=True, squeeze=False)[0]
     for axis, metric in zip(axes, conf.headline, strict=True):
-        _plot_intervals(axis, [results.find_figure(arm, metric, ALL) for arm in arms])
+        _plot_intervals(axis, [find_figure(results, arm, metric) for arm in arms])
         axis.set_yticks(range(len(arms)), arms)
         axis.set_title(f"{metric}{' (lower is better)' if lower_is_better(metric) else ''}")
     axes[0].invert_yaxis()
     canvas.suptitle(
-        f"{_format_title(results)}: difference from {_describe_references(conf, arms)}", y=1.02
+        f"{format_title(results)}: difference from {_describe_references(conf, arms)}", y=1.02
     )
     return canvas
 
@@ -71,7 +77,9 @@ def _plot_curves(results: StudyResults) -> Canvas:
         axis.plot(mean[:, 0], mean[:, 1], marker=".", linewidth=1, label=arm)
     axis.set_xlabel("engagement NDCG")
     axis.set_ylabel("relevance NDCG")
-    axis.set_title(f"{_format_title(results)}: test, mean over seeds, one point a relevance weight")
+    axis.set_title(
+        f"{format_title(results)}: test, mean over seeds, one point per relevance weight"
+    )
     axis.legend(fontsize="x-small")
     return canvas
 
@@ -80,10 +88,6 @@ def _describe_references(conf: ExperimentConf, arms: Sequence[str]) -> str:
     """Name the reference, and say that an arm may be held against another arm."""
     differ = any(conf.arms[arm].against for arm in arms)
     return f"{conf.reference}{', or from the arm of its own in the report' if differ else ''}"
-
-
-def _format_title(results: StudyResults | PooledResults) -> str:
-    return f"{results.name}{' (simulated)' if results.simulated else ''}"
 
 
 def _save_plot(canvas: Canvas, path: Path) -> None:

@@ -7,12 +7,19 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from jobs.experiments.results import TEST, PooledResults, StudyResults, add_pools, pool_results
+from jobs.experiments.results import (
+    TEST,
+    PooledResults,
+    StudyResults,
+    add_pools,
+    find_figure,
+    format_title,
+    pool_results,
+)
 from jobs.experiments.rule import format_rule_tables
 from jobs.experiments.study import Arm
 from jobs.reports.markdown import format_table
 from model.evaluation.bootstrap import Estimate
-from model.experiments.figures import ALL
 from model.experiments.intervals import POWER
 from model.experiments.verdict import decide_verdict, lower_is_better
 
@@ -45,7 +52,7 @@ def format_pool_section(pool: PooledResults) -> str:
     would have been seen."""
     draws = ", ".join(f"`{one.name}`" for one in pool.draws)
     lines = [
-        f"## {_format_title(pool)}: mean over {len(pool.draws)} draws\n",
+        f"## {format_title(pool)}: mean over {len(pool.draws)} draws\n",
         f"Each drawn, trained and judged by itself: {draws}.\n",
         format_table(["arm", *_list_headings(pool)], _list_figures(pool)),
         *_tabulate_differences(pool),
@@ -62,7 +69,7 @@ def format_section(results: StudyResults) -> str:
         f"{study.snapshot.count_rows(s):,} rows {s}" for s in sorted(study.snapshot.splits)
     )
     lines = [
-        f"## {_format_title(results)}\n",
+        f"## {format_title(results)}\n",
         f"Snapshot {study.snapshot.version}: {rows}; {units:,} test units. Seeds "
         f"{', '.join(map(str, study.seeds))}.\n",
         format_table(
@@ -94,7 +101,7 @@ def format_regions(results: Sequence[StudyResults]) -> str:
                 }
                 rows = [[r, *(cells.get((r, a), "-") for a in arms)] for r in regions]
                 lines += [
-                    f"## {_format_title(one)}: {metric}\n",
+                    f"## {format_title(one)}: {metric}\n",
                     format_table(["region", *arms], rows),
                 ]
     return "\n".join(lines)
@@ -109,10 +116,6 @@ def format_figure(estimate: Estimate, sign: str = "") -> str:
     if estimate.low is None or estimate.high is None:
         return text
     return f"{text} [{estimate.low:{sign}.4f}, {estimate.high:{sign}.4f}]"
-
-
-def _format_title(results: StudyResults | PooledResults) -> str:
-    return f"{results.name}{' (simulated)' if results.simulated else ''}"
 
 
 def _list_headings(results: StudyResults | PooledResults) -> list[str]:
@@ -160,19 +163,19 @@ def _format_parameters(arm: Arm) -> str:
 
 
 def _format_cell(results: StudyResults | PooledResults, arm: str, metric: str) -> str:
-    one = results.find_figure(arm, metric, ALL)
+    one = find_figure(results, arm, metric)
     return "-" if one is None else format_figure(one.estimate)
 
 
 def _format_difference(results: StudyResults | PooledResults, arm: str, metric: str) -> str:
-    one = results.find_figure(arm, metric, ALL)
+    one = find_figure(results, arm, metric)
     if one is None or one.difference is None:
         return "-"
     return f"{format_figure(one.difference, '+')} {decide_verdict(metric, one.difference)}"
 
 
 def _format_detectable(results: StudyResults | PooledResults, arm: str, metric: str) -> str:
-    one = results.find_figure(arm, metric, ALL)
+    one = find_figure(results, arm, metric)
     return "-" if one is None or one.detectable is None else f"{one.detectable:.4f}"
 
 

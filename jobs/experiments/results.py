@@ -9,7 +9,8 @@ import numpy as np
 from conf.sections.experiment import ExperimentConf
 from jobs.command.version import code_version
 from jobs.experiments.study import Arm, Study
-from model.experiments.figures import ALL, Figure
+from model.evaluation.block_sums import ALL
+from model.experiments.figures import Figure
 from model.experiments.intervals import ComparedFigure, TwoLevels, compare_arms
 from model.experiments.pooling import pool_draws
 from model.experiments.predictions import UNIT
@@ -51,10 +52,6 @@ class StudyResults:
         """Whether its engagement or grades are."""
         return self.study.data.simulated
 
-    def find_figure(self, arm: str, metric: str, region: str = ALL) -> ComparedFigure | None:
-        """Find one figure of one arm; None where there is none."""
-        return _find_figure(self.compared, arm, metric, region)
-
 
 @dataclass(frozen=True)
 class PooledResults:
@@ -78,10 +75,6 @@ class PooledResults:
         """Whether their engagement or grades are."""
         return self.draws[0].simulated
 
-    def find_figure(self, arm: str, metric: str, region: str = ALL) -> ComparedFigure | None:
-        """Find one figure of one arm; None where there is none."""
-        return _find_figure(self.compared, arm, metric, region)
-
 
 def pool_results(results: Sequence[StudyResults]) -> list[PooledResults]:
     """Pool each data set that was drawn more than once over its draws."""
@@ -100,6 +93,21 @@ def pool_results(results: Sequence[StudyResults]) -> list[PooledResults]:
 def add_pools(results: Sequence[StudyResults]) -> list[StudyResults | PooledResults]:
     """Put the means over draws before the data sets."""
     return [*pool_results(results), *results]
+
+
+def format_title(results: StudyResults | PooledResults) -> str:
+    """Format the name of the data set, and say so where it is simulated."""
+    return f"{results.name}{' (simulated)' if results.simulated else ''}"
+
+
+def find_figure(
+    results: StudyResults | PooledResults, arm: str, metric: str
+) -> ComparedFigure | None:
+    """Find one figure of one arm over all regions; None where there is none."""
+    for one in results.compared:
+        if (one.arm, one.metric, one.region) == (arm, metric, ALL):
+            return one
+    return None
 
 
 def judge_study(study: Study, arms: Sequence[Arm]) -> StudyResults:
@@ -217,15 +225,6 @@ def _compare_figures(
         complete = {arm: fs for arm, fs in by_arm.items() if len(fs) == len(study.seeds)}
         compared += compare_arms(complete, conf.references, levels)
     return compared
-
-
-def _find_figure(
-    compared: Sequence[ComparedFigure], arm: str, metric: str, region: str
-) -> ComparedFigure | None:
-    for one in compared:
-        if (one.arm, one.metric, one.region) == (arm, metric, region):
-            return one
-    return None
 
 
 def _replace_nan(value: float) -> float | None:

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from jobs.experiments.results import PooledResults, StudyResults
+from jobs.experiments.results import PooledResults, StudyResults, find_figure
 from jobs.experiments.study import PICKED, Study
 from jobs.reports.markdown import format_table
+from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import Estimate
-from model.experiments.figures import ALL, CHANGE, ENGAGEMENT, Figure
+from model.experiments.figures import CHANGE, ENGAGEMENT, Figure
 from model.value.tradeoff import Rule, describe_rule
 
 _HEADERS = (
@@ -95,7 +96,7 @@ def _build_rows(
         rule = TestedRule.from_study(members[0].study, arm)
         if rule is None:
             continue
-        _, engagement, change = (results.find_figure(arm, name) for name in rule.metrics)
+        _, engagement, change = (find_figure(results, arm, name) for name in rule.metrics)
         assert engagement is not None and change is not None
         judged = [fs for one in members for fs in one.figures.get(arm, {}).values()]
         broken = sum(rule.is_broken(figures) for figures in judged)

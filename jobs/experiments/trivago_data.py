@@ -35,7 +35,12 @@ from jobs.experiments.snapshot import Contents, name_snapshot_folder, write_expe
 from jobs.platform.plans import keep_frame
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
-from jobs.sources.base import SourceError, files_fingerprint, require_columns, require_file
+from jobs.sources.base import (
+    files_fingerprint,
+    require_columns,
+    require_file,
+    require_section,
+)
 from jobs.sources.files import load_frame
 
 DATASET = "trivago"
@@ -58,7 +63,7 @@ def make_trivago_snapshot(spark: SparkSession, conf: ResolvedConf) -> Path:
         SnapshotError: no training row.
     """
     warehouse, _ = open_warehouse(spark, conf, "experiment")
-    source = _require_section(conf)
+    source = require_section(conf, TrivagoSource)
     folder = name_snapshot_folder(warehouse, ("source",), files_fingerprint([_locate_file(conf)]))
     if folder.exists() or conf.dry_run:
         return folder
@@ -94,13 +99,15 @@ def read_actions(spark: SparkSession, conf: ResolvedConf) -> DataFrame:
 def _build_rows(actions: DataFrame, engagements: DataFrame, conf: ResolvedConf) -> DataFrame:
     by_user = assign_bucket(F.col("user_id"), conf.tree.split.buckets)
     pages = pages_of(actions).withColumn("bucket", by_user).transform(with_split(conf.tree.split))
-    return impression_rows(pages, engagements, _require_section(conf).engaged_by_click)
+    return impression_rows(
+        pages, engagements, require_section(conf, TrivagoSource).engaged_by_click
+    )
 
 
 def _build_snapshot_rows(
     rows: DataFrame, engagements: DataFrame, regions: Sequence[str], conf: ResolvedConf
 ) -> DataFrame:
-    prior = _require_section(conf).prior_impressions
+    prior = require_section(conf, TrivagoSource).prior_impressions
     return (
         with_history(rows, engagements)
         .transform(with_features, regions, prior)
@@ -129,14 +136,6 @@ def _write_quarantine(warehouse: Warehouse, actions: DataFrame) -> Mapping[str, 
     return {"actions": read, "quarantined": rules}
 
 
-def _require_section(conf: ResolvedConf) -> TrivagoSource:
-    """Give the source's section. Raises SourceError where the conf names another kind."""
-    source = conf.source
-    if not isinstance(source, TrivagoSource):
-        raise SourceError(f"source.kind is {source.kind!r}, not 'trivago'")
-    return source
-
-
 def _locate_file(conf: ResolvedConf) -> Path:
     mend = f"set source.path or COUNTERPOISE_DATA to the folder that holds {FILE}"
-    return require_file(Path(_require_section(conf).path) / FILE, mend)
+    return require_file(Path(require_section(conf, TrivagoSource).path) / FILE, mend)

@@ -5,7 +5,7 @@ from pyspark.sql import functions as F
 from features.contracts import LABEL_CHUNKS
 from jobs.labels.labelers import Row
 from jobs.platform.warehouse import Warehouse
-from model.labelers.mix.sampling import compute_mix, compute_total_variation
+from model.labelers.mix.sampling import compute_mix, compute_total_variation, format_mix
 
 _GRADES = ("grade_0", "grade_1", "grade_2")
 
@@ -14,13 +14,13 @@ def tell_mix(warehouse: Warehouse, version: Row, counts: dict[str, int]) -> None
     """Note the mix of grades of this run, of the last one, and the labeler's production mix."""
     report, limit = warehouse.report, warehouse.conf.tree.labeling.mix_shift
     mix = compute_mix([counts[name] for name in _GRADES])
-    words = [f"grades {_format_mix(mix)}", f"human grades {_format_mix(version['production_mix'])}"]
+    words = [f"grades {format_mix(mix)}", f"human grades {format_mix(version['production_mix'])}"]
     report.details["mix"] = list(mix)
     last = _last_run(warehouse)
     if last is not None:
         before = compute_mix([float(last[name]) for name in _GRADES])
         shift = compute_total_variation(mix, before)
-        words.append(f"last run ({last['run_date']}) {_format_mix(before)}")
+        words.append(f"last run ({last['run_date']}) {format_mix(before)}")
         report.details |= {"last_mix": list(before), "mix_shift": shift}
         if shift > limit:
             words.append(f"WARNING: they differ by {shift:.0%}, labeling.mix_shift is {limit:.0%}")
@@ -33,7 +33,3 @@ def _last_run(warehouse: Warehouse) -> Row | None:
     sums = earlier.groupBy("run_date").agg(*(F.sum(name).alias(name) for name in _GRADES))
     row = sums.where(" + ".join(_GRADES) + " > 0").orderBy(F.desc("run_date")).first()
     return None if row is None else row.asDict()
-
-
-def _format_mix(mix: "tuple[float, ...] | list[float]") -> str:
-    return "/".join(f"{100 * share:.0f}" for share in mix) + " %"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
 from conf.schema import Conf
+from conf.sections.labeling import Mix
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES
 from features.labels.pairs import (
     CHOOSE,
@@ -23,15 +24,8 @@ from features.labels.pairs import (
     ungraded_texts,
 )
 from jobs.platform.warehouse import Warehouse
-from model.labelers.base import (
-    GRADE_COUNT,
-    FitReport,
-    Floats,
-    Labeler,
-    Pairs,
-    Probabilities,
-    Targets,
-)
+from model.arrays import Floats
+from model.labelers.base import GRADE_COUNT, FitReport, Labeler, Pairs, Probabilities, Targets
 from model.labelers.build import build_labeler
 from model.labelers.deployed import Deployed, Deployment, match_cuts
 from model.labelers.fitting import sum_grade_masses
@@ -39,7 +33,6 @@ from model.labelers.gate.gold import compute_weights
 from model.labelers.metrics import compute_label_metrics
 from model.labelers.mix.prior_shift import compute_masses, estimate_mix
 from model.labelers.mix.sampling import (
-    Mix,
     compute_mix,
     compute_quotas,
     compute_total_variation,

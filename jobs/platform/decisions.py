@@ -25,7 +25,7 @@ from jobs.platform.warehouse import Warehouse
 Row = dict[str, Any]
 
 _TRIES = 5
-"""Decisions are made by hand or once a night: more that come first in a row are a fault."""
+"""Decisions are made by hand or once per night: more that come first in a row are a fault."""
 
 
 def insert_decision(

@@ -28,9 +28,9 @@ from features.examples.snapshot import (
     range_offsets,
     shuffled_rows,
 )
+from model.feed.snapshot import MANIFEST
 from model.files import file_sha256, new_folder
 
-MANIFEST = "manifest.json"
 _BYTES_PER_VALUE = 4
 """All columns are float32."""
 

@@ -9,12 +9,13 @@ from rich import box
 from rich.console import Console
 from rich.table import Table as RichTable
 
+from features.contracts.training import TASKS
 from features.evaluation.rankers import REFERENCE
 from jobs.labels.findings import Figure, Findings
 from jobs.reports.markdown import format_interval, format_table, write_section
 from model.evaluation.block_sums import ALL
 from model.evaluation.currency import Currency
-from model.evaluation.evaluated import NO_RANKING, TASKS
+from model.evaluation.evaluated import NO_RANKING
 
 _MEANING: dict[Currency, str] = {
     "off_policy": "clicks weighed by the logger's own propensities",

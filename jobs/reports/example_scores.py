@@ -1,4 +1,4 @@
-"""A model's predictions on training examples, a page of examples to the model together."""
+"""A model's predictions on training examples; the examples of a page go to the model together."""
 
 from pathlib import Path
 
@@ -6,11 +6,11 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features.contracts import EXAMPLE_SCORES
+from features.evaluation.rankers import BASELINES
 from udfs.model_files import model_version, read_spec
 from udfs.score import score_dataframe
 
 PAGE = ("query_id", "region", "as_of_date", "search_id")
-_MADE = {"bm25": "pair_bm25", "popularity": "item_region_popularity"}
 
 
 def predict_examples(examples: DataFrame, model_dir: Path) -> DataFrame:
@@ -18,7 +18,9 @@ def predict_examples(examples: DataFrame, model_dir: Path) -> DataFrame:
     carried = [c for c in EXAMPLE_SCORES.column_names if c in examples.columns]
     columns = dict.fromkeys([*PAGE, *carried, *read_spec(model_dir).names])
     return (
-        examples.select(*columns, *(F.col(source).alias(name) for name, source in _MADE.items()))
+        examples.select(
+            *columns, *(F.col(source).alias(name) for name, source in BASELINES.items())
+        )
         .transform(lambda df: score_dataframe(df, model_dir, group=PAGE))
         .withColumn("model_version", F.lit(model_version(model_dir)))
     )

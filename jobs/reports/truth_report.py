@@ -7,9 +7,10 @@ from typing import Any
 
 import pandas as pd
 
+from features.contracts.training import TASKS
 from jobs.reports.markdown import format_table, write_section
 from model.evaluation.block_sums import ALL
-from model.evaluation.truth import TASKS, Deciles
+from model.evaluation.truth import Deciles
 
 
 @dataclass(frozen=True)

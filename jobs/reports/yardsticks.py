@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.value import EvaluationConf, Weights
+from features.contracts.training import TASKS
 from features.evaluation.lists import (
     engagement_gains,
     examination_at_position,
@@ -20,12 +21,7 @@ from features.evaluation.names import (
     engagement_metrics,
     relevance_metrics,
 )
-from features.evaluation.rankers import (
-    TASKS,
-    logged_ranker,
-    predicted_engagement,
-    weigh_engagement,
-)
+from features.evaluation.rankers import logged_ranker, predicted_engagement, weigh_engagement
 from features.evaluation.served import clear_pair_sums, mixed_lists, pooled_lists, with_truth
 from features.evaluation.sums import ranked_sums
 from features.evaluation.weighed import WEIGHED, ratio_sums, weighed_gains, weighed_samples

@@ -15,10 +15,11 @@ from features.contracts import (
     QUERIES,
     SCORING_ROWS,
 )
+from features.contracts.training import TASKS
 from features.evaluation.funnel import measure_disorder
 from features.evaluation.lists import examination_at_position, select_pages, with_block
 from features.evaluation.names import RELEVANCE_KINDS, relevance_metrics
-from features.evaluation.rankers import TASKS, model_rankers
+from features.evaluation.rankers import model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import graded_rows
 from features.examples.training_rows import labelled_pairs

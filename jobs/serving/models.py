@@ -24,7 +24,7 @@ class NoRollbackError(UserError, ValueError):
 
 
 def read_model_decisions(warehouse: Warehouse) -> list[Row]:
-    """Read decisions up to the run date, by run date and number (about one a night).
+    """Read decisions up to the run date, by run date and number (about one per night).
 
     A night for an earlier run date decides on that date: later ones keep their own model.
     """

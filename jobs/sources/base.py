@@ -5,18 +5,34 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol, cast
+from typing import Protocol, TypeVar, cast
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.load import ConfError, ResolvedConf, section_hash
+from conf.sections.base import Section
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
-from features.split import normalise_text
+from features.text.texts import text_key
+
+S = TypeVar("S", bound=Section)
 
 
 class SourceError(ConfError):
     """A source cannot be read; the message names the file or column and the mend."""
+
+
+def require_section(conf: ResolvedConf, kind: type[S]) -> S:
+    """Return the source's section of conf.
+
+    Raises:
+        SourceError: conf names a source of another kind.
+    """
+    source = conf.source
+    if not isinstance(source, kind):
+        wanted = kind.model_fields["kind"].default
+        raise SourceError(f"source.kind is {source.kind!r}, not {wanted!r}")
+    return source
 
 
 @dataclass(frozen=True)
@@ -83,7 +99,7 @@ def query_key(text: Column, region: Column) -> Column:
     """Make query_id: first 16 hex digits of sha256(lower(trim(text)) | region);
     null if either is.
     """
-    return F.substring(F.sha2(F.concat(normalise_text(text), F.lit("|"), region), 256), 1, 16)
+    return F.substring(F.sha2(F.concat(text_key(text), F.lit("|"), region), 256), 1, 16)
 
 
 def grade_of(label: Column, grades: Mapping[str, int]) -> Column:

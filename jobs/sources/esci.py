@@ -18,13 +18,13 @@ from conf.sections.datasets import EsciGrades, EsciSource
 from features.contracts import IMPRESSIONS
 from jobs.sources.base import (
     RawFrames,
-    SourceError,
     files_fingerprint,
     grade_of,
     no_rows,
     query_key,
     require_columns,
     require_file,
+    require_section,
 )
 from jobs.sources.files import load_frame
 
@@ -49,7 +49,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     Raises:
         SourceError: a file or column is missing.
     """
-    source = _require_section(conf)
+    source = require_section(conf, EsciSource)
     examples = _load_file(spark, source, EXAMPLES).transform(
         require_columns, _EXAMPLE_COLUMNS, EXAMPLES
     )
@@ -71,7 +71,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 def fingerprint(conf: ResolvedConf) -> str:
     """Hash the files' names, sizes and times."""
     return files_fingerprint(
-        _require_file(_require_section(conf), name) for name in (EXAMPLES, PRODUCTS)
+        _require_file(require_section(conf, EsciSource), name) for name in (EXAMPLES, PRODUCTS)
     )
 
 
@@ -133,10 +133,3 @@ def _load_file(spark: SparkSession, source: EsciSource, name: str) -> DataFrame:
 def _require_file(source: EsciSource, name: str) -> Path:
     mend = f"set source.path to the folder that holds {EXAMPLES} and {PRODUCTS}"
     return require_file(Path(source.path) / name, mend)
-
-
-def _require_section(conf: ResolvedConf) -> EsciSource:
-    source = conf.source
-    if not isinstance(source, EsciSource):
-        raise SourceError(f"source.kind is {source.kind!r}, not 'esci'")
-    return source

@@ -26,15 +26,15 @@ from conf.load import ResolvedConf
 from conf.sections.source import HomeDepotSource
 from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
 from features.quality.typed import MALFORMED
-from features.split import normalise_text
+from features.text.texts import text_key
 from jobs.platform.plans import keep_frame
 from jobs.sources.base import (
     RawFrames,
-    SourceError,
     files_fingerprint,
     query_key,
     require_columns,
     require_file,
+    require_section,
 )
 from jobs.sources.files import read_delimited
 from jobs.sources.market import MARKET_VERSION
@@ -69,7 +69,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     from udfs.market.rows import ITEMS, LATENTS, offered_rows
     from udfs.market.world import World
 
-    source = _require_section(conf)
+    source = require_section(conf, HomeDepotSource)
     world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
     rated = _select_rated(_load_file(spark, source, PAIRS_FILE))
     described = _describe_items(rated, _select_brands(_load_file(spark, source, BRANDS_FILE)))
@@ -96,7 +96,9 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 
 def fingerprint(conf: ResolvedConf) -> str:
     """Hash of the files' names, sizes and times, and the version of the drawn part."""
-    files = files_fingerprint(_require_file(_require_section(conf), name) for name in _COLUMNS)
+    files = files_fingerprint(
+        _require_file(require_section(conf, HomeDepotSource), name) for name in _COLUMNS
+    )
     return f"{files} market {MARKET_VERSION}"
 
 
@@ -116,7 +118,7 @@ def numbered_texts(rated: DataFrame, seed: int) -> DataFrame:
     The order is made in one array: the set has some ten thousand texts.
     """
     texts = rated.where(F.col("query_text").isNotNull()).groupBy(
-        normalise_text(F.col("query_text")).alias("key")
+        text_key(F.col("query_text")).alias("key")
     )
     listed = texts.agg(F.min("query_text").alias("query_text")).agg(
         F.array_sort(
@@ -176,10 +178,10 @@ def _draw_pairs(
     """Return PAIRS and is_filler: the pairs that can be read, and fillers."""
     from udfs.market.rows import LATENTS, latent_rows  # pandas, as in `read`
 
-    keyed = texts.select("text_number", normalise_text(F.col("query_text")).alias("text_key"))
+    keyed = texts.select("text_number", text_key(F.col("query_text")).alias("text_key"))
     judged = (
         rated.where(F.col("grade").isNotNull() & F.col("item_id").isNotNull())
-        .withColumn("text_key", normalise_text(F.col("query_text")))
+        .withColumn("text_key", text_key(F.col("query_text")))
         .join(keyed, on="text_key", how="inner")
         .groupBy("text_number", "item_id")
         .agg(
@@ -231,13 +233,6 @@ def _load_file(spark: SparkSession, source: HomeDepotSource, name: str) -> DataF
 def _require_file(source: HomeDepotSource, name: str) -> Path:
     mend = "set source.path or COUNTERPOISE_DATA to the folder of the Home Depot files"
     return require_file(Path(source.path) / name, mend)
-
-
-def _require_section(conf: ResolvedConf) -> HomeDepotSource:
-    source = conf.source
-    if not isinstance(source, HomeDepotSource):
-        raise SourceError(f"source.kind is {source.kind!r}, not 'homedepot'")
-    return source
 
 
 def _mark_rows(df: DataFrame, simulated: bool) -> DataFrame:

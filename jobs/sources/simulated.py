@@ -14,9 +14,9 @@ from pyspark.sql import functions as F
 from conf.load import ResolvedConf
 from conf.sections.source import SimulatedSource
 from features.contracts import MARKET_PARAMETERS, MARKET_TRUTH
-from features.split import normalise_text
+from features.text.texts import text_key
 from jobs.platform.plans import keep_frame
-from jobs.sources.base import RawFrames, SourceError
+from jobs.sources.base import RawFrames, require_section
 from jobs.sources.market import MARKET_VERSION
 from model.market.vocabulary import MODIFIERS
 
@@ -43,7 +43,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     from udfs.market.rows import ITEMS, PAIRS, QUERY_TEXTS, item_rows, pair_rows, text_rows
     from udfs.market.world import World
 
-    source = _require_section(conf)
+    source = require_section(conf, SimulatedSource)
     world = World(source, conf.tree.regions, conf.tree.seed, conf.run_date)
     tasks = conf.tree.spark.shuffle_partitions
     items = spark.range(source.items).mapInPandas(world.map_batches(item_rows), ITEMS)
@@ -71,20 +71,13 @@ def fingerprint(conf: ResolvedConf) -> str:
     return f"market {MARKET_VERSION}"
 
 
-def _require_section(conf: ResolvedConf) -> SimulatedSource:
-    source = conf.source
-    if not isinstance(source, SimulatedSource):
-        raise SourceError(f"source.kind is {source.kind}; set it to simulated")
-    return source
-
-
 def distinct_texts(typed: DataFrame) -> DataFrame:
     """Return text_number, shard, query_text and text_key of texts as typed, each text once.
 
     Modifiers come before a text that another query has already; what is still equal, or too long
     then, falls out.
     """
-    same = Window.partitionBy(normalise_text(F.col("typed"))).orderBy("text_number")
+    same = Window.partitionBy(text_key(F.col("typed"))).orderBy("text_number")
     count = len(MODIFIERS)
     words = F.array(*map(F.lit, MODIFIERS))
     turn = F.col("again")
@@ -99,7 +92,7 @@ def distinct_texts(typed: DataFrame) -> DataFrame:
             "text_number",
             "shard",
             "query_text",
-            normalise_text(F.col("query_text")).alias("text_key"),
+            text_key(F.col("query_text")).alias("text_key"),
         )
     )
 

@@ -34,6 +34,7 @@ from jobs.sources.base import (
     query_key,
     require_columns,
     require_file,
+    require_section,
 )
 from jobs.sources.files import load_frame, make_unreadable_error, read_delimited, read_json_lines
 from jobs.sources.window import as_of
@@ -49,7 +50,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     Raises:
         SourceError: a table or column is missing, a mapped name is not one of ours.
     """
-    source = _require_section(conf)
+    source = require_section(conf, TablesSource)
     items = _map_columns(spark, source, source.items, ITEMS)
     impressions = _read_optional(spark, source, source.impressions, IMPRESSIONS)
     judgments = _read_optional(spark, source, source.judgments, JUDGMENTS)
@@ -68,7 +69,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 
 def fingerprint(conf: ResolvedConf) -> str:
     """Hash of what can be seen of each table without reading it, see `jobs.sources.tables`."""
-    tables = [table for _, table in _list_inputs(_require_section(conf))]
+    tables = [table for _, table in _list_inputs(require_section(conf, TablesSource))]
     return section_hash([input_fingerprint(t, conf.run_date) for t in tables])
 
 
@@ -177,13 +178,6 @@ def load_input(spark: SparkSession, given: TableInput, key: str) -> DataFrame:
     if given.format == "json":
         return read_json_lines(spark, path)
     return load_frame(spark, given.format, path)
-
-
-def _require_section(conf: ResolvedConf) -> TablesSource:
-    source = conf.source
-    if not isinstance(source, TablesSource):
-        raise SourceError(f"source.kind is {source.kind!r}, not 'tables'")
-    return source
 
 
 def input_fingerprint(given: TableInput, run_date: date) -> str:

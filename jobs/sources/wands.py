@@ -19,13 +19,13 @@ from features.contracts import IMPRESSIONS
 from features.quality.typed import MALFORMED
 from jobs.sources.base import (
     RawFrames,
-    SourceError,
     files_fingerprint,
     grade_of,
     no_rows,
     query_key,
     require_columns,
     require_file,
+    require_section,
 )
 from jobs.sources.files import read_delimited
 
@@ -49,7 +49,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     Raises:
         SourceError: a file or column is missing, or the delimiter is not a tab.
     """
-    source = _require_section(conf)
+    source = require_section(conf, WandsSource)
     queries, products, labels = (_load_file(spark, source, name) for name in _COLUMNS)
     return RawFrames(
         items=_select_items(products),
@@ -61,7 +61,9 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 
 def fingerprint(conf: ResolvedConf) -> str:
     """Hash of the files' names, sizes and times."""
-    return files_fingerprint(_require_file(_require_section(conf), name) for name in _COLUMNS)
+    return files_fingerprint(
+        _require_file(require_section(conf, WandsSource), name) for name in _COLUMNS
+    )
 
 
 def _select_items(products: DataFrame) -> DataFrame:
@@ -130,10 +132,3 @@ def _require_file(source: WandsSource, name: str) -> Path:
         Path(source.path) / name,
         f"set source.path to the folder that holds {', '.join(_COLUMNS)}",
     )
-
-
-def _require_section(conf: ResolvedConf) -> WandsSource:
-    source = conf.source
-    if not isinstance(source, WandsSource):
-        raise SourceError(f"source.kind is {source.kind!r}, not 'wands'")
-    return source

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arrays import Floats
 from model.files import write_text
 from model.value.weights import ValueWeights
 
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from model.baselines.boosting import BoostedTrees
 
 Matrix = NDArray[np.float32]
-Floats = NDArray[np.float64]
 
 COLUMNS = {
     "popularity": "item_region_popularity",

@@ -12,11 +12,11 @@ from numpy.typing import NDArray
 
 from conf.errors import UserError
 from conf.sections.baselines import BaselinesConf
+from model.arrays import Floats
 from model.baselines.targets import Learning
 from model.spec import REGION_FEATURE, InputSpec
 
 Matrix = NDArray[np.float32]
-Floats = NDArray[np.float64]
 
 CUT_OFF = 10
 """Ranks that count in the NDCG that chooses a LambdaMART model, as in the evaluation."""

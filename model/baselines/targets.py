@@ -13,7 +13,7 @@ from model.spec import RELEVANCE, InputSpec
 from model.value.weights import ValueWeights
 
 _STEPS = 10
-"""Levels a grade: soft grades lie between 0 and 2, LambdaMART takes whole numbers."""
+"""Levels per grade: soft grades lie between 0 and 2, LambdaMART takes whole numbers."""
 
 _LONGEST = 10_000
 """Rows of a list that LightGBM takes; a longer one is cut."""

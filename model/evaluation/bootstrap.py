@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arrays import Floats
 from model.evaluation.metrics import divide_sums
-
-Floats = NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -11,14 +11,10 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
+from model.arrays import Floats, Ints, Mask
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured, compute_effective_size, measure_ndcg
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 
 
 @dataclass(frozen=True)

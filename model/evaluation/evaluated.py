@@ -7,9 +7,9 @@ import pandas as pd
 from model.evaluation.block_sums import ALL, BlockSums, Cell
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
 from model.evaluation.reliability import estimate_task_metrics
+from model.spec import FUNNEL
 
 NO_RANKING = "model"
-TASKS = ("click", "cart", "purchase")
 
 
 def build_ranking_rows(
@@ -53,14 +53,14 @@ def build_task_rows(
     return [
         _build_figures(region, NO_RANKING, metric, estimate, counts[region][task])
         for region, part in [(ALL, histogram), *parts]
-        for task in TASKS
+        for task in FUNNEL
         for metric, estimate in estimate_task_metrics(part, task, bootstrap, groups).items()
     ]
 
 
 def _index_queries(queries: pd.DataFrame) -> dict[str, dict[str, int]]:
     """Index the queries: region -> task -> count, "all" among the regions."""
-    tasks = list(TASKS)
+    tasks = list(FUNNEL)
     by_region = {
         str(region): dict(zip(tasks, map(int, counts), strict=True))
         for region, counts in zip(queries["region"], queries[tasks].to_numpy(), strict=True)

@@ -1,11 +1,10 @@
 """Relative examination of the positions from the log alone: the same curve for every ranker."""
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.isotonic import IsotonicRegression
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from model.arrays import Floats, Ints
+
 _ROUNDS = 100
 """Rounds of the alternation between attraction and examination (count)."""
 _PRIOR_CLICKS = 20.0

@@ -4,13 +4,10 @@ again."""
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from model.arrays import Floats
 from model.evaluation.lists import RankedLists
 from model.evaluation.metrics import divide_sums
-
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -34,11 +31,6 @@ class Measured:
     def value(self) -> float:
         """sum of numerators / sum of denominators; nan where nothing counts."""
         return float(divide_sums(self.numerator.sum(), self.denominator.sum()))
-
-    def sum_by_unit(self, unit: Ints, size: int) -> Floats:
-        """Add up both sums by unit, [size, 2], from the unit [N] of each row (from 0)."""
-        sums = (np.bincount(unit, part, size) for part in (self.numerator, self.denominator))
-        return np.stack(list(sums), axis=1)
 
 
 def measure_ndcg(lists: RankedLists, scores: Floats) -> Measured:

@@ -3,14 +3,14 @@
 The Spark versions in `features.evaluation` are tested against these.
 """
 
-from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-Floats = NDArray[np.float64]
+from model.arrays import Floats
+
 _TINY = 1e-7
 """Distance that a probability keeps from 0 and 1: one sure error costs 16 nats, not infinitely
 many."""
@@ -94,11 +94,6 @@ def compute_log_losses(probabilities: Floats, labels: Floats) -> Floats:
     return np.asarray(-(labels * np.log(p) + (1.0 - labels) * np.log1p(-p)), np.float64)
 
 
-def compute_log_loss(probabilities: Floats, labels: Floats) -> float:
-    """Compute the mean of `compute_log_losses` (nats)."""
-    return float(compute_log_losses(probabilities, labels).mean())
-
-
 def assign_equal_mass_groups(counts: NDArray[Any], groups: int) -> NDArray[np.int64]:
     """Assign a group to each bin, [bins]: neighbours merged into at most `groups` of about equal
     mass."""
@@ -108,19 +103,35 @@ def assign_equal_mass_groups(counts: NDArray[Any], groups: int) -> NDArray[np.in
     return np.minimum((middle / total * groups).astype(np.int64), groups - 1)
 
 
+def assign_equal_size_groups(values: Floats, groups: int) -> NDArray[np.int64]:
+    """Assign a group to each row, [N]: neighbours by value, at most `groups` of about equal
+    size."""
+    n = len(values)
+    group = np.empty(n, np.int64)
+    group[np.argsort(values, kind="stable")] = np.arange(n) * min(groups, n) // max(n, 1)
+    return group
+
+
 def compute_calibration_error(
     counts: NDArray[Any], expected: NDArray[Any], observed: NDArray[Any], group: NDArray[np.int64]
 ) -> Floats:
-    """Compute the expected calibration error: sum over groups of |expected - observed| / all rows.
+    """Compute the expected calibration error: the mean over groups, weighted by their rows, of
+    |mean probability - mean label| (Naeini, Cooper and Hauskrecht 2015), which is the sum of
+    |expected - observed| / all rows.
+
+    Their groups are equally wide; ours hold equal mass, as Nguyen and O'Connor 2015 propose, so
+    that no group rests on a handful of rows.
 
     Args:
-        counts, expected, observed: [..., bins] rows, sum of probabilities, sum of labels.
-        group: [bins] group of each bin, as `assign_equal_mass_groups` gives it.
+        counts, expected, observed: [..., bins] rows, sum of probabilities, sum of labels. A bin
+            may be one row, and its count the row's weight.
+        group: [bins] group of each bin, as `assign_equal_mass_groups` or
+            `assign_equal_size_groups` gives it.
 
     Returns:
-        [...], nan where there are no rows (Naeini et al. 2015, with groups of equal mass).
+        [...], nan where there are no rows.
     """
-    onehot = np.eye(int(group.max()) + 1)[group]
+    onehot = np.eye(int(group.max(initial=0)) + 1)[group]
     gap = np.abs((np.asarray(expected, np.float64) - observed) @ onehot).sum(axis=-1)
     rows = np.asarray(counts, np.float64).sum(axis=-1)
     return divide_sums(gap, rows)
@@ -144,8 +155,3 @@ def compute_spearman(x: Floats, y: Floats) -> float:
     """Compute the rank correlation of two [N], ties with their mean rank; nan where one does not
     vary."""
     return compute_pearson(rankdata(x), rankdata(y))
-
-
-def is_monotone(values: Sequence[float], tolerance: float = 0.0) -> bool:
-    """Tell whether no value lies more than `tolerance` below the one before it."""
-    return bool(np.all(np.diff(np.asarray(values, np.float64)) >= -tolerance))

@@ -3,15 +3,12 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
+from model.arrays import Floats, Ints, Mask
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured, measure_ndcg
 from model.evaluation.metrics import compute_exponential_gains
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
-Mask = NDArray[np.bool_]
 KINDS = ("judged", "judged_mixed", "pooled", "condensed")
 CLEAR_GRADES, CLEAR_RATINGS = 2.0, 1.5
 """How far apart two items are beyond doubt: the two ends of three grades, and half the range of a

@@ -6,12 +6,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
+from model.arrays import Floats
 from model.evaluation.metrics import compute_auc, compute_pearson, compute_spearman
-
-TASKS = ("click", "cart", "purchase")
-Floats = NDArray[np.float64]
+from model.spec import FUNNEL
 
 
 @dataclass(frozen=True)
@@ -92,7 +90,7 @@ def check_sample(sample: pd.DataFrame) -> list[TruthCheck]:
     """Run all checks that are defined on a sample of pairs."""
     if sample.empty:
         return []
-    checks = [c for task in TASKS for c in check_probability(sample, task)]
+    checks = [c for task in FUNNEL for c in check_probability(sample, task)]
     return [c for c in (*checks, *check_relevance(sample)) if np.isfinite(c.value)]
 
 

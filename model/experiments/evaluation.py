@@ -9,11 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.sections.value import EvaluationConf
+from model.arrays import Floats, Mask
+from model.evaluation.block_sums import ALL
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured, measure_ndcg
 from model.evaluation.metrics import compute_exponential_gains, compute_log_losses
 from model.evaluation.relevance import CLEAR_GRADES, KINDS, GradedLists, measure_clear_pairs
-from model.experiments.figures import ALL, Figure, UnitRows
+from model.experiments.figures import Figure, UnitRows
 from model.experiments.judge import Judge
 from model.experiments.predictions import LIST, LOGGED, PAGE, TRUTH, UNIT, Predictions
 from model.experiments.ranking import EVERY, Order, compute_probabilities
@@ -25,10 +27,8 @@ from model.experiments.rows import (
     pool_planted,
 )
 from model.serving.calibrators import Calibrators
-from model.spec import GRADES
+from model.spec import THRESHOLDS
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 UNKNOWN = "unknown"
 _TINY = 1e-7
 """Least rise of a step that counts as a violation: a smaller one is rounding."""
@@ -90,7 +90,9 @@ class Evaluation:
             graded = mark_judged(self.predictions)
             gains = compute_exponential_gains(compute_grades(self.predictions)[graded])
             lists = RankedLists.from_codes(self.predictions.get_codes(LIST)[graded], gains, self.k)
-            expected = np.sum([self.predictions.get_probability(f"p_{g}") for g in GRADES], axis=0)
+            expected = np.sum(
+                [self.predictions.get_probability(f"p_{g}") for g in THRESHOLDS], axis=0
+            )
             figures += self._build_ndcg(f"ndcg@{self.k}.relevance", lists, graded, expected)
         return [*figures, *self._build_violations(), *self._build_truths()]
 
@@ -163,7 +165,7 @@ class Evaluation:
         labelled = self.predictions.get_labelled(output, LOGGED)
         name = output.removeprefix("p_")
         counted = labelled.weight > 0
-        if name in GRADES:
+        if name in THRESHOLDS:
             counted &= mark_judged(self.predictions)
         p = self._calibrate(LOGGED)[output]
         for rows, mask in self._split_rows(counted):
@@ -230,8 +232,3 @@ class Evaluation:
         }
         calibrated = self.calibrators.apply(raw, self.predictions.get_codes("region"))
         return {name: np.asarray(p, np.float64) for name, p in calibrated.items()}
-
-
-def index_figures(figures: list[Figure]) -> dict[tuple[str, str], Figure]:
-    """Index figures by metric and region."""
-    return {(f.metric, f.region): f for f in figures}

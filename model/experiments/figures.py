@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
+from model.arrays import Floats, Ints
 from model.evaluation.metrics import (
     assign_equal_mass_groups,
     compute_auc,
@@ -16,10 +17,7 @@ from model.evaluation.metrics import (
     divide_sums,
 )
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 Kind = Literal["mean", "auc", "calibration", "constant"]
-ALL = "all"
 ENGAGEMENT, CHANGE = "value.engagement", "change.engagement"
 _AUC_BINS = 500
 """Bins of the replicates' AUC, of equal mass: ties within a bin change it by less than 1 / 500."""

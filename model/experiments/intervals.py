@@ -11,13 +11,12 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import stats
 
+from model.arrays import Floats
 from model.evaluation.bootstrap import Estimate
 from model.experiments.figures import Figure
 
-Floats = NDArray[np.float64]
 _FEWEST = 2
 """Units or seeds below which nothing varies and no interval exists (count)."""
 POWER = 0.8

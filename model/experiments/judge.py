@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.sections.value import EvaluationConf, Weights
+from model.arrays import Floats, Mask
 from model.evaluation.currency import Currency, choose_currency
 from model.evaluation.engagement import (
     Shown,
@@ -21,15 +21,7 @@ from model.evaluation.examination import estimate_examination
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import Measured
 from model.evaluation.metrics import compute_exponential_gains
-from model.experiments.predictions import (
-    LIST,
-    PAGE,
-    POSITION,
-    PROPENSITY,
-    TRUTH,
-    UNIT,
-    Predictions,
-)
+from model.experiments.predictions import LIST, PAGE, PROPENSITY, TRUTH, UNIT, Predictions
 from model.experiments.rows import (
     TASKS,
     compute_engagement_gains,
@@ -39,12 +31,9 @@ from model.experiments.rows import (
     number_pairs,
     sum_weighted,
 )
+from model.feed.base import POSITION
 from model.value.shares import choose_shares
 from model.value.tradeoff import CurvePoint
-
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)

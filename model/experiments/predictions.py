@@ -10,22 +10,21 @@ import pyarrow.parquet as pq
 import torch
 from numpy.typing import NDArray
 
+from model.arrays import Floats, Ints
 from model.feed import Snapshot, TrainingSnapshotError
+from model.feed.base import POSITION
 from model.files import new_file
 from model.ranker import Ranker
 from model.serving.calibrators import LabelledPredictions
-from model.spec import GRADES, RELEVANCE, InputSpec
+from model.spec import RELEVANCE, THRESHOLDS, InputSpec
 
 LIST, PAGE, UNIT, ITEM = "list_code", "page_code", "unit_code", "item_code"
-POSITION = "position"
 JUDGED, GRADE, PROPENSITY = "judged", "grade", "propensity"
 TRUTH, BLIND = "p_true_", "p_blind_"
 LOGGED, FIRST = "logged", "first"
 _OPTIONAL = {PAGE: LIST, UNIT: LIST, ITEM: None, JUDGED: None, GRADE: None, PROPENSITY: None}
 _BATCH = 8_192
 """Rows of a forward pass: the hidden layers of so many stay small in memory (count)."""
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
 
 
 @dataclass(frozen=True)
@@ -61,7 +60,7 @@ class Predictions:
         name = output.removeprefix("p_")
         weight = (
             self.columns[f"mask_{RELEVANCE}"] * self.columns[f"weight_{RELEVANCE}"]
-            if name in GRADES
+            if name in THRESHOLDS
             else self.columns[f"mask_{name}"]
         )
         return LabelledPredictions(

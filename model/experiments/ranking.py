@@ -4,19 +4,17 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.sections.experiment import RankingConf
 from conf.sections.value import EvaluationConf, ValueConf, Weights
+from model.arrays import Floats, Mask
 from model.experiments.judge import Judge
 from model.experiments.predictions import FIRST, Predictions
 from model.serving.calibrators import Calibrators
-from model.spec import GRADES, RELEVANCE
+from model.spec import RELEVANCE, THRESHOLDS
 from model.value.tradeoff import CurvePoint, pick_point
 from model.value.weights import ValueWeights, compute_value
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
 EVERY = 0
 """Key of the weight of all regions without one of their own: the id of the unknown region."""
 
@@ -110,7 +108,7 @@ def compute_probabilities(
     applied = calibrators.apply(raw, predictions.get_codes("region")) if calibrated else raw
     by_output = {name: np.asarray(p, np.float64) for name, p in applied.items()}
     if predictions.spec.relevance:
-        by_output[RELEVANCE] = np.sum([by_output[f"p_{grade}"] for grade in GRADES], axis=0)
+        by_output[RELEVANCE] = np.sum([by_output[f"p_{grade}"] for grade in THRESHOLDS], axis=0)
     return by_output
 
 

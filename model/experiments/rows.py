@@ -1,16 +1,13 @@
 """Which rows of a split are judged, shown or pooled, and what each of them is worth."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.sections.value import Weights
+from model.arrays import Floats, Ints, Mask
 from model.experiments.predictions import GRADE, ITEM, JUDGED, LIST, TRUTH, Predictions
-from model.spec import GRADES, RELEVANCE
+from model.spec import RELEVANCE, THRESHOLDS
 from model.value.weights import PROBABILITIES
 
-Floats = NDArray[np.float64]
-Mask = NDArray[np.bool_]
-Ints = NDArray[np.int64]
 TASKS = tuple(name.removeprefix("p_") for name in PROBABILITIES)
 
 
@@ -68,7 +65,7 @@ def compute_grades(predictions: Predictions) -> Floats:
     """Compute grade, [N]: of the snapshot's column, else the label's expected grade."""
     if GRADE in predictions.columns:
         return predictions.columns[GRADE]
-    ge_1, ge_2 = (predictions.columns[f"label_{grade}"] for grade in GRADES)
+    ge_1, ge_2 = (predictions.columns[f"label_{grade}"] for grade in THRESHOLDS)
     return ge_1 + ge_2
 
 

@@ -5,20 +5,18 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from conf.errors import UserError
 from conf.load import section_hash
 from conf.sections.baselines import Arm, BaselinesConf
 from conf.sections.value import Weights
+from model.arrays import Floats
 from model.baselines import fit_baselines
 from model.experiments.figures import Figure
 from model.experiments.predictions import BLIND, FIRST, LOGGED, TRUTH, Predictions, read_split_rows
 from model.feed import Snapshot
-from model.spec import GRADES, RELEVANCE
+from model.spec import RELEVANCE, THRESHOLDS
 from model.value.weights import ValueWeights
-
-Floats = NDArray[np.float64]
 
 ENGAGEMENT = "engagement"
 _PLANTED = {"truth": TRUTH, "blind": BLIND}
@@ -124,8 +122,8 @@ def build_predicted_columns(scores: Mapping[str, Floats], snapshot: Snapshot) ->
     for output in snapshot.spec.outputs:
         if output in scores:
             value = scores[output]
-        elif output.removeprefix("p_") in GRADES:
-            value = scores.get(RELEVANCE, np.zeros(rows)) / len(GRADES)
+        elif output.removeprefix("p_") in THRESHOLDS:
+            value = scores.get(RELEVANCE, np.zeros(rows)) / len(THRESHOLDS)
         else:
             value = scores.get(ENGAGEMENT, np.zeros(rows))
         columns |= {f"{position}.{output}": value for position in (FIRST, LOGGED)}

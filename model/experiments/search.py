@@ -6,7 +6,8 @@ from itertools import product
 import numpy as np
 
 from conf.sections.experiment import Plain, SearchConf, Settings
-from model.experiments.figures import ALL, Figure
+from model.evaluation.block_sums import ALL
+from model.experiments.figures import Figure
 
 
 def draw_trials(conf: SearchConf) -> list[Settings]:

@@ -11,7 +11,7 @@ from model.heads.engagement import set_bias
 from model.heads.links import compute_log_odds
 from model.heads.ordered import Gap
 from model.losses import TaskLoss, thresholds_loss
-from model.spec import GRADES
+from model.spec import THRESHOLDS
 
 
 class CoralHead(RelevanceHead):
@@ -30,8 +30,8 @@ class CoralHead(RelevanceHead):
 
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set b_1 and b_2 to the log-odds of the label rates."""
-        if all(grade in rates for grade in GRADES):
-            ge_1, ge_2 = (compute_log_odds(rates[grade]) for grade in GRADES)
+        if all(grade in rates for grade in THRESHOLDS):
+            ge_1, ge_2 = (compute_log_odds(rates[grade]) for grade in THRESHOLDS)
             set_bias(self.tower, [ge_1])
             self.gap.start_at(ge_1 - ge_2)
 

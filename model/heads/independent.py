@@ -8,7 +8,7 @@ from torch import Tensor
 from model.heads.base import RelevanceHead
 from model.heads.engagement import start_tower
 from model.losses import TaskLoss, thresholds_loss
-from model.spec import GRADES
+from model.spec import THRESHOLDS
 
 
 class IndependentHead(RelevanceHead):
@@ -19,12 +19,12 @@ class IndependentHead(RelevanceHead):
     they are.
     """
 
-    outputs = len(GRADES)
+    outputs = len(THRESHOLDS)
 
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set the last biases to the log-odds of the label rates."""
-        if all(grade in rates for grade in GRADES):
-            start_tower(self.tower, [rates[grade] for grade in GRADES])
+        if all(grade in rates for grade in THRESHOLDS):
+            start_tower(self.tower, [rates[grade] for grade in THRESHOLDS])
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:
         """Map logits [B, 2] to P(grade >= 1), P(grade >= 2) [B, 2], not increasing."""

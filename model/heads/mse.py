@@ -13,7 +13,7 @@ from model.heads.engagement import set_bias
 from model.heads.links import compute_log_odds
 from model.heads.ordered import Gap
 from model.losses import TaskLoss, squared_error, thresholds_loss
-from model.spec import GRADES
+from model.spec import THRESHOLDS
 
 _STEEPNESS = 4.0
 """Slope of the read-out at the start: a grade more moves a threshold from 12 % to 88 %."""
@@ -38,9 +38,9 @@ class MseHead(RelevanceHead):
 
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set e to the mean grade, and the thresholds so that its read-out gives the rates."""
-        if all(grade in rates for grade in GRADES):
-            ge_1, ge_2 = (compute_log_odds(rates[grade]) for grade in GRADES)
-            mean = sum(rates[grade] for grade in GRADES)
+        if all(grade in rates for grade in THRESHOLDS):
+            ge_1, ge_2 = (compute_log_odds(rates[grade]) for grade in THRESHOLDS)
+            mean = sum(rates[grade] for grade in THRESHOLDS)
             set_bias(self.tower, [mean])
             with torch.no_grad():
                 self.threshold.fill_(mean - ge_1 / _STEEPNESS)

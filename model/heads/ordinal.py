@@ -8,7 +8,7 @@ from torch import Tensor
 from model.heads.base import RelevanceHead
 from model.heads.engagement import start_tower
 from model.losses import TaskLoss, corn_loss
-from model.spec import GRADES
+from model.spec import THRESHOLDS
 
 
 class CornHead(RelevanceHead):
@@ -19,12 +19,12 @@ class CornHead(RelevanceHead):
     """
 
     chain = True
-    outputs = len(GRADES)
+    outputs = len(THRESHOLDS)
 
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set the last biases to the log-odds of the conditional rates in the labels."""
-        if all(grade in rates for grade in GRADES):
-            ge_1, ge_2 = (rates[grade] for grade in GRADES)
+        if all(grade in rates for grade in THRESHOLDS):
+            ge_1, ge_2 = (rates[grade] for grade in THRESHOLDS)
             start_tower(self.tower, [ge_1, ge_2 / ge_1 if ge_1 > 0 else 0.5])
 
     def compute_probabilities(self, logits: Tensor) -> Tensor:

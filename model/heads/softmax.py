@@ -9,7 +9,7 @@ from torch import Tensor
 from model.heads.base import RelevanceHead
 from model.heads.engagement import set_bias
 from model.losses import TaskLoss, grade_entropy
-from model.spec import GRADES
+from model.spec import THRESHOLDS
 
 _RAREST = 1e-4
 """Least share of a grade at the start, so that its logarithm is finite."""
@@ -22,12 +22,12 @@ class SoftmaxHead(RelevanceHead):
     P(grade >= k) implies.
     """
 
-    outputs = len(GRADES) + 1
+    outputs = len(THRESHOLDS) + 1
 
     def start_at(self, rates: Mapping[str, float]) -> None:
         """Set the last biases to the logarithms of the grades' shares in the labels."""
-        if all(grade in rates for grade in GRADES):
-            ge_1, ge_2 = (rates[grade] for grade in GRADES)
+        if all(grade in rates for grade in THRESHOLDS):
+            ge_1, ge_2 = (rates[grade] for grade in THRESHOLDS)
             shares = [1.0 - ge_1, ge_1 - ge_2, ge_2]
             set_bias(self.tower, [math.log(max(share, _RAREST)) for share in shares])
 

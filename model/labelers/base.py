@@ -9,11 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from conf.errors import UserError
+from model.arrays import Floats
 
-Floats = NDArray[np.float64]
 GRADE_COUNT = 3
 """Grades 0, 1 and 2."""
-_ORDER_SLACK = 1e-6
+ORDER_SLACK = 1e-6
 """Rounding by which P(grade >= 2) may lie above P(grade >= 1)."""
 
 
@@ -63,7 +63,7 @@ class Probabilities:
         both = np.concatenate([ge_1, ge_2])
         if not np.all(np.isfinite(both)) or np.any((both < 0) | (both > 1)):
             raise LabelerError("a label probability is not a number in [0, 1]")
-        if np.any(ge_2 > ge_1 + _ORDER_SLACK):
+        if np.any(ge_2 > ge_1 + ORDER_SLACK):
             raise LabelerError("P(grade >= 2) lies above P(grade >= 1)")
 
     def __len__(self) -> int:

@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.sections.labeling import Mix
+from model.arrays import Floats
 from model.files import short_hash
-from model.labelers.base import Floats, Labeler, LabelerError, Pairs, Probabilities
+from model.labelers.base import Labeler, LabelerError, Pairs, Probabilities
 from model.labelers.metrics import cut_grades
 from model.labelers.mix.prior_shift import correct_mix
-from model.labelers.mix.sampling import Mix
 from model.labelers.partial import Answers, predict_some
 from model.labelers.store import load_labeler, read_description, save_labeler
 from model.labelers.vectors import ReadsVectors

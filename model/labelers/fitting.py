@@ -7,13 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from model.arrays import Floats
+from model.evaluation.metrics import compute_log_losses
 from model.files import short_hash
-from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Pairs, Probabilities, Targets
-
-_ORDER_SLACK = 1e-6
-"""Rounding by which P(grade >= 2) may lie above P(grade >= 1)."""
-_TINY = 1e-7
-"""Distance that a probability keeps from 0 and 1, so that one sure error costs 16 nats."""
+from model.labelers.base import (
+    GRADE_COUNT,
+    ORDER_SLACK,
+    LabelerError,
+    Pairs,
+    Probabilities,
+    Targets,
+)
 
 
 def check_fit(pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets]) -> None:
@@ -29,7 +33,7 @@ def check_fit(pairs: Pairs, targets: Targets, validation: tuple[Pairs, Targets])
         if len(texts) != len(labels):
             raise LabelerError(f"{len(texts)} {what} pairs beside {len(labels)} labels")
         ge_1, ge_2 = labels.label_ge_1, labels.label_ge_2
-        if not np.all((ge_2 >= 0) & (ge_2 <= ge_1 + _ORDER_SLACK) & (ge_1 <= 1)):
+        if not np.all((ge_2 >= 0) & (ge_2 <= ge_1 + ORDER_SLACK) & (ge_1 <= 1)):
             raise LabelerError(f"a {what} label breaks 0 <= P(>= 2) <= P(>= 1) <= 1")
     masses = sum_grade_masses(targets)
     absent = [str(grade) for grade in range(GRADE_COUNT) if not masses[grade] > 0]
@@ -51,11 +55,8 @@ def compute_cross_entropy(p: Probabilities, targets: Targets) -> float:
 
 def compute_pair_losses(p: Probabilities, targets: Targets) -> Floats:
     """Compute the cross-entropy (nats) of both thresholds together for each pair, [N]."""
-    total = np.zeros(len(p))
-    for predicted, label in ((p.p_ge_1, targets.label_ge_1), (p.p_ge_2, targets.label_ge_2)):
-        safe = predicted.clip(_TINY, 1 - _TINY)
-        total -= label * np.log(safe) + (1 - label) * np.log1p(-safe)
-    return total
+    first = compute_log_losses(p.p_ge_1, targets.label_ge_1)
+    return first + compute_log_losses(p.p_ge_2, targets.label_ge_2)
 
 
 def is_clearly_worse(losses: Floats, than: Floats, weight: Floats) -> bool:

@@ -6,8 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from model.evaluation.metrics import compute_spearman
-from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Probabilities
+from model.arrays import Floats
+from model.evaluation.metrics import (
+    assign_equal_size_groups,
+    compute_calibration_error,
+    compute_spearman,
+)
+from model.labelers.base import GRADE_COUNT, LabelerError, Probabilities
 
 Grades = NDArray[np.int64]
 _GROUPS = 10
@@ -47,12 +52,6 @@ def compute_kappa(table: Floats) -> Floats:
         return np.asarray(1.0 - observed * total / expected, np.float64)
 
 
-def compute_quadratic_kappa(a: NDArray[Any], b: NDArray[Any]) -> float:
-    """Compute the quadratic weighted kappa of two gradings of the same N pairs; NaN where it is
-    undefined."""
-    return float(compute_kappa(count_confusion(a, b)))
-
-
 def compute_agreement(table: Floats) -> dict[str, Floats]:
     """Compute the figures of tables [..., 3, 3], true grade in the row: qwk, exact, within_one,
     recall_k.
@@ -82,7 +81,7 @@ def compute_label_metrics(
     here (recall of a grade that no pair has) is NaN.
 
     Args:
-        cuts: of the expected grade, see `find_cut_points`; None: the most probable grade.
+        cuts: of the expected grade, see `match_cuts`; None: the most probable grade.
 
     Raises:
         LabelerError: the lengths differ, or a grade is not 0, 1 or 2.
@@ -92,54 +91,29 @@ def compute_label_metrics(
     figures = compute_agreement(count_confusion(true, predicted))
     return {name: float(value) for name, value in figures.items()} | {
         "spearman": compute_spearman(p.expected, true.astype(np.float64)),
-        "ece_ge_1": compute_calibration_error(p.p_ge_1, (true >= 1).astype(np.float64)),
-        "ece_ge_2": compute_calibration_error(p.p_ge_2, (true >= 2).astype(np.float64)),
+        **compute_calibration_errors(p, true),
     }
 
 
-def compute_calibration_error(p: Floats, label: Floats, weight: Floats | None = None) -> float:
-    """Average |mean p - mean label| over ten groups of equal size, ordered by p.
+def compute_calibration_errors(
+    p: Probabilities, grades: NDArray[Any], weight: Floats | None = None
+) -> dict[str, float]:
+    """Compute ece_ge_1 and ece_ge_2 over ten groups of equal size, ordered by the probability, see
+    `compute_calibration_error`; NaN without pairs.
 
     Args:
-        p: [N] predicted probability.
-        label: [N] 0 or 1, or a soft label.
+        grades: [N] true grades.
         weight: [N]; None: 1 each. Groups have equal numbers of pairs, whatever the weights.
     """
-    if len(p) == 0:
-        return float("nan")
-    group = np.empty(len(p), np.int64)
-    group[np.argsort(p, kind="stable")] = np.arange(len(p)) * min(_GROUPS, len(p)) // len(p)
     each = np.ones(len(p)) if weight is None else weight
-    gaps = np.abs(np.bincount(group, each * (p - label)))
-    return float(gaps.sum() / each.sum())
-
-
-def find_cut_points(expected: Floats, mix: Sequence[float]) -> tuple[float, float]:
-    """Find the two cut points that give predictions the mix of grades of training.
-
-    Args:
-        expected: [N] expected grades.
-        mix: shares of grade 0, 1 and 2; they need not add up to 1.
-
-    Raises:
-        LabelerError: no predictions, a negative share, or shares that add up to 0.
-    """
-    shares = np.asarray(mix, np.float64)
-    if len(expected) == 0 or shares.shape != (GRADE_COUNT,) or np.any(shares < 0):
-        raise LabelerError(f"no cut points of {len(expected)} predictions for the mix {mix}")
-    if shares.sum() <= 0:
-        raise LabelerError("the shares of the mix add up to 0")
-    low, high = np.quantile(expected, np.cumsum(shares / shares.sum())[:2].clip(0, 1))
-    return float(low), float(high)
+    errors = {}
+    for grade, probability in ((1, p.p_ge_1), (2, p.p_ge_2)):
+        group = assign_equal_size_groups(probability, _GROUPS)
+        error = compute_calibration_error(each, each * probability, each * (grades >= grade), group)
+        errors[f"ece_ge_{grade}"] = float(error)
+    return errors
 
 
 def cut_grades(expected: Floats, cuts: Sequence[float]) -> Grades:
     """Cut expected grades into grades [N]: 0 up to the first cut, 1 up to the second, 2 above."""
     return np.searchsorted(np.asarray(cuts, np.float64), expected, side="left").astype(np.int64)
-
-
-def compute_mix(grades: NDArray[Any], weight: Floats | None = None) -> tuple[float, float, float]:
-    """Compute the shares of grade 0, 1, 2 among graded pairs [N]."""
-    counts = np.bincount(np.asarray(grades, np.int64), weight, GRADE_COUNT)
-    shares = counts / counts.sum()
-    return float(shares[0]), float(shares[1]), float(shares[2])

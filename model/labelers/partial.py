@@ -8,7 +8,8 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from model.labelers.base import Floats, Labeler, LabelerError, Pairs, Probabilities
+from model.arrays import Floats
+from model.labelers.base import Labeler, LabelerError, Pairs, Probabilities
 
 
 @dataclass(frozen=True)

@@ -59,10 +59,6 @@ class StaticBalance(nn.Module):
         """Combine the losses of this process to a balanced scalar with its graph."""
         return total_loss(losses, self.weights, denominators)
 
-    def get_weight(self, name: str) -> float:
-        """Give the static weight of a loss."""
-        return self.weights.get(name, 1.0)
-
 
 class UncertaintyBalance(StaticBalance):
     """sum_t exp(-s_t) * w_t * mean loss_t + s_t / 2, with s_t learnt, from 0 on.
@@ -83,7 +79,7 @@ class UncertaintyBalance(StaticBalance):
         """Combine the losses of this process; each process adds its part of s_t / 2."""
         scaled, spread = dict(losses), self.log_variance.new_zeros(())
         for task, s in zip(self.tasks, self.log_variance, strict=True):
-            if self.get_weight(task) > 0:
+            if self.weights.get(task, 1.0) > 0:
                 scaled[task] = TaskLoss(torch.exp(-s) * losses[task].total, losses[task].weight)
                 spread = spread + (denominators[task] > 0) * s / 2.0
         return total_loss(scaled, self.weights, denominators) + spread / ranks.size
@@ -97,7 +93,7 @@ class PcgradBalance(StaticBalance):
 
     Yu et al. (NeurIPS 2020, arXiv 2001.06782, algorithm 1) on the gradients of w_t * mean loss_t.
     Only parameters that more than one task reaches take part, as one long vector; others get
-    their task's gradient, and penalties are added as they are. It costs one backward pass a loss,
+    their task's gradient, and penalties are added as they are. It costs one backward pass per loss,
     and needs one process alone: `TrainerConf` refuses more.
     """
 

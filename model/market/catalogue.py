@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from conf.sections.source import SimulatedSource
-from model.market.draws import Draws, Floats, Ints, Texts
+from model.arrays import Floats, Ints
+from model.market.draws import Draws, Texts
 from model.market.offers import Latents, compute_prices, draw_latents, draw_listing_days
 from model.market.vocabulary import (
     BRANDS,

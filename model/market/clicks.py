@@ -15,7 +15,8 @@ from itertools import pairwise
 import numpy as np
 
 from conf.sections.market import ClicksConf
-from model.market.draws import Bools, Draws, Floats, Keys
+from model.arrays import Floats
+from model.market.draws import Bools, Draws, Keys
 
 EXAMINATION_POINTS = ((1, 0.310), (2, 0.106), (3, 0.077), (10, 0.027), (25, 0.015))
 """(position, click rate) measured on a public log of hotel searches; only ratios are used."""

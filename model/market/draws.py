@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike, NDArray
 from pandas.util import hash_array
 from scipy.special import ndtri
 
-Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+from model.arrays import Floats, Ints
+
 Bools = NDArray[np.bool_]
 Texts = NDArray[np.object_]
 Keys = NDArray[np.uint64]

@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from conf.sections.source import SimulatedSource
+from model.arrays import Ints
 from model.market.catalogue import (
     ATTRIBUTES,
     NAMES,
@@ -13,7 +14,7 @@ from model.market.catalogue import (
     draw_names,
     draw_types,
 )
-from model.market.draws import Draws, Ints
+from model.market.draws import Draws
 from model.market.vocabulary import COLOURS
 
 _MAX_NAMED = 3

@@ -5,7 +5,8 @@ from math import hypot
 from numpy.typing import ArrayLike
 
 from conf.sections.market import PolicyConf, ShoppersConf
-from model.market.draws import Draws, Floats
+from model.arrays import Floats
+from model.market.draws import Draws
 from model.market.shoppers import MarketPairs, estimate_click_spread
 
 WORDS_MEAN, WORDS_SD = 0.43, 0.32

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from model.market.draws import Draws, Floats, Keys
+from model.arrays import Floats
+from model.market.draws import Draws, Keys
 
 LOG_PRICE_SD = 0.45
 """Spread of log prices within a type."""

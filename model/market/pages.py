@@ -5,8 +5,9 @@ from typing import NamedTuple
 import numpy as np
 
 from conf.sections.market import MarketSource
+from model.arrays import Floats, Ints
 from model.market.clicks import draw_clicks
-from model.market.draws import Bools, Draws, Floats, Ints, Keys
+from model.market.draws import Bools, Draws, Keys
 
 _MINUTE, _HOUR, _DAY = 60, 3_600, 86_400
 """Seconds of each."""

@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from conf.sections.source import SimulatedSource
+from model.arrays import Floats, Ints
 from model.market.catalogue import SHARD_ITEMS, count_shards, draw_items
-from model.market.draws import Bools, Draws, Floats, Ints
+from model.market.draws import Bools, Draws
 from model.market.intents import Intents
 from model.market.logger import score_shelf
 from model.market.vocabulary import TYPES

@@ -5,7 +5,8 @@ from math import sqrt
 import numpy as np
 from numpy.typing import ArrayLike
 
-from model.market.draws import Draws, Floats, Ints
+from model.arrays import Floats, Ints
+from model.market.draws import Draws
 
 RATERS = 3
 """Raters of a pair, as many as behind most mean ratings of Home Depot."""

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 
 from conf.sections.market import ShoppersConf
-from model.market.draws import Bools, Draws, Floats, Keys, as_keys, compute_sigmoid
+from model.arrays import Floats
+from model.market.draws import Bools, Draws, Keys, as_keys, compute_sigmoid
 
 RELEVANCE_SD = 0.7
 """Spread of the planted relevance among the items that compete for a page, about (grades)."""

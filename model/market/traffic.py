@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 
 from conf.sections.market import MarketSource
-from model.market.draws import Draws, Ints, choose_index, draw_zipf_ranks
+from model.arrays import Ints
+from model.market.draws import Draws, choose_index, draw_zipf_ranks
 
 WEEKDAY_TRAFFIC = (0.95, 0.9, 0.9, 0.95, 1.0, 1.15, 1.15)
 """Pages of a day over the mean day, Monday first; they add up to 7."""

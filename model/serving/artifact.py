@@ -79,14 +79,12 @@ def save_model(artifact: Artifact, folder: Path) -> str:
     return version
 
 
-def load_model(
-    folder: Path | str, verify: bool = True, features: list[str] | None = None
-) -> LoadedRanker:
-    """Load a model's directory as a ranker that is ready to predict.
+def load_model(folder: Path | str, features: list[str] | None = None) -> LoadedRanker:
+    """Load a model's directory as a ranker that is ready to predict; every file is compared with
+    its sha256.
 
     Args:
         folder: model directory.
-        verify: compare every file with its sha256.
         features: names that the caller will send, in order; refused where the model's differ.
 
     Raises:
@@ -94,11 +92,9 @@ def load_model(
             unknown format version, other features.
     """
     root = Path(folder)
-    manifest = _read_manifest(root)
-    content = {name: _read_checked(root, name, manifest, verify) for name in _DEFINING}
-    if verify:
-        for name in manifest["files"]:
-            _read_checked(root, name, manifest, verify)
+    manifest = read_manifest(root)
+    names = dict.fromkeys([*_DEFINING, *manifest["files"]])
+    content = {name: _read_checked(root, name, manifest) for name in names}
     try:
         return _assemble(content, str(manifest["model_version"]), features)
     except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
@@ -113,7 +109,25 @@ def read_manifest(folder: Path | str) -> dict[str, Any]:
     Raises:
         ModelError: it is missing, unreadable, or of an unknown format version.
     """
-    return _read_manifest(Path(folder))
+    root = Path(folder)
+    path = root / MANIFEST
+    if not path.is_file():
+        raise ModelError(f"no model at {root}: {MANIFEST} is missing; run train first")
+    manifest: dict[str, Any] = read_json(path, ModelError, _MEND)
+    format_version = manifest.get("format_version")
+    if format_version != FORMAT_VERSION:
+        raise ModelError(
+            f"{path} has format version {format_version}, this code reads {FORMAT_VERSION}"
+        )
+    missing = [name for name in _DEFINING if name not in manifest.get("files", {})]
+    if missing or "model_version" not in manifest:
+        raise ModelError(f"{path} is incomplete: lists no {missing or 'model_version'}")
+    if _compute_version(manifest["files"]) != manifest["model_version"]:
+        raise ModelError(
+            f"{path} was edited: its files are not those of version {manifest['model_version']}; "
+            f"{_MEND}"
+        )
+    return manifest
 
 
 def _assemble(
@@ -153,33 +167,12 @@ def _compute_version(digests: Mapping[str, str]) -> str:
     return short_hash("|".join(digests[name] for name in _DEFINING))
 
 
-def _read_manifest(root: Path) -> dict[str, Any]:
-    path = root / MANIFEST
-    if not path.is_file():
-        raise ModelError(f"no model at {root}: {MANIFEST} is missing; run train first")
-    manifest: dict[str, Any] = read_json(path, ModelError, _MEND)
-    format_version = manifest.get("format_version")
-    if format_version != FORMAT_VERSION:
-        raise ModelError(
-            f"{path} has format version {format_version}, this code reads {FORMAT_VERSION}"
-        )
-    missing = [name for name in _DEFINING if name not in manifest.get("files", {})]
-    if missing or "model_version" not in manifest:
-        raise ModelError(f"{path} is incomplete: lists no {missing or 'model_version'}")
-    if _compute_version(manifest["files"]) != manifest["model_version"]:
-        raise ModelError(
-            f"{path} was edited: its files are not those of version {manifest['model_version']}; "
-            f"{_MEND}"
-        )
-    return manifest
-
-
-def _read_checked(root: Path, name: str, manifest: Mapping[str, Any], verify: bool) -> bytes:
+def _read_checked(root: Path, name: str, manifest: Mapping[str, Any]) -> bytes:
     path = root / name
     if not path.is_file():
         raise ModelError(f"model file {path} is missing; {_MEND}")
     content = path.read_bytes()
-    if verify and hashlib.sha256(content).hexdigest() != manifest["files"][name]:
+    if hashlib.sha256(content).hexdigest() != manifest["files"][name]:
         raise ModelError(f"model file {path} differs from its sha256 in {MANIFEST}; {_MEND}")
     return content
 

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from conf.sections.training import CalibrationConf
 from model.serving.calibration import Array, Calibrator, Identity, fit_map, from_json
-from model.spec import GRADES
+from model.spec import THRESHOLDS
 
 Arrays = dict[str, npt.NDArray[np.float32]]
 
@@ -53,7 +53,7 @@ class Calibrators:
             region: [N] region ids, 0 unknown.
         """
         out = {name: self._calibrate_output(name, p, region) for name, p in raw.items()}
-        ge_1, ge_2 = (f"p_{grade}" for grade in GRADES)
+        ge_1, ge_2 = (f"p_{grade}" for grade in THRESHOLDS)
         if ge_2 in out:
             out[ge_2] = np.minimum(out[ge_2], out[ge_1])
         return out

@@ -9,7 +9,7 @@ import torch
 from model.ranker import Ranker
 from model.serving.calibrators import Arrays, Calibrators
 from model.serving.network import ServingNetwork
-from model.spec import GRADES, InputSpec
+from model.spec import THRESHOLDS, InputSpec
 from model.standardise import explain_bad_ids
 
 Floats = npt.NDArray[np.float32]
@@ -83,7 +83,7 @@ class LoadedRanker:
         out = self._calibrators.apply(named, regions)
         if not self.spec.relevance:
             return out
-        ge_1, ge_2 = (out[f"p_{grade}"] for grade in GRADES)
+        ge_1, ge_2 = (out[f"p_{grade}"] for grade in THRESHOLDS)
         return out | {"relevance": ge_1 + ge_2}
 
     def _read_regions(self, values: Floats) -> npt.NDArray[Any]:

@@ -34,7 +34,7 @@ class Progress:
         best_epoch: epoch whose weights are kept, from 1; 0 before the first.
         best_loss: its validation loss.
         finished: no further epoch is to be trained.
-        history: one record an epoch, as in metrics.jsonl.
+        history: one record per epoch, as in metrics.jsonl.
     """
 
     fingerprint: str

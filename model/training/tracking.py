@@ -59,7 +59,7 @@ def log_to_mlflow(
     Args:
         root: folder of the SQLite store where conf names no URI.
         name: run name.
-        history: one record an epoch, with "epoch".
+        history: one record per epoch, with "epoch".
         metrics: final metrics, nested.
 
     Raises:

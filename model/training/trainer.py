@@ -1,4 +1,4 @@
-"""Trains any model that keeps the contract of `model.ranker`: forward(batch) -> TaskLoss a task.
+"""Trains any model that keeps the contract of `model.ranker`: forward(batch) -> TaskLoss per task.
 
     train(task)        to the end, from the checkpoint in task.folder where there is one
     load_trained(task) the best weights

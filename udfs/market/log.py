@@ -7,7 +7,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from model.market.draws import Bools, Floats, Ints, as_keys
+from model.arrays import Floats, Ints
+from model.market.draws import Bools, as_keys
 from model.market.logger import score_by_model, score_pairs
 from model.market.pages import draw_outcomes, draw_pages
 from model.market.shoppers import MarketPairs, compute_funnel, draw_price_level

@@ -60,8 +60,8 @@ class CausalLmConf(FineTuningConf):
     layers: int | None = Field(
         None,
         ge=1,
-        description="layers that are read, from the first (count); null: three fifths of the "
-        "model's, whose middle knows most of a pair",
+        description="layers that are used, from the first (count); null: three fifths of them, "
+        "since the middle of a model knows most about a pair",
     )
     ridge: float = Field(
         0.1, ge=0, description="penalty of the head's weights, which are fitted before the adapters"
@@ -76,11 +76,14 @@ class CausalLmConf(FineTuningConf):
         1, ge=0, description="passes over the training pairs at least (count); 0: no adapters"
     )
     min_steps: int = Field(1, ge=1, description="steps at least, where there are adapters (count)")
-    batch_size: int = Field(8, ge=1, description="pairs a step (count)")
+    batch_size: int = Field(8, ge=1, description="pairs per step (count)")
     learning_rate: float = Field(4e-4, gt=0, description="AdamW step size of the adapters")
     head_learning_rate: float = Field(1e-5, gt=0, description="AdamW step size of the head")
     warmup: float = Field(
-        0.1, ge=0, lt=1, description="steps of rising step size at the start (fraction)"
+        0.1,
+        ge=0,
+        lt=1,
+        description="share of the steps, from the start, in which the step size rises (fraction)",
     )
     predict_batch_size: int = Field(32, ge=1, description="pairs of a prediction batch (count)")
 

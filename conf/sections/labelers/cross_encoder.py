@@ -37,15 +37,17 @@ class CrossEncoderConf(FineTuningConf):
     )
     marks: bool = Field(
         True,
-        description="true: the network is told of each token whether the other text has it, too",
+        description="true: the network is told for each token whether the other text has it, too",
     )
     hidden: int = Field(128, ge=1, description="width of the head's hidden layer (units)")
-    dropout: float = Field(0.1, ge=0, lt=1, description="dropped units in training (fraction)")
+    dropout: float = Field(
+        0.1, ge=0, lt=1, description="share of units that are dropped in training (fraction)"
+    )
     frozen_layers: int = Field(
         1,
         ge=0,
-        description="parts that keep the base weights: 0 none, 1 the embeddings, 1 + n also the "
-        "first n layers (count)",
+        description="parts of the base model that are not trained: 0 none, 1 the embeddings, 1 + "
+        "n also the first n layers (count)",
     )
     refit: bool = Field(
         False,

@@ -11,9 +11,13 @@ from conf.sections.labelers.prompt import PromptConf
 class RetryConf(Section):
     """What is tried again, after how long, and when to stop."""
 
-    attempts: int = Field(4, ge=1, description="requests a pair at most, the first one included")
+    attempts: int = Field(
+        4, ge=1, description="requests per pair at most, the first one included (count)"
+    )
     answer_attempts: int = Field(
-        2, ge=1, description="requests a pair at most that bring an answer without a grade (count)"
+        2,
+        ge=1,
+        description="requests per pair, at most, that may bring an answer without a grade (count)",
     )
     base_seconds: float = Field(
         0.5, gt=0, description="longest wait before the second request (s); doubles each time"
@@ -21,13 +25,14 @@ class RetryConf(Section):
     max_seconds: float = Field(
         60.0,
         gt=0,
-        description="longest wait (s); a pair whose Retry-After asks for more is left",
+        description="longest wait (s); a pair whose Retry-After asks for more is left without a "
+        "grade",
     )
     down_after: int = Field(
         8,
         ge=1,
-        description="pairs in a row without any reply after which the endpoint counts as down and "
-        "the rest is left (count)",
+        description="after this many pairs in a row without any reply the endpoint counts as "
+        "down, and the rest is left without a grade (count)",
     )
 
 
@@ -65,7 +70,8 @@ class EndpointConf(Section):
         0.1,
         ge=0,
         lt=1,
-        description="share of a grade that came without log-probabilities spread over all grades",
+        description="for a grade that came without log-probabilities: the share of its "
+        "probability that is spread over all grades (fraction)",
     )
     concurrency: int = Field(4, ge=1, le=256, description="requests at a time (count)")
     connect_seconds: float = Field(5.0, gt=0, description="time to connect (s)")
@@ -74,8 +80,9 @@ class EndpointConf(Section):
     budget: BudgetConf = Field(default_factory=BudgetConf, description="limits of calls and tokens")
     calibration: Literal["none", "platt", "balanced"] = Field(
         "none",
-        description="what fitting does; platt: a logistic map a threshold on the labels as given; "
-        "balanced: the same with each grade of equal weight, free of the labels' mix",
+        description="what fitting does; platt: one logistic map per threshold, fitted on the "
+        "labels as given; balanced: the same with equal weight for each grade, so that the "
+        "labels' mix does not matter",
     )
     calibration_pairs: int = Field(
         300, ge=30, description="pairs asked for the calibration at most (count)"

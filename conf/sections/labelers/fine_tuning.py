@@ -16,7 +16,7 @@ class FineTuningConf(Section):
         ge=1,
         description="steps at least: few pairs are passed over more than `epochs` times (count)",
     )
-    batch_size: int = Field(32, ge=1, description="pairs a step (count)")
+    batch_size: int = Field(32, ge=1, description="pairs per step (count)")
     accumulation: int = Field(
         1,
         ge=1,
@@ -29,7 +29,10 @@ class FineTuningConf(Section):
     )
     weight_decay: float = Field(0.01, ge=0, description="AdamW decay of matrices")
     warmup: float = Field(
-        0.06, ge=0, lt=1, description="steps of rising step size at the start (fraction)"
+        0.06,
+        ge=0,
+        lt=1,
+        description="share of the steps, from the start, in which the step size rises (fraction)",
     )
     predict_batch_size: int = Field(128, ge=1, description="pairs of a prediction batch (count)")
     dtype: Literal["auto", "float32", "bfloat16"] = Field(

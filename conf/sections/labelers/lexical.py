@@ -13,8 +13,8 @@ class LexicalConf(Section):
     )
     graded: bool = Field(
         True,
-        description="true: the trees also see what people graded of near queries and items and of "
-        "single words, and where a pair stands among all the known items, where that lowers the "
+        description="true: the trees also see how people graded similar queries and items and "
+        "single words, and where a pair stands among all known items, if that lowers the "
         "validation loss; needs the encoder of `cosine`",
     )
     rounds: int = Field(
@@ -23,19 +23,27 @@ class LexicalConf(Section):
     patience: int = Field(
         40, ge=1, description="rounds without a better validation loss before it stops (count)"
     )
-    learning_rate: float = Field(0.05, gt=0, le=1, description="shrinkage of a round")
+    learning_rate: float = Field(0.05, gt=0, le=1, description="shrinkage per round")
     leaves: tuple[int, ...] = Field(
         (6, 31),
         min_length=1,
-        description="leaves of a tree at most (count); validation pairs choose among these",
+        description="largest number of leaves per tree (count); validation pairs choose among "
+        "these",
     )
     bag: int = Field(
-        8, ge=1, description="fits of other seeds whose mean is taken, of the chosen leaves (count)"
+        8,
+        ge=1,
+        description="fits with the chosen leaves, each with its own seed, whose mean is taken "
+        "(count)",
     )
-    min_leaf: int = Field(40, ge=1, description="pairs of a leaf at least (count)")
+    min_leaf: int = Field(40, ge=1, description="least number of pairs in a leaf (count)")
     l2: float = Field(1.0, ge=0, description="L2 penalty on the value of a leaf")
-    feature_fraction: float = Field(0.4, gt=0, le=1, description="features of a tree (fraction)")
-    pair_fraction: float = Field(0.8, gt=0, le=1, description="pairs of a tree (fraction)")
+    feature_fraction: float = Field(
+        0.4, gt=0, le=1, description="share of the features that a tree sees (fraction)"
+    )
+    pair_fraction: float = Field(
+        0.8, gt=0, le=1, description="share of the pairs that a tree is grown on (fraction)"
+    )
     refit: bool = Field(
         True,
         description="true: what validation chose is fitted once more, on the validation pairs, too",

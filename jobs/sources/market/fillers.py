@@ -7,6 +7,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.sections.source import HomeDepotSource
+from features.draws import draw_hash
 
 if TYPE_CHECKING:
     from udfs.market.world import World
@@ -78,7 +79,7 @@ def _drawn_groups(texts: DataFrame, types: DataFrame, world: "World[HomeDepotSou
 
 def draw_uniform(seed: int, purpose: str, *keys: str) -> Column:
     """Draw a double, uniform on (0, 1), as a function of seed, purpose and the key columns."""
-    hashed = F.xxhash64(F.lit(seed), F.lit(purpose), *keys)
+    hashed = draw_hash(seed, purpose, *keys)
     return (F.shiftrightunsigned(hashed, 12) + F.lit(0.5)) * F.lit(2.0**-52)
 
 

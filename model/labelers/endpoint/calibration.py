@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from model.labelers.base import Floats, Probabilities, Targets
+from model.arrays import Floats
+from model.labelers.base import Probabilities, Targets
 from model.serving.calibration import fit_platt, from_json
 
 

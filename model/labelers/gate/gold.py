@@ -6,11 +6,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from model.arrays import Floats
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
-from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Pairs, Probabilities
+from model.labelers.base import GRADE_COUNT, LabelerError, Pairs, Probabilities
 from model.labelers.metrics import (
     compute_agreement,
-    compute_calibration_error,
+    compute_calibration_errors,
     compute_kappa,
     count_confusion,
 )
@@ -84,10 +85,7 @@ def compute_gold_figures(
     """
     table = count_confusion(gold.grades, predicted, gold.weight)
     agreed = {name: float(value) for name, value in compute_agreement(table).items()}
-    return agreed | {
-        "ece_ge_1": compute_calibration_error(p.p_ge_1, _reach_grade(gold, 1), gold.weight),
-        "ece_ge_2": compute_calibration_error(p.p_ge_2, _reach_grade(gold, 2), gold.weight),
-    }
+    return agreed | compute_calibration_errors(p, gold.grades, gold.weight)
 
 
 def compute_segment_figures(
@@ -146,10 +144,6 @@ def _count_by_query(
     tables = np.zeros((queries, GRADE_COUNT, GRADE_COUNT))
     np.add.at(tables, (at, gold.grades, predicted), gold.weight)
     return tables
-
-
-def _reach_grade(gold: Gold, grade: int) -> Floats:
-    return (gold.grades >= grade).astype(np.float64)
 
 
 def compute_weights(masses: Floats, mix: Sequence[float]) -> Floats:

@@ -3,15 +3,13 @@
 A rank correlation over all pairs would also reward knowing which queries have good items at all."""
 
 import numpy as np
-from numpy.typing import NDArray
 
+from model.arrays import Floats, Ints
 from model.evaluation.lists import RankedLists
 from model.evaluation.measured import measure_ndcg
 from model.evaluation.metrics import compute_exponential_gains, compute_pearson
 from model.evaluation.relevance import CLEAR_GRADES, measure_clear_pairs
-from model.labelers.base import Floats
 
-Ints = NDArray[np.int64]
 _K = 10
 """Cut-off of the NDCG (ranks), as in the evaluation of rankers."""
 

@@ -89,10 +89,6 @@ class BagFit:
     seed: int
     names: Sequence[str]
 
-    def fit_bag(self) -> Boosters:
-        """Fit all members, with the leaves that the first one chose."""
-        return self.add_members(self.fit_one())
-
     def fit_one(self) -> Boosters:
         """Fit the first member, with the leaves that validation chose."""
         tried = [self._fit_member(leaves, 0) for leaves in self.conf.leaves]

@@ -16,7 +16,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from model.labelers.base import GRADE_COUNT, Floats, LabelerError, Probabilities
+from model.arrays import Floats
+from model.labelers.base import GRADE_COUNT, LabelerError, Probabilities
 
 _TOLERANCE = 1e-6
 """Change of a share below which the estimate has converged."""

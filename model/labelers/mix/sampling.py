@@ -5,11 +5,11 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.sections.labeling import MixConf
-from model.labelers.base import GRADE_COUNT, Floats, LabelerError
+from conf.sections.labeling import Mix, MixConf
+from model.arrays import Floats
+from model.labelers.base import GRADE_COUNT, LabelerError
 
 Counts = tuple[int, int, int]
-Mix = tuple[float, float, float]
 
 
 def compute_quotas(counts: Sequence[int], conf: MixConf, most: int) -> Counts:
@@ -56,6 +56,11 @@ def compute_mix(counts: Sequence[float]) -> Mix:
     """Compute the shares of grade 0, 1, 2; all must be above 0 in sum."""
     shares = np.asarray(counts, np.float64) / float(np.sum(counts))
     return float(shares[0]), float(shares[1]), float(shares[2])
+
+
+def format_mix(mix: Sequence[float], digits: int = 0) -> str:
+    """Format the shares of grade 0, 1, 2 in percent, as `7/47/46 %`."""
+    return "/".join(f"{100 * share:.{digits}f}" for share in mix) + " %"
 
 
 def stratify_mix(graded: Mapping[str, Sequence[float]], population: Mapping[str, float]) -> Mix:

@@ -6,7 +6,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from model.labelers.base import Floats, Probabilities
+from model.arrays import Floats
+from model.labelers.base import Probabilities
 from model.labelers.fitting import compute_pair_losses
 from model.labelers.network.machine import FineTuning
 from model.labelers.network.token_pairs import TokenPairs, cut_sorted_batches

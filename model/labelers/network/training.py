@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from conf.sections.labelers.fine_tuning import FineTuningConf
-from model.labelers.base import Floats
+from model.arrays import Floats
 from model.labelers.fitting import is_clearly_worse
 from model.labelers.network.machine import FineTuning, fix_seed, use_threads
 from model.labelers.network.reading import compute_logits, compute_losses
@@ -49,7 +49,6 @@ def fine_tune(
     train: TokenPairs,
     judged: TokenPairs,
     run: FineTuning,
-    score: Callable[[Tensor], Floats] | None = None,
     judge_start: bool = False,
 ) -> ChosenEpoch:
     """Train in place; validation chooses the epoch.
@@ -59,8 +58,6 @@ def fine_tune(
     mixture gains from their better ranking.
 
     Args:
-        score: logits [N, 2] of the judged pairs -> losses [N] that choose the epoch; None: the
-            network's own.
         judge_start: true: the network as it is given may be chosen, too.
     """
     weight = judged.targets.weight
@@ -72,7 +69,7 @@ def fine_tune(
     def judge(epoch: int, **losses_of_epoch: float) -> None:
         nonlocal weights, lowest, stayed
         logits = compute_logits(network, judged, run)
-        losses = compute_losses(logits, judged) if score is None else score(logits)
+        losses = compute_losses(logits, judged)
         mean = float(np.average(losses, weights=weight))
         history.append({"epoch": epoch, **losses_of_epoch, "validation_loss": mean})
         if lowest is None or not is_clearly_worse(losses, lowest, weight):

@@ -16,6 +16,7 @@ from jobs.experiments.results import (
     add_pools,
     build_comparison_rows,
     build_result_rows,
+    find_figure,
     judge_study,
     pool_results,
 )
@@ -99,7 +100,7 @@ def test_every_arm_and_seed_is_judged_and_a_failed_arm_reported(
     assert "Failed arms" in text and "Smallest detectable difference" in text
     assert "| other | joint |" in text and " of 2 |" in text
     assert "take a simulated market" in str(by_name["oracle"].failure)
-    other = found.find_figure("other", "auc.click")
+    other = find_figure(found, "other", "auc.click")
     assert other is not None and other.reference == "joint" and other.detectable is not None
 
 
@@ -117,7 +118,7 @@ def test_draws_are_pooled_beside_each_other(
     assert [one.name for one in add_pools(found)] == ["planted", "planted@5", "planted@7"]
     rows = {(r["arm"], r["metric"], r["region"]): r for r in build_comparison_rows(pooled)}
     row = rows["joint", "value.relevance_judged@10", "all"]
-    one = found[0].find_figure("joint", "value.relevance_judged@10")
+    one = find_figure(found[0], "joint", "value.relevance_judged@10")
     assert one is not None and one.difference is not None
     assert (row["data"], row["seeds"], row["reference"]) == ("planted", 4, "plain")
     assert row["difference"] == row["difference_low"] == pytest.approx(one.difference.value)

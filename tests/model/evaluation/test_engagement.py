@@ -87,12 +87,6 @@ def test_ties_share_their_discounts() -> None:
     assert found.value == pytest.approx((1 + SECOND + THIRD) / 3)
 
 
-def test_ratio_sums_by_unit() -> None:
-    found = measure_off_policy(pages(CLICKS, [0.5] * 6), UP, 100.0)
-    by_unit = found.sum_by_unit(np.asarray([1, 1, 1, 0, 0, 0]), 3)
-    assert by_unit == pytest.approx(np.asarray([[2 * SECOND, 2], [2, 2], [0, 0]]))
-
-
 def test_the_currency_needs_a_sample() -> None:
     assert choose_currency("auto", 300.0, 200.0) == "off_policy"
     assert choose_currency("auto", 199.0, 200.0) == "debiased"

@@ -7,7 +7,8 @@ import pytest
 
 from conf.sections.experiment import RankingConf
 from conf.sections.value import EvaluationConf, ValueConf, Weights
-from model.experiments.evaluation import Evaluation, index_figures
+from model.experiments.evaluation import Evaluation
+from model.experiments.figures import Figure
 from model.experiments.predictions import Predictions, load_predictions
 from model.experiments.ranking import Ranking
 from model.experiments.rows import mark_judged, pool_grades
@@ -18,6 +19,10 @@ SPEC = InputSpec((InputFeature("x", "item"),), ("click", "cart", "purchase"), ("
 NONE = build_identities(SPEC.outputs, SPEC.regions)
 CONF = EvaluationConf(currency="logged")
 CLICKS = Weights(click=1.0, cart=0.0, purchase=0.0, relevance=0.0)
+
+
+def index_figures(figures: list[Figure]) -> dict[tuple[str, str], Figure]:
+    return {(f.metric, f.region): f for f in figures}
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import pytest
 from bench.planted_lists import plant_lists
 from conf.sections.baselines import BaselinesConf
 from conf.sections.value import EvaluationConf, Weights
-from model.experiments.evaluation import Evaluation, index_figures
-from model.experiments.figures import UnitRows
+from model.experiments.evaluation import Evaluation
+from model.experiments.figures import Figure, UnitRows
 from model.experiments.predictions import Predictions
 from model.experiments.scorers import (
     Baseline,
@@ -26,6 +26,10 @@ from model.files import file_sha256
 from model.serving.calibrators import build_identities
 
 TASKS = ("click", "cart", "purchase")
+
+
+def index_figures(figures: list[Figure]) -> dict[tuple[str, str], Figure]:
+    return {(f.metric, f.region): f for f in figures}
 
 
 def with_truth(folder: Path) -> Snapshot:

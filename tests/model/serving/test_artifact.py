@@ -10,6 +10,7 @@ import torch
 
 from conf.sections.model import ModelConf
 from model.feed import Snapshot
+from model.files import short_hash
 from model.ranker import build_ranker
 from model.serving.artifact import Artifact, ModelError, load_model, save_model
 from model.serving.calibration import Platt
@@ -157,16 +158,19 @@ def test_other_features_are_refused(artifact: Artifact, tmp_path: Path) -> None:
         load_model(tmp_path / "model", features=names[::-1])
 
 
-def test_unverified_weights_of_another_shape_are_still_refused(
-    artifact: Artifact, tmp_path: Path
-) -> None:
+def test_weights_of_another_shape_are_refused(artifact: Artifact, tmp_path: Path) -> None:
+    """Checksums and version agree: what was written does not fit together."""
     save_model(artifact, tmp_path / "model")
-    path = tmp_path / "model" / "spec.json"
-    content = json.loads(path.read_text())
+    path, listed = tmp_path / "model" / "spec.json", tmp_path / "model" / "manifest.json"
+    content, manifest = json.loads(path.read_text()), json.loads(listed.read_text())
     content["architecture"]["hidden"] = [16, 9]
     path.write_text(json.dumps(content))
+    files = manifest["files"] | {"spec.json": hashlib.sha256(path.read_bytes()).hexdigest()}
+    parts = (files[name] for name in ("model.safetensors", "spec.json", "calibrators.json"))
+    version = short_hash("|".join(parts))
+    listed.write_text(json.dumps(manifest | {"files": files, "model_version": version}))
     with pytest.raises(ModelError, match="cannot be read"):
-        load_model(tmp_path / "model", verify=False)
+        load_model(tmp_path / "model")
 
 
 def test_values_that_cannot_be_scored(

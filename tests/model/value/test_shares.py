@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from model.value.shares import EngagementShare, Floats, choose_shares
+from model.arrays import Floats
+from model.value.shares import EngagementShare, choose_shares
 
 
 def kept_share(
