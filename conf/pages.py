@@ -43,7 +43,8 @@ def _render_rows(
         if only is not None and name not in only:
             continue
         nested = _list_sections(field)
-        each = {dict: "NAME.", tuple: "N."}.get(get_origin(field.annotation) or object, "")
+        origin = get_origin(field.annotation)
+        each = "NAME." if origin is dict else "N." if origin is tuple else ""
         if each or len(nested) != 1:
             kind, default = _describe_type(field.annotation), _describe_default(field)
             description = _escape_cell(field.description or "")

@@ -167,7 +167,9 @@ class FeaturesConf(Section):
 class CandidatesConf(Section):
     """Which (query, region, item) are scored."""
 
-    seen_days: int = Field(28, ge=1, description="pairs shown within this many days are candidates (days)")
+    seen_days: int = Field(
+        28, ge=1, description="pairs shown within this many days are candidates (days)"
+    )
     seen: int = Field(
         100, ge=0, description="items per query at most that come from the log, most shown first"
     )

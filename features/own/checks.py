@@ -13,8 +13,7 @@ from features.quality.rule import Rule, all_failures
 from features.quality.tables import checked_rows
 from features.quality.typed import MALFORMED, quote_value, try_cast
 from features.quality.values import require_member
-from features.text.texts import text_key
-from features.text.texts import hashed_category
+from features.text.texts import hashed_category, text_key
 
 ANY = "*"
 """In a column of the key that a table does not have: its values hold for all of them."""

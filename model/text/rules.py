@@ -98,7 +98,9 @@ def find_numbers(words: Sequence[str]) -> list[str]:
 def find_trigrams(words: Sequence[str]) -> list[str]:
     """List the distinct character trigrams of the tokens, with a space around the whole."""
     padded = f" {' '.join(words)} "
-    return list(dict.fromkeys(padded[at : at + 3] for at in range(len(padded) - 2 if len(words) else 0)))
+    return list(
+        dict.fromkeys(padded[at : at + 3] for at in range(len(padded) - 2 if len(words) else 0))
+    )
 
 
 def mend_text(text: str) -> str:
