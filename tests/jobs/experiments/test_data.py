@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
-from features.contracts import IMPRESSIONS, QUARANTINE, TEXT_EMBEDDINGS
+from features.contracts import IMPRESSIONS, QUARANTINE, TEXT_EMBEDDINGS, TEXTS
 from features.examples.experiment_rows import CODES, JUDGED, LOGGED
 from features.examples.snapshot import LIST_HASH, PAGE_HASH, TRAINING
 from jobs import build_training_set
 from jobs.experiment import experiment_snapshot
 from jobs.experiments import chain_data
-from jobs.experiments.chain_data import borrow_embeddings, set_root, write_examples
+from jobs.experiments.chain_data import borrow_texts, set_root, write_examples
 from jobs.experiments.trivago_data import FILE
 from jobs.platform.runner import open_warehouse
 from jobs.sources.base import SourceError, load_adapter
@@ -165,13 +165,15 @@ def test_a_chain_has_a_root_named_by_its_data_and_runs_once(
 
 
 def test_chains_beside_each_other_share_embeddings(tmp_path: Path) -> None:
-    made = tmp_path / "one" / "tables" / TEXT_EMBEDDINGS.name
-    made.mkdir(parents=True)
-    (made / "part").write_text("vectors")
-    borrow_embeddings(tmp_path / "two")
-    borrow_embeddings(tmp_path / "two")
-    copied = tmp_path / "two" / "tables" / TEXT_EMBEDDINGS.name
-    assert (copied / "part").read_text() == "vectors"
+    for table in (TEXT_EMBEDDINGS, TEXTS):
+        made = tmp_path / "one" / "tables" / table.name
+        made.mkdir(parents=True)
+        (made / "part").write_text(table.name)
+    borrow_texts(tmp_path / "two")
+    borrow_texts(tmp_path / "two")
+    for table in (TEXT_EMBEDDINGS, TEXTS):
+        copied = tmp_path / "two" / "tables" / table.name
+        assert (copied / "part").read_text() == table.name
     assert not list((tmp_path / "two").glob(".*"))
 
 
