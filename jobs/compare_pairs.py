@@ -170,7 +170,6 @@ def run(run: Run) -> None:
         readings=read_readings(warehouse),
         embeddings=read_embeddings(warehouse),
     )
-    check_embedded(texts.queries, items, texts.embeddings)
     needed = texts.queries.select("text_hash").union(texts.items.select("text_hash"))
     check_read(needed, texts.readings)
     read_items = texts.items.select("text_hash").join(texts.readings, on="text_hash", how="inner")
@@ -193,6 +192,7 @@ def run(run: Run) -> None:
     if conf.dry_run or (count == 0 and not is_new):
         report.count_rows(TEXT_PAIRS.name, rows_in=count, rows_out=count)
         return
+    check_embedded(texts.queries, items, texts.embeddings)
     compared = build(new, count, texts, statistics, conf.tree).withColumns(
         {"comparer_version": F.lit(version), "run_date": F.lit(conf.run_date)}
     )

@@ -14,6 +14,7 @@ from conf.load import ResolvedConf
 from features.contracts import ITEMS, QUERIES, TEXTS
 from features.text.texts import item_texts, query_texts
 from jobs.platform.job import Job
+from jobs.platform.plans import keep_frame
 from jobs.platform.run import Run
 from jobs.text.versions import forget_versions, read_readings, reader_version
 from udfs.read_texts import READING, make_item_reader, make_query_reader
@@ -65,7 +66,8 @@ def run(run: Run) -> None:
     """Read the new texts and add them; rows in are those texts."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
     read = read_readings(warehouse) if warehouse.exists(TEXTS) else None
-    unread = find_unread(warehouse.read(QUERIES), warehouse.read(ITEMS), read)
+    found = find_unread(warehouse.read(QUERIES), warehouse.read(ITEMS), read)
+    unread = UnreadTexts(keep_frame(found.queries), keep_frame(found.items))
     texts = unread.queries.count() + unread.items.count()
     version = reader_version(conf.tree)
     report.details["reader_version"] = version
