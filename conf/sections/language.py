@@ -26,7 +26,12 @@ class PluralEnding(Section):
 class LanguageConf(Section):
     """What reading a text knows of its language. A layer that has this section gives all of it."""
 
-    name: str = Field("plain", pattern=r"^[a-z0-9_-]+$", description="name of the language")
+    name: str = Field(
+        "plain",
+        pattern=r"^[a-z0-9_-]+$",
+        description="name of the language; a conf without this section has English as a whole "
+        "(conf/languages/english.yaml), one with it what it gives",
+    )
     units: dict[str, tuple[str, ...]] = Field(
         default_factory=dict,
         description="units of measure: the spelling that stays, and those that it replaces where "
