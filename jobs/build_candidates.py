@@ -27,7 +27,7 @@ from features.contracts import CANDIDATES, IMPRESSIONS, ITEMS, JUDGMENTS, QUERIE
 from features.log.history import visible_log
 from features.text.blocks import check_read
 from features.text.bm25 import build_postings, rank_terms, retrieve_items
-from features.text.texts import item_texts, query_texts
+from features.text.texts import list_item_texts, list_query_texts
 from jobs.platform import plans
 from jobs.platform.job import Job
 from jobs.platform.run import Run
@@ -57,7 +57,7 @@ def list_origins(inputs: CandidateInputs, conf: Conf, keep: Keep) -> DataFrame:
     recent = recent_log(log, inputs.run_date, conf)
     judged = keep(known_judgments(inputs.judgments, inputs.run_date))
     active = keep(active_queries(recent, judged, inputs.queries))
-    words = item_texts(inputs.items).select("item_id", "text_hash")
+    words = list_item_texts(inputs.items).select("item_id", "text_hash")
     words = words.join(inputs.readings, on="text_hash", how="inner").select("item_id", "tokens")
     postings = keep(build_postings(words, conf))
     ranked = keep(rank_terms(distinct_terms(active, inputs.readings), postings, conf))
@@ -85,8 +85,8 @@ def run(run: Run) -> None:
         judgments=warehouse.read(JUDGMENTS),
         run_date=conf.run_date,
     )
-    needed = query_texts(inputs.queries).select("text_hash")
-    check_read(needed.union(item_texts(inputs.items).select("text_hash")), inputs.readings)
+    needed = list_query_texts(inputs.queries).select("text_hash")
+    check_read(needed.union(list_item_texts(inputs.items).select("text_hash")), inputs.readings)
     with ExitStack() as stack:
         reasons = list_origins(inputs, conf.tree, lambda df: plans.keep_frame(df, stack))
         pairs = reasons.select("query_id", "item_id").distinct().count()

@@ -48,7 +48,7 @@ from features.query import daily_pages, query_features
 from features.regional import with_price_ratio
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS, feature_spine
 from features.text.blocks import check_read
-from features.text.texts import query_texts
+from features.text.texts import list_query_texts
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
@@ -184,7 +184,7 @@ def run(run: Run) -> None:
     """Read, build, write; rows in are the distinct keys of each table's spine."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
     tables = read_tables(warehouse, conf)
-    check_read(query_texts(tables.queries), tables.readings)
+    check_read(list_query_texts(tables.queries), tables.readings)
     spine = feature_spine(tables.log, tables.candidates, conf.run_date, conf.tree)
     inputs = prepare_inputs(tables, spine, conf.tree)
     for table, features in build(inputs, conf.tree).items():

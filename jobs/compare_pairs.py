@@ -40,10 +40,10 @@ from features.text.blocks import (
 from features.text.statistics import changed_share, count_words
 from features.text.texts import (
     item_hash,
-    item_texts,
     item_title,
+    list_item_texts,
+    list_query_texts,
     query_hash,
-    query_texts,
     text_hash,
 )
 from jobs.delta.difference import content_hash
@@ -162,8 +162,8 @@ def run(run: Run) -> None:
     items, queries = warehouse.read(ITEMS), warehouse.read(QUERIES)
     title = item_title(F.col("title"), F.col("brand"))
     texts = Texts(
-        queries=query_texts(queries),
-        items=item_texts(items),
+        queries=list_query_texts(queries),
+        items=list_item_texts(items),
         titles=items.select(
             item_hash().alias("text_hash"), text_hash(title).alias("embedded_as")
         ).dropDuplicates(["text_hash"]),

@@ -12,7 +12,7 @@ from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import ITEMS, QUERIES, TEXTS
-from features.text.texts import item_texts, query_texts
+from features.text.texts import list_item_texts, list_query_texts
 from jobs.platform.job import Job
 from jobs.platform.plans import keep_frame
 from jobs.platform.run import Run
@@ -40,8 +40,8 @@ def find_unread(queries: DataFrame, items: DataFrame, read: DataFrame | None) ->
         queries, items: rows of the raw tables.
         read: rows of texts of the reader version in use; None: nothing was read yet.
     """
-    asked = query_texts(queries)
-    offered = item_texts(items).drop("item_id").dropDuplicates(["text_hash"])
+    asked = list_query_texts(queries)
+    offered = list_item_texts(items).drop("item_id").dropDuplicates(["text_hash"])
     if read is None:
         return UnreadTexts(asked, offered)
     hashes = read.select("text_hash")

@@ -27,7 +27,7 @@ def check_embedded(queries: DataFrame, items: DataFrame, embeddings: DataFrame) 
     """Raise MissingEmbeddingsError where a query's text or an item's title has no embedding.
 
     Args:
-        queries: text; of `query_texts`.
+        queries: text; of `list_query_texts`.
         items: rows of the items table.
         embeddings: text_hash, embedding.
     """

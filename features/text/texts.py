@@ -51,8 +51,8 @@ def item_hash() -> Column:
     return F.sha2(F.to_json(F.struct(F.lit("item").alias("of"), *_ITEM_FIELDS)), 256)
 
 
-def query_texts(queries: DataFrame) -> DataFrame:
-    """Return text_hash and text: one row per distinct query text.
+def list_query_texts(queries: DataFrame) -> DataFrame:
+    """List the distinct query texts: text_hash, text; one row each.
 
     Args:
         queries: rows of the queries table.
@@ -63,9 +63,9 @@ def query_texts(queries: DataFrame) -> DataFrame:
     ).distinct()
 
 
-def item_texts(items: DataFrame) -> DataFrame:
-    """Return item_id, text_hash, text (title, brand and type) and title, brand, item_type, colour,
-    size, '' for null: one row per item.
+def list_item_texts(items: DataFrame) -> DataFrame:
+    """List the texts of each item, '' for null: item_id, text_hash, text (title, brand and type),
+    title, brand, item_type, colour, size; one row per item.
 
     Args:
         items: rows of the items table.

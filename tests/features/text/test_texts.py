@@ -11,9 +11,9 @@ from features.text.texts import (
     encoder_text,
     hashed_category,
     item_text,
-    item_texts,
     item_title,
-    query_texts,
+    list_item_texts,
+    list_query_texts,
     text_hash,
     text_key,
 )
@@ -28,7 +28,7 @@ def test_the_hash_of_null_is_that_of_no_text(spark: SparkSession) -> None:
 
 def test_equal_query_texts_are_one_text(table_frame: TableFrame) -> None:
     rows = [{"query_id": str(n), "query_text": t} for n, t in enumerate(["Red ", "red", "sofa"])]
-    found = query_texts(table_frame(QUERIES, rows)).collect()
+    found = list_query_texts(table_frame(QUERIES, rows)).collect()
     assert sorted(r["text"] for r in found) == ["red", "sofa"]
     assert len({r["text_hash"] for r in found}) == 2
 
@@ -40,7 +40,7 @@ def test_items_of_equal_texts_share_a_hash(table_frame: TableFrame) -> None:
         {"item_id": "c", "title": "Sofa", "brand": "Acme", "size": "6 ft"},
         {"item_id": "d", "title": "Sofa", "colour": "Acme"},
     ]
-    found = {r["item_id"]: r for r in item_texts(table_frame(ITEMS, rows)).collect()}
+    found = {r["item_id"]: r for r in list_item_texts(table_frame(ITEMS, rows)).collect()}
     assert found["a"]["text_hash"] == found["b"]["text_hash"]
     assert len({r["text_hash"] for r in found.values()}) == 3
     assert (found["c"]["text"], found["c"]["size"]) == ("Acme Sofa", "6 ft")

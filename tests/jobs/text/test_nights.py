@@ -24,7 +24,7 @@ from features.contracts import (
     Table,
 )
 from features.spine import feature_spine
-from features.text.texts import item_texts
+from features.text.texts import list_item_texts
 from jobs import build_features, compare_pairs, embed_texts, read_texts
 from jobs.build_features import prepare_inputs
 from jobs.compare_pairs import hold_statistics
@@ -177,7 +177,7 @@ def test_versions_are_kept_and_what_is_gone_is_made_again(
 
 def read_items(shop: Shop, day: dt.date) -> DataFrame:
     warehouse = shop.warehouse(day)
-    hashes = item_texts(warehouse.read(ITEMS)).select("text_hash")
+    hashes = list_item_texts(warehouse.read(ITEMS)).select("text_hash")
     return hashes.join(read_readings(warehouse), on="text_hash", how="inner")
 
 
