@@ -64,7 +64,7 @@ def test_the_cap_keeps_judged_then_retrieved_candidates(tiny_run: Any, packed: J
     kept = build_scoring_rows.build(inputs, conf).select("item_ids").collect()
     assert all({"i0", "i4", "i1"} == set(row.item_ids) for row in kept)
     report = build_scoring_rows.JOB.run(tiny_run.spark, conf)
-    assert "20 of 50 candidates are beyond the 3 a query" in " ".join(report.notes)
+    assert "20 of 50 candidates are beyond the 3 per query" in " ".join(report.notes)
 
 
 def test_scores_equal_the_model_on_plain_rows(tiny_run: Any, scored: JobReport) -> None:
