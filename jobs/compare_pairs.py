@@ -10,7 +10,6 @@ Run: counterpoise compare_pairs --conf FILE --run-date 2026-03-01
 
 import math
 from dataclasses import dataclass
-from datetime import date
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
@@ -41,7 +40,6 @@ from features.text.statistics import changed_share, count_words
 from features.text.texts import (
     item_hash,
     item_title,
-    list_item_texts,
     list_query_texts,
     query_hash,
     text_hash,
@@ -50,14 +48,15 @@ from jobs.delta.difference import content_hash
 from jobs.platform import plans
 from jobs.platform.job import Job
 from jobs.platform.run import Run
+from jobs.platform.warehouse import Warehouse
 from jobs.text.versions import (
     Statistics,
     comparer_version,
     find_statistics,
-    forget_versions,
     read_embeddings,
     read_readings,
     reader_version,
+    remove_old_versions,
     require_statistics,
 )
 from udfs.compare_pairs import COMPARED, make_comparer
@@ -65,35 +64,46 @@ from udfs.compare_pairs import COMPARED, make_comparer
 
 @dataclass(frozen=True)
 class Texts:
-    """The texts of the run.
+    """The raw rows of the run, and what is kept of their texts.
 
     Attributes:
-        queries: text_hash, text; one row per distinct query text.
-        items: item_id, text_hash and the item's texts.
-        titles: text_hash, embedded_as; the key of the embedding of an item's title.
+        items, queries: rows of the raw tables.
         readings: rows of texts of the reader version in use.
-        embeddings: text_hash, embedding.
+        embeddings: text_hash, embedding of the encoder in use.
     """
 
-    queries: DataFrame
     items: DataFrame
-    titles: DataFrame
+    queries: DataFrame
     readings: DataFrame
     embeddings: DataFrame
 
+    def join_queries(self) -> DataFrame:
+        """Join the distinct query texts with their readings: text and the columns of texts."""
+        return list_query_texts(self.queries).join(self.readings, on="text_hash", how="inner")
 
-def find_pairs(
-    log: DataFrame,
-    candidates: DataFrame,
-    queries: DataFrame,
-    items: DataFrame,
-    run_date: date,
-    conf: Conf,
-) -> DataFrame:
-    """Find the distinct pairs of texts that get features: query_hash, item_hash."""
-    spine = feature_spine(log, candidates, run_date, conf)
-    asked = queries.select("query_id", query_hash(F.col("query_text")).alias("query_hash"))
-    offered = items.select("item_id", item_hash().alias("item_hash"))
+    def join_items(self) -> DataFrame:
+        """Join the items with their readings: the columns of texts, and embedded_as, the key of
+        the title's embedding; one row per item."""
+        title = item_title(F.col("title"), F.col("brand"))
+        hashed = self.items.select(
+            item_hash().alias("text_hash"), text_hash(title).alias("embedded_as")
+        )
+        return hashed.join(self.readings, on="text_hash", how="inner")
+
+    def check_read(self) -> None:
+        """Raise MissingReadingsError where a text was not read."""
+        asked = list_query_texts(self.queries).select("text_hash")
+        check_read(asked.union(self.items.select(item_hash())), self.readings)
+
+
+def find_pairs(spine: DataFrame, texts: Texts) -> DataFrame:
+    """Find the distinct pairs of texts that get features: query_hash, item_hash.
+
+    Args:
+        spine: query_id, item_id.
+    """
+    asked = texts.queries.select("query_id", query_hash(F.col("query_text")).alias("query_hash"))
+    offered = texts.items.select("item_id", item_hash().alias("item_hash"))
     return (
         spine.select("query_id", "item_id")
         .distinct()
@@ -114,27 +124,23 @@ def build(
     """
     blocks = max(math.ceil(count / PAIRS_PER_BLOCK), conf.spark.shuffle_partitions)
     vectors = texts.embeddings.withColumnRenamed("text_hash", "embedded_as")
-    queries = (
-        name_attributes(
-            texts.queries.join(texts.readings, on="text_hash", how="inner"), statistics.rows
-        )
-        .withColumn("embedded_as", text_hash(F.col("text")))
-        .join(vectors, on="embedded_as", how="inner")
-    )
-    items = texts.titles.join(texts.readings, on="text_hash", how="inner").join(
-        vectors, on="embedded_as", how="inner"
+    named = name_attributes(texts.join_queries(), statistics.rows)
+    queries = named.withColumn("embedded_as", text_hash(F.col("text")))
+    items = texts.join_items().dropDuplicates(["text_hash"])
+    queries, items = (
+        side.join(vectors, on="embedded_as", how="inner") for side in (queries, items)
     )
     needed = block_texts(pairs, queries, items, statistics.rows, blocks)
     return (
         assign_block(pairs, blocks)
         .groupBy("block")
         .cogroup(needed.groupBy("block"))
-        .applyInPandas(make_comparer(statistics.weigh_by(conf)), COMPARED)
+        .applyInPandas(make_comparer(statistics.prepare_figures(conf)), COMPARED)
     )
 
 
-def hold_statistics(run: Run, items: DataFrame) -> Statistics:
-    """Return the statistics in force, counted anew where the catalogue has moved too far.
+def renew_statistics(run: Run, items: DataFrame) -> Statistics:
+    """Count the catalogue's words anew where it has moved too far; return the statistics in force.
 
     Args:
         items: text_hash and the columns of a reading; one row per item.
@@ -159,49 +165,47 @@ def hold_statistics(run: Run, items: DataFrame) -> Statistics:
 def run(run: Run) -> None:
     """Count words where needed, compare the new pairs and add them; rows in are those pairs."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
-    items, queries = warehouse.read(ITEMS), warehouse.read(QUERIES)
-    title = item_title(F.col("title"), F.col("brand"))
     texts = Texts(
-        queries=list_query_texts(queries),
-        items=list_item_texts(items),
-        titles=items.select(
-            item_hash().alias("text_hash"), text_hash(title).alias("embedded_as")
-        ).dropDuplicates(["text_hash"]),
+        items=warehouse.read(ITEMS),
+        queries=warehouse.read(QUERIES),
         readings=read_readings(warehouse),
         embeddings=read_embeddings(warehouse),
     )
-    needed = texts.queries.select("text_hash").union(texts.items.select("text_hash"))
-    check_read(needed, texts.readings)
-    read_items = texts.items.select("text_hash").join(texts.readings, on="text_hash", how="inner")
+    texts.check_read()
     if conf.dry_run and find_statistics(warehouse) is None:
         report.notes.append("dry run: would count the catalogue's words and compare all pairs")
         return
-    statistics = hold_statistics(run, read_items)
+    statistics = renew_statistics(run, texts.join_items())
     version = comparer_version(conf.tree, statistics)
     report.details |= {"statistics": statistics.version, "comparer_version": version}
-    log = visible_log(warehouse.read(IMPRESSIONS), conf.run_date)
-    candidates = warehouse.read_run(CANDIDATES)
-    pairs = find_pairs(log, candidates, queries, items, conf.run_date, conf.tree)
-    is_new = not warehouse.exists(TEXT_PAIRS)
-    if not is_new:
-        stored = warehouse.read(TEXT_PAIRS).where(F.col("comparer_version") == version)
-        pairs = pairs.join(stored, on=["query_hash", "item_hash"], how="left_anti")
-    new = plans.keep_frame(pairs)
+    new = plans.keep_frame(_find_new_pairs(warehouse, texts, version))
     count = new.count()
     report.notes.append(f"{count} pairs of texts not compared yet by comparer version {version}")
-    if conf.dry_run or (count == 0 and not is_new):
+    if conf.dry_run or (count == 0 and warehouse.exists(TEXT_PAIRS)):
         report.count_rows(TEXT_PAIRS.name, rows_in=count, rows_out=count)
         return
-    check_embedded(texts.queries, items, texts.embeddings)
+    check_embedded(list_query_texts(texts.queries), texts.items, texts.embeddings)
     compared = build(new, count, texts, statistics, conf.tree).withColumns(
         {"comparer_version": F.lit(version), "run_date": F.lit(conf.run_date)}
     )
     written = warehouse.merge(TEXT_PAIRS, compared, update=False)
     report.count_rows(TEXT_PAIRS.name, rows_in=count, rows_out=written.rows)
-    report.details["forgotten"] = [
-        *forget_versions(warehouse, TEXT_PAIRS, "comparer_version", version),
-        *forget_versions(warehouse, TEXT_STATISTICS, "statistics_version", statistics.version),
+    report.details["removed_versions"] = [
+        *remove_old_versions(warehouse, TEXT_PAIRS, "comparer_version", version),
+        *remove_old_versions(warehouse, TEXT_STATISTICS, "statistics_version", statistics.version),
     ]
+
+
+def _find_new_pairs(warehouse: Warehouse, texts: Texts, version: str) -> DataFrame:
+    """Find the pairs that get features and that this version has not compared yet."""
+    conf = warehouse.conf
+    log = visible_log(warehouse.read(IMPRESSIONS), conf.run_date)
+    spine = feature_spine(log, warehouse.read_run(CANDIDATES), conf.run_date, conf.tree)
+    pairs = find_pairs(spine, texts)
+    if not warehouse.exists(TEXT_PAIRS):
+        return pairs
+    stored = warehouse.read(TEXT_PAIRS).where(F.col("comparer_version") == version)
+    return pairs.join(stored, on=["query_hash", "item_hash"], how="left_anti")
 
 
 JOB = Job(

@@ -16,7 +16,7 @@ from features.text.texts import list_item_texts, list_query_texts
 from jobs.platform.job import Job
 from jobs.platform.plans import keep_frame
 from jobs.platform.run import Run
-from jobs.text.versions import forget_versions, read_readings, reader_version
+from jobs.text.versions import read_readings, reader_version, remove_old_versions
 from udfs.read_texts import READING, make_item_reader, make_query_reader
 
 
@@ -77,7 +77,9 @@ def run(run: Run) -> None:
         return
     written = warehouse.merge(TEXTS, build(unread, conf), update=False)
     report.count_rows(TEXTS.name, rows_in=texts, rows_out=written.rows)
-    report.details["forgotten"] = forget_versions(warehouse, TEXTS, "reader_version", version)
+    report.details["removed_versions"] = remove_old_versions(
+        warehouse, TEXTS, "reader_version", version
+    )
 
 
 JOB = Job(

@@ -16,11 +16,11 @@ PAIRS_PER_BLOCK = 50_000
 
 
 class MissingEmbeddingsError(RuntimeError):
-    """Texts have no embedding of the encoder in use; the message says how to mend it."""
+    """Texts have no embedding of the encoder in use; the message names the job that makes it."""
 
 
 class MissingReadingsError(RuntimeError):
-    """Texts were not read by the rules in use; the message says how to mend it."""
+    """Texts were not read by the rules in use; the message names the job that reads them."""
 
 
 def check_embedded(queries: DataFrame, items: DataFrame, embeddings: DataFrame) -> None:
@@ -35,8 +35,7 @@ def check_embedded(queries: DataFrame, items: DataFrame, embeddings: DataFrame) 
     needed = queries.select(text_hash(F.col("text")).alias("text_hash")).union(
         items.select(text_hash(title))
     )
-    missing = needed.join(embeddings, on="text_hash", how="left_anti").count()
-    if missing:
+    if missing := _count_missing(needed, embeddings):
         raise MissingEmbeddingsError(
             f"{missing} texts have no embedding of this encoder; run `counterpoise embed_texts` "
             "for this conf first"
@@ -50,8 +49,7 @@ def check_read(needed: DataFrame, texts: DataFrame) -> None:
         needed: text_hash.
         texts: text_hash; rows of the texts table of the reader version in use.
     """
-    missing = needed.join(texts, on="text_hash", how="left_anti").count()
-    if missing:
+    if missing := _count_missing(needed, texts):
         raise MissingReadingsError(
             f"{missing} texts were not read by the rules of this conf's language; run "
             "`counterpoise read_texts` for this conf first"
@@ -94,6 +92,10 @@ def block_texts(
         .unionByName(of_items.select(*columns, F.lit("item").alias("kind")))
         .unionByName(of_terms.withColumn("kind", F.lit("term")), allowMissingColumns=True)
     )
+
+
+def _count_missing(needed: DataFrame, known: DataFrame) -> int:
+    return needed.join(known, on="text_hash", how="left_anti").count()
 
 
 def _hash_block(item_hash: Column, blocks: int) -> Column:

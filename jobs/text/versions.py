@@ -38,7 +38,7 @@ class Statistics:
     items: int
     tokens: int
 
-    def weigh_by(self, conf: Conf) -> CatalogueFigures:
+    def prepare_figures(self, conf: Conf) -> CatalogueFigures:
         """Give what BM25 needs of them, but the frequencies of terms."""
         average = self.tokens / max(self.items, 1)
         return CatalogueFigures(
@@ -109,7 +109,7 @@ def require_statistics(warehouse: Warehouse) -> Statistics:
     return found
 
 
-def forget_versions(warehouse: Warehouse, table: Table, column: str, in_use: str) -> list[str]:
+def remove_old_versions(warehouse: Warehouse, table: Table, column: str, in_use: str) -> list[str]:
     """Remove the rows of old versions: those beyond the `features.kept_versions` newest.
 
     Args:

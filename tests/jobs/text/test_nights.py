@@ -27,7 +27,7 @@ from features.spine import feature_spine
 from features.text.texts import list_item_texts
 from jobs import build_features, compare_pairs, embed_texts, read_texts
 from jobs.build_features import prepare_inputs
-from jobs.compare_pairs import hold_statistics
+from jobs.compare_pairs import renew_statistics
 from jobs.platform.report import JobReport
 from jobs.platform.run import Run
 from jobs.platform.runner import open_warehouse
@@ -136,7 +136,7 @@ def test_known_pairs_stay_while_the_catalogue_moves_little(shop: Shop) -> None:
     earlier = SECOND - dt.timedelta(days=9)
     with pytest.raises(MissingStatisticsError, match="run `counterpoise compare_pairs`"):
         require_statistics(shop.warehouse(earlier))
-    hold_statistics(Run(shop.warehouse(earlier)), read_items(shop, earlier))
+    renew_statistics(Run(shop.warehouse(earlier)), read_items(shop, earlier))
     assert require_statistics(shop.warehouse(earlier)).rows.first()["run_date"] == earlier
 
 
@@ -164,7 +164,7 @@ def test_versions_are_kept_and_what_is_gone_is_made_again(
     assert read_all(shop, FIRST, TEXT_STATISTICS) == statistics
     pairs = read_all(shop, FIRST, TEXT_PAIRS)
     assert len(pairs) == 8 and {r["comparer_version"] for r in pairs} == {names[1]}
-    assert report.details["forgotten"] == [names[0]]
+    assert report.details["removed_versions"] == [names[0]]
 
     warehouse = shop.warehouse(FIRST)
     warehouse.replace(TEXT_STATISTICS, shop.frame(TEXT_STATISTICS, []), "true")
