@@ -22,7 +22,7 @@ from scipy.sparse import csr_matrix
 from model.text.reading import Reading
 from model.text.rules import find_trigrams
 
-COMPARER_VERSION = 1
+COMPARER_VERSION = 2
 """Rises when a feature comes out otherwise for the same readings and statistics."""
 SCALE = 1_000_000
 """Weights are whole millionths, whose sums are exact in any order."""
@@ -88,8 +88,9 @@ class _Sides:
         self.terms, counts = vocabulary.mark(terms), vocabulary.count(words)
         self.words = (counts > 0).astype(np.float64)
         self.item_terms = np.array([len(set(w)) for w in words], np.float64)
-        self.idf = _scale(_compute_idf(vocabulary.names, figures))
-        self.weights = _weigh_terms(counts, [len(w) for w in words], self.idf / SCALE, figures)
+        idf = _compute_idf(vocabulary.names, figures)
+        self.idf = _scale(idf)
+        self.weights = _weigh_terms(counts, [len(w) for w in words], idf, figures)
         self.heads = vocabulary.mark([[r.head] if r.head else [] for r in items])
         self.brands = vocabulary.mark([r.brand for r in items])
         self.brand_terms = np.array([len(r.brand) for r in items], np.float64)

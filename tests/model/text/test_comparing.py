@@ -33,10 +33,11 @@ def compare_plainly(query: Reading, item: Reading, catalogue: CatalogueFigures) 
     asked, held = set(query.tokens), set(item.tokens)
     n, df, (k1, b) = catalogue.items, catalogue.frequencies, (catalogue.k1, catalogue.b)
 
+    def exact_idf(term: str) -> float:
+        return math.log1p((n - df.get(term, 0) + 0.5) / (df.get(term, 0) + 0.5))
+
     def idf(term: str) -> float:
-        return math.floor(
-            math.log1p((n - df.get(term, 0) + 0.5) / (df.get(term, 0) + 0.5)) * 1e6 + 0.5
-        )
+        return math.floor(exact_idf(term) * 1e6 + 0.5)
 
     def share(part: set[str], whole: set[str]) -> float:
         return len(part & whole) / len(part) if part else 0.0
@@ -49,7 +50,7 @@ def compare_plainly(query: Reading, item: Reading, catalogue: CatalogueFigures) 
     bm25, length = 0.0, 1 - b + b * len(item.tokens) / catalogue.average_length
     for term in asked & held:
         tf = Counter(item.tokens)[term]
-        bm25 += math.floor(idf(term) * tf * (k1 + 1) / (tf + k1 * length) + 0.5)
+        bm25 += math.floor(exact_idf(term) * 1e6 * tf * (k1 + 1) / (tf + k1 * length) + 0.5)
     whole = sum(map(idf, asked))
     trigrams = set(find_trigrams(query.tokens)), set(find_trigrams(item.tokens))
     return [
