@@ -12,7 +12,6 @@ market was simulated, and the run's value_weights where there are any. Idempoten
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import reduce
 from typing import Any
 
 from pyspark.sql import Column, DataFrame, Row
@@ -45,7 +44,7 @@ from features.evaluation.names import (
 )
 from features.evaluation.rankers import REFERENCE, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
-from features.evaluation.served import served_rows
+from features.evaluation.served import served_rows, with_truth
 from features.examples.training_rows import labelled_pairs
 from jobs.labels.findings import Findings
 from jobs.labels.labelers import read_labels, read_optional
@@ -56,6 +55,7 @@ from jobs.platform.warehouse import Warehouse
 from jobs.reports.baselines import RunBaselines, prepare_baselines
 from jobs.reports.evaluation_report import format_side_by_side, write_evaluation_section
 from jobs.reports.examination import find_examination
+from jobs.reports.list_sums import sum_blocks
 from jobs.reports.simulated import rests_on_simulation
 from jobs.reports.yardsticks import Yardsticks, add_distances
 from jobs.serving.in_force import find_weights_in_force
@@ -185,17 +185,13 @@ def _read_served(warehouse: Warehouse, baselines: RunBaselines) -> DataFrame | N
 def _sum_rankings(
     yard: Yardsticks, rows: DataFrame, served: DataFrame, truth: DataFrame | None, facts: Row
 ) -> DataFrame:
-    sums = [
-        yard.sum_relevance(served, all_labels=facts["labelled_rows"] > facts["human_rows"]),
-        yard.sum_engagement(rows),
-    ]
+    all_labels, known = facts["labelled_rows"] > facts["human_rows"], truth is not None
     if truth is not None:
-        every = served.withColumn("unit", F.col("query_id"))
-        sums += [
-            yard.sum_true(select_pages(rows), truth, "true"),
-            yard.sum_true(every, truth, "true_candidates"),
-        ]
-    return reduce(DataFrame.unionByName, sums)
+        rows, served = rows.transform(with_truth(truth)), served.transform(with_truth(truth))
+    return sum_blocks(
+        yard.sum_lists(served, yard.list_served_metrics(all_labels=all_labels, with_truth=known)),
+        yard.sum_pages(rows, yard.list_page_metrics(with_truth=known), with_logged=True),
+    )
 
 
 def _compare_baselines(

@@ -24,17 +24,18 @@ from conf.schema import Conf
 from conf.sections.value import Weights
 from features.contracts import EXAMPLE_SCORES, QUERIES, VALUE_CURVE, VALUE_WEIGHTS
 from features.evaluation.facts import example_facts
-from features.evaluation.lists import judged_lists, relevance_gains, with_block
+from features.evaluation.lists import with_block
 from features.evaluation.rankers import sweep_name, sweep_rankers
-from features.evaluation.sums import ranked_sums
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.reports.examination import find_examination
+from jobs.reports.list_sums import sum_blocks
 from jobs.reports.value_report import format_curve_notes, write_curve_section
 from jobs.reports.yardsticks import Yardsticks
 from model.evaluation.block_sums import ALL, BlockSums
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
 from model.evaluation.currency import Currency
+from model.evaluation.list_sums import ListMetric
 from model.value.curve import (
     ENGAGEMENT,
     EXPECTED,
@@ -146,13 +147,11 @@ def _build_yardsticks(rows: DataFrame, tree: Conf) -> Yardsticks:
 def _sum_blocks(
     rows: DataFrame, yard: Yardsticks, currency: Currency, human_only: bool
 ) -> BlockSums:
-    exponential = {"exp": relevance_gains()["exp"]}
-    relevance = judged_lists(rows, human_only=human_only).transform(
-        ranked_sums(yard.rankers, exponential, {"exp": RELEVANCE}, yard.conf.k)
+    relevance = ListMetric(RELEVANCE, "exp" if human_only else "exp_all", "known")
+    pages = [yard.engagement_in(currency, ENGAGEMENT), ListMetric(EXPECTED, "expected")]
+    every = sum_blocks(
+        yard.sum_lists(rows.where("grade IS NOT NULL"), [relevance]), yard.sum_pages(rows, pages)
     )
-    engagement = yard.sum_in_currency(rows, currency, ENGAGEMENT)
-    expected = yard.sum_expected(rows, EXPECTED)
-    every = relevance.unionByName(engagement).unionByName(expected)
     return BlockSums(every.toPandas(), yard.conf.blocks)
 
 

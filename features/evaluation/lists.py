@@ -1,5 +1,6 @@
 """The two kinds of lists that are ranked again: a query's judged items, and a page as shown."""
 
+import math
 from collections.abc import Callable, Mapping
 
 from pyspark.sql import Column, DataFrame
@@ -25,21 +26,14 @@ def with_block(queries: DataFrame, seed: int, blocks: int) -> Callable[[DataFram
     return transform
 
 
-def judged_lists(rows: DataFrame, *, human_only: bool) -> DataFrame:
-    """Select the graded rows as lists, one per query (`unit`); each judged pair is one row by
-    contract.
-    """
-    judged = F.col("grade").isNotNull()
-    if human_only:
-        judged &= F.col("label_source") == "human"
-    return rows.where(judged).withColumn("unit", F.col("query_id"))
+def log_discounts(k: int) -> list[float]:
+    """Return the discounts of DCG, 1 / log2(rank + 1), for the ranks 1..k."""
+    return [1.0 / math.log2(rank + 1) for rank in range(1, k + 1)]
 
 
-def relevance_gains(grade: Column | None = None) -> dict[str, Column]:
-    """Return the gains 2^grade - 1 (`exp`) and the grade itself (`linear`); of
-    `grade` by default.
-    """
-    linear = (F.col("grade") if grade is None else grade).cast("double")
+def relevance_gains(grade: Column) -> dict[str, Column]:
+    """Return the gains 2^grade - 1 (`exp`) and the grade itself (`linear`)."""
+    linear = grade.cast("double")
     return {"exp": F.pow(F.lit(2.0), linear) - 1.0, "linear": linear}
 
 

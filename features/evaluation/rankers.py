@@ -11,7 +11,9 @@ from features.contracts.training import TASKS
 REFERENCE = "engagement_only"
 BASELINES = {"bm25": "pair_bm25", "popularity": "item_region_popularity"}
 """Rankers that are one feature each."""
-LOG_FED = frozenset({"engagement_only", "joint", "relevance_only", "popularity", "logged"})
+LOGGED = "logged"
+"""Ranker that is the order of the page as it was shown."""
+LOG_FED = frozenset({"engagement_only", "joint", "relevance_only", "popularity", LOGGED})
 """Rankers that learn from or count the log: with simulated engagement they rest on it."""
 
 
@@ -65,7 +67,7 @@ def model_rankers(weights: Mapping[str, Weights], default: Weights) -> dict[str,
 
 def logged_ranker() -> dict[str, Column]:
     """Rank by the order in which the page was shown; rows that were never shown have no score."""
-    return {"logged": -F.col("position").cast("double")}
+    return {LOGGED: -F.col("position").cast("double")}
 
 
 def sweep_name(weight: float) -> str:

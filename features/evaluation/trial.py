@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.evaluation.ranking import log_discounts
+from features.evaluation.lists import log_discounts
 
 _PAIR = ("query_id", "item_id")
 

@@ -1,14 +1,11 @@
 """Scores beside the planted truth of a simulated market; for checks, never for training."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from features.contracts.training import TASKS
 from features.draws import draw_hash, take_share
-from features.evaluation.lists import relevance_gains
-from features.evaluation.ranking import discounted_gains, log_discounts, normalise_gains
 
 
 def beside_truth(
@@ -29,43 +26,6 @@ def pair_sample(seed: int, share: float) -> Callable[[DataFrame], DataFrame]:
     """Draw about `share` of the pairs, by a hash of (seed, query, item)."""
     drawn = take_share(draw_hash(seed, "truth", "query_id", "item_id"), share)
     return lambda pairs: pairs.where(drawn)
-
-
-def true_outcomes(
-    rankers: Mapping[str, Column], combined: Column, examination: Sequence[float]
-) -> Callable[[DataFrame], DataFrame]:
-    """Turn test pairs into what each ranker truly brings among the first ranks of a query's
-    candidates.
-
-    Args:
-        rankers: name -> score.
-        combined: weighted sum of the true probabilities.
-        examination: P(examined) at the ranks 1..k, over that at rank 1.
-
-    Returns:
-        ranker; relevance (mean NDCG@k of the true grades) and relevance_queries; click, cart,
-        purchase and combined (mean over queries of the sum of true probability x examination)
-        and queries.
-    """
-    discounts = log_discounts(len(examination))
-    gains = {task: F.col(f"true_p_{task}") for task in TASKS} | {"combined": combined}
-    grades = {"relevance": relevance_gains(F.col("true_grade"))["exp"]}
-
-    def transform(pairs: DataFrame) -> DataFrame:
-        lists = pairs.where("test").select(
-            "*", F.col("query_id").alias("unit"), F.lit(0).alias("block")
-        )
-        ranked = lists.transform(discounted_gains(rankers, grades, discounts))
-        ndcg = ranked.transform(normalise_gains(grades)).groupBy("ranker")
-        seen = lists.transform(discounted_gains(rankers, gains, examination)).groupBy("ranker")
-        relevance = ndcg.agg(
-            F.avg("relevance").alias("relevance"), F.count("relevance").alias("relevance_queries")
-        )
-        expected = [F.avg(f"dcg_{gain}").alias(gain) for gain in gains]
-        engaged = seen.agg(*expected, F.count(F.lit(1)).alias("queries"))
-        return engaged.join(relevance, on="ranker", how="left")
-
-    return transform
 
 
 def grade_confusion(labels: DataFrame, truth: DataFrame) -> DataFrame:

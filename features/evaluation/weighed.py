@@ -7,8 +7,6 @@ from pyspark.sql import functions as F
 
 from conf.sections.value import Weights
 from features.evaluation.lists import engagement_gains
-from features.evaluation.ranking import discounted_gains, log_discounts
-from features.evaluation.sums import block_sums
 
 WEIGHED = ("debiased", "off_policy")
 
@@ -24,23 +22,6 @@ def weighed_gains(
     combined = engagement_gains(weights, default)["combined"]
     inverse = F.when(F.col("propensity") > 0, F.least(1.0 / F.col("propensity"), F.lit(cap)))
     return {"debiased": combined / examination, "off_policy": combined * inverse}
-
-
-def ratio_sums(
-    rankers: Mapping[str, Column], gains: Mapping[str, Column], metrics: Mapping[str, str], k: int
-) -> Callable[[DataFrame], DataFrame]:
-    """Turn pages of items into block sums of gain x discount over gain, for every ranker and gain.
-
-    The figure of a metric is the sum of `total` over the sum of `denominator`: every unit of gain
-    counts the same, on whatever page it stands (`model.evaluation.engagement`). A page counts where
-    every row has the gain. Arguments and columns as `features.evaluation.sums.ranked_sums`.
-    """
-
-    def transform(rows: DataFrame) -> DataFrame:
-        lists = rows.transform(discounted_gains(rankers, gains, log_discounts(k)))
-        return lists.transform(_query_sums(gains)).transform(block_sums(metrics))
-
-    return transform
 
 
 def weighed_samples(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFrame]:
@@ -67,28 +48,5 @@ def weighed_samples(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFr
                 F.count_if(F.col(f"sum_{g}") > 0).alias(f"pages_{g}"),
             ]
         return named.groupBy("unit").agg(*by_page).agg(*totals)
-
-    return transform
-
-
-def _query_sums(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFrame]:
-    """Turn lists into one row per query and ranker: sums of discounted gains, of
-    gains, and counts.
-    """
-
-    def transform(lists: DataFrame) -> DataFrame:
-        columns: list[Column] = []
-        for g in gains:
-            complete = F.col(f"known_{g}") == F.col("items")
-            some = complete & (F.col(f"mass_{g}") > 0)
-            columns += [
-                F.sum(F.when(some, F.col(f"dcg_{g}"))).alias(g),
-                F.sum(F.when(some, F.col(f"mass_{g}"))).alias(f"denominator_{g}"),
-                F.count_if(some).alias(f"lists_{g}"),
-                F.lit(0).cast("long").alias(f"short_{g}"),
-                F.count_if(~complete).alias(f"masked_{g}"),
-                F.count_if(complete & ~some).alias(f"no_positive_{g}"),
-            ]
-        return lists.groupBy("block", "region", "query_id", "ranker").agg(*columns)
 
     return transform

@@ -1,6 +1,6 @@
 """All yardsticks of `evaluate`: block sums of every ranker, and which one is the currency."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from pyspark.sql import Column, DataFrame
@@ -11,7 +11,7 @@ from features.contracts.training import TASKS
 from features.evaluation.lists import (
     engagement_gains,
     examination_at_position,
-    judged_lists,
+    log_discounts,
     relevance_gains,
     select_pages,
 )
@@ -21,14 +21,21 @@ from features.evaluation.names import (
     engagement_metrics,
     relevance_metrics,
 )
-from features.evaluation.rankers import logged_ranker, predicted_engagement, weigh_engagement
-from features.evaluation.served import clear_pair_sums, mixed_lists, pooled_lists, with_truth
-from features.evaluation.sums import ranked_sums
-from features.evaluation.weighed import WEIGHED, ratio_sums, weighed_gains, weighed_samples
+from features.evaluation.rankers import (
+    LOGGED,
+    logged_ranker,
+    predicted_engagement,
+    weigh_engagement,
+)
+from features.evaluation.weighed import WEIGHED, weighed_gains, weighed_samples
+from jobs.reports.list_sums import sum_by_query
 from model.evaluation.block_sums import BlockSums, Cell
 from model.evaluation.currency import Currency, choose_currency
+from model.evaluation.list_sums import ListMetric
 
 CHANCE = "random"
+_NOT_LOGGED = frozenset({LOGGED})
+"""The logger's order reads the position: only logged engagement can judge it."""
 
 
 @dataclass(frozen=True)
@@ -54,75 +61,91 @@ class Yardsticks:
         seen = examination_at_position(self.curve)
         return weighed_gains(self.weights, self.default, seen, self.conf.max_weight)
 
-    def sum_engagement(self, rows: DataFrame) -> DataFrame:
-        """Sum engagement by block over pages, as logged and weighed. Rows with `block`."""
-        shown, k = select_pages(rows), self.conf.k
-        rankers = dict(self.rankers) | logged_ranker()
-        gains = engagement_gains(self.weights, self.default)
-        as_logged = shown.transform(ranked_sums(rankers, gains, engagement_metrics(k), k))
-        names = {g: engagement_metric(g, k) for g in WEIGHED}
-        weighed = shown.transform(ratio_sums(self.rankers, self.weighed, names, k))
-        return as_logged.unionByName(weighed)
+    @property
+    def gains(self) -> dict[str, Column]:
+        """All gains by name; `exp_all` and `linear_all` take the grades of every source.
 
-    def sum_in_currency(self, rows: DataFrame, currency: Currency, metric: str) -> DataFrame:
-        """Sum engagement by block over pages by one yardstick, under a name. Rows with `block`."""
-        k, shown = self.conf.k, select_pages(rows)
-        if currency == "logged":
-            gains = {"gain": engagement_gains(self.weights, self.default)["combined"]}
-            return shown.transform(ranked_sums(self.rankers, gains, {"gain": metric}, k))
-        gains = {"gain": self.weighed[currency]}
-        return shown.transform(ratio_sums(self.rankers, gains, {"gain": metric}, k))
+        `planted` is null where the market plants no outcome: it plants those of the pairs that it
+        can show, and a night scores more. `expected` is what the ranker itself expects.
+        """
+        people = F.when(F.col("label_source") == "human", F.col("grade"))
+        planted = [F.col(f"true_p_{task}") for task in TASKS]
+        return {
+            **relevance_gains(people),
+            **{f"{name}_all": gain for name, gain in relevance_gains(F.col("grade")).items()},
+            **engagement_gains(self.weights, self.default),
+            **self.weighed,
+            "planted": weigh_engagement(self.weights, self.default, planted),
+            "expected": predicted_engagement(self.weights, self.default),
+        }
 
-    def sum_expected(self, rows: DataFrame, metric: str) -> DataFrame:
-        """Sum NDCG by block over pages, the ranker's own expected engagement for gains."""
-        gains = {"gain": predicted_engagement(self.weights, self.default)}
-        return select_pages(rows).transform(
-            ranked_sums(self.rankers, gains, {"gain": metric}, self.conf.k)
-        )
+    def list_page_metrics(self, *, with_truth: bool) -> list[ListMetric]:
+        """List the metrics of engagement over pages: as logged, weighed, and true."""
+        k = self.conf.k
+        metrics = [ListMetric(name, gain) for gain, name in engagement_metrics(k).items()]
+        metrics += [self.engagement_in(y, engagement_metric(y, k)) for y in WEIGHED]
+        return metrics + self._list_true("true", with_truth)
+
+    def list_served_metrics(self, *, all_labels: bool, with_truth: bool) -> list[ListMetric]:
+        """List the metrics over a query's candidates: relevance of every kind, and true
+        engagement."""
+        k = self.conf.k
+        names = {kind: name.format(k=k) for kind, name in RELEVANCE_KINDS.items()}
+        metrics = [
+            *_known(relevance_metrics(k, human_only=True)),
+            ListMetric(names["judged_mixed"], "exp", "mixed"),
+            ListMetric(names["pooled"], "exp", "pooled"),
+            ListMetric("relevance_clear_pairs", "linear", "known", "clear_pairs"),
+        ]
+        if all_labels:
+            every = relevance_metrics(k, human_only=False)
+            metrics += _known({f"{gain}_all": name for gain, name in every.items()})
+        return metrics + self._list_true("true_candidates", with_truth)
+
+    def engagement_in(self, yardstick: str, name: str) -> ListMetric:
+        """Make the metric of engagement over pages by one yardstick, under a name."""
+        if yardstick == "logged":
+            return ListMetric(name, "combined")
+        return ListMetric(name, yardstick, measure="ratio", without=_NOT_LOGGED)
+
+    def sum_pages(
+        self, rows: DataFrame, metrics: Sequence[ListMetric], *, with_logged: bool = False
+    ) -> DataFrame:
+        """Sum metrics of result pages by query, of the logger's order too where asked. Rows with
+        `block`."""
+        rankers = dict(self.rankers) | (logged_ranker() if with_logged else {})
+        return self._sum(select_pages(rows), rankers, metrics)
+
+    def sum_lists(self, rows: DataFrame, metrics: Sequence[ListMetric]) -> DataFrame:
+        """Sum metrics of the items of a query by query. Rows with `block`."""
+        return self._sum(rows.withColumn("unit", F.col("query_id")), self.rankers, metrics)
+
+    def _sum(
+        self, lists: DataFrame, rankers: Mapping[str, Column], metrics: Sequence[ListMetric]
+    ) -> DataFrame:
+        asked = {metric.gain for metric in metrics}
+        gains = {name: gain for name, gain in self.gains.items() if name in asked}
+        return sum_by_query(lists, rankers, gains, metrics, log_discounts(self.conf.k))
+
+    def _list_true(self, yardstick: str, with_truth: bool) -> list[ListMetric]:
+        """List the NDCG with planted gains; items without them are left out of their list."""
+        name = engagement_metric(yardstick, self.conf.k)
+        return [ListMetric(name, "planted", "known", without=_NOT_LOGGED)] if with_truth else []
 
     def measure_samples(self, rows: DataFrame) -> dict[str, float]:
         """Measure the samples: pages, and effective_<g> and pages_<g> of each weighed yardstick."""
         row = select_pages(rows).transform(weighed_samples(self.weighed)).collect()[0]
         return {name: float(value) for name, value in row.asDict().items()}
 
-    def sum_true(self, lists: DataFrame, truth: DataFrame, yardstick: str) -> DataFrame:
-        """Sum NDCG by block with planted gains; items without them are left out of their list.
-
-        The market plants outcomes for the pairs that it can show, and a night scores more.
-        """
-        planted = [F.col(f"true_p_{task}") for task in TASKS]
-        gains = {"planted": weigh_engagement(self.weights, self.default, planted)}
-        names = {"planted": engagement_metric(yardstick, self.conf.k)}
-        rows = lists.transform(with_truth(truth)).where(F.col("true_p_click").isNotNull())
-        return rows.transform(ranked_sums(self.rankers, gains, names, self.conf.k))
-
-    def sum_relevance(self, rows: DataFrame, *, all_labels: bool) -> DataFrame:
-        """Sum relevance by block over every kind of list. Rows with `block`, `grade` and
-        `label_source`."""
-        k, grades = self.conf.k, relevance_gains()
-        sums = judged_lists(rows, human_only=True).transform(
-            ranked_sums(self.rankers, grades, relevance_metrics(k, human_only=True), k)
-        )
-        exponential = {"exp": grades["exp"]}
-        for kind, of_kind in (("judged_mixed", mixed_lists), ("pooled", pooled_lists)):
-            names = {"exp": RELEVANCE_KINDS[kind].format(k=k)}
-            lists = of_kind(rows)
-            sums = sums.unionByName(
-                lists.transform(ranked_sums(self.rankers, exponential, names, k))
-            )
-        sums = sums.unionByName(
-            rows.transform(clear_pair_sums(self.rankers, "relevance_clear_pairs"))
-        )
-        if not all_labels:
-            return sums
-        every = judged_lists(rows, human_only=False)
-        names = relevance_metrics(k, human_only=False)
-        return sums.unionByName(every.transform(ranked_sums(self.rankers, grades, names, k)))
-
     def choose_currency(self, samples: Mapping[str, float]) -> Currency:
         """Choose the yardstick that picks and gates."""
         effective = samples["effective_off_policy"]
         return choose_currency(self.conf.currency, effective, self.conf.min_effective)
+
+
+def _known(names: Mapping[str, str]) -> Iterable[ListMetric]:
+    """Make the NDCG of the items whose gain is known: gain -> name of the metric."""
+    return (ListMetric(name, gain, "known") for gain, name in names.items())
 
 
 def add_distances(sums: BlockSums, k: int) -> None:

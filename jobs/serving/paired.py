@@ -11,6 +11,7 @@ from conf.sections.value import Weights
 from features.evaluation.lists import with_block
 from features.evaluation.names import engagement_metric
 from jobs.reports.examination import find_examination
+from jobs.reports.list_sums import sum_blocks
 from jobs.reports.yardsticks import Yardsticks
 from model.evaluation.block_sums import BlockSums
 from model.evaluation.currency import Currency
@@ -54,6 +55,9 @@ def sum_paired(
     rows = shown.rows.transform(blocked)
     currency = pages.choose_currency(pages.measure_samples(rows))
     metric = engagement_metric(currency, e.k)
-    relevance = lists.sum_relevance(served.rows.transform(blocked), all_labels=True)
-    sums = relevance.unionByName(pages.sum_in_currency(rows, currency, metric))
+    of_lists = lists.list_served_metrics(all_labels=True, with_truth=False)
+    sums = sum_blocks(
+        lists.sum_lists(served.rows.transform(blocked), of_lists),
+        pages.sum_pages(rows, [pages.engagement_in(currency, metric)]),
+    )
     return PairedSums(BlockSums(sums.toPandas(), e.blocks), currency, metric, curve)

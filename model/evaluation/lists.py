@@ -1,6 +1,6 @@
 """NDCG of many lists at once: list by list the figures of `model.evaluation.metrics`."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -34,17 +34,31 @@ class RankedLists:
     def from_codes(cls, codes: Ints, gains: Floats, k: int) -> "RankedLists":
         """Build lists from the code [N] and the gain [N] of each row; rows of a list may stand
         anywhere."""
+        return cls.with_discounts(codes, gains, compute_log_discounts(k))
+
+    @classmethod
+    def with_discounts(cls, codes: Ints, gains: Floats, discounts: Floats) -> "RankedLists":
+        """Build lists whose ranks weigh `discounts` [k]."""
         _, any_row, index, counts = np.unique(
             codes, return_index=True, return_inverse=True, return_counts=True
         )
-        starts = np.cumsum(counts) - counts
-        discounts = compute_log_discounts(k)
-        order = np.lexsort((-gains, index))
-        rank = np.arange(len(gains)) - np.repeat(starts, counts)
-        best = np.where(rank < k, gains[order] * discounts[np.minimum(rank, k - 1)], 0.0)
-        ideal = np.add.reduceat(best, starts) if len(starts) else np.zeros(0)
+        ideal = np.zeros(len(any_row))
+        lists = cls(any_row, index, gains, discounts, np.cumsum(counts) - counts, ideal, ideal > 0)
+        return lists.with_gains(gains)
+
+    def with_gains(self, gains: Floats) -> "RankedLists":
+        """Give the same rows other gains [N]."""
+        k, counts = len(self.discounts), self.count_rows()
+        order = np.lexsort((-gains, self.index))
+        rank = np.arange(len(gains)) - np.repeat(self.starts, counts)
+        best = np.where(rank < k, gains[order] * self.discounts[np.minimum(rank, k - 1)], 0.0)
+        ideal = np.add.reduceat(best, self.starts) if len(self.starts) else np.zeros(0)
         informative = (counts > 1) & (ideal > 0)
-        return cls(any_row, index, gains, discounts, starts, ideal, informative)
+        return replace(self, gains=gains, ideal=ideal, informative=informative)
+
+    def count_rows(self) -> Ints:
+        """Count the rows of each list, [L]."""
+        return np.diff(self.starts, append=len(self.index))
 
     def compute_ndcg(self, scores: Floats) -> Floats:
         """Compute the NDCG of each list under the scores [N], [L]; nan where the list says

@@ -95,17 +95,34 @@ def measure_clear_pairs(query: Ints, level: Floats, apart: float, scores: Floats
         apart: least difference of a pair (`CLEAR_GRADES`, `CLEAR_RATINGS`).
         scores: [N].
     """
-    better, worse = _list_pairs(query, level >= 0)
-    clear = level[better] - level[worse] >= apart - _ROUNDING
-    better, worse = better[clear], worse[clear]
-    right = (scores[better] > scores[worse]) + 0.5 * (scores[better] == scores[worse])
-    informative = np.unique(query[better])
+    pairs = ClearPairs.from_levels(query, level, apart)
+    informative = np.unique(query[pairs.better])
     return Measured(
-        np.bincount(better, right, len(query)).astype(np.float64),
-        np.bincount(better, minlength=len(query)).astype(np.float64),
-        float(len(better)),
+        np.bincount(pairs.better, pairs.compare_scores(scores), len(query)).astype(np.float64),
+        np.bincount(pairs.better, minlength=len(query)).astype(np.float64),
+        float(len(pairs.better)),
         len(informative) / max(len(np.unique(query[level >= 0])), 1),
     )
+
+
+@dataclass(frozen=True)
+class ClearPairs:
+    """Rows of the better and of the worse item of each clear pair, [P] each."""
+
+    better: Ints
+    worse: Ints
+
+    @classmethod
+    def from_levels(cls, query: Ints, level: Floats, apart: float) -> "ClearPairs":
+        """List the pairs; arguments of `measure_clear_pairs`."""
+        better, worse = _list_pairs(query, level >= 0)
+        clear = level[better] - level[worse] >= apart - _ROUNDING
+        return cls(better[clear], worse[clear])
+
+    def compare_scores(self, scores: Floats) -> Floats:
+        """Give 1 where the better item has the higher score of [N], 1/2 for a tie, else 0, [P]."""
+        better, worse = scores[self.better], scores[self.worse]
+        return np.asarray((better > worse) + 0.5 * (better == worse), np.float64)
 
 
 def _flag_queries(query: Ints, flag: Mask) -> Mask:

@@ -8,6 +8,8 @@ from pyspark.sql import functions as F
 
 from conf.sections.value import EvaluationConf, Weights
 from features.contracts import MARKET_TRUTH
+from features.evaluation.served import with_truth
+from jobs.reports.list_sums import sum_blocks
 from jobs.reports.yardsticks import Yardsticks
 
 Frame = Callable[..., DataFrame]
@@ -28,7 +30,12 @@ def test_items_without_planted_outcomes_are_left_out_of_their_list(
     )
     clicks = Weights(click=1.0, cart=0.0, purchase=0.0, relevance=0.0)
     yard = Yardsticks({"it": F.col("score")}, {}, clicks, [1.0], EvaluationConf())
-    [found] = yard.sum_true(rows, truth, "true_candidates").collect()
+    [metric] = [
+        m for m in yard.list_served_metrics(all_labels=True, with_truth=True) if "true" in m.name
+    ]
+    sums = sum_blocks(yard.sum_lists(rows.transform(with_truth(truth)), [metric]))
+    [found] = sums.collect()
+    assert found["metric"] == "engagement_true_candidates@10"
     second = 0.6309
     ndcg = (0.3 + 0.6 * second) / (0.6 + 0.3 * second)
     assert found["total"] == pytest.approx(ndcg, abs=1e-4)

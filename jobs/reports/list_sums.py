@@ -1,0 +1,66 @@
+"""Sums of query blocks of every ranker and metric: what leaves Spark, bounded whatever the rows."""
+
+from collections.abc import Mapping, Sequence
+from functools import reduce
+
+from pyspark.sql import Column, DataFrame
+from pyspark.sql import functions as F
+
+from model.evaluation.list_sums import COUNTS, ListMetric
+from udfs.list_sums import KEYS, SUM_COLUMNS, SUMS, make_list_summer
+
+
+def sum_by_query(
+    rows: DataFrame,
+    rankers: Mapping[str, Column],
+    gains: Mapping[str, Column],
+    metrics: Sequence[ListMetric],
+    discounts: Sequence[float],
+) -> DataFrame:
+    """Turn items of lists into sums of the metrics by query and ranker, in parts.
+
+    The lists are brought together once, for all rankers and metrics.
+
+    Args:
+        rows: unit (of a list), query_id, region, block, and what the columns need.
+        rankers: name -> score, higher is better; null ranks last.
+        gains: name -> gain; null where it is not known.
+        metrics: of the lists.
+        discounts: by rank from 1; later ranks count nothing.
+
+    Returns:
+        Columns of `udfs.list_sums.SUMS`.
+    """
+    columns = [*gains.values(), *rankers.values()]  # by place: a ranker's name may hold a dot
+    numbers = [column.cast("double").alias(f"n{i}") for i, column in enumerate(columns)]
+    summer = make_list_summer(tuple(rankers), tuple(gains), tuple(metrics), list(discounts))
+    lists = rows.select(*KEYS, *numbers).repartition("unit").sortWithinPartitions("unit")
+    return lists.mapInArrow(summer, SUMS)
+
+
+def sum_blocks(*parts: DataFrame) -> DataFrame:
+    """Sum the queries' figures by block.
+
+    A head query with a million pages counts as much as any other query in a mean over lists.
+
+    Args:
+        parts: of `sum_by_query`.
+
+    Returns:
+        block, region, ranker, metric, total and denominator (sums over queries: the figure is
+        their ratio), queries, lists, and the lists left out by reason.
+    """
+    every = reduce(DataFrame.unionByName, parts)
+    keys = ("block", "region", "ranker", "metric")
+    by_query = every.groupBy(*keys, "query_id", "is_mean").agg(
+        *(F.sum(name).alias(name) for name in SUM_COLUMNS)
+    )
+    counts = F.col("lists") > 0
+    mean = F.coalesce(F.try_divide("total", "under"), F.lit(0.0))
+    one = F.when(counts, 1.0).otherwise(0.0)
+    return by_query.groupBy(*keys).agg(
+        F.sum(F.when(F.col("is_mean"), mean).otherwise(F.col("total"))).alias("total"),
+        F.sum(F.when(F.col("is_mean"), one).otherwise(F.col("under"))).alias("denominator"),
+        F.count_if(counts).alias("queries"),
+        *(F.sum(name).alias(name) for name in COUNTS),
+    )

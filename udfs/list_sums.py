@@ -1,0 +1,107 @@
+"""Sums the metrics of lists by query in Spark's Python workers."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from model.arrays import Floats, Ints
+from model.evaluation.list_sums import COUNTS, ListMetric, ListRows, sum_by_query
+
+KEYS = ("unit", "query_id", "region", "block")
+"""Columns of the rows besides gains and scores: of the list, of its query, its region and block."""
+SUM_COLUMNS = ("total", "under", *COUNTS)
+"""Columns of `SUMS` that are added up."""
+SUMS = (
+    "block int, region string, query_id string, ranker string, metric string, is_mean boolean, "
+    + "total double, under double, "
+    + ", ".join(f"{name} long" for name in COUNTS)
+)
+"""Schema of what comes back; see `model.evaluation.list_sums.sum_by_query`."""
+_ROWS = 131_072
+"""Rows that are ranked at once (count): their columns take some tens of MB."""
+SumBatches = Callable[[Iterable[pa.RecordBatch]], Iterable[pa.RecordBatch]]
+
+
+def make_list_summer(
+    rankers: Sequence[str],
+    gains: Sequence[str],
+    metrics: Sequence[ListMetric],
+    discounts: Sequence[float],
+) -> SumBatches:
+    """Make what sums lists, for `mapInArrow` on rows that are ordered by `unit`.
+
+    The rows have the KEYS, then a double for each gain and for each ranker, in their order. A score
+    that is null ranks last. A query's sums come in parts.
+
+    Args:
+        discounts: by rank from 1; later ranks count nothing.
+    """
+    weights = np.asarray(discounts, np.float64)
+
+    def sum_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for rows in _cut_between_lists(batches):
+            yield from _sum_rows(rows, rankers, gains, metrics, weights)
+
+    return sum_batches
+
+
+def _cut_between_lists(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """Bring whole lists together, some _ROWS rows at a time; a longer list stays whole."""
+    held: list[pa.RecordBatch] = []
+    count = 0
+    for batch in batches:
+        held.append(batch)
+        count += batch.num_rows
+        if count < _ROWS:
+            continue
+        rows = pa.Table.from_batches(held)
+        units = rows.column("unit")
+        last = pc.sum(pc.equal(units, units[-1])).as_py()
+        if last < count:
+            yield rows.slice(0, count - last)
+        held, count = rows.slice(count - last).to_batches(), last
+    if count:
+        yield pa.Table.from_batches(held)
+
+
+def _sum_rows(
+    table: pa.Table,
+    rankers: Sequence[str],
+    gains: Sequence[str],
+    metrics: Sequence[ListMetric],
+    discounts: Floats,
+) -> Iterator[pa.RecordBatch]:
+    numbers = [column.to_numpy() for column in table.columns[len(KEYS) :]]
+    query, query_ids = _encode(table.column("query_id"))
+    _, first = np.unique(query, return_index=True)
+    of_query = table.select(["block", "region"]).take(pa.array(first))
+    rows = ListRows(
+        _encode(table.column("unit"))[0],
+        query,
+        dict(zip(gains, numbers[: len(gains)], strict=True)),
+        {
+            ranker: np.where(np.isnan(score), -np.inf, score)
+            for ranker, score in zip(rankers, numbers[len(gains) :], strict=True)
+        },
+    )
+    means = {metric.name: metric.is_mean for metric in metrics}
+    for sums in sum_by_query(rows, metrics, discounts):
+        at = pa.array(sums["query"].to_numpy())
+        columns = {
+            "block": of_query.column("block").take(at),
+            "region": of_query.column("region").take(at),
+            "query_id": query_ids.take(at),
+            "ranker": pa.array(sums["ranker"]),
+            "metric": pa.array(sums["metric"]),
+            "is_mean": pa.array(sums["metric"].map(means)),
+            **{name: pa.array(sums[name]) for name in SUM_COLUMNS},
+        }
+        yield from pa.table(columns).to_batches()
+
+
+def _encode(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
+    """Number the distinct values, in the order of their first rows."""
+    encoded = column.combine_chunks().dictionary_encode()
+    return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary
