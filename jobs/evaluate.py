@@ -50,6 +50,7 @@ from jobs.labels.findings import Findings
 from jobs.labels.labelers import read_labels, read_optional
 from jobs.platform.feature_reads import read_features
 from jobs.platform.job import Job
+from jobs.platform.plans import keep_frame
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.baselines import RunBaselines, prepare_baselines
@@ -96,7 +97,7 @@ def measure_rankers(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
     curve = find_examination(inputs.validation, e)
     bootstrap = BlockBootstrap(e.blocks, e.bootstrap, e.confidence, tree.seed)
     blocked = with_block(inputs.queries, tree.seed, e.blocks)
-    rows = inputs.test.transform(blocked)
+    rows = keep_frame(inputs.test.transform(blocked))
     served = rows if inputs.served is None else inputs.served.transform(blocked)
     rankers = {**model_rankers(inputs.weights, tree.value.weights), **inputs.baselines}
     yard = Yardsticks(rankers, inputs.weights, tree.value.weights, curve, e)
