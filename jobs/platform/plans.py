@@ -16,18 +16,13 @@ _JOBS: list[ExitStack] = []
 
 @contextmanager
 def released_after() -> Iterator[None]:
-    """Release, at the end of the block, every frame that is kept or cut inside it.
-
-    The rows of a cut frame go with the last reference to it: a session on a server frees them then,
-    one in this process with Java's next collection of garbage.
-    """
+    """Release, at the end of the block, every frame that is kept or cut inside it."""
     with ExitStack() as stack:
         _JOBS.append(stack)
         try:
             yield
         finally:
             _JOBS.pop()
-    gc.collect()
 
 
 def keep_frame(
@@ -49,5 +44,10 @@ def cut_plan(df: DataFrame) -> DataFrame:
 
     For rows that later steps read more than once: each plan would otherwise repeat the one that
     made them. If a worker is lost, the job must be run again.
+
+    The rows go with the last reference to the frame, which is looked for when the job ends: a
+    session on a server frees them then, one in this process with Java's next collection of garbage.
     """
+    if _JOBS:
+        _JOBS[-1].callback(gc.collect)
     return df.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)

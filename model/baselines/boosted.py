@@ -1,6 +1,7 @@
 """The arms that are LightGBM models: which model learns from what."""
 
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 from conf.sections.baselines import BaselinesConf
@@ -17,9 +18,11 @@ from model.baselines.targets import (
     select_grade_rows,
     select_task_rows,
 )
+from model.cores import count_cores
 from model.feed import Snapshot
 
 POSITIONED = "lightgbm_position"
+_Models = dict[str, "Future[BoostedTrees]"]
 Made = Callable[[SplitMatrix], Learning]
 
 
@@ -29,34 +32,39 @@ def fit_boosted(
     """Fit the boosted arms and add them to the baselines."""
     binary = [arm for arm in arms if arm.startswith("lightgbm")]
     levels = EngagementLevels.from_spec(snapshot.spec, plain.weights)
-    fits = _Fits(
-        read_split(snapshot, "train", conf.max_rows),
-        read_split(snapshot, "validation", conf.max_rows),
-        Tuner(snapshot.spec, conf, seed),
-    )
-    return replace(
-        plain,
-        probabilities=fits.fit_probabilities(binary),
-        rankings={arm: fits.fit_ranking(arm, levels) for arm in arms if arm not in binary},
-        positioned=frozenset({POSITIONED} & set(binary)),
-    )
+    train = read_split(snapshot, "train", conf.max_rows)
+    validation = read_split(snapshot, "validation", conf.max_rows)
+    with ThreadPoolExecutor(max(1, count_cores() // conf.threads)) as pool:
+        fits = _Fits(train, validation, Tuner(snapshot.spec, conf, seed), pool)
+        probabilities = fits.fit_probabilities(binary)
+        rankings = {arm: fits.fit_ranking(arm, levels) for arm in arms if arm not in binary}
+        return replace(
+            plain,
+            probabilities={arm: _wait_for(models) for arm, models in probabilities.items()},
+            rankings=_wait_for(rankings),
+            positioned=frozenset({POSITIONED} & set(binary)),
+        )
 
 
 @dataclass(frozen=True)
 class _Fits:
-    """Both splits in memory and the fits on them."""
+    """Both splits in memory, and the fits on them, which run side by side in `pool`.
+
+    Each fit has threads of its own, so no figure depends on how many run.
+    """
 
     train: SplitMatrix
     validation: SplitMatrix
     tuner: Tuner
+    pool: Executor
 
-    def fit_probabilities(self, arms: Sequence[str]) -> Mapping[str, Mapping[str, BoostedTrees]]:
+    def fit_probabilities(self, arms: Sequence[str]) -> Mapping[str, _Models]:
         """Fit task and grade models by arm; the arms share the grades' models, which no position
         biases."""
         grades = self._fit_grades() if arms else {}
         return {arm: self._fit_tasks(arm == POSITIONED) | grades for arm in arms}
 
-    def fit_ranking(self, arm: str, levels: EngagementLevels) -> BoostedTrees:
+    def fit_ranking(self, arm: str, levels: EngagementLevels) -> "Future[BoostedTrees]":
         """Fit the model of a LambdaMART arm."""
         if arm == "lambdamart_engagement":
             return self._fit_lists(levels.build_page_lists, levels.gains)
@@ -70,26 +78,34 @@ class _Fits:
             [*levels.gains, *GRADE_GAINS],
         )
 
-    def _fit_lists(self, made: Made, gains: Sequence[float]) -> BoostedTrees:
-        return self.tuner.fit_ranking(made(self.train), made(self.validation), gains)
+    def _fit_lists(self, made: Made, gains: Sequence[float]) -> "Future[BoostedTrees]":
+        train, validation = made(self.train), made(self.validation)
+        return self.pool.submit(self.tuner.fit_ranking, train, validation, gains)
 
-    def _fit_tasks(self, positioned: bool) -> dict[str, BoostedTrees]:
+    def _fit_tasks(self, positioned: bool) -> _Models:
         train, validation = (
             append_position(rows) if positioned else rows.features
             for rows in (self.train, self.validation)
         )
         return {
-            task: self.tuner.fit_probability(
+            task: self.pool.submit(
+                self.tuner.fit_probability,
                 select_task_rows(self.train, task, train),
                 select_task_rows(self.validation, task, validation),
             )
             for task in self.tuner.spec.tasks
         }
 
-    def _fit_grades(self) -> dict[str, BoostedTrees]:
+    def _fit_grades(self) -> _Models:
         return {
-            grade: self.tuner.fit_probability(
-                select_grade_rows(self.train, grade), select_grade_rows(self.validation, grade)
+            grade: self.pool.submit(
+                self.tuner.fit_probability,
+                select_grade_rows(self.train, grade),
+                select_grade_rows(self.validation, grade),
             )
             for grade in self.tuner.spec.grades
         }
+
+
+def _wait_for(models: _Models) -> dict[str, BoostedTrees]:
+    return {name: model.result() for name, model in models.items()}

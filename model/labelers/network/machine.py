@@ -1,6 +1,5 @@
 """What a network is run with: settings, device, seed, threads."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -8,6 +7,7 @@ from dataclasses import dataclass
 import torch
 
 from conf.sections.labelers.fine_tuning import FineTuningConf
+from model.cores import count_cores
 
 
 @dataclass(frozen=True)
@@ -42,16 +42,8 @@ def fix_seed(seed: int) -> Iterator[None]:
 def use_threads(count: int) -> Iterator[None]:
     """Set torch's threads within the block; 0: all cores that this process may use."""
     before = torch.get_num_threads()
-    torch.set_num_threads(count or _count_cores())
+    torch.set_num_threads(count or count_cores())
     try:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _count_cores() -> int:
-    """Count the cores of this process: of a machine that a container or taskset shares, only a
-    part."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

@@ -137,3 +137,19 @@ def test_a_task_that_never_happens_is_its_mean(paged: Snapshot) -> None:
     never = type(learning)(learning.features, 0 * learning.label, learning.weight)
     trees = Tuner(paged.spec, BaselinesConf(), seed=1).fit_probability(never, never)
     assert trees.booster is None and trees.predict(rows.features[:2]).tolist() == [0.0, 0.0]
+
+
+def test_fits_side_by_side_are_those_one_after_the_other(
+    paged: Snapshot, fitted: Baselines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = []
+    for cores in (1, 4):
+        monkeypatch.setattr("model.baselines.boosted.count_cores", lambda cores=cores: cores)
+        again = fit_baselines(paged, ALL_BOOSTED, WEIGHTS, seed=3)
+        models.append((again.probabilities, again.rankings))
+    alone, beside = (
+        {name: trees.to_json() for name, trees in [*p["lightgbm_position"].items(), *r.items()]}
+        for p, r in models
+    )
+    assert alone == beside
+    assert len(alone) == 8
