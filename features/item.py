@@ -9,7 +9,7 @@ from conf.schema import Conf
 from conf.sections.features import LOOK_BACK_DAYS
 from features.declarations import ITEM_LEVEL, WINDOWS
 from features.frame import finish_features
-from features.log.history import ENGAGEMENT, MICRO, RATES, daily_counts, smooth_rate, sum_windows
+from features.log.history import ENGAGEMENT, MICRO, RATES, smooth_rate, sum_windows
 from features.regional import (
     mean_ratio,
     median_price,
@@ -61,7 +61,7 @@ def global_history(daily: DataFrame, spine: DataFrame) -> DataFrame:
     """Return item_id, day, and the counts of all regions over each window."""
     measures = [*ENGAGEMENT, "examined"]
     return sum_windows(
-        daily_counts(daily, ["item_id"], measures),
+        daily,
         spine.select("item_id", "day").distinct(),
         ["item_id"],
         measures,
@@ -74,7 +74,7 @@ def regional_history(daily: DataFrame, spine: DataFrame) -> DataFrame:
     measures = [*ENGAGEMENT, "price_ratio"]
     keys = ["item_id", "region"]
     days = spine.select(*keys, "day").distinct()
-    sums = sum_windows(daily_counts(daily, keys, measures), days, keys, measures, [WINDOW])
+    sums = sum_windows(daily, days, keys, measures, [WINDOW])
     events = F.col("clicks_28d") + F.col("carts_28d") + F.col("purchases_28d")
     return sums.select(
         *keys,

@@ -9,7 +9,7 @@ from conf.schema import Conf
 from conf.sections.features import LOOK_BACK_DAYS
 from features.declarations import PAIR_LEVEL
 from features.frame import finish_features
-from features.log.history import ENGAGEMENT, RATES, daily_counts, smooth_rate, sum_windows
+from features.log.history import ENGAGEMENT, RATES, smooth_rate, sum_windows
 from features.text.texts import item_hash, query_hash
 
 WINDOW = LOOK_BACK_DAYS
@@ -39,7 +39,7 @@ def pair_features(
         priors: of `prior_rates`.
     """
     keys = ["query_id", "item_id"]
-    sums = sum_windows(daily_counts(daily, keys, ENGAGEMENT), spine, keys, ENGAGEMENT, [WINDOW])
+    sums = sum_windows(daily, spine, keys, ENGAGEMENT, [WINDOW])
     query_keys = queries.select(
         "query_id", "region", query_hash(F.col("query_text")).alias("query_hash")
     )

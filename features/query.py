@@ -41,8 +41,9 @@ def query_features(
         priors: of `prior_rates`.
     """
     days = spine.select("query_id", "day").distinct()  # of the many rows per query, before shuffles
-    counts = daily_counts(daily, ["query_id"], ENGAGEMENT)
-    traffic = counts.join(pages, on=["query_id", "day"], how="left").fillna(0, ["pages"])
+    zero = F.lit(0).cast("long")
+    counts = daily.select("query_id", "day", *ENGAGEMENT, zero.alias("pages"))
+    traffic = counts.unionByName(pages.withColumns(dict.fromkeys(ENGAGEMENT, zero)))
     measured = sum_windows(traffic, days, ["query_id"], [*ENGAGEMENT, "pages"], [WINDOW])
     entropy = click_entropy(daily, items, days)
     return (

@@ -90,12 +90,17 @@ def type_prices(items: DataFrame) -> DataFrame:
 
 
 def price_percentile(price: Column, steps: Column) -> Column:
-    """Compute the share of the type's quantiles below the price, ties counted half (0 .. 1).
+    """Compute the share of the type's quantiles below the price, ties counted half (0 .. 1); null
+    where the price is not known.
 
-    Prices equal to one part in a million count as ties: they went through logarithms.
+    Prices equal to one part in a million count as ties: they went through logarithms. Both bounds
+    are sorted in among the steps, which is compiled code: to compare step by step is interpreted,
+    and took half the time of all item features.
     """
-    below = F.size(F.filter(steps, lambda step: step < price * (1 - 1e-6)))
-    up_to = F.size(F.filter(steps, lambda step: step <= price * (1 + 1e-6)))
+    least, most = price * (1 - 1e-6), price * (1 + 1e-6)
+    bounds = F.array(F.coalesce(least, F.lit(0.0)), F.coalesce(most, F.lit(0.0)))
+    placed = F.sort_array(F.concat(steps, bounds))
+    below, up_to = F.array_position(placed, least) - 1, F.array_position(placed, most) - 2
     return (below + up_to) / (2.0 * F.size(steps))
 
 

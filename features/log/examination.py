@@ -1,6 +1,6 @@
 """How likely a position is to be examined, estimated from the log of the days before."""
 
-from pyspark.sql import Column, DataFrame
+from pyspark.sql import Column, DataFrame, Window
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
@@ -45,18 +45,19 @@ def examination_curve(events: DataFrame, conf: Conf) -> DataFrame:
     cap = conf.features.max_inverse_propensity
     weight = F.least(F.coalesce(1 / F.col("propensity"), F.lit(1.0)), F.lit(cap))
     micro = F.round(weight * MICRO).cast("long")
-    weighted = events.select(
-        "day",
+    place = F.struct(
         "position",
         (micro * F.col("impressions")).alias("shown"),
         (micro * F.col("clicks")).alias("clicked"),
     )
+    zero = F.lit(0).cast("long")
+    # Position 1 has a row on every day, whatever was shown there.
+    at_one = F.struct(F.lit(1).alias("position"), zero.alias("shown"), zero.alias("clicked"))
+    weighted = events.select("day", F.inline(F.array(place, at_one)))
     daily = daily_counts(weighted, ["position"], ["shown", "clicked"])
-    at_one = daily.select(F.lit(1).alias("position"), "day")
-    spine = daily.select("position", "day").union(at_one).distinct()
-    sums = sum_windows(daily, spine, ["position"], ["shown", "clicked"], [WINDOW])
-    at_top = sums.where("position = 1").select("day", _click_rate().alias("top_rate"))
-    return sums.join(F.broadcast(at_top), on="day", how="left").select(
+    sums = sum_windows(daily, None, ["position"], ["shown", "clicked"], [WINDOW])
+    at_top = F.when(F.col("position") == 1, _click_rate())
+    return sums.withColumn("top_rate", F.max(at_top).over(Window.partitionBy("day"))).select(
         "day",
         "position",
         F.round(_estimate_examination(conf) * MICRO).cast("long").alias("examination"),

@@ -67,7 +67,7 @@ def daily_counts(events: DataFrame, keys: Sequence[str], measures: Sequence[str]
 
 def sum_windows(
     daily: DataFrame,
-    spine: DataFrame,
+    spine: DataFrame | None,
     keys: Sequence[str],
     measures: Sequence[str],
     windows: Sequence[int],
@@ -78,23 +78,25 @@ def sum_windows(
     no range join, and one shuffle by key.
 
     Args:
-        daily: keys, day, measures (long).
-        spine: keys, day; repeated rows count once, other columns are not kept.
+        daily: keys, day, measures (long); rows of the same key and day are added.
+        spine: keys, day; repeated rows count once, other columns are not kept. None: the days of
+            `daily`, whose rows must then be one per key and day.
         windows: look-backs (days); w covers day - w .. day - 1.
 
     Returns:
         keys, day, and `<measure>_<w>d` (long) for every measure and window; 0 where nothing was.
     """
-    nothing = [F.lit(0).cast("long").alias(m) for m in measures]
-    asked = spine.select(*keys, "day", *nothing, F.lit(1).alias("asked"))
-    counted = daily.select(*keys, "day", *measures, F.lit(0).alias("asked"))
-    days = (
-        asked.unionByName(counted)
-        .repartition(*keys)
-        .groupBy(*keys, "day")
-        .agg(*(F.sum(m).alias(m) for m in measures), F.max("asked").alias("asked"))
-        .withColumn("day_number", F.unix_date("day"))
-    )
+    counted = daily.select(*keys, "day", *measures, F.lit(1).alias("asked"))
+    if spine is not None:
+        nothing = [F.lit(0).cast("long").alias(m) for m in measures]
+        asked = spine.select(*keys, "day", *nothing, F.lit(1).alias("asked"))
+        counted = (
+            asked.unionByName(counted.withColumn("asked", F.lit(0)))
+            .repartition(*keys)
+            .groupBy(*keys, "day")
+            .agg(*(F.sum(m).alias(m) for m in measures), F.max("asked").alias("asked"))
+        )
+    days = counted.withColumn("day_number", F.unix_date("day"))
     # A window is the difference of two sums from the first day on: those grow by one per row, and a
     # sliding frame would add each of its days again.
     by_key = Window.partitionBy(*keys).orderBy("day_number")

@@ -74,10 +74,25 @@ def test_percentile_runs_from_zero_to_one_within_a_type(spark: SparkSession) -> 
         F.when(F.col("id") > 0, F.lit("t")).alias("item_type"),
         F.col("id").cast("double").alias("price"),
     )
-    prices = spark.createDataFrame([(0.5,), (51.0,), (500.0,)], "p double")
+    prices = spark.createDataFrame([(0.5,), (51.0,), (500.0,), (None,)], "p double")
     found = (
         prices.join(type_prices(items), how="cross")
         .select(price_percentile(F.col("p"), F.col("price_steps")))
         .collect()
     )
-    assert [r[0] for r in found] == pytest.approx([0.0, 0.5, 1.0], abs=0.01)
+    assert [r[0] for r in found[:3]] == pytest.approx([0.0, 0.5, 1.0], abs=0.01)
+    assert found[3][0] is None
+
+
+def test_percentile_is_the_share_of_steps_below_with_ties_counted_half(
+    spark: SparkSession,
+) -> None:
+    steps = [1.0, 2.0, 2.0, 2.0, 4.0, 8.0]
+    prices = [0.5, 1.0, 1.5, 2.0, 2.0 * (1 + 1e-7), 2.0 * (1 - 1e-7), 4.0, 8.0, 9.0]
+    rows = spark.createDataFrame([(p, steps) for p in prices], "p double, steps array<double>")
+    found = rows.select(price_percentile(F.col("p"), F.col("steps"))).collect()
+    expected = [
+        (sum(s < p * (1 - 1e-6) for s in steps) + sum(s <= p * (1 + 1e-6) for s in steps)) / 12
+        for p in prices
+    ]
+    assert [r[0] for r in found] == pytest.approx(expected)
