@@ -21,10 +21,12 @@ ON_REQUEST = (
     "labelers",
     "audit",
     "mix",
+    "fit_features",
     "labeling",
     "arms",
     "causal_lm",
     "kills",
+    "second_night",
 )
 
 
