@@ -48,7 +48,7 @@ class ListMetric:
 
     @property
     def is_mean(self) -> bool:
-        """Whether the figure of a query is a mean over its lists."""
+        """Tell whether the figure of a query is a mean over its lists."""
         return self.measure in ("ndcg", "mean_gain")
 
 
