@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 
 from conf.load import ConfError, ResolvedConf
+from conf.sections.datasets import TableInput, TablesSource
 from jobs.command.arguments import resolve_for_run
 from jobs.command.exits import step_failed
 from jobs.platform.job import Job
@@ -172,12 +173,17 @@ def main(arguments: argparse.Namespace) -> int:
 
 
 def _asks_spark(conf: ResolvedConf) -> bool:
-    """Return whether Spark is needed to see what changed: tables or inputs are known by name only.
+    """Tell whether Spark is needed to see what changed: tables by name, or inputs out of Python's
+    reach.
 
     Without it a night in which every step is skipped ends before a session would have started.
     """
-    by_name = bool(conf.tree.storage.database)
-    return by_name or (conf.tree.source is not None and conf.tree.source.kind == "tables")
+    tree, source = conf.tree, conf.tree.source
+    given: list[TableInput | None] = list(tree.features.own.values())
+    if isinstance(source, TablesSource):
+        given += [source.items, source.queries, source.impressions, source.judgments]
+    far = any(table is not None and not table.is_local for table in given)
+    return bool(tree.storage.database) or far
 
 
 def _start_work(names: Sequence[str], conf: ResolvedConf) -> SparkSession:

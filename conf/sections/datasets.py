@@ -1,10 +1,14 @@
 """Data sets that `ingest` reads from files or tables as they are: ESCI, WANDS, a team's own."""
 
+import re
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
 from conf.sections.base import Section
+
+_URL = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
+"""How a path of a remote file system begins."""
 
 Grade = Literal[0, 1, 2]
 
@@ -85,6 +89,11 @@ class TableInput(Section):
         if (self.path is None) == (self.table is None):
             raise ValueError("give either path or table")
         return self
+
+    @property
+    def is_local(self) -> bool:
+        """Tell whether it is a file or folder that Python can see: no table by name, no URL."""
+        return self.path is not None and not _URL.match(self.path)
 
 
 class TablesSource(Section):

@@ -7,7 +7,6 @@ the data set, `simulated` false and a judgment's `source` human unless they are 
 """
 
 import logging
-import re
 from collections.abc import Callable, Iterable, Iterator
 from datetime import date
 from functools import cache, reduce
@@ -40,7 +39,6 @@ from jobs.sources.files import load_frame, make_unreadable_error, read_delimited
 from jobs.sources.window import as_of
 
 _LOG = logging.getLogger(__name__)
-_REMOTE = re.compile(r"^[a-z][a-z0-9+.-]*:", re.IGNORECASE)
 _QUERY_COLUMNS = ("query_text", "region")
 
 
@@ -78,10 +76,6 @@ def _list_inputs(source: TablesSource) -> Iterator[tuple[str, TableInput]]:
         given = getattr(source, name)
         if given is not None:
             yield name, given
-
-
-def _is_remote(path: str | None) -> bool:
-    return path is not None and bool(_REMOTE.match(path))
 
 
 def _read_optional(
@@ -163,7 +157,7 @@ def load_input(spark: SparkSession, given: TableInput, key: str) -> DataFrame:
         except PySparkException as error:
             raise make_unreadable_error(f"{key}.table {given.table}", error) from None
     path = str(given.path)
-    if not _is_remote(path):
+    if given.is_local:
         path = str(require_file(path, f"set {key}.path"))
     if given.format == "csv":
         return read_delimited(
@@ -188,8 +182,8 @@ def input_fingerprint(given: TableInput, run_date: date) -> str:
     a second run for the same date does not read the table again then, and a warning says how to
     force it.
     """
-    if given.path is not None and not _is_remote(given.path):
-        path = Path(given.path)
+    if given.is_local:
+        path = Path(str(given.path))
         return files_fingerprint([path / "_delta_log" if given.format == "delta" else path])
     spark = SparkSession.getActiveSession()
     seen = None if spark is None else next(filter(None, _look_at_table(spark, given)), None)

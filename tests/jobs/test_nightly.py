@@ -155,6 +155,27 @@ def test_a_night_in_which_nothing_changed_loads_nothing_that_computes(
     assert done.stdout.count("skipped, unchanged") == len(CHAIN)
 
 
+@pytest.mark.parametrize(
+    ("settings", "asks"),
+    [
+        ([], False),
+        (["source.items.path=s3://shop/items"], True),
+        (["source.items.path=null", "source.items.table=shop.items"], True),
+        (["features.own.stock.path=abfss://shop/stock"], True),
+        (["storage.database=main.ranking"], True),
+    ],
+)
+def test_spark_starts_before_the_plan_only_for_what_python_cannot_see(
+    make_conf: MakeConf, settings: list[str], asks: bool
+) -> None:
+    own = "{path: /data/stock, key: [item_id], as_of: day, features: {stock_days: {}}}"
+    tables = [
+        *("source.kind=tables", "source.items.path=/data/items"),
+        *("source.impressions.path=/data/log", f"features.own.stock={own}"),
+    ]
+    assert jobs.nightly._asks_spark(make_conf(*tables, *settings)) is asks
+
+
 def test_a_module_that_is_broken_stops_a_night_before_its_first_step(
     make_conf: MakeConf, monkeypatch: pytest.MonkeyPatch
 ) -> None:
