@@ -179,8 +179,9 @@ def _true_curve(pairs: DataFrame, parameters: DataFrame, tree: Conf) -> pd.DataF
         ),
     ).toPandas()
     added = sums.groupby(["metric", "ranker"])[["total", "denominator", "queries"]].sum()
-    figures = (added["total"] / added["denominator"]).unstack("metric")
-    queries = added["queries"].unstack("metric")
+    names = ["relevance", *gains]
+    figures = (added["total"] / added["denominator"]).unstack("metric").reindex(columns=names)
+    queries = added["queries"].unstack("metric").reindex(columns=names)
     figures[["relevance_queries", "queries"]] = queries[["relevance", "combined"]]
     return figures.reset_index()
 

@@ -33,7 +33,8 @@ def make_list_summer(
     """Make what sums lists, for `mapInArrow` on rows that are ordered by `unit`.
 
     The rows have the KEYS, then a double for each gain and for each ranker, in their order. A score
-    that is null ranks last. A query's sums come in parts.
+    that is null or nan ranks last; a gain that is null or nan is not known. A page that two queries
+    share is a list of each. A query's sums come in parts.
 
     Args:
         discounts: by rank from 1; later ranks count nothing.
@@ -78,7 +79,7 @@ def _sum_rows(
     _, first = np.unique(query, return_index=True)
     of_query = table.select(["block", "region"]).take(pa.array(first))
     rows = ListRows(
-        _encode(table.column("unit"))[0],
+        _encode(table.column("unit"))[0] * len(query_ids) + query,
         query,
         dict(zip(gains, numbers[: len(gains)], strict=True)),
         {

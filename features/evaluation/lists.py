@@ -1,4 +1,4 @@
-"""The two kinds of lists that are ranked again: a query's judged items, and a page as shown."""
+"""Result pages as lists, the gains of their items, and the block of a query."""
 
 import math
 from collections.abc import Callable, Mapping

@@ -1,4 +1,4 @@
-"""Yardsticks of engagement as ratios of weighed gains: the Spark side of `model.evaluation`."""
+"""Engagement weighed against the logger's choice, and the sample that such a figure rests on."""
 
 from collections.abc import Callable, Mapping
 

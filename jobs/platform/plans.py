@@ -10,19 +10,28 @@ from contextlib import ExitStack, contextmanager
 from pyspark import StorageLevel
 from pyspark.sql import DataFrame
 
-_JOBS: list[ExitStack] = []
+
+class _Kept(ExitStack):
+    """What a job has kept, and whether it has cut a frame."""
+
+    has_cut = False
+
+
+_JOBS: list[_Kept] = []
 """What each job under way has kept, the innermost last."""
 
 
 @contextmanager
 def released_after() -> Iterator[None]:
     """Release, at the end of the block, every frame that is kept or cut inside it."""
-    with ExitStack() as stack:
+    with _Kept() as stack:
         _JOBS.append(stack)
         try:
             yield
         finally:
             _JOBS.pop()
+    if stack.has_cut:
+        gc.collect()
 
 
 def keep_frame(
@@ -49,5 +58,5 @@ def cut_plan(df: DataFrame) -> DataFrame:
     session on a server frees them then, one in this process with Java's next collection of garbage.
     """
     if _JOBS:
-        _JOBS[-1].callback(gc.collect)
+        _JOBS[-1].has_cut = True
     return df.localCheckpoint(storageLevel=StorageLevel.DISK_ONLY)

@@ -23,8 +23,8 @@ def sum_by_query(
 
     Args:
         rows: unit (of a list), query_id, region, block, and what the columns need.
-        rankers: name -> score, higher is better; null ranks last.
-        gains: name -> gain; null where it is not known.
+        rankers: name -> score, higher is better; null or nan ranks last.
+        gains: name -> gain; null or nan where it is not known.
         metrics: of the lists.
         discounts: by rank from 1; later ranks count nothing.
 

@@ -79,32 +79,31 @@ class _Fits:
         )
 
     def _fit_lists(self, made: Made, gains: Sequence[float]) -> "Future[BoostedTrees]":
-        train, validation = made(self.train), made(self.validation)
-        return self.pool.submit(self.tuner.fit_ranking, train, validation, gains)
+        return self.pool.submit(
+            lambda: self.tuner.fit_ranking(made(self.train), made(self.validation), gains)
+        )
 
     def _fit_tasks(self, positioned: bool) -> _Models:
         train, validation = (
             append_position(rows) if positioned else rows.features
             for rows in (self.train, self.validation)
         )
-        return {
-            task: self.pool.submit(
-                self.tuner.fit_probability,
+
+        def fit(task: str) -> BoostedTrees:  # each fit under way holds a copy of its rows
+            return self.tuner.fit_probability(
                 select_task_rows(self.train, task, train),
                 select_task_rows(self.validation, task, validation),
             )
-            for task in self.tuner.spec.tasks
-        }
+
+        return {task: self.pool.submit(fit, task) for task in self.tuner.spec.tasks}
 
     def _fit_grades(self) -> _Models:
-        return {
-            grade: self.pool.submit(
-                self.tuner.fit_probability,
-                select_grade_rows(self.train, grade),
-                select_grade_rows(self.validation, grade),
+        def fit(grade: str) -> BoostedTrees:
+            return self.tuner.fit_probability(
+                select_grade_rows(self.train, grade), select_grade_rows(self.validation, grade)
             )
-            for grade in self.tuner.spec.grades
-        }
+
+        return {grade: self.pool.submit(fit, grade) for grade in self.tuner.spec.grades}
 
 
 def _wait_for(models: _Models) -> dict[str, BoostedTrees]:

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from threading import Lock
 from typing import Any
 
 import lightgbm
@@ -17,6 +18,9 @@ from model.baselines.targets import Learning
 from model.spec import REGION_FEATURE, InputSpec
 
 Matrix = NDArray[np.float32]
+_ONE_RANKING = Lock()
+"""LightGBM keeps the gains of a ranking in one place for the whole process: two fits at once would
+take each other's."""
 
 CUT_OFF = 10
 """Ranks that count in the NDCG that chooses a LambdaMART model, as in the evaluation."""
@@ -143,7 +147,8 @@ class Tuner:
             "eval_at": [CUT_OFF],
             "label_gain": list(gains),
         }
-        return self._tune(train, validation, fixed, max)
+        with _ONE_RANKING:
+            return self._tune(train, validation, fixed, max)
 
     def _tune(
         self,

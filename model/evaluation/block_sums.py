@@ -7,8 +7,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from model.evaluation.list_sums import COUNTS
+
 ALL = "all"
-LIST_COUNTS = ("lists", "short", "masked", "no_positive")
 
 
 @dataclass(frozen=True)
@@ -34,9 +35,9 @@ class BlockSums:
     """Cells by (region, ranker, metric); region "all" is the sum over the regions."""
 
     def __init__(self, sums: pd.DataFrame, blocks: int) -> None:
-        """Take what `features.evaluation.sums.block_sums` gives, collected."""
+        """Take what `jobs.reports.list_sums.sum_blocks` gives, collected."""
         self._blocks = blocks
-        self.metrics = list(dict.fromkeys(sums["metric"]))
+        self.metrics = sorted(set(sums["metric"]))
         self.regions = [ALL, *sorted(set(sums["region"]))]
         keys = ["region", "ranker", "metric"]
         self._cells = {
@@ -65,7 +66,7 @@ class BlockSums:
             self._sum_by_block(at, part["total"]),
             self._sum_by_block(at, part["denominator"]),
             self._sum_by_block(at, part["queries"]),
-            {name: int(part[name].sum()) for name in LIST_COUNTS},
+            {name: int(part[name].sum()) for name in COUNTS},
         )
 
     def _sum_by_block(self, at: NDArray[np.int64], values: "pd.Series[Any]") -> NDArray[np.float64]:

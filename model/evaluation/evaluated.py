@@ -34,7 +34,11 @@ def build_ranking_rows(
 def count_left_out(sums: BlockSums) -> dict[str, dict[str, int]]:
     """Count, by metric, the queries and lists behind it and the lists left out by reason."""
     cells = {m: sums.get(ALL, sums.list_rankers(m)[0], m) for m in sums.metrics}
-    return {m: {"queries": c.query_count, **c.lists} for m, c in cells.items() if c is not None}
+    return {
+        m: {"queries": c.query_count, **c.lists}
+        for m, c in cells.items()
+        if c is not None and any(c.lists.values())
+    }
 
 
 def build_task_rows(

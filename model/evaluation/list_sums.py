@@ -59,7 +59,7 @@ class ListRows:
     Attributes:
         unit, query: [N] code of the list, and of its query.
         gains: name -> [N], nan where it is not known.
-        scores: ranker -> [N], higher is better.
+        scores: ranker -> [N], higher is better, never nan.
     """
 
     unit: Ints
@@ -185,17 +185,16 @@ class _OneMetric:
     @classmethod
     def _build_pairs(cls, metric: ListMetric, lists: RankedLists, level: Floats) -> "_OneMetric":
         pairs = ClearPairs.from_levels(lists.index, level, CLEAR_GRADES)
-        counted = np.bincount(lists.index[pairs.better], minlength=len(lists.any_row))
-        why = np.where(counted > 0, "lists", "")
-        return cls(metric, lists, why, counted.astype(np.float64), pairs)
+        counted = np.bincount(lists.index, pairs.counts, len(lists.any_row)).astype(np.float64)
+        return cls(metric, lists, np.where(counted > 0, "lists", ""), counted, pairs)
 
     def sum_gains(self, score: Floats, discounts: Floats) -> Floats:
         """Sum what each list adds to the numerator, [L], under the scores and the discounts of
         their ranks, [N] each."""
         size = len(self.lists.any_row)
         if self.pairs is not None:
-            at = self.lists.index[self.pairs.better]
-            return np.asarray(np.bincount(at, self.pairs.compare_scores(score), size))
+            right = self.pairs.count_right(score)
+            return np.asarray(np.bincount(self.lists.index, right, size))
         dcg = np.bincount(self.lists.index, self.lists.gains * discounts, size)
         counted = self.under > 0
         if self.metric.measure == "ndcg":

@@ -96,47 +96,65 @@ def measure_clear_pairs(query: Ints, level: Floats, apart: float, scores: Floats
         scores: [N].
     """
     pairs = ClearPairs.from_levels(query, level, apart)
-    informative = np.unique(query[pairs.better])
+    informative = np.unique(query[pairs.counts > 0])
     return Measured(
-        np.bincount(pairs.better, pairs.compare_scores(scores), len(query)).astype(np.float64),
-        np.bincount(pairs.better, minlength=len(query)).astype(np.float64),
-        float(len(pairs.better)),
+        pairs.count_right(scores),
+        pairs.counts,
+        float(pairs.counts.sum()),
         len(informative) / max(len(np.unique(query[level >= 0])), 1),
     )
 
 
 @dataclass(frozen=True)
 class ClearPairs:
-    """Rows of the better and of the worse item of each clear pair, [P] each."""
+    """The clear pairs of many queries, counted and never listed: a long list has millions.
 
-    better: Ints
-    worse: Ints
+    Attributes:
+        query: [N] code of the query.
+        counts: [N] pairs in which the row is the better item.
+        steps: the rows of each level, and the rows that each of them is clearly better than.
+    """
+
+    query: Ints
+    counts: Floats
+    steps: tuple[tuple[Ints, Ints], ...]
 
     @classmethod
     def from_levels(cls, query: Ints, level: Floats, apart: float) -> "ClearPairs":
-        """List the pairs; arguments of `measure_clear_pairs`."""
-        better, worse = _list_pairs(query, level >= 0)
-        clear = level[better] - level[worse] >= apart - _ROUNDING
-        return cls(better[clear], worse[clear])
+        """Find the pairs; arguments of `measure_clear_pairs`."""
+        counts = np.zeros(len(query))
+        steps = []
+        for value in np.unique(level[level >= 0]):
+            better = np.flatnonzero(level == value)
+            worse = np.flatnonzero((level >= 0) & (level <= value - apart + _ROUNDING))
+            below = np.sort(query[worse])
+            counts[better] = _count_between(below, query[better], query[better] + 1)
+            if len(worse):
+                steps.append((better, worse))
+        return cls(query, counts, tuple(steps))
 
-    def compare_scores(self, scores: Floats) -> Floats:
-        """Give 1 where the better item has the higher score of [N], 1/2 for a tie, else 0, [P]."""
-        better, worse = scores[self.better], scores[self.worse]
-        return np.asarray((better > worse) + 0.5 * (better == worse), np.float64)
+    def count_right(self, scores: Floats) -> Floats:
+        """Count the pairs of each row whose better item has the higher score, ties half, [N].
+
+        Args:
+            scores: [N].
+        """
+        right = np.zeros(len(self.query))
+        distinct, place = np.unique(scores, return_inverse=True)
+        key = self.query * len(distinct) + place  # by query, then by score
+        for better, worse in self.steps:
+            below, ours = np.sort(key[worse]), key[better]
+            least = self.query[better] * len(distinct)
+            won = _count_between(below, least, ours)
+            right[better] = won + 0.5 * _count_between(below, ours, ours + 1)
+        return right
+
+
+def _count_between(values: Ints, low: Ints, high: Ints) -> Floats:
+    """Count the sorted values in low <= value < high, for each bound."""
+    return (np.searchsorted(values, high) - np.searchsorted(values, low)).astype(np.float64)
 
 
 def _flag_queries(query: Ints, flag: Mask) -> Mask:
     """Tell of each row whether a row of the same query has the flag, [N]."""
     return np.isin(query, query[flag])
-
-
-def _list_pairs(query: Ints, counted: Mask) -> tuple[Ints, Ints]:
-    """List both rows of every ordered pair of counted rows of one query."""
-    rows = np.flatnonzero(counted)
-    rows = rows[np.argsort(query[rows], kind="stable")]
-    _, index, sizes = np.unique(query[rows], return_inverse=True, return_counts=True)
-    starts = np.cumsum(sizes) - sizes
-    each = sizes[index]  # partners of each row, itself among them
-    left = np.repeat(rows, each)
-    within = np.arange(len(left)) - np.repeat(np.cumsum(each) - each, each)
-    return left, rows[np.repeat(starts[index], each) + within]

@@ -73,5 +73,21 @@ def test_a_score_that_is_null_ranks_last() -> None:
     assert sums["0", "us", "q", "r", "all"][0] == 0.5
 
 
+def test_a_page_that_two_queries_share_is_a_list_of_each() -> None:
+    table = pa.table(
+        {
+            "unit": ["u", "u", "u"],
+            "query_id": ["a", "b", "b"],
+            "region": ["us", "fr", "fr"],
+            "block": pa.array([0, 1, 1], pa.int32()),
+            "gain": [1.0, 0.0, 1.0],
+            "score": [1.0, 2.0, 1.0],
+        }
+    )
+    sums = {key[:3]: values for key, values in sum_table(table, 3).items() if key[-1] == "all"}
+    assert sums["0", "us", "a"].tolist() == [0, 0, 0, 1, 0, 0]  # one item alone
+    assert sums["1", "fr", "b"].tolist() == [0.5, 1, 1, 0, 0, 0]
+
+
 def test_no_rows_give_no_sums() -> None:
     assert sum_table(draw_table().slice(0, 0), 5) == {}

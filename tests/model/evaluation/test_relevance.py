@@ -95,3 +95,34 @@ def test_a_partial_match_is_relevant_and_an_unjudged_item_is_not_irrelevant() ->
         for kind in ("judged_mixed", "pooled")
     }
     assert rows == {"judged_mixed": [True, True, False, False], "pooled": [True] * 4}
+
+
+def test_a_long_list_has_its_clear_pairs_counted() -> None:
+    """20,000 items of one query: 100 million pairs or more, that no memory would hold."""
+    draw = np.random.default_rng(7)
+    grade = draw.choice([-1.0, 0.0, 1.0, 2.0], 20_000)
+    score = draw.integers(0, 50, len(grade)).astype(float)
+    found = measure_clear_pairs(np.zeros(len(grade), np.int64), grade, 2.0, score)
+    high, low = score[grade == 2.0], np.sort(score[grade == 0.0])
+    below, up_to = np.searchsorted(low, high), np.searchsorted(low, high, "right")
+    assert found.denominator.sum() == len(high) * len(low)
+    assert found.numerator.sum() == (below + up_to).sum() / 2
+
+
+def test_clear_pairs_of_ratings_are_those_of_every_pair() -> None:
+    draw = np.random.default_rng(8)
+    query = draw.integers(0, 6, 80)
+    rating = draw.choice([-1.0, 0.0, 1 / 3, 0.5, 5 / 6, 4 / 3, 1.5, 2.0], 80)
+    score = draw.integers(0, 5, 80).astype(float)
+    found = measure_clear_pairs(query, rating, 1.5, score)
+    pairs = [
+        (a, b)
+        for a in range(80)
+        for b in range(80)
+        if query[a] == query[b] and rating[b] >= 0 and rating[a] - rating[b] > 1.5 - 1e-6
+    ]
+    right = np.zeros(80)
+    for a, b in pairs:
+        right[a] += float(score[a] > score[b]) + 0.5 * float(score[a] == score[b])
+    assert found.numerator == pytest.approx(right)
+    assert found.denominator == pytest.approx(np.bincount([a for a, _ in pairs], minlength=80))
