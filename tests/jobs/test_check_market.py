@@ -55,6 +55,17 @@ def _prepare(spark: SparkSession, conf: ResolvedConf, table_frame: Frame) -> Any
     return warehouse
 
 
+def test_without_a_test_query_there_is_no_curve_to_check(
+    spark: SparkSession, make_conf: MakeConf, table_frame: Frame
+) -> None:
+    buckets = ("split.train=[0,1,2,3,4,5,6,9]", "split.validation=[8]", "split.test=[7]")
+    conf = make_conf(*SETTINGS, *buckets)
+    warehouse = _prepare(spark, conf, table_frame)
+    truths = check_market.compare_with_truth(check_market.read_inputs(warehouse), conf)
+    assert truths.known_pairs == 12 and truths.swept.empty
+    assert {row["queries"] for row in truths.rows if row["check"].startswith("curve")} == set()
+
+
 def test_truth_is_found_dry_then_twice_the_same(
     spark: SparkSession,
     make_conf: MakeConf,

@@ -151,3 +151,17 @@ def test_smoothing_pulls_towards_the_prior(spark: SparkSession) -> None:
     conf = Conf.model_validate({"features": {"prior_impressions": 50}})
     rate = smooth_rate(F.lit(3), F.lit(10), F.lit(0.1), conf)
     assert spark.range(1).select(rate).collect()[0][0] == pytest.approx((3 + 5) / 60)
+
+
+def test_rows_of_one_key_and_day_are_added(spark: SparkSession) -> None:
+    """Two rows of day 1; with the days of the counts themselves as spine, one row per day."""
+    schema = "k string, day date, n long"
+    twice = spark.createDataFrame([("a", date(2026, 2, 1), 2), ("a", date(2026, 2, 1), 3)], schema)
+    asked = spark.createDataFrame(
+        [("a", date(2026, 2, 2)), ("b", date(2026, 2, 2))], "k string, day date"
+    )
+    found = sum_windows(twice, asked, ["k"], ["n"], [7]).collect()
+    assert {(r["k"], r["n_7d"]) for r in found} == {("a", 5), ("b", 0)}
+    days = [("a", date(2026, 2, day), n) for day, n in ((1, 2), (3, 4), (9, 8))]
+    found = sum_windows(spark.createDataFrame(days, schema), None, ["k"], ["n"], [7]).collect()
+    assert {(r["day"].day, r["n_7d"]) for r in found} == {(1, 0), (3, 2), (9, 4)}
