@@ -94,12 +94,12 @@ def price_percentile(price: Column, steps: Column) -> Column:
     where the price is not known.
 
     Prices equal to one part in a million count as ties: they went through logarithms. Both bounds
-    are sorted in among the steps, which is compiled code: to compare step by step is interpreted,
-    and took half the time of all item features.
+    are sorted in among the steps, because Spark compiles that; it interprets a lambda over an
+    array, and to compare step by step took half the time of all item features.
     """
     least, most = price * (1 - 1e-6), price * (1 + 1e-6)
     bounds = F.array(F.coalesce(least, F.lit(0.0)), F.coalesce(most, F.lit(0.0)))
-    placed = F.sort_array(F.concat(steps, bounds))
+    placed = F.sort_array(F.concat(steps, bounds))  # `least` stands before `most`, places from 1
     below, up_to = F.array_position(placed, least) - 1, F.array_position(placed, most) - 2
     return (below + up_to) / (2.0 * F.size(steps))
 

@@ -29,8 +29,7 @@ from features.contracts import (
     VALUE_CURVE,
 )
 from features.contracts.training import TASKS
-from features.evaluation.lists import log_discounts, relevance_gains
-from features.evaluation.rankers import sweep_name, sweep_rankers, weigh_engagement
+from features.evaluation.rankers import sweep_name
 from features.evaluation.truth import (
     beside_truth,
     grade_confusion,
@@ -40,10 +39,9 @@ from jobs.labels.labelers import read_labels
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
-from jobs.reports.list_sums import sum_blocks, sum_by_query
+from jobs.reports.true_curve import measure_true_curve
 from jobs.reports.truth_report import Truths, format_truth_notes, write_truth_section
 from model.evaluation.block_sums import ALL
-from model.evaluation.list_sums import ListMetric
 from model.evaluation.truth import (
     Deciles,
     TruthCheck,
@@ -123,7 +121,7 @@ def compare_with_truth(inputs: TruthInputs, conf: ResolvedConf) -> Truths:
         pair_count = pairs.count()
         share = min(1.0, tree.evaluation.truth_sample / max(pair_count, 1))
         sample = pairs.transform(pair_sample(tree.seed, share)).toPandas()
-        swept = _true_curve(pairs, inputs.parameters, tree)
+        swept = measure_true_curve(pairs, inputs.parameters, tree)
     finally:
         pairs.unpersist()
     confusion = grade_confusion(inputs.labels, inputs.truth).toPandas()
@@ -146,53 +144,6 @@ def _pair_checks(sample: pd.DataFrame) -> list[tuple[str, str, TruthCheck]]:
         regions = [(ALL, part), *((str(r), rows) for r, rows in part.groupby("region"))]
         checks += [(group, r, check) for r, rows in regions for check in check_sample(rows)]
     return checks
-
-
-def _true_curve(pairs: DataFrame, parameters: DataFrame, tree: Conf) -> pd.DataFrame:
-    """Measure what each weight truly brings among the first ranks of a test query's candidates.
-
-    Returns:
-        By ranker: relevance (mean NDCG@k of the true grades) and relevance_queries; click, cart,
-        purchase and combined (mean over queries of the sum of true probability x examination) and
-        queries.
-    """
-    value, k = tree.value, tree.evaluation.k
-    rankers = sweep_rankers(value.by_region, value.weights, value.sweep)
-    outcomes = {task: F.col(f"true_p_{task}") for task in TASKS}
-    planted = weigh_engagement(value.by_region, value.weights, list(outcomes.values()))
-    rankers |= {"in force": F.col("value"), "best engagement": planted}
-    grades = {"relevance": relevance_gains(F.col("true_grade"))["exp"]}
-    gains = outcomes | {"combined": planted}
-    lists = pairs.where("test").select(
-        "*", F.col("query_id").alias("unit"), F.lit(0).alias("block")
-    )
-    sums = sum_blocks(
-        sum_by_query(
-            lists, rankers, grades, [ListMetric("relevance", "relevance")], log_discounts(k)
-        ),
-        sum_by_query(
-            lists,
-            rankers,
-            gains,
-            [ListMetric(gain, gain, measure="mean_gain") for gain in gains],
-            _read_examination(parameters, k),
-        ),
-    ).toPandas()
-    added = sums.groupby(["metric", "ranker"])[["total", "denominator", "queries"]].sum()
-    names = ["relevance", *gains]
-    figures = (added["total"] / added["denominator"]).unstack("metric").reindex(columns=names)
-    queries = added["queries"].unstack("metric").reindex(columns=names)
-    figures[["relevance_queries", "queries"]] = queries[["relevance", "combined"]]
-    return figures.reset_index()
-
-
-def _read_examination(parameters: DataFrame, k: int) -> list[float]:
-    """Read the planted examination of the ranks 1..k, the last known one for later ranks."""
-    rows = parameters.where(F.col("name").rlike(r"^examination\.\d+$")).collect()
-    planted = {int(row["name"].split(".")[1]): float(row["value"]) for row in rows}
-    if not planted:
-        return [1.0] * k
-    return [planted.get(rank, planted[max(planted)]) for rank in range(1, k + 1)]
 
 
 def _curve_checks(swept: pd.DataFrame, curve: DataFrame | None, tree: Conf) -> list[TruthCheck]:

@@ -179,11 +179,10 @@ def _asks_spark(conf: ResolvedConf) -> bool:
     Without it a night in which every step is skipped ends before a session would have started.
     """
     tree, source = conf.tree, conf.tree.source
-    given: list[TableInput | None] = list(tree.features.own.values())
+    given: list[TableInput] = list(tree.features.own.values())
     if isinstance(source, TablesSource):
-        given += [source.items, source.queries, source.impressions, source.judgments]
-    far = any(table is not None and not table.is_local for table in given)
-    return bool(tree.storage.database) or far
+        given += source.list_inputs().values()
+    return bool(tree.storage.database) or not all(table.is_local for table in given)
 
 
 def _start_work(names: Sequence[str], conf: ResolvedConf) -> SparkSession:

@@ -47,12 +47,13 @@ class BaselinesConf(Section):
     threads: int = Field(
         1,
         ge=1,
-        description="threads of a fit (count). Figures differ in the last bits by it; more "
-        "threads than idle cores make a fit many times slower, since LightGBM's threads wait for "
-        "each other",
+        description="threads of a fit (count); as many fits run side by side as cores are left. "
+        "Figures differ in the last bits by it; more threads than idle cores make a fit many "
+        "times slower, since LightGBM's threads wait for each other",
     )
     max_rows: int = Field(
         2_000_000,
         ge=1_000,
-        description="rows of a split kept for a fit, whole lists (count); they lie in memory",
+        description="rows of a split kept for the fits, whole lists (count); they lie in memory, "
+        "and each fit under way copies its part of them",
     )

@@ -126,6 +126,16 @@ class TablesSource(Section):
             raise ValueError("give impressions, judgments or both")
         return self
 
+    def list_inputs(self) -> dict[str, TableInput]:
+        """List the inputs that are given, by their name."""
+        named = {
+            "items": self.items,
+            "queries": self.queries,
+            "impressions": self.impressions,
+            "judgments": self.judgments,
+        }
+        return {name: given for name, given in named.items() if given is not None}
+
 
 class TrivagoSource(Section):
     """Sessions of a hotel search; an experiment reads them, the nightly chain cannot."""

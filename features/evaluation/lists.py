@@ -1,6 +1,5 @@
 """Result pages as lists, the gains of their items, and the block of a query."""
 
-import math
 from collections.abc import Callable, Mapping
 
 from pyspark.sql import Column, DataFrame
@@ -24,11 +23,6 @@ def with_block(queries: DataFrame, seed: int, blocks: int) -> Callable[[DataFram
         return joined.withColumn("block", block).drop("text")
 
     return transform
-
-
-def log_discounts(k: int) -> list[float]:
-    """Return the discounts of DCG, 1 / log2(rank + 1), for the ranks 1..k."""
-    return [1.0 / math.log2(rank + 1) for rank in range(1, k + 1)]
 
 
 def relevance_gains(grade: Column) -> dict[str, Column]:

@@ -5,8 +5,6 @@ from collections.abc import Callable, Sequence
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
-from features.evaluation.lists import log_discounts
-
 _PAIR = ("query_id", "item_id")
 
 
@@ -22,12 +20,14 @@ def beside_trial(trial: DataFrame) -> Callable[[DataFrame], DataFrame]:
     return lambda scores: scores.join(tried, on=list(_PAIR), how="inner")
 
 
-def order_shifts(engagement: Column, k: int, everywhere: str) -> Callable[[DataFrame], DataFrame]:
+def order_shifts(
+    engagement: Column, discounts: Sequence[float], everywhere: str
+) -> Callable[[DataFrame], DataFrame]:
     """Turn rows with both orders into one row per region, and one of all regions.
 
     Args:
         engagement: expected engagement of a row, by the model's own probabilities.
-        k: length of the lists that are looked at (ranks).
+        discounts: by rank from 1 to the length of the lists that are looked at.
         everywhere: name of the row of all regions.
 
     Returns:
@@ -35,8 +35,8 @@ def order_shifts(engagement: Column, k: int, everywhere: str) -> Callable[[DataF
         mean over queries of the mean relevance of the top k, trial less served; engagement_kept:
         discounted expected engagement of the top k, trial over served (null where that has none).
     """
+    k = len(discounts)
     served, tried = F.col("rank") <= k, F.col("trial_rank") <= k
-    discounts = log_discounts(k)
 
     def transform(rows: DataFrame) -> DataFrame:
         by_query = (

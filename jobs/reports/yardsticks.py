@@ -11,7 +11,6 @@ from features.contracts.training import TASKS
 from features.evaluation.lists import (
     engagement_gains,
     examination_at_position,
-    log_discounts,
     relevance_gains,
     select_pages,
 )
@@ -32,6 +31,7 @@ from jobs.reports.list_sums import sum_by_query
 from model.evaluation.block_sums import BlockSums, Cell
 from model.evaluation.currency import Currency, choose_currency
 from model.evaluation.list_sums import ListMetric
+from model.evaluation.metrics import compute_log_discounts
 
 CHANCE = "random"
 _NOT_LOGGED = frozenset({LOGGED})
@@ -92,14 +92,14 @@ class Yardsticks:
         k = self.conf.k
         names = {kind: name.format(k=k) for kind, name in RELEVANCE_KINDS.items()}
         metrics = [
-            *_known(relevance_metrics(k, human_only=True)),
+            *_make_ndcg_of_known(relevance_metrics(k, human_only=True)),
             ListMetric(names["judged_mixed"], "exp", "mixed"),
             ListMetric(names["pooled"], "exp", "pooled"),
             ListMetric("relevance_clear_pairs", "linear", "known", "clear_pairs"),
         ]
         if all_labels:
             every = relevance_metrics(k, human_only=False)
-            metrics += _known({f"{gain}_all": name for gain, name in every.items()})
+            metrics += _make_ndcg_of_known({f"{gain}_all": name for gain, name in every.items()})
         return metrics + self._list_true("true_candidates", with_truth)
 
     def engagement_in(self, yardstick: str, name: str) -> ListMetric:
@@ -125,7 +125,8 @@ class Yardsticks:
     ) -> DataFrame:
         asked = {metric.gain for metric in metrics}
         gains = {name: gain for name, gain in self.gains.items() if name in asked}
-        return sum_by_query(lists, rankers, gains, metrics, log_discounts(self.conf.k))
+        discounts = compute_log_discounts(self.conf.k).tolist()
+        return sum_by_query(lists, rankers, gains, metrics, discounts)
 
     def _list_true(self, yardstick: str, with_truth: bool) -> list[ListMetric]:
         """List the NDCG with planted gains; items without them are left out of their list."""
@@ -143,7 +144,7 @@ class Yardsticks:
         return choose_currency(self.conf.currency, effective, self.conf.min_effective)
 
 
-def _known(names: Mapping[str, str]) -> Iterable[ListMetric]:
+def _make_ndcg_of_known(names: Mapping[str, str]) -> Iterable[ListMetric]:
     """Make the NDCG of the items whose gain is known: gain -> name of the metric."""
     return (ListMetric(name, gain, "known") for gain, name in names.items())
 

@@ -27,6 +27,7 @@ from jobs.serving.paired import Ranked, sum_paired
 from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import BlockBootstrap
 from model.evaluation.evaluated import build_ranking_rows
+from model.evaluation.metrics import compute_log_discounts
 
 SERVED, TRIAL = "served", "trial"
 _NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,39}")
@@ -92,7 +93,8 @@ def compare_trial(
     tree = warehouse.conf.tree
     both = scores.transform(beside_trial(ranked))
     expected = predicted_engagement(served.by_region, tree.value.weights)
-    shifts = both.transform(order_shifts(expected, tree.evaluation.k, ALL)).collect()
+    discounts = compute_log_discounts(tree.evaluation.k).tolist()
+    shifts = both.transform(order_shifts(expected, discounts, ALL)).collect()
     return {
         "shifts": sorted((row.asDict() for row in shifts), key=lambda row: row["region"] != ALL),
         "judged": _judge_trial(warehouse, both, trial, served),

@@ -7,7 +7,7 @@ the data set, `simulated` false and a judgment's `source` human unless they are 
 """
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache, reduce
 from pathlib import Path
@@ -67,15 +67,8 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
 
 def fingerprint(conf: ResolvedConf) -> str:
     """Hash of what can be seen of each table without reading it, see `jobs.sources.tables`."""
-    tables = [table for _, table in _list_inputs(require_section(conf, TablesSource))]
+    tables = require_section(conf, TablesSource).list_inputs().values()
     return section_hash([input_fingerprint(t, conf.run_date) for t in tables])
-
-
-def _list_inputs(source: TablesSource) -> Iterator[tuple[str, TableInput]]:
-    for name in ("items", "queries", "impressions", "judgments"):
-        given = getattr(source, name)
-        if given is not None:
-            yield name, given
 
 
 def _read_optional(

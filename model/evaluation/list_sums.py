@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 
 from model.arrays import Floats, Ints, Mask
 from model.evaluation.lists import RankedLists
-from model.evaluation.relevance import CLEAR_GRADES, ClearPairs
+from model.evaluation.relevance import CLEAR_GRADES, ClearPairs, mark_members
 
 Members = Literal["all", "known", "mixed", "pooled"]
 Measure = Literal["ndcg", "ratio", "mean_gain", "clear_pairs"]
+_KINDS = {"known": "judged", "mixed": "judged_mixed", "pooled": "pooled"}
+"""Kind of `model.evaluation.relevance.mark_members`, whose lists have these members."""
 COUNTS = ("lists", "short", "masked", "no_positive")
 """Lists that count, and those that are left out, by reason (count)."""
 
@@ -108,15 +110,9 @@ def _group_by_members(
 
 def _mark_members(rows: ListRows, metric: ListMetric) -> Mask:
     gain = rows.gains[metric.gain]
-    known = ~np.isnan(gain)
     if metric.members == "all":
         return np.ones(len(gain), bool)
-    if metric.members == "known":
-        return known
-    has_relevant = np.isin(rows.unit, rows.unit[gain > 0])
-    if metric.members == "pooled":
-        return has_relevant
-    return known & has_relevant & np.isin(rows.unit, rows.unit[gain == 0])
+    return mark_members(_KINDS[metric.members], rows.unit, np.where(np.isnan(gain), -1.0, gain))
 
 
 def _sum_lists(
@@ -146,7 +142,7 @@ class _OneMetric:
     """What a metric makes of the lists, whatever ranks them.
 
     Attributes:
-        why: [L] which of COUNTS a list counts for.
+        why: [L] which of COUNTS a list counts for; '' for none.
         under: [L] what it adds to the denominator, 0 where it is left out.
         pairs: of clear_pairs.
     """

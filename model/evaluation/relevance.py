@@ -34,26 +34,11 @@ class GradedLists:
     def from_grades(cls, kind: str, query: Ints, grade: Floats, k: int) -> "GradedLists":
         """Build the lists of a kind among N candidates of queries, gains 2^grade - 1.
 
-        judged: the judged items of a query. judged_mixed: of the queries with a relevant item
-        (grade 1 or more) and an irrelevant one; the others can hardly be ranked wrongly. pooled:
-        all candidates of the queries with a relevant item, unjudged ones as irrelevant. condensed:
-        those without the unjudged ones (Sakai 2007), so that an item that nobody judged costs
-        nothing.
-
         Args:
-            kind: one of KINDS.
-            query: [N] code of the query.
-            grade: [N], 0 to 2; below 0 where nobody judged the item.
+            kind, query, grade: see `mark_members`.
             k: cut-off (ranks).
         """
-        judged = grade >= 0
-        has_relevant = _flag_queries(query, grade > 0)
-        rows = {
-            "judged": judged,
-            "judged_mixed": judged & has_relevant & _flag_queries(query, grade == 0),
-            "pooled": has_relevant,
-            "condensed": judged & has_relevant,
-        }[kind]
+        rows = mark_members(kind, query, grade)
         gains = compute_exponential_gains(np.maximum(grade[rows], 0.0))
         return cls(rows, RankedLists.from_codes(query[rows], gains, k))
 
@@ -81,6 +66,30 @@ class GradedLists:
         numerator, denominator = np.zeros(len(self.rows)), np.zeros(len(self.rows))
         numerator[self.rows], denominator[self.rows] = measured.numerator, measured.denominator
         return Measured(numerator, denominator, measured.effective, measured.share)
+
+
+def mark_members(kind: str, query: Ints, grade: Floats) -> Mask:
+    """Mark the rows that stand in a list of a kind, [N].
+
+    judged: the judged items of a query. judged_mixed: of the queries with a relevant item (grade
+    above 0) and an irrelevant one; the others can hardly be ranked wrongly. pooled: all candidates
+    of the queries with a relevant item, unjudged ones as irrelevant. condensed: those without the
+    unjudged ones (Sakai 2007), so that an item that nobody judged costs nothing.
+
+    Args:
+        kind: one of KINDS.
+        query: [N] code of the query.
+        grade: [N], 0 to 2, or another gain; below 0 where nobody judged the item.
+    """
+    judged = grade >= 0
+    if kind == "judged":
+        return judged
+    has_relevant = _flag_queries(query, grade > 0)
+    return {
+        "judged_mixed": judged & has_relevant & _flag_queries(query, grade == 0),
+        "pooled": has_relevant,
+        "condensed": judged & has_relevant,
+    }[kind]
 
 
 def measure_clear_pairs(query: Ints, level: Floats, apart: float, scores: Floats) -> Measured:

@@ -10,14 +10,12 @@ from features.contracts import EXAMPLE_SCORES, QUERIES
 from features.evaluation.lists import (
     engagement_gains,
     examination_at_position,
-    log_discounts,
     relevance_gains,
     select_pages,
     with_block,
 )
 from features.evaluation.rankers import logged_ranker, model_rankers, sweep_rankers
 from features.evaluation.weighed import weighed_gains
-from model.evaluation import metrics
 
 Frame = Callable[..., DataFrame]
 
@@ -66,7 +64,6 @@ def test_pages_and_gains_of_grades(table_frame: Frame) -> None:
     assert [(r["item_id"], r["unit"]) for r in select_pages(frame).collect()] == [("c", "s")]
     graded, other = frame.select(*relevance_gains(F.col("grade")).values()).collect()
     assert (tuple(graded), tuple(other)) == ((3.0, 2.0), (None, None))
-    assert log_discounts(3) == metrics.compute_log_discounts(3).tolist()
 
 
 def test_regions_of_one_text_share_a_block(table_frame: Frame) -> None:

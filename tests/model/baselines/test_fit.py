@@ -1,5 +1,7 @@
 """Baselines learn what was planted, score at position 1, and are left out with a reason."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -7,8 +9,8 @@ import pytest
 
 from conf.sections.baselines import BaselinesConf
 from model.baselines import Baselines, fit_baselines, load_baselines, read_split, save_baselines
-from model.baselines.boosting import GRID, USUAL, Point, Tuner, draw_points
-from model.baselines.targets import select_task_rows
+from model.baselines.boosting import GRID, USUAL, BoostedTrees, Point, Tuner, draw_points
+from model.baselines.targets import select_grade_rows, select_task_rows
 from model.evaluation.metrics import compute_auc
 from model.feed import Snapshot
 from model.value.weights import ValueWeights
@@ -139,8 +141,29 @@ def test_a_task_that_never_happens_is_its_mean(paged: Snapshot) -> None:
     assert trees.booster is None and trees.predict(rows.features[:2]).tolist() == [0.0, 0.0]
 
 
+def test_rankings_are_fitted_one_at_a_time(
+    paged: Snapshot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """LightGBM would mix up the gains of two, or never end."""
+    busy: list[int] = [0]
+
+    def tune(*_: object) -> BoostedTrees:
+        busy.append(busy[-1] + 1)
+        time.sleep(0.02)
+        busy.append(busy[-1] - 1)
+        return BoostedTrees(None, (), 0.0)
+
+    monkeypatch.setattr(Tuner, "_tune", tune)
+    tuner = Tuner(paged.spec, BaselinesConf(), seed=1)
+    learning = select_grade_rows(read_split(paged, "train", 10_000), "ge_1")
+    with ThreadPoolExecutor(4) as pool:
+        for _ in range(4):
+            pool.submit(tuner.fit_ranking, learning, learning, [0.0, 1.0])
+    assert busy == [0, *(1, 0) * 4]
+
+
 def test_fits_side_by_side_are_those_one_after_the_other(
-    paged: Snapshot, fitted: Baselines, monkeypatch: pytest.MonkeyPatch
+    paged: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     models = []
     for cores in (1, 4):
