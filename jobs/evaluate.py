@@ -186,12 +186,12 @@ def _read_served(warehouse: Warehouse, baselines: RunBaselines) -> DataFrame | N
 def _sum_rankings(
     yard: Yardsticks, rows: DataFrame, served: DataFrame, truth: DataFrame | None, facts: Row
 ) -> DataFrame:
-    all_labels, known = facts["labelled_rows"] > facts["human_rows"], truth is not None
+    all_labels, planted = facts["labelled_rows"] > facts["human_rows"], truth is not None
     if truth is not None:
         rows, served = rows.transform(with_truth(truth)), served.transform(with_truth(truth))
     return sum_blocks(
-        yard.sum_lists(served, yard.list_served_metrics(all_labels=all_labels, with_truth=known)),
-        yard.sum_pages(rows, yard.list_page_metrics(with_truth=known), with_logged=True),
+        yard.sum_lists(served, yard.list_served_metrics(all_labels=all_labels, with_truth=planted)),
+        yard.sum_pages(rows, yard.list_page_metrics(with_truth=planted), with_logged=True),
     )
 
 

@@ -148,7 +148,7 @@ def _sum_blocks(
     rows: DataFrame, yard: Yardsticks, currency: Currency, human_only: bool
 ) -> BlockSums:
     relevance = ListMetric(RELEVANCE, "exp" if human_only else "exp_all", "known")
-    pages = [yard.engagement_in(currency, ENGAGEMENT), ListMetric(EXPECTED, "expected")]
+    pages = [yard.make_engagement_metric(currency, ENGAGEMENT), ListMetric(EXPECTED, "expected")]
     every = sum_blocks(
         yard.sum_lists(rows.where("grade IS NOT NULL"), [relevance]), yard.sum_pages(rows, pages)
     )

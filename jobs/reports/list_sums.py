@@ -55,12 +55,12 @@ def sum_blocks(*parts: DataFrame) -> DataFrame:
     by_query = every.groupBy(*keys, "query_id", "is_mean").agg(
         *(F.sum(name).alias(name) for name in SUM_COLUMNS)
     )
-    counts = F.col("lists") > 0
+    counted = F.col("lists") > 0
     mean = F.coalesce(F.try_divide("total", "under"), F.lit(0.0))
-    one = F.when(counts, 1.0).otherwise(0.0)
+    one = F.when(counted, 1.0).otherwise(0.0)
     return by_query.groupBy(*keys).agg(
         F.sum(F.when(F.col("is_mean"), mean).otherwise(F.col("total"))).alias("total"),
         F.sum(F.when(F.col("is_mean"), one).otherwise(F.col("under"))).alias("denominator"),
-        F.count_if(counts).alias("queries"),
+        F.count_if(counted).alias("queries"),
         *(F.sum(name).alias(name) for name in COUNTS),
     )

@@ -83,7 +83,7 @@ class Yardsticks:
         """List the metrics of engagement over pages: as logged, weighed, and true."""
         k = self.conf.k
         metrics = [ListMetric(name, gain) for gain, name in engagement_metrics(k).items()]
-        metrics += [self.engagement_in(y, engagement_metric(y, k)) for y in WEIGHED]
+        metrics += [self.make_engagement_metric(y, engagement_metric(y, k)) for y in WEIGHED]
         return metrics + self._list_true("true", with_truth)
 
     def list_served_metrics(self, *, all_labels: bool, with_truth: bool) -> list[ListMetric]:
@@ -102,7 +102,7 @@ class Yardsticks:
             metrics += _make_ndcg_of_known({f"{gain}_all": name for gain, name in every.items()})
         return metrics + self._list_true("true_candidates", with_truth)
 
-    def engagement_in(self, yardstick: str, name: str) -> ListMetric:
+    def make_engagement_metric(self, yardstick: str, name: str) -> ListMetric:
         """Make the metric of engagement over pages by one yardstick, under a name."""
         if yardstick == "logged":
             return ListMetric(name, "combined")

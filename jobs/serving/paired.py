@@ -58,6 +58,6 @@ def sum_paired(
     of_lists = lists.list_served_metrics(all_labels=True, with_truth=False)
     sums = sum_blocks(
         lists.sum_lists(served.rows.transform(blocked), of_lists),
-        pages.sum_pages(rows, [pages.engagement_in(currency, metric)]),
+        pages.sum_pages(rows, [pages.make_engagement_metric(currency, metric)]),
     )
     return PairedSums(BlockSums(sums.toPandas(), e.blocks), currency, metric, curve)

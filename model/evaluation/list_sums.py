@@ -122,14 +122,15 @@ def _sum_lists(
     weighed = {name: lists.compute_discounts(score) for name, score in rows.scores.items()}
     queries, at = np.unique(rows.query[lists.any_row], return_inverse=True)
     for metric in metrics:
-        one = _OneMetric.build(metric, lists, rows.gains[metric.gain])
+        counted = _Counted.build(metric, lists, rows.gains[metric.gain])
         counts = {
-            name: np.bincount(at, one.why == name, len(queries)).astype(np.int64) for name in COUNTS
+            name: np.bincount(at, counted.why == name, len(queries)).astype(np.int64)
+            for name in COUNTS
         }
-        under = np.bincount(at, one.under, len(queries))
+        under = np.bincount(at, counted.under, len(queries))
         for ranker, score in rows.scores.items():
             if ranker not in metric.without:
-                total = np.bincount(at, one.sum_gains(score, weighed[ranker]), len(queries))
+                total = np.bincount(at, counted.sum_gains(score, weighed[ranker]), len(queries))
                 yield pd.DataFrame(
                     {"query": queries, "ranker": ranker, "metric": metric.name}
                     | {"total": total, "under": under}
@@ -138,8 +139,8 @@ def _sum_lists(
 
 
 @dataclass(frozen=True)
-class _OneMetric:
-    """What a metric makes of the lists, whatever ranks them.
+class _Counted:
+    """Holds which lists count for a metric, and how much, whatever ranks them.
 
     Attributes:
         why: [L] which of COUNTS a list counts for; '' for none.
@@ -154,7 +155,7 @@ class _OneMetric:
     pairs: ClearPairs | None = None
 
     @classmethod
-    def build(cls, metric: ListMetric, lists: RankedLists, gain: Floats) -> "_OneMetric":
+    def build(cls, metric: ListMetric, lists: RankedLists, gain: Floats) -> "_Counted":
         """Decide which lists count."""
         unknown = np.isnan(gain)
         if metric.measure == "clear_pairs":
@@ -179,7 +180,7 @@ class _OneMetric:
         return cls(metric, lists, why, np.where(why == "lists", each, 0.0))
 
     @classmethod
-    def _build_pairs(cls, metric: ListMetric, lists: RankedLists, level: Floats) -> "_OneMetric":
+    def _build_pairs(cls, metric: ListMetric, lists: RankedLists, level: Floats) -> "_Counted":
         pairs = ClearPairs.from_levels(lists.index, level, CLEAR_GRADES)
         counted = np.bincount(lists.index, pairs.counts, len(lists.any_row)).astype(np.float64)
         return cls(metric, lists, np.where(counted > 0, "lists", ""), counted, pairs)
