@@ -1,4 +1,4 @@
-"""The table of worlds: gaps turned round, the set-up chosen on validation, limits."""
+"""The table of worlds: gaps turned round, the best set-up of a world, limits."""
 
 from io import StringIO
 
