@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
@@ -16,6 +16,7 @@ from conf.load import ResolvedConf
 from features.contracts import Table
 from jobs.command.causes import naming_table
 from jobs.delta import history, log_files
+from jobs.delta.lock import hold_commit_lock
 
 
 class MissingTableError(UserError, FileNotFoundError):
@@ -121,15 +122,21 @@ class DeltaTables:
         """
         if table.name in self._made:
             return False
-        is_new = not self.exists(table)
-        if is_new:
-            self._clear_torn(table)
-            self.spark.sql(table.build_ddl(self.build_identifier(table)))
-        else:
-            self._add_columns(table)
-            self._renew_checks(table)
+        with self.commit_alone():
+            is_new = not self.exists(table)
+            if is_new:
+                self._clear_torn(table)
+                self.spark.sql(table.build_ddl(self.build_identifier(table)))
+            else:
+                self._add_columns(table)
+                self._renew_checks(table)
         self._made.add(table.name)
         return is_new
+
+    def commit_alone(self) -> AbstractContextManager[None]:
+        """Keep other processes of this machine from committing in the block; tables by name have a
+        catalog that does."""
+        return nullcontext() if self.conf.tree.storage.database else hold_commit_lock(self.root)
 
     def _clear_torn(self, table: Table) -> None:
         """Remove the log of a run that was killed before the table's first commit.

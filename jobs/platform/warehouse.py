@@ -220,7 +220,8 @@ class Warehouse(DeltaTables):
         Found by its name: the newest commit may be another run's, or a table optimisation.
         """
         name = uuid4().hex
-        write(name)
+        with self.commit_alone():
+            write(name)
         return history.commit_named(self.list_commits(table), name)
 
     def _note_written(self, table: Table, commit: history.Commit, rows: int) -> Written:

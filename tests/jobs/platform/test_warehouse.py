@@ -2,6 +2,8 @@
 
 import datetime as dt
 import json
+import subprocess
+import sys
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -204,6 +206,27 @@ def test_runs_of_two_dates_share_the_tables(spark: SparkSession, make_conf: Make
     found = {"both": 2.0, "i1": 2.0, "i2": 2.0}
     assert dict(map(tuple, warehouse.read(PRICES).collect())) == found
     assert warehouse.read(DAILY).count() == 2
+
+
+def test_a_commit_waits_for_that_of_another_process(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    warehouse, _ = open_warehouse(spark, make_conf(), "test")
+    script = (
+        "import sys, time; from pathlib import Path; from jobs.delta.lock import hold_commit_lock\n"
+        "with hold_commit_lock(Path(sys.argv[1])):\n"
+        "    print('held', flush=True); time.sleep(3); Path(sys.argv[1], 'end').touch()\n"
+    )
+    command = [sys.executable, "-c", script, str(warehouse.root)]
+    for write in (
+        lambda: warehouse.merge(PRICES, prices(spark, ("a", 1.0))),
+        lambda: warehouse.merge(PRICES, prices(spark, ("a", 2.0))),
+    ):
+        with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
+            assert other.stdout is not None and other.stdout.readline() == b"held\n"
+            write()
+            (warehouse.root / "end").unlink()  # is there only once the other has let go
+    assert warehouse.read(PRICES).collect()[0]["price"] == 2.0
 
 
 def test_replace_touches_only_its_run_date(spark: SparkSession, make_conf: MakeConf) -> None:
