@@ -65,6 +65,19 @@ class Delivery:
         days = log.groupBy(day).agg(passed).orderBy(day).collect()
         return {row["event_date"]: int(row["passed"]) for row in days}
 
+    def days_with_stored(self, days: int) -> Mapping[date, int]:
+        """Rows by day as `log_days`, led by the stored days of as many before the first given."""
+        given = self.log_days
+        if not given or not self.warehouse.exists(IMPRESSIONS):
+            return given
+        first = min(given)
+        earlier = F.col("event_date").between(
+            F.lit(first - timedelta(days=days)), F.lit(first - timedelta(days=1))
+        )
+        stored = self.warehouse.read(IMPRESSIONS).where(earlier)
+        rows = stored.groupBy("event_date").count().orderBy("event_date").collect()
+        return {row["event_date"]: int(row["count"]) for row in rows} | dict(given)
+
     @property
     def last_day(self) -> date:
         """The day before the run date: the last one that the log can hold."""

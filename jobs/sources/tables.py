@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache, reduce
 from pathlib import Path
+from typing import Any
 
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JError
@@ -190,7 +191,8 @@ def _look_at_table(spark: SparkSession, given: TableInput) -> Iterable[object]:
     """Look at the table in each way, the surest first; None where a way is closed."""
     yield _try_look(lambda: _delta_version(spark, given))
     if given.table is not None:
-        yield _try_look(lambda: sorted(spark.read.table(str(given.table)).inputFiles()))
+        files = _try_look(lambda: spark.read.table(str(given.table)).inputFiles())
+        yield _try_look(lambda: _hash_listing(spark, files))
     else:
         yield _try_look(lambda: _hash_listing(spark, str(given.path)))
 
@@ -205,8 +207,9 @@ def _delta_version(spark: SparkSession, given: TableInput) -> object:
     return [identity, table.history(1).select("version").collect()[0]["version"]]
 
 
-def _hash_listing(spark: SparkSession, path: str) -> object:
-    """Count and hash over names, sizes and times of the files below a path; none is read."""
+def _hash_listing(spark: SparkSession, path: Any) -> object:
+    """Count and hash over names, sizes and times of some files, or of those below a path; none is
+    read."""
     reader = spark.read.format("binaryFile").option("recursiveFileLookup", True)
     files = reader.load(path).select(F.xxhash64("path", "modificationTime", "length").alias("hash"))
     count, mixed = files.agg(F.count("*"), F.bit_xor("hash")).collect()[0]

@@ -290,6 +290,19 @@ def test_yesterday_alone_replaces_yesterday_alone(
     assert shown(spark, conf) == [*SHOP.shown[:4], ("b", 28), ("c", 28)]
 
 
+def test_a_thin_yesterday_is_held_against_the_stored_week(
+    make_conf: MakeConf, ingested: Go
+) -> None:
+    week = [(item, day) for day in range(20, 28) for item in "abc"]
+    first = ingested(replace(SHOP, shown=week), make_conf("run_date=2026-02-28"))
+    assert not any("cut off" in warning for warning in first.warnings)
+    second = ingested(replace(SHOP, shown=[("a", 28)]), make_conf("run_date=2026-03-01"))
+    assert [warning for warning in second.warnings if "cut off" in warning] == [
+        "impressions: 2026-02-28, the newest day of the log, has 1 rows, the days before it 3 in "
+        "the median: it may have been cut off"
+    ]
+
+
 def test_of_an_incremental_source_nothing_is_removed(
     spark: SparkSession, second_conf: MakeConf, ingested: Go
 ) -> None:

@@ -1,6 +1,7 @@
 """A team's own tables: formats, mapped names, and the log as it stood at a run date."""
 
 import json
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -74,7 +75,7 @@ def test_fingerprint_follows_the_files(make_conf: MakeConf, settings: list[str])
 def test_a_table_by_name_or_remote_path_is_seen_by_its_version_or_listing(
     spark: SparkSession, make_conf: MakeConf, settings: list[str], tmp_path: Path
 ) -> None:
-    """Delta by name; Parquet on a path with a scheme; nothing to be seen: the run date."""
+    """Delta by name; Parquet by URL and by name; nothing to be seen: the run date."""
     spark.sql(f"CREATE TABLE fingerprinted USING delta LOCATION '{tmp_path / 'items'}'")
     try:
         named = make_conf(*settings, "source.items={path: null, table: fingerprinted}")
@@ -92,6 +93,17 @@ def test_a_table_by_name_or_remote_path_is_seen_by_its_version_or_listing(
     assert fingerprint(remote) == before
     spark.range(2).write.mode("overwrite").parquet(str(tmp_path / "plain"))
     assert fingerprint(remote) != before
+    spark.sql(f"CREATE TABLE plainly_named USING parquet LOCATION '{tmp_path / 'plain'}'")
+    try:
+        named = make_conf(*settings, "source.items={path: null, table: plainly_named}")
+        before = fingerprint(named)
+        assert fingerprint(named) == before
+        for file in (tmp_path / "plain").glob("*.parquet"):  # written over under its own name
+            os.utime(file, (1, 1))
+        spark.catalog.refreshTable("plainly_named")
+        assert fingerprint(named) != before
+    finally:
+        spark.sql("DROP TABLE plainly_named")
     unseen = [*settings, "source.items={path: null, table: no.such.table}"]
     assert fingerprint(make_conf(*unseen)) == fingerprint(make_conf(*unseen))
     assert fingerprint(make_conf(*unseen)) != fingerprint(make_conf(*unseen, "run_date=2026-03-02"))
