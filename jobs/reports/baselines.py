@@ -13,7 +13,14 @@ from features.contracts import SCORING_ROWS
 from features.evaluation.rankers import weigh_engagement
 from jobs.platform.feature_reads import read_examples
 from jobs.platform.warehouse import Warehouse
-from model.baselines import BOOSTED, Baselines, fit_baselines, load_baselines, save_baselines
+from model.baselines import (
+    BOOSTED,
+    BaselineError,
+    Baselines,
+    fit_baselines,
+    load_baselines,
+    save_baselines,
+)
 from model.feed import Snapshot, open_snapshot
 from model.value.weights import ValueWeights
 from udfs.baselines import score_column, score_flat, score_packed
@@ -83,8 +90,8 @@ class RunBaselines:
 
 
 def prepare_baselines(warehouse: Warehouse) -> RunBaselines:
-    """Load the baselines of conf; fit them where no file of the same snapshot, conf and seed is
-    kept.
+    """Load the baselines of conf; fit them where no whole file of the same snapshot, conf and seed
+    is kept.
 
     What was left out stands in the report's notes. A dry run fits nothing.
     """
@@ -97,11 +104,23 @@ def prepare_baselines(warehouse: Warehouse) -> RunBaselines:
         warehouse.report.notes.append("no training snapshot of the run date: no fitted baselines")
         return RunBaselines(warehouse)
     path = _build_path(warehouse, snapshot)
-    if not path.is_file():
+    baselines = _load_whole(warehouse, path)
+    if baselines is None:
         _fit_and_save(warehouse, snapshot, path)
-    baselines = load_baselines(path)
+        baselines = load_baselines(path)
     warehouse.report.notes += baselines.notes
     return RunBaselines(warehouse, baselines, snapshot, path)
+
+
+def _load_whole(warehouse: Warehouse, path: Path) -> Baselines | None:
+    """Load the baselines; None where there is no file, or one that is damaged."""
+    if not path.is_file():
+        return None
+    try:
+        return load_baselines(path)
+    except BaselineError as error:
+        warehouse.report.warnings.append(f"{error}; the baselines are fitted anew")
+        return None
 
 
 def _fit_and_save(warehouse: Warehouse, snapshot: Snapshot, path: Path) -> None:

@@ -1,6 +1,5 @@
 """Decisions on rankers: which one is in force, and where the admitted ones are kept."""
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,13 @@ from pyspark.sql import functions as F
 from conf.errors import UserError
 from features.contracts import MODEL_DECISIONS
 from jobs.platform.warehouse import Warehouse
-from model.files import new_folder
+from model.files import new_folder, read_json
 
 Row = dict[str, Any]
 
 
 class ModelGoneError(UserError, FileNotFoundError):
-    """The folder of an admitted model is missing; the message names it and the mend."""
+    """The folder of an admitted model is missing or damaged; the message names it and the mend."""
 
 
 class NoRollbackError(UserError, ValueError):
@@ -93,21 +92,26 @@ def holds_version(folder: Path, version: str) -> bool:
     manifest = folder / "manifest.json"
     if not manifest.is_file():
         return False
-    return bool(json.loads(manifest.read_text(encoding="utf-8")).get("model_version") == version)
+    try:
+        content = read_json(manifest, ModelGoneError)
+    except ModelGoneError:  # a manifest that cannot be read holds no version
+        return False
+    return isinstance(content, dict) and content.get("model_version") == version
 
 
 def require_admitted(warehouse: Warehouse, decision: Row) -> Path:
     """Find the folder of an admitted model.
 
     Raises:
-        ModelGoneError: it is not there.
+        ModelGoneError: it is not there, or damaged.
     """
     version = str(decision["model_version"])
     place = name_admitted_dir(warehouse, version)
     if not holds_version(place, version):
         raise ModelGoneError(
             f"model {version}, in force by decision {decision['decision_no']} of "
-            f"{decision['run_date']}, is not in {place}: put the folder back from a copy, or go "
-            "back to the model before it: `counterpoise admit_model --rollback --by WHO --why TEXT`"
+            f"{decision['run_date']}, is not whole in {place}: put the folder back from a copy, or "
+            "go back to the model before it: `counterpoise admit_model --rollback --by WHO "
+            "--why TEXT`"
         )
     return place

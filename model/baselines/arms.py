@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from conf.errors import UserError
 from model.arrays import Floats
-from model.files import write_text
+from model.files import read_json, write_text
 from model.value.weights import ValueWeights
 
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ COLUMNS = {
 
 SHOWN_FIRST = 1.0
 """Position at which every candidate is scored, as the ranker's own scores hold for it."""
+
+
+class BaselineError(UserError, ValueError):
+    """A baseline cannot be read; the message says which part."""
 
 
 @dataclass(frozen=True)
@@ -150,9 +155,13 @@ def load_baselines(path: Path) -> Baselines:
     """Load the baselines of a file that `save_baselines` wrote.
 
     Raises:
-        BaselineError: trees that cannot be read.
+        BaselineError: the file, or trees in it, cannot be read.
     """
-    return Baselines.from_json(json.loads(path.read_text(encoding="utf-8")))
+    content = read_json(path, BaselineError)
+    try:
+        return Baselines.from_json(content)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise BaselineError(f"{path} is damaged ({error!r})") from error
 
 
 def _read_trees(entry: Mapping[str, Any]) -> "BoostedTrees":

@@ -11,9 +11,9 @@ import lightgbm
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.errors import UserError
 from conf.sections.baselines import BaselinesConf
 from model.arrays import Floats
+from model.baselines.arms import BaselineError
 from model.baselines.targets import Learning
 from model.spec import REGION_FEATURE, InputSpec
 
@@ -24,10 +24,6 @@ take each other's."""
 
 CUT_OFF = 10
 """Ranks that count in the NDCG that chooses a LambdaMART model, as in the evaluation."""
-
-
-class BaselineError(UserError, ValueError):
-    """A baseline cannot be read; the message says which part."""
 
 
 @dataclass(frozen=True)

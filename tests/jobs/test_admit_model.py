@@ -93,6 +93,10 @@ def test_a_refused_night_scores_with_the_model_before_and_a_rollback_goes_back(
     with pytest.raises(NoRollbackError, match="no model was admitted before"):
         Job(admit_model.roll_back("Ada", "again"), "").run(spark, own_run.conf())
 
+    manifest = name_admitted_dir(warehouse, first) / "manifest.json"
+    manifest.write_text(manifest.read_text()[:40])
+    with pytest.raises(ModelGoneError, match=f"is not whole in {manifest.parent}: put the folder"):
+        find_model_in_force(own_run.warehouse())
     shutil.rmtree(name_admitted_dir(warehouse, first))
     with pytest.raises(ModelGoneError, match=f"model {first}, in force by decision 1"):
         find_model_in_force(own_run.warehouse())

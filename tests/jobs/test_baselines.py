@@ -68,6 +68,19 @@ def test_candidates_are_unpacked_in_their_order(tiny_run: Any, prepared: Any) ->
     _require_equal(prepared.baselines, rows, np.concatenate(matrices))
 
 
+@pytest.mark.parametrize("text", ['{"names": [', "{}", "[]"])
+def test_a_damaged_file_is_named_and_made_again(tiny_run: Any, prepared: Any, text: str) -> None:
+    whole = prepared.path.read_text()
+    prepared.path.write_text(text)
+    warehouse = tiny_run.warehouse(*SETTINGS)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(module, "fit_baselines", lambda *_: prepared.baselines)
+        again = prepare_baselines(warehouse)
+    (warning,) = warehouse.report.warnings
+    assert f"{prepared.path} is damaged" in warning and "fitted anew" in warning
+    assert again.path.read_text() == whole
+
+
 def test_a_second_run_fits_nothing_and_another_conf_does(
     tiny_run: Any, prepared: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
