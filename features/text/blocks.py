@@ -7,6 +7,7 @@ of its texts, and how many items hold each term that its queries name.
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from conf.errors import UserError
 from features.contracts.texts import READING_COLUMNS
 from features.text.statistics import TERM
 from features.text.texts import item_title, text_hash
@@ -15,11 +16,11 @@ PAIRS_PER_BLOCK = 50_000
 """Pairs that a worker holds at once, about (count): with as many items their vectors take 75 MB."""
 
 
-class MissingEmbeddingsError(RuntimeError):
+class MissingEmbeddingsError(UserError, RuntimeError):
     """Texts have no embedding of the encoder in use; the message names the job that makes it."""
 
 
-class MissingReadingsError(RuntimeError):
+class MissingReadingsError(UserError, RuntimeError):
     """Texts were not read by the rules in use; the message names the job that reads them."""
 
 

@@ -2,13 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from conf.load import flatten_tree, section_hash
 from conf.schema import Conf
+from conf.sections.labelers.labeler import LabelerKind
 from features.audit.decisions import audited_labels, latest_audit
 from features.contracts import (
     LABEL_AUDIT,
@@ -129,14 +130,15 @@ def conf_key(tree: Conf, sections: Sequence[str]) -> str:
     """Hash of the conf that decides what a labeler becomes, its data apart.
 
     Args:
-        sections: those that the fit reads. Of `labeler` the chosen kind counts, and the members
-            of an ensemble.
+        sections: those that the fit reads. Of `labeler` the kinds that are not chosen, nor members
+            of the ensemble that is, do not count.
     """
     dumped = tree.model_dump(mode="json", include={*_BESIDE, *sections})
-    kinds = {"kind", tree.labeler.kind}
+    unused = set(get_args(LabelerKind)) - {tree.labeler.kind}
     if tree.labeler.kind == "ensemble":
-        kinds.update(tree.labeler.ensemble.members)
-    dumped["labeler"] = {name: part for name, part in dumped["labeler"].items() if name in kinds}
+        unused -= set(tree.labeler.ensemble.members)
+    for kind in unused:
+        del dumped["labeler"][kind]
     leaves = flatten_tree(dumped)
     return section_hash({key: leaves[key] for key in leaves if not _may_differ(key)})
 
