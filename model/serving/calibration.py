@@ -13,6 +13,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
+from scipy.optimize import isotonic_regression
 
 from conf.sections.training import CalibrationConf
 
@@ -114,12 +115,9 @@ def fit_isotonic(p: Array, label: Array, weight: Array, bins: int, bin_rows: int
     mass = np.add.reduceat(weight, starts)
     x = np.add.reduceat(weight * p, starts) / mass
     y = np.add.reduceat(weight * ((1.0 - _TILT) * label + _TILT * p), starts) / mass
-    blocks = np.array(_pool_blocks(x, y, mass))
-    inside = (blocks[:, 0] > _EDGE) & (blocks[:, 0] < 1.0 - _EDGE)
-    centres = blocks[inside]
-    return Knots(
-        np.concatenate([[0.0], centres[:, 0], [1.0]]), np.concatenate([[0.0], centres[:, 1], [1.0]])
-    )
+    x, y = _pool_blocks(x, y, mass)
+    inside = (x > _EDGE) & (x < 1.0 - _EDGE)
+    return Knots(*(np.concatenate([[0.0], knots[inside], [1.0]]) for knots in (x, y)))
 
 
 def fit_platt(p: Array, label: Array, weight: Array, steps: int = 50) -> Calibrator:
@@ -157,21 +155,13 @@ def from_json(content: Mapping[str, Any]) -> Calibrator:
     raise ValueError(f"unknown calibrator {kind!r}")
 
 
-def _pool_blocks(x: Array, y: Array, weight: Array) -> list[tuple[float, float]]:
+def _pool_blocks(x: Array, y: Array, weight: Array) -> tuple[Array, Array]:
     """Pool adjacent violators: centres (x, y) of the blocks, y strictly increasing."""
-    blocks: list[tuple[float, float, float]] = []
-    for block in zip(x.tolist(), y.tolist(), weight.tolist(), strict=True):
-        while blocks and blocks[-1][1] >= block[1]:
-            block = _merge_blocks(blocks.pop(), block)
-        blocks.append(block)
-    return [(centre, level) for centre, level, _ in blocks]
-
-
-def _merge_blocks(
-    a: tuple[float, float, float], b: tuple[float, float, float]
-) -> tuple[float, float, float]:
-    total = a[2] + b[2]
-    return (a[0] * a[2] + b[0] * b[2]) / total, (a[1] * a[2] + b[1] * b[2]) / total, total
+    pooled = isotonic_regression(y, weights=weight)
+    level = pooled.x[pooled.blocks[:-1]]
+    starts = pooled.blocks[:-1][np.diff(level, prepend=-np.inf) > 0]  # equal neighbours are one
+    mass = np.add.reduceat(weight, starts)
+    return np.add.reduceat(weight * x, starts) / mass, np.add.reduceat(weight * y, starts) / mass
 
 
 def _fit_newton(design: Array, base: Array, label: Array, weight: Array, steps: int) -> Array:

@@ -12,7 +12,7 @@ import torch
 
 from conf.schema import Conf
 from conf.sections.training import FeedConf
-from model.evaluation.metrics import compute_auc
+from model.evaluation.metrics import compute_auc, compute_log_losses
 from model.feed import Batch, RowSelection, Snapshot, read_batches
 from model.ranker import Ranker
 from model.serving.artifact import Artifact
@@ -187,10 +187,8 @@ def _compute_output_metrics(
 def _average_log_loss(
     p: npt.NDArray[np.float64], label: npt.NDArray[np.float64], weight: npt.NDArray[np.float64]
 ) -> float:
-    """Average the weighted cross-entropy (nats), probabilities kept 1e-7 away from 0 and 1."""
-    clipped = np.clip(p, 1e-7, 1.0 - 1e-7)
-    loss = -(label * np.log(clipped) + (1.0 - label) * np.log1p(-clipped))
-    return float(np.average(loss, weights=weight))
+    """Average the weighted cross-entropy (nats)."""
+    return float(np.average(compute_log_losses(p, label), weights=weight))
 
 
 def _predict_block(ranker: Ranker, spec: InputSpec, batch: Batch) -> npt.NDArray[np.float64]:
