@@ -12,7 +12,8 @@ from jobs.delta.lock import hold_commit_lock
 SCRIPT = (
     "import sys, time; from pathlib import Path; from jobs.delta.lock import hold_commit_lock\n"
     "with hold_commit_lock(Path(sys.argv[1])):\n"
-    "    print('held', flush=True); time.sleep(float(sys.argv[2])); Path(sys.argv[1], 'end').touch()\n"
+    "    print('held', flush=True); time.sleep(float(sys.argv[2]))\n"
+    "    Path(sys.argv[1], 'end').touch()\n"
 )
 
 
