@@ -12,6 +12,8 @@ from jobs.platform.warehouse import Warehouse
 _IGNORE_MISSING = "spark.sql.files.ignoreMissingFiles"
 _CHANGING = ("WRITE", "MERGE", "DELETE", "UPDATE", "TRUNCATE", "RESTORE", "REPLACE", "STREAMING")
 """How the names of operations begin, or end, that change rows; OPTIMIZE and the like move them."""
+_MEND = "mend"
+"""Named as the job of a commit that drops files which are gone."""
 
 
 @dataclass(frozen=True)
@@ -94,18 +96,20 @@ class TableLog:
         later: Sequence[Commit],
         makers: Sequence[str],
     ) -> Commit | None:
-        """Find the last of later commits that changed rows of the recorded one of a
-        per-run table.
+        """Find the last of later commits that changed rows of the recorded one.
+
+        Of a table that all runs share, what a job of ours wrote since is a new state, which the
+        steps that read it see; only what came from outside, or mended the table, is a rival's.
         """
-        if "run_date" not in table.key:
-            return None
+        per_run = "run_date" in table.key
         today = self.warehouse.conf.run_date.isoformat()
         ours = recorded.metadata.get("where") if recorded else None
         changed = (
             commit
             for commit in later
             if commit.operation.startswith(_CHANGING)
-            and commit.metadata.get("job") not in makers
+            and (job := commit.metadata.get("job")) not in makers
+            and (per_run or job in (None, _MEND))
             and commit.metadata.get("run_date", today) == today
             and _may_touch(commit, ours)
         )
@@ -153,13 +157,13 @@ def _list_missing(warehouse: Warehouse, table: Table) -> list[str]:
 def _rewrite_table(warehouse: Warehouse, table: Table) -> None:
     """Commit the rows that can be read as the whole table: files that are gone leave its log.
 
-    The commit names the job "mend", without a run date.
+    The commit names the job _MEND, without a run date.
     """
     spark, rows = warehouse.spark, warehouse.open_delta(table).toDF()
     before = spark.conf.get(_IGNORE_MISSING, "false")
     spark.conf.set(_IGNORE_MISSING, "true")
     try:
-        metadata = json.dumps({"job": "mend", "code_version": code_version()})
+        metadata = json.dumps({"job": _MEND, "code_version": code_version()})
         writer = rows.write.format("delta").mode("overwrite").option("userMetadata", metadata)
         if warehouse.conf.tree.storage.database:
             writer.saveAsTable(warehouse.build_identifier(table))

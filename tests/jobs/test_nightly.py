@@ -20,6 +20,7 @@ from features.contracts import ITEMS, Table
 from features.contracts.table import declare_required
 from jobs.command.arguments import parser_of
 from jobs.command.exits import StepFailedError
+from jobs.delta.written import drop_missing_files
 from jobs.nightly import Nightly, closing_table, select_steps
 from jobs.platform.job import Job
 from jobs.platform.report import JobReport
@@ -323,6 +324,54 @@ def test_what_was_lost_is_made_again(spark: SparkSession, make_conf: MakeConf) -
     assert ran_again(spark, conf, chain) == []
     warehouse, _ = open_warehouse(spark, conf, "test")
     assert [warehouse.read(table).count() for table in (A, B)] == [3, 3]
+
+
+def test_rows_of_a_shared_table_that_somebody_deleted_are_made_again(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    """By hand, or by a job that found files gone; what a job of ours adds is no loss."""
+    chain, conf = Chain(), make_conf("feed.batch_size=3")
+    nightly(spark, conf, chain).run()
+    warehouse, _ = open_warehouse(spark, conf, "import_judgments")
+    warehouse.merge(B, spark.range(9, 10).toDF("a"), update=False)
+    assert ran_again(spark, conf, chain) == []
+    spark.sql(f"DELETE FROM {warehouse.build_identifier(A)} WHERE a = 1")
+    assert ran_again(spark, conf, chain) == ["first", "second"]
+    for path in warehouse.locate_table(B).glob("*.parquet"):
+        path.unlink()
+    drop_missing_files(warehouse, [B])
+    assert ran_again(spark, conf, chain) == ["second"]
+    assert ran_again(spark, conf, chain) == []
+    assert [warehouse.read(table).count() for table in (A, B)] == [3, 3]
+
+
+def test_a_run_of_another_date_makes_nothing_run_again(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    """Neither the step that writes rows by date nor the one that reads them."""
+    ran: list[str] = []
+
+    def write(run: Run) -> None:
+        ran.append(f"write {run.conf.run_date}")
+        rows = run.spark.createDataFrame([(run.conf.run_date, 1)], "run_date date, a long")
+        run.report.count_rows("dated", 1, run.warehouse.replace_run(DATED, rows).rows)
+
+    def read(run: Run) -> None:
+        ran.append(f"read {run.conf.run_date}")
+        assert run.warehouse.read_run(DATED).count() == 1
+
+    jobs = [
+        Job(write, "writes", writes=(DATED,), name="write"),
+        Job(read, "reads", reads=(DATED,), name="read"),
+    ]
+
+    def run_night(date: str) -> None:
+        conf = make_conf(f"run_date={date}")
+        Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
+
+    for date in ("2026-03-01", "2026-03-02", "2026-03-01", "2026-03-02"):
+        run_night(date)
+    assert ran == [f"{job} 2026-03-0{day}" for day in (1, 2) for job in ("write", "read")]
 
 
 def test_rows_that_another_job_wrote_over_are_made_again(
