@@ -10,6 +10,7 @@ from typing import Protocol, TypeVar, cast
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
+from conf.errors import DataRefusedError
 from conf.load import ConfError, ResolvedConf, section_hash
 from conf.sections.base import Section
 from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
@@ -20,6 +21,10 @@ S = TypeVar("S", bound=Section)
 
 class SourceError(ConfError):
     """A source cannot be read; the message names the file or column and the mend."""
+
+
+class EmptySourceError(DataRefusedError, SourceError):
+    """A file or folder of a source holds nothing; the message names it and the mend."""
 
 
 def require_section(conf: ResolvedConf, kind: type[S]) -> S:
@@ -117,14 +122,15 @@ def require_file(path: str | Path, mend: str) -> Path:
     """Return the absolute path of a file or folder that must exist and not be empty.
 
     Raises:
-        SourceError: it does not exist or has no content; `mend` says what to do.
+        SourceError: it does not exist; `mend` says what to do.
+        EmptySourceError: it has no content.
     """
     absolute = Path(path).expanduser().absolute()
     if not absolute.exists():
         raise SourceError(f"{absolute} does not exist; {mend}")
     empty = not any(absolute.iterdir()) if absolute.is_dir() else absolute.stat().st_size == 0
     if empty:
-        raise SourceError(f"{absolute} is empty; {mend}")
+        raise EmptySourceError(f"{absolute} is empty; {mend}")
     return absolute
 
 

@@ -104,3 +104,14 @@ def test_each_given_python_has_an_environment_of_its_own(given: list[str], folde
 def test_a_wheel_needs_neither_java_nor_an_environment() -> None:
     assert ".ci/uv build" in planned("wheel")
     assert ".ci/setup" not in planned("wheel")
+
+
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [
+        ([], "nightly --conf conf/simulated.yaml"),
+        (["CONF=a.yaml b.yaml"], "nightly --conf a.yaml --conf b.yaml"),
+    ],
+)
+def test_make_nightly_names_the_conf(given: list[str], passed: str) -> None:
+    assert planned("nightly", *given).split("counterpoise ")[-1].strip() == passed

@@ -2,8 +2,9 @@
 
     python tests/jobs/run_and_die.py POINT JOB [options]
 
-Points: `commit:TABLE` right after the first commit to the table, `checkpoint` right after the first
-checkpoint of a training.
+Points: `log:TABLE` between the folder of the table's log and its first commit, `commit:TABLE@STEP`
+right after the step's first commit to the table, `checkpoint` right after the first checkpoint of a
+training.
 """
 
 import os
@@ -14,6 +15,7 @@ from typing import Any
 
 from features.contracts import Table
 from jobs.command.cli import main
+from jobs.delta.tables import DeltaTables
 from jobs.platform.warehouse import Warehouse
 
 
@@ -33,17 +35,31 @@ def die_after(function: Callable[..., Any], when: Callable[..., bool]) -> Callab
     return wrapped
 
 
+def is_at(name: str, step: str) -> Callable[..., bool]:
+    """Whether a call of a warehouse's method writes to the table in the step."""
+    return lambda self, table, *_: (table.name, self.report.job) == (name, step)
+
+
+def begin_log(self: DeltaTables, table: Table) -> None:
+    """Leave what Delta leaves that was killed before the first commit."""
+    log = self.locate_table(table) / "_delta_log"
+    (log / "_staged_commits").mkdir(parents=True)
+    (log / ".00000000000000000000.json.tmp").touch()
+
+
 def arm(point: str) -> None:
     """Set the point.
 
     Raises:
         ValueError: there is no such point.
     """
-    kind, _, name = point.partition(":")
+    kind, _, place = point.partition(":")
+    name, _, step = place.partition("@")
     if kind == "commit":
         for method in ("merge", "replace", "append"):
-            original = getattr(Warehouse, method)
-            setattr(Warehouse, method, die_after(original, lambda _, table, *__: _is(table, name)))
+            setattr(Warehouse, method, die_after(getattr(Warehouse, method), is_at(name, step)))
+    elif kind == "log":
+        DeltaTables._clear_torn = die_after(begin_log, lambda _, table: table.name == name)  # type: ignore[method-assign]
     elif kind == "checkpoint":
         import model.training.trainer
 
@@ -52,10 +68,6 @@ def arm(point: str) -> None:
         )
     else:
         raise ValueError(f"no point {point!r}: write commit:TABLE or checkpoint")
-
-
-def _is(table: Table, name: str) -> bool:
-    return table.name == name
 
 
 if __name__ == "__main__":

@@ -1,7 +1,10 @@
 """build_training_set end to end on the tiny run: rows, snapshot, run twice, dry run."""
 
+import datetime as dt
 import hashlib
 import json
+import shutil
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 from pyspark.sql import functions as F
 
+from conf.sections.features import LOOK_BACK_DAYS
 from features.contracts import TRAINING_EXAMPLES
 from features.declarations import declare_features
 from features.examples.snapshot import SPLITS, TRAINING, range_offsets
@@ -17,6 +21,7 @@ from jobs import build_training_set
 from jobs.platform.report import JobReport
 from jobs.platform.snapshot import SnapshotOptions, SnapshotWriteError, write_snapshot
 
+RUN = dt.date(2026, 3, 1)
 SMALL = "training_set.rows_per_file=30"
 HEADER: dict[str, Any] = {"features": [], "tasks": [], "regions": []}
 
@@ -105,6 +110,29 @@ def test_no_training_row_is_an_error_and_leaves_the_old_snapshot(
     with pytest.raises(SnapshotWriteError, match="no training example"):
         write_snapshot(empty, folder, SnapshotOptions(1, 10, "snappy"), HEADER)
     assert manifest_of(folder) == before
+
+
+def test_examples_of_days_that_the_log_does_not_cover_are_left_out_and_counted(
+    tiny_run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A log that began so that of the three days the first is not covered."""
+    shutil.copytree(tiny_run.root, tmp_path / "warehouse")
+    own = replace(tiny_run, root=str(tmp_path / "warehouse"))
+    began = RUN - dt.timedelta(days=LOOK_BACK_DAYS + 2)
+    monkeypatch.setattr(build_training_set, "first_day_of_log", lambda days: began)
+    report = build_training_set.JOB.run(own.spark, own.conf(SMALL))
+    assert report.details["look_back"] == {
+        "log_starts": began,
+        "examples": 120,
+        "short": 40,
+        "left_out": True,
+    }
+    (note,) = (note for note in report.notes if "look back" in note)
+    assert note.startswith("40 of 120 examples") and "are left out" in note
+    shown = own.warehouse().read_run(TRAINING_EXAMPLES).where("search_id IS NOT NULL")
+    by_day = {r["as_of_date"]: r["count"] for r in shown.groupBy("as_of_date").count().collect()}
+    assert by_day == {RUN - dt.timedelta(days=n): 40 for n in (1, 2)}
+    assert [count.rows_out for count in report.counts] == [90, 81]
 
 
 def test_dry_run_writes_nothing(tiny_run: Any, first: JobReport) -> None:

@@ -1,7 +1,7 @@
 """The whole chain on a tiny simulated market, with features of a team's own: rows balance, the own
-features reach the scores, and a second run that was killed
-between two commits of a step, in the middle of a training and after a step's last commit, and
-started again, ends with the tables of the first."""
+features reach the scores, and a first night that is killed before a table's first commit, between
+two commits of a step, in the middle of a training and after a step's last commit, and started
+again each time, ends with the same tables."""
 
 import datetime as dt
 import os
@@ -56,13 +56,15 @@ TINY = (
     "spark.driver_memory=1500m",
     "spark.shuffle_partitions=2",
 )
-KILLED_AT = {
-    "ingest": "commit:queries",
-    "label_pairs": "commit:quarantine",
-    "train": "checkpoint",
-    "score_catalog": "commit:scores",
-}
-"""Step and the point in it (tests/jobs/run_and_die.py)."""
+KILLED_AT = (
+    "log:items",
+    "commit:queries@ingest",
+    "commit:quarantine@label_pairs",
+    "commit:training_examples@build_training_set",
+    "checkpoint",
+    "commit:scores@score_catalog",
+)
+"""Points in the order of the chain (tests/jobs/run_and_die.py)."""
 
 
 OWN_ROWS = (
@@ -165,29 +167,40 @@ def test_own_features_go_from_a_file_to_the_scores(
     assert not examples.where("own['margin'] = -1").isEmpty()
 
 
-def test_steps_killed_in_a_second_run_leave_the_same_rows(
-    spark: SparkSession, undisturbed: tuple[ResolvedConf, Nightly, list[JobReport]]
+def test_a_first_night_that_is_killed_again_and_again_ends_with_the_same_rows(
+    spark: SparkSession,
+    undisturbed: tuple[ResolvedConf, Nightly, list[JobReport]],
+    tmp_path: Path,
 ) -> None:
     conf, run, _ = undisturbed
-    before = contents(spark, conf)
-    for step, point in KILLED_AT.items():
-        _run_and_die_at(point, step, conf)
+    (tmp_path / "own.csv").write_text(own_rows(items=300))
+    for point in KILLED_AT:
+        _run_and_die_at(point, tmp_path)
 
-    reports = Nightly(spark, conf, run.steps, run.chain, console=run.console).run()
+    killed = load_conf([SIMULATED], settings=settings(tmp_path))
+    reports = Nightly(spark, killed, run.steps, run.chain, console=run.console).run()
 
-    assert set(KILLED_AT) <= {report.job for report in reports if not report.skipped}
-    after = contents(spark, conf)
+    done = [report.job for report in reports if report.skipped]
+    assert done == list(CHAIN[: CHAIN.index("score_catalog")])
+    before, after = contents(spark, conf), contents(spark, killed)
     assert {name: len(rows) for name, rows in after.items()} == {
         name: len(rows) for name, rows in before.items()
     }
     assert after == before
+    assert list(list_leftovers(tmp_path)) == []
 
 
-def _run_and_die_at(point: str, step: str, conf: ResolvedConf) -> None:
-    """Run `nightly` from the step on, in a process that kills itself at the point."""
+def list_leftovers(root: Path) -> Iterator[str]:
+    """Hidden folders under the root; of a table's log they are Delta's."""
+    for folder, names, _ in os.walk(root):
+        yield from (f"{folder}/{name}" for name in names if name.startswith("."))
+
+
+def _run_and_die_at(point: str, root: Path) -> None:
+    """Run `nightly` in a process that kills itself at the point."""
     command = [sys.executable, str(Path(__file__).with_name("run_and_die.py")), point, "nightly"]
-    command += ["--conf", str(SIMULATED), "--force", "--from", step]
-    for setting in settings(Path(conf.tree.storage.root)):
+    command += ["--conf", str(SIMULATED)]
+    for setting in settings(root):
         command += ["--set", setting]
     path = os.pathsep.join(filter(None, (str(REPOSITORY), os.environ.get("PYTHONPATH"))))
     ended = subprocess.run(

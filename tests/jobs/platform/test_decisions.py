@@ -1,7 +1,10 @@
 """Decisions are inserted, never changed, and each is made on the newest state."""
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,6 +24,7 @@ DECISIONS = Table(
     columns=declare_required([("decision_no", "bigint", "number"), ("decision", "string", "what")]),
     key=("decision_no",),
 )
+REPOSITORY = Path(__file__).parents[3]
 MakeConf = Callable[..., ResolvedConf]
 
 
@@ -65,18 +69,43 @@ def test_whoever_is_always_beaten_gives_up(spark: SparkSession, make_conf: MakeC
     assert [decision for _, decision in rows(warehouse)] == ["revoked"] * 5
 
 
-def test_decisions_of_two_at_once_all_stand(spark: SparkSession, make_conf: MakeConf) -> None:
-    warehouse, _ = open_warehouse(spark, make_conf(), "test")
-    warehouse.create(DECISIONS)
-    names = [f"{who}{n}" for who in "ab" for n in range(2)]
+OTHER = """
+import sys
+from conf.load import SIMULATED, load_conf
+from jobs.platform.runner import open_warehouse
+from jobs.platform.session import get_session
+from tests.jobs.platform.test_decisions import insert_named
+conf = load_conf([SIMULATED], [f"storage.root={sys.argv[1]}", "spark.driver_memory=1g"])
+warehouse, _ = open_warehouse(get_session(conf.tree), conf, "other")
+print("ready", flush=True)
+sys.stdin.readline()
+insert_named(warehouse, "b")
+"""
 
-    def both(who: str) -> None:
-        mine, _ = open_warehouse(spark, make_conf(), who)
-        for name in names:
-            if name.startswith(who):
-                insert_decision(mine, DECISIONS, make_decision(name))
 
-    with ThreadPoolExecutor(2) as pool:
-        list(pool.map(both, "ab"))
-    assert sorted(text for _, text in rows(warehouse)) == names
-    assert [number for number, _ in rows(warehouse)] == [1, 2, 3, 4]
+def insert_named(warehouse: Warehouse, who: str) -> None:
+    for n in range(3):
+        assert insert_decision(warehouse, DECISIONS, make_decision(f"{who}{n}"))
+
+
+def test_decisions_of_two_processes_at_once_all_stand(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    """The other process begins when we do, and every table it meets is one that we just wrote."""
+    conf = make_conf()
+    warehouse, _ = open_warehouse(spark, conf, "test")
+    with subprocess.Popen(
+        [sys.executable, "-c", OTHER, conf.tree.storage.root],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        text=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as other:
+        assert other.stdin is not None and other.stdout is not None
+        assert other.stdout.readline() == "ready\n"
+        other.stdin.write("go\n")
+        other.stdin.flush()
+        insert_named(warehouse, "a")
+        assert other.wait(timeout=120) == 0
+    assert [number for number, _ in rows(warehouse)] == [1, 2, 3, 4, 5, 6]
+    assert sorted(text for _, text in rows(warehouse)) == ["a0", "a1", "a2", "b0", "b1", "b2"]

@@ -10,8 +10,11 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+from pyspark.sql import SparkSession
 
 from conf.errors import OwnedError
+from conf.load import SIMULATED
+from jobs.command.cli import run_command
 from jobs.platform.owner import STALE_SECONDS, Owner, claim_root, this_process
 
 DAY = date(2026, 3, 1)
@@ -107,3 +110,21 @@ def test_a_run_that_was_taken_over_stops_at_its_next_job(tmp_path: Path) -> None
         with pytest.raises(OwnedError, match="on host other"), claim_root(tmp_path, DAY, "train"):
             pass
     assert json.loads(owner_file(tmp_path).read_text())["host"] == "other"
+
+
+@pytest.mark.parametrize("command", ["nightly", "ingest"])
+def test_a_command_stops_before_spark_starts(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    command: str,
+) -> None:
+    def start(*_: object) -> None:
+        raise AssertionError("Spark was started")
+
+    monkeypatch.setattr(SparkSession.Builder, "getOrCreate", start)
+    left_by(tmp_path, replace(this_process("nightly"), host="other", machine="x"))
+    settings = [f"storage.root={tmp_path}", "run_date=2026-03-01"]
+    given = ["--conf", str(SIMULATED), *(x for s in settings for x in ("--set", s))]
+    assert run_command([command, *given]) == 5
+    assert "is owned by `nightly` on host other" in capsys.readouterr().err
