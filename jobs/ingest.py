@@ -198,12 +198,11 @@ def _write_tables(delivery: Delivery, stack: ExitStack) -> None:
 
 def _write_table(delivery: Delivery, table: Table, rows: DataFrame) -> int:
     """Write the table, and count the rows of `rows` that it now holds."""
-    warehouse = delivery.warehouse
-    if table is IMPRESSIONS and delivery.raw.closed:
-        days = replaced_days(warehouse.conf)
-        return warehouse.replace(table, rows, days, unless_equal=True).rows
-    update = not delivery.is_backfill
-    return warehouse.merge(table, rows, update=update, prune=delivery.build_removal_sql(table)).rows
+    warehouse, removed = delivery.warehouse, delivery.build_removal_sql(table)
+    if delivery.raw.closed and (table is IMPRESSIONS or removed == "true"):  # the whole data set
+        where = replaced_days(warehouse.conf) if table is IMPRESSIONS else "true"
+        return warehouse.replace(table, rows, where, unless_equal=True).rows
+    return warehouse.merge(table, rows, update=not delivery.is_backfill, prune=removed).rows
 
 
 def fingerprint(conf: ResolvedConf) -> str:
