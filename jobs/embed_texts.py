@@ -2,7 +2,7 @@
 
 Grain: one row per distinct text (by hash) and encoder version. Inputs: items, queries.
 Idempotent by key: only texts without an embedding of this encoder are encoded, and appended by
-MERGE.
+MERGE. Of old encoders the `features.kept_versions` newest stay.
 Run: counterpoise embed_texts --conf FILE --run-date 2026-03-01
 """
 
@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from conf.schema import Conf
+from conf.load import ResolvedConf
 from features.contracts import ITEMS, QUERIES, TEXT_EMBEDDINGS
 from features.text.texts import encoder_text, item_title, text_hash
 from jobs.platform.job import Job
 from jobs.platform.run import Run
+from jobs.text.versions import remove_old_versions
 from model.text.encoder import EncoderSpec, find_encoder
 from udfs.embed import embed_udf
 
@@ -49,19 +50,20 @@ def new_texts(inputs: EmbeddingInputs) -> DataFrame:
     return texts.join(embedded.select("text_hash"), on="text_hash", how="left_anti")
 
 
-def build(inputs: EmbeddingInputs, conf: Conf) -> DataFrame:
+def build(inputs: EmbeddingInputs, conf: ResolvedConf) -> DataFrame:
     """Build the embeddings of the new texts.
 
     Equal inputs meet the encoder in equal batches: partitions by hash, sorted by length.
     """
     return (
         new_texts(inputs)
-        .repartition(conf.spark.shuffle_partitions, "text_hash")
+        .repartition(conf.tree.spark.shuffle_partitions, "text_hash")
         .sortWithinPartitions(F.length("text"), "text_hash")
         .select(
             "text_hash",
             F.lit(inputs.encoder.version).alias("encoder_version"),
             embed_udf(inputs.encoder)("text").alias("embedding"),
+            F.lit(conf.run_date).alias("run_date"),
         )
         .transform(TEXT_EMBEDDINGS.conform)
     )
@@ -83,10 +85,13 @@ def run(run: Run) -> None:
         report.notes.append(f"{texts} texts without an embedding of {inputs.encoder.version}")
         report.count_rows(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=texts)
         return
-    vectors = build(inputs, conf.tree).persist()
+    vectors = build(inputs, conf).persist()
     written = warehouse.merge(TEXT_EMBEDDINGS, vectors, update=False)
     report.count_rows(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=written.rows)
     vectors.unpersist()
+    report.details["removed_versions"] = remove_old_versions(
+        warehouse, TEXT_EMBEDDINGS, "encoder_version", inputs.encoder.version
+    )
 
 
 JOB = Job(
@@ -94,5 +99,5 @@ JOB = Job(
     summary="sentence embeddings of new query texts and item titles",
     reads=(ITEMS, QUERIES),
     writes=(TEXT_EMBEDDINGS,),
-    sections=("encoder",),
+    sections=("encoder", "features"),
 )

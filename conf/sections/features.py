@@ -155,8 +155,8 @@ class FeaturesConf(Section):
     kept_versions: int = Field(
         2,
         ge=1,
-        description="versions of readings, word statistics and compared pairs that are kept; the "
-        "longest unused go (count)",
+        description="versions of embeddings, readings, word statistics and compared pairs that are "
+        "kept; the oldest go (count)",
     )
     own: dict[OwnName, OwnTable] = Field(
         default_factory=dict,

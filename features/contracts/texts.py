@@ -1,6 +1,6 @@
 """What is kept of texts by their content: readings, embeddings, word statistics, compared pairs."""
 
-from features.contracts.table import Table, declare_required
+from features.contracts.table import Table, declare_optional, declare_required
 from features.declarations import FIT_LEVEL
 
 _READING = (
@@ -24,6 +24,9 @@ TEXT_EMBEDDINGS = Table(
             ("encoder_version", "string", "hash of the encoder's weights and settings"),
             ("embedding", "array<float>", "unit-length sentence embedding"),
         ]
+    )
+    + declare_optional(
+        [("run_date", "date", "run that embedded the text first; null: before it was kept")]
     ),
     key=("text_hash", "encoder_version"),
     cluster_by=("text_hash",),

@@ -65,6 +65,21 @@ def test_values_of_each_night_add_up_and_a_day_that_is_given_is_whole(shop: Shop
     }
 
 
+def test_a_row_that_comes_late_counts_from_its_day_and_one_that_comes_early_waits_for_it(
+    shop: Shop,
+) -> None:
+    early, late = ("a", "2026-03-02", 2), ("a", "2026-02-20", 3)
+    shop.run([("a", "2026-02-28", 1), early])
+    assert shop.read_stock() == {("a", "2026-02-28"): "1"}
+    shop.run([("a", "2026-02-28", 1), early, late], "run_date=2026-03-03")
+    assert shop.report.details["quarantined"] == {"shop": {}}
+    assert shop.read_stock() == {
+        ("a", "2026-02-20"): "3",
+        ("a", "2026-02-28"): "1",
+        ("a", "2026-03-02"): "2",
+    }
+
+
 def test_a_value_whose_new_version_is_quarantined_stays(shop: Shop) -> None:
     shop.run([("a", "2026-02-28", 1), ("b", "2026-02-28", 2), ("c", "2026-02-28", 3)])
     shop.run([("a", "2026-02-28", "many"), ("b", "2026-02-28", 5), ("d", "2026-02-28", 6)])

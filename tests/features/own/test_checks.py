@@ -6,10 +6,11 @@ from datetime import date, datetime
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from conf.sections.features import OwnTable
-from features.own.checks import bring_to_common_form, check_values
+from features.own.checks import bring_to_common_form, check_values, parse_number
 from features.quality.rule import RAW_ROW, REASON, RULE
 from features.quality.verdicts import select_accepted
 
@@ -84,6 +85,21 @@ def test_a_row_that_breaks_a_rule_says_which(
     assert reason in bad[0][REASON]
     assert "margin" in bad[0][RAW_ROW]
     assert select_accepted(frame).count() == 1
+
+
+@pytest.mark.parametrize(("given", "value"), [("true", 1.0), ("FALSE", 0.0), ("maybe", None)])
+def test_a_boolean_is_true_or_false(
+    spark: SparkSession, make_conf: MakeConf, given: str, value: float | None
+) -> None:
+    one = table(seasonal={"dtype": "boolean"})
+    rows = spark.createDataFrame([("a", "2026-02-01", given)], ["item_id", "as_of", "seasonal"])
+    frame = check_values(bring_to_common_form(rows, "shop", one), one, make_conf().tree, RUN)
+    (row,) = frame.select(
+        RULE, REASON, parse_number(F.lit(given), one.features["seasonal"], 10).alias("value")
+    ).collect()
+    assert row["value"] == value
+    assert row[RULE] == (None if value is not None else "wrong_type")
+    assert value is not None or "seasonal 'maybe' is not boolean" in row[REASON]
 
 
 def test_of_one_key_and_day_one_row_passes(spark: SparkSession, make_conf: MakeConf) -> None:
