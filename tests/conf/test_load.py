@@ -1,5 +1,6 @@
 """Layers, origins, unknown keys and the hash of the configuration."""
 
+from itertools import takewhile
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,34 @@ def test_hash_changes_with_any_value(a: int, b: int) -> None:
 @pytest.mark.parametrize("path", CONF_FILES, ids=lambda path: path.name)
 def test_shipped_files_are_valid(path: Path) -> None:
     assert load_conf([path]).tree.name
+
+
+BOUND = ("esci", "homedepot", "simulated", "wands")
+
+
+@pytest.mark.parametrize("name", BOUND)
+def test_a_night_labels_a_number_of_pairs_that_no_clock_decides(name: str) -> None:
+    """So that it comes out the same on every machine."""
+    labeling = load_conf([CONF / f"{name}.yaml"]).tree.labeling
+    assert labeling.budget_pairs is not None and labeling.budget_minutes is None
+
+
+@pytest.mark.parametrize(
+    ("text", "prefix"),
+    [
+        ((CONF / "tables.yaml").read_text(encoding="utf-8"), "# "),
+        ((CONF.parent / "docs" / "own_features.md").read_text(encoding="utf-8"), ""),
+    ],
+    ids=["conf", "docs"],
+)
+def test_the_examples_of_own_features_can_be_used(tmp_path: Path, text: str, prefix: str) -> None:
+    lines = iter(text.splitlines())
+    shown = [next(line for line in lines if line == f"{prefix}features:")]
+    shown += takewhile(lambda line: line.startswith(f"{prefix} "), lines)
+    example = write(tmp_path, "own.yaml", "\n".join(line.removeprefix(prefix) for line in shown))
+    own = load_conf([CONF / "tables.yaml", example]).tree.features.own["stock"]
+    assert own.key == ("item_id", "region")
+    assert {"stock_days", "tier"} <= set(own.features)
 
 
 @pytest.mark.parametrize("path", WORLDS, ids=lambda path: path.stem)
