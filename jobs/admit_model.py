@@ -4,8 +4,8 @@ Grain: one row per decision; the last one of a version up to a run date holds. I
 training_examples and scoring_rows, validation queries only, queries, relevance_labels,
 labeler_decisions, the weights that were served last, and two model directories: that of the run
 date and that of the model in force. Both score the same rows of tonight: relevance on the lists as
-served, engagement in the currency of conf, calibration by task, order of the funnel; thresholds are
-conf `admission`. The first model is held to absolute bounds alone. An admitted model is copied to
+served, engagement in the currency of conf, both beside the baselines, calibration by task, order of
+the funnel; thresholds are conf `admission`. The first model is held to absolute bounds alone. An admitted model is copied to
 `storage.root`/admitted/VERSION, so that a later training does not touch it.
 Idempotency key: run date, model version, thresholds and the model that it was held to.
 
@@ -32,6 +32,7 @@ from jobs.platform.decisions import insert_decision
 from jobs.platform.job import Job, Work
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
+from jobs.reports.baselines import prepare_baselines
 from jobs.serving.deciders import require_decider
 from jobs.serving.in_force import find_weights_before
 from jobs.serving.model_gate import gather_evidence
@@ -60,13 +61,14 @@ def build(
     before: Row | None,
 ) -> Row:
     """Build the row of model_decisions, its run date apart."""
+    given = {"unjudged": verdict.unjudged, "warnings": verdict.warnings}
     return {
         "decision_no": number,
         "model_version": version,
         "decision": "admitted" if verdict.admitted else "refused",
         "decided_by": GATE,
         "reasons": verdict.reasons,
-        "metrics": json.dumps(evidence.to_json() | {"unjudged": verdict.unjudged}),
+        "metrics": json.dumps(evidence.to_json() | given),
         "criteria": criteria,
         "compared_with": before["model_version"] if before else None,
     }
@@ -108,9 +110,9 @@ def _judge_candidate(warehouse: Warehouse, version: str, number: int) -> Row | N
         return None
     candidate, tree = warehouse.model_dir(), warehouse.conf.tree
     weights = find_weights_before(warehouse)
-    evidence = gather_evidence(
-        warehouse, candidate, _find_comparable(warehouse, candidate, before), weights
-    )
+    reference = _find_comparable(warehouse, candidate, before)
+    baselines = prepare_baselines(warehouse)
+    evidence = gather_evidence(warehouse, candidate, reference, weights, baselines)
     verdict = judge_candidate(evidence, tree.admission, tree.value.min_queries)
     if verdict.admitted:
         keep_admitted(warehouse, version)
@@ -133,7 +135,9 @@ def _still_holds(last: Row, before: Row | None, criteria: str, conf: ResolvedCon
 def _hash_criteria(conf: ResolvedConf, before: Row | None) -> str:
     tree = conf.tree.model_dump(mode="json", exclude={"admission": {"on_refusal"}})
     held_to = before["model_version"] if before else None
-    return section_hash([tree["admission"], tree["value"], tree["evaluation"], held_to])
+    return section_hash(
+        [*(tree[name] for name in ("admission", "value", "evaluation", "baselines")), held_to]
+    )
 
 
 def _find_comparable(warehouse: Warehouse, candidate: Path, before: Row | None) -> Path | None:
@@ -217,7 +221,7 @@ JOB = Job(
     ),
     may_lack=(LABELER_DECISIONS, WEIGHT_DECISIONS, MODEL_DECISIONS),
     writes=(MODEL_DECISIONS,),
-    sections=("value", "features", "evaluation", "admission"),
-    artifacts_in=("model",),
+    sections=("value", "features", "evaluation", "admission", "baselines"),
+    artifacts_in=("model", "snapshot"),
     bind=_bind_work,
 )

@@ -53,14 +53,14 @@ from jobs.platform.job import Job
 from jobs.platform.plans import keep_frame
 from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
-from jobs.reports.baselines import RunBaselines, prepare_baselines
+from jobs.reports.baselines import RunBaselines, name_opponents, prepare_baselines
 from jobs.reports.evaluation_report import format_side_by_side, write_evaluation_section
 from jobs.reports.examination import find_examination
 from jobs.reports.list_sums import sum_blocks
 from jobs.reports.simulated import rests_on_simulation
 from jobs.reports.yardsticks import Yardsticks, add_distances
 from jobs.serving.in_force import find_weights_in_force
-from model.baselines.verdict import Comparison, compare_rankers, select_reasons
+from model.baselines.verdict import Comparison, compare_rankers
 from model.evaluation.block_sums import BlockSums
 from model.evaluation.bootstrap import BlockBootstrap
 from model.evaluation.evaluated import build_ranking_rows, build_task_rows, count_left_out
@@ -141,7 +141,6 @@ def run(run: Run) -> None:
     report.notes += format_side_by_side(findings)
     report.warnings += findings.list_warnings()
     report.details["baselines"] = [c.to_json() for c in findings.comparisons]
-    report.details["gate_reasons"] = [c.to_json() for c in select_reasons(findings.comparisons)]
     report.details["left_out"] = findings.left_out
     report.details["examination"] = findings.examination
     report.details["engagement"] = {"currency": findings.currency} | dict(findings.samples)
@@ -155,7 +154,7 @@ def read_inputs(warehouse: Warehouse) -> EvaluationInputs:
     examples = warehouse.read_run(EXAMPLE_SCORES)
     weights, baselines = find_weights_in_force(warehouse), prepare_baselines(warehouse)
     return EvaluationInputs(
-        test=baselines.join_examples(examples.where("split = 'test'")),
+        test=baselines.join_examples(examples.where("split = 'test'"), "test"),
         validation=examples.where("split = 'validation'"),
         queries=warehouse.read(QUERIES),
         labels=read_labels(warehouse),
@@ -202,11 +201,10 @@ def _compare_baselines(
     currency: str,
     k: int,
 ) -> tuple[Comparison, ...]:
-    """Compare the ranker with the best baseline; popularity and BM25 are rankers in any case."""
-    named = ["popularity", "bm25", *(name for name in baselines if name != "lightgbm_relevance")]
-    engagement = engagement_metric(currency, k)
+    """Compare the ranker with the best baseline, and with its own input."""
+    opponents, engagement = name_opponents(baselines), engagement_metric(currency, k)
     relevance = relevance_metrics(k, human_only=True)["exp"]
-    return tuple(compare_rankers(sums, bootstrap, named, engagement, relevance))
+    return tuple(compare_rankers(sums, bootstrap, opponents, engagement, relevance))
 
 
 def _measure_tasks(

@@ -25,7 +25,9 @@ from model.feed import Snapshot, open_snapshot
 from model.value.weights import ValueWeights
 from udfs.baselines import score_column, score_flat, score_packed
 
-FROM_LOG = frozenset({*BOOSTED, "lightgbm_relevance"})
+GRADED = "lightgbm_relevance"
+"""Baseline that ranks by the grades of the first binary arm."""
+FROM_LOG = frozenset({*BOOSTED, GRADED})
 """Rankers that learn from the log, as the model does."""
 
 _MEASURED_ALREADY = ("popularity", "bm25")
@@ -48,11 +50,11 @@ class RunBaselines:
     snapshot: Snapshot | None = None
     path: Path = field(default_factory=Path)
 
-    def join_examples(self, rows: DataFrame) -> DataFrame:
-        """Join the baselines' score columns to rows of example_scores."""
+    def join_examples(self, rows: DataFrame, split: str) -> DataFrame:
+        """Join the baselines' score columns to rows of one split (example_id)."""
         if self.baselines is None:
             return rows
-        examples = read_examples(self.warehouse).where("split = 'test'")
+        examples = read_examples(self.warehouse).where(F.col("split") == split)
         scored = score_flat(examples, ["example_id"], self.path)
         return rows.join(scored, on="example_id", how="left")
 
@@ -82,11 +84,17 @@ class RunBaselines:
             parts = [F.col(score_column(arm, f"p_{t}")) for t in ("click", "cart", "purchase")]
             by_name[arm] = weigh_engagement(weights, default, parts)
             if number == 0:
-                by_name["lightgbm_relevance"] = F.col(score_column(arm, "relevance"))
+                by_name[GRADED] = F.col(score_column(arm, "relevance"))
         for arm in self.baselines.rankings:
             kind = "relevance" if arm == "lambdamart_relevance" else "engagement"
             by_name[arm] = F.col(score_column(arm, kind))
         return by_name
+
+
+def name_opponents(fitted: Mapping[str, Column]) -> list[str]:
+    """Name the baselines that the engagement is held to: two columns of every row, and the fitted
+    ones that are no order of grades."""
+    return [*_MEASURED_ALREADY, *(name for name in fitted if name != GRADED)]
 
 
 def prepare_baselines(warehouse: Warehouse) -> RunBaselines:

@@ -1,6 +1,6 @@
 """What the gate of the ranker looks at: two models on the validation rows of one night."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +19,7 @@ from features.contracts.training import TASKS
 from features.evaluation.funnel import measure_disorder
 from features.evaluation.lists import examination_at_position, select_pages, with_block
 from features.evaluation.names import RELEVANCE_KINDS, relevance_metrics
-from features.evaluation.rankers import model_rankers
+from features.evaluation.rankers import BASELINES, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import graded_rows
 from features.examples.training_rows import labelled_pairs
@@ -27,18 +27,21 @@ from jobs.labels.labelers import read_labels, read_optional
 from jobs.platform.feature_reads import read_examples
 from jobs.platform.plans import keep_frame
 from jobs.platform.warehouse import Warehouse
+from jobs.reports.baselines import RunBaselines
 from jobs.reports.example_scores import predict_examples
+from jobs.serving.gate_baselines import PART, REFERENCE_PART, hold_to_baselines
 from jobs.serving.in_force import WeightsInForce
 from jobs.serving.paired import PairedSums, Ranked, sum_paired
+from model.baselines.verdict import INPUT
 from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
 from model.evaluation.reliability import estimate_calibration_gap, estimate_task_metrics
 from model.serving.admission import CalibrationFigure, GateEvidence, RankingFigure
 from udfs.score_rows import score_rows
 
-CANDIDATE, PART, REFERENCE, CHANCE = "candidate", "part", "in_force", "random"
-"""Orders that are judged: as served; by the relevance or engagement alone; of the model in force;
-none."""
+CANDIDATE, REFERENCE, CHANCE = "candidate", "in_force", "random"
+"""Orders that are judged: as served; of the model in force; none. PART and REFERENCE_PART are by the
+relevance or engagement alone; baselines stand beside them under their own names."""
 
 _PREDICTED = ("p_click", "p_cart", "p_purchase", "p_ge_1", "p_ge_2", "relevance")
 
@@ -59,17 +62,23 @@ class ScoredRows:
 
 
 def gather_evidence(
-    warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
+    warehouse: Warehouse,
+    candidate: Path,
+    reference: Path | None,
+    weights: WeightsInForce,
+    baselines: RunBaselines,
 ) -> GateEvidence:
     """Score the validation rows with both models and measure them.
 
     Args:
         candidate, reference: model directories; None: there is no model in force.
         weights: under which both rank.
+        baselines: fitted on the run date's snapshot.
     """
     tree, queries = warehouse.conf.tree, warehouse.read(QUERIES)
-    with _score_both(warehouse, candidate, reference, weights) as compared:
-        sums = _sum_orders(compared, queries, weights, tree)
+    beside = baselines.build_rankers(weights.by_region, tree.value.weights)
+    with _score_both(warehouse, candidate, reference, weights, baselines) as compared:
+        sums = _sum_orders(compared, queries, weights, tree, beside)
         bootstrap = BlockBootstrap(
             tree.evaluation.blocks, tree.evaluation.bootstrap, tree.evaluation.confidence, tree.seed
         )
@@ -81,18 +90,25 @@ def gather_evidence(
             disorder={name: float(share or 0.0) for name, share in order.items()},
             rows=rows,
             queries=shown,
+            baselines=tuple(hold_to_baselines(sums, bootstrap, beside, tree)),
             given={"currency": sums.currency, "weights_version": weights.version},
         )
 
 
 @contextmanager
 def _score_both(
-    warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
+    warehouse: Warehouse,
+    candidate: Path,
+    reference: Path | None,
+    weights: WeightsInForce,
+    baselines: RunBaselines,
 ) -> Iterator[ScoredRows]:
     """Score the rows once by both models and keep them while they are measured."""
+    lists = _score_lists(warehouse, candidate, reference, weights)
+    shown = _score_pages(warehouse, candidate, reference, weights)
     with ExitStack() as stack:
-        lists = keep_frame(_score_lists(warehouse, candidate, reference, weights), stack)
-        shown = keep_frame(_score_pages(warehouse, candidate, reference, weights), stack)
+        lists = keep_frame(baselines.join_served(lists), stack)
+        shown = keep_frame(baselines.join_examples(shown, "validation"), stack)
         yield ScoredRows(lists, shown, reference is not None)
 
 
@@ -116,7 +132,8 @@ def _score_lists(
     rows = score_rows(packed, candidate, weights.table.to_json())
     if reference is not None:
         theirs = score_rows(packed, reference, weights.table.to_json())
-        ranked = theirs.select("query_id", "item_id", F.col("value").alias("ref_value"))
+        renamed = (F.col(name).alias(f"ref_{name}") for name in ("value", "relevance"))
+        ranked = theirs.select("query_id", "item_id", *renamed)
         rows = rows.join(ranked, on=["query_id", "item_id"], how="inner")
     return rows.transform(graded_rows(labels, queries, tree.split.validation))
 
@@ -125,21 +142,26 @@ def _score_pages(
     warehouse: Warehouse, candidate: Path, reference: Path | None, weights: WeightsInForce
 ) -> DataFrame:
     """Score the validation examples that a page showed; `ref_joint` is the value of the model in
-    force."""
+    force, `ref_engagement_only` its engagement part."""
     examples = read_examples(warehouse).where("split = 'validation'")
     examples = examples.where(F.col("search_id").isNotNull())
     rows = predict_examples(examples, candidate)
     if reference is None:
         return rows
-    joint = model_rankers(weights.by_region, warehouse.conf.tree.value.weights)["joint"]
+    orders = model_rankers(weights.by_region, warehouse.conf.tree.value.weights)
+    ranked = (orders[name].alias(f"ref_{name}") for name in ("joint", "engagement_only"))
     renamed = (F.col(name).alias(f"ref_{name}") for name in _PREDICTED)
     theirs = predict_examples(examples, reference)
-    named = theirs.select("example_id", joint.alias("ref_joint"), *renamed)
+    named = theirs.select("example_id", *ranked, *renamed)
     return rows.join(named, on="example_id", how="inner")
 
 
 def _sum_orders(
-    compared: ScoredRows, queries: DataFrame, weights: WeightsInForce, tree: Conf
+    compared: ScoredRows,
+    queries: DataFrame,
+    weights: WeightsInForce,
+    tree: Conf,
+    beside: Mapping[str, Column],
 ) -> PairedSums:
     lists: dict[str, Column] = {
         CANDIDATE: F.col("value"),
@@ -149,8 +171,10 @@ def _sum_orders(
     ours = model_rankers(weights.by_region, tree.value.weights)
     shown = {CANDIDATE: ours["joint"], PART: ours["engagement_only"], CHANCE: ours["random"]}
     if compared.paired:
-        lists[REFERENCE] = F.col("ref_value")
-        shown[REFERENCE] = F.col("ref_joint")
+        lists |= {REFERENCE: F.col("ref_value"), REFERENCE_PART: F.col("ref_relevance")}
+        shown |= {REFERENCE: F.col("ref_joint"), REFERENCE_PART: F.col("ref_engagement_only")}
+    lists |= {name: score for name, score in beside.items() if name == INPUT}
+    shown |= {name: ours[name] for name in BASELINES} | beside
     return sum_paired(
         Ranked(compared.lists, lists),
         Ranked(compared.shown, shown),

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from model.evaluation.block_sums import ALL, BlockSums
-from model.evaluation.bootstrap import BlockBootstrap
+from model.evaluation.bootstrap import BlockBootstrap, Estimate
 
 ENGAGED, RELEVANT = "engagement_only", "relevance_only"
 INPUT = "cosine"
@@ -17,7 +17,7 @@ class Comparison:
     """A ranker less a baseline over the same test queries.
 
     Attributes:
-        check: what a gate calls it.
+        check: engagement_baseline or relevance_input.
         ranker, baseline, metric: what is compared.
         difference, low, high: mean paired difference and its interval; no ends: too few queries.
         queries: behind it (count).
@@ -31,6 +31,11 @@ class Comparison:
     low: float | None
     high: float | None
     queries: int
+
+    @property
+    def gap(self) -> Estimate:
+        """The difference with its interval."""
+        return Estimate(self.difference, self.low, self.high)
 
     @property
     def below(self) -> bool:
@@ -48,6 +53,7 @@ def compare_rankers(
     baselines: Sequence[str],
     engagement: str,
     relevance: str,
+    rankers: tuple[str, str] = (ENGAGED, RELEVANT),
 ) -> list[Comparison]:
     """Compare the ranker with the best baseline on engagement, and with its own input on relevance.
 
@@ -57,17 +63,18 @@ def compare_rankers(
         baselines: rankers among whom the best on engagement is looked for.
         engagement: metric that the engagement rankings are judged by.
         relevance: metric that the relevance rankings are judged by.
+        rankers: names in `sums` of the ranker's engagement and of its relevance alone.
     """
     best = _find_best(sums, baselines, engagement)
     comparisons = [
-        _compare_pair(sums, bootstrap, "engagement_baseline", ENGAGED, best, engagement),
-        _compare_pair(sums, bootstrap, "relevance_input", RELEVANT, INPUT, relevance),
+        _compare_pair(sums, bootstrap, "engagement_baseline", rankers[0], best, engagement),
+        _compare_pair(sums, bootstrap, "relevance_input", rankers[1], INPUT, relevance),
     ]
     return [comparison for comparison in comparisons if comparison is not None]
 
 
 def select_reasons(comparisons: Sequence[Comparison]) -> list[Comparison]:
-    """Select the comparisons that a reader is warned of and a gate may refuse for.
+    """Select the comparisons that a reader is warned of.
 
     An engagement ranking clearly below the best baseline; a relevance ranking at or below its
     input, clearly or not: it must be better than what it is given.

@@ -35,6 +35,26 @@ class RankingFigure:
 
 
 @dataclass(frozen=True)
+class BaselineFigure:
+    """What a part of the candidate's order has over a baseline, over the same queries.
+
+    Attributes:
+        part: engagement_only or relevance_only.
+        baseline, metric: what it is held to, and by which figure (higher is better).
+        queries: queries behind it (count).
+        gap: candidate less the baseline, paired.
+        gap_in_force: the same of the model in force; None where there is none.
+    """
+
+    part: str
+    baseline: str
+    metric: str
+    queries: int
+    gap: Estimate
+    gap_in_force: Estimate | None = None
+
+
+@dataclass(frozen=True)
 class CalibrationFigure:
     """Calibration error of a task (lower is better), and its excess over the model in force."""
 
@@ -53,6 +73,7 @@ class GateEvidence:
         rankings, calibration: figures by metric or task and region.
         disorder: "later > earlier" -> share of rows.
         rows, queries: that the shares stand on (counts).
+        baselines: figures beside those of the best baseline, and of the relevance head's own input.
         given: further figures that are kept with the decision (JSON-able).
     """
 
@@ -61,6 +82,7 @@ class GateEvidence:
     disorder: dict[str, float]
     rows: int
     queries: int
+    baselines: tuple[BaselineFigure, ...] = ()
     given: dict[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -71,10 +93,17 @@ class GateEvidence:
 
 @dataclass(frozen=True)
 class AdmissionVerdict:
-    """The gate's answer: admitted where no reason speaks against it; what could not be judged."""
+    """The gate's answer: admitted where no reason speaks against it.
+
+    Attributes:
+        reasons: that speak against it.
+        unjudged: what could not be judged.
+        warnings: losses to a baseline for which nothing better could be served.
+    """
 
     reasons: list[str]
     unjudged: list[str]
+    warnings: list[str] = field(default_factory=list)
 
     @property
     def admitted(self) -> bool:
@@ -99,11 +128,18 @@ def judge_candidate(
         *(line for f in calibrated for line in _list_calibration_reasons(f, conf)),
         *(_list_disorder_reasons(evidence, conf) if evidence.queries >= min_queries else ()),
     ]
+    lost = [
+        f
+        for f in evidence.baselines
+        if f.queries >= min_queries and _is_lost(f.gap, conf.max_baseline_loss)
+    ]
+    behind = [f for f in lost if _is_nothing_better(f, conf)]
+    reasons += [_format_baseline(f, conf) for f in lost if f not in behind]
     few = [f.metric for f in evidence.rankings if f not in counted and f.region == ALL]
     few += [f"{f.task} calibration" for f in evidence.calibration if _has_few(f, calibrated)]
     few += ["order of the funnel"] if evidence.queries < min_queries else []
     unjudged = [f"fewer than {min_queries} validation queries: {', '.join(few)}"] if few else []
-    return AdmissionVerdict(reasons, unjudged)
+    return AdmissionVerdict(reasons, unjudged, [_format_baseline(f, conf) for f in behind])
 
 
 def _has_few(figure: CalibrationFigure, calibrated: Iterable[CalibrationFigure]) -> bool:
@@ -115,7 +151,7 @@ def _list_ranking_reasons(f: RankingFigure, conf: AdmissionConf) -> list[str]:
     if f.region == ALL and f.over_random <= 0:
         reasons.append(f"{where}: no better than a random order ({f.over_random:+.4f})")
     allowed = conf.max_loss if f.region == ALL else conf.max_region_loss
-    if f.gain and f.gain.high is not None and f.gain.high < 0 and f.gain.value < -allowed:
+    if f.gain and _is_lost(f.gain, allowed):
         reasons.append(
             f"{where}: {_format_estimate(f.gain)} against the model in force, allowed -{allowed:g}"
         )
@@ -142,6 +178,23 @@ def _list_disorder_reasons(evidence: GateEvidence, conf: AdmissionConf) -> list[
         for pair, share in evidence.disorder.items()
         if share > conf.max_disorder
     ]
+
+
+def _is_lost(gap: Estimate, allowed: float) -> bool:
+    """Return whether a gap is clearly below 0 and larger than the allowed loss."""
+    return gap.high is not None and gap.high < 0 and gap.value < -allowed
+
+
+def _is_nothing_better(f: BaselineFigure, conf: AdmissionConf) -> bool:
+    """Return whether the model in force loses as clearly, or there is none."""
+    return f.gap_in_force is None or _is_lost(f.gap_in_force, conf.max_baseline_loss)
+
+
+def _format_baseline(f: BaselineFigure, conf: AdmissionConf) -> str:
+    return (
+        f"{f.part}: {_format_estimate(f.gap)} against the baseline {f.baseline} on {f.metric}, "
+        f"{f.queries:,} queries, allowed -{conf.max_baseline_loss:g}"
+    )
 
 
 def _format_estimate(estimate: Estimate) -> str:

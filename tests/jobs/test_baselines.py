@@ -45,7 +45,7 @@ def test_scores_in_spark_equal_those_of_plain_rows(tiny_run: Any, prepared: Any)
     warehouse = tiny_run.warehouse(*SETTINGS)
     test = warehouse.read_run(EXAMPLE_SCORES).where("split = 'test'")
     examples = warehouse.read_run(TRAINING_EXAMPLES).where("split = 'test'")
-    rows = prepared.join_examples(test).toPandas().sort_values("example_id")
+    rows = prepared.join_examples(test, "test").toPandas().sort_values("example_id")
     plain = examples.toPandas().sort_values("example_id")
     assert len(rows) == len(plain) > 0
     _require_equal(prepared.baselines, rows, plain[NAMES].to_numpy(np.float32))
