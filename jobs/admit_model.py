@@ -5,8 +5,9 @@ training_examples and scoring_rows, validation queries only, queries, relevance_
 labeler_decisions, the weights that were served last, and two model directories: that of the run
 date and that of the model in force. Both score the same rows of tonight: relevance on the lists as
 served, engagement in the currency of conf, both beside the baselines, calibration by task, order of
-the funnel; thresholds are conf `admission`. The first model is held to absolute bounds alone. An admitted model is copied to
-`storage.root`/admitted/VERSION, so that a later training does not touch it.
+the funnel; thresholds are conf `admission`. The first model is held to absolute bounds alone. An
+admitted model is copied to `storage.root`/admitted/VERSION, so that a later training does not touch
+it.
 Idempotency key: run date, model version, thresholds and the model that it was held to.
 
     counterpoise admit_model --conf FILE
@@ -95,7 +96,9 @@ def run(run: Run) -> None:
     decisions = read_model_decisions(warehouse)
     mine = [r for r in decisions if r["model_version"] == version][-1]
     report.notes += format_decision(mine)
-    report.details["decision"] = mine | {"metrics": json.loads(mine["metrics"])}
+    metrics = json.loads(mine["metrics"])
+    report.details["decision"] = mine | {"metrics": metrics}
+    report.warnings += [f"WARNING: {line}" for line in metrics.get("warnings", [])]
     write_model_section(warehouse.report_dir(), mine)
     _go_on(warehouse, mine, find_in_force(decisions))
 
@@ -135,9 +138,8 @@ def _still_holds(last: Row, before: Row | None, criteria: str, conf: ResolvedCon
 def _hash_criteria(conf: ResolvedConf, before: Row | None) -> str:
     tree = conf.tree.model_dump(mode="json", exclude={"admission": {"on_refusal"}})
     held_to = before["model_version"] if before else None
-    return section_hash(
-        [*(tree[name] for name in ("admission", "value", "evaluation", "baselines")), held_to]
-    )
+    judged_by = [tree[name] for name in ("admission", "value", "evaluation", "baselines")]
+    return section_hash([*judged_by, held_to])
 
 
 def _find_comparable(warehouse: Warehouse, candidate: Path, before: Row | None) -> Path | None:

@@ -11,6 +11,7 @@ from features.evaluation.rankers import sweep_rankers, weigh_engagement
 from jobs.reports.list_sums import sum_blocks, sum_by_query
 from model.evaluation.list_sums import ListMetric
 from model.evaluation.metrics import compute_log_discounts
+from model.evaluation.steady import steady_sums
 
 
 def measure_true_curve(pairs: DataFrame, parameters: DataFrame, tree: Conf) -> pd.DataFrame:
@@ -42,6 +43,7 @@ def measure_true_curve(pairs: DataFrame, parameters: DataFrame, tree: Conf) -> p
         sum_by_query(lists, rankers, grades, ndcg, discounts),
         sum_by_query(lists, rankers, gains, seen, _read_examination(parameters, k)),
     ).toPandas()
+    sums = steady_sums(sums, ("metric", "ranker", "region", "block"), ("total", "denominator"))
     added = sums.groupby(["metric", "ranker"])[["total", "denominator", "queries"]].sum()
     names = ["relevance", *gains]
     figures = (added["total"] / added["denominator"]).unstack("metric").reindex(columns=names)

@@ -18,7 +18,6 @@ from features.contracts import (
 from features.contracts.training import TASKS
 from features.evaluation.funnel import measure_disorder
 from features.evaluation.lists import examination_at_position, select_pages, with_block
-from features.evaluation.names import RELEVANCE_KINDS, relevance_metrics
 from features.evaluation.rankers import BASELINES, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import graded_rows
@@ -29,19 +28,23 @@ from jobs.platform.plans import keep_frame
 from jobs.platform.warehouse import Warehouse
 from jobs.reports.baselines import RunBaselines
 from jobs.reports.example_scores import predict_examples
-from jobs.serving.gate_baselines import PART, REFERENCE_PART, hold_to_baselines
+from jobs.serving.gate_orders import (
+    CANDIDATE,
+    CHANCE,
+    PART,
+    REFERENCE,
+    REFERENCE_PART,
+    build_rankings,
+    hold_to_baselines,
+)
 from jobs.serving.in_force import WeightsInForce
 from jobs.serving.paired import PairedSums, Ranked, sum_paired
 from model.baselines.verdict import INPUT
 from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import BlockBootstrap, Estimate
 from model.evaluation.reliability import estimate_calibration_gap, estimate_task_metrics
-from model.serving.admission import CalibrationFigure, GateEvidence, RankingFigure
+from model.serving.admission import CalibrationFigure, GateEvidence
 from udfs.score_rows import score_rows
-
-CANDIDATE, REFERENCE, CHANCE = "candidate", "in_force", "random"
-"""Orders that are judged: as served; of the model in force; none. PART and REFERENCE_PART are by the
-relevance or engagement alone; baselines stand beside them under their own names."""
 
 _PREDICTED = ("p_click", "p_cart", "p_purchase", "p_ge_1", "p_ge_2", "relevance")
 
@@ -85,7 +88,7 @@ def gather_evidence(
         order = compared.shown.transform(measure_disorder).collect()[0].asDict()
         rows, shown = int(order.pop("rows")), int(order.pop("queries"))
         return GateEvidence(
-            rankings=tuple(_build_rankings(sums, bootstrap, tree)),
+            rankings=tuple(build_rankings(sums, bootstrap, tree)),
             calibration=tuple(_build_calibration(compared, queries, sums, bootstrap, tree)),
             disorder={name: float(share or 0.0) for name, share in order.items()},
             rows=rows,
@@ -174,7 +177,7 @@ def _sum_orders(
         lists |= {REFERENCE: F.col("ref_value"), REFERENCE_PART: F.col("ref_relevance")}
         shown |= {REFERENCE: F.col("ref_joint"), REFERENCE_PART: F.col("ref_engagement_only")}
     lists |= {name: score for name, score in beside.items() if name == INPUT}
-    shown |= {name: ours[name] for name in BASELINES} | beside
+    shown |= {**{name: ours[name] for name in BASELINES}, **beside}
     return sum_paired(
         Ranked(compared.lists, lists),
         Ranked(compared.shown, shown),
@@ -187,37 +190,6 @@ def _sum_orders(
 def _swap_predictions(shown: DataFrame) -> DataFrame:
     """Put the predictions of the model in force in the place of the candidate's."""
     return shown.withColumns({p: F.col(f"ref_{p}") for p in _PREDICTED})
-
-
-def _build_rankings(
-    paired: PairedSums, bootstrap: BlockBootstrap, tree: Conf
-) -> Iterator[RankingFigure]:
-    k = tree.evaluation.k
-    metrics = [kind.format(k=k) for kind in RELEVANCE_KINDS.values()] + [paired.engagement]
-    human = paired.sums.get(ALL, CANDIDATE, metrics[0])
-    if human is None or human.query_count < tree.value.min_queries:
-        metrics.append(relevance_metrics(k, human_only=False)["exp"])
-    for metric in metrics:
-        for region in paired.sums.regions:
-            figure = _build_ranking(paired, bootstrap, metric, region)
-            if figure is not None:
-                yield figure
-
-
-def _build_ranking(
-    paired: PairedSums, bootstrap: BlockBootstrap, metric: str, region: str
-) -> RankingFigure | None:
-    ours, part, chance, theirs = (
-        paired.sums.get(region, name, metric) for name in (CANDIDATE, PART, CHANCE, REFERENCE)
-    )
-    if ours is None or part is None or chance is None or not ours.query_count:
-        return None
-    gain = None
-    if theirs is not None:
-        gain = bootstrap.estimate_difference(ours.totals, theirs.totals, ours.denominators)
-    over = bootstrap.estimate_difference(part.totals, chance.totals, part.denominators)
-    value = bootstrap.estimate_mean(ours.totals, ours.denominators).value
-    return RankingFigure(metric, region, ours.query_count, value, over.value, gain)
 
 
 def _build_calibration(

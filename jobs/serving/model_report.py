@@ -1,7 +1,7 @@
 """A decision on a ranker in words: notes of the job, and its section of report.md."""
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +16,9 @@ def format_decision(row: Mapping[str, Any]) -> list[str]:
         f"model {row['model_version']} {row['decision']} by {row['decided_by']} on "
         f"{row['run_date']} (decision {row['decision_no']}, {against})"
     ]
-    unjudged = json.loads(row["metrics"]).get("unjudged", [])
-    return lines + [f"    {line}" for line in (*row["reasons"], *unjudged)]
+    metrics = json.loads(row["metrics"])
+    beside = (*metrics.get("unjudged", []), *metrics.get("warnings", []))
+    return lines + [f"    {line}" for line in (*row["reasons"], *beside)]
 
 
 def write_model_section(folder: Path, row: Mapping[str, Any]) -> Path:
@@ -35,8 +36,27 @@ def write_model_section(folder: Path, row: Mapping[str, Any]) -> Path:
                 *_list_errors(metrics.get("calibration", [])),
             ],
         ),
+        *_format_baselines(metrics.get("baselines", [])),
     ]
     return write_section(folder, "05-model", "\n\n".join(parts))
+
+
+def _format_baselines(figures: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Format the table of the model's parts beside the baselines; none without figures."""
+    if not figures:
+        return []
+    rows = [
+        [
+            f"{f['part']}, {f['metric']}",
+            f["baseline"],
+            f["queries"],
+            _format_gap(f["gap"]),
+            _format_gap(f["gap_in_force"]),
+        ]
+        for f in figures
+    ]
+    head = ["part, validation queries", "baseline", "queries", "less it", "model in force less it"]
+    return [format_table(head, rows)]
 
 
 def _list_rankings(figures: Iterable[Mapping[str, Any]]) -> list[list[object]]:

@@ -8,8 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from model.evaluation.list_sums import COUNTS
+from model.evaluation.steady import steady_sums
 
 ALL = "all"
+_KEYS = ["region", "ranker", "metric"]
 
 
 @dataclass(frozen=True)
@@ -36,12 +38,12 @@ class BlockSums:
 
     def __init__(self, sums: pd.DataFrame, blocks: int) -> None:
         """Take what `jobs.reports.list_sums.sum_blocks` gives, collected."""
+        sums = steady_sums(sums, [*_KEYS, "block"], ("total", "denominator"))
         self._blocks = blocks
         self.metrics = sorted(set(sums["metric"]))
         self.regions = [ALL, *sorted(set(sums["region"]))]
-        keys = ["region", "ranker", "metric"]
         self._cells = {
-            tuple(map(str, key)): self._build_cell(part) for key, part in sums.groupby(keys)
+            tuple(map(str, key)): self._build_cell(part) for key, part in sums.groupby(_KEYS)
         }
         for key, part in sums.groupby(["ranker", "metric"]):
             self._cells[ALL, str(key[0]), str(key[1])] = self._build_cell(part)

@@ -13,6 +13,7 @@ from model.evaluation.metrics import (
     compute_histogram_auc,
     divide_sums,
 )
+from model.evaluation.steady import steady_sums
 
 _SUMS = (
     "rows",
@@ -118,6 +119,7 @@ def estimate_calibration_gap(
 
 def _build_arrays(part: pd.DataFrame, blocks: int) -> list[NDArray[np.float64]]:
     """Build the features [blocks, bins] of each sum."""
+    part = steady_sums(part, ("region", "block", "bin"), _SUMS)
     codes, _ = pd.factorize(part["bin"], sort=True)
     bins = int(codes.max()) + 1
     flat = part["block"].to_numpy(np.int64) * bins + codes

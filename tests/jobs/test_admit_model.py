@@ -66,14 +66,18 @@ def test_a_refused_night_scores_with_the_model_before_and_a_rollback_goes_back(
     assert f"Scored with model {first}" in report.warnings[0]
     metrics = json.loads(refused[0].metrics)
     assert all(f["gain"] is not None for f in metrics["rankings"]) and metrics["rankings"]
+    beside = {f["part"]: f for f in metrics["baselines"]}
+    assert set(beside) == {"relevance_only"}, "one page says nothing of engagement"
+    assert beside["relevance_only"]["baseline"] == "cosine"
+    assert all(f["gap_in_force"] is not None for f in beside.values())
     assert all(f["loss"] is not None for f in metrics["calibration"]) and metrics["calibration"]
     assert refused[0].compared_with == first == served(own_run)
     score_catalog.JOB.run(spark, own_run.conf())
     scores = warehouse.read_run(SCORES)
     assert {r.model_version for r in scores.select("model_version").distinct().collect()} == {first}
-    assert "| relevance_ndcg@10_exp | all |" in (warehouse.report_dir() / "report.md").read_text(
-        encoding="utf-8"
-    )
+    page = (warehouse.report_dir() / "report.md").read_text(encoding="utf-8")
+    assert "| relevance_ndcg@10_exp | all |" in page
+    assert "| relevance_only, relevance_ndcg@10_exp | cosine |" in page
 
     admit_model.JOB.run(spark, own_run.conf(*FEW))  # other terms: judged again
     assert served(own_run) == second

@@ -126,6 +126,10 @@ def test_every_step_reports_balanced_rows(
     for table in ("items", "impressions", "label_chunks", "training_examples", "scores"):
         assert counts[table].rows_out > 0, table
     assert closing_table(reports).row_count >= len(CHAIN)
+    (gate,) = (report for report in reports if report.job == "admit_model")
+    beside = {f["part"]: f["baseline"] for f in gate.details["decision"]["metrics"]["baselines"]}
+    assert set(beside) == {"engagement_only", "relevance_only"}
+    assert beside["relevance_only"] == "cosine"
 
 
 def test_own_features_go_from_a_file_to_the_scores(

@@ -24,6 +24,7 @@ DECISIONS = Table(
     columns=declare_required([("decision_no", "bigint", "number"), ("decision", "string", "what")]),
     key=("decision_no",),
 )
+OTHER = Path(__file__).with_name("insert_decisions.py")
 REPOSITORY = Path(__file__).parents[3]
 MakeConf = Callable[..., ResolvedConf]
 
@@ -69,20 +70,6 @@ def test_whoever_is_always_beaten_gives_up(spark: SparkSession, make_conf: MakeC
     assert [decision for _, decision in rows(warehouse)] == ["revoked"] * 5
 
 
-OTHER = """
-import sys
-from conf.load import SIMULATED, load_conf
-from jobs.platform.runner import open_warehouse
-from jobs.platform.session import get_session
-from tests.jobs.platform.test_decisions import insert_named
-conf = load_conf([SIMULATED], [f"storage.root={sys.argv[1]}", "spark.driver_memory=1g"])
-warehouse, _ = open_warehouse(get_session(conf.tree), conf, "other")
-print("ready", flush=True)
-sys.stdin.readline()
-insert_named(warehouse, "b")
-"""
-
-
 def insert_named(warehouse: Warehouse, who: str) -> None:
     for n in range(3):
         assert insert_decision(warehouse, DECISIONS, make_decision(f"{who}{n}"))
@@ -95,7 +82,7 @@ def test_decisions_of_two_processes_at_once_all_stand(
     conf = make_conf()
     warehouse, _ = open_warehouse(spark, conf, "test")
     with subprocess.Popen(
-        [sys.executable, "-c", OTHER, conf.tree.storage.root],
+        [sys.executable, str(OTHER), conf.tree.storage.root],
         env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
         text=True,
         stdin=subprocess.PIPE,

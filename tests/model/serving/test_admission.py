@@ -6,7 +6,13 @@ import pytest
 
 from conf.sections.admission import AdmissionConf
 from model.evaluation.bootstrap import Estimate
-from model.serving.admission import CalibrationFigure, GateEvidence, RankingFigure, judge_candidate
+from model.serving.admission import (
+    BaselineFigure,
+    CalibrationFigure,
+    GateEvidence,
+    RankingFigure,
+    judge_candidate,
+)
 
 CONF = AdmissionConf()
 RANKING = RankingFigure("relevance", "all", 100, 0.8, 0.3)
@@ -73,6 +79,42 @@ def test_probabilities_that_are_off_are_refused() -> None:
 def test_a_cart_that_is_likelier_than_a_click_is_refused() -> None:
     wrong = replace(GOOD, disorder={"p_cart > p_click": 0.02})
     assert reasons(wrong) == ["p_cart > p_click in 2.00% of 1,000 rows, allowed 1.00%"]
+
+
+BASELINE = BaselineFigure("engagement_only", "lightgbm", "engagement", 100, Estimate(0, 0, 0))
+LOST = Estimate(-0.05, -0.08, -0.02)
+
+
+def with_baseline(gap: Estimate, in_force: Estimate | None, queries: int = 100) -> GateEvidence:
+    figure = replace(BASELINE, gap=gap, gap_in_force=in_force, queries=queries)
+    return replace(GOOD, baselines=(figure,))
+
+
+def test_a_clear_loss_to_a_baseline_refuses_where_something_better_serves() -> None:
+    line = (
+        "engagement_only: -0.0500 [-0.0800, -0.0200] against the baseline lightgbm on engagement, "
+        "100 queries, allowed -0.01"
+    )
+    level = Estimate(-0.005, -0.02, 0.01)
+    for in_force, refused in ((level, True), (LOST, False), (None, False)):
+        verdict = judge_candidate(with_baseline(LOST, in_force), CONF, min_queries=50)
+        assert verdict.admitted is not refused
+        assert (verdict.reasons, verdict.warnings) == (([line], []) if refused else ([], [line]))
+
+
+@pytest.mark.parametrize(
+    ("gap", "queries"),
+    [
+        (Estimate(-0.05, -0.11, 0.01), 100),
+        (Estimate(-0.009, -0.012, -0.006), 100),
+        (Estimate(-1, None, None), 100),
+        (LOST, 49),
+    ],
+)
+def test_a_loss_that_may_be_noise_or_is_small_says_nothing(gap: Estimate, queries: int) -> None:
+    evidence = with_baseline(gap, BASELINE.gap, queries)
+    verdict = judge_candidate(evidence, CONF, min_queries=50)
+    assert (verdict.reasons, verdict.warnings) == ([], [])
 
 
 def test_few_queries_are_said_and_refuse_nothing() -> None:
