@@ -8,10 +8,10 @@ from conf.sections.base import Section
 from conf.sections.labelers.causal_lm import CausalLmConf
 from conf.sections.labelers.cross_encoder import CrossEncoderConf
 from conf.sections.labelers.endpoint import EndpointConf
-from conf.sections.labelers.ensemble import EnsembleConf
+from conf.sections.labelers.ensemble import EnsembleConf, MemberKind
 from conf.sections.labelers.lexical import LexicalConf
 
-LabelerKind = Literal["ensemble", "cross_encoder", "causal_lm", "openai_compatible", "lexical"]
+LabelerKind = Literal["ensemble", MemberKind]
 
 
 class LabelerConf(Section):
