@@ -1,4 +1,4 @@
-"""Lets one process at a time commit to the tables below a root on this machine.
+"""Lets one process at a time write a table of this machine's disks.
 
 On local disks Delta keeps two commits apart only within one JVM: of two processes that write the
 same version, the later one may overwrite the earlier one's file. Threads of a process share the
@@ -6,54 +6,81 @@ lock; Delta keeps them apart. A file system without locks (a mounted object stor
 a way of their own) is used as it is.
 """
 
+import errno
 import fcntl
+import logging
 import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 
+_NO_LOCKS = frozenset({errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS, errno.EINVAL})
+"""What file systems without locks answer."""
+_LOG = logging.getLogger(__name__)
+
+
+@dataclass
+class _Held:
+    """The lock of one file: how many threads are inside (count), and its descriptor while any is;
+    -1 where the file system has no locks."""
+
+    guard: threading.Lock = field(default_factory=threading.Lock)
+    inside: int = 0
+    descriptor: int = -1
+
+
 _GUARD = threading.Lock()
-_HELD: dict[Path, tuple[int, int]] = {}
-"""By lock file: its descriptor, and how many threads are inside (count)."""
+_HELD: dict[Path, _Held] = {}
+"""By lock file; there is one per table."""
 
 
 @contextmanager
-def hold_commit_lock(root: Path) -> Iterator[None]:
-    """Wait until no other process commits below the root, and keep others waiting in the block.
+def hold_commit_lock(root: Path, table: str) -> Iterator[None]:
+    """Wait until no other process writes the table, and keep others waiting in the block.
 
     The system frees the lock of a process that dies.
+
+    Args:
+        root: of the tables.
+        table: name.
     """
-    path = root / "state" / "commit.lock"
-    _enter(path)
+    path = root.resolve() / "state" / "commits" / f"{table}.lock"
+    with _GUARD:
+        held = _HELD.setdefault(path, _Held())
+    with held.guard:
+        if held.inside == 0:
+            held.descriptor = _open_locked(path)
+        held.inside += 1
     try:
         yield
     finally:
-        _leave(path)
-
-
-def _enter(path: Path) -> None:
-    with _GUARD:
-        descriptor, count = _HELD.get(path, (-1, 0))
-        _HELD[path] = (descriptor if count else _open_locked(path), count + 1)
-
-
-def _leave(path: Path) -> None:
-    with _GUARD:
-        descriptor, count = _HELD.pop(path)
-        if count > 1:
-            _HELD[path] = (descriptor, count - 1)
-        elif descriptor >= 0:
-            os.close(descriptor)
+        with held.guard:
+            held.inside -= 1
+            if held.inside == 0 and held.descriptor >= 0:
+                os.close(held.descriptor)
 
 
 def _open_locked(path: Path) -> int:
     """Open and lock the file; -1 where the file system has no locks."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o640)
+    descriptor = os.open(
+        path, os.O_RDWR | os.O_CREAT, 0o666
+    )  # less the umask: a root may be shared
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
-    except OSError:
+        _lock_file(descriptor, path)
+    except OSError as error:
         os.close(descriptor)
+        if error.errno not in _NO_LOCKS:
+            raise
         return -1
     return descriptor
+
+
+def _lock_file(descriptor: int, path: Path) -> None:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        _LOG.warning("table %s: waits for another process that writes it", path.stem)
+        fcntl.flock(descriptor, fcntl.LOCK_EX)

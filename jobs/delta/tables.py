@@ -122,7 +122,7 @@ class DeltaTables:
         """
         if table.name in self._made:
             return False
-        with self.commit_alone():
+        with self.commit_alone(table):
             is_new = not self.exists(table)
             if is_new:
                 self._clear_torn(table)
@@ -133,10 +133,12 @@ class DeltaTables:
         self._made.add(table.name)
         return is_new
 
-    def commit_alone(self) -> AbstractContextManager[None]:
-        """Keep other processes of this machine from committing in the block; tables by name have a
-        catalog that does."""
-        return nullcontext() if self.conf.tree.storage.database else hold_commit_lock(self.root)
+    def commit_alone(self, table: Table) -> AbstractContextManager[None]:
+        """Keep other processes of this machine from writing the table in the block; tables by name
+        have a catalog that does."""
+        if self.conf.tree.storage.database:
+            return nullcontext()
+        return hold_commit_lock(self.root, table.name)
 
     def _clear_torn(self, table: Table) -> None:
         """Remove the log of a run that was killed before the table's first commit.

@@ -11,7 +11,7 @@ from jobs.platform.warehouse import Warehouse
 
 _IGNORE_MISSING = "spark.sql.files.ignoreMissingFiles"
 _CHANGING = ("WRITE", "MERGE", "DELETE", "UPDATE", "TRUNCATE", "RESTORE", "REPLACE", "STREAMING")
-"""How the names of operations begin, or end, that change rows; OPTIMIZE and the like move them."""
+"""How the names of operations begin that change rows; OPTIMIZE and the like move them."""
 _MEND = "mend"
 """Named as the job of a commit that drops files which are gone."""
 
@@ -159,15 +159,17 @@ def _rewrite_table(warehouse: Warehouse, table: Table) -> None:
 
     The commit names the job _MEND, without a run date.
     """
-    spark, rows = warehouse.spark, warehouse.open_delta(table).toDF()
+    spark = warehouse.spark
     before = spark.conf.get(_IGNORE_MISSING, "false")
     spark.conf.set(_IGNORE_MISSING, "true")
     try:
         metadata = json.dumps({"job": _MEND, "code_version": code_version()})
-        writer = rows.write.format("delta").mode("overwrite").option("userMetadata", metadata)
-        if warehouse.conf.tree.storage.database:
-            writer.saveAsTable(warehouse.build_identifier(table))
-        else:
-            writer.save(str(warehouse.locate_table(table)))
+        with warehouse.commit_alone(table):
+            rows = warehouse.open_delta(table).toDF()
+            writer = rows.write.format("delta").mode("overwrite").option("userMetadata", metadata)
+            if warehouse.conf.tree.storage.database:
+                writer.saveAsTable(warehouse.build_identifier(table))
+            else:
+                writer.save(str(warehouse.locate_table(table)))
     finally:
         spark.conf.set(_IGNORE_MISSING, before or "false")

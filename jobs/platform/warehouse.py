@@ -220,7 +220,7 @@ class Warehouse(DeltaTables):
         Found by its name: the newest commit may be another run's, or a table optimisation.
         """
         name = uuid4().hex
-        with self.commit_alone():
+        with self.commit_alone(table):
             write(name)
         return history.commit_named(self.list_commits(table), name)
 

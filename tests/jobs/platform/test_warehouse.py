@@ -4,6 +4,7 @@ import datetime as dt
 import json
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -208,24 +209,32 @@ def test_runs_of_two_dates_share_the_tables(spark: SparkSession, make_conf: Make
     assert warehouse.read(DAILY).count() == 2
 
 
-def test_a_commit_waits_for_that_of_another_process(
-    spark: SparkSession, make_conf: MakeConf
+def test_a_write_waits_for_another_process_that_writes_the_table(
+    spark: SparkSession, make_conf: MakeConf, caplog: pytest.LogCaptureFixture
 ) -> None:
     warehouse, _ = open_warehouse(spark, make_conf(), "test")
     script = (
-        "import sys, time; from pathlib import Path; from jobs.delta.lock import hold_commit_lock\n"
-        "with hold_commit_lock(Path(sys.argv[1])):\n"
-        "    print('held', flush=True); time.sleep(3); Path(sys.argv[1], 'end').touch()\n"
+        "import sys; from pathlib import Path; from jobs.delta.lock import hold_commit_lock\n"
+        "with hold_commit_lock(Path(sys.argv[1]), sys.argv[2]):\n"
+        "    print('held', flush=True); sys.stdin.readline(); Path(sys.argv[1], 'end').touch()\n"
     )
-    command = [sys.executable, "-c", script, str(warehouse.root)]
-    for write in (
-        lambda: warehouse.merge(PRICES, prices(spark, ("a", 1.0))),
-        lambda: warehouse.merge(PRICES, prices(spark, ("a", 2.0))),
-    ):
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as other:
-            assert other.stdout is not None and other.stdout.readline() == b"held\n"
-            write()
-            (warehouse.root / "end").unlink()  # is there only once the other has let go
+    command = [sys.executable, "-c", script, str(warehouse.root), PRICES.name]
+    for price in (1.0, 2.0):  # the table's first commit, and a further one
+        caplog.clear()
+        with (
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other,
+            ThreadPoolExecutor(1) as pool,
+        ):
+            assert other.stdin is not None and other.stdout is not None
+            assert other.stdout.readline() == b"held\n"
+            writing = pool.submit(warehouse.merge, PRICES, prices(spark, ("a", price)))
+            while not writing.done() and "waits for another process" not in caplog.text:
+                time.sleep(0.05)
+            assert not writing.done()
+            other.stdin.write(b"go\n")
+            other.stdin.flush()
+            writing.result()
+        (warehouse.root / "end").unlink()
     assert warehouse.read(PRICES).collect()[0]["price"] == 2.0
 
 
