@@ -136,7 +136,8 @@ def _still_holds(last: Row, before: Row | None, criteria: str, conf: ResolvedCon
 
 
 def _hash_criteria(conf: ResolvedConf, before: Row | None) -> str:
-    tree = conf.tree.model_dump(mode="json", exclude={"admission": {"on_refusal"}})
+    beside = {"admission": {"on_refusal"}, "baselines": {"threads"}}
+    tree = conf.tree.model_dump(mode="json", exclude=beside)
     held_to = before["model_version"] if before else None
     judged_by = [tree[name] for name in ("admission", "value", "evaluation", "baselines")]
     return section_hash([*judged_by, held_to])

@@ -33,10 +33,10 @@ class AdmissionConf(Section):
         0.01,
         ge=0,
         le=1,
-        description="largest clear loss of the engagement alone to the best of `baselines.arms`, "
-        "or of the relevance alone to the cosine, over all regions (of a figure whose best is 1). "
-        "It refuses a model where the one in force holds the bound; else it is a warning: nothing "
-        "better could be served",
+        description="largest clear loss of the engagement alone to the best of popularity, BM25 "
+        "and `baselines.arms`, or of the relevance alone to the cosine, over all regions (of a "
+        "figure whose best is 1). It refuses a model where the one in force is better by more than "
+        "this; else it is a warning",
     )
     max_calibration_error: float = Field(
         0.05,

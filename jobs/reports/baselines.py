@@ -92,8 +92,8 @@ class RunBaselines:
 
 
 def name_opponents(fitted: Mapping[str, Column]) -> list[str]:
-    """Name the baselines that the engagement is held to: two columns of every row, and the fitted
-    ones that are no order of grades."""
+    """Name the baselines that the engagement is held to: popularity and BM25, which stand in every
+    row, and those of conf, but for the order of the three tasks' grades."""
     return [*_MEASURED_ALREADY, *(name for name in fitted if name != GRADED)]
 
 

@@ -70,7 +70,7 @@ def hold_to_baselines(
         paired: block sums of PART, of the baselines, and of REFERENCE_PART where there is a model
             in force.
         bootstrap: draws of the blocks.
-        beside: fitted baselines by name.
+        beside: baselines of conf by name.
         tree: the conf.
     """
     k, opponents = tree.evaluation.k, name_opponents(beside)

@@ -107,9 +107,9 @@ def _score_both(
     baselines: RunBaselines,
 ) -> Iterator[ScoredRows]:
     """Score the rows once by both models and keep them while they are measured."""
-    lists = _score_lists(warehouse, candidate, reference, weights)
-    shown = _score_pages(warehouse, candidate, reference, weights)
     with ExitStack() as stack:
+        lists = keep_frame(_score_lists(warehouse, candidate, reference, weights), stack)
+        shown = _score_pages(warehouse, candidate, reference, weights)
         lists = keep_frame(baselines.join_served(lists), stack)
         shown = keep_frame(baselines.join_examples(shown, "validation"), stack)
         yield ScoredRows(lists, shown, reference is not None)

@@ -14,7 +14,7 @@ INPUT = "cosine"
 
 @dataclass(frozen=True)
 class Comparison:
-    """A ranker less a baseline over the same test queries.
+    """Holds a ranker less a baseline over the same queries.
 
     Attributes:
         check: engagement_baseline or relevance_input.

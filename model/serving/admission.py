@@ -43,7 +43,7 @@ class BaselineFigure:
         baseline, metric: what it is held to, and by which figure (higher is better).
         queries: queries behind it (count).
         gap: candidate less the baseline, paired.
-        gap_in_force: the same of the model in force; None where there is none.
+        gap_in_force: the same of the model in force; None where none can be compared.
     """
 
     part: str
@@ -98,7 +98,7 @@ class AdmissionVerdict:
     Attributes:
         reasons: that speak against it.
         unjudged: what could not be judged.
-        warnings: losses to a baseline for which nothing better could be served.
+        warnings: losses to a baseline where no model in force is known to be better.
     """
 
     reasons: list[str]
@@ -137,6 +137,7 @@ def judge_candidate(
     reasons += [_format_baseline(f, conf) for f in lost if f not in behind]
     few = [f.metric for f in evidence.rankings if f not in counted and f.region == ALL]
     few += [f"{f.task} calibration" for f in evidence.calibration if _has_few(f, calibrated)]
+    few += [f"{f.part} beside {f.baseline}" for f in evidence.baselines if f.queries < min_queries]
     few += ["order of the funnel"] if evidence.queries < min_queries else []
     unjudged = [f"fewer than {min_queries} validation queries: {', '.join(few)}"] if few else []
     return AdmissionVerdict(reasons, unjudged, [_format_baseline(f, conf) for f in behind])
@@ -186,8 +187,9 @@ def _is_lost(gap: Estimate, allowed: float) -> bool:
 
 
 def _is_nothing_better(f: BaselineFigure, conf: AdmissionConf) -> bool:
-    """Return whether the model in force loses as clearly, or there is none."""
-    return f.gap_in_force is None or _is_lost(f.gap_in_force, conf.max_baseline_loss)
+    """Return whether the model in force, if one was compared, is not better by more than the loss
+    that is allowed."""
+    return f.gap_in_force is None or f.gap_in_force.value - f.gap.value <= conf.max_baseline_loss
 
 
 def _format_baseline(f: BaselineFigure, conf: AdmissionConf) -> str:

@@ -95,8 +95,16 @@ def test_a_clear_loss_to_a_baseline_refuses_where_something_better_serves() -> N
         "engagement_only: -0.0500 [-0.0800, -0.0200] against the baseline lightgbm on engagement, "
         "100 queries, allowed -0.01"
     )
-    level = Estimate(-0.005, -0.02, 0.01)
-    for in_force, refused in ((level, True), (LOST, False), (None, False)):
+    better, level = Estimate(-0.02, -0.03, -0.01), Estimate(-0.041, -0.06, 0.01)
+    worse = Estimate(-0.09, -0.2, 0.02)
+    for in_force, refused in (
+        (Estimate(0.01, -0.01, 0.03), True),
+        (better, True),  # it loses, too, and less
+        (level, False),
+        (LOST, False),
+        (worse, False),
+        (None, False),
+    ):
         verdict = judge_candidate(with_baseline(LOST, in_force), CONF, min_queries=50)
         assert verdict.admitted is not refused
         assert (verdict.reasons, verdict.warnings) == (([line], []) if refused else ([], [line]))
@@ -124,9 +132,11 @@ def test_few_queries_are_said_and_refuse_nothing() -> None:
         {"p_cart > p_click": 0.5},
         9,
         3,
+        (replace(BASELINE, queries=3, gap=LOST),),
     )
     verdict = judge_candidate(few, CONF, min_queries=50)
     assert verdict.admitted
     assert verdict.unjudged == [
-        "fewer than 50 validation queries: relevance, click calibration, order of the funnel"
+        "fewer than 50 validation queries: relevance, click calibration, engagement_only beside "
+        "lightgbm, order of the funnel"
     ]
