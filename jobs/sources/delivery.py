@@ -66,17 +66,18 @@ class Delivery:
         return {row["event_date"]: int(row["passed"]) for row in days}
 
     def days_with_stored(self, days: int) -> Mapping[date, int]:
-        """Rows by day as `log_days`, led by the stored days of as many before the first given."""
+        """Give rows by day as `log_days`, in order, with the stored days among so many before the
+        newest one that the source does not give."""
         given = self.log_days
         if not given or not self.warehouse.exists(IMPRESSIONS):
             return given
-        first = min(given)
-        earlier = F.col("event_date").between(
-            F.lit(first - timedelta(days=days)), F.lit(first - timedelta(days=1))
+        newest = max(given)
+        lately = F.col("event_date").between(
+            F.lit(newest - timedelta(days=days)), F.lit(newest - timedelta(days=1))
         )
-        stored = self.warehouse.read(IMPRESSIONS).where(earlier)
-        rows = stored.groupBy("event_date").count().orderBy("event_date").collect()
-        return {row["event_date"]: int(row["count"]) for row in rows} | dict(given)
+        stored = self.warehouse.read(IMPRESSIONS).where(lately).groupBy("event_date").count()
+        rows = {row["event_date"]: int(row["count"]) for row in stored.collect()} | dict(given)
+        return dict(sorted(rows.items()))
 
     @property
     def last_day(self) -> date:

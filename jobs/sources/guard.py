@@ -176,7 +176,7 @@ def _report_losses(delivery: Delivery, losses: Mapping[Table, Loss]) -> None:
         if (count := delivery.unreadable_lines(table))
     )
     if not delivery.raw.closed:
-        report.warnings.extend(thin_newest_day(delivery.days_with_stored(_USUAL_DAYS)))
+        report.warnings.extend(thin_newest_day(delivery.days_with_stored(2 * _USUAL_DAYS)))
     if delivery.last is None and not delivery.raw.closed and delivery.warehouse.exists(ITEMS):
         report.warnings.append(
             "no report of an earlier run is left: whether the catalogue or the queries shrank "

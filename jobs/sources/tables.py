@@ -7,11 +7,13 @@ the data set, `simulated` false and a judgment's `source` human unless they are 
 """
 
 import logging
+import re
 from collections.abc import Callable, Iterable
 from datetime import date
 from functools import cache, reduce
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
+from urllib.parse import unquote
 
 from delta.tables import DeltaTable
 from py4j.protocol import Py4JError
@@ -39,6 +41,7 @@ from jobs.sources.base import (
 from jobs.sources.files import load_frame, make_unreadable_error, read_delimited, read_json_lines
 from jobs.sources.window import as_of
 
+T = TypeVar("T")
 _LOG = logging.getLogger(__name__)
 _QUERY_COLUMNS = ("query_text", "region")
 
@@ -191,8 +194,10 @@ def _look_at_table(spark: SparkSession, given: TableInput) -> Iterable[object]:
     """Look at the table in each way, the surest first; None where a way is closed."""
     yield _try_look(lambda: _delta_version(spark, given))
     if given.table is not None:
-        files = _try_look(lambda: spark.read.table(str(given.table)).inputFiles())
-        yield _try_look(lambda: _hash_listing(spark, files))
+        table = str(given.table)
+        files = _try_look(lambda: sorted(spark.read.table(table).inputFiles())) or []
+        yield _try_look(lambda: _hash_listing(spark, [_escape_uri(file) for file in files]))
+        yield files
     else:
         yield _try_look(lambda: _hash_listing(spark, str(given.path)))
 
@@ -207,7 +212,12 @@ def _delta_version(spark: SparkSession, given: TableInput) -> object:
     return [identity, table.history(1).select("version").collect()[0]["version"]]
 
 
-def _hash_listing(spark: SparkSession, path: Any) -> object:
+def _escape_uri(uri: str) -> str:
+    """Write a file's URI as a path to load: decoded, and no character of it is a pattern."""
+    return re.sub(r"([\[\]{}*?\\])", r"\\\1", unquote(uri))
+
+
+def _hash_listing(spark: SparkSession, path: str | list[str]) -> object:
     """Count and hash over names, sizes and times of some files, or of those below a path; none is
     read."""
     reader = spark.read.format("binaryFile").option("recursiveFileLookup", True)
@@ -216,7 +226,7 @@ def _hash_listing(spark: SparkSession, path: Any) -> object:
     return [count, mixed] if count else None
 
 
-def _try_look(look: Callable[[], object]) -> object:
+def _try_look(look: Callable[[], T]) -> T | None:
     try:
         return look() or None
     except (PySparkException, Py4JError):

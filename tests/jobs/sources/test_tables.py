@@ -93,12 +93,14 @@ def test_a_table_by_name_or_remote_path_is_seen_by_its_version_or_listing(
     assert fingerprint(remote) == before
     spark.range(2).write.mode("overwrite").parquet(str(tmp_path / "plain"))
     assert fingerprint(remote) != before
-    spark.sql(f"CREATE TABLE plainly_named USING parquet LOCATION '{tmp_path / 'plain'}'")
+    odd = tmp_path / "New York [a] {b}"  # a URI escapes such names, and a pattern reads them
+    spark.range(2).write.parquet(str(odd))
+    spark.sql(f"CREATE TABLE plainly_named USING parquet LOCATION '{odd}'")
     try:
         named = make_conf(*settings, "source.items={path: null, table: plainly_named}")
         before = fingerprint(named)
         assert fingerprint(named) == before
-        for file in (tmp_path / "plain").glob("*.parquet"):  # written over under its own name
+        for file in odd.glob("*.parquet"):  # written over under its own name
             os.utime(file, (1, 1))
         spark.catalog.refreshTable("plainly_named")
         assert fingerprint(named) != before
