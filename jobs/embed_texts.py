@@ -2,7 +2,7 @@
 
 Grain: one row per distinct text (by hash) and encoder version. Inputs: items, queries.
 Idempotent by key: only texts without an embedding of this encoder are encoded, and appended by
-MERGE. Of old encoders the `features.kept_versions` newest stay.
+MERGE. Of the encoders, this one among them, `features.kept_versions` stay.
 Run: counterpoise embed_texts --conf FILE --run-date 2026-03-01
 """
 

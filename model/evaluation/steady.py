@@ -1,4 +1,4 @@
-"""Makes sums that Spark added the same in every run."""
+"""Makes figures of equal rows equal, in whatever order Spark added the rows."""
 
 from collections.abc import Sequence
 
@@ -11,6 +11,9 @@ ones of its sums change from run to run."""
 
 def steady_sums(sums: pd.DataFrame, keys: Sequence[str], added: Sequence[str]) -> pd.DataFrame:
     """Sort rows by their keys and round what was added, so that equal rows give equal figures.
+
+    A sum that lies within its last bits of a rounding edge can still differ; so can large ones,
+    whose last bits are not below DIGITS.
 
     Args:
         sums: one row per value of the keys.

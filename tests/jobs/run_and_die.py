@@ -41,7 +41,7 @@ def is_at(name: str, step: str) -> Callable[..., bool]:
 
 
 def begin_log(self: DeltaTables, table: Table) -> None:
-    """Leave what Delta leaves that was killed before the first commit."""
+    """Leave what Delta leaves that was killed before the table's first commit."""
     log = self.locate_table(table) / "_delta_log"
     (log / "_staged_commits").mkdir(parents=True)
     (log / ".00000000000000000000.json.tmp").touch()
@@ -59,7 +59,15 @@ def arm(point: str) -> None:
         for method in ("merge", "replace", "append"):
             setattr(Warehouse, method, die_after(getattr(Warehouse, method), is_at(name, step)))
     elif kind == "log":
-        DeltaTables._clear_torn = die_after(begin_log, lambda _, table: table.name == name)  # type: ignore[method-assign]
+        clear = DeltaTables._clear_torn
+
+        def begin_and_die(self: DeltaTables, table: Table) -> None:
+            clear(self, table)
+            if table.name == name:
+                begin_log(self, table)
+                die()
+
+        DeltaTables._clear_torn = begin_and_die  # type: ignore[method-assign]
     elif kind == "checkpoint":
         import model.training.trainer
 
@@ -67,7 +75,7 @@ def arm(point: str) -> None:
             model.training.trainer.save_checkpoint, lambda *_: True
         )
     else:
-        raise ValueError(f"no point {point!r}: write commit:TABLE or checkpoint")
+        raise ValueError(f"no point {point!r}: write log:TABLE, commit:TABLE@STEP or checkpoint")
 
 
 if __name__ == "__main__":

@@ -203,6 +203,15 @@ def test_a_first_night_that_is_killed_again_and_again_ends_with_the_same_rows(
             assert row == pytest.approx(other, rel=1e-5, abs=1e-6)
     assert after == before
     assert list(list_leftovers(tmp_path)) == []
+    assert read_properties(spark, killed) == read_properties(spark, conf)
+
+
+def read_properties(spark: SparkSession, conf: ResolvedConf) -> dict[str, dict[str, str]]:
+    """Properties of every table, by name: what its contract asks of Delta."""
+    warehouse, _ = open_warehouse(spark, conf, "test")
+    tables = [table for table in ALL_TABLES if warehouse.exists(table)]
+    details = {t.name: warehouse.open_delta(t).detail().collect()[0] for t in tables}
+    return {name: detail["properties"] for name, detail in details.items()}
 
 
 def sort_rows(lines: list[str], table: Table) -> list[dict[str, Any]]:
