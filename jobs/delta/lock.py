@@ -65,13 +65,14 @@ def hold_commit_lock(root: Path, table: str) -> Iterator[None]:
 def _open_locked(path: Path) -> int:
     """Open and lock the file; -1 where the file system has no locks."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(
-        path, os.O_RDWR | os.O_CREAT, 0o666
-    )  # less the umask: a root may be shared
+    descriptor = -1
     try:
+        # The mode is less the umask: users of a group may share a root.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         _lock_file(descriptor, path)
     except OSError as error:
-        os.close(descriptor)
+        if descriptor >= 0:
+            os.close(descriptor)
         if error.errno not in _NO_LOCKS:
             raise
         return -1
