@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from conf.sections.language import read_english
@@ -150,7 +151,8 @@ def test_a_chunk_is_read_with_the_stored_vectors_of_the_labelers_encoder(
     known = [(text, right, vector.tolist()) for text, vector in stored]
     known += [(text, other, [0.0, -1.0]) for text, _ in stored]
     frame = spark.createDataFrame(known, "t string, encoder_version string, embedding array<float>")
-    warehouse.merge(TEXT_EMBEDDINGS, frame.withColumn("text_hash", text_hash(frame["t"])).drop("t"))
+    dated = frame.withColumn("run_date", F.lit(warehouse.conf.run_date))
+    warehouse.merge(TEXT_EMBEDDINGS, dated.withColumn("text_hash", text_hash(F.col("t"))).drop("t"))
     found = said()
     assert found["Blue Lamp"] > 0.9 and found["Green Rug"] < 0.1
     assert without != found and set(without) == set(found)
