@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from features.evaluation.names import headline_metrics, is_relevance
-from model.baselines.verdict import Comparison, format_warning, select_reasons
+from model.baselines.verdict import Comparison, format_warning, select_warnings
 from model.evaluation.block_sums import ALL
 from model.evaluation.evaluated import NO_RANKING
 
@@ -62,7 +62,7 @@ class Findings:
         marked = {(r["ranker"], r["metric"]): r["simulated"] for r in self.rows}
         return [
             format_warning(c, bool(marked.get((c.ranker, c.metric))))
-            for c in select_reasons(self.comparisons)
+            for c in select_warnings(self.comparisons)
         ]
 
     def _pick_headlines(self) -> dict[str, str]:

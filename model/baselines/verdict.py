@@ -14,7 +14,7 @@ INPUT = "cosine"
 
 @dataclass(frozen=True)
 class Comparison:
-    """Holds a ranker less a baseline over the same queries.
+    """Holds what a ranker has over a baseline on the same queries.
 
     Attributes:
         check: engagement_baseline or relevance_input.
@@ -73,7 +73,7 @@ def compare_rankers(
     return [comparison for comparison in comparisons if comparison is not None]
 
 
-def select_reasons(comparisons: Sequence[Comparison]) -> list[Comparison]:
+def select_warnings(comparisons: Sequence[Comparison]) -> list[Comparison]:
     """Select the comparisons that a reader is warned of.
 
     An engagement ranking clearly below the best baseline; a relevance ranking at or below its

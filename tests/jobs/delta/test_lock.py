@@ -39,9 +39,7 @@ def is_free(root: Path) -> bool:
     return True
 
 
-def test_a_process_waits_for_another_that_writes_the_table(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_process_waits_for_another_that_writes_the_table(tmp_path: Path) -> None:
     with hold_elsewhere(tmp_path) as other:
         assert other.stdin is not None
         assert not is_free(tmp_path)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from model.baselines.verdict import compare_rankers, format_warning, select_reasons
+from model.baselines.verdict import compare_rankers, format_warning, select_warnings
 from model.evaluation.block_sums import BlockSums
 from model.evaluation.bootstrap import BlockBootstrap
 
@@ -47,7 +47,7 @@ def _compared(ours: float, theirs: float, relevance: float, cosine: float) -> Bl
 def test_a_clear_loss_to_the_best_baseline_is_a_reason() -> None:
     sums = _compared(0.4, 0.45, 0.9, 0.8)
     found = compare_rankers(sums, BOOTSTRAP, ["popularity", "lightgbm"], "e", "r")
-    (lost,) = select_reasons(found)
+    (lost,) = select_warnings(found)
     assert (lost.check, lost.ranker, lost.baseline) == (
         "engagement_baseline",
         "engagement_only",
@@ -64,12 +64,12 @@ def test_a_ranker_ahead_is_warned_of_nothing() -> None:
     found = compare_rankers(
         _compared(0.5, 0.45, 0.9, 0.8), BOOTSTRAP, ["popularity", "lightgbm"], "e", "r"
     )
-    assert len(found) == 2 and select_reasons(found) == []
+    assert len(found) == 2 and select_warnings(found) == []
 
 
 def test_relevance_level_with_its_own_input_is_a_reason() -> None:
     found = compare_rankers(_compared(0.5, 0.45, 0.8, 0.8), BOOTSTRAP, ["lightgbm"], "e", "r")
-    (level,) = select_reasons(found)
+    (level,) = select_warnings(found)
     assert (level.check, level.below) == ("relevance_input", False)
     assert "level with the baseline cosine" in format_warning(level, simulated=False)
 
