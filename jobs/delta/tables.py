@@ -1,5 +1,6 @@
 """The Delta tables of one conf: where they are, how they are made, and their versions."""
 
+import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext, suppress
@@ -17,6 +18,9 @@ from features.contracts import Table
 from jobs.command.causes import naming_table
 from jobs.delta import history, log_files
 from jobs.delta.lock import hold_commit_lock
+
+_OF_RUN = re.compile(r"run_date = DATE'(\d{4}-\d\d-\d\d)'(?: AND |$)")
+"""How a condition begins that only rows of one run date satisfy."""
 
 
 class MissingTableError(UserError, FileNotFoundError):
@@ -94,6 +98,21 @@ class DeltaTables:
         rows = rows if run_date is None else rows.where(F.col("run_date") == F.lit(run_date))
         uris = [uri for uri in rows.inputFiles() if uri.startswith(("file:", "/"))]
         return [_local_path(uri) for uri in uris]
+
+    def holds_none(self, table: Table, where: str) -> bool:
+        """Return whether the log of an existing table shows that no row satisfies `where`.
+
+        The log knows which run dates a file may hold; of any other condition only a table without
+        files is sure to hold no such row. A table by name never is.
+        """
+        if self.conf.tree.storage.database:
+            return False
+        try:
+            state = log_files.read_state(self.locate_table(table))
+        except log_files.UnreadableLogError:
+            return False
+        run_date = _OF_RUN.match(where)
+        return not (state.files_of("run_date", run_date[1]) if run_date else state.files)
 
     def locate_table(self, table: Table) -> Path:
         """Return the folder of a table by path."""

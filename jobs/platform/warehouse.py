@@ -99,9 +99,8 @@ class Warehouse(DeltaTables):
             given = content_hash(rows)
             if content_hash(stored) == given:
                 return self._leave_rows(table, given[0])
-        writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", where)
-        save = partial(self._save_rows, writer, table, where=where)
-        commit = retry_commit(lambda: self._find_commit(table, lambda name: save(commit=name)))
+        save = partial(self._replace_rows, table, rows, where)
+        commit = retry_commit(lambda: self._find_commit(table, save))
         if commit is None:  # no rows in place of none: Delta commits nothing
             return self._leave_rows(table, 0)
         # replaceWhere rewrites files that also hold rows outside of it, and counts those as output.
@@ -169,6 +168,16 @@ class Warehouse(DeltaTables):
             writer.saveAsTable(self.build_identifier(table))
         else:
             writer.save(str(self.locate_table(table)))
+
+    def _replace_rows(self, table: Table, rows: DataFrame, where: str, name: str) -> None:
+        """Write the rows in place of those that satisfy `where`; where there are none, append them:
+        a replacement would compute the table's state, and look through its files, for nothing.
+        """
+        if self.holds_none(table, where):
+            writer = _hold_to(where, rows).write.format("delta").mode("append")
+        else:
+            writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", where)
+        self._save_rows(writer, table, commit=name, where=where)
 
     def _append_first_rows(self, table: Table, rows: DataFrame) -> Written | None:
         """Append the rows to a table that was just made; None where another run was quicker.
@@ -248,3 +257,9 @@ class Warehouse(DeltaTables):
                 "code_version": code_version(),
             }
         )
+
+
+def _hold_to(where: str, rows: DataFrame) -> DataFrame:
+    """Let a write of the rows fail at one that does not satisfy `where`, as Delta's own does."""
+    refused = F.raise_error(F.lit(f"a row to be written does not satisfy {where}"))
+    return rows.where(F.when(F.expr(where), True).otherwise(refused.cast("boolean")))
