@@ -19,6 +19,7 @@ ON_REQUEST = (
     "worlds",
     "joint_gain",
     "labelers",
+    "tree_inputs",
     "audit",
     "mix",
     "fit_features",

@@ -91,17 +91,15 @@ def measure() -> list[Result]:
     graded = read_pairs(path, range(bucket), limit, seed=SEED, brands=True)
     sample = _read_count("COUNTERPOISE_LABELER_TEST_PAIRS")
     test = read_pairs(path, [bucket], sample, seed=SEED, brands=True)
-    held = np.array([_is_held_out(query) for query in graded.pairs.queries])
-    draws = _draw_queries(test)
+    held = np.array([is_held_out(query) for query in graded.pairs.queries])
+    draws = draw_queries(test, REPLICATES)
     outcomes: dict[str, Outcome] = {}
     results: list[Result] = []
     for kind in os.environ.get("COUNTERPOISE_LABELERS", f"{BASELINE},{JUDGED}").split(","):
         ran = run_labeler(kind, graded, held, test.pairs)
         if ran is None:
             continue
-        outcomes[kind] = _judge_outcome(
-            ran.p, test, compute_mix(count_grades(graded.grades)), draws
-        )
+        outcomes[kind] = judge_outcome(ran.p, test, compute_mix(count_grades(graded.grades)), draws)
         results += [*_judge_speed(kind, ran), _describe_test(kind, ran, test)]
         if kind == JUDGED and len(graded.pairs) >= LEARNT + READ:
             results.append(_compare_with_bare(kind, ran, graded))
@@ -114,18 +112,18 @@ def _read_count(variable: str) -> int | None:
     return int(os.environ.get(variable, "0")) or None
 
 
-def _is_held_out(query: str) -> bool:
+def is_held_out(query: str) -> bool:
     """Tell whether a query chooses: a tenth of them do, whatever their bucket."""
     return zlib.crc32(query.strip().lower().encode()) // 10 % 10 == 0
 
 
-def _draw_queries(test: GradedPairs) -> Draws:
+def draw_queries(test: GradedPairs, replicates: int) -> Draws:
     """Draw queries with replacement: their rows, and which drawn query each row is of; one entry
     per replicate."""
     _, query = np.unique(_list_keys(test), return_inverse=True)
     rows = np.split(np.argsort(query, kind="stable"), np.cumsum(np.bincount(query))[:-1])
     generator = np.random.default_rng(SEED)
-    picks = generator.integers(0, len(rows), (REPLICATES, len(rows)))
+    picks = generator.integers(0, len(rows), (replicates, len(rows)))
     sizes = np.array([len(part) for part in rows])
     return [
         (np.concatenate([rows[at] for at in pick]), np.repeat(np.arange(len(pick)), sizes[pick]))
@@ -138,7 +136,7 @@ def _list_keys(test: GradedPairs) -> list[str]:
     return [query.strip().lower() for query in test.pairs.queries]
 
 
-def _judge_outcome(
+def judge_outcome(
     p: Probabilities, test: GradedPairs, mix: tuple[float, float, float], draws: Draws
 ) -> Outcome:
     cuts = match_cuts(p.expected, np.ones(len(p)), mix)

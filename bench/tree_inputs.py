@@ -1,0 +1,135 @@
+"""What each part of the inputs of the labeler `lexical` brings on Home Depot's human grades.
+
+Buckets 0 to 5 in turn (see `bench.homedepot_pairs`): trees are fitted on the other five, a tenth of
+whose queries chooses leaves and rounds, and answer the pairs of the sixth; the answers of all six
+are judged together. One arm sees all inputs, each of the others all but one part, the last one no
+graded pairs at all. Figures as in `bench.labelers`; differences are paired over the same draws of
+queries, 95 %. Bucket 6 is not looked at.
+"""
+
+import os
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from rich.console import Console
+
+from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
+from bench.labelers import SEED, Outcome, draw_queries, is_held_out, judge_outcome
+from bench.result import Result
+from conf.load import SIMULATED, load_conf
+from model.labelers.base import Probabilities
+from model.labelers.lexical import catalogue, directions, neighbours, word_grades
+from model.labelers.lexical.boosting import BagFit
+from model.labelers.lexical.graded import FEATURES as GRADED_FEATURES
+from model.labelers.lexical.graded import GradedPairs as Learnt
+from model.labelers.lexical.inputs import LexicalInputs
+from model.labelers.mix.sampling import compute_mix, count_grades
+
+BUCKETS = range(6)
+REPLICATES = 200
+"""Draws of queries behind an interval."""
+BAG = 3
+"""Members of a bag: what eight bring beyond three is the same for all arms, and takes as long."""
+PARTS: Mapping[str, tuple[str, ...]] = {
+    "neighbours": neighbours.FEATURES,
+    "directions": directions.FEATURES,
+    "catalogue": catalogue.FEATURES,
+    "word_grades": word_grades.FEATURES,
+}
+FIGURES = (
+    *("within_query_correlation", "ndcg@10", "clear_pairs", "qwk", "spearman_of_ratings"),
+    *("exact", "within_one", "ece_ge_1", "ece_ge_2"),
+)
+"""Order within a query first, then what the gate reads."""
+ALL, NONE = "all inputs", "no graded pairs"
+
+
+def measure() -> list[Result]:
+    """Measure what all inputs have over all but one part; nothing where the data is absent."""
+    path = find_file()
+    if path is None:
+        Console().print("tree_inputs: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
+        return []
+    limit = int(os.environ.get("COUNTERPOISE_LABELER_PAIRS", "0")) or None
+    folds = [read_pairs(path, [bucket], limit, seed=SEED, brands=True) for bucket in BUCKETS]
+    answers: dict[str, list[Probabilities]] = {}
+    for number, fold in enumerate(folds):
+        others = _join_folds([other for other in folds if other is not fold])
+        for arm, p in _answer_fold(others, fold):
+            answers.setdefault(arm, []).append(p)
+        Console().print(f"bucket {number} of {len(folds)} is answered")
+    judged = _join_folds(folds)
+    draws, mix = draw_queries(judged, REPLICATES), compute_mix(count_grades(judged.grades))
+    outcomes = {
+        arm: judge_outcome(_join_answers(parts), judged, mix, draws)
+        for arm, parts in answers.items()
+    }
+    return [
+        result
+        for arm, outcome in outcomes.items()
+        for result in _compare_arms(arm, outcome, outcomes[ALL])
+    ]
+
+
+def _answer_fold(graded: GradedPairs, fold: GradedPairs) -> Iterator[tuple[str, Probabilities]]:
+    """Fit each arm on the graded pairs and give what it answers to the fold's."""
+    settings = ["labeler.kind=lexical", f"labeler.lexical.bag={BAG}"]
+    conf = load_conf([SIMULATED], settings=settings).tree
+    held = np.array([is_held_out(query) for query in graded.pairs.queries])
+    pairs, targets = graded.pairs.select_rows(~held), graded.targets.select_rows(~held)
+    choosing = graded.pairs.select_rows(held)
+    inputs = LexicalInputs.fit(pairs, conf.encoder, conf.language)
+    plain = inputs.build_matrix(pairs)
+    learnt, columns = Learnt.learn_pairs(pairs, targets, plain, inputs)
+    fitted = np.column_stack([plain, columns])
+    chosen, asked = (
+        np.column_stack([inputs.build_matrix(some), learnt.compute_features(some, inputs)])
+        for some in (choosing, fold.pairs)
+    )
+    names = np.array([*inputs.names, *GRADED_FEATURES])
+    without = {ALL: (), **PARTS, NONE: GRADED_FEATURES}
+    for arm, left_out in without.items():
+        seen = ~np.isin(names, left_out)
+        truths = graded.targets.select_rows(held)
+        bag = BagFit(
+            fitted[:, seen],
+            targets,
+            (chosen[:, seen], truths),
+            conf.labeler.lexical,
+            conf.seed,
+            tuple(names[seen]),
+        )
+        yield arm, bag.add_members(bag.fit_one()).predict(asked[:, seen])
+
+
+def _join_folds(folds: list[GradedPairs]) -> GradedPairs:
+    pairs = folds[0].pairs
+    for fold in folds[1:]:
+        pairs = pairs.followed_by(fold.pairs)
+    return GradedPairs(
+        pairs,
+        np.concatenate([fold.grades for fold in folds]),
+        np.concatenate([fold.ratings for fold in folds]),
+    )
+
+
+def _join_answers(parts: list[Probabilities]) -> Probabilities:
+    return Probabilities(
+        np.concatenate([p.p_ge_1 for p in parts]), np.concatenate([p.p_ge_2 for p in parts])
+    )
+
+
+def _compare_arms(arm: str, outcome: Outcome, full: Outcome) -> Iterator[Result]:
+    """Give the figures of all inputs, and of another arm what all inputs have over it."""
+    for name in FIGURES:
+        if arm == ALL:
+            yield Result(f"{arm}: {name}", outcome.format_figure(name), "none", True)
+            continue
+        gain = full.value[name] - outcome.value[name]
+        low, high = np.nanquantile(full.drawn[name] - outcome.drawn[name], (0.025, 0.975))
+        words = f"{gain:+.4f} ({low:+.4f} to {high:+.4f})"
+        yield Result(f"{ALL} over {_name_arm(arm)}: {name}", words, "none", True)
+
+
+def _name_arm(arm: str) -> str:
+    return arm if arm == NONE else f"all but {arm}"
