@@ -8,6 +8,7 @@ replaced. Rows that break a rule go to the quarantine with their reason.
 Run: counterpoise import_judgments --conf FILE --run-date DATE   (the run date of the sample)
 """
 
+import numpy as np
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.errors import UserError
@@ -21,10 +22,10 @@ from features.contracts import (
     RESOLVED_JUDGMENTS,
 )
 from features.judging.agreement import (
+    Confusion,
     count_confusions,
     grade_counts,
     krippendorff_alpha,
-    weighted_kappa,
 )
 from features.judging.answers import (
     VERSION_PREFIX,
@@ -32,6 +33,7 @@ from features.judging.answers import (
     judged_labels,
     resolve_answers,
 )
+from features.labels.grades import GRADES
 from features.quality.verdicts import build_quarantine, by_rule, select_accepted
 from jobs.platform.job import Job
 from jobs.platform.plans import cut_plan
@@ -40,6 +42,7 @@ from jobs.platform.run import Run
 from jobs.platform.warehouse import Warehouse
 from jobs.sources.base import require_columns
 from jobs.sources.files import read_delimited
+from model.labelers.metrics import compute_kappa
 
 _COLUMNS = ("pair", "rater", "grade")
 
@@ -81,11 +84,19 @@ def measure_agreement(answers: DataFrame) -> dict[str, object]:
         {
             "raters": f"{a} / {b}",
             "pairs": sum(confusion.values()),
-            "weighted_kappa": weighted_kappa(confusion),
+            "weighted_kappa": compute_rater_kappa(confusion),
         }
         for (a, b), confusion in count_confusions(answers).items()
     ]
     return {"krippendorff_alpha": krippendorff_alpha(grade_counts(answers)), "kappas": kappas}
+
+
+def compute_rater_kappa(confusion: Confusion) -> float | None:
+    """Compute quadratic weighted kappa; None without pairs, or where both raters gave one and the
+    same grade throughout."""
+    table = [[confusion.get((a, b), 0) for b in GRADES] for a in GRADES]
+    kappa = float(compute_kappa(np.asarray(table, np.float64)))
+    return None if np.isnan(kappa) else kappa
 
 
 def _raw_answers(warehouse: Warehouse) -> DataFrame:

@@ -1,4 +1,4 @@
-"""How far raters agree: quadratic weighted kappa of two, Krippendorff's alpha of all.
+"""How far raters agree: the grades of each two counted, and Krippendorff's alpha of all.
 
 Spark counts; the formulas work on counts that do not grow with the answers.
 """
@@ -46,23 +46,6 @@ def grade_counts(answers: DataFrame) -> dict[tuple[int, ...], int]:
     names = [f"n{grade}" for grade in GRADES]
     counted = answers.groupBy("query_id", "item_id").agg(*given).groupBy(*names).count()
     return {tuple(int(row[n]) for n in names): int(row["count"]) for row in counted.collect()}
-
-
-def weighted_kappa(confusion: Confusion) -> float | None:
-    """Compute Cohen's kappa with quadratic weights (Cohen 1968); None where it is not defined.
-
-    1 - sum d^2 o_ab / sum d^2 e_ab, o the observed and e the shares expected of two raters who keep
-    their own mix but grade independently, d the distance in grades. Not defined without pairs, or
-    where both raters gave one and the same grade throughout.
-    """
-    total = sum(confusion.values())
-    if total == 0:
-        return None
-    rows = {a: sum(n for (i, _), n in confusion.items() if i == a) for a in GRADES}
-    columns = {b: sum(n for (_, j), n in confusion.items() if j == b) for b in GRADES}
-    observed = sum((a - b) ** 2 * n for (a, b), n in confusion.items())
-    expected = sum((a - b) ** 2 * rows[a] * columns[b] for a in GRADES for b in GRADES) / total
-    return None if expected == 0 else 1.0 - observed / expected
 
 
 def krippendorff_alpha(counts: Mapping[tuple[int, ...], int]) -> float | None:

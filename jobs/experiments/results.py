@@ -10,8 +10,9 @@ from conf.sections.experiment import ExperimentConf
 from jobs.command.version import code_version
 from jobs.experiments.study import Arm, Study
 from model.evaluation.block_sums import ALL
+from model.evaluation.bootstrap import BlockBootstrap
 from model.experiments.figures import Figure
-from model.experiments.intervals import ComparedFigure, TwoLevels, compare_arms
+from model.experiments.intervals import ComparedFigure, compare_arms
 from model.experiments.pooling import pool_draws
 from model.experiments.predictions import UNIT
 from model.experiments.training import Training, hash_training_source
@@ -214,7 +215,7 @@ def _compare_figures(
     test = next(iter(arms[0].trainings.values())).read_predictions(TEST, study.snapshot)
     b = conf.bootstrap
     units = len(np.unique(test.get_codes(UNIT)))
-    levels = TwoLevels(units, len(study.seeds), b.replicates, b.confidence, b.seed)
+    bootstrap = BlockBootstrap(units, b.replicates, b.confidence, b.seed, len(study.seeds))
     by_key: dict[tuple[str, str], dict[str, list[Figure]]] = {}
     for arm, by_seed in figures.items():
         for seed in study.seeds:
@@ -223,7 +224,7 @@ def _compare_figures(
     compared: list[ComparedFigure] = []
     for by_arm in by_key.values():
         complete = {arm: fs for arm, fs in by_arm.items() if len(fs) == len(study.seeds)}
-        compared += compare_arms(complete, conf.references, levels)
+        compared += compare_arms(complete, conf.references, bootstrap)
     return compared
 
 

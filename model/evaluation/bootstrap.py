@@ -4,6 +4,10 @@ Queries are hashed into a fixed number of blocks, Spark sums each block, and who
 with replacement here. A block's queries are a random group, so the spread over blocks estimates
 the spread over queries, whatever their number (delete-a-group, Kott 2001); pages, regions and
 items of one query text always move together.
+
+An experiment draws its lists one by one (a block each) and, as a second level, the seeds of its
+trainings: a replicate is the mean over the drawn seeds of the figure over the drawn lists (Davison
+and Hinkley 1997, section 3.8; Field and Welsh 2007).
 """
 
 from collections.abc import Callable
@@ -36,19 +40,29 @@ class BlockBootstrap:
         replicates: bootstrap replicates (count).
         confidence: level of the interval (fraction).
         seed: seed of the draws.
+        trainings: of one arm, each with a seed of its own (count).
     """
 
     blocks: int
     replicates: int
     confidence: float
     seed: int
+    trainings: int = 1
 
     @cached_property
     def draws(self) -> Floats:
         """[replicates, blocks] how often each block was drawn."""
-        generator = np.random.default_rng(self.seed)
-        shares = np.full(self.blocks, 1.0 / self.blocks)
-        return generator.multinomial(self.blocks, shares, size=self.replicates).astype(np.float64)
+        return self._draw_counts(self.blocks, np.random.default_rng(self.seed))
+
+    @cached_property
+    def training_shares(self) -> Floats:
+        """[replicates, trainings] share of each training among the drawn ones."""
+        generator = np.random.default_rng([self.seed, 2])
+        return self._draw_counts(self.trainings, generator) / self.trainings
+
+    def _draw_counts(self, size: int, generator: np.random.Generator) -> Floats:
+        shares = np.full(size, 1.0 / size)
+        return generator.multinomial(size, shares, size=self.replicates).astype(np.float64)
 
     def estimate(
         self,
@@ -70,8 +84,13 @@ class BlockBootstrap:
         if int(np.sum(np.asarray(support) > 0)) < 2:
             return Estimate(value, None, None)
         drawn = statistic(*(np.tensordot(self.draws, np.asarray(s, np.float64), 1) for s in sums))
+        return self.bound_value(value, drawn, centred=centred)
+
+    def bound_value(self, value: float, drawn: Floats, *, centred: bool = False) -> Estimate:
+        """Add the percentile interval of its replicates [replicates] to a value; `centred` as in
+        `estimate`. None where no replicate, or not the value, is finite."""
         drawn = drawn[np.isfinite(drawn)]
-        if len(drawn) == 0:
+        if len(drawn) == 0 or not np.isfinite(value):
             return Estimate(value, None, None)
         tail = (1.0 - self.confidence) / 2
         low, high = np.quantile(drawn, [tail, 1.0 - tail])

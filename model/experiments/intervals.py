@@ -1,78 +1,23 @@
-"""Intervals over lists and seeds: a bootstrap with two levels, the same draws for every arm.
+"""Arms compared over lists and seeds: the same draws of both for every arm.
 
-Each replicate draws the units of the split (queries or sessions) with replacement and, as a second
-level, the seeds; an arm's figure is the mean over the drawn seeds of the figure over the drawn
-units. All arms get the same draws, so a difference is paired by unit and by seed (Davison and
-Hinkley 1997, section 3.8; Field and Welsh 2007).
+The bootstrap's blocks are the units of the split (queries or sessions), its second level the seeds,
+so a difference is paired by unit and by seed.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 from scipy import stats
 
 from model.arrays import Floats
-from model.evaluation.bootstrap import Estimate
+from model.evaluation.bootstrap import BlockBootstrap, Estimate
 from model.experiments.figures import Figure
 
 _FEWEST = 2
 """Units or seeds below which nothing varies and no interval exists (count)."""
 POWER = 0.8
 """Chance of seeing a difference that is there: the usual one (Cohen 1988)."""
-
-
-@dataclass(frozen=True)
-class TwoLevels:
-    """Draws for the arms of one data set.
-
-    Attributes:
-        units: units of the split (count).
-        seeds: seeds of every arm (count).
-        replicates: bootstrap replicates (count).
-        confidence: level of the intervals (fraction).
-        seed: seed of the draws.
-    """
-
-    units: int
-    seeds: int
-    replicates: int
-    confidence: float
-    seed: int
-
-    @cached_property
-    def draws(self) -> Floats:
-        """[replicates, units] how often each unit was drawn."""
-        shares = np.full(self.units, 1.0 / self.units)
-        generator = np.random.default_rng([self.seed, 1])
-        return generator.multinomial(self.units, shares, size=self.replicates).astype(np.float64)
-
-    @cached_property
-    def seed_shares(self) -> Floats:
-        """[replicates, seeds] share of each seed among the drawn ones."""
-        shares = np.full(self.seeds, 1.0 / self.seeds)
-        generator = np.random.default_rng([self.seed, 2])
-        drawn = generator.multinomial(self.seeds, shares, size=self.replicates)
-        return np.asarray(drawn / self.seeds, np.float64)
-
-    def compute_replicates(self, figures: Sequence[Figure]) -> Floats:
-        """Compute the replicates [replicates] of an arm's figure; `figures` are in the order of the
-        seeds."""
-        by_seed = np.stack([figure.compute_replicates(self.draws) for figure in figures], axis=1)
-        return np.asarray(np.sum(by_seed * self.seed_shares, axis=1), np.float64)
-
-    def estimate(self, value: float, replicates: Floats, units: int) -> Estimate:
-        """Add the percentile interval to a value; there is none where two units are not there.
-
-        A figure that noise can only push up (calibration error) may lie outside the percentiles.
-        """
-        finite = replicates[np.isfinite(replicates)]
-        if (units < _FEWEST and self.seeds < _FEWEST) or not len(finite) or not np.isfinite(value):
-            return Estimate(value, None, None)
-        tail = (1.0 - self.confidence) / 2
-        low, high = np.quantile(finite, [tail, 1.0 - tail])
-        return Estimate(value, float(low), float(high))
 
 
 @dataclass(frozen=True)
@@ -100,7 +45,7 @@ class ComparedFigure:
 
 
 def compare_arms(
-    arms: Mapping[str, Sequence[Figure]], references: Mapping[str, str], levels: TwoLevels
+    arms: Mapping[str, Sequence[Figure]], references: Mapping[str, str], bootstrap: BlockBootstrap
 ) -> list[ComparedFigure]:
     """Compare the arms on one metric and region: each one's figure, and its difference from its
     reference.
@@ -109,19 +54,21 @@ def compare_arms(
         arms: figures by arm, in the order of the seeds, one per seed.
         references: by arm the one that it is compared with; where either is absent (it failed, or
             is no other arm's) there is no difference.
+        bootstrap: blocks are the units of the split; as many trainings as seeds.
     """
-    drawn = {arm: levels.compute_replicates(figures) for arm, figures in arms.items()}
+    drawn = {arm: _draw_figure(figures, bootstrap) for arm, figures in arms.items()}
     means = {arm: float(np.mean([f.value for f in figures])) for arm, figures in arms.items()}
     compared = []
     for arm, figures in arms.items():
         example, other = figures[0], references.get(arm)
-        estimate = levels.estimate(means[arm], drawn[arm], example.units)
+        estimate = _bound_mean(means[arm], drawn[arm], example.units, bootstrap)
         difference = seen = None
         if other is not None and other in arms:
             gaps = drawn[arm] - drawn[other]
-            difference = levels.estimate(means[arm] - means[other], gaps, example.units)
+            gap = means[arm] - means[other]
+            difference = _bound_mean(gap, gaps, example.units, bootstrap)
             if difference.low is not None:
-                seen = compute_detectable(float(np.nanstd(gaps)), levels.confidence)
+                seen = compute_detectable(float(np.nanstd(gaps)), bootstrap.confidence)
         compared.append(
             ComparedFigure(
                 arm,
@@ -136,6 +83,19 @@ def compare_arms(
             )
         )
     return compared
+
+
+def _draw_figure(figures: Sequence[Figure], bootstrap: BlockBootstrap) -> Floats:
+    """Compute the replicates [replicates] of an arm's figure, given in the order of the seeds."""
+    by_seed = np.stack([figure.compute_replicates(bootstrap.draws) for figure in figures], axis=1)
+    return np.asarray(np.sum(by_seed * bootstrap.training_shares, axis=1), np.float64)
+
+
+def _bound_mean(value: float, drawn: Floats, units: int, bootstrap: BlockBootstrap) -> Estimate:
+    """Add the interval, where two units or two seeds vary."""
+    if max(units, bootstrap.trainings) < _FEWEST:
+        return Estimate(value, None, None)
+    return bootstrap.bound_value(value, drawn)
 
 
 def compute_detectable(error: float, confidence: float, freedom: float = np.inf) -> float:

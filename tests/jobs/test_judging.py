@@ -6,6 +6,7 @@ from datetime import datetime
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from sklearn.metrics import cohen_kappa_score
 
 import jobs.import_judgments
 import jobs.import_labels
@@ -23,7 +24,7 @@ from features.contracts import (
     RELEVANCE_LABELS,
     RESOLVED_JUDGMENTS,
 )
-from jobs.import_judgments import AnswersError
+from jobs.import_judgments import AnswersError, compute_rater_kappa
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 
@@ -137,3 +138,13 @@ def _source_is_imported_again(spark: SparkSession, judged: Warehouse, conf: Reso
         "v1": 24,
         "judging-2026-03-01": 8,
     }
+
+
+def test_kappa_of_two_raters_is_that_of_scikit_learn() -> None:
+    assert compute_rater_kappa({(0, 0): 1, (0, 1): 1, (1, 1): 1, (2, 0): 1, (2, 2): 2}) == (
+        pytest.approx(
+            cohen_kappa_score([0, 0, 1, 2, 2, 2], [0, 1, 1, 0, 2, 2], weights="quadratic")
+        )
+    )
+    assert compute_rater_kappa({}) is None
+    assert compute_rater_kappa({(1, 1): 9}) is None

@@ -1,4 +1,4 @@
-"""Agreement against the `krippendorff` package and scikit-learn, and the cases without a value."""
+"""Agreement against the `krippendorff` package, and the cases without a value."""
 
 import krippendorff
 import numpy as np
@@ -6,13 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from pyspark.sql import SparkSession
-from sklearn.metrics import cohen_kappa_score
 
 from features.judging.agreement import (
     count_confusions,
     grade_counts,
     krippendorff_alpha,
-    weighted_kappa,
 )
 
 GRADES = st.integers(0, 2)
@@ -41,20 +39,7 @@ def test_alpha_is_that_of_the_package(rows: list[tuple[int | None, ...]]) -> Non
     assert alpha == pytest.approx(known, abs=1e-9)
 
 
-@given(st.lists(st.tuples(GRADES, GRADES), min_size=1, max_size=30))
-def test_kappa_is_that_of_scikit_learn(pairs: list[tuple[int, int]]) -> None:
-    confusion = {pair: pairs.count(pair) for pair in set(pairs)}
-    first, second = zip(*pairs, strict=True)
-    kappa = weighted_kappa(confusion)
-    if kappa is None:
-        assert len({*first, *second}) == 1
-        return
-    known = cohen_kappa_score(first, second, weights="quadratic", labels=[0, 1, 2])
-    assert kappa == pytest.approx(known, abs=1e-9)
-
-
 def test_nothing_to_compare_has_no_value() -> None:
-    assert weighted_kappa({}) is None
     assert krippendorff_alpha({(1, 0, 0): 9}) is None
 
 

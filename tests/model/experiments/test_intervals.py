@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from model.evaluation.bootstrap import Estimate
+from model.evaluation.bootstrap import BlockBootstrap, Estimate
 from model.experiments.figures import Figure, UnitRows
-from model.experiments.intervals import TwoLevels, compare_arms, compute_detectable
+from model.experiments.intervals import compare_arms, compute_detectable
 from model.experiments.verdict import decide_verdict
 
 UNITS = 200
@@ -22,8 +22,8 @@ def noise(seed: int) -> np.ndarray:
 
 def test_the_interval_of_one_seed_is_the_bootstrap_of_a_mean() -> None:
     values = noise(1)
-    levels = TwoLevels(UNITS, 1, 4_000, 0.95, 17)
-    (one,) = compare_arms({"a": figures([values])}, {}, levels)
+    bootstrap = BlockBootstrap(UNITS, 4_000, 0.95, 17, 1)
+    (one,) = compare_arms({"a": figures([values])}, {}, bootstrap)
     assert one.estimate.value == pytest.approx(values.mean())
     assert one.difference is None
     half = 1.96 * values.std() / np.sqrt(UNITS)
@@ -32,9 +32,9 @@ def test_the_interval_of_one_seed_is_the_bootstrap_of_a_mean() -> None:
 
 def test_seeds_widen_the_interval() -> None:
     values = noise(1)
-    levels = TwoLevels(UNITS, 4, 4_000, 0.95, 17)
+    bootstrap = BlockBootstrap(UNITS, 4_000, 0.95, 17, 4)
     shifts = np.asarray([-0.5, 0.5, -0.5, 0.5])
-    (one,) = compare_arms({"a": figures([values + s for s in shifts])}, {}, levels)
+    (one,) = compare_arms({"a": figures([values + s for s in shifts])}, {}, bootstrap)
     half = 1.96 * np.sqrt(values.var() / UNITS + shifts.var() / 4)
     assert one.estimate.high - one.estimate.low == pytest.approx(2 * half, rel=0.08)  # type: ignore[operator]
 
@@ -42,10 +42,10 @@ def test_seeds_widen_the_interval() -> None:
 def test_a_difference_is_paired_by_unit_and_seed() -> None:
     by_seed = [noise(s) for s in (1, 2, 3)]
     better = [v + 0.01 for v in by_seed]
-    levels = TwoLevels(UNITS, 3, 500, 0.95, 17)
+    bootstrap = BlockBootstrap(UNITS, 500, 0.95, 17, 3)
     found = {
         c.arm: c
-        for c in compare_arms({"r": figures(by_seed), "a": figures(better)}, {"a": "r"}, levels)
+        for c in compare_arms({"r": figures(by_seed), "a": figures(better)}, {"a": "r"}, bootstrap)
     }
     gap = found["a"].difference
     assert gap is not None
@@ -64,17 +64,17 @@ def test_the_smallest_detectable_difference_is_seen_in_eight_of_ten_runs() -> No
 
 def test_a_comparison_tells_what_it_could_have_seen() -> None:
     other = noise(2)
-    levels = TwoLevels(UNITS, 1, 4_000, 0.95, 17)
+    bootstrap = BlockBootstrap(UNITS, 4_000, 0.95, 17, 1)
     arms = {"r": figures([noise(1)]), "a": figures([noise(1) + other])}
-    found = {c.arm: c for c in compare_arms(arms, {"a": "r"}, levels)}
+    found = {c.arm: c for c in compare_arms(arms, {"a": "r"}, bootstrap)}
     error = other.std() / np.sqrt(UNITS)
     assert found["a"].detectable == pytest.approx(2.8016 * error, rel=0.04)
     assert (found["a"].reference, found["r"].detectable) == ("r", None)
 
 
 def test_without_the_reference_there_are_no_differences() -> None:
-    levels = TwoLevels(UNITS, 1, 50, 0.95, 17)
-    (one,) = compare_arms({"a": figures([noise(1)])}, {"a": "gone"}, levels)
+    bootstrap = BlockBootstrap(UNITS, 50, 0.95, 17, 1)
+    (one,) = compare_arms({"a": figures([noise(1)])}, {"a": "gone"}, bootstrap)
     assert one.difference is None
 
 
