@@ -15,20 +15,9 @@ from rich.table import Table
 from bench.result import Result
 
 NAMES = ("feed", "throughput", "scoring", "nightly")
-ON_REQUEST = (
-    "worlds",
-    "joint_gain",
-    "labelers",
-    "tree_inputs",
-    "audit",
-    "mix",
-    "fit_features",
-    "labeling",
-    "arms",
-    "causal_lm",
-    "kills",
-    "second_night",
-)
+LABELS = ("labelers", "tree_inputs", "audit", "mix", "labeling", "causal_lm")
+"""In bench/labels."""
+ON_REQUEST = ("worlds", "joint_gain", *LABELS, "fit_features", "arms", "kills", "second_night")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -42,7 +31,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         parser.error(f"no measurement {unknown[0]!r}; there are: {', '.join(allowed)}")
     results: list[Result] = []
     for name in names:
-        results += import_module(f"bench.{name}").measure()
+        room = "bench.labels" if name in LABELS else "bench"
+        results += import_module(f"{room}.{name}").measure()
     Console().print(build_table(results))
     return 0 if all(result.holds for result in results) else 1
 

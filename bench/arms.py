@@ -27,7 +27,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 
-from bench.homedepot_pairs import find_file
+from bench.labels.homedepot_pairs import find_file
 from bench.result import Result
 from conf.load import ResolvedConf, load_conf
 from features.contracts import QUERIES, RELEVANCE_LABELS, TRAINING_EXAMPLES

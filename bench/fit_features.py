@@ -5,7 +5,7 @@ cosine, what the query looks like), and from these and parts of the features of 
 `lexical`. Fitted on buckets 0 to 4 (a sixth of the queries chooses the number of trees), judged on
 bucket 5 over judged lists, lists with a relevant and an irrelevant item, and pooled lists: the
 BM25_BEST best titles by BM25, those that nobody judged as irrelevant. Buckets as in
-`bench.homedepot_pairs`. Three seeds; intervals of 95 % by bootstrap over queries of the mean over
+`homedepot_pairs`. Three seeds; intervals of 95 % by bootstrap over queries of the mean over
 the seeds.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from scipy.sparse import csr_matrix
 
-from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
+from bench.labels.homedepot_pairs import GradedPairs, find_file, read_pairs
 from bench.result import Result
 from conf.load import load_conf
 from conf.sections.language import read_english

@@ -17,7 +17,7 @@ from conf.sections.features import (
 )
 from conf.sections.ingest import IngestConf, LabelsConf
 from conf.sections.labelers import LabelerConf
-from conf.sections.labeling import LabelingConf
+from conf.sections.labelers.labeling import LabelingConf
 from conf.sections.language import LanguageConf, read_english
 from conf.sections.model import ModelConf
 from conf.sections.platform import SparkConf, SplitConf, StorageConf, TrackingConf

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
 from conf.schema import Conf
-from conf.sections.labeling import Mix
+from conf.sections.labelers.labeling import Mix
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES
 from features.labels.pairs import (
     CHOOSE,

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.sections.labeling import Mix
+from conf.sections.labelers.labeling import Mix
 from model.arrays import Floats
 from model.files import short_hash
 from model.labelers.base import Labeler, LabelerError, Pairs, Probabilities

@@ -12,7 +12,7 @@ from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 
-from bench.planted_lists import plant_lists
+from bench.labels.planted_lists import plant_lists
 from conf.experiment import load_experiment
 from conf.load import SIMULATED, load_conf
 from features.contracts import EXPERIMENT_COMPARISONS, EXPERIMENT_RESULTS

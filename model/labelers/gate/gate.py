@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.sections.labeling import GateConf
+from conf.sections.labelers.labeling import GateConf
 from model.labelers.base import GRADE_COUNT, LabelerError, Probabilities
 from model.labelers.gate.gold import (
     Gold,

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from conf.sections.labeling import Mix, MixConf
+from conf.sections.labelers.labeling import Mix, MixConf
 from model.arrays import Floats
 from model.labelers.base import GRADE_COUNT, LabelerError
 

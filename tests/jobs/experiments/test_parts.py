@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 
-from bench.planted_lists import LIST_ROWS, plant_lists
+from bench.labels.planted_lists import LIST_ROWS, plant_lists
 from conf.sections.model import ModelConf
 from conf.sections.training import CalibrationConf, FeedConf, TrainerConf
 from jobs.experiments.thin import thin_snapshot

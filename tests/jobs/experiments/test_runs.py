@@ -7,7 +7,7 @@ import pytest
 import yaml
 from rich.console import Console
 
-from bench.planted_lists import plant_lists
+from bench.labels.planted_lists import plant_lists
 from conf.experiment import Experiment, load_experiment
 from jobs.experiments.progress import Clock
 from jobs.experiments.report import format_report

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from bench.planted_lists import plant_lists
+from bench.labels.planted_lists import plant_lists
 from conf.sections.baselines import BaselinesConf
 from conf.sections.value import EvaluationConf, Weights
 from model.experiments.evaluation import Evaluation

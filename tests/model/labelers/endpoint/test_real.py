@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from bench.endpoint_server import SLOTS, find_lacking, serve_model
+from bench.labels.endpoint_server import SLOTS, find_lacking, serve_model
 from conf.sections.labelers import EndpointConf
 from model.labelers.base import Pairs
 from model.labelers.endpoint.labeler import Endpoint

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from conf.sections.labeling import GateConf
+from conf.sections.labelers.labeling import GateConf
 from model.labelers.base import LabelerError, Pairs, Probabilities
 from model.labelers.gate.gate import Graded, judge_labeler, require_unseen
 from model.labelers.gate.gold import (

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from conf.sections.labeling import MixConf
+from conf.sections.labelers.labeling import MixConf
 from model.labelers.base import LabelerError
 from model.labelers.mix.sampling import (
     compute_quotas,

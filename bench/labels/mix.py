@@ -1,6 +1,6 @@
 """The mix of grades on Home Depot: fitted on balanced pairs and as production, corrected or not.
 
-Queries by bucket (see `bench.homedepot_pairs`): fitted on pairs of buckets 0 to 4, chosen on 5,
+Queries by bucket (see `homedepot_pairs`): fitted on pairs of buckets 0 to 4, chosen on 5,
 judged on 6. Both arms are fitted by `lexical` on as many pairs: three times the rarest grade's.
 "As production" draws them as they were judged, "balanced" a third of each grade. A correction moves
 the answers from the arm's mix to production's, which is that of all grades of buckets 0 to 4, or
@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
+from bench.labels.homedepot_pairs import GradedPairs, find_file, read_pairs
 from bench.result import Result
 from conf.load import SIMULATED, load_conf
-from conf.sections.labeling import Mix, MixConf
+from conf.sections.labelers.labeling import Mix, MixConf
 from model.arrays import Floats
 from model.labelers.base import Labeler, Pairs, Probabilities, Targets
 from model.labelers.build import build_labeler

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from bench import labelers, labeling, yardstick
-from bench.homedepot_pairs import GradedPairs
-from bench.labeler_runs import Run
+from bench.labels import labelers, labeling, yardstick
+from bench.labels.homedepot_pairs import GradedPairs
+from bench.labels.labeler_runs import Run
 from model.labelers.base import Pairs, Probabilities, Targets
 from model.labelers.cross_encoder.network import PairEncoder
 from model.labelers.network.machine import FineTuning

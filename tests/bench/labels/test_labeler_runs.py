@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from bench.labeler_runs import describe_learning, fill_missing
+from bench.labels.labeler_runs import describe_learning, fill_missing
 from model.labelers.base import FitReport, LabelerError, Probabilities
 from model.labelers.partial import Answers
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from bench import labeler_runs
-from bench.homedepot_pairs import FILE
-from bench.labelers import measure
+from bench.labels import labeler_runs
+from bench.labels.homedepot_pairs import FILE
+from bench.labels.labelers import measure
 
 SAMPLE = 40
 

@@ -27,7 +27,7 @@ import pandas as pd
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 
-from bench.audit_figures import Counts, compute_figures, estimate_mean, print_market
+from bench.labels.audit_figures import Counts, compute_figures, estimate_mean, print_market
 from bench.result import Result
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.audit.evidence import audited_pairs, build_units, pair_engagement, with_attraction
@@ -48,7 +48,7 @@ IMPRESSIONS_COUNT = 1_000_000
 HOMEDEPOT_PART = 4
 """One query text in so many is taken, so that a graded pair has clicks enough."""
 _LABELER = ("labeler.lexical.cosine=false", "labeler.lexical.threads=1")
-_REPOSITORY = Path(__file__).parents[1]
+_REPOSITORY = Path(__file__).parents[2]
 _ARMS: Mapping[str, tuple[bool, bool]] = {
     "engagement, model, taxonomy": (False, False),
     "+ agreeing": (True, False),

@@ -9,7 +9,7 @@ fixed at a half, so that network and trees both read, and these see what trainin
 a night, where `embed_texts` runs before `label_pairs` in any case; that time is not in the rate.
 The rate is `label_pairs`' own: pairs of texts read a second on local[2], from the first chunk's
 begin to the last one's end, commits included; beside it the rate of the base model alone is taken
-in the same run (see `bench.yardstick`). The killed run is another process that gets SIGKILL
+in the same run (see `yardstick`). The killed run is another process that gets SIGKILL
 after its first committed chunk, twice; then a third run ends the work. COUNTERPOISE_LABEL_KILLS=0
 leaves it out.
 """
@@ -29,9 +29,9 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 
-from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
+from bench.labels.homedepot_pairs import GradedPairs, find_file, read_pairs
+from bench.labels.yardstick import measure_bare_rates
 from bench.result import Result
-from bench.yardstick import measure_bare_rates
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import (
     CANDIDATES,

@@ -1,9 +1,9 @@
 """What each part of the inputs of the labeler `lexical` brings on Home Depot's human grades.
 
-Buckets 0 to 5 in turn (see `bench.homedepot_pairs`): trees are fitted on the other five, a tenth of
+Buckets 0 to 5 in turn (see `homedepot_pairs`): trees are fitted on the other five, a tenth of
 whose queries chooses leaves and rounds, and answer the pairs of the sixth; the answers of all six
 are judged together. One arm sees all inputs, each of the others all but one part, the last one no
-graded pairs at all. Figures as in `bench.labelers`; differences are paired over the same draws of
+graded pairs at all. Figures as in `labelers`; differences are paired over the same draws of
 queries, 95 %. Bucket 6 is not looked at.
 """
 
@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 from rich.console import Console
 
-from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
-from bench.labelers import SEED, Outcome, draw_queries, is_held_out, judge_outcome
+from bench.labels.homedepot_pairs import GradedPairs, find_file, read_pairs
+from bench.labels.labelers import SEED, Outcome, draw_queries, is_held_out, judge_outcome
 from bench.result import Result
 from conf.load import SIMULATED, load_conf
 from model.labelers.base import Probabilities

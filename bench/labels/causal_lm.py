@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from rich.console import Console
 
-from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
+from bench.labels.homedepot_pairs import GradedPairs, find_file, read_pairs
 from bench.result import Result
 from conf.sections.labelers import CausalLmConf
 from model.evaluation.metrics import compute_spearman

@@ -1,6 +1,6 @@
 """Labelers side by side on Home Depot: fitted on human grades, judged on queries never seen.
 
-Pairs of buckets 0 to 5 (see `bench.homedepot_pairs`; the item's text is its title, led by its
+Pairs of buckets 0 to 5 (see `homedepot_pairs`; the item's text is its title, led by its
 brand) are fitted on; a tenth of their queries is held out to choose epoch, trees and shares, and
 joins the last fit of the labelers that are then fitted again; bucket 6 is the test. Settings were
 chosen before on fits on buckets 0 to 4 judged on 5. All labelers see the same pairs and the soft
@@ -19,10 +19,10 @@ pairs are drawn from buckets 0 to 5 (all), COUNTERPOISE_LABELER_TEST_PAIRS how m
 drawn from the test (all; the same for all labelers of the command), COUNTERPOISE_LABELER_SET
 settings as after `--set`; COUNTERPOISE_LABELER_TEST=5 fits on buckets 0 to 4 and judges on 5, to
 choose settings. For `openai_compatible` a server of the small model is started on loopback (see
-`bench.endpoint_server`) and calibrated on some hundred of the pairs to fit.
+`endpoint_server`) and calibrated on some hundred of the pairs to fit.
 
 The limit of a fit, 30 minutes, was set on a machine where three epochs of the base model alone took
-27. So the fit is also printed over what three epochs take on this one (see `bench.yardstick`).
+27. So the fit is also printed over what three epochs take on this one (see `yardstick`).
 """
 
 import os
@@ -34,10 +34,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from bench.homedepot_pairs import GradedPairs, find_file, read_pairs
-from bench.labeler_runs import Run, run_labeler
+from bench.labels.homedepot_pairs import GradedPairs, find_file, read_pairs
+from bench.labels.labeler_runs import Run, run_labeler
+from bench.labels.yardstick import LEARNT, READ, measure_bare_rates
 from bench.result import Result
-from bench.yardstick import LEARNT, READ, measure_bare_rates
 from model.evaluation.metrics import compute_spearman
 from model.evaluation.relevance import CLEAR_RATINGS
 from model.labelers.base import Probabilities

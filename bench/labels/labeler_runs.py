@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
 
-from bench.endpoint_server import SLOTS, find_lacking, serve_model
-from bench.homedepot_pairs import GradedPairs
+from bench.labels.endpoint_server import SLOTS, find_lacking, serve_model
+from bench.labels.homedepot_pairs import GradedPairs
 from conf.load import SIMULATED, load_conf
 from model.arrays import Floats
 from model.labelers.base import FitReport, Pairs, Probabilities
