@@ -1,4 +1,4 @@
-"""The Delta tables of one conf: where they are, how they are made, and their versions."""
+"""The Delta tables of one conf: how they are made, their versions, and where all outputs are."""
 
 import re
 import shutil
@@ -50,6 +50,22 @@ class DeltaTables:
     def root(self) -> Path:
         """Root folder of all outputs, absolute."""
         return Path(self.conf.tree.storage.root).absolute()
+
+    def snapshot_dir(self) -> Path:
+        """Return the folder of the run date's training snapshot."""
+        return self.root / "snapshots" / self.conf.run_date.isoformat()
+
+    def model_dir(self) -> Path:
+        """Return the folder of the run date's model."""
+        return self.root / "models" / self.conf.run_date.isoformat()
+
+    def report_dir(self) -> Path:
+        """Return the folder of the run date's reports and resolved conf."""
+        return self.root / "reports" / self.conf.run_date.isoformat()
+
+    def judging_dir(self) -> Path:
+        """Return the folder of what the raters of the run date get and send."""
+        return self.root / "judging" / self.conf.run_date.isoformat()
 
     def build_identifier(self, table: Table) -> str:
         """Build the SQL identifier: catalog.schema.name, or delta.`path`."""

@@ -1,10 +1,9 @@
-"""The only reads and writes of Delta tables, and where everything else is kept."""
+"""The only reads and writes of Delta tables."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -39,24 +38,6 @@ class Warehouse(DeltaTables):
     """Tables of one configuration; remembers the versions read and written in the report."""
 
     report: JobReport
-
-    # --- places -------------------------------------------------------------------------------
-
-    def snapshot_dir(self) -> Path:
-        """Return the folder of the run date's training snapshot."""
-        return self.root / "snapshots" / self.conf.run_date.isoformat()
-
-    def model_dir(self) -> Path:
-        """Return the folder of the run date's model."""
-        return self.root / "models" / self.conf.run_date.isoformat()
-
-    def report_dir(self) -> Path:
-        """Return the folder of the run date's reports and resolved conf."""
-        return self.root / "reports" / self.conf.run_date.isoformat()
-
-    def judging_dir(self) -> Path:
-        """Return the folder of what the raters of the run date get and send."""
-        return self.root / "judging" / self.conf.run_date.isoformat()
 
     # --- reads --------------------------------------------------------------------------------
 
