@@ -101,9 +101,10 @@ def measure_rankers(inputs: EvaluationInputs, conf: ResolvedConf) -> Findings:
     served = rows if inputs.served is None else inputs.served.transform(blocked)
     rankers = {**model_rankers(inputs.weights, tree.value.weights), **inputs.baselines}
     yard = Yardsticks(rankers, inputs.weights, tree.value.weights, curve, e)
-    sums = BlockSums(_sum_rankings(yard, rows, served, inputs.truth, facts).toPandas(), e.blocks)
-    add_distances(sums, e.k)
     samples = yard.measure_samples(rows)
+    ranked = _sum_rankings(yard, rows, served, inputs.truth, facts, samples)
+    sums = BlockSums(ranked.toPandas(), e.blocks)
+    add_distances(sums, e.k)
     figures = build_ranking_rows(sums, bootstrap, REFERENCE) + _measure_tasks(
         rows, curve, bootstrap, tree
     )
@@ -183,14 +184,21 @@ def _read_served(warehouse: Warehouse, baselines: RunBaselines) -> DataFrame | N
 
 
 def _sum_rankings(
-    yard: Yardsticks, rows: DataFrame, served: DataFrame, truth: DataFrame | None, facts: Row
+    yard: Yardsticks,
+    rows: DataFrame,
+    served: DataFrame,
+    truth: DataFrame | None,
+    facts: Row,
+    samples: Mapping[str, float],
 ) -> DataFrame:
     all_labels, planted = facts["labelled_rows"] > facts["human_rows"], truth is not None
     if truth is not None:
         rows, served = rows.transform(with_truth(truth)), served.transform(with_truth(truth))
+    robust = [yard.sum_robust(rows, samples["reward"])] if samples["pages_off_policy"] else []
     return sum_blocks(
         yard.sum_lists(served, yard.list_served_metrics(all_labels=all_labels, with_truth=planted)),
         yard.sum_pages(rows, yard.list_page_metrics(with_truth=planted), with_logged=True),
+        *robust,
     )
 
 

@@ -42,13 +42,13 @@ def make_list_summer(
     weights = np.asarray(discounts, np.float64)
 
     def sum_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        for rows in _cut_between_lists(batches):
+        for rows in cut_between_lists(batches):
             yield from _sum_rows(rows, rankers, gains, metrics, weights)
 
     return sum_batches
 
 
-def _cut_between_lists(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
+def cut_between_lists(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
     """Bring whole lists together, some _ROWS rows at a time; a longer list stays whole."""
     held: list[pa.RecordBatch] = []
     count = 0
@@ -74,18 +74,15 @@ def _sum_rows(
     metrics: Sequence[ListMetric],
     discounts: Floats,
 ) -> Iterator[pa.RecordBatch]:
-    numbers = [column.to_numpy() for column in table.columns[len(KEYS) :]]
-    query, query_ids = _encode(table.column("query_id"))
+    values = table.columns[len(KEYS) :]
+    query, query_ids = encode_column(table.column("query_id"))
     _, first = np.unique(query, return_index=True)
     of_query = table.select(["block", "region"]).take(pa.array(first))
     rows = ListRows(
-        _encode(table.column("unit"))[0] * len(query_ids) + query,
+        encode_column(table.column("unit"))[0] * len(query_ids) + query,
         query,
-        dict(zip(gains, numbers[: len(gains)], strict=True)),
-        {
-            ranker: np.where(np.isnan(score), -np.inf, score)
-            for ranker, score in zip(rankers, numbers[len(gains) :], strict=True)
-        },
+        {name: gain.to_numpy() for name, gain in zip(gains, values[: len(gains)], strict=True)},
+        {name: read_score(s) for name, s in zip(rankers, values[len(gains) :], strict=True)},
     )
     means = {metric.name: metric.is_mean for metric in metrics}
     for sums in sum_by_query(rows, metrics, discounts):
@@ -102,7 +99,13 @@ def _sum_rows(
         yield from pa.table(columns).to_batches()
 
 
-def _encode(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
+def read_score(column: pa.ChunkedArray) -> Floats:
+    """Read a ranker's scores [N]; what is null or nan ranks last."""
+    score = column.to_numpy()
+    return np.where(np.isnan(score), -np.inf, score)
+
+
+def encode_column(column: pa.ChunkedArray) -> tuple[Ints, pa.Array]:
     """Number the distinct values, in the order of their first rows."""
     encoded = column.combine_chunks().dictionary_encode()
     return encoded.indices.to_numpy().astype(np.int64), encoded.dictionary

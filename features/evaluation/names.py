@@ -18,7 +18,8 @@ def engagement_metrics(k: int) -> dict[str, str]:
 
 
 def engagement_metric(yardstick: str, k: int) -> str:
-    """Name the metric of a yardstick: logged, debiased, off_policy, true, true_candidates."""
+    """Name the metric of a yardstick: logged, debiased, off_policy, doubly_robust, true,
+    true_candidates."""
     return f"engagement_{yardstick}@{k}"
 
 

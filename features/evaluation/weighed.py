@@ -9,6 +9,8 @@ from conf.sections.value import Weights
 from features.evaluation.lists import engagement_gains
 
 WEIGHED = ("debiased", "off_policy")
+ROBUST = "doubly_robust"
+"""Yardstick of the log and a reward model together."""
 
 
 def weighed_gains(
@@ -24,17 +26,31 @@ def weighed_gains(
     return {"debiased": combined / examination, "off_policy": combined * inverse}
 
 
-def weighed_samples(gains: Mapping[str, Column]) -> Callable[[DataFrame], DataFrame]:
+def weighed_samples(
+    gains: Mapping[str, Column], engagement: Column, examination: Column
+) -> Callable[[DataFrame], DataFrame]:
     """Turn pages of items into one row: for each gain g the sample that its ratio rests on.
+
+    Args:
+        gains: name -> weighed gain.
+        engagement: gain of a row as logged; null where a label is not known.
+        examination: relative examination of the row's position.
 
     Returns:
         pages; `effective_g`, (sum g)^2 / sum g^2 over the rows (Kish 1965), and `pages_g`, pages
-        that have some of it.
+        that have some of it; `reward`, the engagement of a row by its examination.
     """
+    looked = F.when(engagement.isNotNull(), examination)
 
     def transform(rows: DataFrame) -> DataFrame:
-        named = rows.select("unit", *(g.cast("double").alias(n) for n, g in gains.items()))
-        by_page, totals = [], [F.count(F.lit(1)).alias("pages")]
+        given = {**gains, "engagement": engagement, "looked": looked}
+        named = rows.select("unit", *(g.cast("double").alias(n) for n, g in given.items()))
+        by_page = [F.sum(name).alias(name) for name in ("engagement", "looked")]
+        reward = F.try_divide(F.sum("engagement"), F.sum("looked"))
+        totals = [
+            F.count(F.lit(1)).alias("pages"),
+            F.coalesce(reward, F.lit(0.0)).alias("reward"),
+        ]
         for g in gains:
             complete = F.count(g) == F.count(F.lit(1))
             by_page += [

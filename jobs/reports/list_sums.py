@@ -6,7 +6,9 @@ from functools import reduce
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from conf.sections.value import EvaluationConf
 from model.evaluation.list_sums import COUNTS, ListMetric
+from udfs.doubly_robust import make_robust_summer
 from udfs.list_sums import KEYS, SUM_COLUMNS, SUMS, make_list_summer
 
 
@@ -36,6 +38,46 @@ def sum_by_query(
     summer = make_list_summer(tuple(rankers), tuple(gains), tuple(metrics), list(discounts))
     lists = rows.select(*KEYS, *numbers).repartition("unit").sortWithinPartitions("unit")
     return lists.mapInArrow(summer, SUMS)
+
+
+def sum_doubly_robust(
+    rows: DataFrame,
+    rankers: Mapping[str, Column],
+    gain: Column,
+    metric: str,
+    curve: Sequence[float],
+    reward: float,
+    conf: EvaluationConf,
+) -> DataFrame:
+    """Turn items of result pages into the sums of doubly robust engagement by query and ranker.
+
+    Only pages with a propensity are brought together, by query: each is judged by the others.
+
+    Args:
+        rows: unit (of a page), query_id, item_id, region, block, position, propensity, and what the
+            columns need.
+        gain: null where it is not known.
+        metric: name that the sums get.
+        curve: relative examination by position.
+        reward: gain that is expected of any item at position 1.
+
+    Returns:
+        Columns of `udfs.list_sums.SUMS`.
+    """
+    explored = rows.where(F.col("propensity") > 0).select("unit").distinct()
+    numbers = [
+        F.col("unit").alias("page"),
+        *(F.col(name) for name in ("item_id", "position")),
+        gain.cast("double").alias("gain"),
+        F.col("propensity").cast("double"),
+    ]
+    scores = [score.cast("double").alias(name) for name, score in rankers.items()]
+    keys = [F.col("query_id").alias("unit"), *(F.col(name) for name in KEYS if name != "unit")]
+    pages = rows.join(explored, on="unit", how="left_semi").select(*keys, *numbers, *scores)
+    summer = make_robust_summer(
+        tuple(rankers), metric, list(curve), reward, conf.max_weight, conf.k
+    )
+    return pages.repartition("unit").sortWithinPartitions("unit", "page").mapInArrow(summer, SUMS)
 
 
 def sum_blocks(*parts: DataFrame) -> DataFrame:

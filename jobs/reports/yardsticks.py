@@ -26,8 +26,8 @@ from features.evaluation.rankers import (
     predicted_engagement,
     weigh_engagement,
 )
-from features.evaluation.weighed import WEIGHED, weighed_gains, weighed_samples
-from jobs.reports.list_sums import sum_by_query
+from features.evaluation.weighed import ROBUST, WEIGHED, weighed_gains, weighed_samples
+from jobs.reports.list_sums import sum_by_query, sum_doubly_robust
 from model.evaluation.block_sums import BlockSums, Cell
 from model.evaluation.currency import Currency, choose_currency
 from model.evaluation.list_sums import ListMetric
@@ -116,6 +116,16 @@ class Yardsticks:
         rankers = dict(self.rankers) | (logged_ranker() if with_logged else {})
         return self._sum(select_pages(rows), rankers, metrics)
 
+    def sum_robust(self, rows: DataFrame, reward: float) -> DataFrame:
+        """Sum the doubly robust engagement of result pages by query. Rows with `block`.
+
+        Args:
+            reward: of `measure_samples`.
+        """
+        name = engagement_metric(ROBUST, self.conf.k)
+        pages, gain = select_pages(rows), self.gains["combined"]
+        return sum_doubly_robust(pages, self.rankers, gain, name, self.curve, reward, self.conf)
+
     def sum_lists(self, rows: DataFrame, metrics: Sequence[ListMetric]) -> DataFrame:
         """Sum metrics of the items of a query by query. Rows with `block`."""
         return self._sum(rows.withColumn("unit", F.col("query_id")), self.rankers, metrics)
@@ -134,8 +144,11 @@ class Yardsticks:
         return [ListMetric(name, "planted", "known", without=_NOT_LOGGED)] if with_truth else []
 
     def measure_samples(self, rows: DataFrame) -> dict[str, float]:
-        """Measure the samples: pages, and effective_<g> and pages_<g> of each weighed yardstick."""
-        row = select_pages(rows).transform(weighed_samples(self.weighed)).collect()[0]
+        """Measure the samples: pages, effective_<g> and pages_<g> of each weighed yardstick, and
+        `reward`, the engagement of a row by its examination."""
+        engagement, looked = self.gains["combined"], examination_at_position(self.curve)
+        samples = weighed_samples(self.weighed, engagement, looked)
+        row = select_pages(rows).transform(samples).collect()[0]
         return {name: float(value) for name, value in row.asDict().items()}
 
     def choose_currency(self, samples: Mapping[str, float]) -> Currency:

@@ -1,10 +1,12 @@
 """Every ranker on the test queries, with intervals, paired differences and the report."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import functions as F
 
 from conf.load import ResolvedConf
 from features.contracts import (
@@ -116,6 +118,27 @@ def test_relevance_is_judged_on_what_is_served(
     assert distance == pytest.approx((pooled - chance) / (1 - chance))
     assert found["bm25", "relevance_clear_pairs"]["value"] == 1.0
     assert found["random", "relevance_clear_pairs"]["value"] == 0.5
+
+
+def test_a_log_with_propensities_is_judged_doubly_robust(
+    spark: SparkSession, make_conf: MakeConf, table_frame: Frame
+) -> None:
+    """The pages of each test query are two of a kind; those of validation do not count."""
+    conf = make_conf(*SETTINGS)
+    warehouse = _prepare(spark, conf, table_frame, simulated=True)
+    known = warehouse.read(EXAMPLE_SCORES).withColumns(
+        {"mask_cart": F.lit(1.0), "propensity": F.lit(0.5)}
+    )
+    twice = known.unionByName(known.withColumn("search_id", F.concat("search_id", F.lit("|2"))))
+    findings = evaluate.measure_rankers(
+        replace(evaluate.read_inputs(warehouse), test=twice.where("split = 'test'")), conf
+    )
+    found = findings.by_name()
+    assert found["joint", "engagement_doubly_robust@10"]["queries"] == 10
+    assert found["popularity", "engagement_doubly_robust@10"]["difference"] is not None
+    assert ("logged", "engagement_doubly_robust@10") not in found
+    assert findings.left_out["engagement_doubly_robust@10"]["lists"] == 20
+    assert "engagement_doubly_robust@10" in findings.name_further()
 
 
 def test_run_measures_dry_then_twice_the_same(

@@ -32,7 +32,7 @@ def test_samples_are_those_of_numpy(spark: SparkSession) -> None:
     seen = F.get(F.array(*map(F.lit, SEEN.tolist())), F.least("position", F.lit(3)) - 1)
     inverse = F.when(F.col("propensity") > 0, F.least(1 / F.col("propensity"), F.lit(CAP)))
     gains = {"debiased": F.col("gain") / seen, "off_policy": F.col("gain") * inverse}
-    samples = frame.transform(weighed_samples(gains)).collect()[0]
+    samples = frame.transform(weighed_samples(gains, F.col("gain"), seen)).collect()[0]
     shown = Shown(
         page=pages["page"].to_numpy(),
         query=pages["query"].to_numpy(),
@@ -51,3 +51,5 @@ def test_samples_are_those_of_numpy(spark: SparkSession) -> None:
     for name, found in expected.items():
         assert samples[f"effective_{name}"] == pytest.approx(found.effective)
         assert samples[f"pages_{name}"] / samples["pages"] == pytest.approx(found.share)
+    looked = SEEN[np.minimum(pages["position"], K) - 1].sum()
+    assert samples["reward"] == pytest.approx(pages["gain"].sum() / looked)

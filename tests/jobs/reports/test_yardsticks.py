@@ -1,16 +1,18 @@
-"""The planted truth over lists that hold items outside the market."""
+"""The planted truth over lists that hold items outside the market, and doubly robust engagement."""
 
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.sections.value import EvaluationConf, Weights
-from features.contracts import MARKET_TRUTH
+from features.contracts import EXAMPLE_SCORES, MARKET_TRUTH
 from features.evaluation.served import with_truth
 from jobs.reports.list_sums import sum_blocks
 from jobs.reports.yardsticks import Yardsticks
+from model.evaluation.engagement import Shown, measure_doubly_robust
 
 Frame = Callable[..., DataFrame]
 
@@ -40,3 +42,45 @@ def test_items_without_planted_outcomes_are_left_out_of_their_list(
     ndcg = (0.3 + 0.6 * second) / (0.6 + 0.3 * second)
     assert found["total"] == pytest.approx(ndcg, abs=1e-4)
     assert (found["lists"], found["masked"]) == (1, 0)
+
+
+def test_pages_with_propensities_are_judged_by_the_clicks_of_the_other(
+    spark: SparkSession, table_frame: Frame
+) -> None:
+    """Two pages of a query, a above b and b above a, each place as likely as not; a is clicked on
+    the first. The page without a propensity does not count."""
+    shared = {"query_id": "q", "region": "us"} | dict.fromkeys(
+        ("mask_click", "mask_cart", "mask_purchase"), 1.0
+    )
+    pages = {"one": "ab", "two": "ba", "unknown": "ab"}
+    rows = [
+        shared
+        | {"search_id": page, "item_id": item, "position": float(place)}
+        | {"label_click": float(item == "a" and page != "two")}
+        | {"propensity": None if page == "unknown" else 0.5, "popularity": float(item == "a")}
+        for page, items in pages.items()
+        for place, item in enumerate(items, start=1)
+    ]
+    clicks = Weights(click=1.0, cart=0.0, purchase=0.0, relevance=0.0)
+    score = F.col("popularity")
+    yard = Yardsticks({"up": score, "down": -score}, {}, clicks, [1.0, 0.5], EvaluationConf())
+    frame = table_frame(EXAMPLE_SCORES, rows).withColumn("block", F.lit(3))
+    samples = yard.measure_samples(frame)
+    assert samples["reward"] == pytest.approx(2 / 4.5)  # clicks by examination, of every page
+    found = {r["ranker"]: r for r in yard.sum_robust(frame, samples["reward"]).collect()}
+    shown = Shown(
+        page=np.asarray([0, 0, 1, 1]),
+        query=np.zeros(4, np.int64),
+        pair=np.asarray([0, 1, 1, 0]),
+        position=np.asarray([1, 2, 1, 2]),
+        gains=np.asarray([1.0, 0, 0, 0]),
+        propensity=np.full(4, 0.5),
+        k=10,
+    )
+    for ranker, order in (("up", [1.0, 0, 0, 1]), ("down", [0.0, 1, 1, 0])):
+        reward = np.full(4, 2 / 4.5)
+        one = measure_doubly_robust(shown, np.asarray(order), np.asarray([1, 0.5]), reward, 1000.0)
+        row = found[ranker]
+        assert row["total"] / row["under"] == pytest.approx(one.value)
+        assert (row["metric"], row["block"]) == ("engagement_doubly_robust@10", 3)
+        assert (row["lists"], row["masked"]) == (2, 0)
