@@ -188,7 +188,8 @@ def run(run: Run) -> None:
     compared = build(new, count, texts, statistics, conf.tree).withColumns(
         {"comparer_version": F.lit(version), "run_date": F.lit(conf.run_date)}
     )
-    written = warehouse.merge(TEXT_PAIRS, compared, update=False)
+    new_at = report.inputs.get(TEXT_PAIRS.name)
+    written = warehouse.merge(TEXT_PAIRS, compared, update=False, new_at=new_at)
     report.count_rows(TEXT_PAIRS.name, rows_in=count, rows_out=written.rows)
     report.details["removed_versions"] = [
         *remove_old_versions(warehouse, TEXT_PAIRS, "comparer_version", version),

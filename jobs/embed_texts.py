@@ -85,10 +85,9 @@ def run(run: Run) -> None:
         report.notes.append(f"{texts} texts without an embedding of {inputs.encoder.version}")
         report.count_rows(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=texts)
         return
-    vectors = build(inputs, conf).persist()
-    written = warehouse.merge(TEXT_EMBEDDINGS, vectors, update=False)
+    new_at = report.inputs.get(TEXT_EMBEDDINGS.name)
+    written = warehouse.merge(TEXT_EMBEDDINGS, build(inputs, conf), update=False, new_at=new_at)
     report.count_rows(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=written.rows)
-    vectors.unpersist()
     report.details["removed_versions"] = remove_old_versions(
         warehouse, TEXT_EMBEDDINGS, "encoder_version", inputs.encoder.version
     )

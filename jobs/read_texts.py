@@ -75,7 +75,8 @@ def run(run: Run) -> None:
         report.notes.append(f"{texts} texts not read yet by reader version {version}")
         report.count_rows(TEXTS.name, rows_in=texts, rows_out=texts)
         return
-    written = warehouse.merge(TEXTS, build(unread, conf), update=False)
+    new_at = report.inputs.get(TEXTS.name)
+    written = warehouse.merge(TEXTS, build(unread, conf), update=False, new_at=new_at)
     report.count_rows(TEXTS.name, rows_in=texts, rows_out=written.rows)
     report.details["removed_versions"] = remove_old_versions(
         warehouse, TEXTS, "reader_version", version

@@ -9,6 +9,9 @@ from typing import Any
 from delta.tables import DeltaTable
 from pyspark.sql import Row
 
+from jobs.command.version import code_version
+from jobs.platform.report import JobReport
+
 _LOOKS = (1, 50, None)
 """Newest commits that Spark is asked for, in turn; None: all. Mostly the newest one is wanted, and
 the log of a table is long."""
@@ -77,6 +80,17 @@ def _read_commit(row: Row) -> Commit:
         row["operationMetrics"] or {},
         parse_metadata(row["userMetadata"]),
     )
+
+
+def build_metadata(report: JobReport, **more: Any) -> str:
+    """Write the user metadata of a commit: which job of which run made it, by which code."""
+    ours = {
+        "job": report.job,
+        "run_date": report.run_date,
+        "conf_hash": report.conf_hash,
+        "code_version": code_version(),
+    }
+    return json.dumps({**more, **ours})
 
 
 def parse_metadata(metadata: str | None) -> Mapping[str, Any]:

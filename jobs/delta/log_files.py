@@ -23,6 +23,9 @@ _COMMIT = re.compile(r"^(\d{20})\.json$")
 _CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint(?:\.(\d{10})\.(\d{10}))?\.parquet$")
 _ANY_CHECKPOINT = re.compile(r"^(\d{20})\.checkpoint\.")
 
+_STATISTICS_PREFIX = 32
+"""Characters of a text that Delta keeps in a file's statistics."""
+
 Action = Mapping[str, Any]
 
 
@@ -47,6 +50,17 @@ class TableState:
     def files_of(self, column: str, value: str) -> list[Path]:
         """Give the files that may hold rows with this value of a column, a string or a date."""
         return [path for path, stats in self.files.items() if _may_hold(stats, column, value)]
+
+    def list_values(self, column: str) -> set[str] | None:
+        """List the values of a text column where each file holds one only; None where one may hold
+        several, or a value too long for Delta's statistics."""
+        values = set()
+        for stats in self.files.values():
+            low, high = (stats.get(name, {}).get(column) for name in ("minValues", "maxValues"))
+            if low is None or low != high or len(low) >= _STATISTICS_PREFIX:
+                return None
+            values.add(low)
+        return values
 
 
 def newest_commits(table: Path) -> Iterator[Commit]:

@@ -130,6 +130,16 @@ class DeltaTables:
         run_date = _OF_RUN.match(where)
         return not (state.files_of("run_date", run_date[1]) if run_date else state.files)
 
+    def list_values(self, table: Table, column: str) -> set[str] | None:
+        """List the values of a text column that each file of an existing table holds one of; None
+        where the log does not tell."""
+        if self.conf.tree.storage.database:
+            return None
+        try:
+            return log_files.read_state(self.locate_table(table)).list_values(column)
+        except log_files.UnreadableLogError:
+            return None
+
     def locate_table(self, table: Table) -> Path:
         """Return the folder of a table by path."""
         return self.root / "tables" / table.name

@@ -1,6 +1,5 @@
 """The only reads and writes of Delta tables."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,6 @@ from pyspark.sql import functions as F
 
 from features.contracts import Table
 from jobs.command.causes import naming_table
-from jobs.command.version import code_version
 from jobs.delta import history
 from jobs.delta.commits import RivalRunError, retry_commit
 from jobs.delta.difference import CHANGE, DELETE, SAME, content_hash, find_changes, merge_changes
@@ -21,8 +19,8 @@ from jobs.delta.tables import DeltaTables, MissingTableError
 from jobs.platform.report import JobReport
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
-_FIRST_ROWS = "first rows of counterpoise"
-"""Writer of the commit that fills a table which was just made: Delta takes it once per table."""
+_NEW_ROWS = "new rows of counterpoise"
+"""Writer of the commits that add rows without a look at the table."""
 
 
 @dataclass(frozen=True)
@@ -94,18 +92,30 @@ class Warehouse(DeltaTables):
 
     @naming_table("writing")
     def merge(
-        self, table: Table, df: DataFrame, *, update: bool = True, prune: str | None = None
+        self,
+        table: Table,
+        df: DataFrame,
+        *,
+        update: bool = True,
+        prune: str | None = None,
+        new_at: int | None = None,
     ) -> Written:
-        """Upsert rows that are unique by the table's key; `update=False` only inserts new keys.
+        """Upsert rows that are unique by the table's key.
 
-        `prune` is SQL over the table: rows that satisfy it and have no row in `df` are deleted.
         Only the difference is written; where there is none, no commit is made, and the version is
         the one that stands. Written.rows counts the rows of `df`.
+
+        Args:
+            update: false: only rows of new keys are inserted.
+            prune: SQL over the table: rows that satisfy it and have no row in `df` are deleted.
+            new_at: version of the table that holds no key of `df`: while it is the newest one, the
+                rows are appended, and nothing of the table is read.
         """
         rows = table.conform(df)
         if self.conf.dry_run:
             return self._note_planned(table, rows, f"merge on {', '.join(table.key)}")
-        written = self._append_first_rows(table, rows) if self.create(table) else None
+        empty_at = 0 if self.create(table) else new_at
+        written = None if empty_at is None else self._append_new_rows(table, rows, empty_at)
         return written or retry_commit(lambda: self._merge_new(table, rows, update, prune))
 
     @naming_table("writing")
@@ -144,7 +154,7 @@ class Warehouse(DeltaTables):
         return self._note_written(table, commit, commit.rows)
 
     def _save_rows(self, rows: DataFrameWriter, table: Table, **more: Any) -> None:
-        writer = rows.option("userMetadata", self._build_metadata(**more))
+        writer = rows.option("userMetadata", history.build_metadata(self.report, **more))
         if self.conf.tree.storage.database:
             writer.saveAsTable(self.build_identifier(table))
         else:
@@ -160,14 +170,17 @@ class Warehouse(DeltaTables):
             writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", where)
         self._save_rows(writer, table, commit=name, where=where)
 
-    def _append_first_rows(self, table: Table, rows: DataFrame) -> Written | None:
-        """Append the rows to a table that was just made; None where another run was quicker.
-
-        There is nothing to compare them with, and Delta takes the commit of this name once.
+    def _append_new_rows(self, table: Table, rows: DataFrame, version: int) -> Written | None:
+        """Append rows of keys that this version of the table lacks; None where it is not the newest
+        any more, or another run was quicker: Delta takes one commit of this name after a version.
         """
-        first = rows.write.format("delta").mode("append")
-        save = partial(self._save_rows, first.options(txnAppId=_FIRST_ROWS, txnVersion="1"), table)
-        commit = retry_commit(lambda: self._find_commit(table, lambda name: save(commit=name)))
+        writer = rows.write.format("delta").mode("append")
+        writer = writer.options(txnAppId=_NEW_ROWS, txnVersion=str(version + 1))
+        with self.commit_alone(table):
+            if self.read_version(table) != version:
+                return None
+            save = partial(self._save_rows, writer, table)
+            commit = retry_commit(lambda: self._find_commit(table, lambda name: save(commit=name)))
         return self._note_written(table, commit, commit.rows) if commit else None
 
     def _merge_new(self, table: Table, rows: DataFrame, update: bool, prune: str | None) -> Written:
@@ -188,7 +201,7 @@ class Warehouse(DeltaTables):
             changed.unpersist()
 
     def _commit_merge(self, table: Table, changes: DataFrame, update: bool, name: str) -> None:
-        self.spark.conf.set(_USER_METADATA, self._build_metadata(commit=name))
+        self.spark.conf.set(_USER_METADATA, history.build_metadata(self.report, commit=name))
         try:
             merge_changes(self.open_delta(table), table, changes, update)
         finally:
@@ -227,17 +240,6 @@ class Warehouse(DeltaTables):
         count = rows.count()
         self.report.notes.append(f"dry run: would write {count} rows to {table.name} ({how})")
         return Written(count, -1)
-
-    def _build_metadata(self, **more: Any) -> str:
-        return json.dumps(
-            {
-                **more,
-                "job": self.report.job,
-                "run_date": self.report.run_date,
-                "conf_hash": self.report.conf_hash,
-                "code_version": code_version(),
-            }
-        )
 
 
 def _hold_to(where: str, rows: DataFrame) -> DataFrame:

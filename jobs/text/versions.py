@@ -119,6 +119,10 @@ def remove_old_versions(warehouse: Warehouse, table: Table, column: str, in_use:
     Returns:
         The versions removed.
     """
+    kept = warehouse.conf.tree.features.kept_versions
+    held = warehouse.list_values(table, column)
+    if held is not None and len(held | {in_use}) <= kept:
+        return []
     ages = (
         warehouse.read_at(table, warehouse.read_version(table))
         .groupBy(column)
@@ -126,7 +130,7 @@ def remove_old_versions(warehouse: Warehouse, table: Table, column: str, in_use:
     )
     newest_first = [r[column] for r in ages.orderBy(F.desc("newest"), column).collect()]
     others = [version for version in newest_first if version != in_use]
-    old = others[warehouse.conf.tree.features.kept_versions - 1 :]
+    old = others[kept - 1 :]
     if old:
         listed = ", ".join(f"'{version}'" for version in old)
         nothing = warehouse.spark.createDataFrame([], warehouse.read(table).schema)
