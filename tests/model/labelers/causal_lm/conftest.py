@@ -1,8 +1,10 @@
-"""A tokenizer without a download."""
+"""A tokenizer and base models without a download."""
 
 import pytest
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import PreTrainedTokenizerFast
+
+from tests.model.labelers.causal_lm.tiny_models import save_models
 
 SPECIAL = ["<|im_start|>", "<|im_end|>"]
 
@@ -16,3 +18,11 @@ def tokenizer() -> PreTrainedTokenizerFast:
     made.decoder = decoders.ByteLevel()
     made.add_special_tokens(SPECIAL)
     return PreTrainedTokenizerFast(tokenizer_object=made, eos_token="<|im_end|>")
+
+
+@pytest.fixture(scope="session")
+def tiny_models(
+    tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerFast
+) -> dict[str, str]:
+    """Folders of random models by family; never written to."""
+    return save_models(tmp_path_factory.mktemp("models"), tokenizer)

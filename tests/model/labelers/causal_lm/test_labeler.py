@@ -1,4 +1,4 @@
-"""The causal labeler on tiny random models: the prefix, the head, LoRA, the files."""
+"""The causal labeler on tiny random models: it learns, drops a LoRA that harms, keeps itself."""
 
 from pathlib import Path
 from typing import Any
@@ -7,86 +7,16 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
-from transformers import (
-    Gemma2Config,
-    Gemma2ForCausalLM,
-    GPT2Config,
-    GPT2LMHeadModel,
-    LlamaConfig,
-    LlamaForCausalLM,
-    PreTrainedTokenizerFast,
-)
 
 from conf.load import SIMULATED, load_conf
 from conf.sections.labelers import CausalLmConf
 from model.labelers.base import LabelerError, Pairs, Targets
-from model.labelers.causal_lm.base import find_base
 from model.labelers.causal_lm.labeler import LEARNT, CausalLm, build, load
-from model.labelers.causal_lm.network import PromptReader
-from model.labelers.causal_lm.prompts import PromptTokens
-from model.labelers.network.base_model import read_tokenizer, read_trunk
-from model.labelers.network.token_pairs import TokenPairs
-from model.labelers.prompt import DEFAULT, Template
+from model.labelers.prompt import DEFAULT
 from model.labelers.store import load_labeler, save_labeler
+from tests.model.labelers.causal_lm.tiny_models import SHORT, conf
 
-LAYERS, HIDDEN, WORDS = 4, 16, 258
-SHORT = Template("short", system="Grade.", pair="<<<{query}>>> <<<{item}>>>", answer=":")
-"""A token a byte would make hundreds of the default's words."""
 Fit = tuple[Pairs, Targets, tuple[Pairs, Targets]]
-
-
-SIZES: dict[str, Any] = {
-    "vocab_size": WORDS,
-    "hidden_size": HIDDEN,
-    "intermediate_size": 24,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-}
-
-
-def llama() -> LlamaForCausalLM:
-    return LlamaForCausalLM(
-        LlamaConfig(**SIZES, num_hidden_layers=LAYERS, max_position_embeddings=2048)
-    )
-
-
-def gpt2() -> GPT2LMHeadModel:
-    return GPT2LMHeadModel(
-        GPT2Config(vocab_size=WORDS, n_embd=HIDDEN, n_layer=LAYERS, n_head=4, n_positions=2048)
-    )
-
-
-def gemma() -> Gemma2ForCausalLM:
-    """As the large models are: layers of a sliding window between whole ones, capped logits."""
-    return Gemma2ForCausalLM(
-        Gemma2Config(**SIZES, num_hidden_layers=12, head_dim=8, sliding_window=16)
-    )
-
-
-@pytest.fixture(scope="module")
-def tiny_models(
-    tmp_path_factory: pytest.TempPathFactory, tokenizer: PreTrainedTokenizerFast
-) -> dict[str, str]:
-    """Folders of random models by family."""
-    root = tmp_path_factory.mktemp("models")
-    for make in (llama, gpt2, gemma):
-        torch.manual_seed(0)
-        make().save_pretrained(root / make.__name__)
-        tokenizer.save_pretrained(root / make.__name__)
-    return {make.__name__: str(root / make.__name__) for make in (llama, gpt2, gemma)}
-
-
-def conf(path: str, **settings: Any) -> CausalLmConf:
-    given = {
-        "path": path,
-        "dtype": "float32",
-        "layers": 2,
-        "ridge": 0.01,
-        "max_tokens": 40,
-        "epochs": 0,
-        "threads": 1,
-    }
-    return CausalLmConf.model_validate({**given, **settings})
 
 
 def labeler_of(settings: CausalLmConf) -> CausalLm:
@@ -127,33 +57,6 @@ def adapted(tiny_models: dict[str, str]) -> tuple[CausalLm, list[dict[str, float
     """With adapters, and its losses by epoch."""
     labeler = labeler_of(conf(tiny_models["llama"], **LORA))
     return labeler, labeler.fit(*data()).details["epochs"]
-
-
-@pytest.mark.parametrize("family", ["llama", "gpt2", "gemma"])
-def test_the_prefix_once_is_the_whole_prompt_each_time(
-    family: str, tiny_models: dict[str, str]
-) -> None:
-    settings = conf(tiny_models[family])
-    base = find_base(settings)
-    prompts = PromptTokens(read_tokenizer(base.folder), SHORT, settings)
-    pairs = Pairs(["lamp", "a red sofa"], ["Lamp", "Sofa, red, with legs"])
-    tokens = TokenPairs.from_tokens(prompts.tokenise(pairs), prompts.fillers)
-    network = PromptReader(read_trunk(base, "float32"), prompts.prefix, False).eval()
-    with torch.inference_mode():
-        found = network.pool_states(tokens.build_batch(np.arange(2), "cpu"))
-        for at, row in enumerate(tokens.tokens):
-            whole = network.trunk(torch.tensor([prompts.prefix + row["input_ids"]]))
-            own = whole.last_hidden_state[0, len(prompts.prefix) :]
-            torch.testing.assert_close(
-                found[at], torch.cat([own.mean(0), own[-1]]), atol=1e-4, rtol=1e-4
-            )
-
-
-def test_only_the_first_layers_are_read(tiny_models: dict[str, str]) -> None:
-    """Three fifths of the layers where conf does not say how many."""
-    for layers, read in ((None, 7), (3, 3)):
-        base = find_base(conf(tiny_models["gemma"], layers=layers))
-        assert len(read_trunk(base, "float32").layers) == base.layers == read
 
 
 def test_it_learns_and_answers_in_order_whatever_the_batch(fitted: CausalLm) -> None:
