@@ -10,9 +10,7 @@ from conf.sections.features import EncoderConf
 from conf.sections.labelers import LexicalConf
 from conf.sections.language import read_english
 from model.labelers.base import LabelerError, Pairs, Targets
-from model.labelers.lexical import inputs as lexical_inputs
 from model.labelers.lexical.boosting import Boosters
-from model.labelers.lexical.inputs import LexicalInputs
 from model.labelers.lexical.labeler import LexicalLabeler
 from model.labelers.metrics import compute_label_metrics
 from model.labelers.store import load_labeler, save_labeler
@@ -220,36 +218,6 @@ def test_a_version_that_the_files_do_not_make_asks_for_a_fit(
     file.write_text(file.read_text().replace('"format_version": 2', '"format_version": 1'))
     with pytest.raises(LabelerError, match=r"format version 1, .* fit anew"):
         load_labeler(tmp_path / "lexical")
-
-
-def test_stored_vectors_are_not_computed_again(
-    tiny_encoder: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pairs = Pairs(["red sofa", "red sofa"], ["blue lamp", "green rug"])
-    inputs = LexicalInputs.fit(pairs, EncoderConf(path=tiny_encoder), ENGLISH)
-    computed = inputs.build_matrix(pairs)[:, -1]
-    known = {"red sofa": [1.0, 0.0], "blue lamp": [0.6, 0.8], "green rug": [0.0, 1.0]}
-    inputs.add_vectors({text: np.array(vector, np.float32) for text, vector in known.items()})
-    monkeypatch.setattr(lexical_inputs, "load_encoder", lambda _: pytest.fail("encoder was read"))
-    stored = inputs.build_matrix(pairs)[:, -1]
-    np.testing.assert_allclose(stored, [0.6, 0.0], atol=1e-6)
-    assert not np.allclose(stored, computed)
-    np.testing.assert_allclose(inputs.read_vectors(pairs)[1], [[0.6, 0.8], [0.0, 1.0]], atol=1e-6)
-    with pytest.raises(LabelerError, match="no vectors without the sentence encoder"):
-        LexicalInputs.fit(pairs, None, ENGLISH).add_vectors({})
-
-
-def test_of_very_many_vectors_the_last_are_kept(
-    tiny_encoder: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(lexical_inputs, "_KEPT_VECTORS", 2)
-    inputs = LexicalInputs.fit(
-        Pairs(["a"], ["b"]), EncoderConf(path=tiny_encoder, max_tokens=9), ENGLISH
-    )
-    assert inputs.spec is not None
-    for text in ("x", "y", "z"):
-        inputs.add_vectors({text: np.zeros(2, np.float32)})
-    assert list(lexical_inputs._open_cache(inputs.spec)) == ["y", "z"]
 
 
 def test_the_encoder_of_its_vectors_is_named(labeler: LexicalLabeler) -> None:
