@@ -1,0 +1,184 @@
+"""What was lost, damaged or written over since is made again, and nothing beside it."""
+
+import datetime as dt
+import hashlib
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pyspark.sql import DataFrame, SparkSession
+from rich.console import Console
+
+from conf.load import ResolvedConf
+from features.contracts import Table
+from features.contracts.table import declare_required
+from jobs.delta.written import drop_missing_files
+from jobs.nightly import Nightly
+from jobs.platform.job import Job
+from jobs.platform.run import Run
+from jobs.platform.runner import open_warehouse, state_path
+from tests.jobs.small_chain import A, B, Chain, nightly
+
+DATED = Table(
+    "dated",
+    "one row per run and a",
+    declare_required([("run_date", "date", "run"), ("a", "long", "a")]),
+    key=("run_date", "a"),
+)
+MakeConf = Callable[..., ResolvedConf]
+
+
+def ran_again(spark: SparkSession, conf: ResolvedConf, chain: Chain) -> list[str]:
+    """Names of the steps that a night runs."""
+    before = len(chain.ran)
+    nightly(spark, conf, chain).run()
+    return chain.ran[before:]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '{"fingerprint": "abc', "null", "[1]"])
+def test_a_damaged_record_is_named_and_its_step_runs_again(
+    spark: SparkSession, make_conf: MakeConf, content: str
+) -> None:
+    chain, conf = Chain(), make_conf("feed.batch_size=3")
+    night = nightly(spark, conf, chain)
+    path = state_path(night.state.warehouse, chain.jobs()[1])
+    path.parent.mkdir(parents=True)
+    path.write_text(content)
+    why = night.state.why_run(chain.jobs()[1], "any", chain.jobs())
+    assert why is not None and f"{path} is damaged" in why
+
+
+def test_what_was_lost_is_made_again(spark: SparkSession, make_conf: MakeConf) -> None:
+    """The last commit of one output, all files of the other; the night after is quiet again."""
+    chain, conf = Chain(), make_conf("feed.batch_size=3")
+    nightly(spark, conf, chain).run()
+    tables = Path(conf.tree.storage.root) / "tables"
+    max((tables / "b" / "_delta_log").glob("*.json")).unlink()
+    for checksum in (tables / "b" / "_delta_log").glob("*.crc"):
+        checksum.unlink()
+    spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # as in the process of a next night
+    assert ran_again(spark, conf, chain) == ["second"]
+    for path in (tables / "a").glob("*.parquet"):
+        path.unlink()
+    assert ran_again(spark, conf, chain) == ["first", "second"]
+    assert ran_again(spark, conf, chain) == []
+    warehouse, _ = open_warehouse(spark, conf, "test")
+    assert [warehouse.read(table).count() for table in (A, B)] == [3, 3]
+
+
+def test_rows_of_a_shared_table_that_somebody_deleted_are_made_again(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    """By hand, or by a job that found files gone; what a job of ours adds is no loss."""
+    chain, conf = Chain(), make_conf("feed.batch_size=3")
+    nightly(spark, conf, chain).run()
+    warehouse, _ = open_warehouse(spark, conf, "import_judgments")
+    warehouse.merge(B, spark.range(9, 10).toDF("a"), update=False)
+    assert ran_again(spark, conf, chain) == []
+    spark.sql(f"DELETE FROM {warehouse.build_identifier(A)} WHERE a = 1")
+    assert ran_again(spark, conf, chain) == ["first", "second"]
+    for path in warehouse.locate_table(B).glob("*.parquet"):
+        path.unlink()
+    drop_missing_files(warehouse, [B])
+    assert ran_again(spark, conf, chain) == ["second"]
+    assert ran_again(spark, conf, chain) == []
+    assert [warehouse.read(table).count() for table in (A, B)] == [3, 3]
+
+
+def test_a_run_of_another_date_makes_nothing_run_again(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    """Neither the step that writes rows by date nor the one that reads them."""
+    ran: list[str] = []
+
+    def write(run: Run) -> None:
+        ran.append(f"write {run.conf.run_date}")
+        rows = run.spark.createDataFrame([(run.conf.run_date, 1)], "run_date date, a long")
+        run.report.count_rows("dated", 1, run.warehouse.replace_run(DATED, rows).rows)
+
+    def read(run: Run) -> None:
+        ran.append(f"read {run.conf.run_date}")
+        assert run.warehouse.read_run(DATED).count() == 1
+
+    jobs = [
+        Job(write, "writes", writes=(DATED,), name="write"),
+        Job(read, "reads", reads=(DATED,), name="read"),
+    ]
+
+    def run_night(date: str) -> None:
+        conf = make_conf(f"run_date={date}")
+        Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
+
+    for date in ("2026-03-01", "2026-03-02", "2026-03-01", "2026-03-02"):
+        run_night(date)
+    assert ran == [f"{job} 2026-03-0{day}" for day in (1, 2) for job in ("write", "read")]
+
+
+def test_rows_that_another_job_wrote_over_are_made_again(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    """A trial overwrote the run's rows; OPTIMIZE and other rows of the table are no matter."""
+    conf, ran = make_conf("run_date=2026-03-01"), []
+
+    def work(run: Run) -> None:
+        ran.append("dated")
+        where = f"{day_of(run.conf)} AND a < 5"
+        written = run.warehouse.replace(DATED, day(run.conf.run_date), where)
+        run.report.count_rows("dated", 1, written.rows)
+
+    def day_of(given: ResolvedConf) -> str:
+        return f"run_date = DATE'{given.run_date}'"
+
+    def day(date: dt.date) -> DataFrame:
+        return spark.createDataFrame([(date, 1)], "run_date date, a long")
+
+    jobs = [Job(work, "dated", writes=(DATED,), name="dated")]
+    other_day = replace(conf, tree=conf.tree.model_copy(update={"run_date": dt.date(2026, 3, 9)}))
+    Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
+    open_warehouse(spark, other_day, "else")[0].replace_run(DATED, day(other_day.run_date))
+    warehouse, _ = open_warehouse(spark, conf, "reweight")
+    spark.sql(f"OPTIMIZE {warehouse.build_identifier(DATED)}")
+    Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
+    rows = spark.createDataFrame([(conf.run_date, 6)], "run_date date, a long")
+    warehouse.replace(DATED, rows, f"{day_of(conf)} AND a > 5")
+    Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
+    assert len(ran) == 1
+    warehouse.replace_run(DATED, day(conf.run_date))
+    night = Nightly(spark, conf, jobs, jobs, console=Console(quiet=True))
+    why = night.state.why_run(jobs[0], night.state.fingerprint_step(jobs[0], jobs), jobs)
+    assert why is not None and why.startswith("reweight wrote to table dated since (version ")
+    night.run()
+    spark.sql(f"DELETE FROM {warehouse.build_identifier(DATED)}")
+    night.run()
+    assert len(ran) == 3
+    assert [report.skipped for report in night.run()] == [True]
+
+
+def test_a_flipped_byte_of_a_snapshot_is_made_again(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    conf, ran = make_conf(), []
+
+    def work(run: Run) -> None:
+        ran.append("snapshot")
+        folder = run.warehouse.snapshot_dir()
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "part").write_bytes(b"values")
+        files = [{"path": "part", "sha256": hashlib.sha256(b"values").hexdigest()}]
+        manifest = {"snapshot_version": "v1", "splits": {"train": {"files": files}}}
+        (folder / "manifest.json").write_text(json.dumps(manifest))
+
+    jobs = [Job(work, "snapshot", artifacts_out=("snapshot",), name="snapshot")]
+    night = Nightly(spark, conf, jobs, jobs, console=Console(quiet=True))
+    folder = night.state.warehouse.snapshot_dir()
+    night.run()
+    for damage in ((lambda: None), (lambda: (folder / "part").write_bytes(b"valueS"))):
+        damage()
+        night.run()
+    assert len(ran) == 2
+    (folder / "manifest.json").write_text('{"snapshot_ver')
+    night.run()
+    assert len(ran) == 3
+    assert [report.skipped for report in night.run()] == [True]
