@@ -4,25 +4,21 @@ two commits of a step, in the middle of a training and after a step's last commi
 again each time, ends with the same tables."""
 
 import datetime as dt
-import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
 from io import StringIO
-from math import isclose
 from pathlib import Path
-from typing import Any
 
 import pytest
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.contracts import (
-    ALL_TABLES,
     EXAMPLE_SCORES,
     ITEM_FEATURES,
     MARKET_CHECKS,
@@ -30,15 +26,14 @@ from features.contracts import (
     QUARANTINE,
     SCORES,
     SCORING_ROWS,
-    TEXT_EMBEDDINGS,
     TRAINING_EXAMPLES,
     VALUE_CURVE,
-    Table,
 )
 from jobs.nightly import Nightly, closing_table
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.registry import CHAIN, load_job
+from tests.jobs.stored import contents, is_close, read_properties, sort_rows
 from udfs.model_files import read_spec
 
 REPOSITORY = Path(__file__).parents[2]
@@ -74,8 +69,6 @@ KILLED_AT = (
     "commit:scores@score_catalog",
 )
 """Points in the order of the chain (tests/jobs/run_and_die.py)."""
-
-
 BY_BATCH = (EXAMPLE_SCORES, SCORES, VALUE_CURVE, METRICS, MARKET_CHECKS)
 """Tables of scores, and of figures of them: another batch of rows changes a score's last bits, as
 it does an embedding's. A session of the tests gives tables other files than one of the command."""
@@ -100,21 +93,6 @@ def settings(root: Path) -> list[str]:
         "tier: {dtype: category}}}"
     )
     return [f"storage.root={root}", own, *TINY]
-
-
-def contents(spark: SparkSession, conf: ResolvedConf) -> dict[str, list[str]]:
-    """Rows of every table as sorted text."""
-    warehouse, _ = open_warehouse(spark, conf, "test")
-    return {
-        table.name: sorted(_lines(warehouse.read(table)))
-        for table in ALL_TABLES
-        if warehouse.exists(table) and table is not TEXT_EMBEDDINGS
-    }
-
-
-def _lines(rows: DataFrame) -> list[str]:
-    lines = rows.select(F.to_json(F.struct("*")).alias("line"))
-    return [row["line"] for row in lines.collect()]
 
 
 @pytest.fixture(scope="module")
@@ -209,25 +187,6 @@ def test_a_first_night_that_is_killed_again_and_again_ends_with_the_same_rows(
     assert after == before
     assert list(list_leftovers(tmp_path)) == []
     assert read_properties(spark, killed) == read_properties(spark, conf)
-
-
-def read_properties(spark: SparkSession, conf: ResolvedConf) -> dict[str, dict[str, str]]:
-    """Properties of every table, by name: what its contract asks of Delta."""
-    warehouse, _ = open_warehouse(spark, conf, "test")
-    tables = [table for table in ALL_TABLES if warehouse.exists(table)]
-    details = {t.name: warehouse.open_delta(t).detail().collect()[0] for t in tables}
-    return {name: detail["properties"] for name, detail in details.items()}
-
-
-def is_close(one: object, other: object) -> bool:
-    if isinstance(one, float) and isinstance(other, float):
-        return isclose(one, other, rel_tol=1e-5, abs_tol=1e-6)
-    return one == other
-
-
-def sort_rows(lines: list[str], table: Table) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = [json.loads(line) for line in lines]
-    return sorted(rows, key=lambda row: [row[name] for name in table.key])
 
 
 def list_leftovers(root: Path) -> Iterator[str]:
