@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -33,6 +34,7 @@ from model.serving.artifact import Artifact, save_model
 from model.serving.calibrators import build_identities
 from model.spec import InputSpec
 from model.standardise import Standardisation
+from tests.jobs.tiny_source import Go, ingest_market
 
 RUN = dt.date(2026, 3, 1)
 QUERIES_, ITEMS, DAYS = 10, 5, 3
@@ -204,3 +206,9 @@ def _drawn(feature: Feature, key: tuple[str, ...]) -> Any:
 def retrain() -> Callable[[Warehouse, int], str]:
     """Puts another untrained model in the place of the run date's."""
     return save_untrained
+
+
+@pytest.fixture(scope="session")
+def ingested(spark: SparkSession) -> Go:
+    """Runs ingest with a source that gives the rows of a Market."""
+    return partial(ingest_market, spark)
