@@ -1,9 +1,11 @@
-"""A tiny run whose tables are written once: what the scoring jobs and the training set read."""
+"""What tests of the jobs share: tables that are written once, and a labeler that is fitted once."""
 
 import datetime as dt
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,6 +29,8 @@ from features.contracts import (
 from features.declarations import ITEM_LEVEL, PAIR_LEVEL, QUERY_LEVEL, declare_features
 from features.own.declared import VALUES
 from features.spec import Feature, spec_json
+from jobs import admit_labeler
+from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 from model.ranker import build_ranker
@@ -34,6 +38,7 @@ from model.serving.artifact import Artifact, save_model
 from model.serving.calibrators import build_identities
 from model.spec import InputSpec
 from model.standardise import Standardisation
+from tests.jobs.labeling_market import conf_of, fit_labeler
 from tests.jobs.tiny_source import Go, ingest_market
 
 RUN = dt.date(2026, 3, 1)
@@ -212,3 +217,26 @@ def retrain() -> Callable[[Warehouse, int], str]:
 def ingested(spark: SparkSession) -> Go:
     """Runs ingest with a source that gives the rows of a Market."""
     return partial(ingest_market, spark)
+
+
+@pytest.fixture(scope="session")
+def fitted(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, JobReport]:
+    """A warehouse with a labeler that waits for the gate, and the report of its fit; a test that
+    changes it takes a copy."""
+    root = tmp_path_factory.mktemp("labeling") / "warehouse"
+    return root, fit_labeler(spark, root)
+
+
+@pytest.fixture(scope="session")
+def admitted(spark: SparkSession, fitted: tuple[Path, JobReport]) -> Path:
+    """The warehouse after the gate, nothing labelled yet."""
+    root = fitted[0].with_name("admitted")
+    shutil.copytree(fitted[0], root)
+    admit_labeler.JOB.run(spark, conf_of(root))
+    return root
+
+
+@pytest.fixture
+def fresh(admitted: Path, tmp_path: Path) -> Path:
+    """A copy of it that a test may change."""
+    return Path(shutil.copytree(admitted, tmp_path / "warehouse"))
