@@ -34,7 +34,7 @@ from features.contracts import (
     RELEVANCE_LABELS,
 )
 from features.labels.pairs import GOLD, TEXT_PAIR, draw_at_most, graded_pairs, shown_queries
-from jobs.labels.labeler_fit import grades_of, pairs_of, production_weights
+from jobs.labels.labeler_fit import build_text_pairs, grades_of, production_weights
 from jobs.labels.labelers import Row, in_force, labeler_dir, labels_in_force, versions_with_status
 from jobs.platform.decisions import insert_decision
 from jobs.platform.job import Job
@@ -203,7 +203,7 @@ def _make_gold(
     rows: pd.DataFrame, weight: "np.ndarray[tuple[int, ...], np.dtype[np.float64]]"
 ) -> Gold:
     return Gold(
-        pairs=pairs_of(rows),
+        pairs=build_text_pairs(rows),
         grades=grades_of(rows),
         queries=rows["text_key"].to_numpy(np.str_),
         regions=rows["region"].to_numpy(np.str_),

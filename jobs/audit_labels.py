@@ -51,7 +51,7 @@ from udfs.reread import READ_COLUMNS, make_reader
 
 
 @dataclass(frozen=True)
-class Reading:
+class SecondReading:
     """What a model said of units (see `features.audit.reading.with_reading`).
 
     `held_out`: the model was not fitted on the grades that it read again.
@@ -120,17 +120,21 @@ def _audit_pairs(
     warehouse.report.details["rates"] = rates_json(rates)
     checked = cut_plan(tested)
     folder = warehouse.root / "audit" / conf.run_date.isoformat()
-    reading = read_again(checked, items, conf, folder)
+    reading = reread_units(checked, items, conf, folder)
     if not reading.held_out:
         warehouse.report.notes.append(
             f"the labeler at {conf.tree.audit.reread.labeler} may have been fitted on the grades "
             "that it read again: model_held_out is false"
         )
-    return build(gather_evidence(pairs, checked, reading, items, conf), conf)
+    return build(gather_audit_evidence(pairs, checked, reading, items, conf), conf)
 
 
-def gather_evidence(
-    pairs: DataFrame, checked: DataFrame, reading: Reading, items: DataFrame, conf: ResolvedConf
+def gather_audit_evidence(
+    pairs: DataFrame,
+    checked: DataFrame,
+    reading: SecondReading,
+    items: DataFrame,
+    conf: ResolvedConf,
 ) -> AuditEvidence:
     """Gather all evidence; a pair is read by the model once, a title is parsed once."""
     units_read = cut_plan(with_reading(checked, reading.read, reading.held_out))
@@ -166,7 +170,9 @@ def _report_decisions(rows: DataFrame, report: JobReport) -> None:
     )
 
 
-def read_again(tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: Path) -> Reading:
+def reread_units(
+    tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: Path
+) -> SecondReading:
     """Read the units of conf `audit.reread.scope` again; lazy, but for the fitting.
 
     Args:
@@ -191,7 +197,7 @@ def read_again(tested: DataFrame, items: DataFrame, conf: ResolvedConf, folder: 
     read = asked.repartition(parts, *UNIT).mapInPandas(
         make_reader(labelers.folders, labelers.versions, parts), f"{schema}, {READ_COLUMNS}"
     )
-    return Reading(read, settings.labeler is None or settings.held_out)
+    return SecondReading(read, settings.labeler is None or settings.held_out)
 
 
 def _fit_fold_labelers(

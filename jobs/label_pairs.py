@@ -36,6 +36,7 @@ from features.contracts import (
 )
 from features.labels.pairs import TEXT_PAIR, shown_pairs
 from features.labels.plan import (
+    add_pair_texts,
     known_answers,
     labels_of,
     plan_chunks,
@@ -45,7 +46,6 @@ from features.labels.plan import (
     text_pairs,
     wanted_pairs,
     with_chunk,
-    with_texts,
 )
 from jobs.labels.label_report import tell_mix
 from jobs.labels.labelers import Row, in_force, versions_with_status
@@ -82,7 +82,7 @@ def build(inputs: LabelingInputs, conf: ResolvedConf) -> DataFrame:
     """
     shown = shown_pairs(inputs.impressions, conf.run_date)
     return wanted_pairs(inputs.candidates, inputs.human, inputs.stands).transform(
-        with_texts, inputs.queries, inputs.items, shown
+        add_pair_texts, inputs.queries, inputs.items, shown
     )
 
 

@@ -31,14 +31,14 @@ def make_reader(
         for batch in batches:
             for fold, rows in batch.groupby("fold", sort=True):
                 number = int(str(fold))
-                yield read_again(
+                yield reread_rows(
                     rows, _load_once(sources[0][number], sources[1][number], processes)
                 )
 
     return read_batches
 
 
-def read_again(rows: pd.DataFrame, labeler: Labeler) -> pd.DataFrame:
+def reread_rows(rows: pd.DataFrame, labeler: Labeler) -> pd.DataFrame:
     """Add to the rows what the labeler says of their query_text and item_text.
 
     A pair that it cannot answer is left out: it stays unread.

@@ -32,7 +32,13 @@ from bench.result import Result
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from features.audit.evidence import audited_pairs, build_units, pair_engagement, with_attraction
 from features.contracts import IMPRESSIONS, ITEMS, QUERIES, RELEVANCE_LABELS
-from jobs.audit_labels import AuditEvidence, build, gather_evidence, read_again, tested_units
+from jobs.audit_labels import (
+    AuditEvidence,
+    build,
+    gather_audit_evidence,
+    reread_units,
+    tested_units,
+)
 from jobs.platform.plans import cut_plan
 from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.session import get_session
@@ -129,8 +135,8 @@ def _audit_seed(
     counted = build_units(planted, engagement).transform(lambda df: with_attraction(df, prior))
     checked = cut_plan(tested_units(cut_plan(counted), conf)[0])
     with tempfile.TemporaryDirectory() as folder:
-        reading = read_again(checked, items, conf, Path(folder))
-        evidence = gather_evidence(planted, checked, reading, items, conf)
+        reading = reread_units(checked, items, conf, Path(folder))
+        evidence = gather_audit_evidence(planted, checked, reading, items, conf)
         return {arm: _count_outcomes(evidence, planted, conf, arm) for arm in _ARMS}
 
 

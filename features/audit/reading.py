@@ -20,7 +20,7 @@ def texts_to_read(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: i
         items: rows of the items table.
     """
     asked = tested if conf.scope == "all" else tested.where("contradicts != 0")
-    return with_texts(asked, items).select(
+    return add_item_text(asked, items).select(
         *UNIT, "query_text", "item_text", assign_fold(conf.folds, seed).alias("fold")
     )
 
@@ -35,7 +35,7 @@ def pairs_to_fit(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: in
     chance = draw_hash(seed, "audit/fit", *UNIT)
     part = F.pmod(draw_hash(seed, "audit/validate", "text_key"), _VALIDATION_PARTS)
     return (
-        with_texts(tested.where("contradicts = 0"), items)
+        add_item_text(tested.where("contradicts = 0"), items)
         .orderBy(chance, *UNIT)
         .limit(most)
         .select(
@@ -48,7 +48,7 @@ def pairs_to_fit(tested: DataFrame, items: DataFrame, conf: RereadConf, seed: in
     )
 
 
-def with_texts(units: DataFrame, items: DataFrame) -> DataFrame:
+def add_item_text(units: DataFrame, items: DataFrame) -> DataFrame:
     """Add item_text: the title, led by the brand where it lacks it."""
     text = item_title(F.col("title"), F.col("brand"))
     return units.join(items.select("item_id", text.alias("item_text")), on="item_id", how="inner")

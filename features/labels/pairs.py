@@ -48,7 +48,7 @@ def graded_pairs(labels: DataFrame, queries: DataFrame, items: DataFrame, conf: 
         .groupBy("query_id", "item_id")
         .agg(latest.alias("label"))
         .select("query_id", "item_id", "label.*")
-        .transform(lambda pairs: _with_texts(pairs, queries, items, conf))
+        .transform(lambda pairs: _join_texts(pairs, queries, items, conf))
     )
 
 
@@ -104,7 +104,7 @@ def assumed_texts(
     return (
         labels.where((F.col("source") == "assumed") & F.lit(conf.labeling.assumed_share > 0))
         .select("query_id", "item_id", "grade", "p_ge_1", "p_ge_2")
-        .transform(lambda pairs: _with_texts(pairs, queries, items, conf))
+        .transform(lambda pairs: _join_texts(pairs, queries, items, conf))
         .where(F.col("role") == FIT)
         .transform(distinct_texts)
         .join(graded_texts, on=list(TEXT_PAIR), how="left_anti")
@@ -210,7 +210,7 @@ def assign_stratum() -> Column:
     return F.concat_ws("/", "region", F.coalesce(band, F.lit(-1)).cast("string"))
 
 
-def _with_texts(pairs: DataFrame, queries: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
+def _join_texts(pairs: DataFrame, queries: DataFrame, items: DataFrame, conf: Conf) -> DataFrame:
     """Keep the pairs that have a role and both texts, and add them."""
     return (
         pairs.join(query_texts(queries), on="query_id", how="inner")

@@ -81,7 +81,7 @@ def select_certain(labels: DataFrame, doubt: float) -> DataFrame:
     return labels.where(compute_grade_entropy(F.col("p_ge_1"), F.col("p_ge_2")) < doubt)
 
 
-def with_texts(
+def add_pair_texts(
     pairs: DataFrame, queries: DataFrame, items: DataFrame, shown: DataFrame
 ) -> DataFrame:
     """Add TEXT_PAIR, query_text, item_text, shown, and `reason`: why a pair cannot be labelled.
@@ -146,7 +146,7 @@ def known_answers(
 
     Args:
         labels: of one version.
-        pairs: of `with_texts`; only labels that share a query text with it are looked at.
+        pairs: of `add_pair_texts`; only labels that share a query text with it are looked at.
     """
     asked = pairs.select("text_key").distinct()
     texts = query_texts(queries).select("query_id", "text_key")

@@ -92,11 +92,11 @@ def fit_labeler(
     fitted_mix = compute_mix(sum_grade_masses(targets_of(fit)))
     labeler = build_labeler(tree)
     report = labeler.fit(
-        pairs_of(fit).followed_by(pairs_of(more)),
+        build_text_pairs(fit).followed_by(build_text_pairs(more)),
         targets_of(fit).followed_by(
             _weigh_targets(targets_of(more), tree.training_set.source_weights.assumed)
         ),
-        (pairs_of(choose), _in_mix(targets_of(choose), fitted_mix)),
+        (build_text_pairs(choose), _in_mix(targets_of(choose), fitted_mix)),
     )
     answers = _unseen_answers(labeler, report, choose)
     production = fitted_mix
@@ -110,7 +110,7 @@ def fit_labeler(
     return FittedLabeler(Deployed(labeler, deployment), report, seen, choose, len(more), metrics)
 
 
-def pairs_of(rows: pd.DataFrame) -> Pairs:
+def build_text_pairs(rows: pd.DataFrame) -> Pairs:
     """Return the texts of collected rows as pairs."""
     return Pairs(rows["query_text"].tolist(), rows["item_text"].tolist())
 
@@ -135,7 +135,7 @@ def _unseen_answers(labeler: Labeler, report: FitReport, choose: pd.DataFrame) -
     """Return the answers to the pairs that choose, from before the labeler learnt from them."""
     if report.validation is not None:
         return report.validation
-    return labeler.predict(pairs_of(choose))
+    return labeler.predict(build_text_pairs(choose))
 
 
 def _weigh_targets(targets: Targets, weight: float) -> Targets:
@@ -191,6 +191,6 @@ def _production_mix(
             return stratify_mix(graded_by_stratum(fit_pairs, shown), population_by_stratum(shown))
         unknown = ungraded_texts(shown, graded, warehouse.read(QUERIES), warehouse.read(ITEMS))
         rows = draw_at_most(unknown, tree.labeling.mix.em_pairs, tree.seed).toPandas()
-        return estimate_mix(labeler.predict(pairs_of(rows)), fitted_mix)
+        return estimate_mix(labeler.predict(build_text_pairs(rows)), fitted_mix)
     finally:
         shown.unpersist()

@@ -12,7 +12,7 @@ from udfs.doubly_robust import make_robust_summer
 from udfs.list_sums import KEYS, SUM_COLUMNS, SUMS, make_list_summer
 
 
-def sum_by_query(
+def sum_lists_by_query(
     rows: DataFrame,
     rankers: Mapping[str, Column],
     gains: Mapping[str, Column],
@@ -86,7 +86,7 @@ def sum_blocks(*parts: DataFrame) -> DataFrame:
     A head query with a million pages counts as much as any other query in a mean over lists.
 
     Args:
-        parts: of `sum_by_query`.
+        parts: of `sum_lists_by_query`.
 
     Returns:
         block, region, ranker, metric, total and denominator (sums over queries: the figure is

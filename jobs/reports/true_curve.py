@@ -8,7 +8,7 @@ from conf.schema import Conf
 from features.contracts.training import TASKS
 from features.evaluation.lists import relevance_gains
 from features.evaluation.rankers import sweep_rankers, weigh_engagement
-from jobs.reports.list_sums import sum_blocks, sum_by_query
+from jobs.reports.list_sums import sum_blocks, sum_lists_by_query
 from model.evaluation.list_sums import ListMetric
 from model.evaluation.metrics import compute_log_discounts
 from model.evaluation.steady import steady_sums
@@ -40,8 +40,8 @@ def measure_true_curve(pairs: DataFrame, parameters: DataFrame, tree: Conf) -> p
     seen = [ListMetric(gain, gain, measure="mean_gain") for gain in gains]
     discounts = compute_log_discounts(k).tolist()
     sums = sum_blocks(
-        sum_by_query(lists, rankers, grades, ndcg, discounts),
-        sum_by_query(lists, rankers, gains, seen, _read_examination(parameters, k)),
+        sum_lists_by_query(lists, rankers, grades, ndcg, discounts),
+        sum_lists_by_query(lists, rankers, gains, seen, _read_examination(parameters, k)),
     ).toPandas()
     sums = steady_sums(sums, ("metric", "ranker", "region", "block"), ("total", "denominator"))
     added = sums.groupby(["metric", "ranker"])[["total", "denominator", "queries"]].sum()

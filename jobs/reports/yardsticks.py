@@ -27,7 +27,7 @@ from features.evaluation.rankers import (
     weigh_engagement,
 )
 from features.evaluation.weighed import ROBUST, WEIGHED, weighed_gains, weighed_samples
-from jobs.reports.list_sums import sum_by_query, sum_doubly_robust
+from jobs.reports.list_sums import sum_doubly_robust, sum_lists_by_query
 from model.evaluation.block_sums import BlockSums, Cell
 from model.evaluation.currency import Currency, choose_currency
 from model.evaluation.list_sums import ListMetric
@@ -136,7 +136,7 @@ class Yardsticks:
         asked = {metric.gain for metric in metrics}
         gains = {name: gain for name, gain in self.gains.items() if name in asked}
         discounts = compute_log_discounts(self.conf.k).tolist()
-        return sum_by_query(lists, rankers, gains, metrics, discounts)
+        return sum_lists_by_query(lists, rankers, gains, metrics, discounts)
 
     def _list_true(self, yardstick: str, with_truth: bool) -> list[ListMetric]:
         """List the NDCG with planted gains; items without them are left out of their list."""

@@ -48,7 +48,7 @@ def read(spark: SparkSession, conf: ResolvedConf) -> RawFrames:
     tasks = conf.tree.spark.shuffle_partitions
     items = spark.range(source.items).mapInPandas(world.map_batches(item_rows), ITEMS)
     typed = spark.range(source.queries).mapInPandas(world.map_batches(text_rows), QUERY_TEXTS)
-    texts = keep_frame(distinct_texts(typed))
+    texts = keep_frame(keep_distinct_texts(typed))
     # A shard's catalogue is drawn once per task that meets it, so its texts come together.
     by_shard = texts.repartition(tasks, "shard", F.pmod("text_number", F.lit(tasks)))
     pairs = by_shard.sortWithinPartitions("shard").mapInPandas(world.map_batches(pair_rows), PAIRS)
@@ -71,7 +71,7 @@ def fingerprint(conf: ResolvedConf) -> str:
     return f"market {MARKET_VERSION}"
 
 
-def distinct_texts(typed: DataFrame) -> DataFrame:
+def keep_distinct_texts(typed: DataFrame) -> DataFrame:
     """Return text_number, shard, query_text and text_key of texts as typed, each text once.
 
     Modifiers come before a text that another query has already; what is still equal, or too long

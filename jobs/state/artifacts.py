@@ -22,7 +22,7 @@ def stamps_of(folder: Path, name: str) -> Stamps | None:
 
     None where there is no readable manifest.
     """
-    manifest = read_manifest(folder)
+    manifest = find_manifest(folder)
     if manifest is None or f"{name}_version" not in manifest:
         return None
     digests = {MANIFEST: file_sha256(folder / MANIFEST), **_list_digests(manifest)}
@@ -43,7 +43,7 @@ def why_changed(folder: Path, stamps: Stamps) -> str | None:
     return None
 
 
-def read_manifest(folder: Path) -> dict[str, Any] | None:
+def find_manifest(folder: Path) -> dict[str, Any] | None:
     """Read the manifest; None where it is missing or damaged."""
     try:
         content = json.loads((folder / MANIFEST).read_text(encoding="utf-8"))

@@ -23,7 +23,7 @@ from jobs.platform.report import JobReport
 from jobs.platform.runner import state_path
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.in_force import find_model_in_force
-from jobs.state.artifacts import read_manifest, stamps_of, why_changed
+from jobs.state.artifacts import find_manifest, stamps_of, why_changed
 from jobs.state.records import DamagedRecordError, read_record, write_record
 from model.files import source_hash
 
@@ -162,10 +162,10 @@ class RunState:
 
         Without a model of the run date, that of the earlier one which is scored with."""
         folder = self._find_folder(name)
-        if name == "model" and read_manifest(folder) is None:
+        if name == "model" and find_manifest(folder) is None:
             with suppress(UserError):
                 folder = find_model_in_force(self.warehouse)
-        manifest = read_manifest(folder) or {}
+        manifest = find_manifest(folder) or {}
         version = manifest.get(f"{name}_version")
         return None if version is None else str(version)
 

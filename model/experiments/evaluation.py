@@ -18,7 +18,7 @@ from model.evaluation.relevance import CLEAR_GRADES, KINDS, GradedLists, measure
 from model.experiments.figures import Figure, UnitRows
 from model.experiments.judge import Judge
 from model.experiments.predictions import LIST, LOGGED, PAGE, TRUTH, UNIT, Predictions
-from model.experiments.ranking import EVERY, Order, compute_probabilities
+from model.experiments.ranking import EVERY, Order, compute_served_probabilities
 from model.experiments.rows import (
     compute_grades,
     mark_judged,
@@ -188,7 +188,7 @@ class Evaluation:
     def _build_violations(self) -> Iterator[Figure]:
         spec = self.predictions.spec
         raw = {name: self.predictions.get_probability(name, LOGGED) for name in spec.outputs}
-        served = compute_probabilities(self.predictions, self.calibrators, calibrated=True)
+        served = compute_served_probabilities(self.predictions, self.calibrators, calibrated=True)
         for kind, p in (("violations", raw), ("served_violations", served)):
             steps = [p[f"p_{task}"] for task in spec.tasks]
             rise = [np.maximum(later - earlier, 0.0) for earlier, later in pairwise(steps)]
@@ -201,7 +201,7 @@ class Evaluation:
                 yield rows.build_mean(f"{kind}.size", size[mask])
 
     def _build_truths(self) -> Iterator[Figure]:
-        served = compute_probabilities(self.predictions, self.calibrators, calibrated=True)
+        served = compute_served_probabilities(self.predictions, self.calibrators, calibrated=True)
         for task in self.predictions.spec.tasks:
             truth = self.predictions.columns.get(f"{TRUTH}{task}")
             if truth is None:

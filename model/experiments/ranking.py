@@ -36,7 +36,7 @@ class Order:
     def score_rows(self, predictions: Predictions, calibrators: Calibrators) -> Floats:
         """Score every row at position 1 by its value, [N]; by relevance alone where conf says
         `only`."""
-        p = compute_probabilities(predictions, calibrators, self.conf.calibrated)
+        p = compute_served_probabilities(predictions, calibrators, self.conf.calibrated)
         if self.conf.relevance == "only":
             return p[RELEVANCE]
         region = predictions.get_codes("region")
@@ -82,7 +82,7 @@ class Ranking:
         """Compute relevance and engagement in the currency under each weight of the sweep; rows
         [N]."""
         judge = Judge.from_predictions(predictions, self.weights, self.evaluation, rows)
-        p = compute_probabilities(predictions, calibrators, self.conf.calibrated)
+        p = compute_served_probabilities(predictions, calibrators, self.conf.calibrated)
         one = np.ones(predictions.rows)
         swept = {w: compute_scores(p, self.weights, w * one) for w in self.tree.sweep}
         loss = self.conf.engagement_loss
@@ -96,7 +96,7 @@ class Ranking:
         return pick_point(points, conf.rule or tree.rule, tau, loss).point.w_relevance
 
 
-def compute_probabilities(
+def compute_served_probabilities(
     predictions: Predictions, calibrators: Calibrators, calibrated: bool
 ) -> dict[str, Floats]:
     """Compute probabilities at position 1 by output name, [N], and the expected grade as

@@ -87,7 +87,7 @@ def resolve_dtype(dtype: str) -> str:
     return "bfloat16" if native else "float32"
 
 
-def resolve_device(device: str) -> str:
+def resolve_encoder_device(device: str) -> str:
     """Resolve `auto` to cuda where this process sees a GPU, else to cpu."""
     if device != "auto":
         return device
@@ -109,7 +109,7 @@ class Encoder:
         model: Any = AutoModel.from_pretrained(
             spec.folder, local_files_only=True, dtype=self._dtype
         )
-        self._device = resolve_device(spec.device)
+        self._device = resolve_encoder_device(spec.device)
         self._model = model.eval().to(self._device)
         self.dimension = int(model.config.hidden_size)
 

@@ -10,7 +10,7 @@ import udfs.reread
 from model.labelers.base import FitReport, LabelerError, Pairs, Probabilities, Targets
 from model.labelers.out_of_fold import fit_out_of_fold
 from model.labelers.partial import Answers
-from udfs.reread import make_reader, read_again
+from udfs.reread import make_reader, reread_rows
 
 
 class Stub:
@@ -56,14 +56,14 @@ def rows() -> pd.DataFrame:
 
 
 def test_rows_get_probabilities_and_the_most_probable_grade() -> None:
-    read = read_again(rows(), Stub())
+    read = reread_rows(rows(), Stub())
     assert list(read["text_key"]) == ["a", "b", "c"]
     assert list(read["model_grade"]) == [2, 0, 2]
     assert "query_text" not in read.columns
 
 
 def test_a_pair_without_an_answer_stays_unread() -> None:
-    assert list(read_again(rows(), Silent())["text_key"]) == ["a"]
+    assert list(reread_rows(rows(), Silent())["text_key"]) == ["a"]
 
 
 def test_each_fold_is_read_by_its_labeler(monkeypatch: pytest.MonkeyPatch) -> None:

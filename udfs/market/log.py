@@ -12,7 +12,7 @@ from model.market.draws import Bools, as_keys
 from model.market.logger import score_by_model, score_pairs
 from model.market.pages import draw_outcomes, draw_pages
 from model.market.shoppers import MarketPairs, compute_funnel, draw_price_level
-from udfs.market.world import Source, World, pairs_of, query_ids
+from udfs.market.world import Source, World, build_market_pairs, query_ids
 
 LOG = (
     "search_id string, query_id string, item_id string, region string, position int, "
@@ -44,7 +44,7 @@ def _draw_log(world: World[Source], pool: pd.DataFrame, pages: pd.DataFrame) -> 
     region = pd.Index(world.regions).get_indexer(pd.Index(pages["region"]))[:, None]
     search, items = as_keys(pages["search_id"]), as_keys(pool["item_id"])
     second = pages["event_second"].to_numpy(np.int64)
-    pairs = pairs_of(pool)
+    pairs = build_market_pairs(pool)
     planted = compute_funnel(pairs, source.shoppers, world.regions, draws)
     at = _pool_places(pool["text_number"].to_numpy(), pages["text_number"].to_numpy())
     base = np.where(

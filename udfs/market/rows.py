@@ -12,7 +12,7 @@ from model.market.pools import draw_pools
 from model.market.raters import draw_latent_relevance, draw_rated_grade
 from model.market.shoppers import compute_funnel, draw_taste
 from model.market.traffic import draw_searches
-from udfs.market.world import Source, World, pairs_of, query_ids
+from udfs.market.world import Source, World, build_market_pairs, query_ids
 
 ITEMS = (
     "item_id string, title string, price double, brand string, item_type string, colour string, "
@@ -111,7 +111,9 @@ def truth_rows(world: World[Source], pairs: pd.DataFrame) -> pd.DataFrame:
     """Work out TRUTH, one row per region and pair: P(click), P(cart), P(purchase) of an examined
     item by attraction, without trust.
     """
-    planted = compute_funnel(pairs_of(pairs), world.source.shoppers, world.regions, world.draws)
+    planted = compute_funnel(
+        build_market_pairs(pairs), world.source.shoppers, world.regions, world.draws
+    )
     carted = planted.p_click * planted.p_cart
     times = len(world.regions)
     return pd.DataFrame(

@@ -49,7 +49,7 @@ def query_ids(text_keys: Iterable[str], regions: tuple[str, ...]) -> Texts:
     return np.array(ids, object)[:, code]
 
 
-def pairs_of(rows: pd.DataFrame) -> MarketPairs:
+def build_market_pairs(rows: pd.DataFrame) -> MarketPairs:
     """Return the pairs of rows with the columns of `udfs.market.rows.PAIRS`."""
     return MarketPairs(
         text=as_keys(rows["text_key"]),

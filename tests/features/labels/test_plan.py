@@ -11,6 +11,7 @@ from pyspark.sql import functions as F
 
 from features.contracts import CANDIDATES, ITEMS, QUERIES, RELEVANCE_LABELS, Table
 from features.labels.plan import (
+    add_pair_texts,
     known_answers,
     label_rows,
     plan_chunks,
@@ -20,7 +21,6 @@ from features.labels.plan import (
     text_pairs,
     wanted_pairs,
     with_chunk,
-    with_texts,
     with_vectors,
 )
 from features.text.texts import text_hash
@@ -87,7 +87,7 @@ def test_texts_are_read_once_and_pairs_without_text_have_a_reason(
     market: dict[str, DataFrame],
 ) -> None:
     wanted = wanted_pairs(market["candidates"], None, [])
-    pairs = with_texts(wanted, market["queries"], market["items"], market["shown"]).persist()
+    pairs = add_pair_texts(wanted, market["queries"], market["items"], market["shown"]).persist()
     reasons = {
         (r.query_id, r.item_id): r.reason for r in pairs.where("reason IS NOT NULL").collect()
     }
@@ -150,7 +150,7 @@ def test_what_has_a_label_is_not_wanted_and_its_answer_is_known(
     assert ("us", "a") not in left
     assert ("uk", "c") not in left
     assert len(left) == 6
-    pairs = with_texts(wanted, market["queries"], market["items"], market["shown"])
+    pairs = add_pair_texts(wanted, market["queries"], market["items"], market["shown"])
     known = known_answers(model, pairs, market["queries"], market["items"]).collect()
     assert [(r.text_key, r.item_key, r.p_ge_1, r.grade) for r in known] == [
         ("drill", "acme red drill", 0.9, 2)

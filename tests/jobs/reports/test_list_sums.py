@@ -4,7 +4,7 @@ import pytest
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 
-from jobs.reports.list_sums import sum_blocks, sum_by_query
+from jobs.reports.list_sums import sum_blocks, sum_lists_by_query
 from model.evaluation.list_sums import ListMetric
 from udfs.list_sums import SUMS
 
@@ -39,7 +39,7 @@ def test_lists_from_rows_in_any_order(spark: SparkSession) -> None:
         "*", "'q' query_id", "'us' region", "0 block"
     )
     sums = frame.repartition(3).transform(
-        lambda f: sum_by_query(
+        lambda f: sum_lists_by_query(
             f, {"s": F.col("s")}, {"g": F.col("g")}, [ListMetric("m", "g")], [1.0, 0.5]
         )
     )

@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from conf.load import SIMULATED, ResolvedConf, load_conf
 from conf.sections.market import ShoppersConf
 from jobs.sources.base import SourceError
-from jobs.sources.simulated import distinct_texts, read
+from jobs.sources.simulated import keep_distinct_texts, read
 from model.market.clicks import compute_examination
 
 RUN_DATE = date(2026, 3, 1)
@@ -171,10 +171,10 @@ def test_a_text_that_is_typed_again_gets_modifiers_or_falls_out(spark: SparkSess
     frame = spark.createDataFrame(
         [(n, 0, text) for n, text in enumerate(typed)], "text_number long, shard long, typed string"
     )
-    found = {row["text_number"]: row["query_text"] for row in distinct_texts(frame).collect()}
+    found = {row["text_number"]: row["query_text"] for row in keep_distinct_texts(frame).collect()}
     assert found == {0: "red desk", 1: "rug", 2: "best Red desk ", 3: "cheap red desk", 4: typed[4]}
     many = spark.range(25).selectExpr("id AS text_number", "0L AS shard", "'rug' AS typed")
-    texts = distinct_texts(many).orderBy("text_number").toPandas().query_text
+    texts = keep_distinct_texts(many).orderBy("text_number").toPandas().query_text
     assert texts.is_unique and texts[21] == "best best rug" and texts[22] == "best cheap rug"
 
 
