@@ -15,6 +15,7 @@ import yaml
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from bench.event_log import build_log_options, count_work
 from bench.nightly import watch_run
 from bench.result import Result
 from conf.load import SIMULATED, ResolvedConf, load_conf
@@ -38,6 +39,7 @@ def measure() -> list[Result]:
         first = _run_night(folder, "first", today - timedelta(days=1))
         second = _run_night(folder, "second", today)
         skipped = _run_night(folder, "second", today)
+        work = {night: count_work(folder / "events" / night) for night in ("first", "second")}
     share = second / first
     return [
         Result(
@@ -52,6 +54,8 @@ def measure() -> list[Result]:
             f"<= {SKIPPED_LIMIT_S:.0f} s",
             skipped <= SKIPPED_LIMIT_S,
         ),
+        *work["first"].judge("a first night"),
+        *work["second"].judge("a second night"),
     ]
 
 
@@ -108,6 +112,7 @@ def _build_layer(folder: Path, night: str, conf: ResolvedConf) -> dict[str, Any]
         "storage": {"root": str(folder / "warehouse")},
         "source": {"kind": "tables", "dataset": "shop", **source},
         "ingest": {"history_days": 60},
+        "spark": {"options": dict(build_log_options(folder / "events" / night))},
     }
 
 
