@@ -2,13 +2,14 @@
 
 Buckets 0 to 5 in turn (see `homedepot_pairs`): trees are fitted on the other five, a tenth of
 whose queries chooses leaves and rounds, and answer the pairs of the sixth; the answers of all six
-are judged together. One arm sees all inputs, each of the others all but one part, the last one no
-graded pairs at all. Figures as in `labelers`; differences are paired over the same draws of
-queries, 95 %. Bucket 6 is not looked at.
+are judged together. One arm sees all inputs, the others lack the parts of ARMS. Figures as in
+`labelers`; differences are paired over the same draws of queries, 95 %. Bucket 6 is not looked at.
+
+COUNTERPOISE_TREE_ARMS names arms, separated by commas, to be fitted beside that of all inputs.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from rich.console import Console
@@ -41,7 +42,15 @@ FIGURES = (
     *("exact", "within_one", "ece_ge_1", "ece_ge_2"),
 )
 """Order within a query first, then what the gate reads."""
-ALL, NONE = "all inputs", "no graded pairs"
+ALL = "all inputs"
+ARMS: Mapping[str, tuple[str, ...]] = {
+    ALL: (),
+    **{f"all but {part}": (part,) for part in PARTS},
+    "neighbours and directions": ("catalogue", "word_grades"),
+    "neighbours alone": ("directions", "catalogue", "word_grades"),
+    "no graded pairs": tuple(PARTS),
+}
+"""The parts that an arm lacks."""
 
 
 def measure() -> list[Result]:
@@ -51,11 +60,13 @@ def measure() -> list[Result]:
         Console().print("tree_inputs: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
         return []
     limit = int(os.environ.get("COUNTERPOISE_LABELER_PAIRS", "0")) or None
+    asked = os.environ.get("COUNTERPOISE_TREE_ARMS")
+    arms = [ALL, *asked.split(",")] if asked else list(ARMS)
     folds = [read_pairs(path, [bucket], limit, seed=SEED, brands=True) for bucket in BUCKETS]
     answers: dict[str, list[Probabilities]] = {}
     for number, fold in enumerate(folds):
         others = _join_folds([other for other in folds if other is not fold])
-        for arm, p in _answer_fold(others, fold):
+        for arm, p in _answer_fold(others, fold, arms):
             answers.setdefault(arm, []).append(p)
         Console().print(f"bucket {number} of {len(folds)} is answered")
     judged = _join_folds(folds)
@@ -71,7 +82,9 @@ def measure() -> list[Result]:
     ]
 
 
-def _answer_fold(graded: GradedPairs, fold: GradedPairs) -> Iterator[tuple[str, Probabilities]]:
+def _answer_fold(
+    graded: GradedPairs, fold: GradedPairs, arms: Sequence[str]
+) -> Iterator[tuple[str, Probabilities]]:
     """Fit each arm on the graded pairs and give what it answers to the fold's."""
     settings = ["labeler.kind=lexical", f"labeler.lexical.bag={BAG}"]
     conf = load_conf([SIMULATED], settings=settings).tree
@@ -87,8 +100,8 @@ def _answer_fold(graded: GradedPairs, fold: GradedPairs) -> Iterator[tuple[str, 
         for some in (choosing, fold.pairs)
     )
     names = np.array([*inputs.names, *GRADED_FEATURES])
-    without = {ALL: (), **PARTS, NONE: GRADED_FEATURES}
-    for arm, left_out in without.items():
+    for arm in arms:
+        left_out = [name for part in ARMS[arm] for name in PARTS[part]]
         seen = ~np.isin(names, left_out)
         truths = graded.targets.select_rows(held)
         bag = BagFit(
@@ -128,8 +141,4 @@ def _compare_arms(arm: str, outcome: Outcome, full: Outcome) -> Iterator[Result]
         gain = full.value[name] - outcome.value[name]
         low, high = np.nanquantile(full.drawn[name] - outcome.drawn[name], (0.025, 0.975))
         words = f"{gain:+.4f} ({low:+.4f} to {high:+.4f})"
-        yield Result(f"{ALL} over {_name_arm(arm)}: {name}", words, "none", True)
-
-
-def _name_arm(arm: str) -> str:
-    return arm if arm == NONE else f"all but {arm}"
+        yield Result(f"{ALL} over {arm}: {name}", words, "none", True)
