@@ -192,9 +192,10 @@ def _sum_rankings(
     samples: Mapping[str, float],
 ) -> DataFrame:
     all_labels, planted = facts["labelled_rows"] > facts["human_rows"], truth is not None
+    enough = samples["effective_off_policy"] >= yard.conf.min_effective
+    robust = [yard.sum_robust(rows, samples["reward"])] if enough else []
     if truth is not None:
         rows, served = rows.transform(with_truth(truth)), served.transform(with_truth(truth))
-    robust = [yard.sum_robust(rows, samples["reward"])] if samples["pages_off_policy"] else []
     return sum_blocks(
         yard.sum_lists(served, yard.list_served_metrics(all_labels=all_labels, with_truth=planted)),
         yard.sum_pages(rows, yard.list_page_metrics(with_truth=planted), with_logged=True),

@@ -8,7 +8,7 @@ import pyarrow as pa
 from model.arrays import Floats, Ints
 from model.evaluation.engagement import Shown, measure_doubly_robust
 from model.evaluation.list_sums import COUNTS
-from udfs.list_sums import SumBatches, cut_between_lists, encode_column, read_score
+from udfs.list_sums import KEYS, SumBatches, cut_between_lists, encode_column, read_score
 
 PAGE_COLUMNS = ("page", "item_id", "position", "gain", "propensity")
 """Columns of the rows after the KEYS; the ranker's scores follow."""
@@ -22,11 +22,11 @@ def make_robust_summer(
     cap: float,
     k: int,
 ) -> SumBatches:
-    """Make what sums `measure_doubly_robust` by query, for `mapInArrow` on rows of pages that are
-    ordered by `unit`, here the query: each page is judged by the others of its query.
+    """Make what sums `measure_doubly_robust`, for `mapInArrow` on rows of pages ordered by `unit`.
 
-    The rows have the KEYS, PAGE_COLUMNS, and a double for each ranker. A page with a gain or a
-    propensity that is null is left out (`masked`), as is the only page of a query (`short`).
+    A unit is some pages of a query, and each page is judged by the others of its unit. The rows
+    have the KEYS, PAGE_COLUMNS, and a double for each ranker, in their order. A page with a gain or
+    a propensity that is null is left out (`masked`), as is the only page of a unit (`short`).
 
     Args:
         metric: name that the sums get.
@@ -39,12 +39,12 @@ def make_robust_summer(
 
     def sum_batches(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for table in cut_between_lists(batches):
-            yield from _sum_queries(table, rankers, metric, examination, reward, cap, k)
+            yield from _sum_units(table, rankers, metric, examination, reward, cap, k)
 
     return sum_batches
 
 
-def _sum_queries(
+def _sum_units(
     table: pa.Table,
     rankers: Sequence[str],
     metric: str,
@@ -53,14 +53,14 @@ def _sum_queries(
     cap: float,
     k: int,
 ) -> Iterator[pa.RecordBatch]:
-    shown, query_ids = _read_pages(table, k)
-    size = len(query_ids)
+    shown, size = _read_pages(table, k)
     _, first = np.unique(shown.query, return_index=True)
     counts = _count_pages(shown, size)
     of_query = table.select(["block", "region", "query_id"]).take(pa.array(first))
     rewards = np.full(len(shown.page), reward)
-    for ranker in rankers:
-        scores = read_score(table.column(ranker))
+    given = table.columns[len(KEYS) + len(PAGE_COLUMNS) :]
+    for ranker, column in zip(rankers, given, strict=True):
+        scores = read_score(column)
         measured = measure_doubly_robust(shown, scores, examination, rewards, cap)
         columns = {
             **{name: of_query.column(name) for name in ("block", "region", "query_id")},
@@ -74,8 +74,9 @@ def _sum_queries(
         yield from pa.table(columns).to_batches()
 
 
-def _read_pages(table: pa.Table, k: int) -> tuple[Shown, pa.Array]:
-    query, query_ids = encode_column(table.column("query_id"))
+def _read_pages(table: pa.Table, k: int) -> tuple[Shown, int]:
+    """Read the pages, the unit in the place of the query; and the number of units."""
+    query, units = encode_column(table.column("unit"))
     page, pages = encode_column(table.column("page"))
     item, items = encode_column(table.column("item_id"))
     gain = table.column("gain").to_numpy()
@@ -91,12 +92,12 @@ def _read_pages(table: pa.Table, k: int) -> tuple[Shown, pa.Array]:
             propensity=np.where(known, propensity, 0.0),
             k=k,
         ),
-        query_ids,
+        len(units),
     )
 
 
 def _count_pages(shown: Shown, size: int) -> dict[str, Ints]:
-    """Count the pages of each query that are used, and those that are not, by reason."""
+    """Count the pages of each unit that are used, and those that are not, by reason."""
     rows = shown.pages.any_row
     query, used = shown.query[rows], shown.randomised[rows]
     pages = np.bincount(query, used, size).astype(np.int64)

@@ -38,7 +38,7 @@ def weighed_samples(
 
     Returns:
         pages; `effective_g`, (sum g)^2 / sum g^2 over the rows (Kish 1965), and `pages_g`, pages
-        that have some of it; `reward`, the engagement of a row by its examination.
+        that have some of it; `reward`, all engagement divided by all examination.
     """
     looked = F.when(engagement.isNotNull(), examination)
 

@@ -1,4 +1,4 @@
-"""What a table lacks of new rows, so that only that is written."""
+"""What a table lacks of new rows, so that only that is written, and whether they belong there."""
 
 from functools import reduce
 from operator import and_, or_
@@ -61,6 +61,18 @@ def content_hash(df: DataFrame) -> tuple[int, int, int]:
     wide = F.sum(F.col("hash").cast("decimal(20,0)"))
     hashes = hashed.agg(F.count("*"), wide, F.bit_xor("hash")).collect()[0]
     return int(hashes[0]), int(hashes[1] or 0), int(hashes[2] or 0)
+
+
+def hold_to(where: str, rows: DataFrame) -> DataFrame:
+    """Let a write of the rows fail at one that does not satisfy `where`.
+
+    The check is part of a column that is written: Spark would move a filter below joins, to rows
+    that are not.
+    """
+    first = rows.schema[0]
+    refused = F.raise_error(F.lit(f"a row to be written does not satisfy {where}"))
+    held = F.when(F.expr(where), F.col(first.name)).otherwise(refused.cast(first.dataType))
+    return rows.withColumn(first.name, held)
 
 
 def _decide_change(table: Table, update: bool) -> Column:

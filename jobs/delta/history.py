@@ -49,6 +49,14 @@ class Commit:
         return int(self.metrics.get("numOutputRows", 0))
 
 
+@dataclass(frozen=True)
+class Written:
+    """Outcome of a write: rows given and the table version that holds them (-1: dry run)."""
+
+    rows: int
+    version: int
+
+
 def commits_by_spark(table: DeltaTable) -> Iterator[Commit]:
     """Give the commits on record, the newest first: those of the days that the log is kept."""
     seen = 0

@@ -37,10 +37,11 @@ _HELD: dict[Path, _Held] = {}
 
 
 @contextmanager
-def hold_commit_lock(root: Path, table: str) -> Iterator[None]:
+def hold_commit_lock(root: Path, table: str) -> Iterator[bool]:
     """Wait until no other process writes the table, and keep others waiting in the block.
 
-    The system frees the lock of a process that dies.
+    Yields whether there is a lock: false on a file system that has none. The system frees the lock
+    of a process that dies.
 
     Args:
         root: of the tables.
@@ -54,7 +55,7 @@ def hold_commit_lock(root: Path, table: str) -> Iterator[None]:
             held.descriptor = _open_locked(path)
         held.inside += 1
     try:
-        yield
+        yield held.descriptor >= 0
     finally:
         with held.guard:
             held.inside -= 1

@@ -52,8 +52,8 @@ class TableState:
         return [path for path, stats in self.files.items() if _may_hold(stats, column, value)]
 
     def list_values(self, column: str) -> set[str] | None:
-        """List the values of a text column where each file holds one only; None where one may hold
-        several, or a value too long for Delta's statistics."""
+        """List the values of a text column; None unless every file holds a single value, short
+        enough for Delta's statistics."""
         values = set()
         for stats in self.files.values():
             low, high = (stats.get(name, {}).get(column) for name in ("minValues", "maxValues"))

@@ -118,8 +118,8 @@ class DeltaTables:
     def holds_none(self, table: Table, where: str) -> bool:
         """Return whether the log of an existing table shows that no row satisfies `where`.
 
-        The log knows which run dates a file may hold; of any other condition only a table without
-        files is sure to hold no such row. A table by name never is.
+        The log knows which run dates a file may hold. For other conditions the answer is yes only
+        where the table has no files; for tables by name it is always no.
         """
         if self.conf.tree.storage.database:
             return False
@@ -131,8 +131,8 @@ class DeltaTables:
         return not (state.files_of("run_date", run_date[1]) if run_date else state.files)
 
     def list_values(self, table: Table, column: str) -> set[str] | None:
-        """List the values of a text column that each file of an existing table holds one of; None
-        where the log does not tell."""
+        """List the values of a text column by the log; None unless every file holds a single
+        value."""
         if self.conf.tree.storage.database:
             return None
         try:
@@ -178,11 +178,14 @@ class DeltaTables:
         self._made.add(table.name)
         return is_new
 
-    def commit_alone(self, table: Table) -> AbstractContextManager[None]:
-        """Keep other processes of this machine from writing the table in the block; tables by name
-        have a catalog that does."""
+    def commit_alone(self, table: Table) -> AbstractContextManager[bool]:
+        """Keep other processes of this machine from writing the table in the block.
+
+        The context is whether it does: not where the file system has no locks, nor for tables by
+        name, whose commits a catalog keeps apart.
+        """
         if self.conf.tree.storage.database:
-            return nullcontext()
+            return nullcontext(False)
         return hold_commit_lock(self.root, table.name)
 
     def _clear_torn(self, table: Table) -> None:

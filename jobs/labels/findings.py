@@ -26,7 +26,8 @@ class Findings:
         confidence: level of the intervals.
         comparisons: the ranker against the baselines.
         currency: the yardstick of engagement that picks and gates.
-        samples: pages, and effective_<g> and pages_<g> of each weighed yardstick.
+        samples: pages, effective_<g> and pages_<g> of each weighed yardstick, and the reward that
+            doubly robust engagement expects.
         as_served: relevance is judged on the candidates scored for the run date.
     """
 

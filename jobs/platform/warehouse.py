@@ -14,21 +14,22 @@ from features.contracts import Table
 from jobs.command.causes import naming_table
 from jobs.delta import history
 from jobs.delta.commits import RivalRunError, retry_commit
-from jobs.delta.difference import CHANGE, DELETE, SAME, content_hash, find_changes, merge_changes
+from jobs.delta.difference import (
+    CHANGE,
+    DELETE,
+    SAME,
+    content_hash,
+    find_changes,
+    hold_to,
+    merge_changes,
+)
+from jobs.delta.history import Written
 from jobs.delta.tables import DeltaTables, MissingTableError
 from jobs.platform.report import JobReport
 
 _USER_METADATA = "spark.databricks.delta.commitInfo.userMetadata"
 _NEW_ROWS = "new rows of counterpoise"
 """Writer of the commits that add rows without a look at the table."""
-
-
-@dataclass(frozen=True)
-class Written:
-    """Outcome of a write: rows given and the table version that holds them (-1: dry run)."""
-
-    rows: int
-    version: int
 
 
 @dataclass
@@ -114,8 +115,9 @@ class Warehouse(DeltaTables):
         rows = table.conform(df)
         if self.conf.dry_run:
             return self._note_planned(table, rows, f"merge on {', '.join(table.key)}")
-        empty_at = 0 if self.create(table) else new_at
-        written = None if empty_at is None else self._append_new_rows(table, rows, empty_at)
+        is_new = self.create(table)
+        new_at = 0 if is_new else new_at
+        written = None if new_at is None else self._append_new_rows(table, rows, new_at, is_new)
         return written or retry_commit(lambda: self._merge_new(table, rows, update, prune))
 
     @naming_table("writing")
@@ -164,20 +166,25 @@ class Warehouse(DeltaTables):
         """Write the rows in place of those that satisfy `where`; where there are none, append them:
         a replacement would compute the table's state, and look through its files, for nothing.
         """
-        if self.holds_none(table, where):
-            writer = _hold_to(where, rows).write.format("delta").mode("append")
-        else:
-            writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", where)
-        self._save_rows(writer, table, commit=name, where=where)
+        with self.commit_alone(table) as alone:
+            if alone and self.holds_none(table, where):
+                writer = hold_to(where, rows).write.format("delta").mode("append")
+            else:
+                writer = rows.write.format("delta").mode("overwrite").option("replaceWhere", where)
+            self._save_rows(writer, table, commit=name, where=where)
 
-    def _append_new_rows(self, table: Table, rows: DataFrame, version: int) -> Written | None:
-        """Append rows of keys that this version of the table lacks; None where it is not the newest
-        any more, or another run was quicker: Delta takes one commit of this name after a version.
+    def _append_new_rows(
+        self, table: Table, rows: DataFrame, version: int, is_new: bool = False
+    ) -> Written | None:
+        """Append rows of keys that this version of the table lacks; None where another run may have
+        written since: Delta refuses a second append that began from the same version.
+
+        Without a lock only a table that was just made is sure to be as it was.
         """
         writer = rows.write.format("delta").mode("append")
         writer = writer.options(txnAppId=_NEW_ROWS, txnVersion=str(version + 1))
-        with self.commit_alone(table):
-            if self.read_version(table) != version:
+        with self.commit_alone(table) as alone:
+            if not (is_new or alone) or self.read_version(table) != version:
                 return None
             save = partial(self._save_rows, writer, table)
             commit = retry_commit(lambda: self._find_commit(table, lambda name: save(commit=name)))
@@ -240,9 +247,3 @@ class Warehouse(DeltaTables):
         count = rows.count()
         self.report.notes.append(f"dry run: would write {count} rows to {table.name} ({how})")
         return Written(count, -1)
-
-
-def _hold_to(where: str, rows: DataFrame) -> DataFrame:
-    """Let a write of the rows fail at one that does not satisfy `where`, as Delta's own does."""
-    refused = F.raise_error(F.lit(f"a row to be written does not satisfy {where}"))
-    return rows.where(F.when(F.expr(where), True).otherwise(refused.cast("boolean")))

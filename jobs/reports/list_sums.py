@@ -11,6 +11,10 @@ from model.evaluation.list_sums import COUNTS, ListMetric
 from udfs.doubly_robust import make_robust_summer
 from udfs.list_sums import KEYS, SUM_COLUMNS, SUMS, make_list_summer
 
+_PAGES = 4_096
+"""Pages of a query that are judged by each other at most, more or less (count): a head query has a
+million, and a worker holds a group whole."""
+
 
 def sum_lists_by_query(
     rows: DataFrame,
@@ -51,7 +55,8 @@ def sum_doubly_robust(
 ) -> DataFrame:
     """Turn items of result pages into the sums of doubly robust engagement by query and ranker.
 
-    Only pages with a propensity are brought together, by query: each is judged by the others.
+    Only pages with a propensity are brought together, some thousand of a query at most: each is
+    judged by the others.
 
     Args:
         rows: unit (of a page), query_id, item_id, region, block, position, propensity, and what the
@@ -64,20 +69,27 @@ def sum_doubly_robust(
     Returns:
         Columns of `udfs.list_sums.SUMS`.
     """
-    explored = rows.where(F.col("propensity") > 0).select("unit").distinct()
+    explored = rows.where(F.col("propensity") > 0).select("unit", "query_id").distinct()
+    pages = explored.groupBy("query_id").agg(F.ceil(F.count("*") / _PAGES).alias("_groups"))
+    groups = explored.join(pages, on="query_id", how="inner").select(
+        "unit", "query_id", F.pmod(F.xxhash64("unit"), "_groups").alias("_group")
+    )
     numbers = [
         F.col("unit").alias("page"),
         *(F.col(name) for name in ("item_id", "position")),
         gain.cast("double").alias("gain"),
         F.col("propensity").cast("double"),
     ]
-    scores = [score.cast("double").alias(name) for name, score in rankers.items()]
-    keys = [F.col("query_id").alias("unit"), *(F.col(name) for name in KEYS if name != "unit")]
-    pages = rows.join(explored, on="unit", how="left_semi").select(*keys, *numbers, *scores)
+    scores = [s.cast("double").alias(f"n{i}") for i, s in enumerate(rankers.values())]
+    unit = F.concat_ws("|", "query_id", "_group").alias("unit")
+    keys = [unit, *(F.col(name) for name in KEYS if name != "unit")]
+    grouped = rows.join(groups, on=["unit", "query_id"], how="inner").select(
+        *keys, *numbers, *scores
+    )
     summer = make_robust_summer(
         tuple(rankers), metric, list(curve), reward, conf.max_weight, conf.k
     )
-    return pages.repartition("unit").sortWithinPartitions("unit", "page").mapInArrow(summer, SUMS)
+    return grouped.repartition("unit").sortWithinPartitions("unit", "page").mapInArrow(summer, SUMS)
 
 
 def sum_blocks(*parts: DataFrame) -> DataFrame:

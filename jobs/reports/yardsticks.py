@@ -145,7 +145,7 @@ class Yardsticks:
 
     def measure_samples(self, rows: DataFrame) -> dict[str, float]:
         """Measure the samples: pages, effective_<g> and pages_<g> of each weighed yardstick, and
-        `reward`, the engagement of a row by its examination."""
+        `reward`, all engagement divided by all examination."""
         engagement, looked = self.gains["combined"], examination_at_position(self.curve)
         samples = weighed_samples(self.weighed, engagement, looked)
         row = select_pages(rows).transform(samples).collect()[0]

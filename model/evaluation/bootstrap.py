@@ -88,7 +88,7 @@ class BlockBootstrap:
 
     def bound_value(self, value: float, drawn: Floats, *, centred: bool = False) -> Estimate:
         """Add the percentile interval of its replicates [replicates] to a value; `centred` as in
-        `estimate`. None where no replicate, or not the value, is finite."""
+        `estimate`. None unless the value and some replicate are finite."""
         drawn = drawn[np.isfinite(drawn)]
         if len(drawn) == 0 or not np.isfinite(value):
             return Estimate(value, None, None)

@@ -139,7 +139,7 @@ def measure_doubly_robust(
     others = np.maximum(pages[query] - 1.0, 1.0)
     at = np.minimum(shown.position, len(examination)) - 1
     mean = _sum_by(pair, reward * rows)[pair] / np.maximum(_sum_by(pair, 1.0 * rows)[pair], 1.0)
-    direct = np.where(rows, mean * _sum_examination(shown, query, examination)[query], 0.0)
+    direct = np.where(rows, mean * _sum_examination(shown, query, rows, examination)[query], 0.0)
     weight = np.where(rows, shown.compute_weights(cap), 0.0)
     residual = weight * (shown.gains - mean * examination[at]) / others
 
@@ -182,10 +182,10 @@ def _count_pages(shown: Shown, query: Ints) -> Floats:
     return np.asarray(counts, np.float64)
 
 
-def _sum_examination(shown: Shown, query: Ints, examination: Floats) -> Floats:
-    """Sum the examination over the positions of each query's pages, [Q]."""
+def _sum_examination(shown: Shown, query: Ints, rows: Mask, examination: Floats) -> Floats:
+    """Sum the examination over the positions of each query's pages that count, [Q]."""
     longest = np.zeros(int(query.max(initial=-1)) + 1, np.int64)
-    np.maximum.at(longest, query, shown.position)
+    np.maximum.at(longest, query[rows], shown.position[rows])
     reach = int(longest.max(initial=1))
     curve = examination[np.minimum(np.arange(reach), len(examination) - 1)]
     return np.asarray(np.concatenate([[0.0], np.cumsum(curve)])[longest])

@@ -18,8 +18,9 @@ def build_ranking_rows(
     """Build one row per ranker, metric and region with a query, and its difference from
     `reference`.
 
-    A list is left out for its labels, never for its order, so all rankers of a metric stand on
-    the same queries and their differences are paired query by query.
+    A sum of doubly robust gains may fall below 0 by chance: such a region has no figure. A list is
+    left out for its labels, never for its order, so all rankers of a metric stand on the same
+    queries and their differences are paired query by query.
     """
     return [
         _build_row(region, ranker, metric, cell, sums.get(region, reference, metric), bootstrap)
@@ -27,7 +28,9 @@ def build_ranking_rows(
         for region in sums.regions
         for metric in sums.metrics
         for ranker in sums.list_rankers(metric)
-        if (cell := sums.get(region, ranker, metric)) is not None and cell.query_count
+        if (cell := sums.get(region, ranker, metric)) is not None
+        and cell.query_count
+        and cell.denominators.sum() > 0
     ]
 
 

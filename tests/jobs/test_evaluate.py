@@ -124,7 +124,7 @@ def test_a_log_with_propensities_is_judged_doubly_robust(
     spark: SparkSession, make_conf: MakeConf, table_frame: Frame
 ) -> None:
     """The pages of each test query are two of a kind; those of validation do not count."""
-    conf = make_conf(*SETTINGS)
+    conf = make_conf(*SETTINGS, "evaluation.min_effective=1")
     warehouse = _prepare(spark, conf, table_frame, simulated=True)
     known = warehouse.read(EXAMPLE_SCORES).withColumns(
         {"mask_cart": F.lit(1.0), "propensity": F.lit(0.5)}
@@ -139,6 +139,11 @@ def test_a_log_with_propensities_is_judged_doubly_robust(
     assert ("logged", "engagement_doubly_robust@10") not in found
     assert findings.left_out["engagement_doubly_robust@10"]["lists"] == 20
     assert "engagement_doubly_robust@10" in findings.name_further()
+    few = evaluate.measure_rankers(
+        replace(evaluate.read_inputs(warehouse), test=twice.where("split = 'test'")),
+        make_conf(*SETTINGS, "evaluation.min_effective=1000"),
+    )
+    assert "engagement_doubly_robust@10" not in few.name_further()
 
 
 def test_run_measures_dry_then_twice_the_same(

@@ -13,12 +13,12 @@ from conf.sections.language import read_english
 from features.contracts import LABEL_CHUNKS, RELEVANCE_LABELS, TEXT_EMBEDDINGS, Table
 from features.text.texts import text_hash
 from jobs import label_pairs
+from jobs.delta.history import Written
 from jobs.labels import labeling
 from jobs.labels.labelers import labeler_dir
 from jobs.labels.labeling import Chunks, Pace, Totals
 from jobs.platform.report import JobReport
 from jobs.platform.runner import open_warehouse
-from jobs.platform.warehouse import Written
 from model.labelers.base import Pairs, Targets
 from model.labelers.build import build_labeler
 from model.labelers.deployed import Deployed, Deployment, save_deployed

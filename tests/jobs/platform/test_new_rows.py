@@ -3,11 +3,13 @@
 from collections.abc import Callable
 
 import pytest
+from pyspark.errors import PySparkException
 from pyspark.sql import DataFrame, SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import Table
 from features.contracts.table import declare_required
+from jobs.delta.difference import hold_to
 from jobs.platform.runner import open_warehouse
 from jobs.platform.warehouse import Warehouse
 
@@ -67,6 +69,31 @@ def test_of_two_that_look_at_one_version_at_once_one_appends(
         assert late._append_new_rows(WORDS, words(spark, ("b", "1")), seen) is None
     late.merge(WORDS, words(spark, ("b", "1")), update=False, new_at=seen)
     assert warehouse.read(WORDS).count() == 2
+
+
+def test_without_a_lock_nothing_is_appended_to_a_table_that_was_there(
+    spark: SparkSession, make_conf: MakeConf, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On a mount without locks Delta keeps two commits apart only where both read the table."""
+    monkeypatch.setattr("jobs.delta.lock._open_locked", lambda path: -1)
+    warehouse, _ = open_warehouse(spark, make_conf(), "test")
+    warehouse.merge(WORDS, words(spark, ("a", "1")), update=False)
+    seen = warehouse.read_version(WORDS)
+    warehouse.merge(WORDS, words(spark, ("b", "1")), update=False, new_at=seen)
+    warehouse.replace(WORDS, words(spark, ("c", "1")), "word = 'c'")
+    assert list_operations(warehouse)[1:3] == ["WRITE", "MERGE"]
+    history = spark.sql(f"DESCRIBE HISTORY {warehouse.build_identifier(WORDS)}")
+    newest = history.orderBy("version").collect()[-1]
+    assert newest["operationParameters"]["mode"] == "Overwrite"
+
+
+def test_a_row_that_a_join_drops_is_not_held_to_the_condition(spark: SparkSession) -> None:
+    rows = words(spark, ("a", "1"), ("b", "2")).join(
+        words(spark, ("a", "1")).select("word"), on="word", how="inner"
+    )
+    assert [row["word"] for row in hold_to("version = '1'", rows).collect()] == ["a"]
+    with pytest.raises(PySparkException, match="does not satisfy version = '2'"):
+        hold_to("version = '2'", rows).collect()
 
 
 def test_the_log_lists_the_values_that_files_hold_one_of(

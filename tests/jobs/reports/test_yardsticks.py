@@ -84,3 +84,31 @@ def test_pages_with_propensities_are_judged_by_the_clicks_of_the_other(
         assert row["total"] / row["under"] == pytest.approx(one.value)
         assert (row["metric"], row["block"]) == ("engagement_doubly_robust@10", 3)
         assert (row["lists"], row["masked"]) == (2, 0)
+
+
+def test_pages_of_a_head_query_are_judged_in_groups(
+    spark: SparkSession, table_frame: Frame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """40 equal pages: each group says the same, a page that two queries share counts in both."""
+    shared = {"region": "us", "propensity": 0.5, "mask_click": 1.0, "mask_cart": 1.0}
+    shared |= {"mask_purchase": 1.0, "simulated_engagement": False}
+    rows = [
+        shared
+        | {"query_id": query, "search_id": f"s{page}", "item_id": item, "position": float(place)}
+        | {"label_click": float(item == "a"), "popularity": float(item == "a")}
+        for query in ("head", "tail")
+        for page in range(40 if query == "head" else 2)
+        for place, item in enumerate("ab", start=1)
+    ]
+    clicks = Weights(click=1.0, cart=0.0, purchase=0.0, relevance=0.0)
+    yard = Yardsticks({"up": F.col("popularity")}, {}, clicks, [1.0, 0.5], EvaluationConf())
+    frame = table_frame(EXAMPLE_SCORES, rows).withColumn("block", F.lit(0))
+    whole = sum_blocks(yard.sum_robust(frame, 0.5)).collect()
+    monkeypatch.setattr("jobs.reports.list_sums._PAGES", 8)
+    parts = yard.sum_robust(frame, 0.5)
+    assert parts.where("query_id = 'head'").count() == 5
+    (found,), (expected,) = sum_blocks(parts).collect(), whole
+    assert found["total"] / found["denominator"] == pytest.approx(
+        expected["total"] / expected["denominator"]
+    )
+    assert (found["queries"], expected["queries"], expected["lists"]) == (2, 2, 42)

@@ -14,9 +14,10 @@ from features.text.blocks import MissingReadingsError
 from features.text.texts import list_item_texts
 from jobs import build_features, compare_pairs, embed_texts, read_texts
 from jobs.compare_pairs import renew_statistics
+from jobs.delta.history import Written
 from jobs.platform.report import JobReport
 from jobs.platform.run import Run
-from jobs.platform.warehouse import Warehouse, Written
+from jobs.platform.warehouse import Warehouse
 from jobs.text.versions import (
     MissingStatisticsError,
     read_readings,

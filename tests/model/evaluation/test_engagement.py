@@ -1,5 +1,7 @@
 """Yardsticks of engagement have the values that were worked out by hand."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -72,6 +74,25 @@ def test_doubly_robust_takes_each_page_by_the_clicks_of_the_other() -> None:
     assert found.value == pytest.approx((2 * SECOND + 2 * 1) / 4)
     sure = measure_doubly_robust(shown, UP, np.ones(3), np.asarray([1.0, 0, 0, 0, 1, 0]), 0.0)
     assert sure.value == pytest.approx(1.0)  # no weight on the log: the model's word alone
+
+
+def test_a_longer_page_without_propensities_changes_nothing() -> None:
+    """Neither as a page, nor by the examination that its places would add."""
+    model = np.asarray([0.5] * 6)
+    shown = pages(CLICKS, [0.5] * 6)
+    alone = measure_doubly_robust(shown, UP, np.ones(3), model, 100.0)
+    more = replace(
+        shown,
+        page=np.append(shown.page, [9] * 5),
+        query=np.append(shown.query, [shown.query[0]] * 5),
+        pair=np.append(shown.pair, [20, 21, 22, 23, 24]),
+        position=np.append(shown.position, [1, 2, 3, 4, 5]),
+        gains=np.append(shown.gains, [0.0] * 5),
+        propensity=np.append(shown.propensity, [-1.0] * 5),
+    )
+    scores, rewards = np.append(UP, np.zeros(5)), np.full(11, 0.5)
+    found = measure_doubly_robust(more, scores, np.ones(3), rewards, 100.0)
+    assert found.value == pytest.approx(alone.value)
 
 
 def test_ties_share_their_discounts() -> None:
