@@ -22,7 +22,7 @@ from bench.labels.labelers import SEED, Outcome, draw_queries, is_held_out, judg
 from bench.result import Result
 from conf.load import SIMULATED, load_conf
 from model.labelers.base import Probabilities
-from model.labelers.lexical import catalogue, directions, neighbours, word_grades
+from model.labelers.lexical import directions, neighbours
 from model.labelers.lexical.boosting import BagFit
 from model.labelers.lexical.graded import FEATURES as GRADED_FEATURES
 from model.labelers.lexical.graded import GradedPairs as Learnt
@@ -37,8 +37,6 @@ BAG = 3
 PARTS: Mapping[str, tuple[str, ...]] = {
     "neighbours": neighbours.FEATURES,
     "directions": directions.FEATURES,
-    "catalogue": catalogue.FEATURES,
-    "word_grades": word_grades.FEATURES,
 }
 FIGURES = (
     *("within_query_correlation", "ndcg@10", "clear_pairs", "qwk", "spearman_of_ratings"),
@@ -49,8 +47,6 @@ ALL = "all inputs"
 ARMS: Mapping[str, tuple[str, ...]] = {
     ALL: (),
     **{f"all but {part}": (part,) for part in PARTS},
-    "neighbours and directions": ("catalogue", "word_grades"),
-    "neighbours alone": ("directions", "catalogue", "word_grades"),
     "no graded pairs": tuple(PARTS),
 }
 """The parts that an arm lacks."""
@@ -98,7 +94,7 @@ def _answer_fold(
     choosing = graded.pairs.select_rows(held)
     inputs = LexicalInputs.fit(pairs, conf.encoder, conf.language)
     plain = inputs.build_matrix(pairs)
-    learnt, columns = Learnt.learn_pairs(pairs, targets, plain, inputs)
+    learnt, columns = Learnt.learn_pairs(pairs, targets, inputs)
     fitted = np.column_stack([plain, columns])
     chosen, asked = (
         np.column_stack([inputs.build_matrix(some), learnt.compute_features(some, inputs)])

@@ -13,9 +13,9 @@ class LexicalConf(Section):
     )
     graded: bool = Field(
         True,
-        description="true: the trees also see how people graded similar queries and items and "
-        "single words, and where a pair stands among all known items, if that lowers the "
-        "validation loss; needs the encoder of `cosine`",
+        description="true: the trees also see how people graded similar queries and items, and "
+        "where the two texts stand among all, if that lowers the validation loss; needs the "
+        "encoder of `cosine`",
     )
     rounds: int = Field(
         400, ge=1, description="boosting rounds at most; validation pairs choose how many (count)"

@@ -10,22 +10,15 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save_file
 
 from model.labelers.base import LabelerError, Pairs, Targets
-from model.labelers.lexical import catalogue, directions, neighbours, word_grades
-from model.labelers.lexical.catalogue import Catalogue
+from model.labelers.lexical import directions, neighbours
 from model.labelers.lexical.directions import Directions
 from model.labelers.lexical.inputs import LexicalInputs
 from model.labelers.lexical.neighbours import Neighbours
-from model.labelers.lexical.word_grades import WordGrades, compute_surplus
 
 Floats32 = NDArray[np.float32]
-VERSION = 2
+VERSION = 3
 """Rises when a feature is computed in another way: it is part of a labeler's version."""
-FEATURES = (
-    *neighbours.FEATURES,
-    *directions.FEATURES,
-    *catalogue.FEATURES,
-    *word_grades.FEATURES,
-)
+FEATURES = (*neighbours.FEATURES, *directions.FEATURES)
 """Names of the columns, in their order."""
 _HALF = ("queries", "items")
 """Vectors of the neighbours, written in float16."""
@@ -33,36 +26,29 @@ _HALF = ("queries", "items")
 
 @dataclass(frozen=True)
 class GradedPairs:
-    """Grades of near queries and items and of single words, and where a pair stands among all."""
+    """Grades of near queries and items, and where the two texts stand among all."""
 
     neighbours: Neighbours
     directions: Directions
-    catalogue: Catalogue
-    words: WordGrades
 
     @classmethod
     def learn_pairs(
-        cls, pairs: Pairs, targets: Targets, features: Floats32, inputs: LexicalInputs
+        cls, pairs: Pairs, targets: Targets, inputs: LexicalInputs
     ) -> tuple[Self, Floats32]:
-        """Take graded pairs with their overlap features [N, F].
+        """Take graded pairs.
 
         Returns:
             What was learnt, and the features [N, len(FEATURES)] of these pairs themselves: what
             others' grades say comes from the queries of other folds.
         """
         queries, items = inputs.read_vectors(pairs)
-        surplus = compute_surplus(targets, features)
         learnt = cls(
             Neighbours.from_pairs(pairs, targets, queries, items),
             Directions.from_vectors(queries, items),
-            Catalogue.from_texts(pairs.items, inputs.parser),
-            WordGrades.from_pairs(pairs, surplus, inputs.parser),
         )
         parts = [
             neighbours.compute_out_of_fold(pairs, learnt.neighbours, queries, items),
             learnt.directions.compute_features(queries, items),
-            learnt.catalogue.compute_features(pairs, inputs.vocabulary, inputs.parser),
-            word_grades.compute_out_of_fold(pairs, surplus, inputs.parser),
         ]
         return learnt, np.concatenate(parts, axis=1)
 
@@ -72,8 +58,6 @@ class GradedPairs:
         parts = [
             self.neighbours.compute_features(pairs, queries, items),
             self.directions.compute_features(queries, items),
-            self.catalogue.compute_features(pairs, inputs.vocabulary, inputs.parser),
-            self.words.compute_features(pairs, inputs.parser),
         ]
         return np.concatenate(parts, axis=1)
 
@@ -101,8 +85,6 @@ class GradedPairs:
             return cls(
                 _build_part("neighbours", Neighbours, tensors),
                 _build_part("directions", Directions, tensors),
-                _build_part("catalogue", Catalogue, tensors),
-                _build_part("words", WordGrades, tensors),
             )
         except (OSError, SafetensorError) as error:
             raise LabelerError(f"graded pairs in {file} cannot be read: {error}") from error

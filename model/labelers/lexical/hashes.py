@@ -1,29 +1,19 @@
-"""Texts and words as integers, which files of arrays can hold."""
+"""Texts as integers, which files of arrays can hold."""
 
 import hashlib
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
 
-_KEPT_WORDS = 65_536
-"""Words whose hashes are kept (count): more than the texts of a chunk hold."""
-
 
 def hash_keys(queries: Sequence[str]) -> NDArray[np.int64]:
     """Hash the query texts [N], trimmed and in lower case; 0 to 2**63 - 1."""
-    by_text = {text: hash_text(text.strip().lower()) for text in set(queries)}
+    by_text = {text: _hash_text(text.strip().lower()) for text in set(queries)}
     return np.array([by_text[text] for text in queries], np.int64)
 
 
-def hash_text(text: str) -> int:
+def _hash_text(text: str) -> int:
     """Hash a text as it stands: the first eight bytes of its sha256; 0 to 2**63 - 1."""
     digest = hashlib.sha256(text.encode(errors="replace")).digest()
     return int.from_bytes(digest[:8]) >> 1
-
-
-@lru_cache(maxsize=_KEPT_WORDS)
-def hash_word(word: str) -> int:
-    """Hash a word as a text; the hashes are kept, since words come back often."""
-    return hash_text(word)

@@ -43,7 +43,7 @@ class Trees:
         plain = BagFit(features, targets, (judged, validation[1]), conf, seed, inputs.names)
         one = plain.fit_one()
         if conf.graded and inputs.spec is not None:
-            graded, columns = GradedPairs.learn_pairs(pairs, targets, features, inputs)
+            graded, columns = GradedPairs.learn_pairs(pairs, targets, inputs)
             seen = np.column_stack([judged, graded.compute_features(validation[0], inputs)])
             wide = BagFit(
                 np.column_stack([features, columns]),
@@ -63,7 +63,7 @@ class Trees:
         inputs = LexicalInputs.fit(pairs, self.inputs.encoder_conf, self.inputs.language)
         features, graded = inputs.build_matrix(pairs), None
         if self.graded is not None:
-            graded, columns = GradedPairs.learn_pairs(pairs, targets, features, inputs)
+            graded, columns = GradedPairs.learn_pairs(pairs, targets, inputs)
             features = np.column_stack([features, columns])
         boosters = refit_boosters(self.boosters, features, targets, conf, seed, self.names)
         return Trees(inputs, boosters, graded)

@@ -1,4 +1,4 @@
-"""What is kept of training pairs: neighbours, directions, catalogue and words, in one file."""
+"""What is kept of training pairs: neighbours and directions, in one file."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from safetensors.numpy import load_file, save_file
 
 from conf.sections.language import read_english
 from model.labelers.base import LabelerError, Pairs, Targets
-from model.labelers.lexical import catalogue, directions, word_grades
+from model.labelers.lexical import directions
 from model.labelers.lexical.directions import COUNT, Directions
 from model.labelers.lexical.graded import FEATURES, GradedPairs
 from model.labelers.lexical.hashes import hash_keys
@@ -31,7 +31,7 @@ class Inputs(LexicalInputs):
 
 def learnt(toy: tuple[Pairs, Targets]) -> tuple[GradedPairs, np.ndarray, LexicalInputs]:
     inputs = Inputs.fit(toy[0], None, read_english())
-    return *GradedPairs.learn_pairs(*toy, inputs.build_matrix(toy[0]), inputs), inputs
+    return *GradedPairs.learn_pairs(*toy, inputs), inputs
 
 
 def test_directions_are_those_of_the_largest_variance() -> None:
@@ -61,12 +61,12 @@ def test_saved_and_loaded_it_answers_the_same(
 def test_own_features_differ_from_later_ones_in_what_others_said_alone(
     toy_pairs: tuple[Pairs, Targets],
 ) -> None:
-    """Neighbours and words are heard out of fold; directions and catalogue need no fold."""
+    """Neighbours are heard out of fold; directions need no fold."""
     made, own, inputs = learnt(toy_pairs)
     later = made.compute_features(toy_pairs[0], inputs)
     same = {n for at, n in enumerate(FEATURES) if np.array_equal(own[:, at], later[:, at])}
-    assert same >= {*directions.FEATURES, *catalogue.FEATURES}
-    assert not same & {"near_grade", "near_query_grade", "near_surplus", *word_grades.FEATURES}
+    assert same >= set(directions.FEATURES)
+    assert not same & {"near_grade", "near_query_grade", "near_surplus"}
 
 
 def test_a_damaged_file_is_named(tmp_path: Path) -> None:
@@ -81,7 +81,7 @@ def test_a_file_of_another_version_asks_for_a_fit(
 ) -> None:
     file = tmp_path / "graded.safetensors"
     learnt(toy_pairs)[0].save(file)
-    kept = {name: v for name, v in load_file(file).items() if not name.startswith("catalogue.")}
+    kept = {name: v for name, v in load_file(file).items() if not name.startswith("directions.")}
     save_file(kept, file)
-    with pytest.raises(LabelerError, match=r"lack 'catalogue\.words'.*fit anew"):
+    with pytest.raises(LabelerError, match=r"lack 'directions\.query_mean'.*fit anew"):
         GradedPairs.load(file)
