@@ -192,8 +192,7 @@ def _sum_rankings(
     samples: Mapping[str, float],
 ) -> DataFrame:
     all_labels, planted = facts["labelled_rows"] > facts["human_rows"], truth is not None
-    enough = samples["effective_off_policy"] >= yard.conf.min_effective
-    robust = [yard.sum_robust(rows, samples["reward"])] if enough else []
+    robust = yard.sum_robust(rows, samples)
     if truth is not None:
         rows, served = rows.transform(with_truth(truth)), served.transform(with_truth(truth))
     return sum_blocks(

@@ -34,6 +34,9 @@ from model.evaluation.list_sums import ListMetric
 from model.evaluation.metrics import compute_log_discounts
 
 CHANCE = "random"
+FEWEST_CLICKS = 30.0
+"""Effective sample (clicks of equal weight) of doubly robust figures, at least: their denominators
+are estimates, too, and near 0 by chance where clicks are few."""
 _NOT_LOGGED = frozenset({LOGGED})
 """The logger's order reads the position: only logged engagement can judge it."""
 
@@ -116,15 +119,19 @@ class Yardsticks:
         rankers = dict(self.rankers) | (logged_ranker() if with_logged else {})
         return self._sum(select_pages(rows), rankers, metrics)
 
-    def sum_robust(self, rows: DataFrame, reward: float) -> DataFrame:
-        """Sum the doubly robust engagement of result pages by query. Rows with `block`.
+    def sum_robust(self, rows: DataFrame, samples: Mapping[str, float]) -> list[DataFrame]:
+        """Sum the doubly robust engagement of result pages by query; nothing from too few clicks.
+        Rows with `block`.
 
         Args:
-            reward: of `measure_samples`.
+            samples: of `measure_samples`.
         """
+        if samples["effective_off_policy"] < FEWEST_CLICKS:
+            return []
         name = engagement_metric(ROBUST, self.conf.k)
         pages, gain = select_pages(rows), self.gains["combined"]
-        return sum_doubly_robust(pages, self.rankers, gain, name, self.curve, reward, self.conf)
+        reward = samples["reward"]
+        return [sum_doubly_robust(pages, self.rankers, gain, name, self.curve, reward, self.conf)]
 
     def sum_lists(self, rows: DataFrame, metrics: Sequence[ListMetric]) -> DataFrame:
         """Sum metrics of the items of a query by query. Rows with `block`."""

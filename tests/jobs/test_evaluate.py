@@ -22,6 +22,7 @@ from features.contracts import (
 )
 from jobs import evaluate
 from jobs.platform.runner import open_warehouse
+from jobs.reports import yardsticks
 from model.evaluation.metrics import compute_log_discounts
 
 Frame = Callable[..., DataFrame]
@@ -121,10 +122,14 @@ def test_relevance_is_judged_on_what_is_served(
 
 
 def test_a_log_with_propensities_is_judged_doubly_robust(
-    spark: SparkSession, make_conf: MakeConf, table_frame: Frame
+    spark: SparkSession,
+    make_conf: MakeConf,
+    table_frame: Frame,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The pages of each test query are two of a kind; those of validation do not count."""
-    conf = make_conf(*SETTINGS, "evaluation.min_effective=1")
+    conf = make_conf(*SETTINGS)
+    monkeypatch.setattr(yardsticks, "FEWEST_CLICKS", 5.0)
     warehouse = _prepare(spark, conf, table_frame, simulated=True)
     known = warehouse.read(EXAMPLE_SCORES).withColumns(
         {"mask_cart": F.lit(1.0), "propensity": F.lit(0.5)}
@@ -139,9 +144,9 @@ def test_a_log_with_propensities_is_judged_doubly_robust(
     assert ("logged", "engagement_doubly_robust@10") not in found
     assert findings.left_out["engagement_doubly_robust@10"]["lists"] == 20
     assert "engagement_doubly_robust@10" in findings.name_further()
+    monkeypatch.setattr(yardsticks, "FEWEST_CLICKS", 500.0)
     few = evaluate.measure_rankers(
-        replace(evaluate.read_inputs(warehouse), test=twice.where("split = 'test'")),
-        make_conf(*SETTINGS, "evaluation.min_effective=1000"),
+        replace(evaluate.read_inputs(warehouse), test=twice.where("split = 'test'")), conf
     )
     assert "engagement_doubly_robust@10" not in few.name_further()
 

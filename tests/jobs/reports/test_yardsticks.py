@@ -67,7 +67,9 @@ def test_pages_with_propensities_are_judged_by_the_clicks_of_the_other(
     frame = table_frame(EXAMPLE_SCORES, rows).withColumn("block", F.lit(3))
     samples = yard.measure_samples(frame)
     assert samples["reward"] == pytest.approx(2 / 4.5)  # clicks by examination, of every page
-    found = {r["ranker"]: r for r in yard.sum_robust(frame, samples["reward"]).collect()}
+    assert yard.sum_robust(frame, samples) == []  # two clicks are too few
+    (sums,) = yard.sum_robust(frame, samples | {"effective_off_policy": 30.0})
+    found = {r["ranker"]: r for r in sums.collect()}
     shown = Shown(
         page=np.asarray([0, 0, 1, 1]),
         query=np.zeros(4, np.int64),
@@ -103,9 +105,10 @@ def test_pages_of_a_head_query_are_judged_in_groups(
     clicks = Weights(click=1.0, cart=0.0, purchase=0.0, relevance=0.0)
     yard = Yardsticks({"up": F.col("popularity")}, {}, clicks, [1.0, 0.5], EvaluationConf())
     frame = table_frame(EXAMPLE_SCORES, rows).withColumn("block", F.lit(0))
-    whole = sum_blocks(yard.sum_robust(frame, 0.5)).collect()
+    samples = {"effective_off_policy": 100.0, "reward": 0.5}
+    whole = sum_blocks(*yard.sum_robust(frame, samples)).collect()
     monkeypatch.setattr("jobs.reports.list_sums._PAGES", 8)
-    parts = yard.sum_robust(frame, 0.5)
+    (parts,) = yard.sum_robust(frame, samples)
     assert parts.where("query_id = 'head'").count() == 5
     (found,), (expected,) = sum_blocks(parts).collect(), whole
     assert found["total"] / found["denominator"] == pytest.approx(
