@@ -3,8 +3,8 @@
 Grain: one row per distinct pair of texts (by their hashes) and comparer version. Compared are the
 pairs that get features: the candidates of the run date, and what was shown on the training days
 before. Inputs: items, queries, impressions, candidates, texts, text_embeddings. Idempotent by key:
-only pairs that were not compared yet are, and added. The statistics of the catalogue's
-words are counted anew where more than `features.statistics_renewal` of its items changed.
+a pair that this version compared before is left as it is. The statistics of the catalogue's words
+are counted anew where more than `features.statistics_renewal` of its items changed.
 Run: counterpoise compare_pairs --conf FILE --run-date 2026-03-01
 """
 

@@ -1,7 +1,7 @@
 """Makes `text_embeddings`: the sentence embedding of every query text and item title.
 
 Grain: one row per distinct text (by hash) and encoder version. Inputs: items, queries.
-Idempotent by key: only texts without an embedding of this encoder are encoded, and added.
+Idempotent by key: only texts without an embedding of this encoder are encoded.
 Of the encoders, this one among them, `features.kept_versions` stay.
 Run: counterpoise embed_texts --conf FILE --run-date 2026-03-01
 """

@@ -1,7 +1,7 @@
 """Makes `texts`: what is read off the text of every query and item.
 
 Grain: one row per distinct text (by hash) and reader version. Inputs: items, queries.
-Idempotent by key: only texts that the rules in use have not read yet are read, and added.
+Idempotent by key: only texts that the rules in use have not read yet are read.
 Run: counterpoise read_texts --conf FILE --run-date 2026-03-01
 """
 
