@@ -61,15 +61,15 @@ class Shown:
 
 
 def measure_logged(shown: Shown, scores: Floats) -> Measured:
-    """Measure the mean NDCG@k of the pages with the logged gains, as they were clicked; scores
-    [N]."""
-    return measure_ndcg(shown.pages, scores)
+    """Measure the mean over queries of their pages' mean NDCG@k with the logged gains, as they were
+    clicked; scores [N]."""
+    return measure_ndcg(shown.pages, scores, shown.query)
 
 
 def measure_true(shown: Shown, scores: Floats, truth: Floats) -> Measured:
-    """Measure the mean NDCG@k of the pages with the planted gains sum_t w_t P_t at position 1, [N]
-    each."""
-    return measure_ndcg(RankedLists.from_codes(shown.page, truth, shown.k), scores)
+    """Measure the mean over queries of their pages' mean NDCG@k with the planted gains
+    sum_t w_t P_t at position 1, [N] each."""
+    return measure_ndcg(RankedLists.from_codes(shown.page, truth, shown.k), scores, shown.query)
 
 
 def measure_debiased(shown: Shown, scores: Floats, examination: Floats, floor: float) -> Measured:

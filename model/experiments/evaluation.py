@@ -39,8 +39,9 @@ class Evaluation:
     """Figures of one training from its predictions and calibrators; NDCG of grades is cut at k.
 
     auc.<x>, log_loss.<x> and calibration_error.<x> are of the logged position, the last two of
-    calibrated probabilities. ndcg.<task> ranks a whole page by the task's probability at position
-    1, ndcg@k.relevance a query's graded items by their expected grade. violations.share and
+    calibrated probabilities. ndcg.<task> ranks whole pages by the task's probability at position 1
+    (a mean over queries of the mean over their pages, as in every report), ndcg@k.relevance a
+    query's graded items by their expected grade. violations.share and
     violations.size are over consecutive steps of the funnel, as the model gives them at the logged
     position; served_violations.* calibrated at position 1, as they are served. Where the truth is
     planted, truth.ndcg.<task> has the true probabilities for gains, and truth.error.<task> is the
@@ -177,13 +178,10 @@ class Evaluation:
     def _build_ndcg(
         self, metric: str, lists: RankedLists, mask: Mask, scores: Floats
     ) -> Iterator[Figure]:
-        """Build the mean NDCG of the lists over the masked rows; scores [N] of all rows."""
-        values = lists.compute_ndcg(scores[mask])
-        unit, size = self.unit
-        place = np.flatnonzero(mask)[lists.any_row]
-        for region, rows in self.regions.items():
-            here = rows[place]
-            yield UnitRows(unit[place][here], size, region).build_mean(metric, values[here])
+        """Build the mean over queries of their lists' mean NDCG, from the masked rows; scores [N]
+        of all rows."""
+        query = self.predictions.get_codes(LIST)[mask]
+        yield from self._build_ratio(metric, mask, measure_ndcg(lists, scores[mask], query))
 
     def _build_violations(self) -> Iterator[Figure]:
         spec = self.predictions.spec

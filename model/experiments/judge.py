@@ -19,7 +19,7 @@ from model.evaluation.engagement import (
 )
 from model.evaluation.examination import estimate_examination
 from model.evaluation.lists import RankedLists
-from model.evaluation.measured import Measured
+from model.evaluation.measured import Measured, measure_ndcg
 from model.evaluation.metrics import compute_exponential_gains
 from model.experiments.predictions import LIST, PAGE, PROPENSITY, TRUTH, UNIT, Predictions
 from model.experiments.rows import (
@@ -169,7 +169,8 @@ class Judge:
         smallest = next(iter(scores.values()))
         lists = RankedLists.from_codes(self.pages.page, smallest[self.shown], self.conf.k)
         expected_ndcg = {
-            w: _average(lists.compute_ndcg(ranked[self.shown])) for w, ranked in scores.items()
+            w: _read_value(measure_ndcg(lists, ranked[self.shown], self.pages.query))
+            for w, ranked in scores.items()
         }
         unweighted = next(iter(expected_ndcg.values()))
         expected = [ndcg / unweighted if unweighted > 0 else 1.0 for ndcg in expected_ndcg.values()]
@@ -180,8 +181,8 @@ class Judge:
         return [
             CurvePoint(
                 weight,
-                relevance=_average(self.relevance.compute_ndcg(ranked[self.graded])),
-                engagement=one.value if np.isfinite(one.value) else 0.0,
+                relevance=_read_value(measure_ndcg(self.relevance, ranked[self.graded])),
+                engagement=_read_value(one),
                 engagement_share=share.share,
             )
             for (weight, ranked), one, share in zip(scores.items(), measured, shares, strict=True)
@@ -193,7 +194,6 @@ class Judge:
         return np.asarray(np.bincount(unit, measured.numerator), np.float64)
 
 
-def _average(values: Floats) -> float:
-    """Average the lists that say something; 0 where none does."""
-    finite = values[np.isfinite(values)]
-    return float(finite.mean()) if len(finite) else 0.0
+def _read_value(measured: Measured) -> float:
+    """Read the figure; 0 where no list says something."""
+    return measured.value if np.isfinite(measured.value) else 0.0

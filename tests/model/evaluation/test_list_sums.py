@@ -5,7 +5,13 @@ import pandas as pd
 import pytest
 
 from model.arrays import Floats
-from model.evaluation.engagement import Shown, measure_debiased, measure_off_policy
+from model.evaluation.engagement import (
+    Shown,
+    measure_debiased,
+    measure_logged,
+    measure_off_policy,
+    measure_true,
+)
 from model.evaluation.list_sums import COUNTS, ListMetric, ListRows, sum_by_query
 from model.evaluation.metrics import (
     compute_dcg,
@@ -136,6 +142,26 @@ def test_ratios_are_those_of_the_yardsticks() -> None:
         assert found["under"].to_numpy() == pytest.approx(
             np.bincount(page % 9, expected.denominator)
         )
+
+
+def test_means_over_pages_are_those_of_the_yardsticks() -> None:
+    """A head query's 60 pages count as much as the one page of another query."""
+    draw = np.random.default_rng(22)
+    page = np.repeat(np.arange(80), draw.integers(1, 7, 80))
+    query = np.maximum(page - 60, 0)
+    gain = (draw.random(len(page)) < 0.5) * 1.0
+    truth, score = draw.random(len(page)), draw.integers(0, 4, len(page)).astype(float)
+    nothing = np.full(len(page), np.nan)
+    shown = Shown(page, query, np.arange(len(page)), page, gain, nothing, K)
+    for gains, measured in (
+        (gain, measure_logged(shown, score)),
+        (truth, measure_true(shown, score, truth)),
+    ):
+        found = sum_rows(page, gains, ListMetric("m", "g"), query=list(query), r=score)
+        counted = found[found["lists"] > 0]
+        assert measured.value == pytest.approx((counted["total"] / counted["under"]).mean())
+        assert measured.denominator.sum() == pytest.approx(len(counted))
+        assert measured.effective == counted["lists"].sum() > len(counted)
 
 
 def test_mean_gain_counts_every_list_and_takes_any_discount() -> None:
