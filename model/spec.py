@@ -101,7 +101,8 @@ class InputSpec:
     def mark_included(self, left_out: Sequence[str]) -> "list[bool]":
         """Mark the features that a model reads which leaves out these names and groups.
 
-        Groups: ids (hashed categories but the region), exposure, region (all that depend on it).
+        Groups: ids (hashed categories but the region), exposure, region (all that depend on it),
+        fit (`fit_positions`).
 
         Raises:
             SpecError: a name that is neither a feature nor a group, or no feature is left.
@@ -110,6 +111,7 @@ class InputSpec:
             "ids": {f.name for f in self.features if f.kind == "category"} - {REGION_FEATURE},
             "exposure": {f.name for f in self.features if f.exposure},
             "region": {f.name for f in self.features if f.regional} | {REGION_FEATURE},
+            "fit": {self.names[i] for i in self.fit_positions},
         }
         unknown = [name for name in left_out if name not in groups and name not in self.names]
         if unknown:

@@ -98,7 +98,7 @@ class ModelConf(Section):
         (),
         description="features that the model does not read, by name or by group; ids: hashed "
         "brand and type; exposure: how often the logger showed query, item or pair; region: every "
-        "feature that depends on the region",
+        "feature that depends on the region; fit: how well the texts of query and item fit",
     )
     position_bias: Literal["additive", "multiplicative", "input", "none"] = Field(
         "multiplicative",
