@@ -24,7 +24,7 @@ _HEADERS = (
 
 
 @dataclass(frozen=True)
-class TestedRule:
+class RuleOutcome:
     """The rule of an arm, asked of its test figures.
 
     Attributes:
@@ -40,7 +40,7 @@ class TestedRule:
     k: int
 
     @classmethod
-    def from_study(cls, study: Study, arm: str) -> "TestedRule | None":
+    def from_study(cls, study: Study, arm: str) -> "RuleOutcome | None":
         """Read the arm's rule; None where it picks no weight."""
         ranking = study.build_ranking(arm)
         if ranking is None or ranking.conf.relevance != PICKED:
@@ -93,7 +93,7 @@ def _build_rows(
     results: StudyResults | PooledResults, members: Sequence[StudyResults]
 ) -> Iterator[list[str]]:
     for arm in dict.fromkeys(one.arm for one in results.compared):
-        rule = TestedRule.from_study(members[0].study, arm)
+        rule = RuleOutcome.from_study(members[0].study, arm)
         if rule is None:
             continue
         _, engagement, change = (find_figure(results, arm, name) for name in rule.metrics)

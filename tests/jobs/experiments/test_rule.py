@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from jobs.experiments.rule import TestedRule
+from jobs.experiments.rule import RuleOutcome
 from model.evaluation.bootstrap import Estimate
 from model.experiments.figures import Figure, UnitRows
 
-KEEP = TestedRule("max_relevance", tau=0.9, loss=0.01, k=10)
-REACH = TestedRule("max_engagement", tau=0.9, loss=0.01, k=10)
+KEEP = RuleOutcome("max_relevance", tau=0.9, loss=0.01, k=10)
+REACH = RuleOutcome("max_engagement", tau=0.9, loss=0.01, k=10)
 
 
 def figures(relevance: float, engagement: float, change: float) -> list[Figure]:
@@ -26,7 +26,7 @@ def test_one_percent_of_the_order_without_relevance_may_be_lost(
 
 def test_the_margin_is_a_share_of_the_order_without_relevance() -> None:
     """.8 without relevance, of which half may go: .4."""
-    half = TestedRule("max_relevance", tau=0.9, loss=0.5, k=10)
+    half = RuleOutcome("max_relevance", tau=0.9, loss=0.5, k=10)
     assert half.is_broken(figures(0.95, 0.39, -0.41)) and not half.is_broken(
         figures(0.95, 0.41, -0.39)
     )
