@@ -39,6 +39,11 @@ def test_no_plan_becomes_a_method_that_hotspot_would_interpret(spark: SparkSessi
     assert spark.conf.get("spark.sql.codegen.hugeMethodLimit") == "8000"
 
 
+def test_a_plan_is_written_out_in_its_short_form(spark: SparkSession) -> None:
+    # Spark's default for its UI, `formatted`, takes about eight times as long a plan.
+    assert spark.conf.get("spark.sql.ui.explainMode") == "simple"
+
+
 def test_what_spark_spills_stays_in_a_private_folder_below_the_root(spark: SparkSession) -> None:
     folder = Path(spark.conf.get("spark.local.dir"))
     assert folder.parent.name == ".spark"

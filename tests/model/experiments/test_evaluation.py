@@ -92,6 +92,32 @@ def test_orders_by_hand(predictions: Predictions) -> None:
     assert figures["picked"]["value.w_relevance", "all"].value == 0.0  # 2 would cost engagement
 
 
+def repeat_north_page(predictions: Predictions, times: int) -> Predictions:
+    """North's query with `times` equal pages, south's with its one."""
+    rows = np.concatenate([np.tile([0, 1], times), [2, 3]])
+    columns = {name: values[rows] for name, values in predictions.columns.items()}
+    pages = np.repeat(np.arange(times + 1), 2).astype(np.float64)
+    return Predictions(SPEC, columns | {"page_code": pages})
+
+
+def test_a_query_with_many_pages_counts_once(predictions: Predictions) -> None:
+    """Ranked by their relevance, north's pages all have `second` and south's 1."""
+    tasks = {"first.p_click": predictions.columns["first.p_ge_1"]}
+    turned = Predictions(SPEC, dict(predictions.columns) | tasks)
+    many = repeat_north_page(turned, 9)
+    second = 1 / np.log2(3)
+    found = index_figures(Evaluation(many, NONE, CONF).build_task_figures())
+    assert found["ndcg.click", "all"].value == pytest.approx((second + 1) / 2)
+    value = ValueConf(weights=CLICKS, sweep=(0.0, 2.0), noise=1e-9)  # the ranker judges the cost
+    picked = Ranking(RankingConf(relevance="picked"), value, CONF)
+    one, nine = (
+        picked.compute_curve(rows, NONE)
+        for rows in (predictions, repeat_north_page(predictions, 9))
+    )
+    assert [point.engagement for point in nine] == pytest.approx([p.engagement for p in one])
+    assert [p.engagement_share for p in nine] == pytest.approx([p.engagement_share for p in one])
+
+
 def test_every_yardstick_has_its_figure(predictions: Predictions) -> None:
     columns = dict(predictions.columns) | {
         "propensity": np.asarray([0.5, 0.5, 0.25, 0.25]),
