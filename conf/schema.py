@@ -78,6 +78,17 @@ class Conf(Section):
     )
 
     @model_validator(mode="after")
+    def _random_negatives_have_features(self) -> Self:
+        """Check that random negatives are drawn where they weigh something."""
+        if self.training_set.negatives.random > 0 and not self.features.random_pairs:
+            raise ValueError(
+                "training_set.negatives.random is above 0 and features.random_pairs is 0: set "
+                "features.random_pairs to the random items that each training query shall have, "
+                "10 for example"
+            )
+        return self
+
+    @model_validator(mode="after")
     def _history_is_long_enough(self) -> Self:
         """Check that a night reads again every row that may still get a label or be
         looked back on.

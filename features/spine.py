@@ -2,28 +2,76 @@
 
 from datetime import date, timedelta
 
-from pyspark.sql import DataFrame
+from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
 from conf.schema import Conf
+from features.draws import draw_hash
 
 QUERY_KEYS = ("query_id", "day")
 ITEM_KEYS = ("item_id", "region", "day")
 PAIR_KEYS = ("query_id", "item_id", "day")
 
 
-def feature_spine(log: DataFrame, candidates: DataFrame, run_date: date, conf: Conf) -> DataFrame:
+def feature_spine(
+    log: DataFrame,
+    candidates: DataFrame,
+    run_date: date,
+    conf: Conf,
+    drawn: DataFrame | None = None,
+) -> DataFrame:
     """Return what is scored on the run date, and what was shown on the training days before.
 
     Args:
         log: of `visible_log`.
         candidates: rows of the candidates table of the run date.
+        drawn: of `draw_random_pairs`, which get features as of the run date, too; None: no pairs.
 
     Returns:
         query_id, item_id, region, day; one row each.
     """
     since = F.lit(run_date - timedelta(days=conf.features.training_days))
     shown = log.withColumn("day", F.to_date("event_time")).where(F.col("day") >= since)
-    scored = candidates.withColumn("day", F.lit(run_date))
+    pairs = candidates.select("query_id", "item_id", "region")
+    if drawn is not None:
+        pairs = pairs.unionByName(drawn).distinct()
     columns = ["query_id", "item_id", "region", "day"]
+    scored = pairs.withColumn("day", F.lit(run_date))
     return shown.select(*columns).distinct().unionByName(scored.select(*columns))
+
+
+def draw_random_pairs(
+    queries: DataFrame, items: DataFrame, candidates: DataFrame, conf: Conf
+) -> DataFrame | None:
+    """Draw about `features.random_pairs` items of the catalogue for each training query that has
+    candidates; None where conf asks for none.
+
+    Each item falls into one of as many slots as there are items, and a query draws slots: one holds
+    one item in the mean, and no task has to hold or sort the catalogue.
+
+    Returns:
+        query_id, item_id, region; one row each.
+    """
+    if not conf.features.random_pairs:
+        return None
+    turns = F.explode(F.sequence(F.lit(1), F.lit(conf.features.random_pairs)))
+    asked = (
+        queries.where(F.col("bucket").isin(*conf.split.train))
+        .join(candidates.select("query_id").distinct(), on="query_id", how="left_semi")
+        .select("query_id", "region", turns.alias("turn"))
+    )
+    slots = F.broadcast(items.agg(F.count(F.lit(1)).alias("slots")))
+    offered = items.crossJoin(slots).select(
+        "item_id", _choose_slot(draw_hash(conf.seed, "random_items", "item_id")).alias("slot")
+    )
+    drawn = asked.crossJoin(slots).select(
+        "query_id",
+        "region",
+        _choose_slot(draw_hash(conf.seed, "random_pairs", "query_id", "turn")).alias("slot"),
+    )
+    pairs = drawn.join(offered, on="slot", how="inner")
+    return pairs.select("query_id", "item_id", "region").distinct()
+
+
+def _choose_slot(hashed: Column) -> Column:
+    return F.pmod(hashed, "slots")

@@ -46,7 +46,7 @@ from features.own.declared import VALUES
 from features.pair import pair_features
 from features.query import daily_pages, query_features
 from features.regional import with_price_ratio
-from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS, feature_spine
+from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS, draw_random_pairs, feature_spine
 from features.text.blocks import check_read
 from features.text.texts import list_query_texts
 from jobs.platform.job import Job
@@ -185,7 +185,8 @@ def run(run: Run) -> None:
     warehouse, conf, report = run.warehouse, run.conf, run.report
     tables = read_tables(warehouse, conf)
     check_read(list_query_texts(tables.queries), tables.readings)
-    spine = feature_spine(tables.log, tables.candidates, conf.run_date, conf.tree)
+    drawn = draw_random_pairs(tables.queries, tables.items, tables.candidates, conf.tree)
+    spine = feature_spine(tables.log, tables.candidates, conf.run_date, conf.tree, drawn)
     inputs = prepare_inputs(tables, spine, conf.tree)
     for table, features in build(inputs, conf.tree).items():
         keys = inputs.spine.select(*SPINES[table]).distinct().count()

@@ -27,7 +27,7 @@ from features.contracts import (
     TEXTS,
 )
 from features.log.history import visible_log
-from features.spine import feature_spine
+from features.spine import draw_random_pairs, feature_spine
 from features.text.attributes import name_attributes
 from features.text.blocks import (
     PAIRS_PER_BLOCK,
@@ -201,7 +201,9 @@ def _find_new_pairs(warehouse: Warehouse, texts: Texts, version: str) -> DataFra
     """Find the pairs that get features and that this version has not compared yet."""
     conf = warehouse.conf
     log = visible_log(warehouse.read(IMPRESSIONS), conf.run_date)
-    spine = feature_spine(log, warehouse.read_run(CANDIDATES), conf.run_date, conf.tree)
+    candidates = warehouse.read_run(CANDIDATES)
+    drawn = draw_random_pairs(texts.queries, texts.items, candidates, conf.tree)
+    spine = feature_spine(log, candidates, conf.run_date, conf.tree, drawn)
     pairs = find_pairs(spine, texts)
     if not warehouse.exists(TEXT_PAIRS):
         return pairs

@@ -128,6 +128,12 @@ class FeaturesConf(Section):
     training_days: int = Field(
         28, ge=1, description="days before the run date whose impressions get features (days)"
     )
+    random_pairs: int = Field(
+        0,
+        ge=0,
+        description="random items of each training query that get features, for "
+        "`training_set.negatives.random` (count, about)",
+    )
     prior_impressions: float = Field(
         50.0, gt=0, description="strength of the Bayesian prior of a rate (impressions)"
     )

@@ -19,6 +19,26 @@ class SourceWeights(Section):
     assumed: float = Field(0.3, ge=0, allow_inf_nan=False, description="fillers taken as grade 0")
 
 
+class NegativesConf(Section):
+    """Pairs that nobody graded, taken as grade 0, by where they come from; weight 0: none."""
+
+    shown: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="weight of an item that was shown for the query"
+    )
+    retrieved: float = Field(
+        0.0, ge=0, allow_inf_nan=False, description="weight of a candidate that was not shown"
+    )
+    random: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="weight of a random item; needs `features.random_pairs`",
+    )
+    retrieved_pairs: int = Field(
+        10, ge=1, description="candidates of a query that are taken, at most (count)"
+    )
+
+
 ShortLookBack = Literal["auto", "leave_out", "keep"]
 
 
@@ -40,6 +60,10 @@ class TrainingSetConf(Section):
     )
     source_weights: SourceWeights = Field(
         default_factory=SourceWeights, description="loss weight of a relevance label"
+    )
+    negatives: NegativesConf = Field(
+        default_factory=NegativesConf,
+        description="ungraded pairs of labelled training queries, for the relevance head",
     )
     version_weights: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(
         default_factory=dict,

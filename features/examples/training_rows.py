@@ -16,6 +16,7 @@ from conf.schema import Conf
 from conf.sections.platform import SplitConf
 from conf.sections.training import TrainingSetConf
 from features.contracts.training import TASKS
+from features.examples.negatives import find_negatives
 from features.labels.admitted import with_admission
 from features.log.history import visible_log
 from features.lookup import FeatureTables, Transform, with_features
@@ -41,6 +42,7 @@ class TrainingInputs:
 
     `decisions` are those on labeler versions; None: there are none, and no model label is used.
     `examples_from` is the first day whose impressions are used; None: all of the training days.
+    `retrieved` and `drawn` are what negatives are taken from (see `find_negatives`).
     """
 
     impressions: DataFrame
@@ -49,6 +51,8 @@ class TrainingInputs:
     features: FeatureTables
     decisions: DataFrame | None = None
     examples_from: date | None = None
+    retrieved: DataFrame | None = None
+    drawn: DataFrame | None = None
 
 
 def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
@@ -65,11 +69,7 @@ def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> Dat
 def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
     """Make the training examples, before their features are looked up."""
     shown = shown_rows(inputs, conf, run_date)
-    carried = (
-        inputs.labels.transform(labelled_pairs(inputs.queries, conf, inputs.decisions))
-        .transform(with_label_weight, conf.training_set)
-        .transform(with_carrier(shown))
-    )
+    carried = weighted_labels(inputs, shown, conf).transform(with_carrier(shown))
     on_page = carried.where("search_id IS NOT NULL").select(*_SHOWN_KEY, *_LABEL_COLUMNS)
     unshown = carried.where("search_id IS NULL").transform(_as_unshown(F.lit(run_date)))
     return (
@@ -78,6 +78,20 @@ def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFra
         .unionByName(unshown)
         .transform(_with_relevance_mask)
     )
+
+
+def weighted_labels(inputs: TrainingInputs, shown: DataFrame, conf: Conf) -> DataFrame:
+    """Return the labels that are trained on and judged by, negatives among them, with their weight;
+    one row per query and item.
+
+    Args:
+        shown: of `shown_rows`.
+    """
+    picked = inputs.labels.transform(labelled_pairs(inputs.queries, conf, inputs.decisions))
+    weighted = with_label_weight(picked, conf.training_set)
+    pools = {"shown": shown, "retrieved": inputs.retrieved, "random": inputs.drawn}
+    negatives = find_negatives(picked, pools, conf)
+    return weighted if negatives is None else weighted.unionByName(negatives)
 
 
 def shown_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
