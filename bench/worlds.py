@@ -31,6 +31,7 @@ FILE = Path(__file__).parents[1] / "conf" / "experiments" / "worlds.yaml"
 TRUE, CURRENCY = "value.engagement_true@10", "value.engagement@10"
 TRUE_POOLED = "value.engagement_true_pooled@10"
 JUDGED, POOLED = "value.relevance_judged@10", "value.relevance_pooled@10"
+BOUNDED, BOUNDED_TRUE = "bounded.relevance_judged@10", "bounded.engagement_true@10"
 LIGHTGBM = ("lightgbm", "lightgbm_position", "lambdamart_engagement")
 JOINT = ("lightgbm_joint", "lightgbm_position_joint")
 BEST, BEST_JOINT = "best LightGBM", "best LightGBM, joint"
@@ -47,7 +48,9 @@ COLUMNS = (
     ("engagement, currency", CURRENCY, ("before", BEST, "popularity")),
     ("relevance alone, judged", JUDGED, ("cosine", "lightgbm_relevance", "lambdamart_relevance")),
     ("relevance alone, pooled", POOLED, ("cosine", "lightgbm_relevance")),
-    ("relevance in the score, judged", JUDGED, (BEST_JOINT, *JOINT)),
+    ("relevance at 99 % of the default's best engagement, judged", BOUNDED, (BEST_JOINT, *JOINT)),
+    ("engagement there, true", BOUNDED_TRUE, JOINT),
+    ("relevance with the weight that each picks, judged", JUDGED, (BEST_JOINT, *JOINT)),
     ("engagement left by it, true", TRUE, JOINT),
     ("engagement left by it, true, all items", TRUE_POOLED, JOINT),
 )
@@ -160,7 +163,8 @@ def build_results(gaps: Gaps, worlds: Sequence[str]) -> list[Result]:
     lines = []
     for what, other, metric in (
         ("true engagement", BEST, TRUE),
-        ("relevance in the score", BEST_JOINT, JUDGED),
+        ("relevance at equal engagement", BEST_JOINT, BOUNDED),
+        ("relevance as picked", BEST_JOINT, JUDGED),
         ("relevance alone", "cosine", JUDGED),
         ("relevance alone", "lightgbm_relevance", JUDGED),
     ):
@@ -173,10 +177,11 @@ def build_results(gaps: Gaps, worlds: Sequence[str]) -> list[Result]:
     ahead = mean.low is not None and mean.low > 0 and mean.value >= LEAST_GAIN
     limit = f">= +{LEAST_GAIN}, interval above 0"
     lines.append(Result(f"mean true engagement over {BEST}", _format_interval(mean), limit, ahead))
-    joint = average_worlds(gaps, worlds, BEST_JOINT, JUDGED)
-    above = joint.low is not None and joint.value > 0
-    what = f"mean relevance in the score over {BEST_JOINT}"
-    lines.append(Result(what, _format_interval(joint), "> 0", above))
+    for what, metric in (("at equal engagement", BOUNDED), ("as picked", JUDGED)):
+        joint = average_worlds(gaps, worlds, BEST_JOINT, metric)
+        above = joint.low is not None and joint.value > 0
+        what = f"mean relevance {what} over {BEST_JOINT}"
+        lines.append(Result(what, _format_interval(joint), "> 0", above))
     return lines
 
 

@@ -11,10 +11,11 @@ from conf.load import ResolvedConf
 from conf.schema import Conf
 from conf.sections.experiment import ArmConf, DataConf, Settings
 from conf.sections.model import ModelConf
+from model.experiments.bounded import BoundedOrder
 from model.experiments.cost import estimate_training_seconds
 from model.experiments.evaluation import Evaluation
 from model.experiments.figures import Figure, compute_engagement_changes
-from model.experiments.ranking import EVERY, Ranking
+from model.experiments.ranking import EVERY, Order, Ranking
 from model.experiments.scorers import Baseline, Oracle, Scorer, select_figures
 from model.experiments.search import choose_trial, draw_trials, score_trial
 from model.experiments.training import Training, compute_training_id
@@ -204,6 +205,18 @@ class Study:
                 ordered += compute_engagement_changes(ordered, without)
             figures += ordered
         return select_figures(figures, training.state["scores"]) if training.scorer else figures
+
+    def build_bounded(self, arm: str, training: Training, split: str) -> BoundedOrder | None:
+        """Build the orders of a finished training that are held to a bound; None where the arm
+        picks no weight."""
+        ranking = self.build_ranking(arm)
+        if ranking is None or ranking.conf.relevance != PICKED:
+            return None
+        predictions = training.read_predictions(split, self.snapshot)
+        calibrators = training.read_calibrators(self.snapshot)
+        evaluation = Evaluation(predictions, calibrators, ranking.evaluation)
+        order = Order(ranking.conf, ranking.weights, {EVERY: 0.0})
+        return BoundedOrder(evaluation, order, ranking.tree.sweep)
 
     def choose_trial(self, arm: Arm, searched: Sequence[Training]) -> None:
         """Take the best trial of an arm by its validation figures."""
