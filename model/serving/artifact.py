@@ -11,7 +11,8 @@ manifest.json       sha256 of every other file, model version, snapshot, conf ha
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -92,15 +93,22 @@ def load_model(folder: Path | str, features: list[str] | None = None) -> LoadedR
             unknown format version, other features.
     """
     root = Path(folder)
-    manifest = read_manifest(root)
-    names = dict.fromkeys([*_DEFINING, *manifest["files"]])
-    content = {name: _read_checked(root, name, manifest) for name in names}
-    try:
-        return _assemble(content, str(manifest["model_version"]), features)
-    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
-        if isinstance(error, ModelError):
-            raise
-        raise ModelError(f"model {root} cannot be read: {error}") from error
+    with _explain_errors(root):
+        manifest, content = _read_contents(root)
+        ranker, _ = _build_network(content, features)
+        calibrators = Calibrators.from_json(json.loads(content[CALIBRATORS]), ranker.spec.regions)
+        return LoadedRanker(ranker, calibrators, str(manifest["model_version"]))
+
+
+def load_network(folder: Path | str) -> tuple[Ranker, Standardisation]:
+    """Load the network of a model's directory as it was trained, and its standardisation.
+
+    Raises:
+        ModelError: as `load_model`.
+    """
+    root = Path(folder)
+    with _explain_errors(root):
+        return _build_network(_read_contents(root)[1])
 
 
 def read_manifest(folder: Path | str) -> dict[str, Any]:
@@ -130,9 +138,27 @@ def read_manifest(folder: Path | str) -> dict[str, Any]:
     return manifest
 
 
-def _assemble(
-    content: Mapping[str, bytes], version: str, features: list[str] | None
-) -> LoadedRanker:
+@contextmanager
+def _explain_errors(root: Path) -> Iterator[None]:
+    """Raise what cannot be read as a ModelError that names the directory."""
+    try:
+        yield
+    except (KeyError, TypeError, ValueError, RuntimeError, SafetensorError) as error:
+        if isinstance(error, ModelError):
+            raise
+        raise ModelError(f"model {root} cannot be read: {error}") from error
+
+
+def _read_contents(root: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
+    """Read the manifest and every file, each compared with its sha256."""
+    manifest = read_manifest(root)
+    names = dict.fromkeys([*_DEFINING, *manifest["files"]])
+    return manifest, {name: _read_checked(root, name, manifest) for name in names}
+
+
+def _build_network(
+    content: Mapping[str, bytes], features: list[str] | None = None
+) -> tuple[Ranker, Standardisation]:
     described = json.loads(content[SPEC])
     spec = InputSpec.from_json(described)
     if features is not None:
@@ -142,8 +168,7 @@ def _assemble(
     scale = Standardisation(**described["standardisation"])
     ranker = build_ranker(spec, scale, ModelConf.model_validate(described["architecture"]))
     ranker.load_state_dict(load_tensors(content[WEIGHTS]))
-    calibrators = Calibrators.from_json(json.loads(content[CALIBRATORS]), spec.regions)
-    return LoadedRanker(ranker, calibrators, version)
+    return ranker, scale
 
 
 def _build_contents(artifact: Artifact) -> dict[str, bytes]:

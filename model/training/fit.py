@@ -43,7 +43,13 @@ class FittedRanker:
 
 
 def fit_ranker(
-    snapshot: Snapshot, conf: Conf, folder: Path, conf_text: str, origin: dict[str, Any]
+    snapshot: Snapshot,
+    conf: Conf,
+    folder: Path,
+    conf_text: str,
+    origin: dict[str, Any],
+    start: Path | None = None,
+    scale: Standardisation | None = None,
 ) -> FittedRanker:
     """Fit a ranker on a verified snapshot.
 
@@ -54,9 +60,16 @@ def fit_ranker(
         folder: where the checkpoint is kept, so that a killed training goes on from it.
         conf_text: resolved conf, kept with the model.
         origin: further entries of the model's manifest (conf hash, code version).
+        start: directory of a saved model whose weights the training begins with; None: fresh ones.
+        scale: statistics of the inputs, which a start must share; None: measured on the snapshot.
+
+    Raises:
+        StartError: the start's features, architecture or statistics are others.
     """
-    scale = measure_inputs(snapshot)
-    task = TrainTask(snapshot.folder, folder, scale, conf.model, conf.feed, conf.trainer, conf.seed)
+    scale = scale or measure_inputs(snapshot)
+    task = TrainTask(
+        snapshot.folder, folder, scale, conf.model, conf.feed, conf.trainer, conf.seed, start
+    )
     launch_training(task)
     ranker, progress = load_trained(task)
     validated = predict_split(ranker, snapshot, conf.feed)

@@ -33,6 +33,7 @@ from model.training.distributed import Ranks, choose_arithmetic, join_ranks
 from model.training.epoch import EpochSums, LabelMass, TrainingError
 from model.training.progress import EpochBar
 from model.training.schedule import Schedule
+from model.training.start import load_start
 from model.training.task import TrainTask
 from model.training.tracking import write_lines
 
@@ -46,6 +47,7 @@ def train(task: TrainTask) -> None:
     Raises:
         FeedError: an epoch did not read the manifest's rows.
         ListError: the relevance head needs whole lists, which conf or snapshot do not give.
+        StartError: the weights to begin with are those of another architecture.
         TrainingError: the loss is not finite.
     """
     with join_ranks(task.trainer) as ranks, torch.random.fork_rng(_list_cuda_devices(ranks)):
@@ -76,7 +78,10 @@ class _Training:
         self.task, self.ranks = task, ranks
         self.snapshot = open_snapshot(task.snapshot)
         torch.manual_seed(task.seed)
-        self.ranker = build_ranker(self.snapshot.spec, task.scale, task.model).to(ranks.device)
+        ranker = build_ranker(self.snapshot.spec, task.scale, task.model)
+        if task.start is not None:
+            load_start(ranker, task.scale, task.start)
+        self.ranker = ranker.to(ranks.device)
         if self.ranker.needs_lists:
             require_lists(self.snapshot, task.feed)
         balance = BALANCES[task.trainer.balance]
