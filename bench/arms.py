@@ -1,17 +1,18 @@
-"""What model labels bring the ranker: four arms on Home Depot, judged by human grades.
+"""What model labels bring the ranker: five arms on Home Depot, judged by human grades.
 
-    few      human grades of 2,000 pairs of the training and validation queries; all other grades
-             of those queries are hidden
-    labelled the same 2,000 fine-tune a labeler, which labels the candidates
-    equal    the same labels, people's weighted so that they have as much of the loss as models'
-    all      all human grades
+    few        human grades of 2,000 pairs of the training and validation queries; all other grades
+               of those queries are hidden
+    labelled   the same 2,000 fine-tune a labeler, which labels the candidates
+    equal      the same labels, people's weighted so that they have as much of the loss as models'
+    pretrained the same labels in two trainings: on those of labelled, people's with weight 0, then
+               from these weights on those of few; the second's inputs standardise both
+    all        all human grades
 
 Everything else is the same: real text and grades, simulated engagement, assumed grades of fillers.
 A ranker is trained on each arm's snapshot with COUNTERPOISE_ARMS_SEEDS seeds (5); it ranks the
-judged pairs of the test queries (bucket 6, human grades, which no arm learns from) by its
-relevance. NDCG@10 is the mean over queries, averaged over seeds; intervals: 95 %, bootstrap over
-queries, paired. COUNTERPOISE_ARMS_KIND names the labeler (ensemble),
-COUNTERPOISE_ARMS_MINUTES its time to label (4).
+candidates of the test queries (bucket 6, human grades, which no arm learns from) by its relevance.
+`bench.arm_lists` says on which lists it is judged. COUNTERPOISE_ARMS_KIND names the labeler
+(ensemble), COUNTERPOISE_ARMS_MINUTES its time to label (4).
 """
 
 import os
@@ -22,14 +23,30 @@ from io import StringIO
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 from rich.console import Console
 
+from bench.arm_lists import (
+    ARMS,
+    EQUAL,
+    FEW,
+    LABELLED,
+    PRETRAINED,
+    WIDTH,
+    JudgedLists,
+    K,
+    Sums,
+    average_seeds,
+    build_results,
+    build_table,
+    describe_means,
+    read_lists,
+)
 from bench.labels.homedepot_pairs import find_file
 from bench.result import Result
 from conf.load import ResolvedConf, load_conf
+from conf.schema import Conf
 from features.contracts import QUERIES, RELEVANCE_LABELS, TRAINING_EXAMPLES
 from features.labels.judged import MODEL_SOURCES
 from features.text.texts import text_key
@@ -39,18 +56,17 @@ from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 from jobs.registry import CHAIN, load_job
 from model.arrays import Floats
-from model.evaluation.metrics import compute_exponential_gains, compute_ndcg
 from model.feed import open_snapshot
 from model.labelers.kinds import ENSEMBLE
 from model.serving.artifact import load_model, save_model
+from model.standardise import measure_inputs
 from model.training.fit import fit_ranker
 
 SEEDS = int(os.environ.get("COUNTERPOISE_ARMS_SEEDS", "5"))
 KIND = os.environ.get("COUNTERPOISE_ARMS_KIND", ENSEMBLE)
 MINUTES = float(os.environ.get("COUNTERPOISE_ARMS_MINUTES", "4"))
-PAIRS, K, REPLICATES = 2_000, 10, 1_000
-"""Pairs with grades of the small arms, cut-off of the NDCG (ranks), bootstrap draws."""
-ARMS = ("few", "labelled", "equal", "all")
+PAIRS = 2_000
+"""Pairs with grades of the small arms."""
 _CONF = Path(__file__).parents[1] / "conf" / "homedepot.yaml"
 _SETTINGS = (
     "tracking.mlflow=false",
@@ -73,8 +89,8 @@ _SETTINGS = (
 
 
 def measure() -> list[Result]:
-    """Measure every arm: one result per arm, and the distance closed; nothing where the data is
-    absent."""
+    """Measure every arm and print a table of them; the results compare some. Nothing where the
+    data is absent."""
     console = Console()
     if find_file() is None:
         console.print("arms: skipped, no Home Depot pairs under COUNTERPOISE_DATA")
@@ -84,15 +100,32 @@ def measure() -> list[Result]:
         base = _load_conf(root / "base")
         spark = get_session(base.tree)
         _run_chain(spark, base)
-        by_arm: dict[str, Floats] = {}
+        lists = read_lists(open_warehouse(spark, base, "bench")[0], base)
+        snapshots: dict[str, Path] = {}
+        by_arm: dict[str, Sums] = {}
         for arm in ARMS:
-            made = root / ("labelled" if arm == "equal" else "base")
-            shutil.copytree(made, root / arm, copy_function=os.link)
-            conf = _load_conf(root / arm)
-            if arm == "equal":
-                conf = _load_conf(root / arm, _choose_weight(spark, conf))
-            by_arm[arm] = _measure_arm(spark, conf, arm, console)
-        return _build_results(by_arm)
+            conf = _copy_tables(spark, root, arm)
+            snapshots[arm] = _build_snapshot(spark, conf, arm, console)
+            steps = [snapshots[arm], *([snapshots[FEW]] if arm == PRETRAINED else [])]
+            by_seed = []
+            for seed in range(1, SEEDS + 1):
+                tree = conf.tree.model_copy(update={"seed": 100 + seed})
+                place = train_in_turn(tree, root / "rankers" / arm / str(seed), steps)
+                by_seed.append(lists.judge(_predict_relevance(place, lists)))
+                console.print(f"{arm}, seed {seed}: NDCG@{K} {describe_means(by_seed[-1])}")
+            by_arm[arm] = average_seeds(by_seed)
+        Console(width=WIDTH).print(build_table(by_arm))
+        return build_results(by_arm)
+
+
+def _copy_tables(spark: SparkSession, root: Path, arm: str) -> ResolvedConf:
+    """Copy the tables that an arm begins with to its folder, and give its conf."""
+    made = root / (LABELLED if arm in (EQUAL, PRETRAINED) else "base")
+    shutil.copytree(made, root / arm, copy_function=os.link)
+    if arm == PRETRAINED:
+        return _load_conf(root / arm, "training_set.source_weights.human=0")
+    conf = _load_conf(root / arm)
+    return _load_conf(root / arm, _choose_weight(spark, conf)) if arm == EQUAL else conf
 
 
 def _load_conf(root: Path, *settings: str) -> ResolvedConf:
@@ -110,63 +143,44 @@ def _run_chain(spark: SparkSession, conf: ResolvedConf) -> None:
     Nightly(spark, conf, jobs, jobs, console=Console(file=StringIO())).run()
 
 
-def _measure_arm(spark: SparkSession, conf: ResolvedConf, arm: str, console: Console) -> Floats:
-    """Measure NDCG@K of the arm's rankers by query, [queries], as a mean over seeds; queries in a
-    fixed order."""
+def _build_snapshot(spark: SparkSession, conf: ResolvedConf, arm: str, console: Console) -> Path:
+    """Build an arm's labels and the snapshot that it is trained on; gives its folder."""
     warehouse, _ = open_warehouse(spark, conf, "bench")
-    if arm in ("few", "labelled"):
+    if arm in (FEW, LABELLED):
         labels = warehouse.read(RELEVANCE_LABELS)
         few = _hide_grades(labels, warehouse.read(QUERIES), conf).persist()
         few.count()
         warehouse.replace(RELEVANCE_LABELS, few, "query_id IS NOT NULL")
-    if arm == "labelled":
+    if arm == LABELLED:
         for job in (finetune_labeler, admit_labeler, label_pairs):
             for note in job.JOB.run(spark, conf).notes:
                 console.print(f"{job.__name__}: {note}", markup=False)
     build_training_set.JOB.run(spark, conf)
-    examples = warehouse.read_run(TRAINING_EXAMPLES)
-    snapshot = open_snapshot(warehouse.snapshot_dir())
-    pairs = (
-        examples.where("split = 'test' AND label_source = 'human'")
-        .orderBy("query_id", "item_id")
-        .select("query_id", *snapshot.spec.names, "grade")
-        .toPandas()
-    )
-    values = pairs[snapshot.spec.names].to_numpy(np.float32)
-    queries, grades = pairs["query_id"].to_numpy(), pairs["grade"].to_numpy(np.float64)
-    scores = [
-        _train_ranker(conf, warehouse.root, warehouse.snapshot_dir(), seed, values)
-        for seed in range(1, SEEDS + 1)
-    ]
-    by_seed = [_measure_queries(queries, score, grades) for score in scores]
-    words = ", ".join(f"{np.mean(values):.4f}" for values in by_seed)
-    console.print(f"{arm}: NDCG@{K} by seed {words}", markup=False)
-    return np.asarray(np.mean(by_seed, axis=0), np.float64)
+    return warehouse.snapshot_dir()
 
 
-def _train_ranker(
-    conf: ResolvedConf, root: Path, snapshot: Path, seed: int, values: NDArray[np.float32]
-) -> Floats:
-    """Train a ranker with the seed and give its relevance of the test pairs."""
-    tree = conf.tree.model_copy(update={"seed": 100 + seed})
-    fitted = fit_ranker(open_snapshot(snapshot), tree, root / f"training-{seed}", "", {})
-    place = root / "rankers" / str(seed)
-    save_model(fitted.artifact, place)
-    return np.asarray(load_model(place).predict(values)["relevance"], np.float64)
+def train_in_turn(conf: Conf, folder: Path, snapshots: Sequence[Path]) -> Path:
+    """Train a ranker on one snapshot after the other, each from the weights of the one before.
+
+    The inputs of the last snapshot standardise all of them, and its labels fit the line of the fit
+    features.
+
+    Returns:
+        The directory of the last ranker.
+    """
+    scale, place = measure_inputs(open_snapshot(snapshots[-1])), None
+    for step, snapshot in enumerate(snapshots, start=1):
+        scratch = folder / f"training-{step}"
+        fitted = fit_ranker(open_snapshot(snapshot), conf, scratch, "", {}, place, scale)
+        place = folder / f"ranker-{step}"
+        save_model(fitted.artifact, place)
+    assert place is not None
+    return place
 
 
-def _measure_queries(queries: NDArray[np.object_], scores: Floats, grades: Floats) -> Floats:
-    """Measure NDCG@K of each query that has one: two judged items, one of them not irrelevant."""
-    values = []
-    for at in np.split(np.arange(len(queries)), np.flatnonzero(queries[1:] != queries[:-1]) + 1):
-        value = (
-            compute_ndcg(scores[at], compute_exponential_gains(grades[at]), K)
-            if len(at) > 1
-            else None
-        )
-        if value is not None:
-            values.append(value)
-    return np.asarray(values, np.float64)
+def _predict_relevance(place: Path, lists: JudgedLists) -> Floats:
+    """Predict the relevance of the candidates, [N], by a saved ranker."""
+    return load_model(place, lists.names).predict(lists.values)["relevance"].astype(np.float64)
 
 
 def _hide_grades(labels: DataFrame, queries: DataFrame, conf: ResolvedConf) -> DataFrame:
@@ -203,32 +217,3 @@ def _choose_weight(spark: SparkSession, conf: ResolvedConf) -> str:
         .collect()[0]
     )
     return f"training_set.source_weights.human={masses['models'] / masses['people']:.6g}"
-
-
-def _build_results(by_arm: dict[str, Floats]) -> list[Result]:
-    count = len(by_arm["all"])
-    draws = np.random.default_rng(17).multinomial(count, np.full(count, 1 / count), REPLICATES)
-    drawn = {arm: draws @ ndcg / count for arm, ndcg in by_arm.items()}
-    results = [
-        Result(f"ranker, {arm}", _format_interval(float(ndcg.mean()), drawn[arm]), "none", True)
-        for arm, ndcg in by_arm.items()
-    ]
-    few, labelled, equal, every = (drawn[arm] for arm in ARMS)
-    means = [float(by_arm[arm].mean()) for arm in ARMS]
-    gain = _format_interval(means[1] - means[0], labelled - few)
-    of_people = _format_interval(means[2] - means[1], equal - labelled)
-    distance = _format_interval(means[3] - means[0], every - few)
-    closed = (means[1] - means[0]) / (means[3] - means[0])
-    share = _format_interval(closed, (labelled - few) / (every - few))
-    return [
-        *results,
-        Result("labelled less few", gain, "none", True),
-        Result("equal less labelled", of_people, "none", True),
-        Result("all less few", distance, "none", True),
-        Result("share of the distance closed", share, "none", True),
-    ]
-
-
-def _format_interval(value: float, replicates: Floats | Sequence[float]) -> str:
-    low, high = np.quantile(replicates, (0.025, 0.975))
-    return f"{value:.4f} ({low:.4f} to {high:.4f})"
