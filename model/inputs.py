@@ -24,9 +24,9 @@ def choose_width(buckets: int, limit: int) -> int:
 class FeatureBlock(nn.Module):
     """Encodes some of the features: [N, K] raw values -> [N, dim].
 
-    Numeric columns come first, (x - mean) / std cut at +-clip. With `bins`, their places in bins
-    follow (`Piecewise`), then one embedding per category. Embeddings start near 0, so that an id
-    never seen in training stays near neutral."""
+    Numeric columns come first, z = (x - mean) / std cut at +-clip. As conf `numeric` says, their
+    places in bins (`Piecewise`) or waves of them (`Periodic`) follow, then one embedding per
+    category. Embeddings start near 0, so that an id never seen in training stays near neutral."""
 
     position: Tensor
     mean: Tensor
@@ -62,10 +62,12 @@ class FeatureBlock(nn.Module):
         self.pieces = Piecewise(
             [scale.compute_edges(f.name, bins) if bins else [] for f in numeric]
         )
+        self.waves = build_waves([f.name for f in numeric], scale, conf)
+        units = [self.pieces.column, *([self.waves.column] * 2 if self.waves else [])]
         widths = [int(e.embedding_dim) for e in self.embeddings]  # type: ignore[arg-type]
         self.regional = [
             *(f.regional for f in numeric),
-            *(numeric[i].regional for i in self.pieces.column.tolist()),
+            *(numeric[i].regional for i in torch.cat(units).tolist()),
             *(f.regional for f, w in zip(categories, widths, strict=True) for _ in range(w)),
         ]
 
@@ -77,9 +79,12 @@ class FeatureBlock(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Map [N, K] values in the order of the block's features to [N, dim]."""
         raw = values.index_select(1, self.position)
-        parts = [((raw - self.mean) / self.std).clamp_(-self.clip, self.clip)]
+        z = ((raw - self.mean) / self.std).clamp_(-self.clip, self.clip)
+        parts = [z]
         if self.pieces.dim:
             parts.append(self.pieces(raw))
+        if self.waves is not None:
+            parts.append(self.waves(z))
         for position, table in zip(self.category_positions, self.embeddings, strict=True):
             parts.append(table(values[:, position].long()))
         return torch.cat(parts, dim=1)
@@ -123,6 +128,42 @@ class Piecewise(nn.Module):
         """Map [N, K] raw values to [N, dim] in -1/2 .. 1/2."""
         through = (values.index_select(1, self.column) - self.low) * self.inverse
         return through.clamp_(0.0, 1.0).sub_(0.5)
+
+
+class Periodic(nn.Module):
+    """Encodes numeric features by waves: sin(2 pi c z) of every frequency c, then cos(2 pi c z).
+
+    Gorishniy, Rubachev and Babenko (NeurIPS 2022, arXiv 2203.05556, section 3.3): the
+    frequencies are drawn from N(0, sigma), sigma their standard deviation, and learnt. Their linear
+    layer over the waves of one feature is left to the network's first layer."""
+
+    column: Tensor
+
+    def __init__(self, columns: Sequence[int], frequencies: int, sigma: float) -> None:
+        """Give each of `columns` so many frequencies (cycles per unit of z)."""
+        super().__init__()
+        column = torch.tensor(columns, dtype=torch.long).repeat_interleave(frequencies)
+        self.register_buffer("column", column, persistent=False)
+        # One dimension: the optimizer takes vectors for biases, which do not decay. Decay would
+        # pull every wave to the constant.
+        self.frequency = nn.Parameter(torch.randn(len(column)) * sigma)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map [N, K] standardised values to [N, 2 * frequencies in all] in -1 .. 1."""
+        angle = z.index_select(1, self.column) * (2.0 * math.pi * self.frequency)
+        return torch.cat([angle.sin(), angle.cos()], dim=1)
+
+
+def build_waves(names: Sequence[str], scale: Standardisation, conf: ModelConf) -> Periodic | None:
+    """Build the waves of the numeric features `names`, by column; None where conf wants none or no
+    feature has any.
+
+    A feature of at most two values has none: its standardised value says the same, and waves of a
+    constant would only answer to values that training never saw."""
+    varied = [i for i, n in enumerate(names) if len(set(scale.quantiles.get(n, ()))) > 2]
+    if conf.numeric != "periodic" or not varied:
+        return None
+    return Periodic(varied, conf.frequencies, conf.frequency_scale)
 
 
 class InputLayer(nn.Module):

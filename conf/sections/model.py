@@ -82,14 +82,23 @@ class ModelConf(Section):
     embedding_width: int = Field(
         2, ge=1, description="width at most of a category's embedding (units)"
     )
-    numeric: Literal["standard", "piecewise"] = Field(
+    numeric: Literal["standard", "piecewise", "periodic"] = Field(
         "piecewise",
         description="numeric features as the input layer gives them; standard: (x - mean) / std; "
         "piecewise: that, and beside it how far x has come through each of `bins` bins of equal "
-        "mass",
+        "mass; periodic: that, and beside it its sine and cosine at `frequencies` learnt "
+        "frequencies",
     )
     bins: int = Field(
         8, ge=2, le=64, description="piecewise: bins of a feature at most, of equal mass (count)"
+    )
+    frequencies: int = Field(4, ge=1, description="periodic: frequencies of a feature (count)")
+    frequency_scale: float = Field(
+        0.1,
+        gt=0,
+        allow_inf_nan=False,
+        description="periodic: standard deviation of new frequencies (cycles per standard "
+        "deviation of the feature)",
     )
     clip: float = Field(
         8.0, gt=0, description="standardised inputs are cut at this many standard deviations"

@@ -46,3 +46,10 @@ def test_every_layer_of_a_ranker_decays_so(snapshot: Snapshot, scale: Standardis
     for name in layers:
         assert abs(found[f"{name}.weight"] - FACTOR) < 1e-5, name
         assert abs(found.get(f"{name}.bias", 1.0) - 1.0) < 1e-6, name
+
+
+def test_frequencies_of_inputs_do_not_decay(snapshot: Snapshot, scale: Standardisation) -> None:
+    conf = ModelConf(hidden=(8, 4), tower=(4,), numeric="periodic")
+    (found,) = moved([build_ranker(snapshot.spec, scale, conf)])
+    frequencies = {n: size for n, size in found.items() if n.endswith("frequency")}
+    assert len(frequencies) == 2 and all(abs(f - 1.0) < 1e-6 for f in frequencies.values())
