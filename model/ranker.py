@@ -22,6 +22,7 @@ from model.heads import (
 from model.heads.links import choose_descending_weight, choose_link
 from model.inputs import InputLayer
 from model.losses import LogProb, TaskLoss, descending_loss, masked_bce
+from model.members import average_members, repeat_targets, repeat_values
 from model.regions import PARTS, NoMask, RegionContext, RegionPart
 from model.spec import DESCENDING, RELEVANCE, InputSpec
 from model.standardise import Standardisation
@@ -70,8 +71,8 @@ class Ranker(nn.Module):
         return self.relevance is not None and self.relevance.needs_lists
 
     def represent(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
-        """Map raw features [B, F] to the representation [B, out_dim] by task, and the line's
-        logits.
+        """Map raw features [B, F] to the representation [B * members, out_dim] by task, and the
+        line's logits.
 
         Args:
             position: [B], read where the position is a feature; None: position 1.
@@ -87,20 +88,23 @@ class Ranker(nn.Module):
             hidden = hidden + self.position_input(position)
         by_task = self.backbone.after_first(hidden)
         if self.line is not None:
-            by_task[LINE] = self.line.compute_logits(features)
+            logits = self.line.compute_logits(features)
+            by_task[LINE] = repeat_values(logits, self.backbone.members)
         return by_task
 
     def forward(self, batch: Batch) -> dict[str, TaskLoss]:
-        """Compute the loss of every task; a label that is not known counts nowhere."""
+        """Compute the loss of every task, the mean over the backbone's members; a label that is not
+        known counts nowhere."""
         by_task = self.represent(batch.features, batch.position)
-        prob = self.engagement(by_task, batch.position)
-        losses = self._compute_engagement_losses(prob, batch)
+        rows = repeat_targets(batch, self.backbone.members)
+        prob = self.engagement(by_task, rows.position)
+        losses = self._compute_engagement_losses(prob, rows)
         if self.relevance is not None:
             losses[RELEVANCE] = self._compute_relevance_loss(
-                self.relevance, by_task[RELEVANCE], batch
+                self.relevance, by_task[RELEVANCE], rows
             )
         if self.descending > 0:
-            losses[DESCENDING] = descending_loss(prob.log_p.exp(), batch.weight, self.descending)
+            losses[DESCENDING] = descending_loss(prob.log_p.exp(), rows.weight, self.descending)
         return losses
 
     def predict(self, features: Tensor, position: Tensor | None = None) -> dict[str, Tensor]:
@@ -129,22 +133,26 @@ class Ranker(nn.Module):
         hidden = each + once.repeat_interleave(counts, dim=0)
         by_task = self.backbone.after_first(hidden)
         if self.line is not None:
-            by_task[LINE] = self.line.compute_candidate_logits(candidate_values)
+            logits = self.line.compute_candidate_logits(candidate_values)
+            by_task[LINE] = repeat_values(logits, self.backbone.members)
         return by_task
 
     def read_out(
         self, by_task: Mapping[str, Tensor], position: Tensor | None = None
     ) -> dict[str, Tensor]:
-        """Read the heads' probabilities [B] by output name from the representations."""
-        engaged = self.engagement(by_task, position).log_p.exp()
-        columns = [*engaged.unbind(1)]
+        """Read the heads' probabilities [B] by output name from the representations, the mean over
+        the backbone's members, at the positions [B] or at position 1."""
+        members = self.backbone.members
+        shown = None if position is None else repeat_values(position, members)
+        columns = [*average_members(self.engagement(by_task, shown).log_p.exp(), members).unbind(1)]
         if self.relevance is not None:
             logits = self.relevance_logits(self.relevance(by_task[RELEVANCE]), by_task)
-            columns += self.relevance.compute_probabilities(logits).unbind(1)
+            graded = self.relevance.compute_probabilities(logits)
+            columns += average_members(graded, members).unbind(1)
         return dict(zip(self.spec.outputs, columns, strict=True))
 
     def relevance_logits(self, of_tower: Tensor, by_task: Mapping[str, Tensor]) -> Tensor:
-        """Mix the line's logits into the tower's [B, outputs]: what a prediction reads."""
+        """Mix the line's logits into the tower's [B * members, outputs]: what is predicted."""
         return of_tower if self.line is None else self.line.mix_logits(of_tower, by_task[LINE])
 
     def _compute_engagement_losses(self, prob: LogProb, batch: Batch) -> dict[str, TaskLoss]:

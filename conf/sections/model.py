@@ -10,9 +10,9 @@ from conf.sections.base import Section
 class ModelConf(Section):
     """Widths and parts of the ranker."""
 
-    backbone: Literal["shared_bottom", "mmoe", "ple", "adatt", "esmm", "aitm", "resflow", "seq"] = (
-        Field("shared_bottom", description="layers between the input and the heads")
-    )
+    backbone: Literal[
+        "shared_bottom", "mmoe", "ple", "adatt", "esmm", "aitm", "resflow", "seq", "tabm"
+    ] = Field("shared_bottom", description="layers between the input and the heads")
     link: Literal["auto", "independent", "conditional", "residual"] = Field(
         "auto",
         description="how a step's probability follows from the step before; conditional: their "
@@ -33,6 +33,12 @@ class ModelConf(Section):
         1, ge=1, description="ple, adatt: experts of a layer and task (count)"
     )
     task_embedding: int = Field(8, ge=1, description="seq: width of a step's embedding (units)")
+    members: int = Field(
+        8,
+        ge=1,
+        description="tabm: networks in one, which share their matrices, not their scales and "
+        "biases; their probabilities are averaged (count)",
+    )
     region_mask: Literal["none", "feature", "pepnet", "star", "md"] = Field(
         "none",
         description="what the region does to the input before the backbone; feature: its embedding "

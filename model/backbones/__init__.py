@@ -12,6 +12,7 @@ from model.backbones.ple import Ple
 from model.backbones.resflow import Resflow
 from model.backbones.seq import Seq
 from model.backbones.shared_bottom import SharedBottom
+from model.backbones.tabm import Tabm
 
 BACKBONES: dict[str, Callable[[int, tuple[str, ...], ModelConf], Backbone]] = {
     "shared_bottom": SharedBottom,
@@ -22,6 +23,7 @@ BACKBONES: dict[str, Callable[[int, tuple[str, ...], ModelConf], Backbone]] = {
     "aitm": Aitm,
     "resflow": Resflow,
     "seq": Seq,
+    "tabm": Tabm,
 }
 """Backbone by conf name: (input width, tasks in order, conf) -> module."""
 

@@ -17,6 +17,8 @@ class Backbone(nn.Module):
         out_dim: width of each task's representation (units).
         tasks: engagement steps in order, and relevance where rows carry grades.
         steps: the engagement steps alone. Relevance has no place in their order.
+        members: networks that it is made of (count); a row has as many representations, one after
+            the other, and its prediction is the mean of theirs.
         shared: every task gets the same tensor.
         own_link: how its paper has a step's probability follow from the step before; of
             `model.heads.links.LINKS`.
@@ -25,6 +27,7 @@ class Backbone(nn.Module):
 
     in_dim: int
     out_dim: int
+    members = 1
     shared = False
     own_link = "independent"
     own_descending = 0.0
@@ -35,7 +38,7 @@ class Backbone(nn.Module):
         self.steps = tuple(task for task in tasks if task != RELEVANCE)
 
     def forward(self, x: Tensor) -> dict[str, Tensor]:
-        """Map [B, in_dim] to [B, out_dim] by task; tasks may share one tensor."""
+        """Map [B, in_dim] to [B * members, out_dim] by task; tasks may share one tensor."""
         return self.after_first(self.first_linear()(x))
 
     def first_linear(self) -> nn.Linear:

@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from model.members import average_members
 from model.ranker import Ranker
 
 CHUNK_ROWS = 1_024
-"""Rows of a piece: its hidden layers fit a core's second-level cache (128 units: 0.5 MiB)."""
+"""Rows of a piece, all members' together: its hidden layers fit a core's second-level cache (128
+units: 0.5 MiB)."""
 
 
 class ServingNetwork:
@@ -21,6 +23,7 @@ class ServingNetwork:
 
     def __init__(self, ranker: Ranker) -> None:
         self.ranker = ranker.eval()
+        self.rows = max(1, CHUNK_ROWS // ranker.backbone.members)
         self.towers: nn.Sequential | None = None
         if ranker.backbone.shared and not ranker.engagement.link.linked_layers:
             towers: list[nn.Module] = [ranker.engagement.towers[task] for task in ranker.spec.tasks]
@@ -32,8 +35,8 @@ class ServingNetwork:
     def predict_pairs(self, features: Tensor) -> Tensor:
         """Map [N, F] raw features to probabilities [N, outputs], in the order of the spec."""
         out = features.new_empty(len(features), len(self.ranker.spec.outputs))
-        for start in range(0, len(features), CHUNK_ROWS):
-            rows = slice(start, start + CHUNK_ROWS)
+        for start in range(0, len(features), self.rows):
+            rows = slice(start, start + self.rows)
             out[rows] = self._read_out(self.ranker.represent(features[rows]))
         return out
 
@@ -43,7 +46,7 @@ class ServingNetwork:
     ) -> Tensor:
         """Map [Q, Fq], [N, Fc] and [Q] counts to probabilities [N, outputs]."""
         out = candidate_values.new_empty(len(candidate_values), len(self.ranker.spec.outputs))
-        for queries, rows in _cut_pieces(counts.tolist()):
+        for queries, rows in _cut_pieces(counts.tolist(), self.rows):
             by_task = self.ranker.represent_candidates(
                 query_values[queries], candidate_values[rows], counts[queries]
             )
@@ -59,7 +62,7 @@ class ServingNetwork:
         if self.ranker.relevance is not None:
             grades = self.ranker.relevance_logits(logits[:, len(tasks) :], by_task)
             columns.append(self.ranker.relevance.compute_probabilities(grades))
-        return torch.cat(columns, dim=1)
+        return average_members(torch.cat(columns, dim=1), self.ranker.backbone.members)
 
 
 def stack_towers(towers: Sequence[nn.Module]) -> nn.Sequential:
@@ -92,12 +95,12 @@ def _build_diagonal(weights: Sequence[Tensor]) -> Tensor:
     return matrix
 
 
-def _cut_pieces(counts: Sequence[int]) -> Iterator[tuple[slice, slice]]:
-    """Yield neighbouring queries whose candidates together are about CHUNK_ROWS, with their
-    rows."""
+def _cut_pieces(counts: Sequence[int], most: int) -> Iterator[tuple[slice, slice]]:
+    """Yield neighbouring queries whose candidates together are `most` at most, with their rows; a
+    query of more is a piece of its own."""
     query = row = size = 0
     for i, count in enumerate(counts):
-        if size and size + count > CHUNK_ROWS:
+        if size and size + count > most:
             yield slice(query, i), slice(row, row + size)
             query, row, size = i, row + size, 0
         size += count

@@ -27,6 +27,8 @@ from model.standardise import Standardisation, measure_inputs
 from model.training.fit import fit_ranker
 
 MODELS = list(itertools.product(BACKBONES, LINKS))
+ALONE = [model for model in MODELS if model[0] != "tabm"]
+"""Of one member each: the mean of the members' losses is not the loss of their mean."""
 SOME = [*((backbone, "auto") for backbone in BACKBONES), ("mmoe", "conditional")]
 TASKS = ("click", "cart", "purchase")
 
@@ -64,7 +66,7 @@ def without(batch: Batch, name: str) -> Batch:
     return replace(batch, labels=labels)
 
 
-@pytest.mark.parametrize("ranker", MODELS, indirect=True)
+@pytest.mark.parametrize("ranker", ALONE, indirect=True)
 def test_the_loss_is_of_what_is_predicted(ranker: Ranker, batch: Batch) -> None:
     losses = ranker(batch)
     assert tuple(losses) == ranker.loss_names

@@ -74,7 +74,7 @@ def test_towers_side_by_side_by_hand() -> None:
 @given(st.lists(st.integers(0, 2 * CHUNK_ROWS), max_size=12))
 def test_pieces_cover_every_candidate_with_its_query(counts: list[int]) -> None:
     row = 0
-    for queries, rows in _cut_pieces(counts):
+    for queries, rows in _cut_pieces(counts, CHUNK_ROWS):
         assert rows.start == row and rows.stop - rows.start == sum(counts[queries])
         assert sum(counts[queries]) <= CHUNK_ROWS or len([c for c in counts[queries] if c]) == 1
         row = rows.stop

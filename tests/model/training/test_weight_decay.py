@@ -6,6 +6,7 @@ from torch import nn
 from conf.sections.model import ModelConf
 from conf.sections.training import TrainerConf
 from model.backbones.grouped import GroupedLinear
+from model.backbones.tabm import Tabm
 from model.feed import Snapshot
 from model.ranker import build_ranker
 from model.standardise import Standardisation
@@ -53,3 +54,10 @@ def test_frequencies_of_inputs_do_not_decay(snapshot: Snapshot, scale: Standardi
     (found,) = moved([build_ranker(snapshot.spec, scale, conf)])
     frequencies = {n: size for n, size in found.items() if n.endswith("frequency")}
     assert len(frequencies) == 2 and all(abs(f - 1.0) < 1e-6 for f in frequencies.values())
+
+
+def test_the_scales_of_members_do_not_decay() -> None:
+    (found,) = moved([Tabm(3, ("click",), ModelConf(hidden=(8, 4), members=2))])
+    decayed = {name for name, size in found.items() if abs(size - FACTOR) < 1e-5}
+    assert decayed == {"first.weight", "layers.2.linear.weight"}
+    assert all(abs(found[name] - 1.0) < 1e-6 for name in found.keys() - decayed)
