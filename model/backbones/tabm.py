@@ -18,23 +18,19 @@ class Adapter(nn.Module):
             towards units that are off.
     """
 
-    def __init__(self, members: int, dim: int) -> None:
-        """Start at s_i = 1 and b_i = 0."""
+    def __init__(self, members: int, dim: int, read: int) -> None:
+        """Start at s_i = 1, and at a bias as of torch's Linear with `read` inputs, the same for all
+        members."""
         super().__init__()
-        self.members, self.dim = members, dim
+        self.dim = dim
         self.scale = nn.Parameter(torch.ones(members * dim))
-        self.bias = nn.Parameter(torch.zeros(members * dim))
-
-    def start_bias(self, read: int) -> None:
-        """Draw the bias as torch's Linear of `read` inputs does, the same for all members."""
-        drawn = torch.empty(self.dim).uniform_(-1.0 / math.sqrt(read), 1.0 / math.sqrt(read))
-        with torch.no_grad():
-            self.bias.copy_(drawn.repeat(self.members))
+        drawn = torch.empty(dim).uniform_(-1.0 / math.sqrt(read), 1.0 / math.sqrt(read))
+        self.bias = nn.Parameter(drawn.repeat(members))
 
     def start_signs(self) -> None:
         """Draw each scale from {-1, +1}."""
         with torch.no_grad():
-            self.scale.bernoulli_(0.5).mul_(2.0).sub_(1.0)
+            self.scale.bernoulli_(0.5).mul_(2.0).sub_(1.0)  # each as likely
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, members, dim], or [B, 1, dim] of what they share, to [B, members, dim]."""
@@ -44,7 +40,8 @@ class Adapter(nn.Module):
 
 
 class EnsembleLinear(nn.Module):
-    """y_i = s_i * W (r_i * x_i) + b_i of each member i: BatchEnsemble (arXiv 2002.06715, eq. 5)."""
+    """y_i = s_i * W (r_i * x_i) + b_i of each member i: BatchEnsemble (Wen, Tran and Ba, ICLR 2020,
+    arXiv 2002.06715, eq. 5)."""
 
     def __init__(self, members: int, in_dim: int, out_dim: int) -> None:
         super().__init__()
@@ -52,8 +49,7 @@ class EnsembleLinear(nn.Module):
         # One dimension, as the adapter's.
         self.scale = nn.Parameter(torch.ones(members * in_dim))  # r_1 to r_members
         self.linear = nn.Linear(in_dim, out_dim, bias=False)
-        self.adapter = Adapter(members, out_dim)
-        self.adapter.start_bias(in_dim)
+        self.adapter = Adapter(members, out_dim, in_dim)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, members, in_dim] to [B, members, out_dim]."""
@@ -67,12 +63,13 @@ class Tabm(Backbone):
 
     TabM (Gorishniy, Kotelnikov and Babenko, ICLR 2025, arXiv 2410.24210): the members have each
     matrix in common, and scales and biases of their own (BatchEnsemble, arXiv 2002.06715). As in
-    the paper only the first adapter is random, +1 or -1; all others start at 1, and the members'
-    biases start equal. Ours differs in that the first adapter is the first layer's output scale
-    (the paper's: its input scale), so that the first product is the same for all members and
-    scoring can compute a query's part of it once; that the members share the towers, too (the
-    paper's have a last layer each); and that scales do not decay. Conf's 8 members take a quarter
-    of the time of the paper's 32.
+    the paper only the first adapter is random, +1 or -1 (the authors' code draws it from N(0, 1)
+    where inputs are embedded); all others start at 1, and the members' biases start equal. Ours
+    differs in that the first adapter is the first layer's output scale (theirs: its input scale),
+    so that the first product is the same for all members and scoring can compute a query's part of
+    it once; that the members share the towers, too (theirs have a last layer each); and that scales
+    do not decay. Conf's default is 8 members in place of their 32: all that follows the first
+    product is done once per member.
     """
 
     shared = True
@@ -81,8 +78,7 @@ class Tabm(Backbone):
         super().__init__(in_dim, conf.hidden[-1], tasks)
         self.members = conf.members
         self.first = nn.Linear(in_dim, conf.hidden[0], bias=False)
-        self.adapter = Adapter(conf.members, conf.hidden[0])
-        self.adapter.start_bias(in_dim)
+        self.adapter = Adapter(conf.members, conf.hidden[0], in_dim)
         self.adapter.start_signs()
         layers: list[nn.Module] = [nn.ReLU(inplace=True), nn.Dropout(conf.dropout)]
         for before, width in zip(conf.hidden, conf.hidden[1:], strict=False):

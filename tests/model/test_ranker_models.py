@@ -135,7 +135,7 @@ def test_what_was_saved_predicts(
             np.testing.assert_allclose(loaded[name], p.numpy(), rtol=1e-5)
 
 
-@pytest.mark.parametrize("backbone", ["shared_bottom", "seq"])
+@pytest.mark.parametrize("backbone", ["shared_bottom", "seq", "tabm"])
 def test_a_snapshot_without_relevance(backbone: str, tmp_path: Path) -> None:
     planted = Planted(rows=(400, 120), files=(1, 1), relevance=False)
     snapshot = open_snapshot(write_snapshot(tmp_path / "snapshot", planted))

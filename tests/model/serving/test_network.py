@@ -51,6 +51,34 @@ def test_candidates_in_pieces(snapshot: Snapshot, scale: Standardisation) -> Non
     )
 
 
+def test_members_share_the_rows_of_a_piece(snapshot: Snapshot, scale: Standardisation) -> None:
+    torch.manual_seed(3)
+    conf = ModelConf(backbone="tabm", members=5, hidden=(16, 8), tower=(4,))
+    ranker = build_ranker(snapshot.spec, scale, conf)
+    network = ServingNetwork(ranker)
+    assert network.rows == 204  # of 1,024 for all five
+    candidates = features_of(snapshot, 500)
+    with torch.no_grad():
+        expected = torch.stack(list(ranker.predict(candidates).values()), dim=1)
+    torch.testing.assert_close(network.predict_pairs(candidates), expected)
+    counts = torch.tensor([150, 100, 0, 250])
+    queries = features_of(snapshot, 4)[:, snapshot.spec.query_positions]
+    items = candidates[:, snapshot.spec.candidate_positions]
+    whole = ranker.inputs.join_blocks(queries.repeat_interleave(counts, dim=0), items)
+    torch.testing.assert_close(
+        network.predict_candidates(queries, items, counts), network.predict_pairs(whole)
+    )
+
+
+def test_pieces_by_hand() -> None:
+    found = list(_cut_pieces([2, 2, 1, 5], 3))
+    assert found == [
+        (slice(0, 1), slice(0, 2)),
+        (slice(1, 3), slice(2, 5)),
+        (slice(3, 4), slice(5, 10)),
+    ]
+
+
 def test_a_backbone_that_does_not_share_is_read_out_tower_by_tower(
     snapshot: Snapshot, scale: Standardisation, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ PARTS_TOGETHER = [
     *({"backbone": "seq", "link": link} for link in ("independent", "conditional", "residual")),
     *({"relevance_head": head} for head in RELEVANCE_HEADS),
     *({"position_bias": bias} for bias in POSITION_BIASES),
+    *({"numeric": numeric} for numeric in ("standard", "periodic")),
 ]
 
 
