@@ -25,13 +25,14 @@ from jobs.experiment import FAILED, NAME, run
 from jobs.platform.session import get_session
 from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import Estimate
+from model.experiments.frontier import EQUAL
 from model.experiments.pooling import average_draws
 
 FILE = Path(__file__).parents[1] / "conf" / "experiments" / "worlds.yaml"
 TRUE, CURRENCY = "value.engagement_true@10", "value.engagement@10"
 TRUE_POOLED = "value.engagement_true_pooled@10"
 JUDGED, POOLED = "value.relevance_judged@10", "value.relevance_pooled@10"
-BOUNDED, BOUNDED_TRUE = "bounded.relevance_judged@10", "bounded.engagement_true@10"
+EVEN, EVEN_TRUE = f"{EQUAL}relevance_judged@10", f"{EQUAL}engagement_true@10"
 LIGHTGBM = ("lightgbm", "lightgbm_position", "lambdamart_engagement")
 JOINT = ("lightgbm_joint", "lightgbm_position_joint")
 BEST, BEST_JOINT = "best LightGBM", "best LightGBM, joint"
@@ -48,8 +49,8 @@ COLUMNS = (
     ("engagement, currency", CURRENCY, ("before", BEST, "popularity")),
     ("relevance alone, judged", JUDGED, ("cosine", "lightgbm_relevance", "lambdamart_relevance")),
     ("relevance alone, pooled", POOLED, ("cosine", "lightgbm_relevance")),
-    ("relevance at 99 % of the default's best engagement, judged", BOUNDED, (BEST_JOINT, *JOINT)),
-    ("engagement there, true", BOUNDED_TRUE, JOINT),
+    ("relevance at equal engagement, judged", EVEN, (BEST_JOINT, *JOINT)),
+    ("engagement there, true", EVEN_TRUE, JOINT),
     ("relevance with the weight that each picks, judged", JUDGED, (BEST_JOINT, *JOINT)),
     ("engagement left by it, true", TRUE, JOINT),
     ("engagement left by it, true, all items", TRUE_POOLED, JOINT),
@@ -70,6 +71,7 @@ class Gap:
         return f"{self.value:+.4f}{'*' if clear else ''}"
 
 
+_ENDS = ("", "_high", "_low")  # turned round, the upper end is the lower one
 Gaps = Mapping[tuple[str, str, str], Gap]
 """(world, other arm, metric) -> gap."""
 
@@ -94,7 +96,9 @@ def read_gaps(compared: Sequence[Mapping[str, object]]) -> dict[tuple[str, str, 
     less ours."""
     gaps = {}
     for row in compared:
-        values = [row[f"difference{end}"] for end in ("", "_high", "_low")]
+        is_gap = str(row["metric"]).startswith(EQUAL)  # the figure is a difference already
+        ends = ("value", "high", "low") if is_gap else tuple(f"difference{e}" for e in _ENDS)
+        values = [row[end] for end in ends]
         if row["region"] != ALL or values[0] is None:
             continue
         value, low, high = (None if v is None else -float(str(v)) for v in values)
@@ -163,7 +167,7 @@ def build_results(gaps: Gaps, worlds: Sequence[str]) -> list[Result]:
     lines = []
     for what, other, metric in (
         ("true engagement", BEST, TRUE),
-        ("relevance at equal engagement", BEST_JOINT, BOUNDED),
+        ("relevance at equal engagement", BEST_JOINT, EVEN),
         ("relevance as picked", BEST_JOINT, JUDGED),
         ("relevance alone", "cosine", JUDGED),
         ("relevance alone", "lightgbm_relevance", JUDGED),
@@ -177,7 +181,7 @@ def build_results(gaps: Gaps, worlds: Sequence[str]) -> list[Result]:
     ahead = mean.low is not None and mean.low > 0 and mean.value >= LEAST_GAIN
     limit = f">= +{LEAST_GAIN}, interval above 0"
     lines.append(Result(f"mean true engagement over {BEST}", _format_interval(mean), limit, ahead))
-    for what, metric in (("at equal engagement", BOUNDED), ("as picked", JUDGED)):
+    for what, metric in (("at equal engagement", EVEN), ("as picked", JUDGED)):
         joint = average_worlds(gaps, worlds, BEST_JOINT, metric)
         above = joint.low is not None and joint.value > 0
         what = f"mean relevance {what} over {BEST_JOINT}"

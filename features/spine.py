@@ -46,28 +46,33 @@ def draw_random_pairs(
     """Draw about `features.random_pairs` items of the catalogue for each training query that has
     candidates; None where conf asks for none.
 
-    Each item falls into one of as many slots as there are items, and a query draws slots: one holds
-    one item in the mean, and no task has to hold or sort the catalogue.
+    Each item falls into one of S slots, S the power of two from the number of items on, and a query
+    draws slots, more of them the fewer are full: no task has to hold or sort the catalogue, and a
+    catalogue that grows keeps its pairs, which were compared before, until S doubles.
 
     Returns:
         query_id, item_id, region; one row each.
     """
     if not conf.features.random_pairs:
         return None
-    turns = F.explode(F.sequence(F.lit(1), F.lit(conf.features.random_pairs)))
+    slots = F.pow(F.lit(2), F.ceil(F.log2("items"))).cast("long")
+    counted = items.agg(F.count(F.lit(1)).alias("items")).withColumn("slots", slots)
+    size = F.broadcast(counted.where("items > 0"))
+    turns = F.ceil(F.lit(conf.features.random_pairs) * F.col("slots") / F.col("items"))
     asked = (
         queries.where(F.col("bucket").isin(*conf.split.train))
         .join(candidates.select("query_id").distinct(), on="query_id", how="left_semi")
-        .select("query_id", "region", turns.alias("turn"))
+        .crossJoin(size)
     )
-    slots = F.broadcast(items.agg(F.count(F.lit(1)).alias("slots")))
-    offered = items.crossJoin(slots).select(
-        "item_id", _choose_slot(draw_hash(conf.seed, "random_items", "item_id")).alias("slot")
-    )
-    drawn = asked.crossJoin(slots).select(
+    drawn = asked.select(
+        "query_id", "region", "slots", F.explode(F.sequence(F.lit(1), turns)).alias("turn")
+    ).select(
         "query_id",
         "region",
         _choose_slot(draw_hash(conf.seed, "random_pairs", "query_id", "turn")).alias("slot"),
+    )
+    offered = items.crossJoin(size).select(
+        "item_id", _choose_slot(draw_hash(conf.seed, "random_items", "item_id")).alias("slot")
     )
     pairs = drawn.join(offered, on="slot", how="inner")
     return pairs.select("query_id", "item_id", "region").distinct()

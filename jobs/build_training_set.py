@@ -3,7 +3,7 @@
 Grain: one row per impression of the days [R - features.training_days, R - 1] whose query is in a
 split, and per labelled pair that none of them shows; impressions whose look-back begins before the
 log are left out by the rule of conf `training_set.short_look_back`. Ungraded pairs join them where
-conf `training_set.negatives` gives them weight. Inputs: impressions, queries, items, candidates,
+conf `training_set.negatives` gives them weight. Inputs: impressions, queries, candidates,
 relevance_labels, labeler_decisions (labels of models that are not admitted stay out), label_audit
 where conf `training_set.audited`, and the run's query_features, item_features and
 query_item_features.
@@ -23,7 +23,6 @@ from features.contracts import (
     CANDIDATES,
     IMPRESSIONS,
     ITEM_FEATURES,
-    ITEMS,
     LABEL_AUDIT,
     LABELER_DECISIONS,
     QUERIES,
@@ -46,7 +45,6 @@ from features.log.history import visible_log
 from features.log.look_back import LookBack, covered_from, first_day_of_log
 from features.lookup import MISSING
 from features.spec import spec_json
-from features.spine import draw_random_pairs
 from jobs.command.version import code_version
 from jobs.labels.labelers import labels_in_force, read_optional
 from jobs.platform.feature_reads import note_missing, read_examples, read_features
@@ -77,15 +75,13 @@ def run(run: Run) -> None:
 
 def read_inputs(warehouse: Warehouse) -> TrainingInputs:
     """Read the tables at their pinned versions."""
-    queries, candidates = warehouse.read(QUERIES), warehouse.read_run(CANDIDATES)
     return TrainingInputs(
         impressions=warehouse.read(IMPRESSIONS),
-        queries=queries,
+        queries=warehouse.read(QUERIES),
         labels=labels_in_force(warehouse),
         features=read_features(warehouse),
         decisions=read_optional(warehouse, LABELER_DECISIONS),
-        retrieved=candidates,
-        drawn=draw_random_pairs(queries, warehouse.read(ITEMS), candidates, warehouse.conf.tree),
+        candidates=warehouse.read_run(CANDIDATES),
     )
 
 
@@ -116,9 +112,10 @@ def limit_to_covered(
 
 
 def expected_rows(inputs: TrainingInputs, conf: ResolvedConf) -> int:
-    """Count the impressions of the window, and the labelled pairs that none of them shows."""
+    """Count the impressions of the window, and the labelled pairs and negatives that none of them
+    shows."""
     shown = shown_rows(inputs, conf.tree, conf.run_date)
-    labelled = weighted_labels(inputs, shown, conf.tree)
+    labelled = weighted_labels(inputs, shown, conf.tree, conf.run_date)
     unshown = labelled.join(shown.select(*PAIR), on=PAIR, how="left_anti")
     return shown.count() + unshown.count()
 
@@ -155,7 +152,6 @@ JOB = Job(
     reads=(
         IMPRESSIONS,
         QUERIES,
-        ITEMS,
         CANDIDATES,
         RELEVANCE_LABELS,
         LABELER_DECISIONS,

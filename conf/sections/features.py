@@ -132,7 +132,7 @@ class FeaturesConf(Section):
         0,
         ge=0,
         description="random items of each training query that get features, for "
-        "`training_set.negatives.random` (count, about)",
+        "`training_set.negatives.random` (about so many; count)",
     )
     prior_impressions: float = Field(
         50.0, gt=0, description="strength of the Bayesian prior of a rate (impressions)"

@@ -20,19 +20,24 @@ class SourceWeights(Section):
 
 
 class NegativesConf(Section):
-    """Pairs that nobody graded, taken as grade 0, by where they come from; weight 0: none."""
+    """Pairs that nobody labelled and nobody clicked, carted or bought, taken as grade 0, by where
+    they come from; weight 0: none."""
 
     shown: float = Field(
-        0.0, ge=0, allow_inf_nan=False, description="weight of an item that was shown for the query"
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="weight of an item that a page of the training days shows",
     )
     retrieved: float = Field(
-        0.0, ge=0, allow_inf_nan=False, description="weight of a candidate that was not shown"
+        0.0, ge=0, allow_inf_nan=False, description="weight of a candidate that no page ever showed"
     )
     random: float = Field(
         0.0,
         ge=0,
         allow_inf_nan=False,
-        description="weight of a random item; needs `features.random_pairs`",
+        description="weight of a random item that is no candidate and no page ever showed; needs "
+        "`features.random_pairs`",
     )
     retrieved_pairs: int = Field(
         10, ge=1, description="candidates of a query that are taken, at most (count)"

@@ -53,12 +53,16 @@ LABEL_COLUMNS = (
     ("label_ge_1", "float", "P(grade >= 1) of the label"),
     ("label_ge_2", "float", "P(grade >= 2) of the label"),
     ("mask_relevance", "float", "1 where a relevance label is known"),
-    ("weight_relevance", "float", "weight of the relevance label, by source and version"),
+    (
+        "weight_relevance",
+        "float",
+        "weight of the relevance label, by source and version; of a negative by its kind",
+    ),
 )
 
 TRAINING_EXAMPLES = Table(
     name="training_examples",
-    grain="one row per impression, and per labelled pair that was never shown",
+    grain="one row per impression, and per labelled pair or negative that was never shown",
     columns=(
         *declare_required(
             [
@@ -77,9 +81,17 @@ TRAINING_EXAMPLES = Table(
             [
                 ("search_id", "string", "result page; null if never shown"),
                 ("propensity", "double", "probability that the logger put this item here"),
-                ("label_source", "string", "source of the relevance label"),
+                (
+                    "label_source",
+                    "string",
+                    "source of the relevance label; negative: nobody graded the pair",
+                ),
                 ("grade", "int", "grade of the relevance label"),
-                ("labeler_version", "string", "version of the relevance label's labeler"),
+                (
+                    "labeler_version",
+                    "string",
+                    "version of the relevance label's labeler; of a negative its kind",
+                ),
                 ("label_admitted", "boolean", "the last decision on that version admits it"),
             ]
         ),

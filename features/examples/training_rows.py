@@ -16,7 +16,7 @@ from conf.schema import Conf
 from conf.sections.platform import SplitConf
 from conf.sections.training import TrainingSetConf
 from features.contracts.training import TASKS
-from features.examples.negatives import find_negatives
+from features.examples.negatives import Pools, find_negatives, is_weighted
 from features.labels.admitted import with_admission
 from features.log.history import visible_log
 from features.lookup import FeatureTables, Transform, with_features
@@ -42,7 +42,7 @@ class TrainingInputs:
 
     `decisions` are those on labeler versions; None: there are none, and no model label is used.
     `examples_from` is the first day whose impressions are used; None: all of the training days.
-    `retrieved` and `drawn` are what negatives are taken from (see `find_negatives`).
+    `candidates` are those of the run date, among which negatives are looked for; None: none are.
     """
 
     impressions: DataFrame
@@ -51,8 +51,7 @@ class TrainingInputs:
     features: FeatureTables
     decisions: DataFrame | None = None
     examples_from: date | None = None
-    retrieved: DataFrame | None = None
-    drawn: DataFrame | None = None
+    candidates: DataFrame | None = None
 
 
 def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
@@ -69,7 +68,7 @@ def training_examples(inputs: TrainingInputs, conf: Conf, run_date: date) -> Dat
 def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:
     """Make the training examples, before their features are looked up."""
     shown = shown_rows(inputs, conf, run_date)
-    carried = weighted_labels(inputs, shown, conf).transform(with_carrier(shown))
+    carried = weighted_labels(inputs, shown, conf, run_date).transform(with_carrier(shown))
     on_page = carried.where("search_id IS NOT NULL").select(*_SHOWN_KEY, *_LABEL_COLUMNS)
     unshown = carried.where("search_id IS NULL").transform(_as_unshown(F.lit(run_date)))
     return (
@@ -80,7 +79,9 @@ def labelled_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFra
     )
 
 
-def weighted_labels(inputs: TrainingInputs, shown: DataFrame, conf: Conf) -> DataFrame:
+def weighted_labels(
+    inputs: TrainingInputs, shown: DataFrame, conf: Conf, run_date: date
+) -> DataFrame:
     """Return the labels that are trained on and judged by, negatives among them, with their weight;
     one row per query and item.
 
@@ -89,9 +90,16 @@ def weighted_labels(inputs: TrainingInputs, shown: DataFrame, conf: Conf) -> Dat
     """
     picked = inputs.labels.transform(labelled_pairs(inputs.queries, conf, inputs.decisions))
     weighted = with_label_weight(picked, conf.training_set)
-    pools = {"shown": shown, "retrieved": inputs.retrieved, "random": inputs.drawn}
-    negatives = find_negatives(picked, pools, conf)
-    return weighted if negatives is None else weighted.unionByName(negatives)
+    if inputs.candidates is None or not is_weighted(conf.training_set.negatives):
+        return weighted
+    pools = Pools(
+        labels=inputs.labels,
+        log=visible_log(inputs.impressions, run_date),
+        shown=shown,
+        candidates=inputs.candidates,
+        featured=inputs.features.as_of(F.lit(run_date)).query_item,
+    )
+    return weighted.unionByName(find_negatives(picked, pools, conf))
 
 
 def shown_rows(inputs: TrainingInputs, conf: Conf, run_date: date) -> DataFrame:

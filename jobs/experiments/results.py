@@ -8,7 +8,7 @@ import numpy as np
 
 from conf.sections.experiment import ExperimentConf
 from jobs.command.version import code_version
-from jobs.experiments.bounded import add_bounded_figures
+from jobs.experiments.equal_engagement import add_equal_engagement
 from jobs.experiments.study import Arm, Study
 from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import BlockBootstrap
@@ -122,7 +122,7 @@ def judge_study(study: Study, arms: Sequence[Arm]) -> StudyResults:
         }
         for arm in finished
     }
-    add_bounded_figures(study, finished, figures, TEST)
+    add_equal_engagement(study, finished, figures, TEST)
     curves = {
         arm.name: _compute_curves(study, arm) for arm in finished if study.build_ranking(arm.name)
     }

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jobs.experiments.results import PooledResults, StudyResults, find_figure
-from jobs.experiments.study import PICKED, Study
+from jobs.experiments.study import Study
 from jobs.reports.markdown import format_table
 from model.evaluation.block_sums import ALL
 from model.evaluation.bootstrap import Estimate
@@ -43,7 +43,7 @@ class RuleOutcome:
     def from_study(cls, study: Study, arm: str) -> "RuleOutcome | None":
         """Read the arm's rule; None where it picks no weight."""
         ranking = study.build_ranking(arm)
-        if ranking is None or ranking.conf.relevance != PICKED:
+        if ranking is None or not ranking.picks:
             return None
         conf, tree = ranking.conf, ranking.tree
         tau = tree.tau if conf.tau is None else conf.tau

@@ -11,10 +11,10 @@ from conf.load import ResolvedConf
 from conf.schema import Conf
 from conf.sections.experiment import ArmConf, DataConf, Settings
 from conf.sections.model import ModelConf
-from model.experiments.bounded import BoundedOrder
 from model.experiments.cost import estimate_training_seconds
 from model.experiments.evaluation import Evaluation
 from model.experiments.figures import Figure, compute_engagement_changes
+from model.experiments.frontier import Frontier
 from model.experiments.ranking import EVERY, Order, Ranking
 from model.experiments.scorers import Baseline, Oracle, Scorer, select_figures
 from model.experiments.search import choose_trial, draw_trials, score_trial
@@ -23,8 +23,6 @@ from model.feed import Snapshot
 from model.sizing import count_parameters, size_conf
 from model.standardise import Standardisation, measure_inputs
 from model.training.task import TrainTask
-
-PICKED = "picked"
 
 
 @dataclass
@@ -200,23 +198,19 @@ class Study:
                 training.read_predictions("validation", self.snapshot), calibrators
             )
             ordered = evaluation.build_order_figures(order)
-            if order.conf.relevance == PICKED:
+            if ranking.picks:
                 without = evaluation.build_order_figures(replace(order, w_relevance={EVERY: 0.0}))
                 ordered += compute_engagement_changes(ordered, without)
             figures += ordered
         return select_figures(figures, training.state["scores"]) if training.scorer else figures
 
-    def build_bounded(self, arm: str, training: Training, split: str) -> BoundedOrder | None:
-        """Build the orders of a finished training that are held to a bound; None where the arm
-        picks no weight."""
-        ranking = self.build_ranking(arm)
-        if ranking is None or ranking.conf.relevance != PICKED:
-            return None
+    def build_frontier(self, ranking: Ranking, training: Training, split: str) -> Frontier:
+        """Build the orders of a finished training under every relevance weight."""
         predictions = training.read_predictions(split, self.snapshot)
         calibrators = training.read_calibrators(self.snapshot)
         evaluation = Evaluation(predictions, calibrators, ranking.evaluation)
         order = Order(ranking.conf, ranking.weights, {EVERY: 0.0})
-        return BoundedOrder(evaluation, order, ranking.tree.sweep)
+        return Frontier(evaluation, order, ranking.tree.sweep)
 
     def choose_trial(self, arm: Arm, searched: Sequence[Training]) -> None:
         """Take the best trial of an arm by its validation figures."""

@@ -52,6 +52,7 @@ MAY_DIFFER = {
     "training_set.attribution_days": _OF_THE_RANKER,
     "training_set.short_look_back": _OF_THE_RANKER,
     "training_set.version_weights": _OF_THE_RANKER,
+    "training_set.negatives": _OF_THE_RANKER,
     "training_set.source_weights.human": _OF_THE_RANKER,
     "training_set.source_weights.llm": _OF_THE_RANKER,
     "training_set.source_weights.model": _OF_THE_RANKER,

@@ -56,13 +56,18 @@ class Ranking:
     evaluation: EvaluationConf
 
     @property
+    def picks(self) -> bool:
+        """Whether the relevance weight is picked on validation."""
+        return self.conf.relevance == "picked"
+
+    @property
     def weights(self) -> Weights:
         """Engagement weights: the arm's own, or those of conf `value`."""
         return self.conf.weights or self.tree.weights
 
     def choose_order(self, validation: Predictions, calibrators: Calibrators) -> Order:
         """Choose the arm's order; a relevance weight is picked on validation lists only."""
-        if self.conf.relevance != "picked":
+        if not self.picks:
             fixed = 0.0 if isinstance(self.conf.relevance, str) else float(self.conf.relevance)
             return Order(self.conf, self.weights, {EVERY: fixed})
         picked = {EVERY: self._pick_weight(self.compute_curve(validation, calibrators))}

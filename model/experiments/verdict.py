@@ -12,7 +12,7 @@ _LOWER_IS_BETTER = (
     "served_violations.",
     "truth.error.",
 )
-_NEITHER = ("value.w_relevance", "bounded.w_relevance")
+_NEITHER = ("value.w_relevance",)
 
 
 def lower_is_better(metric: str) -> bool:

@@ -7,6 +7,9 @@ from rich.console import Console
 
 from bench.worlds import (
     BEST,
+    BEST_JOINT,
+    EVEN,
+    JUDGED,
     TRUE,
     WIDTH,
     Gap,
@@ -35,6 +38,23 @@ def test_a_gap_is_ours_less_theirs() -> None:
     found = read_gaps([row("a", "lightgbm", -0.02, -0.03, -0.01)])
     assert found == {("a", "lightgbm", TRUE): Gap(0.02, 0.01, 0.03)}
     assert str(found["a", "lightgbm", TRUE]) == "+0.0200*"
+
+
+def test_a_figure_that_is_a_difference_already_is_only_turned_round() -> None:
+    given = row("a", "lightgbm_joint", 9.0, 9.0, 9.0) | {"metric": EVEN}
+    given |= {"value": -0.02, "low": -0.03, "high": -0.01, "difference": None}
+    assert read_gaps([given]) == {("a", "lightgbm_joint", EVEN): Gap(0.02, 0.01, 0.03)}
+
+
+def test_relevance_is_held_at_equal_engagement_and_as_picked() -> None:
+    gaps = {("a", BEST_JOINT, EVEN): Gap(0.02, 0.01, 0.03)}
+    gaps[("a", BEST_JOINT, JUDGED)] = Gap(-0.02, -0.03, -0.01)
+    held = {r.what: r.holds for r in build_results(gaps, ["a"]) if r.what.startswith("worlds")}
+    even, picked = (
+        next(holds for what, holds in held.items() if f"where relevance {how}" in what)
+        for how in ("at equal engagement", "as picked")
+    )
+    assert even and not picked
 
 
 def test_the_best_is_the_hardest_of_the_set_ups() -> None:

@@ -20,7 +20,6 @@ from features.contracts import (
     CANDIDATES,
     IMPRESSIONS,
     ITEM_FEATURES,
-    ITEMS,
     QUERIES,
     QUERY_FEATURES,
     QUERY_ITEM_FEATURES,
@@ -43,7 +42,7 @@ from tests.jobs.labeling_market import conf_of, fit_labeler
 from tests.jobs.tiny_source import Go, ingest_market
 
 RUN = dt.date(2026, 3, 1)
-QUERIES_, ITEMS_, DAYS = 10, 5, 3
+QUERIES_, ITEMS, DAYS = 10, 5, 3
 
 
 @dataclass(frozen=True)
@@ -76,10 +75,7 @@ def tiny_run(spark: SparkSession, tmp_path_factory: pytest.TempPathFactory) -> T
     _write(warehouse, IMPRESSIONS, shown, "event_date < DATE'2026-03-01'")
     labels = [_label(q, i) for q in range(QUERIES_) for i in (0, 4)]
     _write(warehouse, RELEVANCE_LABELS, labels, "query_id IS NOT NULL")
-    made = {"dataset": "test", "simulated": True}
-    items = [{"item_id": f"i{i}", "title": f"title {i}", **made} for i in range(ITEMS_)]
-    _write(warehouse, ITEMS, items, "item_id IS NOT NULL")
-    candidates = [_candidate(q, i) for q in range(QUERIES_) for i in range(ITEMS_)]
+    candidates = [_candidate(q, i) for q in range(QUERIES_) for i in range(ITEMS)]
     _write(warehouse, CANDIDATES, candidates)
     _write_features(warehouse)
     save_untrained(warehouse)
@@ -178,7 +174,7 @@ def _write(
 def _write_features(warehouse: Warehouse) -> None:
     days = [RUN - dt.timedelta(days=d) for d in range(DAYS + 1)]
     queries = [f"q{q}" for q in range(QUERIES_)]
-    items = [f"i{i}" for i in range(ITEMS_)]
+    items = [f"i{i}" for i in range(ITEMS)]
     for table, features, keys, names in (
         (
             QUERY_FEATURES,
