@@ -96,7 +96,7 @@ def grade_candidates(candidates: DataFrame, queries: DataFrame, labels: DataFram
     """Add `text` and `people` (their grade, -1: none) to the candidates of some queries."""
     texts = queries.select("query_id", text_key(F.col("query_text")).alias("text"))
     human = labels.where("source = 'human'")
-    people = human.select("query_id", "item_id", F.col("grade").alias("people"))
+    people = human.groupBy("query_id", "item_id").agg(F.max("grade").alias("people"))
     return (
         candidates.join(texts, on="query_id", how="inner")
         .join(people, on=["query_id", "item_id"], how="left")

@@ -4,11 +4,13 @@
                of those queries are hidden
     labelled   the same 2,000 fine-tune a labeler, which labels the candidates
     equal      the same labels, people's weighted so that they have as much of the loss as models'
-    pretrained the same labels in two trainings: on those of labelled, people's with weight 0, then
-               from these weights on those of few; the second's inputs standardise both
+    pretrained two trainings: the first on the labels of labelled (people's weigh 0), the second,
+               which begins with its weights, on those of few; both standardise inputs by the
+               second's snapshot
     all        all human grades
 
-Everything else is the same: real text and grades, simulated engagement, assumed grades of fillers.
+Everything else is the same (but that pretrained is trained twice as long, on engagement, too): real
+text and grades, simulated engagement, assumed grades of fillers.
 A ranker is trained on each arm's snapshot with COUNTERPOISE_ARMS_SEEDS seeds (5); it ranks the
 candidates of the test queries (bucket 6, human grades, which no arm learns from) by its relevance.
 `bench.arm_lists` says on which lists it is judged. COUNTERPOISE_ARMS_KIND names the labeler

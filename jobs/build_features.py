@@ -1,7 +1,8 @@
 """Makes `query_features`, `item_features` and `query_item_features`, as of the days that need them.
 
 Grain: one row per run date, as-of day and key. As of the run date: the candidates' queries, items
-(in the regions where they are candidates) and pairs. As of each of the `features.training_days`
+(in the regions where they are candidates) and pairs, and the random pairs that conf
+`features.random_pairs` asks for. As of each of the `features.training_days`
 days before: the keys that were shown on that day. Inputs: items, queries, impressions,
 candidates, texts, text_statistics, text_pairs. Idempotent by run date: the rows of the run date
 are replaced.

@@ -158,8 +158,8 @@ def build_waves(names: Sequence[str], scale: Standardisation, conf: ModelConf) -
     """Build the waves of the numeric features `names`, by column; None where conf wants none or no
     feature has any.
 
-    A feature of at most two values has none: its standardised value says the same, and waves of a
-    constant would only answer to values that training never saw."""
+    A feature whose quantiles hold at most two values has none: its standardised value says nearly
+    the same, and waves of a constant would only answer to values that training never saw."""
     varied = [i for i, n in enumerate(names) if len(set(scale.quantiles.get(n, ()))) > 2]
     if conf.numeric != "periodic" or not varied:
         return None

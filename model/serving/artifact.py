@@ -95,13 +95,14 @@ def load_model(folder: Path | str, features: list[str] | None = None) -> LoadedR
     root = Path(folder)
     with _explain_errors(root):
         manifest, content = _read_contents(root)
-        ranker, _ = _build_network(content, features)
+        ranker, *_ = _build_network(content, features)
         calibrators = Calibrators.from_json(json.loads(content[CALIBRATORS]), ranker.spec.regions)
         return LoadedRanker(ranker, calibrators, str(manifest["model_version"]))
 
 
-def load_network(folder: Path | str) -> tuple[Ranker, Standardisation]:
-    """Load the network of a model's directory as it was trained, and its standardisation.
+def load_network(folder: Path | str) -> tuple[Ranker, Standardisation, ModelConf]:
+    """Load the network of a model's directory as it was trained, its standardisation and its
+    architecture.
 
     Raises:
         ModelError: as `load_model`.
@@ -158,7 +159,7 @@ def _read_contents(root: Path) -> tuple[dict[str, Any], dict[str, bytes]]:
 
 def _build_network(
     content: Mapping[str, bytes], features: list[str] | None = None
-) -> tuple[Ranker, Standardisation]:
+) -> tuple[Ranker, Standardisation, ModelConf]:
     described = json.loads(content[SPEC])
     spec = InputSpec.from_json(described)
     if features is not None:
@@ -166,9 +167,10 @@ def _build_network(
         if other:
             raise ModelError(f"the features differ from the model's: {other}")
     scale = Standardisation(**described["standardisation"])
-    ranker = build_ranker(spec, scale, ModelConf.model_validate(described["architecture"]))
+    conf = ModelConf.model_validate(described["architecture"])
+    ranker = build_ranker(spec, scale, conf)
     ranker.load_state_dict(load_tensors(content[WEIGHTS]))
-    return ranker, scale
+    return ranker, scale, conf
 
 
 def _build_contents(artifact: Artifact) -> dict[str, bytes]:

@@ -64,7 +64,7 @@ def fit_ranker(
         scale: statistics of the inputs, which a start must share; None: measured on the snapshot.
 
     Raises:
-        StartError: the start's features, architecture or statistics are others.
+        StartError: the start's features, regions, architecture or statistics are others.
     """
     scale = scale or measure_inputs(snapshot)
     task = TrainTask(

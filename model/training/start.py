@@ -2,8 +2,10 @@
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from conf.errors import UserError
+from conf.sections.model import ModelConf
 from model.ranker import Ranker
 from model.serving.artifact import load_network
 from model.spec import describe_difference
@@ -14,43 +16,40 @@ class StartError(UserError, ValueError):
     """A training cannot begin with the weights of a saved model; the message says why."""
 
 
-def load_start(ranker: Ranker, scale: Standardisation, folder: Path) -> None:
+def load_start(ranker: Ranker, scale: Standardisation, conf: ModelConf, folder: Path) -> None:
     """Load the weights of a saved model into a fresh ranker.
+
+    Weights mean the same only under the same features, regions, architecture and standardisation,
+    so all of them must be equal.
 
     Args:
         ranker: of the training that begins.
-        scale: its standardisation: weights mean nothing under another one.
+        scale: its standardisation.
+        conf: its architecture.
         folder: directory of the saved model.
 
     Raises:
         ModelError: the model cannot be read.
-        StartError: its features, its parameters or its standardisation are not those of the
-            training; the first parameter that differs is named.
+        StartError: one of them differs; the first key that does is named.
     """
-    start, of_start = load_network(folder)
-    reason = describe_difference(ranker.spec.names, start.spec.names)
-    reason = reason or _compare_parameters(ranker, start) or _compare_scales(scale, of_start)
+    start, of_start, conf_of_start = load_network(folder)
+    spec, start_spec = ranker.spec.to_json(), start.spec.to_json()
+    reason = (
+        describe_difference(ranker.spec.names, start.spec.names)
+        or _compare("", start_spec, spec)
+        or _compare("model.", conf_of_start.model_dump(), conf.model_dump())
+        or _compare("the standardisation's ", asdict(of_start), asdict(scale), shown=False)
+    )
     if reason:
         raise StartError(f"a training cannot begin with model {folder}: {reason}")
     ranker.load_state_dict(start.state_dict())
 
 
-def _compare_parameters(ranker: Ranker, start: Ranker) -> str:
-    """Name the first parameter of either that the other lacks or has in another shape; empty where
-    none is."""
-    ours, theirs = (
-        {name: list(value.shape) for name, value in one.state_dict().items()}
-        for one in (ranker, start)
-    )
+def _compare(what: str, theirs: dict[str, Any], ours: dict[str, Any], shown: bool = True) -> str:
+    """Name the first key whose values differ, with the values where they are to be `shown`; empty
+    where none does."""
     for name in ours | theirs:
-        if ours.get(name) != theirs.get(name):
-            held, asked = (shapes.get(name, "missing") for shapes in (theirs, ours))
-            return f"parameter {name} is {held} there, {asked} in the training"
+        if theirs.get(name) != ours.get(name):
+            values = f": {theirs.get(name)} there, {ours.get(name)} in the training"
+            return f"{what}{name} differs{values if shown else ''}"
     return ""
-
-
-def _compare_scales(scale: Standardisation, of_start: Standardisation) -> str:
-    """Name the statistics that differ; empty where none does."""
-    ours, theirs = asdict(scale), asdict(of_start)
-    differ = [name for name in ours if ours[name] != theirs[name]]
-    return f"its inputs were standardised by another {', '.join(differ)}" if differ else ""

@@ -19,7 +19,8 @@ class TrainTask:
         snapshot: folder of a verified snapshot, readable by every process.
         folder: where the checkpoint and metrics.jsonl are kept, shared by all processes.
         seed: seed of the weights, the order of the rows and dropout.
-        start: directory of a saved model whose weights the training begins with; None: fresh ones.
+        start: directory of a saved model whose weights the training begins with, readable by every
+            process; None: fresh weights.
     """
 
     snapshot: Path

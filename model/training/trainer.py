@@ -47,7 +47,7 @@ def train(task: TrainTask) -> None:
     Raises:
         FeedError: an epoch did not read the manifest's rows.
         ListError: the relevance head needs whole lists, which conf or snapshot do not give.
-        StartError: the weights to begin with are those of another architecture.
+        StartError: the model to begin with has other features, regions, architecture or statistics.
         TrainingError: the loss is not finite.
     """
     with join_ranks(task.trainer) as ranks, torch.random.fork_rng(_list_cuda_devices(ranks)):
@@ -80,7 +80,7 @@ class _Training:
         torch.manual_seed(task.seed)
         ranker = build_ranker(self.snapshot.spec, task.scale, task.model)
         if task.start is not None:
-            load_start(ranker, task.scale, task.start)
+            load_start(ranker, task.scale, task.model, task.start)
         self.ranker = ranker.to(ranks.device)
         if self.ranker.needs_lists:
             require_lists(self.snapshot, task.feed)

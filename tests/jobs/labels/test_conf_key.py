@@ -41,6 +41,7 @@ def test_what_a_fit_reads_makes_another_key(setting: str) -> None:
         "labeling.gate.min_qwk=0.9",
         "labeling.partitions=3",
         "training_set.source_weights.human=2",
+        "training_set.negatives.shown=0.3",
         "value.tuned=false",
     ],
 )

@@ -96,8 +96,13 @@ def test_killed_and_resumed_from_a_start_is_undisturbed(
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"tower": (5,)}, "engagement.towers.click.0.weight is [4, 8] there, [5, 8]"),
-        ({"hidden": (16, 8, 8)}, "backbone.layers.4.weight is missing there, [8, 8]"),
+        ({"tower": (5,)}, "model.tower differs: (4,) there, (5,) in the training"),
+        # the same parameters, with another meaning
+        (
+            {"relevance_head": "independent"},
+            "model.relevance_head differs: corn there",
+        ),
+        ({"clip": 2.0}, "model.clip differs: 8.0 there, 2.0"),
     ],
 )
 def test_a_start_of_another_architecture_is_refused(
@@ -106,7 +111,7 @@ def test_a_start_of_another_architecture_is_refused(
     task = make_task("other")
     start, _ = save_start(task, 1)
     wrong = replace(task, model=task.model.model_copy(update=change), start=start)
-    expected = f"cannot begin with model {start}: parameter {reason} in the training"
+    expected = f"cannot begin with model {start}: {reason}"
     with pytest.raises(StartError, match=re.escape(expected)):
         train(wrong)
 
@@ -117,13 +122,24 @@ def test_a_start_of_another_scale_or_other_features_is_refused(
     task = make_task("other")
     moved = {name: value + 1 for name, value in task.scale.mean.items()}
     start, _ = save_start(replace(task, scale=replace(task.scale, mean=moved)), 1)
-    with pytest.raises(StartError, match=r"standardised by another mean$"):
+    with pytest.raises(StartError, match=r"the standardisation's mean differs$"):
         train(replace(task, start=start))
     narrow = open_snapshot(write_snapshot(tmp_path, Planted(numerics=8)))
     scale = measure_inputs(narrow)
     ranker = build_ranker(narrow.spec, scale, task.model)
     with pytest.raises(StartError, match=r"not declared \['query_item_2'\]$"):
-        load_start(ranker, scale, start)
+        load_start(ranker, scale, task.model, start)
+
+
+def test_a_start_of_other_regions_is_refused(
+    make_task: Make, save_start: Save, snapshot: Snapshot
+) -> None:
+    task = make_task("other")
+    start, _ = save_start(task, 1)
+    turned = replace(snapshot.spec, regions=snapshot.spec.regions[::-1])
+    ranker = build_ranker(turned, task.scale, task.model)
+    with pytest.raises(StartError, match="regions differs"):
+        load_start(ranker, task.scale, task.model, start)
 
 
 def test_a_fit_begins_with_its_start_and_shares_its_scale(
@@ -137,5 +153,5 @@ def test_a_fit_begins_with_its_start_and_shares_its_scale(
     found = fitted.artifact.ranker.state_dict()
     assert all(torch.allclose(found[name], value, atol=1e-5) for name, value in state.items())
     assert fitted.artifact.scale == shared
-    with pytest.raises(StartError, match="standardised by another rows"):
+    with pytest.raises(StartError, match="standardisation's rows differs"):
         fit_ranker(snapshot, conf, tmp_path / "measured", "", {}, start)
