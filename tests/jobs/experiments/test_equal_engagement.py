@@ -15,6 +15,7 @@ REFERENCES = {
     "same_training": "ours",
     "other_weights": "ours",
     "fixed": "ours",
+    "of_fixed": "fixed",
     "alone": "popularity",
 }
 """`popularity` picks no weight, and `gone` failed."""
@@ -51,7 +52,10 @@ def test_arms_of_other_trainings_that_pick_by_the_same_weights(
         make_arm("ours", "a1", "a2"),
         make_arm("trees", "b1", "b2"),
         make_arm("same_training", "a1", "a2"),
-        *(make_arm(name, "c1") for name in ("other_weights", "fixed", "alone", "popularity", "x")),
+        *(
+            make_arm(name, "c1")
+            for name in ("other_weights", "fixed", "of_fixed", "alone", "popularity", "x")
+        ),
     ]
     figures: dict[str, dict[int, list[Any]]] = {
         arm.name: {seed: [] for seed in arm.trainings} for arm in arms
