@@ -33,9 +33,9 @@ from features.contracts import (
 )
 from features.contracts.training import TASKS
 from features.declarations import declare_features
+from features.examples.label_choice import PAIR
 from features.examples.snapshot import training_layout
 from features.examples.training_rows import (
-    PAIR,
     TrainingInputs,
     shown_rows,
     training_examples,

@@ -45,7 +45,7 @@ from features.evaluation.names import (
 from features.evaluation.rankers import REFERENCE, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import served_rows, with_truth
-from features.examples.training_rows import labelled_pairs
+from features.examples.label_choice import labelled_pairs
 from jobs.labels.findings import Findings
 from jobs.labels.labelers import read_labels, read_optional
 from jobs.platform.feature_reads import read_features

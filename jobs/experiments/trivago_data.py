@@ -23,10 +23,9 @@ from conf.load import ResolvedConf
 from conf.sections.datasets import TrivagoSource
 from features.contracts import QUARANTINE
 from features.examples.experiment_rows import with_codes
-from features.examples.training_rows import with_split
 from features.quality.verdicts import build_quarantine, by_rule, select_accepted
 from features.spec import spec_json
-from features.split import assign_bucket
+from features.split import assign_bucket, with_split
 from features.trivago.actions import ACTIONS, checked_actions
 from features.trivago.declarations import declare_features
 from features.trivago.features import OTHER, largest_sites, with_features, with_history

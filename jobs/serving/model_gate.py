@@ -21,7 +21,7 @@ from features.evaluation.lists import examination_at_position, select_pages, wit
 from features.evaluation.rankers import BASELINES, model_rankers
 from features.evaluation.reliability import prediction_histogram, queries_by_task
 from features.evaluation.served import graded_rows
-from features.examples.training_rows import labelled_pairs
+from features.examples.label_choice import labelled_pairs
 from jobs.labels.labelers import read_labels, read_optional
 from jobs.platform.feature_reads import read_examples
 from jobs.platform.plans import keep_frame

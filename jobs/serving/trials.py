@@ -19,7 +19,7 @@ from features.evaluation.names import RELEVANCE_KINDS
 from features.evaluation.rankers import model_rankers, predicted_engagement
 from features.evaluation.served import graded_rows
 from features.evaluation.trial import beside_trial, order_shifts
-from features.examples.training_rows import labelled_pairs
+from features.examples.label_choice import labelled_pairs
 from jobs.labels.labelers import read_labels, read_optional
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.in_force import WeightsInForce

@@ -8,7 +8,8 @@ from pyspark.sql import SparkSession
 
 from conf.load import ResolvedConf
 from features.contracts import QUERIES, RELEVANCE_LABELS
-from features.examples.training_rows import labelled_pairs, labelled_rows, with_label_weight
+from features.examples.label_choice import labelled_pairs, with_label_weight
+from features.examples.training_rows import labelled_rows
 from tests.features.examples.hand_made import (
     RUN,
     by_id,
