@@ -1,10 +1,11 @@
 """Makes `text_pairs` and `text_statistics`: how well the texts of queries and items fit.
 
 Grain: one row per distinct pair of texts (by their hashes) and comparer version. Compared are the
-pairs that get features: the candidates of the run date, and what was shown on the training days
-before. Inputs: items, queries, impressions, candidates, texts, text_embeddings. Idempotent by key:
-a pair that this version compared before is left as it is. The statistics of the catalogue's words
-are counted anew where more than `features.statistics_renewal` of its items changed.
+pairs that get features: the candidates of the run date, the random pairs that conf
+`features.random_pairs` asks for, and what was shown on the training days before. Inputs: items,
+queries, impressions, candidates, texts, text_embeddings. Idempotent by key: a pair that this
+version compared before is left as it is. The statistics of the catalogue's words are counted anew
+where more than `features.statistics_renewal` of its items changed.
 Run: counterpoise compare_pairs --conf FILE --run-date 2026-03-01
 """
 
