@@ -37,6 +37,9 @@ _SESSION_SETTINGS = {
     # Noting the Python line of every column costs ten times what making the column does.
     "spark.python.sql.dataFrameDebugging.enabled": "false",
 }
+_JAVA = "spark.driver.extraJavaOptions"
+_JAVA_ENVIRONMENT = ("SPARK_SUBMIT_OPTS", "JAVA_TOOL_OPTIONS", "JDK_JAVA_OPTIONS", "_JAVA_OPTIONS")
+"""Variables from which the JVM of a local session takes options."""
 _LOG_SETTINGS = Path(__file__).parents[2] / "conf" / "log4j2.properties"
 
 
@@ -101,15 +104,16 @@ def _is_local(conf: Conf) -> bool:
 
 def _of_scratch(conf: Conf, settings: dict[str, str], scratch: Path) -> dict[str, str]:
     """Put blocks, spills and temporary files in one private place; the catalog's own folder, too,
-    unless it holds our tables.
+    unless it holds our tables. The JVM that is started gets its collector.
     """
-    root, java = Path(conf.storage.root).absolute(), "spark.driver.extraJavaOptions"
+    root = Path(conf.storage.root).absolute()
     quoted = str(scratch).replace("\\", "\\\\")
+    options = [settings.get(_JAVA, ""), _choose_collector(), f'"-Djava.io.tmpdir={quoted}"']
     catalog = root / "tables" if conf.storage.database else scratch / "warehouse"
     return {
         "spark.local.dir": str(scratch),
         "spark.sql.warehouse.dir": str(catalog),
-        java: f'{settings.get(java, "")} "-Djava.io.tmpdir={quoted}"'.strip(),
+        _JAVA: " ".join(option for option in options if option),
     }
 
 
@@ -121,7 +125,14 @@ def _of_our_files() -> dict[str, str]:
     if not _LOG_SETTINGS.is_file():
         return {}
     option = f"-Dlog4j2.configurationFile={_LOG_SETTINGS.as_uri()}"
-    return {"spark.driver.extraJavaOptions": option, "spark.python.daemon.module": "udfs.daemon"}
+    return {_JAVA: option, "spark.python.daemon.module": "udfs.daemon"}
+
+
+def _choose_collector() -> str:
+    """Choose the collector that takes least CPU, where the environment names none: the JVM refuses
+    two. Nobody waits for an answer while a batch job collects garbage."""
+    named = any("GC" in os.environ.get(name, "") for name in _JAVA_ENVIRONMENT)
+    return "" if named else "-XX:+UseParallelGC"
 
 
 if __name__ == "__main__":

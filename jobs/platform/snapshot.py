@@ -3,19 +3,18 @@
 Besides `jobs.platform.warehouse` this is the only writer of data. The snapshot that `train` reads
 holds train and validation rows, never test rows; an experiment's has a layout of its own. Each file
 is one row group of float32 columns, and the sizes of a split's files differ by one row at most.
-`manifest.json` names every file with rows, sha256 and the hash of its values. The version is made
-of the values: two JVMs may write equal rows to files that differ in their footers.
+`manifest.json` names every file with rows, sha256 and the hash of its values, which the tasks that
+write them compute. The version is made of the values: two versions of pyarrow may write equal rows
+to files that differ in their footers.
 """
 
-import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
 from pyspark.sql import DataFrame
 
 from conf.errors import UserError
@@ -29,10 +28,10 @@ from features.examples.snapshot import (
     shuffled_rows,
 )
 from model.feed.snapshot import MANIFEST
-from model.files import file_sha256, new_folder
+from model.files import new_folder
+from udfs.snapshot_files import WRITTEN, make_file_writer
 
-_BYTES_PER_VALUE = 4
-"""All columns are float32."""
+Files = Mapping[tuple[str, int], Mapping[str, Any]]
 
 
 class SnapshotWriteError(UserError, RuntimeError):
@@ -88,79 +87,48 @@ def write_snapshot(
     )
     placed = rows.transform(assign_files(offsets, totals, options.rows_per_file))
     with new_folder(folder) as new:
-        _write_parquet(placed, new / "spark", options, layout.columns)
-        splits = {split: _collect_files(new, split, totals[split]) for split in layout.splits}
-        shutil.rmtree(new / "spark")
+        files = _write_files(placed, new / "tasks", options, layout)
+        splits = {split: _name_files(new, split, totals[split], files) for split in layout.splits}
+        shutil.rmtree(new / "tasks")  # what attempts that failed wrote
         manifest = {**_add_version(header, splits), "splits": splits}
         (new / MANIFEST).write_text(json.dumps(manifest, indent=1), encoding="utf-8")
     return manifest
 
 
-def _write_parquet(
-    placed: DataFrame, folder: Path, options: SnapshotOptions, columns: Sequence[str]
-) -> None:
-    """Write one file per (split, file): each in one task, in the order that the writer sorts by."""
-    files = placed.repartition("split", "file").sortWithinPartitions("split", "file", "place")
-    (
-        files.select("split", "file", *columns)
-        .write.option("compression", options.compression)
-        .option("parquet.block.size", _row_group_bytes(options.rows_per_file, len(columns)))
-        .partitionBy("split", "file")
-        .parquet(str(folder))
-    )
+def _write_files(
+    placed: DataFrame, folder: Path, options: SnapshotOptions, layout: Layout
+) -> Files:
+    """Write one file per (split, file), each in the task that has its rows; returns what stands in
+    the manifest by split and file.
+    """
+    folder.mkdir()
+    write = make_file_writer(folder, layout.columns, options.compression)
+    rows = placed.select("split", "file", "place", *layout.columns)
+    written = rows.groupBy("split", "file").applyInArrow(write, WRITTEN)
+    return {(row["split"], row["file"]): row.asDict() for row in written.collect()}
 
 
-def _row_group_bytes(rows: int, columns: int) -> int:
-    """Return twice the plain bytes of a file, so that its rows stay in one row group."""
-    return max(128 << 20, 2 * rows * columns * _BYTES_PER_VALUE)
-
-
-def _collect_files(new: Path, split: str, expected: int) -> dict[str, Any]:
+def _name_files(new: Path, split: str, expected: int, files: Files) -> dict[str, Any]:
     """Move the files of a split to their names and describe them."""
     (new / split).mkdir()
-    folders = sorted((new / "spark" / f"split={split}").glob("file=*"), key=_file_index)
-    files = []
-    for index, folder in enumerate(folders):
-        (part,) = folder.glob("*.parquet")
+    described = []
+    for index, key in enumerate(sorted(key for key in files if key[0] == split)):
+        file = files[key]
         target = new / split / f"part-{index:05d}.parquet"
-        part.rename(target)
-        files.append(_describe_file(target, new))
-    rows = sum(entry["rows"] for entry in files)
+        Path(file["path"]).rename(target)
+        described.append(
+            {
+                "path": target.relative_to(new).as_posix(),
+                "rows": file["rows"],
+                "row_groups": 1,
+                "sha256": file["sha256"],
+                "content": file["content"],
+            }
+        )
+    rows = sum(entry["rows"] for entry in described)
     if rows != expected:
         raise SnapshotWriteError(f"split {split}: {expected} rows planned, {rows} rows written")
-    return {"rows": rows, "files": files}
-
-
-def _file_index(folder: Path) -> int:
-    return int(folder.name.partition("=")[2])
-
-
-def _describe_file(path: Path, root: Path) -> dict[str, Any]:
-    footer = pq.read_metadata(path)
-    if footer.num_row_groups != 1:
-        raise SnapshotWriteError(
-            f"{path.name} has {footer.num_row_groups} row groups instead of one"
-        )
-    return {
-        "path": path.relative_to(root).as_posix(),
-        "rows": footer.num_rows,
-        "row_groups": footer.num_row_groups,
-        "sha256": file_sha256(path),
-        "content": _content_hash(path),
-    }
-
-
-def _content_hash(path: Path) -> str:
-    """Hash names, types, nulls and values of the columns, row by row in their order (sha256)."""
-    digest = hashlib.sha256()
-    table = pq.read_table(path, partitioning=None).combine_chunks()
-    for name, column in zip(table.column_names, table.columns, strict=True):
-        digest.update(f"{name} {column.type} {column.null_count}".encode())
-        if column.null_count:
-            digest.update(column.is_valid().to_numpy().tobytes())
-            column = column.fill_null(0)
-        digest.update(column.to_numpy().tobytes())
-    return digest.hexdigest()
+    return {"rows": rows, "files": described}
 
 
 def _add_version(header: Mapping[str, Any], splits: Mapping[str, Any]) -> dict[str, Any]:

@@ -53,3 +53,17 @@ def test_what_spark_spills_stays_in_a_private_folder_below_the_root(spark: Spark
     assert spark.conf.get("spark.sql.warehouse.dir") == f"file:{folder}/warehouse"
     temporary = spark.sql("select java_method('java.lang.System', 'getProperty', 'java.io.tmpdir')")
     assert temporary.first() == (str(folder),)
+
+
+@pytest.mark.parametrize("name", session._JAVA_ENVIRONMENT)
+def test_the_jvm_collects_in_parallel_unless_the_environment_names_a_collector(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for other in session._JAVA_ENVIRONMENT:
+        monkeypatch.delenv(other, raising=False)
+    chosen, conf = "-XX:+UseParallelGC", load_conf([SIMULATED]).tree
+    settings = session._of_scratch(conf, {}, Path("scratch"))
+    assert chosen in settings["spark.driver.extraJavaOptions"].split()
+    monkeypatch.setenv(name, "-Xss4m -XX:+UseZGC")  # the JVM refuses two
+    settings = session._of_scratch(conf, {}, Path("scratch"))
+    assert chosen not in settings["spark.driver.extraJavaOptions"]
