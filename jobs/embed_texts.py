@@ -15,6 +15,7 @@ from conf.load import ResolvedConf
 from features.contracts import ITEMS, QUERIES, TEXT_EMBEDDINGS
 from features.text.texts import encoder_text, item_title, text_hash
 from jobs.platform.job import Job
+from jobs.platform.plans import keep_frame
 from jobs.platform.run import Run
 from jobs.text.versions import remove_old_versions
 from model.text.encoder import EncoderSpec, find_encoder
@@ -50,19 +51,18 @@ def new_texts(inputs: EmbeddingInputs) -> DataFrame:
     return texts.join(embedded.select("text_hash"), on="text_hash", how="left_anti")
 
 
-def build(inputs: EmbeddingInputs, conf: ResolvedConf) -> DataFrame:
-    """Build the embeddings of the new texts.
+def build(texts: DataFrame, encoder: EncoderSpec, conf: ResolvedConf) -> DataFrame:
+    """Build the embeddings of the texts of `new_texts`.
 
     Equal inputs meet the encoder in equal batches: partitions by hash, sorted by length.
     """
     return (
-        new_texts(inputs)
-        .repartition(conf.tree.spark.shuffle_partitions, "text_hash")
+        texts.repartition(conf.tree.spark.shuffle_partitions, "text_hash")
         .sortWithinPartitions(F.length("text"), "text_hash")
         .select(
             "text_hash",
-            F.lit(inputs.encoder.version).alias("encoder_version"),
-            embed_udf(inputs.encoder)("text").alias("embedding"),
+            F.lit(encoder.version).alias("encoder_version"),
+            embed_udf(encoder)("text").alias("embedding"),
             F.lit(conf.run_date).alias("run_date"),
         )
         .transform(TEXT_EMBEDDINGS.conform)
@@ -79,15 +79,17 @@ def run(run: Run) -> None:
         embedded=warehouse.read(TEXT_EMBEDDINGS) if exists else None,
         encoder=find_encoder(conf.tree.encoder),
     )
-    texts = new_texts(inputs).count()
+    texts = keep_frame(new_texts(inputs))
+    count = texts.count()
     report.details["encoder_version"] = inputs.encoder.version
-    if texts == 0 or conf.dry_run:
-        report.notes.append(f"{texts} texts without an embedding of {inputs.encoder.version}")
-        report.count_rows(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=texts)
+    if count == 0 or conf.dry_run:
+        report.notes.append(f"{count} texts without an embedding of {inputs.encoder.version}")
+        report.count_rows(TEXT_EMBEDDINGS.name, rows_in=count, rows_out=count)
         return
     new_at = report.inputs.get(TEXT_EMBEDDINGS.name)
-    written = warehouse.merge(TEXT_EMBEDDINGS, build(inputs, conf), update=False, new_at=new_at)
-    report.count_rows(TEXT_EMBEDDINGS.name, rows_in=texts, rows_out=written.rows)
+    rows = build(texts, inputs.encoder, conf)
+    written = warehouse.merge(TEXT_EMBEDDINGS, rows, update=False, new_at=new_at)
+    report.count_rows(TEXT_EMBEDDINGS.name, rows_in=count, rows_out=written.rows)
     report.details["removed_versions"] = remove_old_versions(
         warehouse, TEXT_EMBEDDINGS, "encoder_version", inputs.encoder.version
     )
