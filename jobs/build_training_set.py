@@ -64,15 +64,13 @@ def run(run: Run) -> None:
     """Write the training examples and, unless it is a dry run, the snapshot."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
     inputs = limit_to_covered(read_inputs(warehouse), conf, report)
-    observed = Observation("training_examples")
-    of_snapshot = F.count_if(F.col("split") != "test").alias("of_snapshot")
-    sums = [F.sum(name).alias(name) for name in MISSING]
-    rows = build(inputs, conf).observe(observed, of_snapshot, *sums)
+    missing = Observation("missing_features")
+    rows = build(inputs, conf).observe(missing, *(F.sum(name).alias(name) for name in MISSING))
     written = warehouse.replace_run(TRAINING_EXAMPLES, rows)
     report.count_rows(TRAINING_EXAMPLES.name, expected_rows(inputs, conf), written.rows)
-    note_missing(report, observed.get)
+    note_missing(report, missing.get)
     if not conf.dry_run:
-        _write_snapshot(warehouse, conf, report, observed.get["of_snapshot"])
+        _write_snapshot(warehouse, conf, report)
 
 
 def read_inputs(warehouse: Warehouse) -> TrainingInputs:
@@ -122,16 +120,14 @@ def expected_rows(inputs: TrainingInputs, conf: ResolvedConf) -> int:
     return shown.count() + unshown.count()
 
 
-def _write_snapshot(
-    warehouse: Warehouse, conf: ResolvedConf, report: JobReport, expected: int
-) -> None:
+def _write_snapshot(warehouse: Warehouse, conf: ResolvedConf, report: JobReport) -> None:
     examples = read_examples(warehouse)
     settings = conf.tree.training_set
     options = SnapshotOptions(conf.tree.seed, settings.rows_per_file, settings.compression)
     folder, layout = warehouse.snapshot_dir(), training_layout(declare_features(conf.tree))
     manifest = write_snapshot(examples, folder, options, _build_header(conf, report), layout)
     rows = sum(split["rows"] for split in manifest["splits"].values())
-    report.count_rows("snapshot", expected, rows)
+    report.count_rows("snapshot", examples.where("split != 'test'").count(), rows)
     report.outputs["snapshot"] = manifest["snapshot_version"]
     report.details["snapshot"] = {
         name: {"rows": split["rows"], "files": len(split["files"])}

@@ -8,7 +8,7 @@ as of the day of each example, and the model in force. Idempotency key: run_date
 
 from pathlib import Path
 
-from pyspark.sql import DataFrame, Observation
+from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from features.contracts import EXAMPLE_SCORES, MODEL_DECISIONS, TRAINING_EXAMPLES
@@ -20,20 +20,18 @@ from jobs.serving.in_force import find_model_in_force
 from udfs.model_files import model_version
 
 
-def build(examples: DataFrame, model_dir: Path, given: Observation) -> DataFrame:
-    """Build the rows of example_scores; `given` observes the rows that are predicted."""
+def build(examples: DataFrame, model_dir: Path) -> DataFrame:
+    """Build the rows of example_scores."""
     held_out = examples.where(F.col("split").isin("validation", "test"))
-    counted = held_out.observe(given, F.count(F.lit(1)).alias("rows"))
-    return predict_examples(counted, model_dir)
+    return predict_examples(held_out, model_dir)
 
 
 def run(run: Run) -> None:
     """Predict the validation and test examples of the run."""
     warehouse, report = run.warehouse, run.report
     examples, model_dir = read_examples(warehouse), find_model_in_force(warehouse)
-    given = Observation("held_out_examples")
-    written = warehouse.replace_run(EXAMPLE_SCORES, build(examples, model_dir, given))
-    report.count_rows(EXAMPLE_SCORES.name, given.get["rows"], written.rows)
+    written = warehouse.replace_run(EXAMPLE_SCORES, build(examples, model_dir))
+    report.count_rows(EXAMPLE_SCORES.name, examples.where("split != 'train'").count(), written.rows)
     report.details["model_version"] = model_version(model_dir)
 
 

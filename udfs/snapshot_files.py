@@ -11,7 +11,9 @@ import pyarrow.parquet as pq
 
 from model.files import file_sha256
 
-WRITTEN = "split string, file int, path string, rows long, sha256 string, content string"
+WRITTEN = (
+    "split string, file int, path string, rows long, row_groups int, sha256 string, content string"
+)
 """Schema of what is said of a written file."""
 WriteFile = Callable[[tuple[Any, ...], pa.Table], pa.Table]
 
@@ -39,6 +41,7 @@ def make_file_writer(folder: Path, columns: Sequence[str], compression: str) -> 
                 "file": pa.array([file], pa.int32()),
                 "path": [str(path)],
                 "rows": [len(table)],
+                "row_groups": pa.array([pq.read_metadata(path).num_row_groups], pa.int32()),
                 "sha256": [file_sha256(path)],
                 "content": [hash_values(table)],
             }

@@ -1,6 +1,7 @@
 """Opens a job's Spark session. Run as a module it fetches Delta's JARs into the local cache."""
 
 import os
+import re
 import sys
 from contextlib import nullcontext
 from importlib.metadata import version
@@ -131,8 +132,8 @@ def _of_our_files() -> dict[str, str]:
 def _choose_collector() -> str:
     """Choose the collector that takes least CPU, where the environment names none: the JVM refuses
     two. Nobody waits for an answer while a batch job collects garbage."""
-    named = any("GC" in os.environ.get(name, "") for name in _JAVA_ENVIRONMENT)
-    return "" if named else "-XX:+UseParallelGC"
+    given = " ".join(os.environ.get(name, "") for name in _JAVA_ENVIRONMENT)
+    return "" if re.search(r"\+Use\w+GC\b", given) else "-XX:+UseParallelGC"
 
 
 if __name__ == "__main__":

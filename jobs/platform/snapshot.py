@@ -1,6 +1,7 @@
 """Writes a training snapshot: plain Parquet that a trainer reads, and the manifest that pins it.
 
-Besides `jobs.platform.warehouse` this is the only writer of data. The snapshot that `train` reads
+Besides `jobs.platform.warehouse` this is the only writer of data; `udfs.snapshot_files` writes its
+files, into a folder that this module gives. The snapshot that `train` reads
 holds train and validation rows, never test rows; an experiment's has a layout of its own. Each file
 is one row group of float32 columns, and the sizes of a split's files differ by one row at most.
 `manifest.json` names every file with rows, sha256 and the hash of its values, which the tasks that
@@ -120,7 +121,7 @@ def _name_files(new: Path, split: str, expected: int, files: Files) -> dict[str,
             {
                 "path": target.relative_to(new).as_posix(),
                 "rows": file["rows"],
-                "row_groups": 1,
+                "row_groups": file["row_groups"],
                 "sha256": file["sha256"],
                 "content": file["content"],
             }

@@ -64,6 +64,8 @@ def test_the_jvm_collects_in_parallel_unless_the_environment_names_a_collector(
     chosen, conf = "-XX:+UseParallelGC", load_conf([SIMULATED]).tree
     settings = session._of_scratch(conf, {}, Path("scratch"))
     assert chosen in settings["spark.driver.extraJavaOptions"].split()
+    monkeypatch.setenv(name, "-XX:MaxGCPauseMillis=50")
+    assert session._choose_collector() == chosen
     monkeypatch.setenv(name, "-Xss4m -XX:+UseZGC")  # the JVM refuses two
     settings = session._of_scratch(conf, {}, Path("scratch"))
     assert chosen not in settings["spark.driver.extraJavaOptions"]
