@@ -41,7 +41,7 @@ def test_it_trains_under_autocast(
     conf = ModelConf.model_validate({"hidden": (16, 8), "tower": (4,)} | parts)
     torch.manual_seed(3)
     ranker = build_ranker(listed.spec, scale, conf)
-    plain = {name: float(loss.total) for name, loss in ranker(lists).items()}
+    plain = {name: float(loss.total.detach()) for name, loss in ranker(lists).items()}
     with torch.autocast("cpu", torch.bfloat16):
         losses = ranker(lists)
     total_loss(losses, {}).backward()
