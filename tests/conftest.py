@@ -1,5 +1,6 @@
 """One Spark session for all tests, and a small conf rooted in a temporary folder."""
 
+import gc
 import os
 import shutil
 from collections.abc import Callable, Iterator, Sequence
@@ -53,6 +54,15 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
     session = get_session(conf.tree)
     yield session
     session.stop()
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _released_frames() -> Iterator[None]:
+    """Let go of the frames that a module's tests left in cycles: Python seldom looks for those by
+    itself, and until then the JVM keeps their plans.
+    """
+    yield
+    gc.collect()
 
 
 @pytest.fixture
