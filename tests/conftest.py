@@ -45,7 +45,7 @@ def spark(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SparkSession]:
         [SIMULATED],
         settings=[
             f"storage.root={tmp_path_factory.mktemp('spark')}",
-            # At 1500m, 235 s of a process's half hour went into full collections of garbage.
+            # At 1500m, 427 s of a process's 38 minutes went into full collections of garbage.
             "spark.driver_memory=2g",
             "spark.shuffle_partitions=2",
             _OF_FEW_ROWS,

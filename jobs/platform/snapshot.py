@@ -115,6 +115,10 @@ def _name_files(new: Path, split: str, expected: int, files: Files) -> dict[str,
     described = []
     for index, key in enumerate(sorted(key for key in files if key[0] == split)):
         file = files[key]
+        if file["row_groups"] != 1:
+            raise SnapshotWriteError(
+                f"{file['path']} has {file['row_groups']} row groups instead of one"
+            )
         target = new / split / f"part-{index:05d}.parquet"
         Path(file["path"]).rename(target)
         described.append(
