@@ -171,6 +171,9 @@ class TrainerConf(Section):
     weight_decay: float = Field(
         1.0, ge=0, description="decoupled weight decay of the matrices (per step and step size)"
     )
+    embedding_decay: float | None = Field(
+        None, ge=0, description="the same for the embeddings of the categories (null: weight_decay)"
+    )
     loss_weights: dict[str, float] = Field(
         default_factory=lambda: {"click": 1.0, "cart": 1.0, "purchase": 1.0, "relevance": 0.2},
         description="static weight of a task's loss, by task; a task left out has weight 1; grades "

@@ -187,16 +187,24 @@ class _Training:
 
 
 def _build_optimizer(modules: Sequence[nn.Module], conf: TrainerConf) -> torch.optim.Optimizer:
-    """Build AdamW (decoupled decay); biases and other vectors do not decay.
+    """Build AdamW (decoupled decay); biases and other vectors do not decay, the embeddings of the
+    categories by a rate of their own.
 
     Neither does the position tower, which has a step size of its own: decay would pull its table
     towards the curve that it starts from.
     """
     named = [pair for module in modules for pair in module.named_parameters()]
     tower = [p for name, p in named if name.startswith(POSITION_TOWER)]
-    others = [p for name, p in named if not name.startswith(POSITION_TOWER)]
+    tables = [p for name, p in named if name.startswith("inputs.") and ".embeddings." in name]
+    apart = {id(p) for p in (*tower, *tables)}
+    others = [p for _, p in named if id(p) not in apart]
+    decay = conf.weight_decay
     groups: list[dict[str, Any]] = [
-        {"params": [p for p in others if p.ndim > 1], "weight_decay": conf.weight_decay},
+        {"params": [p for p in others if p.ndim > 1], "weight_decay": decay},
+        {
+            "params": tables,
+            "weight_decay": decay if conf.embedding_decay is None else conf.embedding_decay,
+        },
         {"params": [p for p in others if p.ndim <= 1], "weight_decay": 0.0},
         {
             "params": tower,

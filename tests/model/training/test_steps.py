@@ -53,7 +53,7 @@ def test_the_step_size_of_each_group_falls_from_its_own_start(make_task: Make) -
     for factor in (0.5, 0.25):
         model.training.trainer._set_step_size(optimizer, factor)
         found = [group["lr"] for group in optimizer.param_groups]
-        assert found == pytest.approx([0.01 * factor, 0.01 * factor, 0.07 * factor])
+        assert found == pytest.approx([0.01 * factor] * 3 + [0.07 * factor])
 
 
 @pytest.mark.parametrize("normalise", ["epoch", "batch"])

@@ -1,5 +1,6 @@
 """Weight decay shrinks matrices and leaves biases: seen in a step whose gradients are zero."""
 
+import pytest
 import torch
 from torch import nn
 
@@ -16,7 +17,7 @@ CONF = TrainerConf(learning_rate=0.1, weight_decay=0.5)
 FACTOR = 1.0 - CONF.learning_rate * CONF.weight_decay
 
 
-def moved(modules: list[nn.Module]) -> list[dict[str, float]]:
+def moved(modules: list[nn.Module], conf: TrainerConf = CONF) -> list[dict[str, float]]:
     """By parameter of each module: its size after a step without a gradient, over that before."""
     with torch.no_grad():
         for module in modules:
@@ -26,7 +27,7 @@ def moved(modules: list[nn.Module]) -> list[dict[str, float]]:
     for module in modules:
         for parameter in module.parameters():
             parameter.grad = torch.zeros_like(parameter)
-    _build_optimizer(modules, CONF).step()
+    _build_optimizer(modules, conf).step()
     return [
         {k: p.detach().norm().item() / sizes[k] for k, p in m.named_parameters()}
         for m, sizes in zip(modules, before, strict=True)
@@ -54,6 +55,18 @@ def test_frequencies_of_inputs_do_not_decay(snapshot: Snapshot, scale: Standardi
     (found,) = moved([build_ranker(snapshot.spec, scale, conf)])
     frequencies = {n: size for n, size in found.items() if n.endswith("frequency")}
     assert len(frequencies) == 2 and all(abs(f - 1.0) < 1e-6 for f in frequencies.values())
+
+
+@pytest.mark.parametrize(("rate", "factor"), [(None, FACTOR), (0.0, 1.0), (2.0, 0.8)])
+def test_embeddings_of_categories_decay_by_a_rate_of_their_own(
+    snapshot: Snapshot, scale: Standardisation, rate: float | None, factor: float
+) -> None:
+    conf = CONF.model_copy(update={"embedding_decay": rate})
+    ranker = build_ranker(snapshot.spec, scale, ModelConf(hidden=(8, 4), tower=(4,)))
+    (found,) = moved([ranker], conf)
+    tables = {name for name in found if "embeddings." in name}
+    assert tables and all(abs(found[name] - factor) < 1e-5 for name in tables)
+    assert abs(found["backbone.layers.0.weight"] - FACTOR) < 1e-5
 
 
 def test_the_scales_of_members_do_not_decay() -> None:
