@@ -66,8 +66,8 @@ class JudgedLists:
         """Sum NDCG@K of every kind of list under the scores [N]."""
         sums = {}
         for kind in LISTS:
-            found = GradedLists.from_grades(kind, self.query, self.grade, K).measure_ndcg(scores)
-            parts = (found.numerator, found.denominator)
+            ndcg = GradedLists.from_grades(kind, self.query, self.grade, K).measure_ndcg(scores)
+            parts = (ndcg.numerator, ndcg.denominator)
             by_text = [np.bincount(self.text, part) for part in parts]
             sums[kind] = np.asarray(by_text, np.float64)
         return sums
@@ -83,13 +83,13 @@ def read_lists(warehouse: Warehouse, conf: ResolvedConf) -> JudgedLists:
     features = read_features(warehouse).as_of(day)
     names = [feature.name for feature in declare_features(conf.tree)]
     rows = graded.withColumn("as_of_date", day).transform(with_features(features))
-    found = rows.select("query_id", "text", "people", *names).toPandas()
+    candidates = rows.select("query_id", "text", "people", *names).toPandas()
     query, text = (
-        np.unique(found[name].to_numpy(str), return_inverse=True)[1]
+        np.unique(candidates[name].to_numpy(str), return_inverse=True)[1]
         for name in ("query_id", "text")
     )
-    values = found[names].to_numpy(np.float32)
-    return JudgedLists(query, text, found["people"].to_numpy(np.float64), values, names)
+    values = candidates[names].to_numpy(np.float32)
+    return JudgedLists(query, text, candidates["people"].to_numpy(np.float64), values, names)
 
 
 def grade_candidates(candidates: DataFrame, queries: DataFrame, labels: DataFrame) -> DataFrame:

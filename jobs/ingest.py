@@ -107,21 +107,21 @@ def run(run: Run) -> None:
         QuarantineError: too many rows broke their rules; only the quarantine was written.
     """
     warehouse, conf = run.warehouse, run.conf
-    with ExitStack() as kept:
+    with ExitStack() as stack:
         raw = read_raw(warehouse.spark, conf)
         earlier = None if raw.closed else _read_earlier(warehouse)
         checked = build(
-            raw, earlier, conf, cut_plan if raw.closed else partial(keep_frame, stack=kept)
+            raw, earlier, conf, cut_plan if raw.closed else partial(keep_frame, stack=stack)
         )
-        found = count_verdicts(checked)
-        rows_in = {table: tally.rows for table, tally in found.items()}
-        broken = {table: tally.broken for table, tally in found.items()}
+        tallies = count_verdicts(checked)
+        rows_in = {table: tally.rows for table, tally in tallies.items()}
+        broken = {table: tally.broken for table, tally in tallies.items()}
         require_some_rows(rows_in, conf)
         delivery = Delivery(warehouse, raw, checked, rows_in, broken, last_run(warehouse))
         require_whole(delivery)
         _write_quarantine(warehouse, checked, broken)
         _limit_quarantined(rows_in, broken, conf)
-        _write_tables(delivery, kept)
+        _write_tables(delivery, stack)
 
 
 def _collect_references(

@@ -66,8 +66,8 @@ def run(run: Run) -> None:
     """Read the new texts and add them; rows in are those texts."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
     read = read_readings(warehouse) if warehouse.exists(TEXTS) else None
-    found = find_unread(warehouse.read(QUERIES), warehouse.read(ITEMS), read)
-    unread = UnreadTexts(keep_frame(found.queries), keep_frame(found.items))
+    pending = find_unread(warehouse.read(QUERIES), warehouse.read(ITEMS), read)
+    unread = UnreadTexts(keep_frame(pending.queries), keep_frame(pending.items))
     texts = unread.queries.count() + unread.items.count()
     version = reader_version(conf.tree)
     report.details["reader_version"] = version

@@ -117,6 +117,6 @@ def _find_value(node: ast.expr, imported: dict[str, tuple[str, str]]) -> Any:
         case ast.Tuple(elts=parts):
             return tuple(_find_value(part, imported) for part in parts)
         case ast.Name(id=name) if name in imported:
-            source, there = imported[name]
-            return getattr(import_module(source), there)
+            source, attribute = imported[name]
+            return getattr(import_module(source), attribute)
     raise _ModuleNeededError(ast.unparse(node))

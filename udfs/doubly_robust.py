@@ -54,9 +54,9 @@ def _sum_units(
     k: int,
 ) -> Iterator[pa.RecordBatch]:
     shown, size = _read_pages(table, k)
-    _, first = np.unique(shown.query, return_index=True)
+    _, first_rows = np.unique(shown.query, return_index=True)
     counts = _count_pages(shown, size)
-    of_query = table.select(["block", "region", "query_id"]).take(pa.array(first))
+    of_query = table.select(["block", "region", "query_id"]).take(pa.array(first_rows))
     rewards = np.full(len(shown.page), reward)
     given = table.columns[len(KEYS) + len(PAGE_COLUMNS) :]
     for ranker, column in zip(rankers, given, strict=True):
@@ -81,15 +81,15 @@ def _read_pages(table: pa.Table, k: int) -> tuple[Shown, int]:
     item, items = encode_column(table.column("item_id"))
     gain = table.column("gain").to_numpy()
     propensity = table.column("propensity").to_numpy()
-    known = np.isfinite(gain) & np.isfinite(propensity)
+    is_given = np.isfinite(gain) & np.isfinite(propensity)
     return (
         Shown(
             page=query * len(pages) + page,
             query=query,
             pair=query * len(items) + item,
             position=table.column("position").to_numpy().astype(np.int64),
-            gains=np.where(known, gain, 0.0),
-            propensity=np.where(known, propensity, 0.0),
+            gains=np.where(is_given, gain, 0.0),
+            propensity=np.where(is_given, propensity, 0.0),
             k=k,
         ),
         len(units),

@@ -76,8 +76,8 @@ def _sum_rows(
 ) -> Iterator[pa.RecordBatch]:
     values = table.columns[len(KEYS) :]
     query, query_ids = encode_column(table.column("query_id"))
-    _, first = np.unique(query, return_index=True)
-    of_query = table.select(["block", "region"]).take(pa.array(first))
+    _, first_rows = np.unique(query, return_index=True)
+    of_query = table.select(["block", "region"]).take(pa.array(first_rows))
     rows = ListRows(
         encode_column(table.column("unit"))[0] * len(query_ids) + query,
         query,

@@ -14,7 +14,7 @@ from model.files import file_sha256
 WRITTEN = (
     "split string, file int, path string, rows long, row_groups int, sha256 string, content string"
 )
-"""Schema of what is said of a written file."""
+"""Schema of what the manifest tells of a file."""
 WriteFile = Callable[[tuple[Any, ...], pa.Table], pa.Table]
 
 

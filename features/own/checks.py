@@ -92,8 +92,8 @@ def _find_first_day(rows: DataFrame) -> Column:
     """
     moment = try_cast(F.col("as_of"), rows.schema["as_of"].dataType, "timestamp")
     day = F.to_date(moment)
-    first = F.when(moment > day, F.date_add(day, 1)).otherwise(day)
-    return F.coalesce(first.cast("string"), F.col("as_of").cast("string"))
+    usable_from = F.when(moment > day, F.date_add(day, 1)).otherwise(day)
+    return F.coalesce(usable_from.cast("string"), F.col("as_of").cast("string"))
 
 
 def _wrong_type(table: OwnTable) -> Rule:

@@ -59,8 +59,8 @@ def _declaration(name: str, table: OwnTable, feature: OwnFeature, buckets: int) 
 
 def select_own_value(feature: Feature) -> Column:
     """Take the value of an own feature (float) out of the column `own`; its default if unknown."""
-    known = F.col("own")[feature.name]
-    return F.coalesce(known, F.lit(feature.default)).cast("float").alias(feature.name)
+    given = F.col("own")[feature.name]
+    return F.coalesce(given, F.lit(feature.default)).cast("float").alias(feature.name)
 
 
 def pack_own_values(own: Iterable[Feature]) -> Column:

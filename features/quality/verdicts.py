@@ -73,9 +73,9 @@ def by_rule(checked: DataFrame) -> dict[str, int]:
 def count_verdicts(checked: Mapping[Table, DataFrame]) -> dict[Table, Tally]:
     """Count the rows of several checked frames, all and by rule, in one query."""
     verdicts = [df.select(F.lit(table.name).alias(_OF), RULE) for table, df in checked.items()]
-    found = reduce(DataFrame.unionByName, verdicts).groupBy(_OF, RULE).count().collect()
+    rows = reduce(DataFrame.unionByName, verdicts).groupBy(_OF, RULE).count().collect()
     counts: dict[str, dict[str | None, int]] = {table.name: {} for table in checked}
-    for row in found:
+    for row in rows:
         counts[row[_OF]][row[RULE]] = int(row["count"])
     return {table: _build_tally(counts[table.name]) for table in checked}
 

@@ -69,10 +69,10 @@ def hold_to(where: str, rows: DataFrame) -> DataFrame:
     The check is part of a column that is written: Spark would move a filter below joins, to rows
     that are not.
     """
-    first = rows.schema[0]
+    column = rows.schema[0]
     refused = F.raise_error(F.lit(f"a row to be written does not satisfy {where}"))
-    held = F.when(F.expr(where), F.col(first.name)).otherwise(refused.cast(first.dataType))
-    return rows.withColumn(first.name, held)
+    held = F.when(F.expr(where), F.col(column.name)).otherwise(refused.cast(column.dataType))
+    return rows.withColumn(column.name, held)
 
 
 def _decide_change(table: Table, update: bool) -> Column:

@@ -100,13 +100,13 @@ def require_statistics(warehouse: Warehouse) -> Statistics:
     Raises:
         MissingStatisticsError: there are none.
     """
-    found = find_statistics(warehouse)
-    if found is None:
+    statistics = find_statistics(warehouse)
+    if statistics is None:
         raise MissingStatisticsError(
             "table text_statistics holds no count for this conf's language by "
             f"{warehouse.conf.run_date}; run `counterpoise compare_pairs` for this conf first"
         )
-    return found
+    return statistics
 
 
 def remove_old_versions(warehouse: Warehouse, table: Table, column: str, in_use: str) -> list[str]:
@@ -119,9 +119,9 @@ def remove_old_versions(warehouse: Warehouse, table: Table, column: str, in_use:
     Returns:
         The versions removed.
     """
-    kept = warehouse.conf.tree.features.kept_versions
+    limit = warehouse.conf.tree.features.kept_versions
     held = warehouse.list_values(table, column)
-    if held is not None and len(held | {in_use}) <= kept:
+    if held is not None and len(held | {in_use}) <= limit:
         return []
     ages = (
         warehouse.read_at(table, warehouse.read_version(table))
@@ -130,7 +130,7 @@ def remove_old_versions(warehouse: Warehouse, table: Table, column: str, in_use:
     )
     newest_first = [r[column] for r in ages.orderBy(F.desc("newest"), column).collect()]
     others = [version for version in newest_first if version != in_use]
-    old = others[kept - 1 :]
+    old = others[limit - 1 :]
     if old:
         listed = ", ".join(f"'{version}'" for version in old)
         nothing = warehouse.spark.createDataFrame([], warehouse.read(table).schema)

@@ -55,8 +55,8 @@ def compute_cross_entropy(p: Probabilities, targets: Targets) -> float:
 
 def compute_pair_losses(p: Probabilities, targets: Targets) -> Floats:
     """Compute the cross-entropy (nats) of both thresholds together for each pair, [N]."""
-    first = compute_log_losses(p.p_ge_1, targets.label_ge_1)
-    return first + compute_log_losses(p.p_ge_2, targets.label_ge_2)
+    of_ge_1 = compute_log_losses(p.p_ge_1, targets.label_ge_1)
+    return of_ge_1 + compute_log_losses(p.p_ge_2, targets.label_ge_2)
 
 
 def is_clearly_worse(losses: Floats, than: Floats, weight: Floats) -> bool:

@@ -133,14 +133,14 @@ def judge_candidate(
         for f in evidence.baselines
         if f.queries >= min_queries and _is_lost(f.gap, conf.max_baseline_loss)
     ]
-    behind = [f for f in lost if _is_nothing_better(f, conf)]
-    reasons += [_format_baseline(f, conf) for f in lost if f not in behind]
+    warned = [f for f in lost if _is_nothing_better(f, conf)]
+    reasons += [_format_baseline(f, conf) for f in lost if f not in warned]
     few = [f.metric for f in evidence.rankings if f not in counted and f.region == ALL]
     few += [f"{f.task} calibration" for f in evidence.calibration if _has_few(f, calibrated)]
     few += [f"{f.part} beside {f.baseline}" for f in evidence.baselines if f.queries < min_queries]
     few += ["order of the funnel"] if evidence.queries < min_queries else []
     unjudged = [f"fewer than {min_queries} validation queries: {', '.join(few)}"] if few else []
-    return AdmissionVerdict(reasons, unjudged, [_format_baseline(f, conf) for f in behind])
+    return AdmissionVerdict(reasons, unjudged, [_format_baseline(f, conf) for f in warned])
 
 
 def _has_few(figure: CalibrationFigure, calibrated: Iterable[CalibrationFigure]) -> bool:

@@ -140,9 +140,10 @@ class _Members:
         lengths = np.fromiter(map(len, sets), np.intp, len(sets))
         column = self.names.get_indexer(pd.Index(list(chain.from_iterable(sets)), dtype=object))
         row = np.repeat(np.arange(len(sets)), lengths)
-        known = column >= 0
+        is_member = column >= 0
         counted = csr_matrix(
-            (np.ones(known.sum()), (row[known], column[known])), (len(sets), len(self.names))
+            (np.ones(is_member.sum()), (row[is_member], column[is_member])),
+            (len(sets), len(self.names)),
         )
         counted.sum_duplicates()
         return counted

@@ -21,15 +21,15 @@ ROWS = pa.table(
 
 
 def test_a_file_has_the_rows_in_their_places_and_the_columns_in_their_order(tmp_path: Path) -> None:
-    (said,) = make_file_writer(tmp_path, ("b", "a"), "zstd")(KEY, ROWS).to_pylist()
-    assert (said["split"], said["file"], said["rows"]) == ("train", 3, 3)
-    path = Path(said["path"])
+    (described,) = make_file_writer(tmp_path, ("b", "a"), "zstd")(KEY, ROWS).to_pylist()
+    assert (described["split"], described["file"], described["rows"]) == ("train", 3, 3)
+    path = Path(described["path"])
     assert path.parent == tmp_path
     written = pq.read_table(path)
     assert written.to_pydict() == {"b": [2.0, 3.0, 1.0], "a": [1.5, None, 0.5]}
     assert pq.read_metadata(path).num_row_groups == 1
-    assert said["sha256"] == file_sha256(path)
-    assert said["content"] == hash_values(written)
+    assert described["sha256"] == file_sha256(path)
+    assert described["content"] == hash_values(written)
 
 
 def test_a_task_that_is_tried_again_writes_another_file(tmp_path: Path) -> None:

@@ -8,11 +8,11 @@ import pytest
 from jobs.platform.snapshot import SnapshotWriteError, _name_files
 
 
-def _written(folder: Path, **said: Any) -> dict[tuple[str, int], dict[str, Any]]:
+def _written(folder: Path, **more: Any) -> dict[tuple[str, int], dict[str, Any]]:
     path = folder / "of_a_task.parquet"
     path.write_bytes(b"rows")
-    whole = {"path": str(path), "rows": 5, "row_groups": 1, "sha256": "s", "content": "c"}
-    return {("train", 0): whole | said}
+    plain = {"path": str(path), "rows": 5, "row_groups": 1, "sha256": "s", "content": "c"}
+    return {("train", 0): plain | more}
 
 
 def test_a_file_is_moved_to_its_name(tmp_path: Path) -> None:
