@@ -52,7 +52,8 @@ class Calibrators:
             raw: predicted probabilities [N] by output.
             region: [N] region ids, 0 unknown.
         """
-        out = {name: self._calibrate_output(name, p, region) for name, p in raw.items()}
+        rows_of = {int(i): np.flatnonzero(region == i) for i in _list_present(region)}
+        out = {name: self._calibrate_output(name, p, rows_of) for name, p in raw.items()}
         ge_1, ge_2 = (f"p_{grade}" for grade in THRESHOLDS)
         if ge_2 in out:
             out[ge_2] = np.minimum(out[ge_2], out[ge_1])
@@ -86,24 +87,28 @@ class Calibrators:
         return cls(common, by_region, regions)
 
     def _calibrate_output(
-        self, name: str, p: npt.NDArray[np.float32], region: npt.NDArray[Any]
+        self,
+        name: str,
+        p: npt.NDArray[np.float32],
+        rows_of: Mapping[int, npt.NDArray[np.intp]],
     ) -> npt.NDArray[np.float32]:
-        regional = self.by_region.get(name, {})
-        if not regional:
-            return self.common[name](p).astype(np.float32)
-        example = region[0] if len(region) else 0
-        if (region == example).all():
-            return self._choose_map(name, int(example))(p).astype(np.float32)
+        if len(rows_of) < 2 or not self.by_region.get(name):
+            return self._choose_map(name, next(iter(rows_of), 0))(p).astype(np.float32)
         out = np.empty(len(p), np.float32)
-        for value in np.unique(region):
-            rows = region == value
-            out[rows] = self._choose_map(name, int(value))(p[rows])
+        for region, rows in rows_of.items():
+            out[rows] = self._choose_map(name, region)(p[rows])
         return out
 
     def _choose_map(self, name: str, region: int) -> Calibrator:
         declared = 1 <= region <= len(self.regions)
         regional = self.by_region.get(name, {}).get(self.regions[region - 1]) if declared else None
         return self.common[name] if regional is None else regional
+
+
+def _list_present(region: npt.NDArray[Any]) -> list[Any]:
+    """List the ids that stand in [N] region ids. The rows of a query have one region, so most rows
+    have that of the row before: only the first of each run is sorted."""
+    return list(np.unique(region[np.flatnonzero(np.diff(region, prepend=np.nan))]))
 
 
 def fit_calibrators(
