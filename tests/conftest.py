@@ -27,6 +27,9 @@ _SHORT_LIVED_JVM = "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC"
 os.environ.setdefault("SPARK_SUBMIT_OPTS", _SHORT_LIVED_JVM)
 os.environ.setdefault("SPARK_LAUNCHER_OPTS", _SHORT_LIVED_JVM)
 
+# Two processes of tests share the cores: each of torch's threads would wait for one that has none.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # Of a few rows, compiling a plan takes longer than running it: Spark interprets, as it does by
 # itself where a plan does not compile, and plans once. Runs by the command line compile and adapt,
 # as users' do.
