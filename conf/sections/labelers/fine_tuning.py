@@ -41,6 +41,5 @@ class FineTuningConf(Section):
     threads: int = Field(
         0,
         ge=0,
-        description="threads of a fit (count); 0: all cores that the process may use. On a machine "
-        "that others use, one is several times faster than two",
+        description="threads of a fit (count); 0: all cores that the process may use",
     )
