@@ -47,7 +47,7 @@ from jobs.serving.models import (
     require_admitted,
 )
 from model.serving.admission import AdmissionVerdict, GateEvidence, judge_candidate
-from model.spec import describe_difference
+from model.spec import describe_input_difference
 from udfs.model_files import model_version, read_spec
 
 GATE = "gate"
@@ -148,7 +148,7 @@ def _find_comparable(warehouse: Warehouse, candidate: Path, before: Row | None) 
     if before is None:
         return None
     place = require_admitted(warehouse, before)
-    other = describe_difference(read_spec(candidate).names, read_spec(place).names)
+    other = describe_input_difference(read_spec(candidate), read_spec(place))
     if not other:
         return place
     warehouse.report.warnings.append(
@@ -172,7 +172,7 @@ def _go_on(warehouse: Warehouse, mine: Row, current: Row | None) -> None:
             "`admission`, or set score_with_last to go on with the model in force"
         )
     place = require_admitted(warehouse, current)
-    other = describe_difference(read_spec(warehouse.model_dir()).names, read_spec(place).names)
+    other = describe_input_difference(read_spec(warehouse.model_dir()), read_spec(place))
     if other:
         raise GateRefusedError(
             f"{refusal}; model {current['model_version']}, in force, cannot read tonight's "

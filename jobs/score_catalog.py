@@ -25,7 +25,7 @@ from features.contracts import (
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.reports.markdown import write_section
-from jobs.serving.in_force import WeightsInForce, find_model_in_force, find_weights_in_force
+from jobs.serving.in_force import WeightsInForce, find_scoring_model, find_weights_in_force
 from udfs.model_files import model_version, taught_regions
 from udfs.score_rows import score_rows
 
@@ -49,7 +49,7 @@ def run(run: Run) -> None:
     """Score the packed candidates of the run."""
     warehouse, conf, report = run.warehouse, run.conf, run.report
     rows = warehouse.read_run(SCORING_ROWS)
-    model_dir, weights = find_model_in_force(warehouse), find_weights_in_force(warehouse)
+    model_dir, weights = find_scoring_model(warehouse), find_weights_in_force(warehouse)
     with arrow_batches(warehouse.spark, conf.tree.scoring.batch_queries):
         written = warehouse.replace_run(SCORES, build(rows, model_dir, weights, conf))
     taught = taught_regions(model_dir)

@@ -16,7 +16,7 @@ from jobs.platform.feature_reads import read_examples
 from jobs.platform.job import Job
 from jobs.platform.run import Run
 from jobs.reports.example_scores import predict_examples
-from jobs.serving.in_force import find_model_in_force
+from jobs.serving.in_force import find_scoring_model
 from udfs.model_files import model_version
 
 
@@ -29,7 +29,7 @@ def build(examples: DataFrame, model_dir: Path) -> DataFrame:
 def run(run: Run) -> None:
     """Predict the validation and test examples of the run."""
     warehouse, report = run.warehouse, run.report
-    examples, model_dir = read_examples(warehouse), find_model_in_force(warehouse)
+    examples, model_dir = read_examples(warehouse), find_scoring_model(warehouse)
     written = warehouse.replace_run(EXAMPLE_SCORES, build(examples, model_dir))
     report.count_rows(EXAMPLE_SCORES.name, examples.where("split != 'train'").count(), written.rows)
     report.details["model_version"] = model_version(model_dir)

@@ -183,3 +183,25 @@ def describe_difference(expected: Sequence[str], given: Sequence[str]) -> str:
     if missing or extra:
         return f"missing {missing}, not declared {extra}"
     return "" if list(expected) == list(given) else "same names in another order"
+
+
+def describe_input_difference(expected: InputSpec, given: InputSpec) -> str:
+    """Tell in words why values made for the one spec mean something else to a model of the other;
+    empty where they do not.
+
+    An id of a region is its place in `regions`, and an id of a category one of its buckets.
+    """
+    names = describe_difference(expected.names, given.names)
+    if names:
+        return names
+    if expected.regions != given.regions:
+        return f"regions {list(given.regions)}, now {list(expected.regions)}"
+    return "; ".join(
+        f"{theirs.name} is {_describe_kind(theirs)}, now {_describe_kind(ours)}"
+        for ours, theirs in zip(expected.features, given.features, strict=True)
+        if (ours.kind, ours.buckets) != (theirs.kind, theirs.buckets)
+    )
+
+
+def _describe_kind(feature: InputFeature) -> str:
+    return "numeric" if feature.kind == "numeric" else f"a category of {feature.buckets} ids"

@@ -10,15 +10,23 @@ from pyspark.sql import functions as F
 from conf.errors import UserError
 from conf.sections.value import Weights
 from features.contracts import VALUE_WEIGHTS, WEIGHT_DECISIONS
+from features.declarations import declare_features
+from features.spec import spec_json
 from jobs.platform.warehouse import Warehouse
 from jobs.serving.models import find_in_force, holds_version, read_model_decisions, require_admitted
+from model.spec import InputFeature, InputSpec, describe_input_difference
 from model.value.weights import ValueWeights, WeightTable
+from udfs.model_files import model_version, read_spec
 
 Decision = dict[str, Any]
 
 
 class NoModelError(UserError, FileNotFoundError):
     """No model was trained on or before the run date."""
+
+
+class OtherFeaturesError(UserError, ValueError):
+    """The model in force was made for other features than conf declares; the message says which."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +72,27 @@ def find_model_in_force(warehouse: Warehouse) -> Path:
             f"decision {current['decision_no']}; {_describe_tonight(warehouse, decisions)}"
         )
     return require_admitted(warehouse, current)
+
+
+def find_scoring_model(warehouse: Warehouse) -> Path:
+    """Find the directory of the model that serves, for rows with the features of conf.
+
+    Raises:
+        OtherFeaturesError: to that model the values of those features mean something else.
+        NoModelError, ModelGoneError: as `find_model_in_force`.
+    """
+    folder, tree = find_model_in_force(warehouse), warehouse.conf.tree
+    spec = read_spec(folder)
+    features = (InputFeature(**entry) for entry in spec_json(declare_features(tree)))
+    declared = InputSpec(tuple(features), spec.tasks, tuple(tree.regions), spec.relevance)
+    other = describe_input_difference(declared, spec)
+    if other:
+        raise OtherFeaturesError(
+            f"model {model_version(folder)}, in force, cannot read the features of this conf "
+            f"({other}); set the conf back, or run `counterpoise nightly`, which trains and judges "
+            "a model that reads them"
+        )
+    return folder
 
 
 def _describe_tonight(warehouse: Warehouse, decisions: list[Decision]) -> str:

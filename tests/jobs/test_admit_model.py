@@ -13,7 +13,7 @@ from conf.errors import GateRefusedError
 from features.contracts import MODEL_DECISIONS, SCORES
 from jobs import admit_model, build_scoring_rows, build_training_set, score_catalog
 from jobs.platform.job import Job
-from jobs.serving.in_force import find_model_in_force
+from jobs.serving.in_force import OtherFeaturesError, find_model_in_force
 from jobs.serving.models import (
     ModelGoneError,
     NoRollbackError,
@@ -140,3 +140,20 @@ def test_a_first_model_that_is_refused_stops_the_night(own_run: Any, tmp_path: P
     with pytest.raises(GateRefusedError, match="no other model was admitted"):
         admit_model.JOB.run(fresh.spark, fresh.conf(*JUDGED))
     assert [r.decision for r in decisions(fresh)] == ["refused"]
+
+
+def test_a_model_in_force_of_other_regions_is_no_opponent_and_scores_nothing(
+    own_run: Any, retrain: Callable[..., str], tmp_path: Path
+) -> None:
+    shutil.copytree(own_run.root, tmp_path / "warehouse", ignore=shutil.ignore_patterns("model_*"))
+    run, more = replace(own_run, root=str(tmp_path / "warehouse")), "regions=[us, fr, de]"
+    retrain(run.warehouse(), 5)
+    admit_model.JOB.run(run.spark, run.conf(*FEW))
+    with pytest.raises(
+        OtherFeaturesError, match=r"regions \['us', 'fr'\], now \['us', 'fr', 'de'\]"
+    ):
+        score_catalog.JOB.run(run.spark, run.conf(more))
+    with_de = retrain(run.warehouse(more), 6)
+    report = admit_model.JOB.run(run.spark, run.conf(*FEW, more))
+    assert "reads other features (regions" in report.warnings[0]
+    assert served(run) == with_de
