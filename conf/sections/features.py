@@ -1,8 +1,9 @@
 """Text encoder, features, a team's own ones among them, and candidates."""
 
+from keyword import iskeyword
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from conf.sections.base import Section
 from conf.sections.datasets import TableInput
@@ -44,6 +45,18 @@ class EncoderConf(Section):
 KeyColumn = Literal["query_id", "query_text", "region", "item_id"]
 OwnName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,62}$")]
 """A column and a key of JSON in our tables: as short as any catalogue's names may be."""
+
+
+def _refuse_keyword(name: str) -> str:
+    """Refuse a word of Python: the training feed gives its rows as named tuples."""
+    if iskeyword(name):
+        raise ValueError(
+            f"{name} is a word of Python; give the feature another name and set its `column`"
+        )
+    return name
+
+
+FeatureName = Annotated[OwnName, AfterValidator(_refuse_keyword)]
 
 
 class OwnFeature(Section):
@@ -97,7 +110,7 @@ class OwnTable(TableInput):
         ge=0,
         description="values older than this count as unknown (days); null: the last one stands",
     )
-    features: dict[OwnName, OwnFeature] = Field(
+    features: dict[FeatureName, OwnFeature] = Field(
         min_length=1, description="the features, by the name that they get here"
     )
 

@@ -83,6 +83,7 @@ def test_no_column_beside_the_features_is_free_as_a_name() -> None:
         ("query_id, region", "{a: {}}", "", "without those two"),
         ("item_id", "{}", "", "at least 1 item"),
         ("item_id", "{Margin: {}}", "", "pattern"),
+        ("item_id", "{from: {}}", "", "from is a word of Python; give the feature another name"),
         ("item_id", "{a: {dtype: decimal}}", "", "dtype"),
         ("item_id", "{a: {dtype: category, default: 1}}", "", "takes no default"),
         ("item_id", "{a: {}}", ", columns: {region: r}", "not in key"),
