@@ -27,7 +27,7 @@ def read_files(paths: Sequence[Path], columns: Sequence[str], seed: int | None) 
     if not paths:
         return
     with make_batch_reader(
-        [path.as_uri() for path in paths],
+        [f"file://{path}" for path in paths],  # Petastorm does not decode what `as_uri` encodes
         schema_fields=[f"^{re.escape(name)}$" for name in columns],
         reader_pool_type="thread",
         workers_count=1,
