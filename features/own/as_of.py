@@ -8,7 +8,7 @@ from pyspark.sql import functions as F
 
 from conf.schema import Conf
 from conf.sections.features import OwnTable
-from features.own.checks import parse_number, select_text
+from features.own.checks import ANY, parse_number, select_text
 from features.own.declared import VALUES
 from features.spine import ITEM_KEYS, PAIR_KEYS, QUERY_KEYS
 from features.text.texts import text_key
@@ -58,11 +58,13 @@ def _find_newest(
 
     Values and asked days of a key stand in one window in the order of days, so that each row is
     read once, however many days are asked for. Of one day the values come before the question.
+    Rows of an earlier conf that had more columns in the key are none of this one.
     """
     on = [_STORED_AS[name] for name in table.key]
+    others = [F.col(c) == ANY for c in dict.fromkeys(_STORED_AS.values()) if c not in on]
     wanted = asked.withColumns({_STORED_AS[name]: F.col(name) for name in table.key})
     row = F.struct("as_of_date", _build_numbers(table, conf).alias("own"))
-    given = values.select(
+    given = values.where(reduce(Column.__and__, others, F.lit(True))).select(
         *on, F.col("as_of_date").alias("day"), F.lit(False).alias("is_asked"), row.alias("newest")
     )
     days = wanted.select(*on, "day", F.lit(True).alias("is_asked")).distinct()

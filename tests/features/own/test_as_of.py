@@ -112,6 +112,23 @@ def test_a_pair_is_matched_by_query_and_item_and_old_values_are_forgotten(
     assert pinned == {("q3", "a", 2), ("q3", "a", 3)}
 
 
+def test_values_of_an_earlier_key_are_forgotten(
+    spark: SparkSession, make_conf: MakeConf, table_frame: MakeFrame
+) -> None:
+    conf = make_conf(own("stock", "item_id", "{days: {}}")).tree
+    rows = [
+        row("stock", 1, '{"days": "1"}', item_id="a"),
+        row("stock", 2, '{"days": "2"}', item_id="a", region="us"),
+        row("stock", 2, '{"days": "3"}', item_id="b", query="lamp"),
+    ]
+    found = find_own_values(
+        "item", spine(spark, 4), queries(table_frame), table_frame(OWN_VALUES, rows), conf
+    )
+    assert found is not None
+    known = {(r["item_id"], r["day"].day): r["own"]["days"] for r in found.collect() if r["own"]}
+    assert known == {("a", day): 1.0 for day in (2, 3, 4)}
+
+
 def test_without_own_features_of_a_level_nothing_is_joined(
     spark: SparkSession, make_conf: MakeConf, table_frame: MakeFrame
 ) -> None:
