@@ -8,6 +8,7 @@ from pyspark.sql.types import (
     DataType,
     DateType,
     NumericType,
+    StringType,
     TimestampNTZType,
     TimestampType,
 )
@@ -27,6 +28,10 @@ _SHOWN_CHARS = 40
 """Characters of a value in a reason: enough to recognise it."""
 _YEARS = (1, 9_999)
 """Years of a date or time that Python, pandas and Arrow can hold; Spark casts more than that."""
+_WRITTEN_DAYS = (1900_01_01, 2999_12_31)
+"""Numbers such as 20260301 that write out a day. As seconds they would lie in 1970."""
+_TIME_ALONE = r"^\s*T?\d{1,2}:"
+"""A time without its day, which Spark takes for one of the day on which it runs."""
 
 
 def cast_columns(df: DataFrame, table: Table) -> DataFrame:
@@ -80,10 +85,16 @@ def try_cast(value: Column, source: DataType, target: str) -> Column:
 
     A fraction does not become an int (2.0 and "2.0" do, 2.5 does not), a number other than 0 and 1
     no boolean; numbers as a timestamp are seconds since 1970, and a year has four digits at most.
+    A number that writes out a day (20260301) and a time without its day are no time.
     """
     if target in ("date", "timestamp"):
         moment = _cast_value(value, source, target)
-        return F.when(F.year(moment).between(*_YEARS), moment)
+        is_known = F.year(moment).between(*_YEARS)
+        if isinstance(source, NumericType):
+            is_known &= ~value.between(*_WRITTEN_DAYS)
+        elif isinstance(source, StringType):
+            is_known &= ~value.rlike(_TIME_ALONE)
+        return F.when(is_known, moment)
     if source.simpleString() == target:
         return value
     if target in ("int", "long", "bigint"):

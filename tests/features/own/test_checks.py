@@ -64,6 +64,7 @@ def test_what_was_known_within_a_day_counts_from_the_next(
         ((None, "2026-02-01", "1", "1", "x"), "null_key", "item_id is null or blank"),
         (("a", None, "1", "1", "x"), "null_key", "as_of_date is null or blank"),
         (("a", "soon", "1", "1", "x"), "wrong_type", "as_of_date 'soon' is not date"),
+        (("a", "00:00", "1", "1", "x"), "wrong_type", "as_of_date '00:00' is not date"),
         (("a", "2026-02-01", "1,5", "1", "x"), "wrong_type", "margin '1,5' is not float"),
         (("a", "2026-02-01", "NaN", "1", "x"), "wrong_type", "margin 'NaN' is not float"),
         (("a", "2026-02-01", "1e60", "1", "x"), "wrong_type", "margin '1e60' is not float"),
@@ -85,6 +86,22 @@ def test_a_row_that_breaks_a_rule_says_which(
     assert reason in bad[0][REASON]
     assert "margin" in bad[0][RAW_ROW]
     assert select_accepted(frame).count() == 1
+
+
+def test_a_number_that_writes_out_a_day_is_no_time_of_1970(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    given = [("a", 2026_02_01, 1.0), ("b", 1_769_904_000, 1.0)]
+    one = table(margin={})
+    form = bring_to_common_form(
+        spark.createDataFrame(given, ["item_id", "as_of", "margin"]), "shop", one
+    )
+    frame = check_values(form, one, make_conf().tree, RUN)
+    assert {r["item_id"]: r["as_of_date"] for r in select_accepted(frame).collect()} == {
+        "b": date(2026, 2, 1)
+    }
+    (wrong,) = frame.where(f"{RULE} IS NOT NULL").collect()
+    assert "as_of_date '20260201' is not date" in wrong[REASON]
 
 
 @pytest.mark.parametrize(("given", "value"), [("true", 1.0), ("FALSE", 0.0), ("maybe", None)])
