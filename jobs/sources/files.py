@@ -23,6 +23,7 @@ def read_delimited(
     encoding: str = "UTF-8",
     quote: str = '"',
     multiline: bool = False,
+    place: str = "source",
 ) -> DataFrame:
     """Read a delimited file, or a folder of them with one header, as text columns.
 
@@ -44,12 +45,12 @@ def read_delimited(
         # Else a line counts as malformed or not by which columns a query happens to read.
         "columnPruning": False,
     }
-    names = load_frame(spark, "csv", path, options).columns
-    _check_delimiter(names, delimiter, path)
-    return load_frame(spark, "csv", path, options, _text_schema(names))
+    names = load_frame(spark, "csv", path, options, place=place).columns
+    _check_delimiter(names, delimiter, path, place)
+    return load_frame(spark, "csv", path, options, _text_schema(names), place)
 
 
-def read_json_lines(spark: SparkSession, path: str) -> DataFrame:
+def read_json_lines(spark: SparkSession, path: str, place: str = "source") -> DataFrame:
     """Read a file of one JSON object per line, as text columns; nested values stay JSON.
 
     Two passes: the first finds the names. A line that does not parse keeps its text in the column
@@ -63,8 +64,9 @@ def read_json_lines(spark: SparkSession, path: str) -> DataFrame:
         "primitivesAsString": True,
         "columnNameOfCorruptRecord": MALFORMED,
     }
-    names = [n for n in load_frame(spark, "json", path, options).columns if n != MALFORMED]
-    return load_frame(spark, "json", path, options, _text_schema(names))
+    found = load_frame(spark, "json", path, options, place=place).columns
+    names = [name for name in found if name != MALFORMED]
+    return load_frame(spark, "json", path, options, _text_schema(names), place)
 
 
 def load_frame(
@@ -73,6 +75,7 @@ def load_frame(
     path: str,
     options: Mapping[str, str | bool] | None = None,
     schema: StructType | None = None,
+    place: str = "source",
 ) -> DataFrame:
     """Load files with spark.read, with the errors of a source.
 
@@ -83,16 +86,16 @@ def load_frame(
     try:
         return (reader.schema(schema) if schema is not None else reader).load(path)
     except (PySparkException, Py4JError) as error:
-        raise make_unreadable_error(f"{form} {path}", error) from None
+        raise make_unreadable_error(f"{form} {path}", error, place) from None
 
 
-def make_unreadable_error(what: str, error: Exception) -> SourceError:
-    """Make the error of a source that Spark cannot read, with the innermost cause
-    that Spark names.
+def make_unreadable_error(what: str, error: Exception, place: str) -> SourceError:
+    """Make the error of a source that Spark cannot read, with the innermost cause that Spark names
+    and the place in conf that names it.
     """
     return SourceError(
-        f"{what} cannot be read ({cause_line(error)}); check the path and the format in conf "
-        f"`source`"
+        f"{what} cannot be read ({cause_line(error)}); check the path or table and the format in "
+        f"conf `{place}`"
     )
 
 
@@ -100,10 +103,10 @@ def _text_schema(names: list[str]) -> StructType:
     return StructType([StructField(name, StringType()) for name in [*names, MALFORMED]])
 
 
-def _check_delimiter(names: list[str], delimiter: str, path: str) -> None:
+def _check_delimiter(names: list[str], delimiter: str, path: str, place: str) -> None:
     others = [d for d in _DELIMITERS if d != delimiter and any(d in name for name in names)]
     if len(names) == 1 and others:
         raise SourceError(
             f"{path}: the header reads as one column {names[0]!r}; it looks separated by "
-            f"{_DELIMITERS[others[0]]}: set the delimiter to {others[0]!r} in conf `source`"
+            f"{_DELIMITERS[others[0]]}: set the delimiter to {others[0]!r} in conf `{place}`"
         )

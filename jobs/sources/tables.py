@@ -152,7 +152,7 @@ def load_input(spark: SparkSession, given: TableInput, key: str) -> DataFrame:
         try:
             return spark.read.table(given.table)
         except PySparkException as error:
-            raise make_unreadable_error(f"{key}.table {given.table}", error) from None
+            raise make_unreadable_error(f"{key}.table {given.table}", error, key) from None
     path = str(given.path)
     if given.is_local:
         path = str(require_file(path, f"set {key}.path"))
@@ -165,10 +165,11 @@ def load_input(spark: SparkSession, given: TableInput, key: str) -> DataFrame:
             encoding=given.encoding,
             quote=given.quote,
             multiline=given.multiline,
+            place=key,
         )
     if given.format == "json":
-        return read_json_lines(spark, path)
-    return load_frame(spark, given.format, path)
+        return read_json_lines(spark, path, key)
+    return load_frame(spark, given.format, path, place=key)
 
 
 def input_fingerprint(given: TableInput, run_date: date) -> str:

@@ -135,6 +135,15 @@ def test_a_table_that_went_away_is_named(shop: Shop) -> None:
     assert shop.read_stock() == {("a", "2026-02-28"): "1"}
 
 
+def test_a_table_that_cannot_be_read_is_named_by_its_place_in_conf(shop: Shop) -> None:
+    shop.file.write_text("item_id;region;day;stock\na;us;2026-02-28;1\n")
+    with pytest.raises(SourceError, match=r"set the delimiter to ';' in conf `features.own.shop`"):
+        import_features.JOB.run(shop.spark, shop.make_conf(*shop.settings))
+    shop.settings = [shop.settings[0].replace("format: csv", "format: parquet")]
+    with pytest.raises(SourceError, match=r"the format in conf `features.own.shop`"):
+        import_features.JOB.run(shop.spark, shop.make_conf(*shop.settings))
+
+
 def test_a_column_of_lists_is_no_feature(
     spark: SparkSession, make_conf: MakeConf, tmp_path: Path
 ) -> None:
