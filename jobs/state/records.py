@@ -30,12 +30,21 @@ def read_record(path: Path) -> dict[str, Any] | None:
 
 
 def write_record(
-    path: Path, fingerprint: str, artifacts: dict[str, Stamps | None], report: JobReport
+    path: Path,
+    fingerprint: str,
+    artifacts: dict[str, Stamps | None],
+    report: JobReport,
+    versions: dict[str, int | None],
 ) -> None:
-    """Note a step's success: what it depended on, and what would show that its outputs changed."""
+    """Note a step's success: what it depended on, and what would show that its outputs changed.
+
+    `versions` are those of all tables that it may write: one to which it had nothing to add this
+    time must not be lost either.
+    """
     content = {
         "fingerprint": fingerprint,
         "outputs": report.outputs,
+        "versions": versions,
         "artifacts": artifacts,
         "report": report.to_json(),
     }

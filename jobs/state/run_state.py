@@ -111,16 +111,18 @@ class RunState:
     def record_success(self, job: Job, fingerprint: str, report: JobReport) -> None:
         """Note that the step succeeded."""
         artifacts = {name: stamps_of(self._find_folder(name), name) for name in job.artifacts_out}
-        write_record(state_path(self.warehouse, job), fingerprint, artifacts, report)
         self.log.forget()
+        versions = {table.name: self.log.read_version(table) for table in job.writes}
+        write_record(state_path(self.warehouse, job), fingerprint, artifacts, report, versions)
 
     def _list_changes(
         self, job: Job, record: dict[str, Any], chain: Sequence[Job]
     ) -> Iterator[str]:
         """List how the step's outputs differ from its record."""
         names = record["report"].get("commits", {})
+        versions = record.get("versions", {}) | record["outputs"]
         for table in job.writes:
-            version = record["outputs"].get(table.name)
+            version = versions.get(table.name)
             if version is not None:
                 makers = [job.name, *(step.name for step in chain if table in step.writes)]
                 change = self.log.why_changed(table, int(version), names.get(table.name), makers)

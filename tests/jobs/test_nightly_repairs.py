@@ -3,6 +3,7 @@
 import datetime as dt
 import hashlib
 import json
+import shutil
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +49,36 @@ def test_a_damaged_record_is_named_and_its_step_runs_again(
     path.write_text(content)
     why = night.state.why_run(chain.jobs()[1], "any", chain.jobs())
     assert why is not None and f"{path} is damaged" in why
+
+
+class Sparing(Chain):
+    """Its second step writes nothing where b has the rows already."""
+
+    def _write(self, run: Run, table: Table, rows: DataFrame) -> None:
+        if table is B and run.warehouse.exists(B):
+            self.ran.append(run.report.job)
+        else:
+            super()._write(run, table, rows)
+
+
+def test_a_lost_table_is_made_again_though_its_step_had_nothing_to_add_last_time(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    chain, conf = Sparing(), make_conf("feed.batch_size=3")
+    nightly(spark, conf, chain).run()
+    nightly(spark, conf, chain, force=True).run()
+    assert ran_again(spark, conf, chain) == []
+    shutil.rmtree(Path(conf.tree.storage.root) / "tables" / "b")
+    spark._jvm.org.apache.spark.sql.delta.DeltaLog.clearCache()  # as in the process of a next night
+    night = nightly(spark, conf, chain)
+    assert night.state.why_run(*_fingerprint(night, 1)) == "table b is gone"
+    assert ran_again(spark, conf, chain) == ["second"]
+    assert open_warehouse(spark, conf, "test")[0].read(B).count() == 3
+
+
+def _fingerprint(night: Nightly, number: int) -> tuple[Job, str, list[Job]]:
+    job = night.chain[number]
+    return job, night.state.fingerprint_step(job, night.chain), night.chain
 
 
 def test_what_was_lost_is_made_again(spark: SparkSession, make_conf: MakeConf) -> None:
