@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
 
-from conf.errors import OwnedError
+from conf.errors import ConfError, OwnedError
 
 BEAT_SECONDS = 20.0
 """Between two touches of the file: often beside STALE_SECONDS, seldom for a network mount."""
@@ -59,10 +59,16 @@ def claim_root(root: Path, run_date: date, command: str) -> Iterator[None]:
 
     Raises:
         OwnedError: another run owns them; or took them over while this one was silent.
+        ConfError: the root cannot be written.
     """
     path = root / "state" / f"{run_date.isoformat()}.owner.json"
     me = this_process(command)
-    inner = _take_ownership(path, me)
+    try:
+        inner = _take_ownership(path, me)
+    except OSError as error:
+        raise ConfError(
+            f"storage.root: {root} cannot be written ({error.strerror}); name a folder that can be"
+        ) from error
     if inner:
         yield
         return

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from pyspark.sql import SparkSession
 
-from conf.errors import OwnedError
+from conf.errors import ConfError, OwnedError
 from conf.load import SIMULATED
 from jobs.command.cli import run_command
 from jobs.platform.owner import STALE_SECONDS, Owner, claim_root, this_process
@@ -64,6 +64,18 @@ def test_two_processes_and_a_killed_one(tmp_path: Path) -> None:
     with claim_root(tmp_path, DAY, "train"):
         assert json.loads(owner_file(tmp_path).read_text())["pid"] == os.getpid()
     assert not owner_file(tmp_path).exists()
+
+
+def test_a_root_that_cannot_be_written_is_an_error_of_conf(tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.touch()
+    with (
+        pytest.raises(
+            ConfError, match=r"storage\.root: .*file cannot be written \(Not a directory"
+        ),
+        claim_root(file, DAY, "nightly"),
+    ):
+        pass
 
 
 def test_a_job_inside_a_run_of_the_same_process(tmp_path: Path) -> None:
