@@ -1,8 +1,9 @@
 """Where a run happens: Spark, storage, tracking, and the split of queries."""
 
+from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from conf.sections.base import Section
 
@@ -34,11 +35,18 @@ class StorageConf(Section):
         pattern=r"^[^`'\"\n\r;]+$",
         description="folder (or mounted volume) of all outputs of this conf",
     )
+
     database: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$",
         description="catalog.schema for the Delta tables; null: tables by path under root/tables",
     )
+
+    @field_validator("root")
+    @classmethod
+    def _expand_home(cls, root: str) -> str:
+        """Read ~ as a shell does, and as it is in the paths of a source: no folder of that name."""
+        return str(Path(root).expanduser()) if root.startswith("~/") else root
 
 
 class SplitConf(Section):

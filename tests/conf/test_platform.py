@@ -1,5 +1,7 @@
 """Conf of the places where a run happens."""
 
+from pathlib import Path
+
 import pytest
 
 from conf.load import ConfError, load_conf
@@ -17,3 +19,8 @@ def test_on_databricks_an_experiment_is_a_path(uri: str) -> None:
 def test_tracking_that_is_off_cannot_be_required() -> None:
     with pytest.raises(ConfError, match="required needs mlflow: true"):
         load_conf(settings=["tracking.mlflow=false", "tracking.required=true"])
+
+
+def test_a_root_below_home_is_no_folder_of_the_name_of_the_sign() -> None:
+    assert load_conf(settings=["storage.root=~/shop"]).tree.storage.root == f"{Path.home()}/shop"
+    assert load_conf(settings=["storage.root=shop~"]).tree.storage.root == "shop~"
