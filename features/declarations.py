@@ -31,7 +31,7 @@ COLUMNS_BESIDE = (
 )
 """Columns that stand beside the features in examples, snapshots and scores: no feature's name."""
 
-QUERY_LEVEL: tuple[Feature, ...] = (
+QUERY_TEXT_LEVEL: tuple[Feature, ...] = (
     Feature(
         "region_index",
         "query",
@@ -45,6 +45,11 @@ QUERY_LEVEL: tuple[Feature, ...] = (
     Feature(
         "query_has_size", "query", "1 where the text holds a number with a unit or several numbers"
     ),
+)
+"""What a query says, and where it was asked; the log has no part in it."""
+
+QUERY_LEVEL: tuple[Feature, ...] = (
+    *QUERY_TEXT_LEVEL,
     Feature(
         "query_traffic_28d",
         "query",

@@ -13,6 +13,7 @@ from features.log.history import ENGAGEMENT, RATES, smooth_rate, sum_windows
 from features.text.texts import item_hash, query_hash
 
 WINDOW = LOOK_BACK_DAYS
+KEYS = ("query_id", "item_id")
 
 
 def pair_features(
@@ -38,20 +39,37 @@ def pair_features(
         daily: query_id, item_id, day and the ENGAGEMENT counts.
         priors: of `prior_rates`.
     """
-    keys = ["query_id", "item_id"]
-    sums = sum_windows(daily, spine, keys, ENGAGEMENT, [WINDOW])
     query_keys = queries.select(
         "query_id", "region", query_hash(F.col("query_text")).alias("query_hash")
     )
     item_keys = items.select("item_id", item_hash().alias("item_hash"))
     return (
-        sums.join(query_keys, on="query_id", how="inner")
+        pair_engagement(spine, query_keys, daily, priors, conf)
         .join(item_keys, on="item_id", how="left")
         .join(compared, on=["query_hash", "item_hash"], how="left")
         .withColumn("pair_bm25", _require_compared())
+        .transform(finish_features, KEYS, PAIR_LEVEL, run_date)
+    )
+
+
+def pair_engagement(
+    spine: DataFrame, queries: DataFrame, daily: DataFrame, priors: DataFrame, conf: Conf
+) -> DataFrame:
+    """Add what the log says of the pairs to the rows of their queries: one row per pair and day of
+    the spine.
+
+    Args:
+        queries: query_id, region; other columns are kept.
+
+    Returns:
+        The columns of `queries`, item_id, day, and the features that PAIR_LEVEL has beside
+        FIT_LEVEL.
+    """
+    return (
+        sum_windows(daily, spine, KEYS, ENGAGEMENT, [WINDOW])
+        .join(queries, on="query_id", how="inner")
         .join(F.broadcast(priors), on=["day", "region"], how="left")
         .withColumns(_derive_engagement(conf))
-        .transform(finish_features, keys, PAIR_LEVEL, run_date)
     )
 
 

@@ -40,18 +40,40 @@ def query_features(
         items: item_id, item_type.
         priors: of `prior_rates`.
     """
+    described = text_features(queries, readings, conf)
+    return query_engagement(spine, described, daily, pages, items, priors, conf).transform(
+        finish_features, ["query_id", "region"], QUERY_LEVEL, run_date
+    )
+
+
+def query_engagement(
+    spine: DataFrame,
+    queries: DataFrame,
+    daily: DataFrame,
+    pages: DataFrame,
+    items: DataFrame,
+    priors: DataFrame,
+    conf: Conf,
+) -> DataFrame:
+    """Add what the log says of the queries to their rows: one row per query and day of the spine.
+
+    Args:
+        queries: query_id, region; other columns are kept.
+
+    Returns:
+        The columns of `queries`, day, and the features that QUERY_LEVEL has beside QUERY_TEXT_LEVEL
+        (entropy: null without a click).
+    """
     days = spine.select("query_id", "day").distinct()  # of the many rows per query, before shuffles
     zero = F.lit(0).cast("long")
     counts = daily.select("query_id", "day", *ENGAGEMENT, zero.alias("pages"))
     traffic = counts.unionByName(pages.withColumns(dict.fromkeys(ENGAGEMENT, zero)))
     measured = sum_windows(traffic, days, ["query_id"], [*ENGAGEMENT, "pages"], [WINDOW])
-    entropy = click_entropy(daily, items, days)
     return (
-        measured.join(text_features(queries, readings, conf), on="query_id", how="inner")
-        .join(entropy, on=["query_id", "day"], how="left")
+        measured.join(queries, on="query_id", how="inner")
+        .join(click_entropy(daily, items, days), on=["query_id", "day"], how="left")
         .join(F.broadcast(priors), on=["day", "region"], how="left")
         .withColumns(_derive_engagement(conf))
-        .transform(finish_features, ["query_id", "region"], QUERY_LEVEL, run_date)
     )
 
 
