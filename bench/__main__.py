@@ -17,7 +17,10 @@ from bench.result import Result
 NAMES = ("feed", "throughput", "scoring", "nightly")
 LABELS = ("labelers", "tree_inputs", "audit", "mix", "labeling", "causal_lm")
 """In bench/labels."""
-ON_REQUEST = ("worlds", "joint_gain", *LABELS, "fit_features", "arms", "kills", "second_night")
+ON_REQUEST = (
+    *("worlds", "joint_gain", *LABELS, "fit_features", "arms", "kills", "second_night"),
+    "log_features",
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
