@@ -55,9 +55,10 @@ def effective_events(log: DataFrame) -> DataFrame:
         _make_event(F.col("carted"), _known_day("carted"), carts=F.lit(1)),
         _make_event(F.col("purchased"), _known_day("purchased"), purchases=F.lit(1)),
     )
-    real = F.filter(events, lambda event: event["happened"])
     keep = ("query_id", "item_id", "region", "position", "price", "propensity")
-    return log.select(*keep, F.inline(real)).drop("happened")
+    # Rows are filtered, not the array: Spark interprets a lambda, and with it all that stands
+    # beside it in the stage.
+    return log.select(*keep, F.inline(events)).where("happened").drop("happened")
 
 
 def daily_counts(events: DataFrame, keys: Sequence[str], measures: Sequence[str]) -> DataFrame:
