@@ -9,7 +9,7 @@ from conf.schema import Conf
 from conf.sections.features import LOOK_BACK_DAYS
 from features.declarations import QUERY_LEVEL
 from features.frame import finish_features, to_flag
-from features.log.history import ENGAGEMENT, RATES, daily_counts, smooth_rate, sum_windows
+from features.log.history import ENGAGEMENT, RATES, smooth_rate, sum_windows
 from features.text.texts import query_hash
 
 WINDOW = LOOK_BACK_DAYS
@@ -100,25 +100,37 @@ def click_entropy(daily: DataFrame, items: DataFrame, spine: DataFrame) -> DataF
     query_type_entropy.
 
     With c_t clicks on type t and C in all, that is ln C - sum_t c_t ln c_t / C. No click: no row.
+    Clicks are few: each is joined with the days that see it. Days fall into blocks of the window's
+    length, and a click is seen by days of its own block and of the next one alone, so that what is
+    joined grows with the clicks, not with their number times the length of the log.
 
     Args:
-        spine: query_id, day; one row each, as each is joined with all types clicked for the query.
+        spine: query_id, day; one row each.
     """
-    typed = (
+    number = F.unix_date("day")
+    block = F.floor(number / WINDOW)
+    clicked = (
         daily.where("clicks > 0")
         .join(items.select("item_id", "item_type"), on="item_id", how="inner")
-        .withColumn("item_type", F.coalesce("item_type", F.lit("")))
-        .transform(daily_counts, ["query_id", "item_type"], ["clicks"])
+        .select(
+            "query_id",
+            F.explode(F.array(block, block + 1)).alias("block"),
+            number.alias("clicked_on"),
+            F.coalesce("item_type", F.lit("")).alias("item_type"),
+            "clicks",
+        )
     )
-    clicked_types = typed.select("query_id", "item_type").distinct()
-    asked = spine.join(clicked_types, on="query_id", how="inner")
-    clicks = F.col(f"clicks_{WINDOW}d")
+    asked = spine.select("query_id", "day", block.alias("block"))
+    clicks = F.col("clicks")
     total, weighted = F.sum(clicks), F.sum(clicks * F.log(clicks))
     return (
-        sum_windows(typed, asked, ["query_id", "item_type"], ["clicks"], [WINDOW])
-        .where(clicks > 0)
-        .groupBy("query_id", "day")
+        asked.join(clicked, on=["query_id", "block"], how="inner")
+        .where(F.col("clicked_on").between(number - WINDOW, number - 1))
+        .groupBy("query_id", "block", "day", "item_type")
+        .agg(F.sum("clicks").alias("clicks"))
+        .groupBy("query_id", "block", "day")
         .agg(F.greatest(F.log(total) - weighted / total, F.lit(0.0)).alias("query_type_entropy"))
+        .drop("block")
     )
 
 
