@@ -32,7 +32,7 @@ class StorageConf(Section):
 
     root: str = Field(
         "warehouse/default",
-        pattern=r"^[^`'\"\n\r;]+$",
+        pattern=r"^[^`'\"\n\r;#?]+$",  # SQL quotes it, and Petastorm reads it as a URL
         description="folder (or mounted volume) of all outputs of this conf",
     )
 

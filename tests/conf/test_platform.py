@@ -24,3 +24,9 @@ def test_tracking_that_is_off_cannot_be_required() -> None:
 def test_a_root_below_home_is_no_folder_of_the_name_of_the_sign() -> None:
     assert load_conf(settings=["storage.root=~/shop"]).tree.storage.root == f"{Path.home()}/shop"
     assert load_conf(settings=["storage.root=shop~"]).tree.storage.root == "shop~"
+
+
+@pytest.mark.parametrize("mark", ["#", "?", "'", ";"])
+def test_a_root_has_no_mark_that_ends_a_path(mark: str) -> None:
+    with pytest.raises(ConfError, match=r"storage\.root"):
+        load_conf(settings=[f'storage.root="shop{mark}1"'])
