@@ -56,6 +56,8 @@ def _refuse_keyword(name: str) -> str:
     return name
 
 
+_LARGEST = 3.4e38
+"""Of 32 bits, in which all features are kept."""
 FeatureName = Annotated[OwnName, AfterValidator(_refuse_keyword)]
 
 
@@ -70,6 +72,8 @@ class OwnFeature(Section):
     )
     default: float = Field(
         0.0,
+        ge=-_LARGEST,
+        le=_LARGEST,
         description="value where the table has none as of the day; a category has none: its id 0",
     )
     regional: bool = Field(

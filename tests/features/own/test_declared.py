@@ -85,6 +85,7 @@ def test_no_column_beside_the_features_is_free_as_a_name() -> None:
         ("item_id", "{Margin: {}}", "", "pattern"),
         ("item_id", "{from: {}}", "", "from is a word of Python; give the feature another name"),
         ("item_id", "{a: {dtype: decimal}}", "", "dtype"),
+        ("item_id", "{a: {default: 1e300}}", "", "less than or equal to 34"),
         ("item_id", "{a: {dtype: category, default: 1}}", "", "takes no default"),
         ("item_id", "{a: {}}", ", columns: {region: r}", "not in key"),
         ("item_id", "{a: {}}", ", table: x.y", "either path or table"),
