@@ -52,20 +52,30 @@ def read_split(snapshot: Snapshot, split: str, max_rows: int) -> SplitMatrix:
         values = read_file(snapshot.folder / file.path, columns)
         unit = _read_codes(values, columns, "list_code", LIST_HASH)
         parts.append(values if unit is None or step == 1 else values[:, unit % step == 0])
-    rows = np.concatenate(parts, axis=1)
-    if "list_code" not in columns and LIST_HASH[0] not in columns:
-        rows = rows[:, :max_rows]
-    return _build_split(snapshot, columns, rows)
+    known = "list_code" in columns or LIST_HASH[0] in columns
+    return _build_split(snapshot, columns, parts, None if known else max_rows)
 
 
-def _build_split(snapshot: Snapshot, columns: list[str], rows: Matrix) -> SplitMatrix:
-    width, at = len(snapshot.spec.names), columns.index("position")
+def _build_split(
+    snapshot: Snapshot, columns: list[str], parts: list[Matrix], most: int | None
+) -> SplitMatrix:
+    """Put the files' values [columns, rows] together, at most `most` rows; each goes as soon as its
+    features are copied, since millions of rows lie in memory only once then."""
+    width = len(snapshot.spec.names)
+    features = np.empty((sum(part.shape[1] for part in parts), width), np.float32)
+    others, at = [], 0
+    while parts:
+        part = parts.pop(0)
+        features[at : at + part.shape[1]] = part[:width].T
+        others.append(part[width:].copy())
+        at += part.shape[1]
+    beside, names = np.concatenate(others, axis=1)[:, :most], columns[width:]
     return SplitMatrix(
-        features=np.ascontiguousarray(rows[:width].T),
-        position=rows[at],
-        labels={name: rows[columns.index(name)] for name in snapshot.spec.label_columns},
-        page=_read_codes(rows, columns, "page_code", PAGE_HASH),
-        unit=_read_codes(rows, columns, "list_code", LIST_HASH),
+        features=features[:most],
+        position=beside[names.index("position")],
+        labels={name: beside[names.index(name)] for name in snapshot.spec.label_columns},
+        page=_read_codes(beside, names, "page_code", PAGE_HASH),
+        unit=_read_codes(beside, names, "list_code", LIST_HASH),
     )
 
 
