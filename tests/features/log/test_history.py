@@ -90,7 +90,7 @@ def test_events_count_on_the_day_they_are_known(spark: SparkSession) -> None:
 def test_spark_compiles_all_of_the_events(
     spark: SparkSession, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """It interprets a lambda, and the stage that has one: counting took half as long again."""
+    """It interprets a lambda, and the stage that has one: daily counts took a third longer."""
     effective_events(log(spark)).explain()
     assert "lambda" not in capsys.readouterr().out
 
