@@ -93,6 +93,6 @@ JOB = Job(
     reads=(SCORING_ROWS, VALUE_WEIGHTS, WEIGHT_DECISIONS, MODEL_DECISIONS),
     may_lack=(WEIGHT_DECISIONS, MODEL_DECISIONS),
     writes=(SCORES,),
-    sections=("value", "scoring"),
+    sections=("value", "features", "scoring"),
     artifacts_in=("model",),
 )

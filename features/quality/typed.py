@@ -32,6 +32,8 @@ _WRITTEN_DAYS = (1900_01_01, 2999_12_31)
 """Numbers such as 20260301 that write out a day. As seconds they would lie in 1970."""
 _TIME_ALONE = r"^\s*T?\d{1,2}:"
 """A time without its day, which Spark takes for one of the day on which it runs."""
+_JAVAS_NUMBER = r"[\d.][dDfF]\s*$"
+"""A number that ends with the letter of its type in Java, which Spark reads as a number."""
 
 
 def cast_columns(df: DataFrame, table: Table) -> DataFrame:
@@ -111,4 +113,9 @@ def _cast_value(value: Column, source: DataType, target: str) -> Column:
     """Cast directly where Spark allows it for the pair of types, else by way of text."""
     numeric = isinstance(source, NumericType) and target in ("double", "timestamp", "string")
     moment = isinstance(source, _MOMENTS) and target in ("date", "timestamp", "string")
-    return value.try_cast(target) if numeric or moment else value.cast("string").try_cast(target)
+    if numeric or moment:
+        return value.try_cast(target)
+    text = value.cast("string")
+    if target in ("double", "float") and isinstance(source, StringType):
+        return F.when(~text.rlike(_JAVAS_NUMBER), text.try_cast(target))
+    return text.try_cast(target)

@@ -147,10 +147,15 @@ def require_columns(df: DataFrame, columns: Iterable[str], where: str) -> DataFr
 
 
 def missing_columns(missing: Sequence[str], present: Sequence[str], where: str) -> SourceError:
-    """Make the error of a source that lacks columns."""
+    """Make the error of a source that lacks columns.
+
+    Of a CSV file's columns with one name Spark gives each its place as well: sku0 and sku4.
+    """
+    twice = [m for m in missing if sum(c == f"{m}{i}" for i, c in enumerate(present)) > 1]
+    cause = f"the header names {twice} more than once; " if twice else ""
     return SourceError(
-        f"{where}: columns {list(missing)} are missing; present: {list(present)}; check the file, "
-        f"its delimiter, header and encoding, or map the columns in conf"
+        f"{where}: columns {list(missing)} are missing; present: {list(present)}; {cause}check the "
+        f"file, its delimiter, header and encoding, or map the columns in conf"
     )
 
 

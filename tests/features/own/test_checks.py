@@ -66,6 +66,7 @@ def test_what_was_known_within_a_day_counts_from_the_next(
         (("a", "soon", "1", "1", "x"), "wrong_type", "as_of_date 'soon' is not date"),
         (("a", "00:00", "1", "1", "x"), "wrong_type", "as_of_date '00:00' is not date"),
         (("a", "2026-02-01", "1,5", "1", "x"), "wrong_type", "margin '1,5' is not float"),
+        (("a", "2026-02-01", "7d", "1", "x"), "wrong_type", "margin '7d' is not float"),
         (("a", "2026-02-01", "NaN", "1", "x"), "wrong_type", "margin 'NaN' is not float"),
         (("a", "2026-02-01", "1e60", "1", "x"), "wrong_type", "margin '1e60' is not float"),
         (("a", "2026-02-01", "1", "1.5", "x"), "wrong_type", "units '1.5' is not int"),

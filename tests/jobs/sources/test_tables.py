@@ -63,6 +63,15 @@ def test_names_are_mapped_and_queries_made_from_texts(
     assert not raw.closed
 
 
+def test_a_header_that_names_a_column_twice_is_said(
+    spark: SparkSession, make_conf: MakeConf, settings: list[str], tmp_path: Path
+) -> None:
+    (tmp_path / "items.csv").write_text("sku,name,sku,name1\na,lamp,a,x\n")
+    place = f"source.items.path={tmp_path / 'items.csv'}"
+    with pytest.raises(SourceError, match=r"the header names \['sku'\] more than once; check"):
+        read(spark, make_conf(*settings, place, "source.items.format=csv"))
+
+
 def test_fingerprint_follows_the_files(make_conf: MakeConf, settings: list[str]) -> None:
     conf = make_conf(*settings)
     before = fingerprint(conf)
