@@ -35,6 +35,7 @@ from jobs.platform.runner import open_warehouse, run_job
 from jobs.platform.session import get_session
 from jobs.platform.warehouse import Warehouse
 from jobs.registry import load_job
+from model.cores import count_cores
 
 LIMITS = {300_000: 0.2, 3_000_000: 0.35}
 """Share of DuckDB's rate that Spark must reach, by the impressions of the market (count)."""
@@ -60,6 +61,7 @@ def measure_size(impressions: int) -> Result:
         settings = [
             f"storage.root={folder / 'warehouse'}",
             f"source.impressions={impressions}",
+            f"spark.master=local[{count_cores()}]",
         ]
         _run_apart(make_tables, settings)
         conf = load_conf([SIMULATED], settings)
@@ -86,13 +88,12 @@ def alternate_rounds(
         Spark's seconds by table, and DuckDB's seconds, of each round.
     """
     warehouse, _ = open_warehouse(spark, conf, "log_features")
-    threads = spark.sparkContext.defaultParallelism
     by_spark, by_duckdb = [], []
     for number in range(ROUNDS + 1):
         ours, theirs = folder / f"spark-{number}", folder / f"duckdb-{number}"
         by_spark.append(write_by_spark(warehouse, conf, ours))
         started = time.perf_counter()
-        write_by_duckdb(warehouse, conf, theirs, threads)
+        write_by_duckdb(warehouse, conf, theirs, count_cores())
         by_duckdb.append(time.perf_counter() - started)
         if number == 0:
             check_equal(ours, theirs)

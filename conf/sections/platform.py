@@ -35,7 +35,6 @@ class StorageConf(Section):
         pattern=r"^[^`'\"\n\r;#?]+$",  # SQL quotes it, and Petastorm reads it as a URL
         description="folder (or mounted volume) of all outputs of this conf",
     )
-
     database: str | None = Field(
         None,
         pattern=r"^[A-Za-z0-9_]+(\.[A-Za-z0-9_]+)?$",

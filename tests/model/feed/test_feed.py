@@ -11,7 +11,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bench.synthetic import Planted, write_snapshot
 from conf.sections.training import FeedConf
 from features.contracts.training import LABEL_COLUMNS
 from model.feed import (
@@ -127,13 +126,6 @@ def test_shards_take_equal_steps_and_no_row_twice(snapshot: Snapshot, engine: st
     np.testing.assert_array_equal(sorted_rows(both), sorted_rows(stored(snapshot, "train")))
     padding = shards[1][-1]
     assert float(padding.weight.sum()) == 0 and float(padding.labels.abs().sum()) == 0
-
-
-@pytest.mark.parametrize("engine", ENGINES)
-def test_a_folder_may_have_any_name(tmp_path: Path, engine: str) -> None:
-    folder = write_snapshot(tmp_path / "wärehouse 100%20 ☃", Planted(rows=(30, 10), files=(3, 1)))
-    found = read(open_snapshot(folder), RowSelection("train"), engine)
-    assert sum(float(batch.weight.sum()) for batch in found) == 30
 
 
 def test_a_shard_without_files_only_pads(own_snapshot: Path) -> None:
