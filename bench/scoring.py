@@ -26,9 +26,9 @@ from jobs import score_catalog
 from jobs.platform.runner import open_warehouse
 from jobs.platform.session import get_session
 
-QUERIES, CANDIDATES, ROUNDS = 10_000, 200, 3
+QUERIES, CANDIDATES, ROUNDS = 10_000, 200, 5
 """Size of the run, and how often both jobs are timed."""
-LIMIT = 0.5
+LIMIT = 0.85
 """Share of the copy's speed that scoring must reach."""
 COPIES = replace(SCORES, name="scores_copy")
 

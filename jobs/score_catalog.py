@@ -24,19 +24,20 @@ from features.contracts import (
 )
 from jobs.platform.job import Job
 from jobs.platform.run import Run
+from jobs.platform.warehouse import Warehouse
 from jobs.reports.markdown import write_section
 from jobs.serving.in_force import WeightsInForce, find_scoring_model, find_weights_in_force
 from udfs.model_files import model_version, taught_regions
-from udfs.score_rows import score_rows
+from udfs.score_rows import score_files, score_rows
 
 _BATCH_ROWS = "spark.sql.execution.arrow.maxRecordsPerBatch"
 
 
 def build(
-    rows: DataFrame, model_dir: Path, weights: WeightsInForce, conf: ResolvedConf
+    scored: DataFrame, model_dir: Path, weights: WeightsInForce, conf: ResolvedConf
 ) -> DataFrame:
-    """Build the rows of scores from those of scoring_rows."""
-    return score_rows(rows, model_dir, weights.table.to_json()).withColumns(
+    """Build the rows of scores from the scored candidates."""
+    return scored.withColumns(
         {
             "run_date": F.lit(conf.run_date),
             "model_version": F.lit(model_version(model_dir)),
@@ -51,7 +52,8 @@ def run(run: Run) -> None:
     rows = warehouse.read_run(SCORING_ROWS)
     model_dir, weights = find_scoring_model(warehouse), find_weights_in_force(warehouse)
     with arrow_batches(warehouse.spark, conf.tree.scoring.batch_queries):
-        written = warehouse.replace_run(SCORES, build(rows, model_dir, weights, conf))
+        scored = score_run(warehouse, rows, model_dir, weights)
+        written = warehouse.replace_run(SCORES, build(scored, model_dir, weights, conf))
     taught = taught_regions(model_dir)
     pairs, neutral = rows.agg(F.sum(F.size("item_ids")), F.sum(neutral_pairs(taught))).collect()[0]
     report.count_rows(SCORES.name, pairs or 0, written.rows)
@@ -65,6 +67,18 @@ def run(run: Run) -> None:
     if not conf.dry_run:
         text = f"## Weights adopted by hand\n\n{weights.adopted}" if weights.adopted else ""
         write_section(warehouse.report_dir(), "15-adopted-weights", text)
+
+
+def score_run(
+    warehouse: Warehouse, rows: DataFrame, model_dir: Path, weights: WeightsInForce
+) -> DataFrame:
+    """Score the packed rows of the run, by their files where those hold them alone."""
+    conf, version = warehouse.conf, warehouse.report.inputs[SCORING_ROWS.name]
+    files = warehouse.whole_files(SCORING_ROWS, version, conf.run_date.isoformat())
+    orders = model_dir, weights.table.to_json()
+    if not files:
+        return score_rows(rows, *orders)
+    return score_files(warehouse.spark, files, conf.tree.scoring.batch_queries, *orders)
 
 
 def neutral_pairs(taught: Sequence[str] | None) -> Column:

@@ -5,14 +5,15 @@ It does what `udfs.score.score_udf` does in half the CPU time of a worker (measu
 object of every array in and of every value out.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from pyspark.sql import DataFrame
+import pyarrow.parquet as pq
+from pyspark.sql import DataFrame, SparkSession
 
 from udfs.model_files import model_version
 from udfs.scoring import (
@@ -50,6 +51,39 @@ def score_rows(rows: DataFrame, model_dir: str | Path, weights_json: str) -> Dat
     """
     scorer = batch_scorer(str(model_dir), model_version(model_dir), weights_json)
     return rows.select(*INPUT).mapInArrow(scorer, SCHEMA)
+
+
+def score_files(
+    spark: SparkSession,
+    files: Sequence[Path],
+    batch_rows: int,
+    model_dir: str | Path,
+    weights_json: str,
+) -> DataFrame:
+    """Score Parquet files of packed rows as `score_rows` does, a task a file.
+
+    The workers read the files themselves. Spark would decode each value, put it into a buffer and
+    send that to the worker: a third of the time that it takes to score it.
+
+    Args:
+        files: all their rows are scored; paths that the workers can read.
+        batch_rows: packed rows that a worker holds at once.
+    """
+    scorer = batch_scorer(str(model_dir), model_version(model_dir), weights_json)
+    paths = [str(path) for path in files]
+
+    def score_tasks(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        for batch in batches:
+            for number in batch.column(0).to_pylist():
+                yield from scorer(_read_batches(paths[number], batch_rows))
+
+    tasks = spark.range(0, len(paths), 1, numPartitions=len(paths))
+    return tasks.mapInArrow(score_tasks, SCHEMA)
+
+
+def _read_batches(path: str, rows: int) -> Iterator[pa.RecordBatch]:
+    with pq.ParquetFile(path) as file:
+        yield from file.iter_batches(rows, columns=list(INPUT), use_threads=False)
 
 
 def batch_scorer(model_dir: str, version: str, weights_json: str) -> BatchScorer:

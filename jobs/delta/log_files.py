@@ -38,18 +38,39 @@ class TableState:
     """A table at its newest version.
 
     Attributes:
+        version: the newest one.
         columns: names, in order.
         properties: of the table, checks among them.
         files: path of each data file, with its statistics (min, max and count by column).
+        partial: files of which a deletion vector takes rows away.
     """
 
+    version: int
     columns: tuple[str, ...]
     properties: Mapping[str, str]
     files: Mapping[Path, Mapping[str, Any]]
+    partial: frozenset[Path] = frozenset()
 
     def files_of(self, column: str, value: str) -> list[Path]:
         """Give the files that may hold rows with this value of a column, a string or a date."""
         return [path for path, stats in self.files.items() if _may_hold(stats, column, value)]
+
+    def files_of_only(self, column: str, value: str) -> list[Path]:
+        """Give the files whose rows, read as plain Parquet, are just those with this value.
+
+        Nothing where one of them holds other rows, too, lost some to a deletion vector, or may have
+        columns of other names.
+        """
+        files = self.files_of(column, value)
+        bounds = [
+            self.files[path].get(bound, {}).get(column)
+            for path in files
+            for bound in ("minValues", "maxValues")
+        ]
+        renamed = self.properties.get("delta.columnMapping.mode", "none") != "none"
+        if renamed or not self.partial.isdisjoint(files) or {*bounds} - {value}:
+            return []
+        return files
 
     def list_values(self, column: str) -> set[str] | None:
         """List the values of a text column; None unless every file holds a single value, short
@@ -94,19 +115,31 @@ def read_state(table: Path) -> TableState:
         raise UnreadableLogError(f"{table}: commits are missing from the log")
     metadata: Action = {}
     files: dict[Path, Mapping[str, Any]] = {}
+    partial: set[Path] = set()
     for action in _chain_actions(actions, commits):
         if action.get("metaData"):
             metadata = action["metaData"]
         if action.get("add"):
             add = action["add"]
-            files[_resolve_path(table, add["path"])] = json.loads(add.get("stats") or "{}")
+            path = _resolve_path(table, add["path"])
+            files[path] = json.loads(add.get("stats") or "{}")
+            if add.get("deletionVector"):
+                partial.add(path)
         elif action.get("remove"):
-            files.pop(_resolve_path(table, action["remove"]["path"]), None)
+            path = _resolve_path(table, action["remove"]["path"])
+            files.pop(path, None)
+            partial.discard(path)
     if not metadata:
         raise UnreadableLogError(f"{table}: its log names no columns")
     fields = json.loads(metadata["schemaString"])["fields"]
     properties = dict(metadata.get("configuration") or {})
-    return TableState(tuple(field["name"] for field in fields), properties, files)
+    return TableState(
+        version=max(commits, default=start),
+        columns=tuple(field["name"] for field in fields),
+        properties=properties,
+        files=files,
+        partial=frozenset(partial),
+    )
 
 
 def _chain_actions(checkpoint: Iterator[Action], commits: Mapping[int, Path]) -> Iterator[Action]:
@@ -155,7 +188,8 @@ def _read_checkpoint(table: Path) -> tuple[int, Iterator[Action]]:
 
 
 def _read_rows(paths: list[Path]) -> Iterator[Action]:
-    wanted = ("add.path", "add.stats", "metaData.schemaString", "metaData.configuration")
+    added = ("add.path", "add.stats", "add.deletionVector")
+    wanted = (*added, "metaData.schemaString", "metaData.configuration")
     for path in paths:
         schema = pq.ParquetFile(path)
         for batch in schema.iter_batches(columns=list(wanted)):

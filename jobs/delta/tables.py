@@ -106,14 +106,28 @@ class DeltaTables:
         Args:
             run_date: only those that may hold rows of this run date (YYYY-MM-DD).
         """
-        if not self.conf.tree.storage.database:
-            with suppress(log_files.UnreadableLogError):
-                state = log_files.read_state(self.locate_table(table))
-                return state.files_of("run_date", run_date) if run_date else list(state.files)
+        state = self._read_state(table)
+        if state is not None:
+            return state.files_of("run_date", run_date) if run_date else list(state.files)
         rows = self.open_delta(table).toDF()
         rows = rows if run_date is None else rows.where(F.col("run_date") == F.lit(run_date))
         uris = [uri for uri in rows.inputFiles() if uri.startswith(("file:", "/"))]
         return [_local_path(uri) for uri in uris]
+
+    def whole_files(self, table: Table, version: int, run_date: str) -> list[Path]:
+        """List the local data files whose rows, read as plain Parquet, are those of a run date.
+
+        Args:
+            version: of the table that was read.
+
+        Returns:
+            Nothing where only Delta can tell the rows: other run dates share a file, a deletion
+            vector takes rows away, the table goes by name, or it has another version by now.
+        """
+        state = self._read_state(table)
+        if state is None or state.version != version:
+            return []
+        return state.files_of_only("run_date", run_date)
 
     def holds_none(self, table: Table, where: str) -> bool:
         """Return whether the log of an existing table shows that no row satisfies `where`.
@@ -121,11 +135,8 @@ class DeltaTables:
         The log knows which run dates a file may hold. For other conditions the answer is yes only
         where the table has no files; for tables by name it is always no.
         """
-        if self.conf.tree.storage.database:
-            return False
-        try:
-            state = log_files.read_state(self.locate_table(table))
-        except log_files.UnreadableLogError:
+        state = self._read_state(table)
+        if state is None:
             return False
         run_date = _OF_RUN.match(where)
         return not (state.files_of("run_date", run_date[1]) if run_date else state.files)
@@ -133,12 +144,16 @@ class DeltaTables:
     def list_values(self, table: Table, column: str) -> set[str] | None:
         """List the values of a text column by the log; None unless every file holds a single
         value."""
+        state = self._read_state(table)
+        return None if state is None else state.list_values(column)
+
+    def _read_state(self, table: Table) -> log_files.TableState | None:
+        """Read what the log says of an existing table; None where only Spark can tell."""
         if self.conf.tree.storage.database:
             return None
-        try:
-            return log_files.read_state(self.locate_table(table)).list_values(column)
-        except log_files.UnreadableLogError:
-            return None
+        with suppress(log_files.UnreadableLogError):
+            return log_files.read_state(self.locate_table(table))
+        return None
 
     def locate_table(self, table: Table) -> Path:
         """Return the folder of a table by path."""
@@ -220,10 +235,9 @@ class DeltaTables:
                 )
 
     def _columns_and_properties(self, table: Table) -> tuple[Sequence[str], Mapping[str, str]]:
-        if not self.conf.tree.storage.database:
-            with suppress(log_files.UnreadableLogError):
-                state = log_files.read_state(self.locate_table(table))
-                return state.columns, state.properties
+        state = self._read_state(table)
+        if state is not None:
+            return state.columns, state.properties
         rows = self.spark.sql(f"SHOW TBLPROPERTIES {self.build_identifier(table)}").collect()
         return self.open_delta(table).toDF().columns, {row["key"]: row["value"] for row in rows}
 

@@ -84,6 +84,27 @@ def test_scores_equal_the_model_on_plain_rows(tiny_run: Any, scored: JobReport) 
     assert set(rows.model_version) == {model.version}
 
 
+def test_rows_that_a_deletion_vector_takes_away_are_not_scored(
+    tiny_run: Any, scored: JobReport
+) -> None:
+    warehouse = tiny_run.warehouse()
+    columns = ["query_id", "item_id", F.round("p_click", 5).alias("p_click"), "rank"]
+    assert warehouse.whole_files(
+        SCORING_ROWS, warehouse.read_version(SCORING_ROWS), warehouse.conf.run_date.isoformat()
+    )
+    before = scores(tiny_run).select(*columns).localCheckpoint()
+    name, gone = warehouse.build_identifier(SCORING_ROWS), before.first()["query_id"]
+    sql = tiny_run.spark.sql
+    sql(f"ALTER TABLE {name} SET TBLPROPERTIES (delta.enableDeletionVectors = true)")
+    sql(f"DELETE FROM {name} WHERE query_id = '{gone}'")
+    report = score_catalog.JOB.run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS))
+    assert (report.counts[0].rows_in, report.counts[0].rows_out) == (45, 45)
+    left = before.where(F.col("query_id") != gone)
+    assert_df_equality(left, scores(tiny_run).select(*columns), ignore_row_order=True)
+    build_scoring_rows.JOB.run(tiny_run.spark, tiny_run.conf())
+    score_catalog.JOB.run(tiny_run.spark, tiny_run.conf(CONF_WEIGHTS))
+
+
 def test_a_trial_ranks_as_scoring_with_its_weights_does(tiny_run: Any, scored: JobReport) -> None:
     before = scores(tiny_run).localCheckpoint()
     trial = Job(reweight.try_weights("other"), "").run(

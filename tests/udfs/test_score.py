@@ -6,8 +6,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import torch
+from chispa import assert_df_equality
+from pyspark.errors import PythonException
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
@@ -20,7 +23,7 @@ from model.standardise import Standardisation
 from model.value.weights import ValueWeights, WeightTable
 from udfs.model_files import ModelFilesError, model_version
 from udfs.score import score_dataframe, score_series, score_udf
-from udfs.score_rows import INPUT, SCHEMA, score_batch, score_rows
+from udfs.score_rows import INPUT, SCHEMA, score_batch, score_files, score_rows
 from udfs.scoring import OUTPUTS, ScoringError, as_matrix, score_candidates
 
 WEIGHTS = WeightTable(ValueWeights(0.5, 0.25, 0.25, 1.0), {"fr": ValueWeights(1.0, 0, 0, 0)})
@@ -155,9 +158,9 @@ def test_a_dataframe_scored_in_spark_equals_the_plain_prediction(
     assert by_value["rank"].tolist() == [1, 2, 3, 4] * 3
 
 
-def test_packed_rows_give_what_the_udf_gives(spark: SparkSession, model_dir: Path) -> None:
-    features = wide(spark)
-    rows = features.groupBy("query_id", "region").agg(
+def pack(features: DataFrame) -> DataFrame:
+    """Make scoring rows of `wide`."""
+    return features.groupBy("query_id", "region").agg(
         F.sort_array(F.collect_list("item_id")).alias("item_ids"),
         F.first(F.array("region_index", "query_chars")).alias("query_values"),
         F.flatten(
@@ -167,6 +170,10 @@ def test_packed_rows_give_what_the_udf_gives(spark: SparkSession, model_dir: Pat
             )
         ).alias("candidate_values"),
     )
+
+
+def test_packed_rows_give_what_the_udf_gives(spark: SparkSession, model_dir: Path) -> None:
+    rows = pack(wide(spark))
     arrow = score_rows(rows, model_dir, WEIGHTS.to_json())
     assert arrow.schema.names == [column.split()[0] for column in SCHEMA.split(", ")]
     score = score_udf(model_dir, WEIGHTS.to_json())
@@ -178,6 +185,23 @@ def test_packed_rows_give_what_the_udf_gives(spark: SparkSession, model_dir: Pat
     one = {(r.query_id, r.item_id): (r.value, r.rank) for r in arrow.collect()}
     two = {(r[0], r[1]): (r[2], r[3]) for r in arrays.collect()}
     assert one == two and len(one) == 12
+
+
+def test_files_that_workers_read_give_what_rows_give(
+    spark: SparkSession, model_dir: Path, tmp_path: Path
+) -> None:
+    rows = pack(wide(spark)).withColumn("other", F.lit("x"))
+    table = pa.Table.from_pandas(rows.orderBy("query_id").toPandas())
+    paths = [tmp_path / "of two groups.parquet", tmp_path / "of one.parquet", tmp_path / "empty"]
+    pq.write_table(table.slice(0, 2), paths[0], row_group_size=1)
+    pq.write_table(table.slice(2), paths[1])
+    pq.write_table(table.slice(0, 0), paths[2])
+    by_files = score_files(spark, paths, 1, model_dir, WEIGHTS.to_json())
+    by_rows = score_rows(rows, model_dir, WEIGHTS.to_json())
+    assert_df_equality(by_files, by_rows, ignore_row_order=True)
+    assert by_files.count() == 12
+    with pytest.raises(PythonException, match=r"FileNotFoundError.*gone\.parquet"):
+        score_files(spark, [tmp_path / "gone.parquet"], 1, model_dir, WEIGHTS.to_json()).collect()
 
 
 def test_missing_columns_and_folders_are_named(

@@ -1,6 +1,7 @@
 """The log that is read from files says what Spark says of the same table."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,13 @@ from conf.load import ResolvedConf
 from features.contracts import Table
 from features.contracts.table import Column, Constraint, declare_required
 from jobs.delta.history import commits_by_spark
-from jobs.delta.log_files import UnreadableLogError, is_table, newest_commits, read_state
+from jobs.delta.log_files import (
+    TableState,
+    UnreadableLogError,
+    is_table,
+    newest_commits,
+    read_state,
+)
 from jobs.platform.runner import open_warehouse
 
 MakeConf = Callable[..., ResolvedConf]
@@ -88,3 +95,36 @@ def test_a_log_of_another_form_is_left_to_spark(tmp_path: Path, names: list[str]
     assert is_table(tmp_path)
     with pytest.raises(UnreadableLogError):
         read_state(tmp_path)
+
+
+def test_files_that_hold_a_run_date_alone(spark: SparkSession, make_conf: MakeConf) -> None:
+    warehouse, _ = open_warehouse(spark, make_conf(), "test")
+    name = warehouse.build_identifier(NOTES)
+
+    def list_whole(day: int, earlier: int = 0) -> list[Path]:
+        version = warehouse.read_version(NOTES) - earlier
+        return warehouse.whole_files(NOTES, version, f"2026-03-{day:02}")
+
+    for day in (1, 2):
+        row = f"SELECT DATE'2026-03-{day:02}' AS run_date, explode(array('a', 'b')) AS item_id"
+        warehouse.append(NOTES, spark.sql(f"{row}, '' AS note"), "test", day)
+    assert list_whole(1) == warehouse.data_files(NOTES, "2026-03-01") != []
+    assert list_whole(1, earlier=1) == list_whole(3) == []
+
+    spark.sql(f"ALTER TABLE {name} SET TBLPROPERTIES (delta.enableDeletionVectors = true)")
+    spark.sql(f"DELETE FROM {name} WHERE run_date = DATE'2026-03-01' AND item_id = 'a'")
+    assert list_whole(1) == [] != warehouse.data_files(NOTES, "2026-03-01")
+    assert list_whole(2) == warehouse.data_files(NOTES, "2026-03-02") != []
+
+    spark.sql(f"OPTIMIZE {name}")
+    assert list_whole(1) == list_whole(2) == []
+
+
+def test_files_of_other_column_names_are_not_read_as_they_are() -> None:
+    stats = {"minValues": {"run_date": "2026-03-01"}, "maxValues": {"run_date": "2026-03-01"}}
+    plain = TableState(1, ("run_date",), {}, {Path("a"): stats})
+    assert plain.files_of_only("run_date", "2026-03-01") == [Path("a")]
+    renamed = replace(plain, properties={"delta.columnMapping.mode": "name"})
+    unknown = replace(plain, files={Path("a"): stats, Path("b"): {}})
+    for state in (renamed, unknown):
+        assert state.files_of_only("run_date", "2026-03-01") == []
