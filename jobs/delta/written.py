@@ -99,21 +99,37 @@ class TableLog:
         """Find the last of later commits that changed rows of the recorded one.
 
         Of a table that all runs share, what a job of ours wrote since is a new state, which the
-        steps that read it see; only what came from outside, or mended the table, is a rival's.
+        steps that read it see; a rival's is only what came from outside, mended the table, or put
+        the rows of another run date in place of those of the step: a source that draws its rows
+        anew for each run date.
         """
         per_run = "run_date" in table.key
         today = self.warehouse.conf.run_date.isoformat()
         ours = recorded.metadata.get("where") if recorded else None
-        changed = (
-            commit
-            for commit in later
-            if commit.operation.startswith(_CHANGING)
-            and (job := commit.metadata.get("job")) not in makers
-            and (per_run or job in (None, _MEND))
-            and commit.metadata.get("run_date", today) == today
-            and _may_touch(commit, ours)
-        )
-        return next(changed, None)
+
+        def is_rival(commit: Commit) -> bool:
+            if not per_run and _replaced_again(commit, recorded):
+                return True
+            job = commit.metadata.get("job")
+            by_another = job not in makers and (per_run or job in (None, _MEND))
+            of_today = commit.metadata.get("run_date", today) == today
+            return by_another and of_today and _may_touch(commit, ours)
+
+        changed = (commit for commit in later if commit.operation.startswith(_CHANGING))
+        return next(filter(is_rival, changed), None)
+
+
+def _replaced_again(commit: Commit, recorded: Commit | None) -> bool:
+    """Return whether both are replacements of rows, by one job for two run dates."""
+    if recorded is None:
+        return False
+    ours, theirs = recorded.metadata, commit.metadata
+    return (
+        "where" in ours
+        and "where" in theirs
+        and ours.get("job") == theirs.get("job")
+        and ours.get("run_date") != theirs.get("run_date")
+    )
 
 
 def _may_touch(commit: Commit, ours: str | None) -> bool:

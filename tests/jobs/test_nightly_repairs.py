@@ -147,6 +147,31 @@ def test_a_run_of_another_date_makes_nothing_run_again(
     assert ran == [f"{job} 2026-03-0{day}" for day in (1, 2) for job in ("write", "read")]
 
 
+def test_rows_that_another_run_date_replaced_are_made_again(
+    spark: SparkSession, make_conf: MakeConf
+) -> None:
+    """A source that draws its rows for each run date; one whose rows are added keeps them."""
+    ran: list[str] = []
+
+    def work(run: Run) -> None:
+        ran.append(f"{run.conf.run_date}")
+        rows = run.spark.range(run.conf.run_date.day, 10).toDF("a")
+        written = run.warehouse.replace(A, rows, "true", unless_equal=True)
+        run.report.count_rows("a", written.rows, written.rows)
+        added = run.warehouse.merge(B, rows)
+        run.report.count_rows("b", added.rows, added.rows)
+
+    jobs = [Job(work, "draws", writes=(A, B), name="draw")]
+
+    def run_night(day: int) -> int:
+        conf = make_conf(f"run_date=2026-03-0{day}")
+        Nightly(spark, conf, jobs, jobs, console=Console(quiet=True)).run()
+        return open_warehouse(spark, conf, "test")[0].read(A).count()
+
+    assert [run_night(day) for day in (2, 1, 2, 2)] == [8, 9, 8, 8]
+    assert ran == ["2026-03-02", "2026-03-01", "2026-03-02"]
+
+
 def test_rows_that_another_job_wrote_over_are_made_again(
     spark: SparkSession, make_conf: MakeConf
 ) -> None:
