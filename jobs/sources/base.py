@@ -9,6 +9,7 @@ from typing import Protocol, TypeVar, cast
 
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
+from pyspark.sql.types import ArrayType, MapType, StructType
 
 from conf.errors import DataRefusedError
 from conf.load import ConfError, ResolvedConf, section_hash
@@ -144,6 +145,28 @@ def require_columns(df: DataFrame, columns: Iterable[str], where: str) -> DataFr
     if missing:
         raise missing_columns(missing, df.columns, where)
     return df
+
+
+def name_column(name: str) -> Column:
+    """Return the column of this name, whatever characters are in it."""
+    quoted = name.replace("`", "``")
+    return F.col(f"`{quoted}`")
+
+
+def require_plain_values(df: DataFrame, columns: Mapping[str, str], where: str) -> None:
+    """Check that the columns (by our names) hold one value a row: no lists, maps or structs, which
+    would be taken for their text.
+
+    Raises:
+        SourceError: one does not.
+    """
+    for ours, theirs in columns.items():
+        kind = df.schema[theirs].dataType
+        if isinstance(kind, ArrayType | MapType | StructType):
+            raise SourceError(
+                f"{where}: column {theirs} (for {ours}) is {kind.simpleString()}; give a column of "
+                "one plain value a row"
+            )
 
 
 def missing_columns(missing: Sequence[str], present: Sequence[str], where: str) -> SourceError:

@@ -8,7 +8,12 @@ from conf.load import ResolvedConf, section_hash
 from conf.sections.features import OwnTable
 from features.own.checks import bring_to_common_form
 from features.quality.typed import MALFORMED
-from jobs.sources.base import SourceError, require_columns
+from jobs.sources.base import (
+    SourceError,
+    name_column,
+    require_columns,
+    require_plain_values,
+)
 from jobs.sources.tables import input_fingerprint, load_input
 
 _NO_VALUES = (ArrayType, BinaryType, MapType, StructType)
@@ -34,9 +39,10 @@ def read_own_table(spark: SparkSession, name: str, table: OwnTable) -> DataFrame
                 f"{key}.features.{feature}: column {column} is {kind.simpleString()}; give a "
                 f"column of plain values, each {wanted}"
             )
-    columns = {ours: F.col(f"`{column}`") for ours, column in (keys | theirs).items()}
+    require_plain_values(rows, keys | {"as_of": table.as_of}, key)
+    columns = {ours: name_column(column) for ours, column in (keys | theirs).items()}
     columns |= {ours: F.lit(value) for ours, value in table.fixed.items()}
-    columns["as_of"] = F.col(f"`{table.as_of}`")
+    columns["as_of"] = name_column(table.as_of)
     if MALFORMED in rows.columns:
         columns[MALFORMED] = F.col(MALFORMED)
     mapped = rows.select(*(column.alias(ours) for ours, column in columns.items()))

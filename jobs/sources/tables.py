@@ -32,10 +32,12 @@ from jobs.sources.base import (
     files_fingerprint,
     grade_of,
     missing_columns,
+    name_column,
     no_rows,
     query_key,
     require_columns,
     require_file,
+    require_plain_values,
     require_section,
 )
 from jobs.sources.files import load_frame, make_unreadable_error, read_delimited, read_json_lines
@@ -89,10 +91,11 @@ def _map_columns(
     df = load_input(spark, given, f"source.{table.name}")
     require_columns(df, given.columns.values(), f"source table {table.name}")
     columns = {name: F.lit(value) for name, value in given.fixed.items()}
-    for name in [*table.column_names, *_QUERY_COLUMNS, MALFORMED]:
-        theirs = given.columns.get(name, name)
-        if name not in columns and theirs in df.columns:
-            columns[name] = F.col(f"`{theirs}`")
+    wanted = [*table.column_names, *_QUERY_COLUMNS, MALFORMED]
+    theirs = {name: given.columns.get(name, name) for name in wanted if name not in columns}
+    theirs = {ours: column for ours, column in theirs.items() if column in df.columns}
+    require_plain_values(df, theirs, f"source table {table.name}")
+    columns |= {ours: name_column(column) for ours, column in theirs.items()}
     columns |= {k: v for k, v in _default_columns(source, table).items() if k not in columns}
     if (
         "query_id" in table.column_names

@@ -144,17 +144,41 @@ def test_a_table_that_cannot_be_read_is_named_by_its_place_in_conf(shop: Shop) -
         import_features.JOB.run(shop.spark, shop.make_conf(*shop.settings))
 
 
-def test_a_column_of_lists_is_no_feature(
+@pytest.mark.parametrize(
+    ("key", "features", "message"),
+    [
+        ("item_id", "{vector: {}}", r"shop.features.vector: column vector is array<double>"),
+        ("vector", "{x: {column: it`s}}", r"shop: column vector \(for item_id\) is array<double>"),
+    ],
+)
+def test_a_column_of_lists_is_neither_feature_nor_key(
+    spark: SparkSession, make_conf: MakeConf, tmp_path: Path, key: str, features: str, message: str
+) -> None:
+    conf = write_vectors(spark, make_conf, tmp_path, key, features)
+    with pytest.raises(SourceError, match=message):
+        import_features.JOB.run(spark, conf)
+
+
+def test_a_column_may_have_any_name(
     spark: SparkSession, make_conf: MakeConf, tmp_path: Path
 ) -> None:
-    rows = spark.createDataFrame([("a", date(2026, 2, 1), [1.0])], ["item_id", "day", "vector"])
+    conf = write_vectors(spark, make_conf, tmp_path, "item_id", "{x: {column: it`s}}")
+    import_features.JOB.run(spark, conf)
+    (stored,) = open_warehouse(spark, conf, "test")[0].read(OWN_VALUES).collect()
+    assert (stored["item_id"], stored["values"]) == ("a", '{"x":"2.0"}')
+
+
+def write_vectors(
+    spark: SparkSession, make_conf: MakeConf, tmp_path: Path, key: str, features: str
+) -> ResolvedConf:
+    """Write a table with a column of lists, and one with a quote in its name."""
+    columns = ["item_id", "day", "vector", "it`s"]
+    rows = spark.createDataFrame([("a", date(2026, 2, 1), [1.0], 2.0)], columns)
     rows.write.parquet(str(tmp_path / "vectors"))
-    conf = make_conf(
+    return make_conf(
         f"features.own.shop={{format: parquet, path: '{tmp_path / 'vectors'}', key: [item_id], "
-        "as_of: day, features: {vector: {}}}"
+        f"columns: {{item_id: {key}}}, as_of: day, features: {features}}}"
     )
-    with pytest.raises(SourceError, match=r"shop.features.vector: column vector is array<double>"):
-        import_features.JOB.run(spark, conf)
 
 
 def test_without_own_features_nothing_is_written(spark: SparkSession, make_conf: MakeConf) -> None:

@@ -184,3 +184,26 @@ def test_what_was_known_only_later_is_undone_and_a_row_sent_again_stays(
         "sent-again": ("true", "2026-02-27 11:00:00", "false", None),
         "click-later": ("false", None, "false", None),
     }
+
+
+def test_a_column_of_lists_is_refused_and_any_name_is_read(
+    spark: SparkSession, make_conf: MakeConf, tmp_path: Path
+) -> None:
+    rows = spark.createDataFrame([("a", ["lamp"], "rug")], ["sku", "names", "na`me"])
+    rows.write.parquet(str(tmp_path / "goods"))
+    settings = [
+        *("source.kind=tables", "source.dataset=shop", "source.items.format=parquet"),
+        f"source.items.path={tmp_path / 'goods'}",
+        f"source.queries.path={tmp_path / 'goods'}",
+        "source.queries.format=parquet",
+        "source.queries.columns={query_text: sku}",
+        "source.queries.fixed={region: us}",
+        f"source.judgments.path={tmp_path / 'goods'}",
+        "source.judgments.format=parquet",
+        "source.judgments.columns={item_id: sku, query_text: sku, grade: na`me}",
+        "source.judgments.fixed={region: us}",
+    ]
+    named = read(spark, make_conf(*settings, "source.items.columns={item_id: sku, title: na`me}"))
+    assert [(row.item_id, row.title) for row in named.items.collect()] == [("a", "rug")]
+    with pytest.raises(SourceError, match=r"items: column names \(for title\) is array<string>"):
+        read(spark, make_conf(*settings, "source.items.columns={item_id: sku, title: names}"))
