@@ -156,6 +156,25 @@ def test_help_and_usage_errors_need_neither_spark_nor_torch() -> None:
     assert "label_pairs" in done.stdout and "\ncounterpoise " in done.stdout
 
 
+@pytest.mark.spark
+def test_a_file_that_spark_cannot_read_is_told_in_one_line(tmp_path: Path) -> None:
+    """A session of its own: what Spark's tasks and gateway log is silenced by our settings."""
+    (tmp_path / "items.parquet").write_text("PAR1 no Parquet file PAR1")
+    given = f"{{format: parquet, path: {tmp_path / 'items.parquet'}}}"
+    tables = "".join(f", {table}: {given}" for table in ("items", "queries", "judgments"))
+    settings = [
+        f"source={{kind: tables, dataset: shop{tables}}}",
+        f"storage.root={tmp_path / 'warehouse'}",
+        "spark.driver_memory=500m",
+    ]
+    command = [sys.executable, "-m", "jobs.command.cli", "ingest", "--run-date", "2026-03-01"]
+    command += [part for setting in settings for part in ("--set", setting)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    said = [line for line in done.stderr.splitlines() if "incubator modules" not in line]
+    assert done.returncode == 2
+    assert len(said) == 1 and said[0].startswith(f"counterpoise ingest: parquet {tmp_path}"), said
+
+
 def test_a_job_is_named_by_its_module_and_is_no_script() -> None:
     names = [*CHAIN, *EXTRA]
     assert [load_job(name).name for name in names] == names
