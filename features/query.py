@@ -90,7 +90,7 @@ def text_features(queries: DataFrame, readings: DataFrame, conf: Conf) -> DataFr
         _region_index(conf).alias("region_index"),
         F.length("query_text").alias("query_chars"),
         F.size("tokens").alias("query_tokens"),
-        to_flag(F.exists("tokens", lambda token: token.rlike(r"\d"))).alias("query_has_number"),
+        to_flag(F.concat_ws(" ", "tokens").rlike(r"\d")).alias("query_has_number"),
         to_flag((F.size("sizes") > 0) | (F.size("numbers") > 1)).alias("query_has_size"),
     )
 

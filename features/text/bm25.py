@@ -32,9 +32,11 @@ def build_postings(items: DataFrame, conf: Conf) -> DataFrame:
     catalogue = items.agg(
         F.count("*").alias("items"), F.avg(F.size("tokens")).alias("average_length")
     )
+    length = F.size("tokens").alias("length")
+    others = F.size(F.array_remove("tokens", F.col("term")))  # no lambda: Spark interprets those
     occurrences = items.select(
-        "item_id", F.size("tokens").alias("length"), F.inline(_term_counts(F.col("tokens")))
-    )
+        "item_id", "tokens", length, F.explode(F.array_distinct("tokens")).alias("term")
+    ).select("item_id", "length", "term", (F.col("length") - others).alias("tf"))
     frequencies = occurrences.groupBy("term").agg(F.count("*").alias("df"))
     return (
         occurrences.join(frequencies, on="term", how="inner")
@@ -84,17 +86,6 @@ def retrieve_items(ranked: DataFrame, postings: DataFrame, conf: Conf) -> DataFr
     best = _take_best(generated, conf.candidates.retrieved * conf.candidates.rescored)
     full = _rescore_items(best, ranked.where(~F.col("generates")), postings)
     return _take_best(full, conf.candidates.retrieved).select("text", "item_id")
-
-
-def _term_counts(tokens: Column) -> Column:
-    """Count each term of an array of tokens: array<struct<term, tf>>."""
-    return F.transform(
-        F.array_distinct(tokens),
-        lambda term: F.struct(
-            term.alias("term"),
-            F.size(F.filter(tokens, lambda token: token == term)).alias("tf"),
-        ),
-    )
 
 
 def _compute_weight(conf: Conf) -> Column:
