@@ -5,8 +5,14 @@ from datetime import date, timedelta
 
 import pytest
 from pyspark.sql import SparkSession
+from pyspark.sql import functions as F
 
-from features.query import click_entropy
+from conf.load import load_conf
+from conf.sections.language import read_english
+from features.query import click_entropy, text_features
+from features.text.texts import query_hash
+from model.text.reading import read_query
+from model.text.rules import TextRules
 
 FIRST = date(2026, 2, 26)
 ASKED = [FIRST + timedelta(days=after) for after in range(60)]
@@ -39,3 +45,28 @@ def test_the_entropy_of_clicks_is_of_the_28_days_before(spark: SparkSession) -> 
             shares = [n / sum(counts.values()) for n in counts.values()]
             expected[day] = -sum(p * math.log(p) for p in shares)
     assert found == pytest.approx(expected)
+
+
+def test_what_a_query_looks_like(spark: SparkSession) -> None:
+    """Characters and tokens; a number alone or in a token; a size, or two numbers."""
+    expected = {
+        "oak board 5 ft": (14, 4, 1.0, 1.0),
+        "2 by 4 lamp": (11, 4, 1.0, 1.0),
+        "lamp 7": (6, 2, 1.0, 0.0),
+        "red lamp": (8, 2, 0.0, 0.0),
+        "!": (1, 0, 0.0, 0.0),
+    }
+    rules, conf = TextRules(read_english()), load_conf(settings=["regions=[us, fr]"]).tree
+    queries = spark.createDataFrame(
+        [(f"{text}|fr", text, "fr") for text in expected],
+        "query_id string, query_text string, region string",
+    )
+    read = [(text, read_query(text, rules)) for text in expected]
+    readings = spark.createDataFrame(
+        [(text, list(r.tokens), list(r.numbers), list(r.sizes)) for text, r in read],
+        "text string, tokens array<string>, numbers array<string>, sizes array<string>",
+    ).withColumn("text_hash", query_hash(F.col("text")))
+    found = {
+        row.query_id: tuple(row[2:]) for row in text_features(queries, readings, conf).collect()
+    }
+    assert found == {f"{text}|fr": (2, *figures) for text, figures in expected.items()}
