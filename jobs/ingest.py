@@ -192,7 +192,7 @@ def _write_tables(delivery: Delivery, stack: ExitStack) -> None:
         if count
     )
     for table, df in delivery.raw.extras.items():
-        extra = warehouse.replace(table, df, f"{table.key[0]} IS NOT NULL")
+        extra = warehouse.replace(table, df, f"{table.key[0]} IS NOT NULL", unless_equal=True)
         report.count_rows(table.name, extra.rows, extra.rows)
 
 

@@ -108,28 +108,16 @@ class TableLog:
         ours = recorded.metadata.get("where") if recorded else None
 
         def is_rival(commit: Commit) -> bool:
-            if not per_run and _replaced_again(commit, recorded):
-                return True
-            job = commit.metadata.get("job")
-            by_another = job not in makers and (per_run or job in (None, _MEND))
-            of_today = commit.metadata.get("run_date", today) == today
-            return by_another and of_today and _may_touch(commit, ours)
+            job, date = commit.metadata.get("job"), commit.metadata.get("run_date", today)
+            if not _may_touch(commit, ours):
+                return False
+            if job in makers:
+                replaced = ours is not None and "where" in commit.metadata
+                return not per_run and replaced and date != today
+            return (per_run or job in (None, _MEND)) and date == today
 
         changed = (commit for commit in later if commit.operation.startswith(_CHANGING))
         return next(filter(is_rival, changed), None)
-
-
-def _replaced_again(commit: Commit, recorded: Commit | None) -> bool:
-    """Return whether both are replacements of rows, by one job for two run dates."""
-    if recorded is None:
-        return False
-    ours, theirs = recorded.metadata, commit.metadata
-    return (
-        "where" in ours
-        and "where" in theirs
-        and ours.get("job") == theirs.get("job")
-        and ours.get("run_date") != theirs.get("run_date")
-    )
 
 
 def _may_touch(commit: Commit, ours: str | None) -> bool:

@@ -1,6 +1,7 @@
 """What every source adapter gives to `ingest`, and the errors of a source that cannot be read."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import logging
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -18,6 +19,7 @@ from features.contracts import IMPRESSIONS, ITEMS, JUDGMENTS, QUERIES, Table
 from features.text.texts import text_key
 
 S = TypeVar("S", bound=Section)
+_LOG = logging.getLogger(__name__)
 
 
 class SourceError(ConfError):
@@ -153,20 +155,36 @@ def name_column(name: str) -> Column:
     return F.col(f"`{quoted}`")
 
 
-def require_plain_values(df: DataFrame, columns: Mapping[str, str], where: str) -> None:
-    """Check that the columns (by our names) hold one value a row: no lists, maps or structs, which
-    would be taken for their text.
+def select_plain_columns(
+    df: DataFrame, columns: Mapping[str, str], asked: Collection[str], where: str
+) -> dict[str, str]:
+    """Select the columns that hold one plain value a row: a list, a map or a struct would be taken
+    for its text. One that only bears our name is left out, with a warning.
+
+    Args:
+        columns: theirs by our name.
+        asked: our names of those that conf maps, or that the table must have.
+        where: the place in conf.
 
     Raises:
-        SourceError: one does not.
+        SourceError: a column that was asked for holds no plain values.
     """
+    plain = {}
     for ours, theirs in columns.items():
         kind = df.schema[theirs].dataType
-        if isinstance(kind, ArrayType | MapType | StructType):
+        if not isinstance(kind, ArrayType | MapType | StructType):
+            plain[ours] = theirs
+        elif ours in asked:
             raise SourceError(
                 f"{where}: column {theirs} (for {ours}) is {kind.simpleString()}; give a column of "
-                "one plain value a row"
+                "one plain value a row, in a view or a file of your own"
             )
+        else:
+            _LOG.warning(
+                "%s: column %s is %s, no plain value, and is not read; map another one to %s",
+                *(where, theirs, kind.simpleString(), ours),
+            )
+    return plain
 
 
 def missing_columns(missing: Sequence[str], present: Sequence[str], where: str) -> SourceError:

@@ -37,8 +37,8 @@ from jobs.sources.base import (
     query_key,
     require_columns,
     require_file,
-    require_plain_values,
     require_section,
+    select_plain_columns,
 )
 from jobs.sources.files import load_frame, make_unreadable_error, read_delimited, read_json_lines
 from jobs.sources.window import as_of
@@ -93,9 +93,10 @@ def _map_columns(
     columns = {name: F.lit(value) for name, value in given.fixed.items()}
     wanted = [*table.column_names, *_QUERY_COLUMNS, MALFORMED]
     theirs = {name: given.columns.get(name, name) for name in wanted if name not in columns}
-    theirs = {ours: column for ours, column in theirs.items() if column in df.columns}
-    require_plain_values(df, theirs, f"source table {table.name}")
-    columns |= {ours: name_column(column) for ours, column in theirs.items()}
+    present = {ours: column for ours, column in theirs.items() if column in df.columns}
+    asked = {*given.columns, *required_columns(table)}
+    plain = select_plain_columns(df, present, asked, f"source table {table.name}")
+    columns |= {ours: name_column(column) for ours, column in plain.items()}
     columns |= {k: v for k, v in _default_columns(source, table).items() if k not in columns}
     if (
         "query_id" in table.column_names

@@ -15,6 +15,7 @@ from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql import functions as F
 
 from conf.sections.model import ModelConf
+from jobs.command.causes import cause_line
 from model.ranker import build_ranker
 from model.serving.artifact import Artifact, load_model, save_model
 from model.serving.calibrators import build_identities
@@ -200,8 +201,18 @@ def test_files_that_workers_read_give_what_rows_give(
     by_rows = score_rows(rows, model_dir, WEIGHTS.to_json())
     assert_df_equality(by_files, by_rows, ignore_row_order=True)
     assert by_files.count() == 12
-    with pytest.raises(PythonException, match=r"FileNotFoundError.*gone\.parquet"):
-        score_files(spark, [tmp_path / "gone.parquet"], 1, model_dir, WEIGHTS.to_json()).collect()
+
+
+def test_a_file_of_rows_that_cannot_be_read_is_named(
+    spark: SparkSession, model_dir: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "damaged").write_bytes(b"PAR1 no Parquet file PAR1")
+    for path, cause in ((tmp_path / "gone", "FileNotFoundError"), (tmp_path / "damaged", "Arrow")):
+        with pytest.raises(PythonException) as raised:
+            score_files(spark, [path], 1, model_dir, WEIGHTS.to_json()).collect()
+        line = cause_line(raised.value)
+        assert line.startswith(f"ScoringError: file {path} of scoring_rows"), line
+        assert cause in line and "`counterpoise build_scoring_rows`" in line
 
 
 def test_missing_columns_and_folders_are_named(

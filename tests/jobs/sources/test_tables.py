@@ -186,24 +186,38 @@ def test_what_was_known_only_later_is_undone_and_a_row_sent_again_stays(
     }
 
 
-def test_a_column_of_lists_is_refused_and_any_name_is_read(
-    spark: SparkSession, make_conf: MakeConf, tmp_path: Path
-) -> None:
-    rows = spark.createDataFrame([("a", ["lamp"], "rug")], ["sku", "names", "na`me"])
+@pytest.fixture
+def goods(spark: SparkSession, tmp_path: Path) -> list[str]:
+    """One table for all, with columns of lists that bear our names, and a quote in a name."""
+    row = ("a", ["lamp"], "rug", ["us", "fr"], ["red"], "0")
+    rows = spark.createDataFrame([row], ["sku", "names", "na`me", "region", "colour", "mark"])
     rows.write.parquet(str(tmp_path / "goods"))
-    settings = [
-        *("source.kind=tables", "source.dataset=shop", "source.items.format=parquet"),
-        f"source.items.path={tmp_path / 'goods'}",
-        f"source.queries.path={tmp_path / 'goods'}",
-        "source.queries.format=parquet",
-        "source.queries.columns={query_text: sku}",
-        "source.queries.fixed={region: us}",
-        f"source.judgments.path={tmp_path / 'goods'}",
-        "source.judgments.format=parquet",
-        "source.judgments.columns={item_id: sku, query_text: sku, grade: na`me}",
-        "source.judgments.fixed={region: us}",
+    given = [f"format: parquet, path: {tmp_path / 'goods'}"] * 3
+    given[1] += ", columns: {query_text: sku}, fixed: {region: us}"
+    given[2] += ", columns: {item_id: sku, query_text: sku, grade: mark}, fixed: {region: us}"
+    return [
+        *("source.kind=tables", "source.dataset=shop", f"source.items={{{given[0]}}}"),
+        *(f"source.queries={{{given[1]}}}", f"source.judgments={{{given[2]}}}"),
     ]
-    named = read(spark, make_conf(*settings, "source.items.columns={item_id: sku, title: na`me}"))
-    assert [(row.item_id, row.title) for row in named.items.collect()] == [("a", "rug")]
-    with pytest.raises(SourceError, match=r"items: column names \(for title\) is array<string>"):
-        read(spark, make_conf(*settings, "source.items.columns={item_id: sku, title: names}"))
+
+
+def test_a_column_may_have_any_name_and_lists_that_nobody_mapped_are_left_out(
+    spark: SparkSession,
+    make_conf: MakeConf,
+    goods: list[str],
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    named = read(spark, make_conf(*goods, "source.items.columns={item_id: sku, title: na`me}"))
+    (item,) = named.items.collect()
+    assert (item.item_id, item.title, "colour" in named.items.columns) == ("a", "rug", False)
+    assert "column colour is array<string>, no plain value, and is not read" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "columns", ["item_id: sku, title: names", "item_id: sku, title: na`me, brand: colour"]
+)
+def test_a_column_of_lists_that_was_asked_for_is_refused(
+    spark: SparkSession, make_conf: MakeConf, goods: list[str], columns: str
+) -> None:
+    with pytest.raises(SourceError, match=r"items: column \w+ \(for \w+\) is array<string>"):
+        read(spark, make_conf(*goods, f"source.items.columns={{{columns}}}"))
