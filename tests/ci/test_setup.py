@@ -77,7 +77,7 @@ def test_given_python_is_not_replaced_by_another(tmp_path: Path, name: str, told
 
 def planned(*command: str) -> str:
     """What `make` would run; also where `make test` itself runs this."""
-    ours = {"MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON", "VENV"}
+    ours = {"ARGS", "CONF", "MAKEFLAGS", "MAKELEVEL", "MFLAGS", "PYTHON", "RUN_DATE", "VENV"}
     done = subprocess.run(
         ["make", "-n", *command],
         cwd=REPOSITORY,
