@@ -72,7 +72,7 @@ def run(run: Run) -> None:
 def score_run(
     warehouse: Warehouse, rows: DataFrame, model_dir: Path, weights: WeightsInForce
 ) -> DataFrame:
-    """Score the packed rows of the run, by their files where those hold them alone."""
+    """Score the packed rows of the run; the workers read their files where those hold no others."""
     conf, version = warehouse.conf, warehouse.report.inputs[SCORING_ROWS.name]
     files = warehouse.whole_files(SCORING_ROWS, version, conf.run_date.isoformat())
     orders = model_dir, weights.table.to_json()

@@ -1,7 +1,7 @@
 """What every source adapter gives to `ingest`, and the errors of a source that cannot be read."""
 
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from importlib.util import find_spec
@@ -155,36 +155,36 @@ def name_column(name: str) -> Column:
     return F.col(f"`{quoted}`")
 
 
-def select_plain_columns(
-    df: DataFrame, columns: Mapping[str, str], asked: Collection[str], where: str
-) -> dict[str, str]:
-    """Select the columns that hold one plain value a row: a list, a map or a struct would be taken
-    for its text. One that only bears our name is left out, with a warning.
-
-    Args:
-        columns: theirs by our name.
-        asked: our names of those that conf maps, or that the table must have.
-        where: the place in conf.
+def require_plain_values(df: DataFrame, columns: Mapping[str, str], where: str) -> None:
+    """Check that the columns (theirs by our name) hold one plain value a row: a list, a map or a
+    struct would be taken for its text.
 
     Raises:
-        SourceError: a column that was asked for holds no plain values.
+        SourceError: one does not.
     """
-    plain = {}
-    for ours, theirs in columns.items():
-        kind = df.schema[theirs].dataType
-        if not isinstance(kind, ArrayType | MapType | StructType):
-            plain[ours] = theirs
-        elif ours in asked:
-            raise SourceError(
-                f"{where}: column {theirs} (for {ours}) is {kind.simpleString()}; give a column of "
-                "one plain value a row, in a view or a file of your own"
-            )
-        else:
-            _LOG.warning(
-                "%s: column %s is %s, no plain value, and is not read; map another one to %s",
-                *(where, theirs, kind.simpleString(), ours),
-            )
-    return plain
+    for ours, kind in _find_nested(df, columns).items():
+        raise SourceError(
+            f"{where}: column {columns[ours]} (for {ours}) is {kind}; give a column of one plain "
+            "value a row, in a view or a file of your own"
+        )
+
+
+def leave_out_nested(df: DataFrame, columns: Mapping[str, str], where: str) -> dict[str, str]:
+    """Leave out the columns (theirs by our name) that hold no plain values, with a warning each."""
+    nested = _find_nested(df, columns)
+    for ours, kind in nested.items():
+        _LOG.warning(
+            "%s: column %s is %s, no plain value, and is not read; map another one to %s",
+            *(where, columns[ours], kind, ours),
+        )
+    return {ours: theirs for ours, theirs in columns.items() if ours not in nested}
+
+
+def _find_nested(df: DataFrame, columns: Mapping[str, str]) -> dict[str, str]:
+    """Find the columns of lists, maps and structs: their types by our name."""
+    kinds = {ours: df.schema[theirs].dataType for ours, theirs in columns.items()}
+    nested = (ArrayType, MapType, StructType)
+    return {ours: kind.simpleString() for ours, kind in kinds.items() if isinstance(kind, nested)}
 
 
 def missing_columns(missing: Sequence[str], present: Sequence[str], where: str) -> SourceError:

@@ -12,7 +12,7 @@ from jobs.sources.base import (
     SourceError,
     name_column,
     require_columns,
-    select_plain_columns,
+    require_plain_values,
 )
 from jobs.sources.tables import input_fingerprint, load_input
 
@@ -39,8 +39,7 @@ def read_own_table(spark: SparkSession, name: str, table: OwnTable) -> DataFrame
                 f"{key}.features.{feature}: column {column} is {kind.simpleString()}; give a "
                 f"column of plain values, each {wanted}"
             )
-    read = keys | {"as_of": table.as_of}
-    select_plain_columns(rows, read, read, key)
+    require_plain_values(rows, keys | {"as_of": table.as_of}, key)
     columns = {ours: name_column(column) for ours, column in (keys | theirs).items()}
     columns |= {ours: F.lit(value) for ours, value in table.fixed.items()}
     columns["as_of"] = name_column(table.as_of)

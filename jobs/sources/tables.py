@@ -31,14 +31,15 @@ from jobs.sources.base import (
     SourceError,
     files_fingerprint,
     grade_of,
+    leave_out_nested,
     missing_columns,
     name_column,
     no_rows,
     query_key,
     require_columns,
     require_file,
+    require_plain_values,
     require_section,
-    select_plain_columns,
 )
 from jobs.sources.files import load_frame, make_unreadable_error, read_delimited, read_json_lines
 from jobs.sources.window import as_of
@@ -94,9 +95,10 @@ def _map_columns(
     wanted = [*table.column_names, *_QUERY_COLUMNS, MALFORMED]
     theirs = {name: given.columns.get(name, name) for name in wanted if name not in columns}
     present = {ours: column for ours, column in theirs.items() if column in df.columns}
-    asked = {*given.columns, *required_columns(table)}
-    plain = select_plain_columns(df, present, asked, f"source table {table.name}")
-    columns |= {ours: name_column(column) for ours, column in plain.items()}
+    asked, where = {*given.columns, *required_columns(table)}, f"source table {table.name}"
+    require_plain_values(df, {k: v for k, v in present.items() if k in asked}, where)
+    present = leave_out_nested(df, present, where)
+    columns |= {ours: name_column(column) for ours, column in present.items()}
     columns |= {k: v for k, v in _default_columns(source, table).items() if k not in columns}
     if (
         "query_id" in table.column_names
